@@ -1,0 +1,43 @@
+# intact_room(NAME [USES room...] [LIBS target...])
+#
+# Makes the library intact_NAME out of the current folder: sources *.cc, public headers below
+# include/intact/NAME/, tests *_test.cc. A room sees the headers of the rooms it names in USES and
+# no others, so an include against the arrow of docs/architecture.md does not compile.
+# Libraries in LIBS are private to the room: nothing above it sees their headers.
+add_library(intact_flags INTERFACE)
+target_compile_options(intact_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
+                       -Wnon-virtual-dtor -Woverloaded-virtual)
+target_compile_definitions(intact_flags INTERFACE _FILE_OFFSET_BITS=64)
+if(INTACT_WERROR)
+  target_compile_options(intact_flags INTERFACE -Werror)
+endif()
+if(INTACT_SANITIZE)
+  target_compile_options(intact_flags INTERFACE -fsanitize=${INTACT_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(intact_flags INTERFACE -fsanitize=${INTACT_SANITIZE})
+endif()
+if(INTACT_FUZZ)
+  # Coverage feedback everywhere; the fuzzing main only in the fuzz targets.
+  target_compile_options(intact_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+function(intact_room name)
+  cmake_parse_arguments(ROOM "" "" "USES;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(TRANSFORM ROOM_USES PREPEND intact_)
+  add_library(intact_${name} STATIC ${sources})
+  target_include_directories(intact_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include
+                             PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(intact_${name} PUBLIC intact_flags ${ROOM_USES} fmt::fmt Threads::Threads
+                        PRIVATE ${ROOM_LIBS})
+  if(INTACT_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE intact_${name} ${ROOM_LIBS} GTest::gmock GTest::gtest_main)
+    target_include_directories(${name}_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/types.h>
+
+#include <intact/base/bytes.h>
+#include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
+
+namespace intact {
+
+/// openat(2) with O_CLOEXEC. The error names the path.
+Result<UniqueFd> open_at(int dir_fd, const std::string& path, int flags, mode_t mode = 0);
+inline Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode = 0) {
+  return open_at(AT_FDCWD, path, flags, mode);
+}
+
+/// Size in bytes of an open regular file or block device.
+Result<std::uint64_t> file_size(int fd);
+
+/// Reads up to `out.size()` bytes at byte `offset`; fewer only at the end of the file.
+Result<std::size_t> pread_up_to(int fd, std::uint64_t offset, MutableByteSpan out);
+/// Reads exactly `out.size()` bytes at byte `offset`; an earlier end of the file is an io error.
+Result<void> pread_exact(int fd, std::uint64_t offset, MutableByteSpan out);
+Result<void> pwrite_all(int fd, std::uint64_t offset, ByteSpan bytes);
+/// Writes all of `bytes` at the file position (works for pipes and sockets).
+Result<void> write_all(int fd, ByteSpan bytes);
+
+/// The whole of a file of at most `limit` bytes (error kind limit beyond it).
+Result<Bytes> read_file(const std::string& path, std::uint64_t limit);
+Result<Bytes> read_file_at(int dir_fd, const std::string& path, std::uint64_t limit);
+Result<Bytes> read_fd(int fd, std::uint64_t limit);
+
+/// Creates or replaces `path` so that a reader and a crash see the old content or the new, never a
+/// mixture: temporary file in the same directory, fsync, rename, fsync of the directory.
+Result<void> write_file_durably(const std::string& path, ByteSpan bytes, mode_t mode);
+Result<void> write_file_durably_at(int dir_fd, const std::string& path, ByteSpan bytes,
+                                   mode_t mode);
+
+/// mkdir -p for one path below `dir_fd`; existing directories are fine.
+Result<void> make_directories(const std::string& path, mode_t mode = 0755);
+
+/// A fresh private directory (mode 0700), removed with all content on destruction. It never crosses
+/// into a mounted file system: a mount left inside stays, and so does its directory.
+class TempDir {
+ public:
+  static Result<TempDir> create(const std::string& parent = default_parent(),
+                                std::string_view prefix = "intact-");
+  static std::string default_parent();  ///< $TMPDIR, else /tmp
+
+  TempDir(TempDir&&) noexcept;
+  TempDir& operator=(TempDir&&) noexcept;
+  ~TempDir();
+
+  const std::string& path() const { return path_; }
+  std::string path(std::string_view name) const { return path_ + "/" + std::string(name); }
+  /// Keeps the directory; returns its path.
+  std::string release();
+
+ private:
+  explicit TempDir(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+/// rm -r that does not follow symlinks or cross mounts. A missing path is fine.
+Result<void> remove_tree(const std::string& path);
+
+}  // namespace intact

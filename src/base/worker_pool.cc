@@ -1,0 +1,76 @@
+#include <algorithm>
+
+#include <sched.h>
+
+#include <intact/base/worker_pool.h>
+
+namespace intact {
+
+unsigned available_processors() {
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof set, &set) != 0)
+    return std::max(1u, std::thread::hardware_concurrency());
+  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+}
+
+WorkerPool::WorkerPool(unsigned threads, std::size_t queue_limit)
+    : queue_limit_(std::max<std::size_t>(1, queue_limit)) {
+  if (threads == 0) threads = available_processors();
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+WorkerPool::~WorkerPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    queue_.clear();
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void WorkerPool::submit(Job job) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return queue_.size() < queue_limit_ || error_; });
+  if (error_) return;
+  queue_.push_back(std::move(job));
+  changed_.notify_all();
+}
+
+Result<void> WorkerPool::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return queue_.empty() && running_ == 0; });
+  if (!error_) return {};
+  Error error = std::move(*error_);
+  error_.reset();
+  return error;
+}
+
+bool WorkerPool::failed() const {
+  const std::lock_guard lock(mutex_);
+  return error_.has_value();
+}
+
+void WorkerPool::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+    if (stop_) return;
+    Job job = std::move(queue_.front());
+    queue_.pop_front();
+    ++running_;
+    changed_.notify_all();
+    lock.unlock();
+    auto result = job();
+    job = nullptr;  // what the job holds is released before wait() may return
+    lock.lock();
+    --running_;
+    if (!result && !error_) {
+      error_ = std::move(result).error();
+      queue_.clear();
+    }
+    changed_.notify_all();
+  }
+}
+
+}  // namespace intact

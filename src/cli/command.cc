@@ -1,0 +1,78 @@
+#include "command.h"
+
+#include <cstdio>
+
+#include <unistd.h>
+
+namespace intact::cli {
+
+Program::Program() : app_("Seal, verify, encrypt and repair container and VM images", "intact") {
+  app_.require_subcommand(1);
+  app_.set_version_flag("--version", std::string("intact ") + INTACT_VERSION);
+  app_.option_defaults()->always_capture_default();
+}
+
+CLI::App* Program::add(CLI::App& parent, std::string name, std::string description) {
+  CLI::App* command = parent.add_subcommand(std::move(name), std::move(description));
+  command->option_defaults()->always_capture_default();
+  return command;
+}
+
+void Program::on_chosen(CLI::App* command, Action action) {
+  command->callback([this, action = std::move(action)] { chosen_ = action; });
+}
+
+int Program::run(int argc, const char* const* argv) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    // The library prints help and version itself and tells them apart from mistakes by its own code
+    // 0.
+    return app_.exit(e) == 0 ? 0 : 2;
+  }
+  auto result =
+      chosen_ ? chosen_() : Result<int>(Error(ErrorKind::invalid_argument, "no command given"));
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+    std::fputs("intact: cannot write the output\n", stderr);
+    return 1;
+  }
+  if (result) return *result;
+  fmt::print(stderr, "intact: {}\n", result.error().message());
+  return exit_status(result.error());
+}
+
+int exit_status(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::io:
+    case ErrorKind::exists:
+    case ErrorKind::cancelled:
+      return 1;
+    case ErrorKind::invalid_argument:
+      return 2;
+    case ErrorKind::tampered:
+      return 3;
+    case ErrorKind::bad_secret:
+      return 4;
+    case ErrorKind::untrusted:
+      return 5;
+    case ErrorKind::malformed:
+    case ErrorKind::unsupported:
+    case ErrorKind::limit:
+      return 6;
+    case ErrorKind::not_found:
+      return 7;
+    case ErrorKind::busy:
+      return 8;
+  }
+  return 1;
+}
+
+void warn(std::string_view text) {
+  fmt::print(stderr, "intact: warning: {}\n", text);
+}
+
+bool progress_wanted() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
+
+}  // namespace intact::cli

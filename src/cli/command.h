@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <intact/base/result.h>
+
+namespace intact::cli {
+
+/// What a command does once its options are parsed; returns the exit status.
+using Action = std::function<Result<int>()>;
+
+/// The command line being built: commands hang themselves in, main() runs the one that was chosen.
+class Program {
+ public:
+  Program();
+
+  CLI::App& app() { return app_; }
+  /// A command of `parent`, e.g. add(program.app(), "pull", "..."), with the house's defaults for
+  /// help and option order.
+  CLI::App* add(CLI::App& parent, std::string name, std::string description);
+  /// Has `command` run `action` when it is the one chosen.
+  void on_chosen(CLI::App* command, Action action);
+
+  /// Parses, runs, prints errors; returns the exit status.
+  int run(int argc, const char* const* argv);
+
+ private:
+  CLI::App app_;
+  Action chosen_;
+};
+
+/// The exit status of product-wide contract for an error. Same in every command.
+int exit_status(const Error& error);
+
+/// "intact: warning: TEXT" on stderr.
+void warn(std::string_view text);
+
+/// Prints to stdout as fmt::print does. Failing to write (disk full, closed pipe) fails the
+/// command: see Program::run.
+template <typename... Args>
+void print(fmt::format_string<Args...> format, Args&&... args) {
+  fmt::print(stdout, format, std::forward<Args>(args)...);
+}
+
+/// Whether stderr is a terminal, so that progress may be shown.
+bool progress_wanted();
+
+}  // namespace intact::cli

@@ -1,0 +1,20 @@
+#pragma once
+
+namespace intact::cli {
+
+class Program;
+
+// One function for each file of commands/: it hangs its commands into the program.
+void add_keygen_command(Program& program);
+void add_trust_commands(Program& program);
+void add_seal_command(Program& program);
+void add_pull_command(Program& program);
+void add_store_commands(Program& program);  // images, inspect, rm, gc, fsck
+void add_verify_command(Program& program);
+void add_mount_commands(Program& program);  // mount, umount
+void add_run_command(Program& program);
+void add_export_command(Program& program);
+void add_fsverity_commands(Program& program);
+void add_composefs_commands(Program& program);
+
+}  // namespace intact::cli

@@ -1,0 +1,12 @@
+#include <csignal>
+
+#include "command.h"
+#include "commands.h"
+
+int main(int argc, char** argv) {
+  // A reader that goes away is an ordinary write error, not a reason to die in the middle of
+  // something.
+  std::signal(SIGPIPE, SIG_IGN);
+  intact::cli::Program program;
+  return program.run(argc, argv);
+}
