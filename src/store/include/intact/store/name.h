@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <intact/base/result.h>
+
+namespace intact::store {
+
+/// Whether `name` may name an image: valid UTF-8 without control characters or spaces at its ends,
+/// not beginning with "-" or with a transport prefix that a SOURCE has ("oci:", "tar:", ...), and
+/// short enough for a file name once encoded. invalid_argument says which rule it breaks.
+Result<void> check_name(std::string_view name);
+
+/// The file name (without ".json") that stands for `name`: percent-encoding of everything but
+/// letters, digits and "-_.:@+=,~", and of a leading dot. One encoding for each name.
+std::string encode_name(std::string_view name);
+
+/// Inverse of encode_name. malformed if `encoded` is not exactly what encode_name makes.
+Result<std::string> decode_name(std::string_view encoded);
+
+}  // namespace intact::store
