@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <intact/base/result.h>
+
+namespace intact::serve {
+
+/// A line of /proc/self/mountinfo.
+struct MountEntry {
+  int id = 0;              ///< the kernel's number of the mount
+  std::string device;      ///< "MAJOR:MINOR" of the file system
+  std::string mountpoint;  ///< absolute path, unescaped
+  std::string type;        ///< e.g. "ext4", "fuse.intact"
+  std::string source;
+  std::string super_options;  ///< comma-separated
+
+  bool is_fuse() const { return type == "fuse" || type.starts_with("fuse."); }
+};
+
+/// Parses the text of a mountinfo file; malformed if it is not one.
+Result<std::vector<MountEntry>> parse_mount_table(std::string_view text);
+
+/// The mount whose root `path` is, nothing if it is an ordinary file or directory. Never asks the
+/// server of a FUSE mount, so it works for dead and hanging ones too. not_found: no such path.
+Result<std::optional<MountEntry>> find_mount(const std::string& path);
+
+/// Whether `path` is a FUSE mount whose server is gone ("Transport endpoint is not connected").
+bool is_dead_mount(const std::string& path);
+/// Takes such a mount away, or several on top of each other; does nothing to anything else.
+/// Returns whether there was one.
+Result<bool> clear_dead_mount(const std::string& path);
+
+/// Unmounts the FUSE mount at `mountpoint`: umount2(2) where that is allowed, else fusermount3.
+/// `lazy` takes a mount that is in use out of sight at once. not_found: not a FUSE mount; busy.
+Result<void> unmount(const std::string& mountpoint, bool lazy = false);
+
+}  // namespace intact::serve
