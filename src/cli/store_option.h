@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <intact/base/result.h>
+#include <intact/store/store.h>
+
+namespace intact::cli {
+
+/// `--store DIR`, as every command that uses the store has it:
+///
+///     auto store = std::make_shared<StoreOption>(command);
+///     program.on_chosen(command, [=]() -> Result<int> { auto opened = TRY(store->open()); ... });
+///
+/// Lives as long as the command line is parsed and run.
+class StoreOption {
+ public:
+  explicit StoreOption(CLI::App* command);
+
+  /// The store that is there. not_found tells where it was looked for.
+  Result<std::shared_ptr<store::Store>> open() const;
+  /// Makes it if there is none, for pull.
+  Result<std::shared_ptr<store::Store>> open_or_create() const;
+  std::string path() const;  ///< as given, or the default
+
+ private:
+  std::shared_ptr<std::string> dir_;
+};
+
+}  // namespace intact::cli
