@@ -1,0 +1,29 @@
+#include <algorithm>
+
+#include <intact/base/checked.h>
+#include <intact/fsverity/geometry.h>
+
+namespace intact::fsverity {
+
+Geometry::Geometry(std::uint64_t data_size, const Params& params)
+    : data_size_(data_size),
+      block_size_(params.block_size),
+      hashes_per_block_(
+          static_cast<std::uint32_t>(params.block_size / digest_size(params.algorithm))),
+      data_blocks_(divide_up<std::uint64_t>(data_size, params.block_size)) {
+  for (std::uint64_t hashes = data_blocks_; hashes > 1;) {
+    hashes = divide_up<std::uint64_t>(hashes, hashes_per_block_);
+    levels_.push_back({.blocks = hashes, .first_block = 0});
+  }
+  for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
+    level->first_block = tree_blocks_;
+    tree_blocks_ += level->blocks;
+  }
+}
+
+std::uint32_t Geometry::data_length(std::uint64_t block) const {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(block_size_, data_size_ - block * block_size_));
+}
+
+}  // namespace intact::fsverity

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/crypto/hash.h>
+#include <intact/fsverity/descriptor.h>
+#include <intact/fsverity/params.h>
+
+namespace intact::fsverity {
+
+/// What was computed over the content of a file.
+struct MerkleTree {
+  std::uint64_t data_size = 0;  ///< bytes
+  Digest digest;                ///< of the descriptor: the file's fs-verity digest
+  /// All levels, top level first, as FS_IOC_READ_VERITY_METADATA gives them. Empty for files of at
+  /// most one block and when the blocks were not asked for.
+  Bytes blocks;
+  RawDescriptor descriptor;  ///< what `digest` is the hash of
+};
+
+/// Builds the tree of content that arrives in pieces of any size; its length need not be known.
+/// Content is hashed in large runs of blocks. Memory without kept blocks: some 64 KiB a level.
+/// Not thread-safe.
+///
+///     TreeBuilder builder;
+///     while (more) builder.update(piece);
+///     const Digest digest = builder.finish().digest;
+class TreeBuilder {
+ public:
+  /// The params must have passed check_params (of either kind). `keep_blocks`: finish() returns the
+  /// hash blocks, too.
+  explicit TreeBuilder(Params params = {}, bool keep_blocks = false);
+
+  void update(ByteSpan content);
+  MerkleTree finish();  ///< and starts anew
+
+ private:
+  /// The hashes in one level, those of the data blocks first.
+  struct Level {
+    Bytes hashes;
+    std::size_t hashed = 0;  ///< bytes at the front that have been hashed into the level above
+  };
+
+  void add_hashes_of(std::size_t level, ByteSpan blocks);
+  void hash_up(std::size_t level);
+  std::size_t finish_level(std::size_t level);
+  Bytes collect(std::size_t top);
+
+  Params params_;
+  crypto::BlockHasher hasher_;
+  bool keep_blocks_;
+  std::size_t run_;  ///< bytes that are hashed at once where there is a choice
+  std::uint64_t data_size_ = 0;
+  Bytes pending_;  ///< content not yet hashed, less than a run
+  std::vector<Level> levels_;
+};
+
+/// The fs-verity digest of content in memory. The params must be checked ones.
+Digest digest_of(ByteSpan content, const Params& params = {});
+
+/// The fs-verity digest of an open regular file or block device, read from byte 0 with pread. The
+/// descriptor's position is not used. A file that shrinks meanwhile is an io error.
+Result<Digest> digest_file(int fd, const Params& params = {});
+
+/// The same with the hash blocks: 1/127 of the size of the file for the default params, in memory.
+Result<MerkleTree> build_tree(int fd, const Params& params = {});
+
+/// Bytes of MerkleTree::blocks for a file of `data_size` (at most INT64_MAX) bytes.
+std::uint64_t tree_size(std::uint64_t data_size, const Params& params = {});
+
+}  // namespace intact::fsverity
