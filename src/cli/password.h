@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <intact/base/result.h>
+#include <intact/crypto/secret.h>
+
+namespace CLI {
+class App;
+}
+
+namespace intact::cli {
+
+/// Where a password comes from: never from the command line itself or the environment, which other
+/// users and child processes can read.
+struct PasswordOptions {
+  std::string file;       ///< --password-file
+  std::optional<int> fd;  ///< --password-fd
+};
+
+/// Adds --password-file and --password-fd, which exclude each other. `options` must live until the
+/// command runs.
+void add_password_options(CLI::App* command, PasswordOptions& options);
+
+enum class PasswordUse {
+  existing,  ///< to open something: asked for once
+  fresh,     ///< to protect something new: typed twice at a terminal
+};
+
+inline constexpr std::size_t kMaxPasswordSize = 4096;  // bytes
+
+/// The password: all of the file or descriptor without one newline at its end, or typed at the
+/// terminal without echo, after a prompt with `what` ("the key my.key"). invalid_argument without
+/// a terminal to ask at, or when the two typed differ.
+Result<crypto::Secret> read_password(const PasswordOptions& options, std::string_view what,
+                                     PasswordUse use);
+
+}  // namespace intact::cli

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <intact/base/bytes.h>
+
+namespace intact::crypto {
+
+/// Fills `out` from the system's generator. Never fails: without one the program ends.
+void fill_random(MutableByteSpan out);
+Bytes random_bytes(std::size_t size);
+
+}  // namespace intact::crypto

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/sign/policy.h>
+#include <intact/sign/signature_image.h>
+
+namespace intact::sign {
+
+/// Where trust comes from in one command: never from the store.
+struct Anchors {
+  std::vector<std::string> key_files;  ///< --pub FILE: if any, only these keys, for any identity
+  bool insecure_unsigned = false;      ///< --insecure-unsigned: go on without a trusted signature
+  std::optional<std::string> policy_file;  ///< --policy FILE instead of the default ones
+};
+
+/// Who vouches for a manifest.
+struct Verdict {
+  std::string key_fingerprint;  ///< empty: nobody (Anchors::insecure_unsigned)
+  std::string identity;         ///< as signed; may be empty
+  bool is_signed() const { return !key_fingerprint.empty(); }
+};
+
+/// Whether some trusted key has signed this manifest under a name that fits. `name` is the image's
+/// name in the store or the reference it is pulled from (see identity_allows_name); empty: none.
+/// The anchors are read anew at each call. One good signature is enough.
+/// untrusted, with the reason and what to do, if there is none; also if the policy revokes the
+/// manifest, which holds with key_files and with insecure_unsigned, too. A policy or key file that
+/// cannot be read is an error of its own kind.
+Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, const Digest& manifest,
+                            const std::string& name, const Anchors& anchors);
+
+/// The same with anchors at hand: `keys` replaces the rules of `policy` unless it is empty.
+Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
+                               const Digest& manifest, const std::string& name,
+                               const Policy& policy, const std::vector<PublicKey>& keys = {});
+
+}  // namespace intact::sign
