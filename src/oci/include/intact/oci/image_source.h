@@ -1,0 +1,78 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/base/result.h>
+#include <intact/base/stream.h>
+#include <intact/base/unique_fd.h>
+#include <intact/oci/config.h>
+#include <intact/oci/decompress.h>
+#include <intact/oci/descriptor.h>
+#include <intact/oci/index.h>
+#include <intact/oci/manifest.h>
+#include <intact/oci/platform.h>
+#include <intact/oci/reference.h>
+
+namespace intact::oci {
+
+/// Indexes that may lie within each other.
+inline constexpr unsigned kMaxIndexDepth = 8;
+
+/// A place that images are read from. Nothing in it is trusted: documents are hashed before they
+/// are handed out, and blobs must be hashed by who reads them (CheckedStream). Const member
+/// functions may be called from several threads at once.
+class ImageSource {
+ public:
+  /// Opens oci:, oci-archive: (also compressed as a whole: it is then unpacked into a temporary
+  /// file, within `limits`) and docker-archive:. unsupported for docker://; invalid_argument for
+  /// rootfs: and tar:, which hold no images.
+  static Result<std::unique_ptr<ImageSource>> open(const Reference& reference,
+                                                   const DecompressLimits& limits = {});
+  virtual ~ImageSource() = default;
+
+  /// The manifest (never an index) that `tag` names, for `platform` where there is a choice. An
+  /// empty tag is the only image there. Signatures and attestations are not images.
+  /// not_found: no such tag; invalid_argument: no tag given and several images; malformed: one name
+  /// for several images; unsupported: no image for the platform (the error lists those there are)
+  /// or a build cache.
+  virtual Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const = 0;
+
+  /// A whole document of at most kMaxDocument bytes; tampered unless size and digest agree.
+  virtual Result<Bytes> read_document(const Descriptor& descriptor) const;
+
+  /// The stored bytes of a blob, unverified. not_found when it is not there; tampered when its size
+  /// is seen to be another one already.
+  virtual Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const = 0;
+
+  /// A descriptor of a blob that is a file of its own (so that it can be cloned); nothing when it
+  /// is not.
+  virtual Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const;
+
+  /// The manifest that holds cosign signatures of `manifest`: tag sha256-HEX.sig, else the one that
+  /// cosign's `kind` annotations mark in a layout of one signed image.
+  virtual Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const = 0;
+
+  /// Names of the images here, sorted; those without a name are left out.
+  virtual std::vector<std::string> names() const = 0;
+};
+
+/// A manifest and its config, both checked to be those of an image that could run.
+struct ImageDocuments {
+  Descriptor descriptor;
+  Bytes manifest_bytes;
+  Manifest manifest;
+  Bytes config_bytes;
+  ImageConfig config;
+};
+
+/// Reads and checks both documents of the image that resolve() has found.
+Result<ImageDocuments> read_image(const ImageSource& source, const Descriptor& manifest);
+
+/// Tag under which cosign keeps signatures of `manifest`: "sha256-HEX.sig".
+std::string signature_tag(const Digest& manifest);
+
+}  // namespace intact::oci

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/base/stream.h>
+#include <intact/oci/content_sink.h>
+#include <intact/oci/tar_reader.h>
+#include <intact/tree/tree.h>
+
+namespace intact::oci {
+
+/// What all layers of one image together may cost.
+struct LayerLimits {
+  TarLimits tar;                             ///< for each layer
+  std::uint64_t entries = 4'000'000;         ///< tar entries of all layers
+  std::uint64_t content_bytes = 1ull << 40;  ///< file content of all layers
+  std::uint32_t name_bytes = 255;            ///< one component of a path
+  std::uint32_t path_bytes = 4095;           ///< a path after symlinks were resolved
+  std::uint32_t depth = 1024;                ///< components of a path
+  std::uint32_t symlinks = 40;               ///< followed for one path, as in the kernel
+  std::uint32_t xattr_bytes = 32755;  ///< of one file, each with 7 bytes more: what EROFS holds
+  std::size_t warnings = 1000;        ///< later ones are dropped
+};
+
+/// Applies layers, base first, to a tree in memory; no file system is touched, so names and links
+/// of a hostile layer lead nowhere (oci.md 5.2 and 5.4, composefs.md 12). Each layer is read into a
+/// tree of its own and then merged: whiteouts and opaque marks hide lower layers only, wherever in
+/// the archive they stand.
+///
+/// - Parents that are symlinks are followed within the root, in the union of what is below and what
+///   the layer has said so far, as an extractor in a chroot would: with lib -> usr/lib the entry
+///   lib/x lands in usr/lib/x. A parent that is some other non-directory is malformed.
+/// - Missing parents get mode 0755, owner 0:0, mtime 0.
+/// - Symlinks have mode 0777 whatever the archive says: no file system could hold another.
+/// - Hard links share the inode of their target, which may be in a lower layer; the entry's own
+///   attributes are ignored.
+/// - xattrs are kept under their own names. `trusted.overlay.*` is escaped by the composefs writer
+///   and `user.overlay.*` is left as it is, both as composefs.md 3 (1) has it; the former would
+///   otherwise steer overlayfs, the latter is inert in the mounts that composefs images are for.
+///   For the same reason a character device 0:0 stays one in the tree: the writer escapes it.
+///
+/// Not thread-safe. After an error neither the applier nor the tree may be used.
+class LayerApplier {
+ public:
+  /// `tree` and `sink` must outlive the applier. The tree is an empty one, or one with layers.
+  explicit LayerApplier(tree::Tree& tree, ContentSink& sink, const LayerLimits& limits = {});
+  ~LayerApplier();
+
+  /// Applies one layer: a tar, already decompressed. The stream is read to its end, so that a hash
+  /// over it is complete. Errors name the entry: malformed, unsupported, limit, or the stream's.
+  Result<void> apply(ByteStream& uncompressed_tar);
+
+  /// After the last layer: waits for the sink and sets link counts and primary names.
+  Result<void> finish();
+
+  /// What was odd but clear: duplicate entries, whiteouts of nothing are not, ACLs left out.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  class Layer;
+
+  tree::Tree& tree_;
+  ContentSink& sink_;
+  LayerLimits limits_;
+  std::uint64_t entries_ = 0;
+  std::uint64_t content_bytes_ = 0;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace intact::oci

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/base/result.h>
+#include <intact/json/json.h>
+#include <intact/oci/descriptor.h>
+
+namespace intact::oci {
+
+/// Documents (manifest, index, config) larger than this are refused, in bytes.
+inline constexpr std::uint64_t kMaxDocument = 4 << 20;
+/// Layers of one image. Container engines stop between 127 and 500.
+inline constexpr std::size_t kMaxLayers = 500;
+
+/// One image: its config and its layers, base first (image-spec, manifest.md; Docker's schema 2 is
+/// the same but for names).
+struct Manifest {
+  std::string media_type;
+  Descriptor config;
+  std::vector<Descriptor> layers;
+  Annotations annotations;
+  std::string artifact_type;
+  std::optional<Descriptor> subject;
+  Json document;  ///< what it was parsed from, or null
+};
+
+/// Parses a manifest whose bytes were fetched as `expected_media_type` (of the descriptor or the
+/// Content-Type; empty: not known). Refuses (malformed) documents that could be read as an index
+/// too and a mediaType that disagrees; unsupported: Docker's schema 1.
+Result<Manifest> parse_manifest(ByteSpan bytes, std::string_view expected_media_type);
+
+/// The manifest's bytes. Fields of `document` that are not known here are kept, in their order.
+Bytes encode_manifest(const Manifest& manifest);
+
+/// Refuses (unsupported) what is no image that could run: build caches, other artifacts, encrypted
+/// layers, layers of unknown types.
+Result<void> check_is_image(const Manifest& manifest);
+
+}  // namespace intact::oci

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <intact/base/result.h>
+#include <intact/base/stream.h>
+#include <intact/oci/tar_writer.h>
+#include <intact/tree/tree.h>
+
+namespace intact::oci {
+
+/// Opens the content of a regular file that the tree does not hold itself.
+using ContentOpener = std::function<Result<std::unique_ptr<ByteStream>>(const std::string& path,
+                                                                        const tree::Inode& inode)>;
+
+/// Writes a whole tree as one tar, so that it reads back as the same tree: depth first, children in
+/// byte order, the first name of an inode with its content and the others as hard links, the root
+/// directory as "./". Names that begin with ".wh." cannot be told from whiteouts and sockets are
+/// nothing that tar knows: unsupported.
+Result<void> write_tree_tar(const tree::Tree& tree, const ContentOpener& open_content,
+                            const ByteSink& sink);
+
+struct DirectoryTarOptions {
+  /// Later times than this are set to it (SOURCE_DATE_EPOCH), in seconds.
+  std::optional<std::int64_t> clamp_mtime;
+};
+
+/// Writes a directory as a layer in the same form (oci.md 5.5). Sockets are left out; so is
+/// `security.selinux`, which belongs to the host. Stays on the file system of `directory`: what is
+/// mounted below shows as an empty directory. Errors: io, and unsupported as above.
+Result<void> write_directory_tar(const std::string& directory, const DirectoryTarOptions& options,
+                                 const ByteSink& sink);
+
+}  // namespace intact::oci
