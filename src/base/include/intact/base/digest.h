@@ -28,6 +28,8 @@ std::string_view to_string(HashAlgorithm algorithm);
 /// business.
 class Digest {
  public:
+  /// A placeholder in structs that are filled in later: no content has this digest (all zero).
+  Digest() = default;
   /// `bytes` must have exactly digest_size(algorithm) bytes.
   Digest(HashAlgorithm algorithm, ByteSpan bytes);
   static Result<Digest> create(HashAlgorithm algorithm, ByteSpan bytes);
@@ -46,7 +48,7 @@ class Digest {
   auto operator<=>(const Digest&) const = default;
 
  private:
-  HashAlgorithm algorithm_;
+  HashAlgorithm algorithm_ = HashAlgorithm::sha256;
   std::array<std::byte, 64> bytes_{};  // unused tail is zero
 };
 
