@@ -19,7 +19,7 @@ namespace intact::fsverity {
 struct DamagedBlock {
   std::uint64_t block;   ///< index of the data block
   std::uint64_t offset;  ///< its first byte in the file
-  std::string reason;    ///< continues "block N ..."
+  std::string reason;    ///< continues the sentence "block N ..."
 };
 
 /// Told of bad blocks as reads meet them. Called by the reading thread, so perhaps by several at

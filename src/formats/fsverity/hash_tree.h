@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/base/stream.h>
+#include <intact/crypto/hash.h>
+#include <intact/fsverity/geometry.h>
+#include <intact/fsverity/params.h>
+
+#include "block_cache.h"
+
+namespace intact::fsverity {
+
+/// The hash blocks of one file: read from a stored tree that is not trusted or, where that fails or
+/// is absent, computed from the data; never handed out before they have been verified up to the
+/// digest. Thread-safe.
+class HashTree {
+ public:
+  using Block = BlockCache::Block;
+
+  /// Bytes of verified hash blocks that are kept.
+  static constexpr std::size_t kCacheSize = 64 << 20;
+
+  /// `data_fd` is borrowed. `stored` may be null.
+  HashTree(int data_fd, std::uint64_t data_size, const Digest& digest, const Params& params,
+           std::shared_ptr<const ByteSource> stored);
+
+  const Geometry& geometry() const { return geometry_; }
+  const crypto::BlockHasher& hasher() const { return hasher_; }
+
+  /// Whether a file with this root hash has our digest.
+  bool is_root(ByteSpan root) const;
+
+  /// The verified hashes of the data blocks from index * hashes_per_block() on; for files of
+  /// more than one data block. tampered if neither the stored tree nor the data leads to the
+  /// digest; io if the data cannot be read.
+  Result<Block> leaf(std::uint64_t index) { return block(0, index); }
+
+  /// Computes the whole tree from the data and keeps what fits. tampered if it has another digest.
+  Result<void> build();
+
+  std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+
+ private:
+  /// One pass over data below some hash block.
+  struct Pass {
+    Bytes buffer;
+    std::vector<std::pair<std::uint64_t, Block>> computed;  // below that block; by tree index
+  };
+
+  std::uint64_t index_in_tree(std::size_t level, std::uint64_t index) const {
+    return geometry_.levels()[level].first_block + index;
+  }
+  Result<Block> block(std::size_t level, std::uint64_t index);
+  Block load_stored(std::uint64_t tree_index) const;
+  bool verifies(const Bytes& block, const Block& parent, std::uint64_t index) const;
+  Result<Block> rebuild(std::size_t level, std::uint64_t index, const Block& parent);
+  Result<Block> compute(std::size_t level, std::uint64_t index, Pass& pass) const;
+  Result<void> hash_data(std::uint64_t first, std::uint64_t count, MutableByteSpan hashes,
+                         Pass& pass) const;
+
+  int data_fd_;
+  Digest digest_;
+  Params params_;
+  Geometry geometry_;
+  crypto::BlockHasher hasher_;
+  std::shared_ptr<const ByteSource> stored_;
+  BlockCache cache_;
+  std::atomic<std::uint64_t> refused_ = 0;
+  std::mutex rebuilding_;  ///< held over a pass, so that readers do not all make the same one
+  /// Tree indices of hash blocks that could not be had in either way: a pass over the data is
+  /// not made again for each read that fails. Guarded by rebuilding_.
+  std::unordered_set<std::uint64_t> lost_;
+};
+
+}  // namespace intact::fsverity
