@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/base/result.h>
+#include <intact/base/stream.h>
+#include <intact/erofs/format.h>
+#include <intact/tree/attributes.h>
+
+namespace intact::erofs {
+
+/// What the superblock says, checked.
+struct Superblock {
+  std::uint64_t root_nid = 0;
+  std::uint64_t inodes = 0;
+  tree::Timestamp build_time;      ///< mtime of compact inodes
+  std::uint64_t size = 0;          ///< bytes; nothing beyond belongs to the image
+  std::uint64_t meta_offset = 0;   ///< byte that nids count from
+  std::uint64_t xattr_offset = 0;  ///< byte that shared attribute ids count from
+};
+
+/// An inode, checked: all its offsets lie within the image.
+struct Inode {
+  std::uint64_t nid = 0;
+  std::uint32_t ino = 0;
+  tree::Attributes attributes;
+  Layout layout = Layout::plain;
+  std::uint64_t xattr_offset = 0;  ///< bytes
+  std::uint32_t xattr_size = 0;    ///< bytes; 0: no attributes
+  std::uint64_t data_offset = 0;   ///< bytes; of the whole blocks, if there are any
+  std::uint64_t tail_offset = 0;   ///< bytes; behind the attributes
+  std::uint32_t chunk_bits = 0;    ///< log2 of the chunk size, chunk-based inodes only
+
+  bool is_directory() const { return attributes.is_directory(); }
+};
+
+/// A name in a directory. "." and ".." are names like others.
+struct Dirent {
+  std::string_view name;  ///< valid during the call that hands it out
+  std::uint64_t nid;
+  FileType type;
+};
+
+/// Strict reader of an uncompressed EROFS image. Opens in constant time and keeps nothing but the
+/// superblock; every call reads what it needs from the source. Thread-safe.
+///
+/// Every number that leads somewhere is bounded before it is followed. malformed: not a
+/// well-formed image; unsupported: well-formed perhaps, but with features beyond format.h. It
+/// looks at one inode or block at a time: loops among directories and totals over the image are
+/// for the caller to watch.
+class Image {
+ public:
+  static Result<std::unique_ptr<Image>> open(std::shared_ptr<const ByteSource> source);
+
+  const Superblock& superblock() const { return superblock_; }
+  const ByteSource& source() const { return *source_; }
+  std::uint64_t root() const { return superblock_.root_nid; }
+
+  Result<Inode> inode(std::uint64_t nid) const;
+
+  /// Calls `emit` for the names of a directory in stored (byte) order, beginning behind `cookie`
+  /// (0: from the start); `next` is the cookie that continues after the entry. Stops before the
+  /// entry for which `emit` returns false. An error of `emit` ends the listing and is returned.
+  using Emit = std::function<Result<bool>(const Dirent&, std::uint64_t next)>;
+  Result<void> list(const Inode& directory, std::uint64_t cookie, const Emit& emit) const;
+
+  struct Found {
+    std::uint64_t nid;
+    FileType type;
+  };
+  /// Binary search; nothing when there is no such name.
+  Result<std::optional<Found>> lookup(const Inode& directory, std::string_view name) const;
+
+  /// All extended attributes with their whole names: those of the inode itself, then the shared
+  /// ones. No two have the same name.
+  Result<std::vector<tree::Xattr>> xattrs(const Inode& inode) const;
+
+  /// Reads content of a regular file or symlink that the image itself holds: exactly `out.size()`
+  /// bytes at byte `offset`, which must lie within the file. Chunk-based files are unsupported.
+  Result<void> read(const Inode& inode, std::uint64_t offset, MutableByteSpan out) const;
+
+  /// The target of a symlink: 1 to 4095 bytes, none of them NUL.
+  Result<std::string> read_link(const Inode& symlink) const;
+
+  /// Whether all chunks of a chunk-based file are holes. malformed when the table of chunks does
+  /// not fit into the image.
+  Result<bool> is_hole(const Inode& inode) const;
+
+ private:
+  Image(std::shared_ptr<const ByteSource> source, Superblock superblock)
+      : source_(std::move(source)), superblock_(superblock) {}
+  Result<ByteSpan> directory_block(const Inode& directory, std::uint64_t block,
+                                   MutableByteSpan buffer) const;
+  Result<void> read_shared_xattr(std::uint32_t id, std::vector<tree::Xattr>& out) const;
+
+  std::shared_ptr<const ByteSource> source_;
+  Superblock superblock_;
+};
+
+}  // namespace intact::erofs
