@@ -1,0 +1,96 @@
+#include <isa-l/igzip_lib.h>
+
+#include "decoder.h"
+
+namespace intact::oci {
+namespace {
+
+Error malformed(std::string text) {
+  return Error(ErrorKind::malformed, "gzip: " + std::move(text));
+}
+
+/// Inflates gzip (RFC 1952), member after member. ISA-L reports neither a cut stream nor bytes
+/// behind a member: both are seen from its state where the input ends.
+class GzipStream final : public ByteStream {
+ public:
+  explicit GzipStream(std::unique_ptr<ByteStream> input)
+      : input_(std::move(input)), buffer_(kInputPiece) {
+    isal_inflate_init(&state_);
+    state_.crc_flag = ISAL_GZIP;
+  }
+
+  Result<std::size_t> read(MutableByteSpan out) override {
+    if (ended_) return std::size_t{0};
+    const std::size_t want = std::min<std::size_t>(out.size(), 1u << 30);
+    state_.next_out = reinterpret_cast<std::uint8_t*>(out.data());
+    state_.avail_out = static_cast<std::uint32_t>(want);
+    for (;;) {
+      if (state_.block_state == ISAL_BLOCK_FINISH && !TRY(begin_member())) {
+        ended_ = true;
+        return want - state_.avail_out;
+      }
+      if (state_.avail_in == 0 && !input_ended_) TRY(fill());
+      const std::uint32_t in_before = state_.avail_in;
+      const std::uint32_t out_before = state_.avail_out;
+      TRY(check(isal_inflate(&state_)));
+      if (state_.avail_out == 0) return want;
+      const bool moved = state_.avail_in != in_before || state_.avail_out != out_before;
+      if (state_.block_state != ISAL_BLOCK_FINISH && input_ended_ && state_.avail_in == 0 && !moved)
+        return malformed("the stream is cut off");
+    }
+  }
+
+ private:
+  Result<void> fill() {
+    const std::size_t n = TRY(input_->read(buffer_));
+    if (n == 0) input_ended_ = true;
+    state_.next_in = reinterpret_cast<std::uint8_t*>(buffer_.data());
+    state_.avail_in = static_cast<std::uint32_t>(n);
+    return {};
+  }
+
+  /// Behind a member: begins the next one. False at the end of the input.
+  Result<bool> begin_member() {
+    if (state_.avail_in == 0 && !input_ended_) TRY(fill());
+    if (state_.avail_in == 0) return false;
+    if (state_.next_in[0] != 0x1f)
+      return malformed("bytes behind the last member that are no other member");
+    // The inflater's header parser checks the second byte of the magic and what follows.
+    isal_inflate_reset(&state_);
+    state_.crc_flag = ISAL_GZIP;
+    return true;
+  }
+
+  static Result<void> check(int status) {
+    switch (status) {
+      case ISAL_DECOMP_OK:
+      case ISAL_END_INPUT:
+      case ISAL_OUT_OVERFLOW:
+      case ISAL_NAME_OVERFLOW:
+      case ISAL_COMMENT_OVERFLOW:
+      case ISAL_EXTRA_OVERFLOW:
+        return {};
+      case ISAL_INCORRECT_CHECKSUM:
+        return malformed("checksum or length of a member is wrong");
+      case ISAL_INVALID_WRAPPER:
+      case ISAL_UNSUPPORTED_METHOD:
+        return malformed("bad member header");
+      default:
+        return malformed("bad deflate data");
+    }
+  }
+
+  std::unique_ptr<ByteStream> input_;
+  Bytes buffer_;
+  bool input_ended_ = false;
+  bool ended_ = false;
+  inflate_state state_;
+};
+
+}  // namespace
+
+std::unique_ptr<ByteStream> make_gzip_stream(std::unique_ptr<ByteStream> input) {
+  return std::make_unique<GzipStream>(std::move(input));
+}
+
+}  // namespace intact::oci

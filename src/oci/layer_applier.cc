@@ -1,0 +1,256 @@
+#include <algorithm>
+#include <optional>
+
+#include <intact/oci/layer_applier.h>
+
+#include "layer_tree.h"
+
+namespace intact::oci {
+namespace {
+
+constexpr std::string_view kWhiteout = ".wh.";
+constexpr std::string_view kAufs = ".wh..wh.";
+constexpr std::string_view kOpaque = ".wh..wh..opq";
+
+constexpr std::size_t kPiece = 256 * 1024;
+
+Error malformed(std::string text) {
+  return Error(ErrorKind::malformed, std::move(text));
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, 200)) {
+    out += static_cast<unsigned char>(c) >= 0x20 && c != 0x7f ? c : '?';
+  }
+  return text.size() > 200 ? out + "..." : out;
+}
+
+class NullFile final : public ContentSink::File {
+ public:
+  Result<void> write(ByteSpan) override { return {}; }
+  Result<void> finish(const tree::InodePtr&) override { return {}; }
+};
+
+std::uint32_t file_type(TarType type) {
+  switch (type) {
+    case TarType::regular:
+    case TarType::hard_link:
+      return S_IFREG;
+    case TarType::symlink:
+      return S_IFLNK;
+    case TarType::character_device:
+      return S_IFCHR;
+    case TarType::block_device:
+      return S_IFBLK;
+    case TarType::directory:
+      return S_IFDIR;
+    case TarType::fifo:
+      return S_IFIFO;
+  }
+  return S_IFREG;
+}
+
+tree::InodePtr make_inode(TarEntry&& entry) {
+  auto inode = std::make_shared<tree::Inode>();
+  tree::Attributes& attributes = inode->attributes;
+  attributes.mode = file_type(entry.type) | (entry.type == TarType::symlink ? 0777 : entry.mode);
+  attributes.nlink = entry.type == TarType::directory ? 2 : 1;
+  attributes.uid = entry.uid;
+  attributes.gid = entry.gid;
+  attributes.rdev = entry.rdev;
+  attributes.mtime = entry.mtime;
+  attributes.size = entry.type == TarType::symlink ? entry.link.size() : entry.size;
+  inode->xattrs = std::move(entry.xattrs);
+  if (entry.type == TarType::symlink) inode->payload = std::move(entry.link);
+  return inode;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ContentSink::File>> NullSink::begin(std::uint64_t) {
+  return std::unique_ptr<File>(std::make_unique<NullFile>());
+}
+
+/// One layer while it is read.
+class LayerApplier::Layer {
+ public:
+  Layer(LayerApplier& applier, ByteStream& tar)
+      : applier_(applier),
+        limits_(applier.limits_),
+        reader_(tar, limits_.tar),
+        tree_(applier.tree_, {limits_.path_bytes, limits_.depth, limits_.symlinks}) {}
+
+  Result<void> apply() {
+    while (auto entry = TRY(reader_.next())) {
+      if (++applier_.entries_ > limits_.entries)
+        return Error(ErrorKind::limit, "layers have more entries than the limit of " +
+                                           std::to_string(limits_.entries));
+      path_ = entry->path;
+      const std::uint64_t offset = entry->header_offset;
+      auto applied = apply_entry(std::move(*entry));
+      if (!applied)
+        return std::move(applied).context("layer entry '" + printable(path_) + "' (at byte " +
+                                          std::to_string(offset) + ")");
+    }
+    tree_.merge();
+    return {};
+  }
+
+ private:
+  void warn(std::string_view text) {
+    if (applier_.warnings_.size() < limits_.warnings)
+      applier_.warnings_.push_back("layer entry '" + printable(path_) + "': " + std::string(text));
+  }
+
+  Result<std::vector<std::string>> split(std::string_view path) const {
+    std::vector<std::string> components;
+    while (!path.empty()) {
+      const std::size_t slash = std::min(path.find('/'), path.size());
+      const std::string_view name = path.substr(0, slash);
+      path.remove_prefix(std::min(slash + 1, path.size()));
+      if (name.empty() || name == ".") continue;
+      if (name == "..") return malformed("'..' in a path");
+      if (name.size() > limits_.name_bytes)
+        return Error(ErrorKind::limit, "a name of " + std::to_string(name.size()) +
+                                           " bytes, the limit is " +
+                                           std::to_string(limits_.name_bytes));
+      components.emplace_back(name);
+    }
+    if (components.size() > limits_.depth)
+      return Error(ErrorKind::limit,
+                   "nested deeper than the limit of " + std::to_string(limits_.depth));
+    return components;
+  }
+
+  Result<void> apply_entry(TarEntry&& entry) {
+    std::vector<std::string> components = TRY(split(entry.path));
+    if (components.empty()) return apply_root(std::move(entry));
+    const auto marker = std::find_if(components.begin(), components.end(),
+                                     [](const auto& name) { return name.starts_with(kWhiteout); });
+    const std::string name = components.back();
+    if (marker != components.end()) {
+      const bool last = std::next(marker) == components.end();
+      // AUFS's own files, and what is below them.
+      if (marker->starts_with(kAufs) && !(last && name == kOpaque)) return {};
+      if (!last) return malformed("a directory that is called like a whiteout");
+      components.pop_back();
+      return apply_whiteout(entry, components, name);
+    }
+    TRY(check_xattrs(entry));
+    components.pop_back();
+    LayerTree::Directory directory = TRY(tree_.resolve(components));
+    if (directory.path().size() + 1 + name.size() > limits_.path_bytes)
+      return Error(ErrorKind::limit, "its path with symbolic links resolved is over the limit of " +
+                                         std::to_string(limits_.path_bytes) + " bytes");
+    tree::Entry made;
+    if (entry.type == TarType::hard_link) {
+      made = {TRY(find_target(entry.link, directory, name)), true};
+    } else {
+      const bool regular = entry.type == TarType::regular;
+      made = {make_inode(std::move(entry)), false};
+      if (regular) TRY(read_content(made.inode));
+    }
+    if (tree_.add(directory, name, std::move(made)) == LayerTree::Added::duplicate)
+      warn("is there twice, the later one holds");
+    return {};
+  }
+
+  Result<void> apply_root(TarEntry&& entry) {
+    if (entry.type != TarType::directory)
+      return malformed("the root of the image must be a directory");
+    TRY(check_xattrs(entry));
+    if (tree_.set_root(*make_inode(std::move(entry))) == LayerTree::Added::duplicate)
+      warn("is there twice, the later one holds");
+    return {};
+  }
+
+  Result<void> apply_whiteout(const TarEntry& entry, const std::vector<std::string>& parent,
+                              const std::string& name) {
+    // Hard links without content are what AUFS made of whiteouts.
+    const bool plain = entry.type == TarType::regular || entry.type == TarType::hard_link;
+    if (!plain || entry.size != 0) return malformed("a whiteout that is not an empty file");
+    const std::string hidden = name.substr(kWhiteout.size());
+    if (hidden.empty() || hidden == "." || hidden == "..")
+      return malformed("a whiteout of no valid name");
+    auto directory = tree_.resolve(parent);
+    if (!directory) {
+      // Below something that is no directory there is nothing to hide.
+      if (directory.error().kind() == ErrorKind::malformed) return {};
+      return std::move(directory).error();
+    }
+    if (name == kOpaque) {
+      tree_.make_opaque(*directory);
+    } else {
+      tree_.white_out(*directory, hidden);
+    }
+    return {};
+  }
+
+  Result<tree::InodePtr> find_target(const std::string& link, const LayerTree::Directory& directory,
+                                     const std::string& name) const {
+    const std::string what = "a hard link to '" + printable(link) + "'";
+    std::vector<std::string> components = TRY(split(link).context(what));
+    if (components.empty()) return malformed(what + ", which is a directory");
+    const std::string target_name = std::move(components.back());
+    components.pop_back();
+    const LayerTree::Directory parent = TRY(tree_.resolve(components).context(what));
+    if (target_name == name && parent.names == directory.names)
+      return malformed(what + ", which is itself");
+    tree::InodePtr target = tree_.find(parent, target_name);
+    if (!target) return malformed(what + ", which is not there");
+    if (target->attributes.is_directory()) return malformed(what + ", which is a directory");
+    return target;
+  }
+
+  Result<void> check_xattrs(TarEntry& entry) {
+    if (entry.has_acl_text) warn("its textual ACL is left out");
+    // A hard link's attributes are those of its target.
+    if (entry.type == TarType::hard_link) return {};
+    std::uint64_t total = 0;
+    for (const tree::Xattr& xattr : entry.xattrs)
+      total += 7 + xattr.name.size() + xattr.value.size();
+    if (total > limits_.xattr_bytes)
+      return Error(ErrorKind::limit, std::to_string(total) + " bytes of xattrs, the limit is " +
+                                         std::to_string(limits_.xattr_bytes));
+    return {};
+  }
+
+  Result<void> read_content(const tree::InodePtr& inode) {
+    const std::uint64_t size = inode->attributes.size;
+    if (size == 0) return {};
+    if (size > limits_.content_bytes - applier_.content_bytes_)
+      return Error(ErrorKind::limit, "files have more content than the limit of " +
+                                         std::to_string(limits_.content_bytes) + " bytes");
+    applier_.content_bytes_ += size;
+    auto file = TRY(applier_.sink_.begin(size));
+    if (piece_.empty()) piece_.resize(kPiece);
+    while (const std::size_t n = TRY(reader_.read_content(piece_)))
+      TRY(file->write(ByteSpan(piece_).first(n)));
+    return file->finish(inode);
+  }
+
+  LayerApplier& applier_;
+  const LayerLimits& limits_;
+  TarReader reader_;
+  LayerTree tree_;
+  Bytes piece_;
+  std::string path_;  ///< of the entry at hand, for messages
+};
+
+LayerApplier::LayerApplier(tree::Tree& tree, ContentSink& sink, const LayerLimits& limits)
+    : tree_(tree), sink_(sink), limits_(limits) {}
+
+LayerApplier::~LayerApplier() = default;
+
+Result<void> LayerApplier::apply(ByteStream& uncompressed_tar) {
+  return Layer(*this, uncompressed_tar).apply();
+}
+
+Result<void> LayerApplier::finish() {
+  TRY(sink_.wait());
+  tree_.normalize_links();
+  return {};
+}
+
+}  // namespace intact::oci
