@@ -41,8 +41,8 @@ class Policy {
   const std::vector<Digest>& revoked() const { return revoked_; }
   bool is_revoked(const Digest& manifest) const;
 
-  /// A rule of the same key and pattern gets the pins in addition. invalid_argument for a bad
-  /// pattern; limit beyond kMaxRules.
+  /// A rule of the same key and pattern gets the pins in addition; exists if one of the two has
+  /// pins and the other has none. invalid_argument for a bad pattern; limit beyond kMaxRules.
   Result<void> add(Rule rule);
   /// Removes all rules of the one key whose fingerprint starts so ("sha256:" may be left out);
   /// returns its fingerprint. not_found; invalid_argument when several keys do.

@@ -1,0 +1,102 @@
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/sign/policy.h>
+
+namespace intact::sign {
+namespace {
+
+constexpr std::uint64_t kMaxPolicySize = 4 * 1024 * 1024;  // bytes
+constexpr std::string_view kSystemPolicy = "/etc/intact/policy.json";
+constexpr std::chrono::seconds kLockPatience(10);
+
+/// Nothing without a home directory. Relative XDG paths are to be ignored, says their
+/// specification.
+std::optional<std::string> user_policy_file() {
+  const char* const config = std::getenv("XDG_CONFIG_HOME");
+  if (config && config[0] == '/') return std::string(config) + "/intact/policy.json";
+  const char* const home = std::getenv("HOME");
+  if (home && home[0] == '/') return std::string(home) + "/.config/intact/policy.json";
+  return std::nullopt;
+}
+
+Result<UniqueFd> lock_policy(const std::string& file) {
+  // Not the policy itself, which every change replaces.
+  UniqueFd lock = TRY(open_file(file + ".lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  const auto end = std::chrono::steady_clock::now() + kLockPatience;
+  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return Error::from_errno("lock of " + file, errno);
+    if (std::chrono::steady_clock::now() > end)
+      return Error(ErrorKind::busy, file + " is being changed by another process");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return lock;
+}
+
+}  // namespace
+
+Result<Policy> Policy::load(const std::string& file) {
+  const UniqueFd fd = TRY(open_file(file, O_RDONLY).context("trust policy"));
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0) return Error::from_errno(file, errno);
+  if (!S_ISREG(st.st_mode))
+    return Error(ErrorKind::invalid_argument, "trust policy: " + file + " is not a regular file");
+  if ((st.st_mode & S_IWOTH) != 0)
+    return Error(ErrorKind::untrusted, "trust policy: anybody may write to " + file +
+                                           ", so nothing in it can be trusted (chmod o-w)");
+  const Bytes text = TRY(read_fd(fd.get(), kMaxPolicySize).context("trust policy: " + file));
+  return parse(text).context("trust policy: " + file);
+}
+
+Result<Policy> Policy::load_default() {
+  Policy policy;
+  for (const std::string& file : default_policy_files()) {
+    auto loaded = load(file);
+    if (loaded) {
+      policy.append(std::move(*loaded));
+    } else if (loaded.error().kind() != ErrorKind::not_found &&
+               loaded.error().sys_errno() != ENOTDIR) {
+      // A file that cannot be read may hold a revocation: going on without it would be wrong.
+      return std::move(loaded).error();
+    }
+  }
+  return policy;
+}
+
+std::vector<std::string> default_policy_files() {
+  std::vector<std::string> files{std::string(kSystemPolicy)};
+  if (auto user = user_policy_file()) files.push_back(std::move(*user));
+  return files;
+}
+
+Result<std::string> default_policy_file_to_edit() {
+  if (::geteuid() == 0) return std::string(kSystemPolicy);
+  if (auto user = user_policy_file()) return *std::move(user);
+  return Error(ErrorKind::invalid_argument,
+               "neither XDG_CONFIG_HOME nor HOME is set: say --policy FILE");
+}
+
+Result<void> edit_policy(const std::string& file,
+                         const std::function<Result<void>(Policy&)>& change) {
+  const std::size_t slash = file.rfind('/');
+  if (slash != std::string::npos && slash != 0) TRY(make_directories(file.substr(0, slash)));
+  const UniqueFd lock = TRY(lock_policy(file));
+  Policy policy;
+  auto loaded = Policy::load(file);
+  if (loaded) {
+    policy = std::move(*loaded);
+  } else if (loaded.error().kind() != ErrorKind::not_found) {
+    return std::move(loaded).error();
+  }
+  TRY(change(policy));
+  return write_file_durably(file, as_bytes(policy.to_text()), 0644);
+}
+
+}  // namespace intact::sign
