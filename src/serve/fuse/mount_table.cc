@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <charconv>
+#include <climits>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <intact/base/bytes.h>
+#include <intact/base/file.h>
+#include <intact/serve/mounts.h>
+
+namespace intact::serve {
+
+namespace {
+
+// Tens of thousands of mounts; /proc has no bound of its own.
+constexpr std::uint64_t kTableLimit = 64u << 20;
+
+bool is_octal(char c) {
+  return c >= '0' && c <= '7';
+}
+
+/// The kernel writes blanks, newlines and backslashes of names as \ooo.
+std::string unescape(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size() && is_octal(text[i + 1]) && is_octal(text[i + 2]) &&
+        is_octal(text[i + 3])) {
+      out +=
+          static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + text[i + 3] - '0');
+      i += 3;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+std::string_view next_field(std::string_view& rest) {
+  const std::size_t end = std::min(rest.find(' '), rest.size());
+  const std::string_view field = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return field;
+}
+
+/// `36 35 98:0 /root /mnt rw,noatime shared:1 master:2 - ext3 /dev/root rw,errors=continue`:
+/// the fields before the lone dash vary in number.
+Result<MountEntry> parse_line(std::string_view line) {
+  const Error bad(ErrorKind::malformed, fmt::format("not a line of a mount table: \"{}\"", line));
+  std::string_view rest = line;
+  MountEntry entry;
+  const std::string_view id = next_field(rest);
+  const auto parsed = std::from_chars(id.data(), id.data() + id.size(), entry.id);
+  if (parsed.ec != std::errc() || parsed.ptr != id.data() + id.size()) return Error(bad);
+  next_field(rest);  // the parent's number
+  entry.device = next_field(rest);
+  next_field(rest);  // which part of the file system is mounted
+  entry.mountpoint = unescape(next_field(rest));
+  if (entry.mountpoint.empty()) return Error(bad);
+  do {
+    if (rest.empty()) return Error(bad);
+  } while (next_field(rest) != "-");
+  entry.type = unescape(next_field(rest));
+  entry.source = unescape(next_field(rest));
+  entry.super_options = next_field(rest);
+  if (entry.type.empty()) return Error(bad);
+  return entry;
+}
+
+/// The number of the mount that an open file is on. statx(2) tells it too, but would ask the server
+/// of a FUSE mount first.
+Result<int> mount_id(int fd) {
+  const std::string path = fmt::format("/proc/self/fdinfo/{}", fd);
+  const Bytes bytes = TRY(read_file(path, 4096));
+  const std::string_view text = as_text(bytes);
+  constexpr std::string_view kKey = "mnt_id:";
+  const std::size_t at = text.find(kKey);
+  if (at == std::string_view::npos)
+    return Error(ErrorKind::unsupported, path + " does not tell the mount");
+  std::string_view value = text.substr(at + kKey.size());
+  value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+  int id = 0;
+  if (std::from_chars(value.data(), value.data() + value.size(), id).ec != std::errc())
+    return Error(ErrorKind::malformed, path + " has no number after mnt_id");
+  return id;
+}
+
+}  // namespace
+
+Result<std::vector<MountEntry>> parse_mount_table(std::string_view text) {
+  std::vector<MountEntry> entries;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) entries.push_back(TRY(parse_line(text.substr(0, end))));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return entries;
+}
+
+Result<std::optional<MountEntry>> find_mount(const std::string& path) {
+  const UniqueFd fd = TRY(open_file(path, O_PATH));
+  const int id = TRY(mount_id(fd.get()));
+  std::string real_path(PATH_MAX, '\0');
+  const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", fd.get()).c_str(),
+                                    real_path.data(), real_path.size());
+  if (length < 0) return Error::from_errno("cannot read /proc/self/fd", errno);
+  real_path.resize(static_cast<std::size_t>(length));
+
+  const Bytes table = TRY(read_file("/proc/self/mountinfo", kTableLimit));
+  for (MountEntry& entry : TRY(parse_mount_table(as_text(table))))
+    if (entry.id == id && entry.mountpoint == real_path) return std::optional(std::move(entry));
+  return std::optional<MountEntry>();
+}
+
+}  // namespace intact::serve

@@ -1,0 +1,34 @@
+#pragma once
+
+// The interface of libfuse 3.12, where the loop's configuration got its maximum number of threads.
+#define FUSE_USE_VERSION 312
+#include <memory>
+
+#include <fuse_lowlevel.h>
+
+#include <intact/base/error.h>
+#include <intact/tree/file_tree.h>
+
+#include "failure_log.h"
+#include "node_numbers.h"
+
+namespace intact::serve {
+
+/// What the handlers of the kernel's requests work with. Thread-safe.
+struct Service {
+  std::shared_ptr<const tree::FileTree> tree;
+  NodeNumbers numbers;
+  bool kernel_checks_permissions;
+  FailureLog failures;
+  bool directories_without_open = false;  ///< set by init, before any other request
+};
+
+/// The handlers. A session made with them takes a Service as its user data.
+const fuse_lowlevel_ops& request_handlers();
+
+/// What a failed request tells its user. An object missing from the store is an I/O error like any
+/// other; only a missing name, attribute or directory is "not found".
+int errno_of_metadata(const Error& error);
+int errno_of_content(const Error& error);
+
+}  // namespace intact::serve

@@ -1,0 +1,87 @@
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+
+#include <intact/serve/mounts.h>
+
+#include "fusermount.h"
+
+namespace intact::serve {
+
+namespace {
+
+// More than anybody stacks by accident.
+constexpr int kMostStackedMounts = 64;
+constexpr int kAttempts = 5;
+constexpr std::chrono::milliseconds kPause(40);
+
+/// With our long timeouts the kernel answers stat(2) of a dead mount out of its cache; statfs(2)
+/// always asks the server.
+bool has_lost_its_server(const MountEntry& entry) {
+  struct statfs totals;
+  return entry.is_fuse() && ::statfs(entry.mountpoint.c_str(), &totals) != 0 &&
+         (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+Error in_use(const std::string& mountpoint) {
+  return {ErrorKind::busy,
+          fmt::format("{} is in use: end what uses it (`fuser -vm {}` lists it) or unmount lazily",
+                      mountpoint, mountpoint),
+          EBUSY};
+}
+
+Result<void> try_to_detach(const MountEntry& entry, bool lazy) {
+  const std::string& path = entry.mountpoint;
+  if (::umount2(path.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
+  if (errno == EBUSY) return in_use(path);
+  if (errno != EPERM) return Error::from_errno(fmt::format("cannot unmount {}", path), errno);
+
+  std::vector<std::string> arguments = {"-u"};
+  if (lazy) arguments.push_back("-z");
+  arguments.insert(arguments.end(), {"--", path});
+  const FusermountOutcome outcome = TRY(run_fusermount(arguments));
+  if (outcome.succeeded) return {};
+  if (outcome.message.find("busy") != std::string::npos) return in_use(path);
+  return Error(ErrorKind::io, fmt::format("cannot unmount {}: {}", path, outcome.message));
+}
+
+/// A process that has just ended, or a desktop that looks at every new mount, still holds it for a
+/// moment.
+Result<void> detach(const MountEntry& entry, bool lazy) {
+  for (int attempt = 1;; ++attempt) {
+    Result<void> result = try_to_detach(entry, lazy);
+    if (result || result.error().kind() != ErrorKind::busy || attempt == kAttempts) return result;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+}  // namespace
+
+bool is_dead_mount(const std::string& path) {
+  const auto found = find_mount(path);
+  return found && *found && has_lost_its_server(**found);
+}
+
+Result<bool> clear_dead_mount(const std::string& path) {
+  bool cleared = false;
+  for (int i = 0; i < kMostStackedMounts; ++i) {
+    const auto entry = TRY(find_mount(path));
+    if (!entry || !has_lost_its_server(*entry)) return cleared;
+    TRY(detach(*entry, true).context("a mount without a server is in the way"));
+    cleared = true;
+  }
+  return Error(ErrorKind::busy, fmt::format("too many dead mounts on {}", path));
+}
+
+Result<void> unmount(const std::string& mountpoint, bool lazy) {
+  const auto entry = TRY(find_mount(mountpoint));
+  if (!entry || !entry->is_fuse())
+    return Error(ErrorKind::not_found, fmt::format("{} is not a FUSE mount", mountpoint));
+  return detach(*entry, lazy);
+}
+
+}  // namespace intact::serve
