@@ -6,7 +6,7 @@
 # Libraries in LIBS are private to the room: nothing above it sees their headers.
 add_library(intact_flags INTERFACE)
 target_compile_options(intact_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-                       -Wnon-virtual-dtor -Woverloaded-virtual)
+                       -Wno-missing-field-initializers -Wnon-virtual-dtor -Woverloaded-virtual)
 target_compile_definitions(intact_flags INTERFACE _FILE_OFFSET_BITS=64)
 if(INTACT_WERROR)
   target_compile_options(intact_flags INTERFACE -Werror)

@@ -83,10 +83,15 @@ class [[nodiscard]] Result<void> {
 
 /// `auto x = TRY(f());` takes the value of a Result or returns its error from the current function.
 /// `TRY(f());` alone does the same for Result<void>.
-#define TRY(...)                               \
-  __extension__({                              \
-    auto try_result_ = (__VA_ARGS__);          \
-    if (!try_result_.has_value()) [[unlikely]] \
-      return std::move(try_result_).error();   \
-    std::move(try_result_).value();            \
+#define TRY(...) INTACT_TRY(__COUNTER__, __VA_ARGS__)
+
+// The counter gives each use a name of its own, so that one TRY may stand within another.
+#define INTACT_TRY(counter, ...) INTACT_TRY_NAMED(INTACT_TRY_NAME(counter), __VA_ARGS__)
+#define INTACT_TRY_NAME(counter) try_result_##counter
+#define INTACT_TRY_NAMED(name, ...)     \
+  __extension__({                       \
+    auto name = (__VA_ARGS__);          \
+    if (!name.has_value()) [[unlikely]] \
+      return std::move(name).error();   \
+    std::move(name).value();            \
   })
