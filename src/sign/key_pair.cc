@@ -56,12 +56,16 @@ Result<void> refuse_existing(const std::string& path) {
 
 }  // namespace
 
+Result<void> check_key_pair_is_new(const std::string& prefix) {
+  TRY(refuse_existing(prefix + ".key"));
+  return refuse_existing(prefix + ".pub");
+}
+
 Result<void> write_key_pair(const std::string& prefix, const PrivateKey& key,
                             const crypto::Secret& password) {
   const std::string key_path = prefix + ".key";
   const std::string pub_path = prefix + ".pub";
-  TRY(refuse_existing(key_path));
-  TRY(refuse_existing(pub_path));
+  TRY(check_key_pair_is_new(prefix));
 
   // Both are written whole in a private directory beside them, then named one right after the
   // other.

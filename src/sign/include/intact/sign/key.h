@@ -67,5 +67,7 @@ class PrivateKey {
 /// exists) and leaves none or both.
 Result<void> write_key_pair(const std::string& prefix, const PrivateKey& key,
                             const crypto::Secret& password);
+/// exists if either file is there already: to say so before a password is asked for.
+Result<void> check_key_pair_is_new(const std::string& prefix);
 
 }  // namespace intact::sign
