@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <intact/base/result.h>
+#include <intact/run/options.h>
+#include <intact/tree/file_tree.h>
+
+namespace intact::run {
+
+/// Mounts a tree at a directory and serves it until the process is killed. Writes one byte to
+/// `ready_fd`, which it owns, when the mount answers. Runs in a process of its own, inside the
+/// private mount namespace; nobody else sees the mount. `others`: processes of several users will
+/// read it, so that the modes of the files must count.
+using RootServer =
+    std::function<Result<void>(std::shared_ptr<const tree::FileTree> tree,
+                               const std::string& mountpoint, bool others, int ready_fd)>;
+
+struct ContainerParts {
+  std::shared_ptr<const tree::FileTree> tree;
+  ProcessImage image;
+  RootServer serve;
+  /// Gets a line for the user. Called in another process than the caller's.
+  std::function<void(std::string_view)> warn;
+};
+
+/// How a container ended.
+struct Outcome {
+  /// The status to exit with: the container's, 128 + signal, or 126 and 127.
+  int status = 0;
+  /// Set when the command was not run (126, 127), with the reason.
+  std::optional<Error> failure;
+};
+
+/// Runs a container in the foreground: stdin (if asked for), stdout and stderr are its own, signals
+/// are passed on. Everything is made in mount, process and (for ordinary users) user namespaces of
+/// its own, whose first process dies with the caller: whatever is killed, the kernel then ends
+/// the container and takes every mount away.
+///
+/// The caller must have one thread only and should do nothing else meanwhile: signals are blocked
+/// for the time. Errors: unsupported (the system lacks what is needed; says what), not_found,
+/// invalid_argument, untouched errors of the tree, io.
+Result<Outcome> run_container(const ContainerParts& parts, const RunOptions& options);
+
+}  // namespace intact::run

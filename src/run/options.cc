@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <filesystem>
+
+#include <intact/run/options.h>
+
+namespace intact::run {
+namespace {
+
+constexpr std::string_view kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Lexically absolute and clean: no "." or "..", no doubled or trailing slashes.
+std::string clean(const std::filesystem::path& path) {
+  std::string text = path.lexically_normal().string();
+  if (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+std::string_view key_of(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+/// Replaces the variable of the same name in its place, else appends.
+void set_variable(std::vector<std::string>& environment, std::string variable) {
+  for (auto& other : environment)
+    if (key_of(other) == key_of(variable)) {
+      other = std::move(variable);
+      return;
+    }
+  environment.push_back(std::move(variable));
+}
+
+}  // namespace
+
+std::string_view to_string(RuntimeKind kind) {
+  switch (kind) {
+    case RuntimeKind::crun:
+      return "crun";
+    case RuntimeKind::runc:
+      return "runc";
+    case RuntimeKind::runsc:
+      return "runsc";
+  }
+  return "";
+}
+
+Result<RuntimeKind> parse_runtime(std::string_view name) {
+  for (const auto kind : {RuntimeKind::crun, RuntimeKind::runc, RuntimeKind::runsc})
+    if (name == to_string(kind)) return kind;
+  return Error(ErrorKind::invalid_argument,
+               "unknown runtime \"" + std::string(name) + "\": crun, runc or runsc");
+}
+
+Result<Network> parse_network(std::string_view name) {
+  if (name == "none") return Network::none;
+  if (name == "host") return Network::host;
+  return Error(ErrorKind::invalid_argument,
+               "unknown network \"" + std::string(name) + "\": none or host");
+}
+
+Result<Volume> parse_volume(std::string_view text) {
+  const auto refuse = [&](std::string_view why) {
+    return Error(ErrorKind::invalid_argument,
+                 "volume \"" + std::string(text) + "\": " + std::string(why));
+  };
+  if (text.find('\0') != std::string_view::npos) return refuse("has a NUL");
+  const auto first = text.find(':');
+  if (first == std::string_view::npos) return refuse("must be SRC:DST[:ro]");
+  const std::string_view source = text.substr(0, first);
+  std::string_view destination = text.substr(first + 1);
+  Volume volume;
+  if (const auto second = destination.find(':'); second != std::string_view::npos) {
+    const std::string_view mode = destination.substr(second + 1);
+    if (mode != "ro" && mode != "rw") return refuse("the only options are ro and rw");
+    volume.read_only = mode == "ro";
+    destination = destination.substr(0, second);
+  }
+  if (source.empty() || (source.front() != '/' && source.front() != '.'))
+    return refuse("the source must be a path that begins with / or . (there are no named volumes)");
+  if (destination.empty() || destination.front() != '/')
+    return refuse("the destination must be an absolute path");
+  std::error_code error;
+  volume.source = clean(std::filesystem::absolute(std::filesystem::path(source), error));
+  if (error) return refuse("the current directory is gone");
+  volume.destination = clean(std::filesystem::path(destination));
+  if (volume.destination == "/") return refuse("the destination may not be /");
+  return volume;
+}
+
+Result<std::vector<std::string>> make_arguments(const ProcessImage& image,
+                                                const RunOptions& options) {
+  std::vector<std::string> arguments = image.entrypoint;
+  bool use_cmd = options.command.empty();
+  if (options.entrypoint) {
+    arguments.clear();
+    if (!options.entrypoint->empty()) arguments.push_back(*options.entrypoint);
+    use_cmd = false;
+  }
+  const auto& rest = use_cmd ? image.cmd : options.command;
+  arguments.insert(arguments.end(), rest.begin(), rest.end());
+  if (arguments.empty())
+    return Error(ErrorKind::invalid_argument,
+                 "the image names no command: say which one to run, after its name");
+  if (arguments.front().empty())
+    return Error(ErrorKind::invalid_argument, "the command is an empty string");
+  for (const auto& argument : arguments)
+    if (argument.find('\0') != std::string::npos)
+      return Error(ErrorKind::malformed, "the image's command has a NUL character");
+  return arguments;
+}
+
+Result<std::vector<std::string>> make_environment(const ProcessImage& image,
+                                                  const RunOptions& options,
+                                                  const std::string& home,
+                                                  const std::string& hostname,
+                                                  const Getenv& getenv) {
+  std::vector<std::string> environment = {"PATH=" + std::string(kDefaultPath)};
+  if (options.terminal) environment.push_back("TERM=xterm");
+  environment.push_back("container=intact");
+  for (const auto& variable : image.env) {
+    if (variable.find('\0') != std::string::npos)
+      return Error(ErrorKind::malformed, "a variable of the image has a NUL character");
+    // Without a value or a name it could not be seen by getenv(3) either.
+    if (const auto equals = variable.find('='); equals == std::string::npos || equals == 0)
+      continue;
+    set_variable(environment, variable);
+  }
+  for (const auto& wish : options.env) {
+    const auto equals = wish.find('=');
+    if (wish.empty() || equals == 0)
+      return Error(ErrorKind::invalid_argument,
+                   "environment variable \"" + wish + "\" has no name");
+    if (equals != std::string::npos) {
+      set_variable(environment, wish);
+    } else if (const auto value = getenv ? getenv(wish) : std::nullopt) {
+      set_variable(environment, wish + "=" + *value);
+    }
+  }
+  if (!find_variable(environment, "HOME")) environment.push_back("HOME=" + home);
+  if (!find_variable(environment, "HOSTNAME")) environment.push_back("HOSTNAME=" + hostname);
+  return environment;
+}
+
+std::optional<std::string> find_variable(const std::vector<std::string>& environment,
+                                         std::string_view name) {
+  for (const auto& variable : environment)
+    if (key_of(variable) == name && variable.size() > name.size())
+      return variable.substr(name.size() + 1);
+  return std::nullopt;
+}
+
+}  // namespace intact::run

@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <cctype>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <intact/json/json.h>
+#include <intact/run/program.h>
+#include <intact/run/runtime.h>
+
+namespace intact::run {
+namespace {
+
+// Runtimes stand in sbin, which is not in the search path of ordinary users.
+constexpr std::string_view kSystemDirectories = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
+
+// Before, runsc knew the platforms ptrace and kvm only; systrap, the default since, came with this.
+constexpr unsigned kSystrapSince = 20230501;
+
+std::string find_program(std::string_view name, std::string_view search_path) {
+  for (std::string_view rest = search_path; !rest.empty();) {
+    const auto colon = rest.find(':');
+    const std::string_view directory = rest.substr(0, colon);
+    rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
+    if (!directory.starts_with('/')) continue;
+    std::string path = std::string(directory) + "/" + std::string(name);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return {};
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+}  // namespace
+
+Result<std::vector<Runtime>> find_runtimes(std::optional<RuntimeKind> wanted,
+                                           std::string_view search_path) {
+  const std::string directories = std::string(search_path) + ":" + std::string(kSystemDirectories);
+  std::vector<Runtime> found;
+  for (const auto kind : {RuntimeKind::crun, RuntimeKind::runc, RuntimeKind::runsc}) {
+    if (wanted && *wanted != kind) continue;
+    if (std::string path = find_program(to_string(kind), directories); !path.empty())
+      found.push_back({kind, std::move(path)});
+  }
+  if (found.empty())
+    return Error(ErrorKind::not_found,
+                 wanted ? std::string(to_string(*wanted)) + " is not installed"
+                        : std::string("no container runtime: install crun, runc or runsc"));
+  return found;
+}
+
+unsigned runsc_date(std::string_view version) {
+  // "runsc version release-20240729.0", "runsc version 0.0~20221219.0"
+  for (std::size_t i = 0; i < version.size();) {
+    if (!std::isdigit(static_cast<unsigned char>(version[i]))) {
+      ++i;
+      continue;
+    }
+    std::size_t end = i;
+    unsigned number = 0;
+    while (end < version.size() && end - i < 9 &&
+           std::isdigit(static_cast<unsigned char>(version[end])))
+      number = number * 10 + static_cast<unsigned>(version[end++] - '0');
+    if (end - i == 8 && number >= 20180101) return number;
+    i = end;
+  }
+  return 0;
+}
+
+std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace& place,
+                                     const std::string& id, Network network, bool user_namespace,
+                                     std::string_view version) {
+  std::vector<std::string> command = {runtime.path, "--root", place.state, "--log-format", "json"};
+  const auto add = [&](std::initializer_list<std::string> more) {
+    command.insert(command.end(), more);
+  };
+  switch (runtime.kind) {
+    case RuntimeKind::crun:
+      add({"--log", "file:" + place.log});
+      if (user_namespace) add({"--cgroup-manager", "disabled"});
+      break;
+    case RuntimeKind::runc:
+      add({"--log", place.log});
+      // Errors about control groups, which are not the user's to change, are then passed over.
+      if (user_namespace) add({"--rootless", "true"});
+      break;
+    case RuntimeKind::runsc:
+      add({"--log", place.log, "--ignore-cgroups",
+           network == Network::host ? "--network=host" : "--network=none"});
+      if (user_namespace) add({"--rootless"});
+      if (const unsigned date = runsc_date(version); date != 0 && date < kSystrapSince)
+        add({"--platform=ptrace"});
+      break;
+  }
+  add({"run", "--bundle", place.bundle, "--pid-file", place.pid_file, id});
+  return command;
+}
+
+std::string last_error(std::string_view log) {
+  std::string found;
+  while (!log.empty()) {
+    const auto end = log.find('\n');
+    const std::string_view line = log.substr(0, end);
+    log = end == std::string_view::npos ? std::string_view() : log.substr(end + 1);
+    if (line.empty()) continue;
+    const auto json = parse_json(line, {.bytes = 64 * 1024, .depth = 8, .values = 1000});
+    if (!json || !json->is_object()) continue;
+    const auto level = optional_string(*json, "level");
+    const auto message = optional_string(*json, "msg");
+    if (!level || !message || !*level || !*message) continue;
+    if (**level == "error" || **level == "fatal") found = **message;
+  }
+  return found;
+}
+
+int command_status(std::string_view error) {
+  // runc: `exec: "x": executable file not found in $PATH`, `exec: "/x": stat /x: no such file`
+  // crun: "executable file `x` not found in $PATH", "open executable: Permission denied"
+  // runsc: `error finding executable "x" in PATH`, "failed to load /x: permission denied"
+  const bool about_command = contains(error, "exec: \"") || contains(error, "executable") ||
+                             contains(error, "failed to load /");
+  if (!about_command) return 0;
+  std::string lower(error);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (contains(lower, "not found") || contains(lower, "no such file") ||
+      contains(lower, "finding executable"))
+    return kCommandNotFound;
+  if (contains(lower, "permission denied") || contains(lower, "not permitted") ||
+      contains(lower, "exec format") || contains(lower, "is a directory"))
+    return kCannotExecute;
+  return 0;
+}
+
+int exit_status_of(int wait_status) {
+  if (WIFEXITED(wait_status)) return WEXITSTATUS(wait_status);
+  if (WIFSIGNALED(wait_status)) return 128 + WTERMSIG(wait_status);
+  return 255;
+}
+
+}  // namespace intact::run

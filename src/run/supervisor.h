@@ -1,0 +1,23 @@
+#pragma once
+
+#include <intact/run/container.h>
+
+namespace intact::run {
+
+/// What the first process of the sandbox has to know.
+struct SupervisorTask {
+  const ContainerParts* parts = nullptr;
+  const RunOptions* options = nullptr;
+  std::uint32_t uid = 0;  ///< of the account, in the numbers of the host
+  bool user_namespace = false;
+  /// Signals for the container come from here, one byte each; its end means that the caller died.
+  int control_fd = -1;
+  /// The container's process shares our process group, and so the terminal.
+  bool share_terminal = false;
+};
+
+/// The life of a container inside the namespaces: mounts, bundle, server of the root, runtime.
+/// Runs as the first process of the process namespace; when it ends the kernel ends all others.
+Result<Outcome> supervise(const SupervisorTask& task);
+
+}  // namespace intact::run
