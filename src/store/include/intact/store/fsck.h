@@ -14,21 +14,22 @@ namespace intact::store {
 
 /// An object that an image refers to.
 struct ImageObject {
-  std::string payload;  ///< "ab/cdef..."
+  std::string payload = {};  ///< "ab/cdef..."
   std::uint64_t size = 0;
-  std::string path;  ///< first path in the image that has this content
+  std::string path = {};  ///< first path in the image that has this content
 };
 
 /// Verifies an image in the store and tells the objects it refers to.
 using ListObjects = std::function<Result<std::vector<ImageObject>>(const Digest& image)>;
 
 struct StoreDamage {
-  std::string image;   ///< name of an image that it breaks; empty if of none in particular
-  std::string path;    ///< path in that image, or below the store's directory ("blobs/sha256/...")
-  std::string object;  ///< "ab/cdef..." when it is an object's, else empty
-  std::optional<std::uint64_t> block;   ///< index of the damaged 4096-byte block
-  std::optional<std::uint64_t> offset;  ///< of that block, in bytes
-  std::string reason;
+  std::string image = {};  ///< name of an image that it breaks; empty if of none in particular
+  /// Path in that image, or below the store's directory ("blobs/sha256/...").
+  std::string path = {};
+  std::string object = {};                   ///< "ab/cdef..." when it is an object's, else empty
+  std::optional<std::uint64_t> block = {};   ///< index of the damaged 4096-byte block
+  std::optional<std::uint64_t> offset = {};  ///< of that block, in bytes
+  std::string reason = {};
 };
 
 struct FsckReport {
@@ -36,8 +37,10 @@ struct FsckReport {
   std::uint64_t images = 0;
   std::uint64_t objects = 0;
   std::uint64_t blobs = 0;
-  std::uint64_t bytes = 0;           ///< that were hashed
-  std::uint64_t rubbish = 0;         ///< files and directories that garbage collection would remove
+  std::uint64_t bytes = 0;  ///< that were hashed
+  /// Files and directories that garbage collection would remove. Objects are not among them when
+  /// an image is damaged: nobody knows then which are needed.
+  std::uint64_t rubbish = 0;
   std::uint64_t rubbish_bytes = 0;   ///< their size
   std::vector<std::string> foreign;  ///< paths below the store that are none of ours
   std::vector<StoreDamage> damaged;

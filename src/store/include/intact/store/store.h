@@ -22,16 +22,19 @@ class TreePack;
 /// the chain of trust is walked by whoever opens the image.
 struct NamedImage {
   std::string name;
-  Digest manifest;                           ///< of the OCI manifest
-  Digest image;                              ///< fs-verity digest of the EROFS file
-  std::optional<Digest> signature_manifest;  ///< of the OCI manifest that holds the signatures
-  std::string source;                        ///< where it was pulled from, for people
-  std::int64_t created = 0;                  ///< when it was pulled, seconds since 1970
-  bool layers_kept = true;                   ///< whether the layer blobs are in the store
+  Digest manifest;                                ///< of the OCI manifest
+  Digest image;                                   ///< fs-verity digest of the EROFS file
+  std::optional<Digest> signature_manifest = {};  ///< of the OCI manifest that holds the signatures
+  std::string source = {};                        ///< where it was pulled from, for people
+  std::int64_t created = 0;                       ///< when it was pulled, seconds since 1970
+  bool layers_kept = true;                        ///< whether the layer blobs are in the store
+  /// Bytes of the EROFS file and its objects; what other images share is counted, too. commit()
+  /// fills it in.
+  std::uint64_t size = 0;
   /// Every blob that the image needs: manifest, config, layers, signatures. commit() fills it in.
-  std::vector<Digest> blobs;
+  std::vector<Digest> blobs = {};
   /// Foreign object directories that hold some of its objects: see Store::add_object_dir().
-  std::vector<std::string> object_dirs;
+  std::vector<std::string> object_dirs = {};
 };
 
 /// A directory of images and their content:
@@ -87,11 +90,13 @@ class Store {
                                                     const Digest& object) const;
 
   /// Has open_object() look into a further directory of the composefs layout, which is only read.
+  /// One that is there already is fine.
   Result<void> add_object_dir(const std::string& path);
   const std::vector<std::string>& object_dirs() const { return object_dir_paths_; }
 
   /// For the other classes of this room: a descriptor of the store's directory.
   int dir_fd() const { return dir_.get(); }
+  int objects_fd() const { return objects_.get(); }  ///< -1 in a store that is only its marker
   int object_dir_fd(std::size_t index) const { return object_dirs_[index].get(); }
 
  private:
@@ -100,6 +105,7 @@ class Store {
 
   std::string path_;
   UniqueFd dir_;
+  UniqueFd objects_;
   std::vector<std::string> object_dir_paths_;
   std::vector<UniqueFd> object_dirs_;
   // The pack used last stays open: a mount asks for trees of one image, thousands of times.

@@ -1,0 +1,132 @@
+// How a transaction becomes visible: the part of Staging that writes outside its own directory.
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/store/name.h>
+
+#include "layout.h"
+#include "record.h"
+#include "staging.h"
+
+namespace intact::store {
+
+Result<void> Staging::check_name_free(const NamedImage& image, bool replace) const {
+  const auto existing = store_.find(image.name);
+  if (!existing) {
+    // A damaged record stands for nothing: it is mended by being replaced.
+    const ErrorKind kind = existing.error().kind();
+    if (kind == ErrorKind::not_found || kind == ErrorKind::malformed) return {};
+    if (kind == ErrorKind::limit) return {};
+    return Error(existing.error().kind(), existing.error().message());
+  }
+  if (replace || existing->manifest == image.manifest) return {};
+  return Error(ErrorKind::exists, "'" + image.name + "' is another image already (" +
+                                      existing->manifest.to_string() +
+                                      "): choose another name or say --replace");
+}
+
+Result<std::vector<Digest>> Staging::check_objects(NamedImage& image,
+                                                   const std::vector<Digest>& objects) const {
+  const std::lock_guard lock(mutex_);
+  // In order, so that each of the 256 directories is opened once.
+  std::vector<Digest> sorted = objects;
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  image.size = image_->data_size;
+  bool uses_object_dirs = false;
+  for (const Digest& digest : sorted) {
+    const auto found = objects_.find(digest);
+    if (found == objects_.end())
+      return Error(ErrorKind::invalid_argument,
+                   "object " + digest.hex() + " of the image has not been staged");
+    image.size += found->second.size;
+    uses_object_dirs |= found->second.file.empty();
+  }
+  image.object_dirs.clear();
+  if (uses_object_dirs) image.object_dirs = store_.object_dirs();
+  image.blobs.clear();
+  for (const auto& [digest, file] : blobs_) image.blobs.push_back(digest);
+  std::sort(image.blobs.begin(), image.blobs.end());
+  return sorted;
+}
+
+Result<void> Staging::finish_pack(const std::vector<Digest>& objects) {
+  std::vector<PackEntry> entries;
+  for (const Digest& digest : objects) {
+    const Object& object = objects_.at(digest);
+    if (object.tree_length > 0)
+      entries.push_back({digest, object.size, object.tree_offset, object.tree_length});
+  }
+  if (image_->length > 0) entries.push_back(*image_);
+  return pack_->finish(std::move(entries)).context("write the hash trees");
+}
+
+Result<void> Staging::sync() const {
+  // One call for all files. It reports what could not be written since the directory was opened.
+  if (::syncfs(dir_.get()) != 0) return Error::from_errno("syncfs", errno);
+  return {};
+}
+
+Result<void> Staging::publish_file(const std::string& file, const std::string& path) {
+  if (::renameat(dir_.get(), file.c_str(), store_.dir_fd(), path.c_str()) != 0)
+    return Error::from_errno("publish " + path, errno);
+  return {};
+}
+
+Result<void> Staging::publish_objects(const std::vector<Digest>& objects) {
+  UniqueFd dir;
+  std::string dir_name;
+  for (const Digest& digest : objects) {
+    const Object& object = objects_.at(digest);
+    if (object.file.empty()) continue;
+    const std::string path = object_path(digest);
+    if (const std::string name = path.substr(0, 2); name != dir_name) {
+      TRY(make_directory(store_.objects_fd(), name, kDirectoryMode));
+      dir = TRY(open_beneath(store_.objects_fd(), name, O_RDONLY | O_DIRECTORY));
+      dir_name = name;
+    }
+    // What is there already is the same content, or damaged and thereby mended. If it is the very
+    // file that we linked, nothing happens.
+    if (::renameat(dir_.get(), object.file.c_str(), dir.get(), path.c_str() + 3) != 0)
+      return Error::from_errno("publish objects/" + path, errno);
+  }
+  return {};
+}
+
+Result<void> Staging::publish(const NamedImage& image, const std::vector<Digest>& objects) {
+  TRY(publish_objects(objects));
+  const std::string hex = image.image.hex();
+  TRY(publish_file(image_file_, std::string(kImages) + "/" + hex));
+  TRY(publish_file(pack_file_, std::string(kTrees) + "/" + hex));
+  for (const auto& [digest, file] : blobs_)
+    TRY(publish_file(file, std::string(kBlobs) + "/" + blob_path(digest)));
+  return {};
+}
+
+Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<Digest>& objects) {
+  TRY(check_name(image.name));
+  if (!image_ || image_->digest != image.image)
+    return Error(ErrorKind::invalid_argument, "the image to be named has not been staged");
+  TRY(check_name_free(image, replace));
+  if (image.created == 0) image.created = ::time(nullptr);
+  const std::vector<Digest> sorted = TRY(check_objects(image, objects));
+  TRY(finish_pack(sorted));
+  // Content must be on the disk before it may replace anything under its name.
+  TRY(sync());
+  // From here to the record nothing refers to what has been published.
+  const FileLock no_gc = TRY(FileLock::shared(store_.dir_fd(), kGcLock));
+  TRY(publish(image, sorted));
+  TRY(sync());
+  const FileLock names = TRY(FileLock::exclusive(store_.dir_fd(), kNamesLock));
+  TRY(check_name_free(image, replace));  // another transaction may have been faster
+  return write_file_durably_at(store_.dir_fd(),
+                               std::string(kNames) + "/" + encode_name(image.name) + ".json",
+                               as_bytes(encode_record(image)), kFileMode);
+}
+
+}  // namespace intact::store

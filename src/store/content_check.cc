@@ -1,0 +1,257 @@
+#include "content_check.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include <intact/base/file.h>
+#include <intact/crypto/hash.h>
+#include <intact/fsverity/tree.h>
+#include <intact/fsverity/verified_file.h>
+
+#include "layout.h"
+
+namespace intact::store {
+namespace {
+
+Result<Digest> hash_blob(int fd, HashAlgorithm algorithm, std::uint64_t& size) {
+  crypto::Hasher hasher(algorithm);
+  Bytes buffer(256 * 1024);
+  for (size = 0;;) {
+    const std::size_t n = TRY(pread_up_to(fd, size, buffer));
+    if (n == 0) return hasher.finish();
+    hasher.update(ByteSpan(buffer).first(n));
+    size += n;
+  }
+}
+
+std::string reason_of(const Error& error) {
+  return error.kind() == ErrorKind::not_found ? "is missing" : error.message();
+}
+
+}  // namespace
+
+void DamageList::add(StoreDamage damage) {
+  const std::lock_guard lock(mutex_);
+  list_.push_back(std::move(damage));
+}
+
+std::vector<StoreDamage> DamageList::take() {
+  const std::lock_guard lock(mutex_);
+  std::sort(list_.begin(), list_.end(), [](const StoreDamage& a, const StoreDamage& b) {
+    return std::tie(a.image, a.path, a.block) < std::tie(b.image, b.path, b.block);
+  });
+  return std::move(list_);
+}
+
+ContentCheck::ContentCheck(const Store& store, unsigned threads, DamageList& damage)
+    : store_(store), damage_(damage), pool_(threads) {}
+
+void ContentCheck::check_blobs(const NamedImage& image) {
+  std::vector<Digest> digests = image.blobs;
+  digests.push_back(image.manifest);
+  if (image.signature_manifest) digests.push_back(*image.signature_manifest);
+  for (const Digest& digest : digests) {
+    if (!blobs_.insert(digest).second) continue;
+    pool_.submit([this, digest, name = image.name]() -> Result<void> {
+      check_blob(digest, name);
+      return {};
+    });
+  }
+}
+
+void ContentCheck::check_blob(const Digest& digest, const std::string& image) {
+  StoreDamage damage{.image = image, .path = std::string(kBlobs) + "/" + blob_path(digest)};
+  const auto fd = store_.open_blob(digest);
+  if (!fd) {
+    damage.reason = reason_of(fd.error());
+    return damage_.add(std::move(damage));
+  }
+  std::uint64_t size = 0;
+  const auto found = hash_blob(fd->get(), digest.algorithm(), size);
+  count(size);
+  if (found && *found == digest) return;
+  damage.reason = found ? "its digest is " + found->to_string() : found.error().message();
+  damage_.add(std::move(damage));
+}
+
+std::shared_ptr<const ContentCheck::Pack> ContentCheck::open_pack(const NamedImage& image) {
+  auto pack = std::make_shared<Pack>();
+  pack->path = std::string(kTrees) + "/" + image.image.hex();
+  pack->image = image.name;
+  auto fd = open_regular(store_.dir_fd(), pack->path);
+  if (!fd) {
+    damage_.add({.image = image.name, .path = pack->path, .reason = reason_of(fd.error())});
+    return pack;
+  }
+  auto opened = TreePack::open(std::move(*fd));
+  if (opened) {
+    pack->pack = std::move(*opened);
+  } else {
+    damage_.add({.image = image.name, .path = pack->path, .reason = opened.error().message()});
+  }
+  return pack;
+}
+
+std::vector<ImageObject> ContentCheck::check_image(const NamedImage& image,
+                                                   const ListObjects& list_objects) {
+  const auto [known, first] = images_.try_emplace(image.image);
+  if (!first) return known->second;
+  const std::shared_ptr<const Pack> pack = open_pack(image);
+  auto objects = list_image(image, *pack, list_objects);
+  if (!objects) {
+    all_listed_ = false;
+    return {};
+  }
+  for (const ImageObject& object : *objects) {
+    const auto [entry, added] = objects_.try_emplace(object.payload);
+    if (added) entry->second = {object, image.name, {}};
+    entry->second.packs.push_back(pack);
+  }
+  known->second = std::move(*objects);
+  return known->second;
+}
+
+std::optional<std::vector<ImageObject>> ContentCheck::list_image(const NamedImage& image,
+                                                                 const Pack& pack,
+                                                                 const ListObjects& list_objects) {
+  if (!hash_image(image, pack)) return std::nullopt;
+  auto objects = list_objects(image.image);
+  if (objects) return std::move(*objects);
+  damage_.add({.image = image.name,
+               .path = std::string(kImages) + "/" + image.image.hex(),
+               .reason = objects.error().message()});
+  return std::nullopt;
+}
+
+bool ContentCheck::hash_image(const NamedImage& image, const Pack& pack) {
+  const std::string path = std::string(kImages) + "/" + image.image.hex();
+  auto fd = store_.open_image(image.image);
+  if (!fd) {
+    damage_.add({.image = image.name, .path = path, .reason = reason_of(fd.error())});
+    return false;
+  }
+  const auto tree = fsverity::build_tree(fd->get());
+  if (tree) count(tree->data_size);
+  if (tree && tree->digest == image.image) {
+    check_tree(pack, image.image, "the image", tree->blocks);
+    return true;
+  }
+  // Where it is damaged, the stored tree tells.
+  const auto size = file_size(fd->get());
+  std::shared_ptr<const ByteSource> stored;
+  std::uint64_t expected = size ? *size : 0;
+  if (pack.pack) {
+    const auto entry = pack.pack->find(image.image);
+    if (entry && *entry) {
+      stored = pack.pack->tree(**entry);
+      expected = (*entry)->data_size;
+    }
+  }
+  const auto blocks = fsverity::scan_file(std::move(*fd), expected, image.image, stored);
+  if (!blocks || blocks->empty()) {
+    damage_.add({.image = image.name,
+                 .path = path,
+                 .reason = blocks ? "its digest is another" : blocks.error().message()});
+    return false;
+  }
+  for (const fsverity::DamagedBlock& block : *blocks)
+    damage_.add({.image = image.name,
+                 .path = path,
+                 .block = block.block,
+                 .offset = block.offset,
+                 .reason = block.reason});
+  return false;
+}
+
+void ContentCheck::check_object(const Object& object) {
+  StoreDamage damage{
+      .image = object.image, .path = object.object.path, .object = object.object.payload};
+  auto fd = store_.open_object(object.object.payload);
+  if (!fd) {
+    damage.reason = reason_of(fd.error());
+    return damage_.add(std::move(damage));
+  }
+  const auto digest = parse_object_path(object.object.payload);
+  if (!digest || digest->algorithm() != HashAlgorithm::sha256) {
+    damage.reason = "its name is not a digest that this store makes";
+    return damage_.add(std::move(damage));
+  }
+  const auto tree = fsverity::build_tree(fd->get());
+  if (tree) count(tree->data_size);
+  if (!tree || tree->digest != *digest) return check_damaged_object(object, *digest);
+  if (tree->data_size != object.object.size) {
+    damage.reason = "has " + std::to_string(tree->data_size) + " bytes, but the image says " +
+                    std::to_string(object.object.size);
+    return damage_.add(std::move(damage));
+  }
+  check_trees(object, *digest, tree->blocks);
+}
+
+void ContentCheck::check_damaged_object(const Object& object, const Digest& digest) {
+  StoreDamage damage{
+      .image = object.image, .path = object.object.path, .object = object.object.payload};
+  std::shared_ptr<const ByteSource> stored;
+  for (const auto& pack : object.packs) {
+    if (stored || !pack->pack) continue;
+    const auto entry = pack->pack->find(digest);
+    if (entry && *entry && (*entry)->data_size == object.object.size)
+      stored = pack->pack->tree(**entry);
+  }
+  auto fd = store_.open_object(object.object.payload);
+  if (!fd) {
+    damage.reason = reason_of(fd.error());
+    return damage_.add(std::move(damage));
+  }
+  const auto blocks = fsverity::scan_file(std::move(*fd), object.object.size, digest, stored);
+  if (!blocks || blocks->empty()) {
+    damage.reason = blocks ? "its digest is another" : blocks.error().message();
+    return damage_.add(std::move(damage));
+  }
+  for (const fsverity::DamagedBlock& block : *blocks) {
+    damage.block = block.block;
+    damage.offset = block.offset;
+    damage.reason = block.reason;
+    damage_.add(damage);
+  }
+}
+
+void ContentCheck::check_trees(const Object& object, const Digest& digest, ByteSpan blocks) {
+  for (const auto& pack : object.packs) check_tree(*pack, digest, object.object.path, blocks);
+}
+
+void ContentCheck::check_tree(const Pack& pack, const Digest& digest, const std::string& what,
+                              ByteSpan blocks) {
+  if (!pack.pack || blocks.empty()) return;  // a pack that cannot be opened is known already
+  StoreDamage damage{.image = pack.image, .path = pack.path};
+  const auto entry = pack.pack->find(digest);
+  if (!entry) {
+    damage.reason = entry.error().message();
+    return damage_.add(std::move(damage));
+  }
+  if (!*entry || (*entry)->length != blocks.size()) {
+    damage.reason = "has no hash tree for " + what;
+    return damage_.add(std::move(damage));
+  }
+  Bytes stored(blocks.size());
+  const auto read = pack.pack->tree(**entry)->read(0, stored);
+  if (read && equal(stored, blocks)) return;
+  damage.reason = read ? "the hash tree of " + what + " is damaged" : read.error().message();
+  damage_.add(std::move(damage));
+}
+
+Result<void> ContentCheck::finish(FsckReport& report) {
+  for (const auto& [payload, object] : objects_) {
+    pool_.submit([this, &object]() -> Result<void> {
+      check_object(object);
+      return {};
+    });
+  }
+  TRY(pool_.wait());
+  report.images = images_.size();
+  report.objects = objects_.size();
+  report.blobs = blobs_.size();
+  report.bytes = bytes_;
+  return {};
+}
+
+}  // namespace intact::store

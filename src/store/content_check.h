@@ -1,0 +1,81 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/base/worker_pool.h>
+#include <intact/store/fsck.h>
+#include <intact/store/store.h>
+
+#include "tree_pack.h"
+
+namespace intact::store {
+
+/// Damage found by several threads. Thread-safe.
+class DamageList {
+ public:
+  void add(StoreDamage damage);
+  /// Everything, in the order of image, path and block.
+  std::vector<StoreDamage> take();
+
+ private:
+  std::mutex mutex_;
+  std::vector<StoreDamage> list_;
+};
+
+/// Hashes what records refer to, each file once however many images have it, on several threads.
+class ContentCheck {
+ public:
+  ContentCheck(const Store& store, unsigned threads, DamageList& damage);
+
+  void check_blobs(const NamedImage& image);
+  /// Checks the EROFS file here and now and returns its objects, which are checked by finish().
+  /// Empty when the image is damaged: what it says is then unknown.
+  std::vector<ImageObject> check_image(const NamedImage& image, const ListObjects& list_objects);
+  /// Waits for everything and fills in the counts.
+  Result<void> finish(FsckReport& report);
+  bool all_images_listed() const { return all_listed_; }
+
+ private:
+  struct Pack {
+    std::string path;   // "trees/HEX"
+    std::string image;  // a name that it belongs to
+    std::shared_ptr<const TreePack> pack;
+  };
+  struct Object {
+    ImageObject object;
+    std::string image;                               // a name that it belongs to
+    std::vector<std::shared_ptr<const Pack>> packs;  // that should have its tree
+  };
+
+  void check_blob(const Digest& digest, const std::string& image);
+  void check_object(const Object& object);
+  void check_damaged_object(const Object& object, const Digest& digest);
+  void check_trees(const Object& object, const Digest& digest, ByteSpan blocks);
+  void check_tree(const Pack& pack, const Digest& digest, const std::string& what, ByteSpan blocks);
+  std::shared_ptr<const Pack> open_pack(const NamedImage& image);
+  std::optional<std::vector<ImageObject>> list_image(const NamedImage& image, const Pack& pack,
+                                                     const ListObjects& list_objects);
+  bool hash_image(const NamedImage& image, const Pack& pack);
+  void count(std::uint64_t bytes) { bytes_ += bytes; }
+
+  const Store& store_;
+  DamageList& damage_;
+  std::map<std::string, Object> objects_;  // by payload
+  std::unordered_map<Digest, std::vector<ImageObject>> images_;
+  std::unordered_set<Digest> blobs_;
+  bool all_listed_ = true;
+  std::atomic<std::uint64_t> bytes_ = 0;
+  WorkerPool pool_;  // last: its threads use all of the above
+};
+
+}  // namespace intact::store

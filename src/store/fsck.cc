@@ -1,0 +1,109 @@
+#include <sys/stat.h>
+
+#include <intact/base/file.h>
+#include <intact/store/fsck.h>
+
+#include "content_check.h"
+#include "inventory.h"
+#include "layout.h"
+
+namespace intact::store {
+namespace {
+
+/// Adds the object directories that images were pulled with.
+void attach_object_dirs(Store& store, const NamedImage& image, DamageList& damage) {
+  for (const std::string& dir : image.object_dirs) {
+    if (auto added = store.add_object_dir(dir); !added)
+      damage.add({.image = image.name, .path = dir, .reason = added.error().message()});
+  }
+}
+
+/// What the references leave over: rubbish and what is none of ours.
+/// `payloads` is null when it is not known what all images refer to.
+Result<void> count_leftovers(const Store& store, const References& references,
+                             const std::unordered_set<std::string>* payloads, FsckReport& report) {
+  return take_inventory(store, [&](Item item) -> Result<void> {
+    bool rubbish = false;
+    switch (item.kind) {
+      case ItemKind::object:
+        rubbish = payloads && !payloads->contains(object_path(*item.digest));
+        break;
+      case ItemKind::image:
+      case ItemKind::tree:
+        rubbish = !references.images.contains(*item.digest);
+        break;
+      case ItemKind::blob:
+        rubbish = !references.blobs.contains(*item.digest);
+        break;
+      case ItemKind::lease:
+      case ItemKind::staging:
+        rubbish = !TRY(is_alive(store, item));
+        break;
+      case ItemKind::temporary:
+        rubbish = true;
+        break;
+      case ItemKind::name:
+        break;
+      case ItemKind::foreign:
+        report.foreign.push_back(std::move(item.path));
+        break;
+    }
+    if (!rubbish) return {};
+    ++report.rubbish;
+    struct stat st;
+    if (::fstatat(store.dir_fd(), item.path.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(st.st_mode))
+      report.rubbish_bytes += static_cast<std::uint64_t>(st.st_size);
+    return {};
+  });
+}
+
+}  // namespace
+
+Result<FsckReport> check(Store& store, const FsckOptions& options) {
+  // Nothing may be collected while it is being checked; pulls may go on.
+  const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock).context(store.path()));
+  FsckReport report;
+  DamageList damage;
+  References references;
+  std::vector<Error> bad_records;
+  const std::vector<NamedImage> named = TRY(store.list(&bad_records));
+  report.names = named.size() + bad_records.size();
+  for (const Error& error : bad_records) {
+    // The message begins with the path, as Store::list gives it.
+    const std::string& text = error.message();
+    damage.add({.path = text.substr(0, text.find(": ")), .reason = text});
+  }
+  for (const NamedImage& image : named) {
+    references.add(image);
+    attach_object_dirs(store, image, damage);
+  }
+
+  ContentCheck content(store, options.threads, damage);
+  std::unordered_set<std::string> payloads;
+  for (const NamedImage& image : named) {
+    content.check_blobs(image);
+    const std::vector<ImageObject> objects = content.check_image(image, options.list_objects);
+    for (const ImageObject& object : objects) payloads.insert(object.payload);
+  }
+  TRY(content.finish(report));
+
+  // What only leases keep is no rubbish, but it is not checked either: it has no name.
+  bool complete = content.all_images_listed() && bad_records.empty();
+  References kept = references;
+  TRY(add_leases(store, kept));
+  for (const Digest& image : kept.images) {
+    if (references.images.contains(image)) continue;
+    const auto objects = options.list_objects(image);
+    if (!objects) {
+      complete = false;
+      continue;
+    }
+    for (const ImageObject& object : *objects) payloads.insert(object.payload);
+  }
+  TRY(count_leftovers(store, kept, complete ? &payloads : nullptr, report));
+  report.damaged = damage.take();
+  return report;
+}
+
+}  // namespace intact::store

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/store/store.h>
+
+namespace intact::store {
+
+enum class ItemKind {
+  object,
+  image,
+  tree,
+  blob,
+  name,  ///< a record
+  lease,
+  staging,    ///< the directory of a transaction
+  temporary,  ///< left where a file was to be replaced
+  foreign,    ///< none of ours: never touched
+};
+
+/// Something that lies in the store.
+struct Item {
+  ItemKind kind;
+  std::string path;              ///< below the store's directory
+  std::optional<Digest> digest;  ///< by which it goes: objects, images, trees, blobs, leases
+};
+
+/// Hands out everything in the store but its fixed files. What comes and goes meanwhile may or may
+/// not be met. Stops at the first error and returns it. Directories that we may not read are
+/// skipped.
+Result<void> take_inventory(const Store& store, const std::function<Result<void>(Item)>& visit);
+
+/// Whether the process that made a lease or a staging directory lives. True as well when it cannot
+/// be told.
+Result<bool> is_alive(const Store& store, const Item& item);
+
+/// What names and living leases refer to.
+struct References {
+  std::unordered_set<Digest> images;
+  std::unordered_set<Digest> blobs;
+
+  void add(const NamedImage& image);
+};
+
+/// Adds what the leases of living processes refer to.
+Result<void> add_leases(const Store& store, References& references);
+
+}  // namespace intact::store

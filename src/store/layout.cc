@@ -1,0 +1,185 @@
+#include "layout.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <intact/base/file.h>
+
+namespace intact::store {
+
+std::string object_path(const Digest& digest) {
+  std::string path = digest.hex();
+  path.insert(2, 1, '/');
+  return path;
+}
+
+std::optional<Digest> parse_file_name(std::string_view hex) {
+  auto digest = Digest::parse_hex(hex);
+  if (!digest || digest->hex() != hex) return std::nullopt;  // upper case is not our spelling
+  return *digest;
+}
+
+std::optional<Digest> parse_object_path(std::string_view path) {
+  if (path.size() < 3 || path[2] != '/') return std::nullopt;
+  return parse_file_name(std::string(path.substr(0, 2)) + std::string(path.substr(3)));
+}
+
+std::string blob_path(const Digest& digest) {
+  return std::string(to_string(digest.algorithm())) + "/" + digest.hex();
+}
+
+std::string random_name() {
+  std::byte bytes[8];
+  // Up to 256 bytes come whole once the kernel's generator is seeded, which is waited for.
+  while (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
+  }
+  return to_hex(bytes);
+}
+
+std::string lease_name(const Digest& image) {
+  return random_name() + "-" + image.hex();
+}
+
+std::optional<Digest> parse_lease_name(std::string_view name) {
+  const std::size_t dash = name.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  return parse_file_name(name.substr(dash + 1));
+}
+
+Result<UniqueFd> walk_beneath(int dir_fd, const std::string& path, int flags) {
+  struct stat top;
+  if (::fstat(dir_fd, &top) != 0) return Error::from_errno(path, errno);
+  UniqueFd dir;
+  std::size_t start = 0;
+  for (;;) {
+    const std::size_t slash = path.find('/', start);
+    const bool last = slash == std::string::npos;
+    const std::string part = path.substr(start, last ? slash : slash - start);
+    if (part.empty() || part == "..")
+      return Error(ErrorKind::malformed, "'" + path + "' is not a path below its directory");
+    const int how = last ? flags : O_RDONLY | O_DIRECTORY;
+    UniqueFd next = TRY(open_at(dir ? dir.get() : dir_fd, part, how | O_NOFOLLOW));
+    struct stat st;
+    if (::fstat(next.get(), &st) != 0) return Error::from_errno(path, errno);
+    if (st.st_dev != top.st_dev)
+      return Error(ErrorKind::malformed, "'" + path + "' lies in another file system");
+    if (last) return next;
+    dir = std::move(next);
+    start = slash + 1;
+  }
+}
+
+Result<UniqueFd> open_beneath(int dir_fd, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+  for (;;) {
+    const long fd = ::syscall(SYS_openat2, dir_fd, path.c_str(), &how, sizeof how);
+    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+    if (errno == EINTR || errno == EAGAIN) continue;  // EAGAIN: a rename raced with the walk
+    // Sandboxes and old kernels know no openat2; seccomp filters of some answer EPERM.
+    if (errno == ENOSYS || errno == EPERM) return walk_beneath(dir_fd, path, flags);
+    if (errno == ELOOP || errno == EXDEV)
+      return Error(ErrorKind::malformed,
+                   path + ": leads out of the store through a symlink or a mount");
+    return Error::from_errno(path, errno);
+  }
+}
+
+Result<UniqueFd> open_regular(int dir_fd, const std::string& path) {
+  UniqueFd fd = TRY(open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
+  if (!S_ISREG(st.st_mode)) return Error(ErrorKind::malformed, path + ": not a regular file");
+  return fd;
+}
+
+Result<std::vector<std::string>> list_directory(int dir_fd, const std::string& path) {
+  std::vector<std::string> names;
+  auto opened = open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY);
+  if (!opened && opened.error().kind() == ErrorKind::not_found) return names;
+  UniqueFd fd = TRY(std::move(opened));
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd.get()), ::closedir);
+  if (!dir) return Error::from_errno(path, errno);
+  (void)fd.release();  // the stream's from here on
+  errno = 0;
+  while (const dirent* entry = ::readdir(dir.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return Error::from_errno(path, errno);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<void> make_directory(int dir_fd, const std::string& path, mode_t mode) {
+  if (::mkdirat(dir_fd, path.c_str(), mode) != 0) {
+    if (errno == EEXIST) return {};
+    return Error::from_errno(path, errno);
+  }
+  // The umask decides about files that people make, not about the inside of a store.
+  if (::fchmodat(dir_fd, path.c_str(), mode, 0) != 0) return Error::from_errno(path, errno);
+  return {};
+}
+
+Result<void> remove_flat_directory(int dir_fd, const std::string& path) {
+  auto dir = open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY);
+  if (!dir) {
+    if (dir.error().kind() == ErrorKind::not_found) return {};
+    return std::move(dir).error();
+  }
+  for (const std::string& name : TRY(list_directory(dir->get(), "."))) {
+    if (::unlinkat(dir->get(), name.c_str(), 0) != 0 && errno != ENOENT)
+      return Error::from_errno(path + "/" + name, errno);
+  }
+  if (::unlinkat(dir_fd, path.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return Error::from_errno(path, errno);
+  return {};
+}
+
+static Result<void> lock(int fd, int operation, const char* name) {
+  while (::flock(fd, operation) != 0) {
+    if (errno != EINTR) return Error::from_errno(std::string("lock ") + name, errno);
+  }
+  return {};
+}
+
+Result<FileLock> FileLock::shared(int dir_fd, const char* name) {
+  auto fd = open_at(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW, kPrivateFileMode);
+  if (!fd) {
+    const int reason = fd.error().sys_errno();
+    if (reason == EROFS || reason == EACCES || reason == EPERM) return FileLock();
+    return std::move(fd).error();
+  }
+  TRY(lock(fd->get(), LOCK_SH, name));
+  return FileLock(std::move(*fd));
+}
+
+Result<FileLock> FileLock::exclusive(int dir_fd, const char* name) {
+  UniqueFd fd = TRY(open_at(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW, kPrivateFileMode));
+  TRY(lock(fd.get(), LOCK_EX, name));
+  return FileLock(std::move(fd));
+}
+
+Result<void> lock_exclusive(int fd) {
+  return lock(fd, LOCK_EX, "a new file");
+}
+
+Result<bool> try_lock_exclusive(int fd) {
+  for (;;) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) return Error::from_errno("lock", errno);
+  }
+}
+
+}  // namespace intact::store

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
+
+namespace intact::store {
+
+// Names in the store's directory.
+inline constexpr char kMarkerFile[] = "intact-store.json";
+inline constexpr char kObjects[] = "objects";
+inline constexpr char kImages[] = "images";
+inline constexpr char kTrees[] = "trees";
+inline constexpr char kBlobs[] = "blobs";
+inline constexpr char kNames[] = "names";
+inline constexpr char kStaging[] = "staging";
+inline constexpr char kLeases[] = "leases";
+inline constexpr char kGcLock[] = "gc.lock";
+inline constexpr char kNamesLock[] = "names.lock";
+inline constexpr char kStagingLock[] = "lock";  // in the directory of a transaction
+
+inline constexpr std::uint64_t kStoreVersion = 1;
+
+// Whoever may enter the store's directory may read its content; who may enter is decided by the
+// mode of that directory alone. What only writers need is private: a lock that anybody may open is
+// a lock that anybody may hold for ever.
+inline constexpr mode_t kFileMode = 0644;
+inline constexpr mode_t kDirectoryMode = 0755;
+inline constexpr mode_t kPrivateFileMode = 0600;
+inline constexpr mode_t kPrivateDirectoryMode = 0700;
+
+/// "ab/cdef...": where composefs puts the object of that fs-verity digest.
+std::string object_path(const Digest& digest);
+/// Inverse of object_path; nothing if `path` is not exactly of that form.
+std::optional<Digest> parse_object_path(std::string_view path);
+/// "sha256/HEX", below blobs/.
+std::string blob_path(const Digest& digest);
+/// Lower-case hex of a digest, as files are named; nothing if it is anything else.
+std::optional<Digest> parse_file_name(std::string_view hex);
+
+/// 16 random hex digits.
+std::string random_name();
+/// "RANDOM-HEX": a new name for a lease on that image.
+std::string lease_name(const Digest& image);
+/// The image that a lease is on, from the lease's name.
+std::optional<Digest> parse_lease_name(std::string_view name);
+
+/// Opens `path` below `dir_fd` without following symlinks, crossing mounts or leaving the
+/// directory (openat2, or component by component where the kernel or a sandbox has none).
+Result<UniqueFd> open_beneath(int dir_fd, const std::string& path, int flags);
+/// The second way of open_beneath.
+Result<UniqueFd> walk_beneath(int dir_fd, const std::string& path, int flags);
+/// The same for reading a regular file; anything else is malformed. Does not hang on a FIFO.
+Result<UniqueFd> open_regular(int dir_fd, const std::string& path);
+
+/// Names in the directory `path` below `dir_fd`, sorted, without "." and ".."; a missing directory
+/// is empty.
+Result<std::vector<std::string>> list_directory(int dir_fd, const std::string& path);
+/// mkdirat with exactly that mode; an existing directory is fine and keeps its mode.
+Result<void> make_directory(int dir_fd, const std::string& path, mode_t mode);
+/// Removes a directory that holds files only.
+Result<void> remove_flat_directory(int dir_fd, const std::string& path);
+
+/// A lock on a file, held until destruction or by a process forked meanwhile.
+class FileLock {
+ public:
+  FileLock() = default;
+  /// Waits. In a store that we may not write to, nothing is locked: there is nobody whom we could
+  /// keep waiting, and what we see is checked by digest anyway.
+  static Result<FileLock> shared(int dir_fd, const char* name);
+  /// Waits. Needs write access.
+  static Result<FileLock> exclusive(int dir_fd, const char* name);
+
+ private:
+  explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+/// Locks an open file, waiting for others.
+Result<void> lock_exclusive(int fd);
+/// Locks an open file without waiting; false if somebody else has it.
+Result<bool> try_lock_exclusive(int fd);
+
+}  // namespace intact::store

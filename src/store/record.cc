@@ -1,0 +1,92 @@
+#include "record.h"
+
+#include <intact/json/json.h>
+#include <intact/store/name.h>
+
+#include "layout.h"
+
+namespace intact::store {
+namespace {
+
+constexpr std::uint64_t kRecordVersion = 1;
+
+Result<void> check_version(const Json& document, std::uint64_t ours, const std::string& what) {
+  const std::uint64_t version = TRY(require_uint(document, "version"));
+  if (version == 0) return Error(ErrorKind::malformed, what + " of version 0");
+  if (version > ours)
+    return Error(ErrorKind::unsupported, what + " of version " + std::to_string(version) +
+                                             " was made by a newer intact; this one knows " +
+                                             std::to_string(ours));
+  return {};
+}
+
+Result<Digest> require_digest(const Json& object, std::string_view key) {
+  const std::string text = TRY(require_string(object, key));
+  return Digest::parse(text);
+}
+
+}  // namespace
+
+std::string encode_record(const NamedImage& image) {
+  Json json;
+  json["version"] = kRecordVersion;
+  json["name"] = image.name;
+  json["manifest"] = image.manifest.to_string();
+  json["image"] = image.image.to_string();
+  if (image.signature_manifest) json["signature_manifest"] = image.signature_manifest->to_string();
+  json["source"] = image.source;
+  json["created"] = image.created;
+  json["size"] = image.size;
+  json["layers_kept"] = image.layers_kept;
+  json["blobs"] = Json::array();
+  for (const Digest& blob : image.blobs) json["blobs"].push_back(blob.to_string());
+  if (!image.object_dirs.empty()) json["object_dirs"] = image.object_dirs;
+  return to_text(json) + "\n";
+}
+
+Result<NamedImage> parse_record(ByteSpan bytes) {
+  const Json json = TRY(parse_json(bytes));
+  TRY(check_version(json, kRecordVersion, "record"));
+  NamedImage image{.name = TRY(require_string(json, "name")),
+                   .manifest = TRY(require_digest(json, "manifest")),
+                   .image = TRY(require_digest(json, "image")),
+                   .signature_manifest = std::nullopt,
+                   .source = TRY(optional_string(json, "source")).value_or("")};
+  if (!check_name(image.name))
+    return Error(ErrorKind::malformed, "the name in the record is not a name");
+  if (const auto text = TRY(optional_string(json, "signature_manifest")))
+    image.signature_manifest = TRY(Digest::parse(*text));
+  image.created = static_cast<std::int64_t>(TRY(optional_uint(json, "created")).value_or(0));
+  image.size = TRY(optional_uint(json, "size")).value_or(0);
+  if (const Json* kept = TRY(find_member(json, "layers_kept"))) {
+    if (!kept->is_boolean())
+      return Error(ErrorKind::malformed, "JSON: \"layers_kept\" is not true or false");
+    image.layers_kept = kept->get<bool>();
+  }
+  for (const Json& blob : *TRY(require_array(json, "blobs"))) {
+    if (!blob.is_string())
+      return Error(ErrorKind::malformed, "JSON: an entry of \"blobs\" is not a string");
+    image.blobs.push_back(TRY(Digest::parse(blob.get_ref<const std::string&>())));
+  }
+  if (const Json* dirs = TRY(optional_array(json, "object_dirs"))) {
+    for (const Json& dir : *dirs) {
+      if (!dir.is_string())
+        return Error(ErrorKind::malformed, "JSON: an entry of \"object_dirs\" is not a string");
+      image.object_dirs.push_back(dir.get<std::string>());
+    }
+  }
+  return image;
+}
+
+std::string encode_marker() {
+  Json json;
+  json["version"] = kStoreVersion;
+  return to_text(json) + "\n";
+}
+
+Result<void> check_marker(ByteSpan bytes) {
+  const Json json = TRY(parse_json(bytes));
+  return check_version(json, kStoreVersion, "a store");
+}
+
+}  // namespace intact::store

@@ -1,0 +1,208 @@
+#include "staging.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <intact/base/file.h>
+#include <intact/crypto/hash.h>
+
+#include "layout.h"
+#include "verity.h"
+
+namespace intact::store {
+namespace {
+
+Result<Digest> hash_file(int fd, HashAlgorithm algorithm) {
+  crypto::Hasher hasher(algorithm);
+  Bytes buffer(256 * 1024);
+  for (std::uint64_t offset = 0;;) {
+    const std::size_t n = TRY(pread_up_to(fd, offset, buffer));
+    if (n == 0) return hasher.finish();
+    hasher.update(ByteSpan(buffer).first(n));
+    offset += n;
+  }
+}
+
+}  // namespace
+
+Staging::Staging(Store& store, std::string name)
+    : store_(store), name_(std::move(name)), owner_(::getpid()) {}
+
+Result<std::unique_ptr<Staging>> Staging::create(Store& store) {
+  // Garbage collection must not see the directory before its lock is taken.
+  const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock));
+  std::string name = std::string(kStaging) + "/" + random_name();
+  if (::mkdirat(store.dir_fd(), name.c_str(), kPrivateDirectoryMode) != 0)
+    return Error::from_errno(store.path() + "/" + name, errno);
+  std::unique_ptr<Staging> staging(new Staging(store, std::move(name)));
+  staging->dir_ = TRY(open_beneath(store.dir_fd(), staging->name_, O_RDONLY | O_DIRECTORY));
+  staging->lock_ = TRY(open_at(staging->fd(), kStagingLock, O_RDWR | O_CREAT | O_EXCL, kFileMode));
+  // Waits for nobody but a check that is just looking whether we live.
+  TRY(lock_exclusive(staging->lock_.get()));
+  struct stat st;
+  if (::fstat(staging->lock_.get(), &st) != 0) return Error::from_errno(staging->name_, errno);
+  staging->needs_chmod_ = (st.st_mode & 07777) != kFileMode;
+  NewFile pack = TRY(staging->new_file());
+  staging->pack_file_ = std::move(pack.name);
+  staging->pack_.emplace(std::move(pack.fd));
+  return staging;
+}
+
+Staging::~Staging() {
+  // A process forked meanwhile has a copy of this object, but the transaction is not its own.
+  if (::getpid() != owner_) return;
+  (void)remove_flat_directory(store_.dir_fd(), name_);
+}
+
+Result<Staging::NewFile> Staging::new_file() {
+  NewFile file;
+  file.name = std::to_string(next_file_++);
+  file.fd = TRY(open_at(dir_.get(), file.name, O_WRONLY | O_CREAT | O_EXCL, kFileMode)
+                    .context(store_.path() + "/" + name_));
+  if (needs_chmod_ && ::fchmod(file.fd.get(), kFileMode) != 0)
+    return Error::from_errno("chmod", errno);
+  return file;
+}
+
+void Staging::drop_file(const std::string& name) {
+  if (!name.empty()) ::unlinkat(dir_.get(), name.c_str(), 0);
+}
+
+void Staging::seal_file(UniqueFd fd, const std::string& name) {
+  fd.reset();
+  if (may_enable_verity_ && !enable_verity(dir_.get(), name.c_str())) may_enable_verity_ = false;
+}
+
+bool Staging::has_object(const Digest& digest) const {
+  const std::lock_guard lock(mutex_);
+  return objects_.contains(digest);
+}
+
+Result<void> Staging::add_object(const fsverity::MerkleTree& tree, std::string file) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [at, added] =
+        objects_.try_emplace(tree.digest, Object{file, tree.data_size, 0, tree.blocks.size()});
+    if (!added) {
+      drop_file(file);
+      return {};
+    }
+  }
+  if (tree.blocks.empty()) return {};
+  const std::uint64_t offset = TRY(pack_->append(tree.blocks));
+  const std::lock_guard lock(mutex_);
+  objects_.at(tree.digest).tree_offset = offset;
+  return {};
+}
+
+std::string Staging::link_existing(int dir_fd, const std::string& path) {
+  std::string file = std::to_string(next_file_++);
+  // Links are refused across users, beyond a count and by some file systems; then the content is
+  // written anew, which is always right.
+  if (::linkat(dir_fd, path.c_str(), dir_.get(), file.c_str(), 0) != 0) return {};
+  return file;
+}
+
+std::optional<fsverity::MerkleTree> Staging::measure(const UniqueFd& fd, const Digest& digest,
+                                                     std::uint64_t size) const {
+  const auto found = file_size(fd.get());
+  if (!found || *found != size) return std::nullopt;
+  auto tree = fsverity::build_tree(fd.get());
+  if (!tree || tree->digest != digest) return std::nullopt;
+  return std::move(*tree);
+}
+
+Result<bool> Staging::reuse_object(const Digest& digest, std::uint64_t size) {
+  if (digest.algorithm() != HashAlgorithm::sha256) return false;
+  if (has_object(digest)) return true;
+  // Linked first and hashed then: what has been hashed cannot be taken away or replaced.
+  const std::string path = object_path(digest);
+  if (std::string file = link_existing(store_.objects_fd(), path); !file.empty()) {
+    if (auto fd = open_regular(dir_.get(), file)) {
+      if (const auto tree = measure(*fd, digest, size)) {
+        seal_file(std::move(*fd), file);
+        TRY(add_object(*tree, std::move(file)));
+        return true;
+      }
+    }
+    drop_file(file);
+    return false;
+  }
+  for (std::size_t i = 0; i < store_.object_dirs().size(); ++i) {
+    const auto fd = open_regular(store_.object_dir_fd(i), path);
+    if (!fd) continue;
+    if (const auto tree = measure(*fd, digest, size)) {
+      TRY(add_object(*tree, ""));
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Staging::has_blob(const Digest& digest) const {
+  const std::lock_guard lock(mutex_);
+  return blobs_.contains(digest);
+}
+
+void Staging::add_blob(const Digest& digest, std::string file) {
+  const std::lock_guard lock(mutex_);
+  if (!blobs_.try_emplace(digest, file).second) drop_file(file);
+}
+
+Result<bool> Staging::reuse_blob(const Digest& digest, std::uint64_t size) {
+  if (has_blob(digest)) return true;
+  std::string file = link_existing(store_.dir_fd(), std::string(kBlobs) + "/" + blob_path(digest));
+  if (file.empty()) return false;
+  if (auto fd = open_regular(dir_.get(), file)) {
+    const auto found_size = file_size(fd->get());
+    if (found_size && *found_size == size) {
+      const auto found = hash_file(fd->get(), digest.algorithm());
+      if (found && *found == digest) {
+        add_blob(digest, std::move(file));
+        return true;
+      }
+    }
+  }
+  drop_file(file);
+  return false;
+}
+
+Result<UniqueFd> Staging::open_blob(const Digest& digest) const {
+  std::string file;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = blobs_.find(digest);
+    if (found == blobs_.end())
+      return Error(ErrorKind::not_found, "blob " + digest.to_string() + " has not been staged");
+    file = found->second;
+  }
+  return open_regular(dir_.get(), file);
+}
+
+Result<void> Staging::drop_blob(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  const auto found = blobs_.find(digest);
+  if (found == blobs_.end())
+    return Error(ErrorKind::not_found, "blob " + digest.to_string() + " has not been staged");
+  drop_file(found->second);
+  blobs_.erase(found);
+  return {};
+}
+
+Result<void> Staging::add_image(ByteSpan image, const fsverity::MerkleTree& tree) {
+  if (!image_file_.empty())
+    return Error(ErrorKind::invalid_argument, "a transaction takes one image");
+  if (tree.data_size != image.size() || tree.blocks.size() != fsverity::tree_size(tree.data_size))
+    return Error(ErrorKind::invalid_argument, "the hash tree is not that of the image");
+  NewFile file = TRY(new_file());
+  TRY(write_all(file.fd.get(), image).context("write the image"));
+  seal_file(std::move(file.fd), file.name);
+  image_ = PackEntry{tree.digest, tree.data_size, 0, tree.blocks.size()};
+  if (!tree.blocks.empty()) image_->offset = TRY(pack_->append(tree.blocks));
+  image_file_ = std::move(file.name);
+  return {};
+}
+
+}  // namespace intact::store

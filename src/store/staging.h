@@ -1,0 +1,102 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
+#include <intact/fsverity/tree.h>
+#include <intact/store/store.h>
+
+#include "tree_pack.h"
+
+namespace intact::store {
+
+/// The private directory of a transaction, and what is in it. Files there have numbers for names:
+/// what they are is known when they are complete. Thread-safe.
+class Staging {
+ public:
+  struct Object {
+    std::string file;  // empty: it lies in a directory of Store::add_object_dir()
+    std::uint64_t size = 0;
+    std::uint64_t tree_offset = 0;  // in the pack
+    std::uint64_t tree_length = 0;  // 0: no tree
+  };
+  struct NewFile {
+    UniqueFd fd;  // for writing
+    std::string name;
+  };
+
+  static Result<std::unique_ptr<Staging>> create(Store& store);
+  ~Staging();
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+
+  Store& store() const { return store_; }
+  int fd() const { return dir_.get(); }
+
+  Result<NewFile> new_file();
+  void drop_file(const std::string& name);
+  /// Closes a file whose content is complete and has the kernel protect it where it can.
+  void seal_file(UniqueFd fd, const std::string& name);
+
+  bool has_object(const Digest& digest) const;
+  /// Takes over `file`, unless another thread was first with the same content.
+  Result<void> add_object(const fsverity::MerkleTree& tree, std::string file);
+  Result<bool> reuse_object(const Digest& digest, std::uint64_t size);
+
+  bool has_blob(const Digest& digest) const;
+  void add_blob(const Digest& digest, std::string file);
+  Result<bool> reuse_blob(const Digest& digest, std::uint64_t size);
+  Result<UniqueFd> open_blob(const Digest& digest) const;
+  Result<void> drop_blob(const Digest& digest);
+
+  Result<void> add_image(ByteSpan image, const fsverity::MerkleTree& tree);
+
+  Result<void> commit(NamedImage image, bool replace, const std::vector<Digest>& objects);
+
+ private:
+  Staging(Store& store, std::string name);
+
+  /// Hard-links a file of the store into the staging directory; empty when there is none or it
+  /// cannot be linked.
+  std::string link_existing(int dir_fd, const std::string& path);
+  /// Hashes what may be the object; nothing if it is not.
+  std::optional<fsverity::MerkleTree> measure(const UniqueFd& fd, const Digest& digest,
+                                              std::uint64_t size) const;
+  Result<void> check_name_free(const NamedImage& image, bool replace) const;
+  Result<std::vector<Digest>> check_objects(NamedImage& image,
+                                            const std::vector<Digest>& objects) const;
+  Result<void> finish_pack(const std::vector<Digest>& objects);
+  Result<void> publish(const NamedImage& image, const std::vector<Digest>& objects);
+  Result<void> publish_objects(const std::vector<Digest>& objects);
+  Result<void> publish_file(const std::string& file, const std::string& path);
+  Result<void> sync() const;
+
+  Store& store_;
+  std::string name_;
+  UniqueFd dir_;
+  UniqueFd lock_;  // held as long as the transaction lives: garbage collection looks at it
+  pid_t owner_;
+  bool needs_chmod_ = false;
+  std::atomic<bool> may_enable_verity_ = true;
+  std::atomic<std::uint64_t> next_file_ = 0;
+
+  mutable std::mutex mutex_;  // guards the maps
+  std::unordered_map<Digest, Object> objects_;
+  std::unordered_map<Digest, std::string> blobs_;  // file names
+  std::optional<PackEntry> image_;                 // its entry in the pack
+  std::string image_file_;
+  std::string pack_file_;
+  std::optional<PackWriter> pack_;
+};
+
+}  // namespace intact::store

@@ -1,0 +1,160 @@
+#include <cassert>
+#include <optional>
+
+#include <intact/base/file.h>
+#include <intact/crypto/hash.h>
+#include <intact/fsverity/tree.h>
+#include <intact/store/transaction.h>
+
+#include "staging.h"
+
+namespace intact::store {
+namespace {
+
+// Content up to this many bytes is kept in memory until its digest is known: if the store has it,
+// no file is made at all, else one write makes it.
+constexpr std::size_t kBuffer = 256 * 1024;
+
+/// Whether content is in the transaction or the store, good and taken.
+Result<bool> is_known(Staging& staging, const Digest& digest, std::uint64_t size) {
+  if (staging.has_object(digest)) return true;
+  return staging.reuse_object(digest, size);
+}
+
+}  // namespace
+
+ObjectWriter::ObjectWriter(Staging& staging)
+    : staging_(staging), tree_(std::make_unique<fsverity::TreeBuilder>(fsverity::Params{}, true)) {}
+
+ObjectWriter::~ObjectWriter() {
+  staging_.drop_file(file_);
+}
+
+Result<void> ObjectWriter::flush() {
+  if (!fd_) {
+    Staging::NewFile file = TRY(staging_.new_file());
+    fd_ = std::move(file.fd);
+    file_ = std::move(file.name);
+  }
+  TRY(write_all(fd_.get(), buffer_).context("write an object"));
+  buffer_.clear();
+  return {};
+}
+
+Result<void> ObjectWriter::write(ByteSpan bytes) {
+  tree_->update(bytes);
+  size_ += bytes.size();
+  if (buffer_.size() + bytes.size() > kBuffer) {
+    TRY(flush());
+    if (bytes.size() > kBuffer) return write_all(fd_.get(), bytes).context("write an object");
+  }
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  return {};
+}
+
+Result<StagedObject> ObjectWriter::finish() {
+  const fsverity::MerkleTree tree = tree_->finish();
+  const StagedObject object{tree.digest, size_};
+  if (TRY(is_known(staging_, tree.digest, size_))) return object;  // the destructor drops ours
+  TRY(flush());
+  staging_.seal_file(std::move(fd_), file_);
+  TRY(staging_.add_object(tree, std::exchange(file_, {})));
+  return object;
+}
+
+struct BlobWriter::Hashing {
+  explicit Hashing(HashAlgorithm algorithm) : hasher(algorithm) {}
+  crypto::Hasher hasher;
+};
+
+BlobWriter::BlobWriter(Staging& staging, UniqueFd fd, std::string file)
+    : staging_(staging), fd_(std::move(fd)), file_(std::move(file)) {}
+
+BlobWriter::~BlobWriter() {
+  staging_.drop_file(file_);
+}
+
+Result<void> BlobWriter::write(ByteSpan bytes) {
+  hashing_->hasher.update(bytes);
+  return write_all(fd_.get(), bytes).context("write a blob");
+}
+
+Result<void> BlobWriter::finish(const Digest& expected) {
+  const Digest found = hashing_->hasher.finish();
+  if (found != expected)
+    return Error(ErrorKind::tampered,
+                 "blob " + expected.to_string() + ": its content is " + found.to_string());
+  fd_.reset();
+  staging_.add_blob(expected, std::exchange(file_, {}));
+  return {};
+}
+
+Transaction::Transaction(std::unique_ptr<Staging> staging) : staging_(std::move(staging)) {}
+Transaction::~Transaction() = default;
+
+Result<std::unique_ptr<Transaction>> Transaction::begin(Store& store) {
+  auto staging = Staging::create(store);
+  if (!staging) return std::move(staging).error().with_context("store " + store.path());
+  return std::unique_ptr<Transaction>(new Transaction(std::move(*staging)));
+}
+
+Result<std::unique_ptr<ObjectWriter>> Transaction::new_object() {
+  return std::unique_ptr<ObjectWriter>(new ObjectWriter(*staging_));
+}
+
+Result<StagedObject> Transaction::add_object(ByteSpan content) {
+  fsverity::TreeBuilder builder({}, true);
+  builder.update(content);
+  const fsverity::MerkleTree tree = builder.finish();
+  const StagedObject object{tree.digest, content.size()};
+  if (TRY(is_known(*staging_, tree.digest, content.size()))) return object;
+  Staging::NewFile file = TRY(staging_->new_file());
+  if (auto written = write_all(file.fd.get(), content); !written) {
+    staging_->drop_file(file.name);
+    return std::move(written).error().with_context("write an object");
+  }
+  staging_->seal_file(std::move(file.fd), file.name);
+  TRY(staging_->add_object(tree, std::move(file.name)));
+  return object;
+}
+
+Result<bool> Transaction::reuse_object(const Digest& digest, std::uint64_t size) {
+  return staging_->reuse_object(digest, size);
+}
+
+Result<void> Transaction::add_blob(const Digest& digest, ByteSpan content) {
+  auto writer = TRY(new_blob(digest.algorithm()));
+  TRY(writer->write(content));
+  return writer->finish(digest);
+}
+
+Result<std::unique_ptr<BlobWriter>> Transaction::new_blob(HashAlgorithm algorithm) {
+  Staging::NewFile file = TRY(staging_->new_file());
+  std::unique_ptr<BlobWriter> writer(
+      new BlobWriter(*staging_, std::move(file.fd), std::move(file.name)));
+  writer->hashing_ = std::make_unique<BlobWriter::Hashing>(algorithm);
+  return writer;
+}
+
+Result<bool> Transaction::reuse_blob(const Digest& digest, std::uint64_t size) {
+  return staging_->reuse_blob(digest, size);
+}
+
+Result<UniqueFd> Transaction::open_blob(const Digest& digest) const {
+  return staging_->open_blob(digest);
+}
+
+Result<void> Transaction::drop_blob(const Digest& digest) {
+  return staging_->drop_blob(digest);
+}
+
+Result<void> Transaction::add_image(ByteSpan image, const fsverity::MerkleTree& tree) {
+  return staging_->add_image(image, tree);
+}
+
+Result<void> Transaction::commit(const NamedImage& image, bool replace,
+                                 const std::vector<Digest>& objects) {
+  return staging_->commit(image, replace, objects);
+}
+
+}  // namespace intact::store
