@@ -1,0 +1,41 @@
+#include "anchor_options.h"
+
+#include <string>
+#include <vector>
+
+#include "command.h"
+
+namespace intact::cli {
+
+struct AnchorOptions::Values {
+  std::vector<std::string> keys;
+  std::string policy;
+  bool insecure_unsigned = false;
+};
+
+AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Values>()) {
+  // cosign's users know the option as --key.
+  command
+      ->add_option("--pub,--key", values_->keys,
+                   "Trust this public key (PEM) instead of the policy's; may be repeated")
+      ->type_name("FILE")
+      ->take_all()
+      ->expected(1);
+  command
+      ->add_option("--policy", values_->policy,
+                   "Use this trust policy instead of the system's and the user's")
+      ->type_name("FILE");
+  command->add_flag("--insecure-unsigned", values_->insecure_unsigned,
+                    "Go on without a trusted signature");
+}
+
+sign::Anchors AnchorOptions::anchors() const {
+  sign::Anchors anchors;
+  anchors.key_files = values_->keys;
+  if (!values_->policy.empty()) anchors.policy_file = values_->policy;
+  anchors.insecure_unsigned = values_->insecure_unsigned;
+  if (anchors.insecure_unsigned) warn("--insecure-unsigned: anybody may have made this image");
+  return anchors;
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,87 @@
+#include <memory>
+
+#include <intact/image/seal.h>
+#include <intact/json/json.h>
+
+#include "../command.h"
+#include "../commands.h"
+#include "../password.h"
+#include "../references.h"
+
+namespace intact::cli {
+namespace {
+
+struct Options {
+  std::string source;
+  std::string destination;
+  std::string key;
+  PasswordOptions password;
+  std::string identity;
+  std::string profile = "shared";
+  std::string platform;
+  bool json = false;
+};
+
+Result<int> seal(const Options& options) {
+  if (options.profile != "shared")
+    return Error(ErrorKind::unsupported,
+                 "--profile " + options.profile + " is not there yet; the profile is shared");
+  const oci::Reference source = TRY(require_reference(options.source));
+  std::optional<oci::Reference> destination;
+  if (!options.destination.empty()) destination = TRY(require_reference(options.destination));
+
+  image::SealOptions seal_options;
+  seal_options.identity = options.identity;
+  if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
+  const auto key = TRY(sign::PrivateKey::load(options.key, [&] {
+    return read_password(options.password, "the key " + options.key, PasswordUse::existing);
+  }));
+  const image::SealReport report = TRY(image::seal(source, destination, key, seal_options));
+
+  for (const std::string& warning : report.warnings) warn(warning);
+  if (options.json) {
+    print("{}\n", to_text(Json{{"destination", to_string(report.destination)},
+                               {"manifest", report.manifest.to_string()},
+                               {"image", report.image.to_string()},
+                               {"signature", report.signature.to_string()},
+                               {"identity", options.identity},
+                               {"files", report.files},
+                               {"layers", report.layers},
+                               {"unchanged", report.unchanged}}));
+    return 0;
+  }
+  print("{} {}\n", report.unchanged ? "Already sealed:" : "Sealed", to_string(report.destination));
+  print("  manifest  {}\n  image     {}\n", report.manifest.to_string(), report.image.to_string());
+  print("  {} files in {} layers, signed{}\n", report.files, report.layers,
+        options.identity.empty() ? "" : " as " + options.identity);
+  return 0;
+}
+
+}  // namespace
+
+void add_seal_command(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.add(program.app(), "seal",
+                                  "Make a sealed, signed image of an image, a directory or a tar");
+  command
+      ->add_option("SOURCE", options->source,
+                   "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF], rootfs:DIR "
+                   "or tar:FILE")
+      ->required();
+  command->add_option(
+      "DEST", options->destination,
+      "oci:DIR[:TAG] or oci-archive:FILE[:TAG]; an oci: source gets the tag TAG-sealed without it");
+  command->add_option("--key", options->key, "Private key to sign with (cosign's form or PEM)")
+      ->type_name("FILE")
+      ->required();
+  add_password_options(command, options->password);
+  command->add_option("--identity", options->identity, "Name to sign the image under")
+      ->type_name("HOST/REPO[:TAG]");
+  command->add_option("--profile", options->profile, "Kind of sealed image: shared");
+  command->add_option("--platform", options->platform, "Which image of an index")
+      ->type_name("OS/ARCH[/VARIANT]");
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  program.on_chosen(command, [options] { return seal(*options); });
+}
+
+}  // namespace intact::cli

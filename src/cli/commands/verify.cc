@@ -1,0 +1,111 @@
+#include <memory>
+
+#include <intact/image/verify.h>
+#include <intact/json/json.h>
+
+#include "../anchor_options.h"
+#include "../command.h"
+#include "../commands.h"
+#include "../progress.h"
+#include "../store_option.h"
+
+namespace intact::cli {
+namespace {
+
+struct Options {
+  std::string image;
+  std::string platform;
+  bool json = false;
+};
+
+Json to_json(const image::VerifyReport& report) {
+  Json damaged = Json::array();
+  for (const image::Damage& damage : report.damaged)
+    damaged.push_back({{"path", damage.path},
+                       {"object", damage.object},
+                       {"block", damage.block},
+                       {"offset", damage.offset},
+                       {"reason", damage.reason}});
+  Json json{{"ok", report.ok()},
+            {"manifest", report.manifest.to_string()},
+            {"image", report.image.to_string()},
+            {"checked",
+             {{"files", report.files},
+              {"objects", report.objects},
+              {"layers", report.layers},
+              {"bytes", report.bytes}}},
+            {"damaged", std::move(damaged)}};
+  json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
+  return json;
+}
+
+void print_for_people(const std::string& what, const image::VerifyReport& report) {
+  for (const image::Damage& damage : report.damaged)
+    print("DAMAGED {}: block {} (byte {}) of {}: {}\n",
+          damage.path.empty() ? "(image metadata)" : damage.path, damage.block, damage.offset,
+          damage.object, damage.reason);
+  const std::string signer =
+      report.signer ? "signed by " + report.signer->key_fingerprint : "NOT SIGNED by a trusted key";
+  if (report.ok()) {
+    print("'{}' is intact: {} files, {} objects, {:.1f} MB checked; {}\n", what, report.files,
+          report.objects, static_cast<double>(report.bytes) / 1e6, signer);
+  } else {
+    print("'{}' is damaged in {} place{}; the rest is intact ({:.1f} MB checked; {})\n", what,
+          report.damaged.size(), report.damaged.size() == 1 ? "" : "s",
+          static_cast<double>(report.bytes) / 1e6, signer);
+  }
+}
+
+Result<int> verify(const Options& options, const StoreOption& store_option,
+                   const AnchorOptions& anchor_options) {
+  const auto reference = TRY(oci::parse_reference(options.image));
+  const sign::Anchors anchors = anchor_options.anchors();
+  auto check = [&]() -> Result<image::VerifyReport> {
+    if (reference) {
+      const auto platform = options.platform.empty() ? oci::Platform::host()
+                                                     : TRY(oci::parse_platform(options.platform));
+      return image::verify_source(*reference, platform, anchors);
+    }
+    const auto store = TRY(store_option.open());
+    ProgressLine line("verify");
+    return image::verify_stored(
+        *store, options.image, anchors,
+        [&line](std::uint64_t done, std::uint64_t total) { line.show(done, total); });
+  };
+  auto report = check();
+  if (!report) {
+    if (options.json)
+      print("{}\n", to_text(Json{{"ok", false},
+                                 {"error", to_string(report.error().kind())},
+                                 {"message", report.error().message()},
+                                 {"checked", Json::object()},
+                                 {"damaged", Json::array()}}));
+    return std::move(report).error();
+  }
+  if (options.json) {
+    print("{}\n", to_text(to_json(*report)));
+  } else {
+    print_for_people(options.image, *report);
+  }
+  return report->ok() ? 0 : 3;
+}
+
+}  // namespace
+
+void add_verify_command(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      program.add(program.app(), "verify",
+                  "Check an image from its signature down to every byte of every file");
+  command->add_option("IMAGE", options->image, "NAME in the store, or a SOURCE such as oci:DIR:TAG")
+      ->required();
+  command->add_option("--platform", options->platform, "Which image of an index")
+      ->type_name("OS/ARCH[/VARIANT]");
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  const StoreOption store(command);
+  const AnchorOptions anchors(command);
+  program.on_chosen(command,
+                    [options, store, anchors] { return verify(*options, store, anchors); });
+}
+
+}  // namespace intact::cli

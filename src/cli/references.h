@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include <intact/base/result.h>
+#include <intact/oci/reference.h>
+
+namespace intact::cli {
+
+/// A SOURCE or DEST: invalid_argument, with a hint, when it has no transport in front.
+Result<oci::Reference> require_reference(const std::string& text);
+
+}  // namespace intact::cli

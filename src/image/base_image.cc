@@ -1,0 +1,94 @@
+#include "base_image.h"
+
+#include <cerrno>
+#include <optional>
+
+#include <intact/base/file.h>
+#include <intact/crypto/hash.h>
+#include <intact/oci/config.h>
+#include <intact/oci/hashing_stream.h>
+#include <intact/oci/media_types.h>
+#include <intact/oci/tree_tar.h>
+
+#include "gzip_writer.h"
+
+namespace intact::image {
+namespace {
+
+constexpr std::size_t kBuffer = 256 * 1024;
+
+/// A file without a name in `directory`: gone when its last descriptor is.
+Result<UniqueFd> anonymous_file(const std::string& directory) {
+  auto fd = open_file(directory, O_RDWR | O_TMPFILE, 0600);
+  if (fd || (fd.error().sys_errno() != EOPNOTSUPP && fd.error().sys_errno() != EISDIR)) return fd;
+  std::string path = directory + "/.intact-XXXXXX";  // file systems without O_TMPFILE
+  UniqueFd named(::mkostemp(path.data(), O_CLOEXEC));
+  if (!named) return Error::from_errno(path, errno);
+  ::unlink(path.c_str());
+  return named;
+}
+
+Result<UniqueFd> duplicate(const UniqueFd& fd) {
+  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return Error::from_errno("dup", errno);
+  return copy;
+}
+
+Result<void> for_each_chunk(ByteStream& stream, const std::function<Result<void>(ByteSpan)>& use) {
+  Bytes buffer(kBuffer);
+  while (const std::size_t n = TRY(stream.read(buffer))) TRY(use(ByteSpan(buffer).first(n)));
+  return {};
+}
+
+/// The directory as a tar in a temporary file.
+Result<UniqueFd> tar_of_directory(const std::string& directory, const std::string& scratch) {
+  UniqueFd fd = TRY(anonymous_file(scratch));
+  TRY(oci::write_directory_tar(directory, {},
+                               [&](ByteSpan bytes) { return write_all(fd.get(), bytes); }));
+  return fd;
+}
+
+}  // namespace
+
+Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
+                                  oci::LayoutWriter& layout, const std::string& scratch,
+                                  const UnpackLimits& limits) {
+  const bool is_directory = source.transport == oci::Reference::Transport::rootfs;
+  auto file = std::make_shared<UniqueFd>(is_directory ? TRY(tar_of_directory(source.path, scratch))
+                                                      : TRY(open_file(source.path, O_RDONLY)));
+  auto open_layer = [file]() -> Result<std::unique_ptr<ByteStream>> {
+    return std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate(*file))));
+  };
+
+  oci::Compression compression;
+  auto plain =
+      TRY(oci::decompress(TRY(open_layer()), limits.decompress, &compression).context(source.path));
+  oci::HashingStream content(*plain);
+  oci::LayoutBlob blob = TRY(layout.new_blob());
+  if (compression == oci::Compression::gzip || compression == oci::Compression::zstd) {
+    auto stored = TRY(open_layer());
+    TRY(for_each_chunk(*stored, [&](ByteSpan bytes) {
+          return blob.write(bytes);
+        }).context(source.path));
+  } else {
+    GzipWriter gzip([&](ByteSpan bytes) { return blob.write(bytes); });
+    TRY(for_each_chunk(content, [&](ByteSpan bytes) {
+          return gzip.write(bytes);
+        }).context(source.path));
+    TRY(gzip.finish());
+  }
+  const Digest diff_id = TRY(content.finish().context(source.path));
+  const oci::Descriptor layer = TRY(blob.finish(
+      compression == oci::Compression::zstd ? oci::kLayerZstdType : oci::kLayerGzipType));
+
+  BaseImage image;
+  const Bytes config = oci::make_config(platform, {diff_id});
+  image.config = TRY(oci::parse_config(config));
+  image.manifest.media_type = oci::kManifestType;
+  image.manifest.config = oci::describe(oci::kConfigType, config);
+  image.manifest.layers.push_back(layer);
+  image.open_layer = std::move(open_layer);
+  return image;
+}
+
+}  // namespace intact::image

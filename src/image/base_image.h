@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include <intact/base/result.h>
+#include <intact/base/stream.h>
+#include <intact/image/limits.h>
+#include <intact/oci/layout_writer.h>
+#include <intact/oci/platform.h>
+#include <intact/oci/reference.h>
+
+namespace intact::image {
+
+/// An image of one layer, made of a plain directory (rootfs:) or tar (tar:).
+struct BaseImage {
+  oci::Manifest manifest;
+  oci::ImageConfig config;
+  /// Opens the layer's bytes, compressed or not: their content is what the config's diff_id says.
+  std::function<Result<std::unique_ptr<ByteStream>>()> open_layer;
+};
+
+/// Stages the layer blob in `layout`. A tar that is compressed with gzip or zstd is taken as it is;
+/// everything else becomes gzip. `scratch` is a directory for temporary files, as large as the tar.
+Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
+                                  oci::LayoutWriter& layout, const std::string& scratch,
+                                  const UnpackLimits& limits);
+
+}  // namespace intact::image

@@ -1,0 +1,92 @@
+#include <intact/image/chain.h>
+#include <intact/image/labels.h>
+#include <intact/oci/media_types.h>
+#include <intact/sign/signature_image.h>
+
+#include "pull_memory.h"
+#include "source_chain.h"
+
+namespace intact::image {
+namespace {
+
+/// The last links: parsed manifest and config to the digest of the image.
+Result<Digest> require_sealed(const oci::ImageConfig& config, const std::string& what) {
+  const auto digest = TRY(sealed_digest(config).context(what));
+  if (!digest)
+    return Error(ErrorKind::unsupported, what + " is not sealed (its config has no label " +
+                                             std::string(kDigestLabel) +
+                                             "): make a sealed image of it with `intact seal`");
+  return *digest;
+}
+
+std::optional<sign::Verdict> signer_of(sign::Verdict verdict) {
+  if (!verdict.is_signed()) return std::nullopt;
+  return verdict;
+}
+
+Result<std::vector<sign::StoredSignature>> stored_signatures(const store::Store& store,
+                                                             const store::NamedImage& record) {
+  std::vector<sign::StoredSignature> signatures;
+  if (!record.signature_manifest) return signatures;
+  const Bytes manifest =
+      TRY(store.read_blob(*record.signature_manifest, sign::kMaxSignatureManifestSize));
+  for (sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
+    signatures.push_back({TRY(store.read_blob(layer.payload, sign::kMaxPayloadSize)),
+                          std::move(layer.signature_base64)});
+  }
+  return signatures;
+}
+
+}  // namespace
+
+Result<Chain> check_chain(const store::Store& store, const std::string& name,
+                          const sign::Anchors& anchors) {
+  const store::NamedImage record = TRY(store.find(name));
+  const auto signatures =
+      TRY(stored_signatures(store, record).context("signature of '" + name + "'"));
+  Chain chain;
+  chain.manifest_digest = record.manifest;
+  chain.signer = signer_of(
+      TRY(sign::check_trust(signatures, record.manifest, name, anchors).context("'" + name + "'")));
+  TRY(check_pull_memory(anchors, store.path(), name, record.manifest));
+
+  chain.manifest =
+      TRY(oci::parse_manifest(TRY(store.read_blob(record.manifest, oci::kMaxDocument)), "")
+              .context("manifest of '" + name + "'"));
+  TRY(oci::check_is_image(chain.manifest));
+  const Bytes config = TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument));
+  chain.config = TRY(oci::parse_config(config).context("config of '" + name + "'"));
+  chain.image_digest = TRY(require_sealed(chain.config, "'" + name + "'"));
+  if (chain.image_digest != record.image)
+    return Error(ErrorKind::tampered, "the store's record of '" + name + "' names the image " +
+                                          record.image.to_string() + ", the signed config names " +
+                                          chain.image_digest.to_string() + ": pull it again");
+  return chain;
+}
+
+Result<SourceChain> check_source_chain(const oci::Reference& reference, const std::string& name,
+                                       const oci::Platform& platform, const sign::Anchors& anchors,
+                                       const oci::DecompressLimits& limits) {
+  SourceChain result;
+  result.source = TRY(oci::ImageSource::open(reference, limits));
+  const oci::Descriptor found = TRY(result.source->resolve(reference.tag, platform));
+  result.signatures = TRY(read_signatures(*result.source, found.digest));
+  Chain& chain = result.chain;
+  chain.manifest_digest = found.digest;
+  chain.signer =
+      signer_of(TRY(sign::check_trust(result.signatures.signatures, found.digest, name, anchors)
+                        .context(oci::to_string(reference))));
+
+  oci::ImageDocuments documents = TRY(oci::read_image(*result.source, found));
+  chain.manifest = std::move(documents.manifest);
+  chain.config = std::move(documents.config);
+  result.manifest_bytes = std::move(documents.manifest_bytes);
+  result.config_bytes = std::move(documents.config_bytes);
+  chain.image_digest = TRY(require_sealed(chain.config, oci::to_string(reference)));
+  if (chain.signer) result.suggested_name = chain.signer->identity;
+  if (result.suggested_name.empty()) result.suggested_name = reference.tag;
+  if (result.suggested_name.empty()) result.suggested_name = found.annotation(oci::kRefName);
+  return result;
+}
+
+}  // namespace intact::image

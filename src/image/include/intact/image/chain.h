@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/oci/config.h>
+#include <intact/oci/manifest.h>
+#include <intact/sign/trust.h>
+#include <intact/store/store.h>
+
+namespace intact::image {
+
+/// The checked links from a trusted key to the digest of an image: signature, manifest, config,
+/// label. Each link was hashed and compared before the next was read from it.
+struct Chain {
+  Digest manifest_digest;
+  oci::Manifest manifest;
+  oci::ImageConfig config;
+  Digest image_digest;  ///< fs-verity digest of the EROFS image, from the config's labels
+  std::optional<sign::Verdict> signer;  ///< absent only with Anchors::insecure_unsigned
+};
+
+/// Checks the chain of a stored image with nothing but its name record, the blobs and the anchors,
+/// which lie outside the store. untrusted: no anchor fits, or the name record leads to something
+/// else than what was signed; tampered: a blob fails its digest.
+Result<Chain> check_chain(const store::Store& store, const std::string& name,
+                          const sign::Anchors& anchors);
+
+}  // namespace intact::image

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/image/limits.h>
+#include <intact/oci/platform.h>
+#include <intact/oci/reference.h>
+#include <intact/sign/key.h>
+
+namespace intact::image {
+
+struct SealOptions {
+  oci::Platform platform = oci::Platform::host();
+  std::string identity;  ///< HOST/REPO[:TAG] for the signed payload; may be empty
+  UnpackLimits limits;
+};
+
+struct SealReport {
+  oci::Reference destination;  ///< with its tag
+  Digest manifest;             ///< of the sealed manifest
+  Digest image;                ///< fs-verity digest of the composefs image
+  Digest signature;            ///< of the signature manifest
+  std::uint64_t files = 0;     ///< names in the image's tree
+  std::uint64_t layers = 0;
+  bool unchanged = false;  ///< the destination had exactly this, validly signed by the key
+  std::vector<std::string> warnings;
+};
+
+/// Makes a sealed image of `source`: the same layers, a config with the labels of labels.h, a
+/// manifest of it, and a signature over that manifest as cosign keeps it. Every digest of the
+/// source is checked. The result depends on nothing but the source (the signature itself is
+/// random). Without a destination, an oci: source gets the tag TAG-sealed. A different image under
+/// the destination's tag: exists. Nothing is visible at the destination unless everything
+/// succeeded.
+Result<SealReport> seal(const oci::Reference& source,
+                        const std::optional<oci::Reference>& destination,
+                        const sign::PrivateKey& key, const SealOptions& options);
+
+}  // namespace intact::image

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/image/chain.h>
+#include <intact/image/damage.h>
+#include <intact/image/limits.h>
+#include <intact/oci/platform.h>
+#include <intact/oci/reference.h>
+#include <intact/sign/trust.h>
+#include <intact/store/store.h>
+
+namespace intact::image {
+
+struct VerifyReport {
+  Digest manifest;
+  Digest image;
+  std::optional<sign::Verdict> signer;
+  std::uint64_t files = 0;    ///< names in the image's tree
+  std::uint64_t objects = 0;  ///< distinct file contents
+  std::uint64_t layers = 0;   ///< hashed; 0 for an image in the store, which runs without them
+  std::uint64_t bytes = 0;    ///< that were hashed, metadata included
+  std::vector<Damage> damaged;
+
+  bool ok() const { return damaged.empty(); }
+};
+
+/// Told now and then of bytes done and to do.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Walks the chain of a stored image from the signature to every block of every file it can show,
+/// to the end, whatever is damaged on the way. A chain that is already broken above the image is an
+/// error (see check_chain()): nothing below it means anything then.
+Result<VerifyReport> verify_stored(const store::Store& store, const std::string& name,
+                                   const sign::Anchors& anchors, const Progress& progress = {});
+
+/// The same for a sealed image in a layout or archive: signature, documents, every layer, and that
+/// the layers make the image that was signed.
+Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::Platform& platform,
+                                   const sign::Anchors& anchors, const UnpackLimits& limits = {});
+
+}  // namespace intact::image

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+#include <intact/base/stream.h>
+#include <intact/fsverity/tree.h>
+#include <intact/image/limits.h>
+#include <intact/oci/config.h>
+#include <intact/oci/content_sink.h>
+#include <intact/oci/manifest.h>
+#include <intact/tree/tree.h>
+
+namespace intact::image {
+
+/// Opens the stored bytes of a layer, whose digest has been checked already.
+using LayerOpener =
+    std::function<Result<std::unique_ptr<ByteStream>>(const oci::Descriptor& layer)>;
+
+/// Applies the layers of an image in order and returns the tree that section "The tree that Intact
+/// seals" of docs/formats/composefs.md defines. Each layer is inflated on one thread, while another
+/// hashes, parses and hands contents to `sink`. tampered when an uncompressed layer is not what the
+/// config's diff_ids say. Oddities go to `warnings`.
+Result<tree::Tree> apply_layers(const oci::Manifest& manifest, const oci::ImageConfig& config,
+                                const LayerOpener& open_layer, oci::ContentSink& sink,
+                                const UnpackLimits& limits, std::vector<std::string>& warnings);
+
+/// The composefs image of a tree, with its Merkle tree and digest.
+struct ComposefsImage {
+  Bytes bytes;
+  fsverity::MerkleTree merkle;
+};
+Result<ComposefsImage> make_composefs(const tree::Tree& tree);
+
+}  // namespace intact::image

@@ -1,0 +1,78 @@
+#include "object_opener.h"
+
+#include <algorithm>
+
+#include <intact/fsverity/verified_file.h>
+
+namespace intact::image {
+namespace {
+
+/// A file of `source.size()` bytes.
+class SourceFile final : public tree::OpenFile {
+ public:
+  explicit SourceFile(std::unique_ptr<const ByteSource> source) : source_(std::move(source)) {}
+
+  Result<std::size_t> read(std::uint64_t offset, MutableByteSpan out) override {
+    const std::uint64_t size = source_->size();
+    if (offset >= size) return std::size_t{0};
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), size - offset));
+    TRY(source_->read(offset, out.first(count)));
+    return count;
+  }
+
+ private:
+  std::unique_ptr<const ByteSource> source_;
+};
+
+Result<std::shared_ptr<tree::OpenFile>> as_open_file(std::unique_ptr<const ByteSource> source) {
+  return std::shared_ptr<tree::OpenFile>(std::make_shared<SourceFile>(std::move(source)));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<tree::OpenFile>> StoreObjectOpener::open(const std::string& payload,
+                                                                const std::optional<Digest>& digest,
+                                                                std::uint64_t size,
+                                                                tree::NodeId node) const {
+  auto opened = store_->open_object(payload);
+  if (!opened) {
+    tell(payload, node, 0, 0, "cannot be opened: " + opened.error().message());
+    return std::move(opened).error();
+  }
+  if (mode_ == VerityMode::off) {
+    auto source = TRY(FileSource::open(std::move(*opened)));
+    if (source->size() != size) {
+      tell(payload, node, 0, 0,
+           "has " + std::to_string(source->size()) + " bytes, not " + std::to_string(size));
+      return Error(ErrorKind::tampered, "objects/" + payload + " has the wrong size");
+    }
+    return as_open_file(std::move(source));
+  }
+  if (!digest) {
+    tell(payload, node, 0, 0, "has no digest in the image");
+    if (mode_ == VerityMode::require)
+      return Error(ErrorKind::tampered,
+                   "objects/" + payload + " has no digest in the image, so nothing can check it");
+    return as_open_file(TRY(FileSource::open(std::move(*opened))));
+  }
+  auto report = [this, payload, node](const fsverity::DamagedBlock& block) {
+    tell(payload, node, block.block, block.offset, block.reason);
+  };
+  auto verified = fsverity::VerifiedFile::open(std::move(*opened), size, *digest,
+                                               TRY(store_->tree_of(image_, *digest)), report);
+  if (!verified) return std::move(verified).error();
+  return as_open_file(std::move(*verified));
+}
+
+void StoreObjectOpener::tell(const std::string& payload, tree::NodeId node, std::uint64_t block,
+                             std::uint64_t offset, const std::string& reason) const {
+  if (!damage_) return;
+  const auto tree = tree_.lock();
+  damage_({.path = tree ? tree->path_of(node) : "",
+           .object = "objects/" + payload,
+           .block = block,
+           .offset = offset,
+           .reason = reason});
+}
+
+}  // namespace intact::image

@@ -1,0 +1,53 @@
+#include <intact/fsverity/verified_memory.h>
+#include <intact/image/opened_image.h>
+
+#include "object_opener.h"
+#include "stored_image.h"
+
+namespace intact::image {
+
+Result<VerityMode> parse_verity_mode(std::string_view text) {
+  if (text == "require") return VerityMode::require;
+  if (text == "on") return VerityMode::on;
+  if (text == "validate") return VerityMode::validate;
+  if (text == "off") return VerityMode::off;
+  return Error(ErrorKind::invalid_argument,
+               "--verity is require, on, validate or off, not '" + std::string(text) + "'");
+}
+
+Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& store,
+                                                            const Digest& image,
+                                                            const DamageSink& damage) {
+  UniqueFd fd = TRY(store.open_image(image));
+  const std::uint64_t size = TRY(file_size(fd.get()));
+  auto report = [damage, image](const fsverity::DamagedBlock& block) {
+    if (damage)
+      damage({.path = "",
+              .object = "images/" + image.hex(),
+              .block = block.block,
+              .offset = block.offset,
+              .reason = block.reason});
+  };
+  auto file = TRY(fsverity::VerifiedFile::open(std::move(fd), size, image,
+                                               TRY(store.tree_of(image, image)), report));
+  return std::shared_ptr<const ByteSource>(TRY(fsverity::VerifiedMemory::open(std::move(file))));
+}
+
+Result<std::unique_ptr<OpenedImage>> OpenedImage::open(std::shared_ptr<store::Store> store,
+                                                       const std::string& name,
+                                                       const OpenOptions& options) {
+  // The lease first: what is checked below must not be collected meanwhile.
+  store::Lease lease = TRY(store::Lease::take(*store, TRY(store->find(name))));
+  Chain chain = TRY(check_chain(*store, name, options.anchors));
+  auto bytes = TRY(open_stored_image(*store, chain.image_digest, options.damage)
+                       .context("image of '" + name + "'"));
+  auto opener = std::make_shared<StoreObjectOpener>(store, chain.image_digest, options.verity,
+                                                    options.damage);
+  std::shared_ptr<const composefs::ImageTree> tree =
+      TRY(composefs::ImageTree::open(std::move(bytes), opener).context("image of '" + name + "'"));
+  opener->set_tree(tree);
+  return std::unique_ptr<OpenedImage>(
+      new OpenedImage(std::move(chain), std::move(lease), std::move(tree)));
+}
+
+}  // namespace intact::image

@@ -1,0 +1,123 @@
+#include <chrono>
+
+#include <intact/composefs/read.h>
+#include <intact/image/pull.h>
+#include <intact/oci/hashing_stream.h>
+#include <intact/store/name.h>
+#include <intact/store/transaction.h>
+
+#include "layers.h"
+#include "object_sink.h"
+#include "pull_memory.h"
+#include "source_chain.h"
+
+namespace intact::image {
+namespace {
+
+constexpr std::size_t kCopyBuffer = 256 * 1024;
+
+/// Stages a layer blob, hashed on its way: what is inflated later is read from this copy.
+Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& layer,
+                         store::Transaction& transaction) {
+  if (TRY(transaction.reuse_blob(layer.digest, layer.size))) return {};
+  oci::CheckedStream stored(TRY(source.open_blob(layer)), layer.digest, layer.size);
+  auto writer = TRY(transaction.new_blob(layer.digest.algorithm()));
+  Bytes buffer(kCopyBuffer);
+  while (const std::size_t n = TRY(stored.read(buffer)))
+    TRY(writer->write(ByteSpan(buffer).first(n)));
+  return writer->finish(layer.digest);
+}
+
+Result<void> stage_documents(const SourceChain& source, store::Transaction& transaction) {
+  TRY(transaction.add_blob(source.chain.manifest_digest, source.manifest_bytes));
+  TRY(transaction.add_blob(source.chain.manifest.config.digest, source.config_bytes));
+  const SignatureState& signatures = source.signatures;
+  if (!signatures.descriptor) return {};
+  TRY(transaction.add_blob(signatures.descriptor->digest, signatures.manifest));
+  for (std::size_t i = 0; i < signatures.signatures.size(); ++i)
+    TRY(transaction.add_blob(signatures.payload_descriptors[i].digest,
+                             signatures.signatures[i].payload));
+  return {};
+}
+
+}  // namespace
+
+Result<PullReport> pull(const oci::Reference& reference, const std::string& asked_name,
+                        store::Store& store, const PullOptions& options) {
+  const SourceChain source = TRY(check_source_chain(reference, asked_name, options.platform,
+                                                    options.anchors, options.limits.decompress));
+  const Chain& chain = source.chain;
+  const std::string name = asked_name.empty() ? source.suggested_name : asked_name;
+  if (name.empty())
+    return Error(ErrorKind::invalid_argument,
+                 "the image has neither identity nor tag: give it a NAME, as in `intact pull " +
+                     oci::to_string(reference) + " NAME`");
+  TRY(store::check_name(name));
+  if (auto present = store.find(name);
+      present && present->manifest != chain.manifest_digest && !options.replace)
+    return Error(ErrorKind::exists, "'" + name + "' is another image (" +
+                                        present->manifest.to_string() +
+                                        "): pull under another name, or with --replace");
+
+  auto transaction = TRY(store::Transaction::begin(store));
+  for (const oci::Descriptor& layer : chain.manifest.layers)
+    TRY(stage_layer(*source.source, layer, *transaction)
+            .context("layer " + layer.digest.to_string()));
+
+  PullReport report;
+  const LayerOpener open_layer =
+      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
+    return std::unique_ptr<ByteStream>(
+        std::make_unique<FileStream>(TRY(transaction->open_blob(layer.digest))));
+  };
+  Bytes image_bytes;
+  {
+    ObjectSink sink(transaction.get());
+    const tree::Tree tree = TRY(apply_layers(chain.manifest, chain.config, open_layer, sink,
+                                             options.limits, report.warnings));
+    ComposefsImage image = TRY(make_composefs(tree));
+    if (image.merkle.digest != chain.image_digest)
+      return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
+                                            image.merkle.digest.to_string() +
+                                            ", but it was sealed as " +
+                                            chain.image_digest.to_string());
+    TRY(transaction->add_image(image.bytes, image.merkle));
+    image_bytes = std::move(image.bytes);
+  }
+
+  std::vector<Digest> objects;
+  for (const composefs::ObjectReference& object :
+       TRY(composefs::list_objects(std::make_shared<MemorySource>(std::move(image_bytes))))) {
+    objects.push_back(object.digest);
+    report.object_bytes += object.size;
+  }
+  report.objects = objects.size();
+
+  TRY(stage_documents(source, *transaction));
+  if (options.drop_layers) {
+    for (const oci::Descriptor& layer : chain.manifest.layers)
+      TRY(transaction->drop_blob(layer.digest));
+  }
+  report.signer = chain.signer;
+  report.image.name = name;
+  report.image.manifest = chain.manifest_digest;
+  report.image.image = chain.image_digest;
+  if (source.signatures.descriptor)
+    report.image.signature_manifest = source.signatures.descriptor->digest;
+  report.image.source = oci::to_string(reference);
+  report.image.created = std::chrono::duration_cast<std::chrono::seconds>(
+                             std::chrono::system_clock::now().time_since_epoch())
+                             .count();
+  report.image.layers_kept = !options.drop_layers;
+  TRY(transaction->commit(report.image, options.replace, objects));
+
+  if (auto remembered = remember_pull(options.anchors, store.path(), name, chain.manifest_digest);
+      !remembered)
+    report.warnings.push_back(
+        "what was pulled cannot be remembered outside the store, so a swapped name there would go "
+        "unnoticed: " +
+        remembered.error().message());
+  return report;
+}
+
+}  // namespace intact::image

@@ -1,0 +1,60 @@
+#include "read_ahead.h"
+
+#include <algorithm>
+
+namespace intact::image {
+
+ReadAheadStream::ReadAheadStream(std::unique_ptr<ByteStream> inner)
+    : inner_(std::move(inner)), thread_([this] { work(); }) {}
+
+ReadAheadStream::~ReadAheadStream() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void ReadAheadStream::work() {
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stop_ || ready_.size() < kChunks; });
+      if (stop_) return;
+    }
+    Bytes chunk(kChunk);
+    auto n = read_fully(*inner_, chunk);
+    const std::lock_guard lock(mutex_);
+    if (!n) {
+      error_ = std::move(n).error();
+    } else if (*n != 0) {
+      chunk.resize(*n);
+      ready_.push_back(std::move(chunk));
+    }
+    ended_ = !n || *n < kChunk;
+    changed_.notify_all();
+    if (ended_) return;
+  }
+}
+
+Result<std::size_t> ReadAheadStream::read(MutableByteSpan out) {
+  if (position_ == current_.size()) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !ready_.empty() || ended_; });
+    if (ready_.empty()) {
+      if (!error_) return std::size_t{0};
+      return Error(error_->kind(), error_->message(), error_->sys_errno());
+    }
+    current_ = std::move(ready_.front());
+    ready_.pop_front();
+    position_ = 0;
+    changed_.notify_all();
+  }
+  const std::size_t n = std::min(out.size(), current_.size() - position_);
+  std::copy_n(current_.begin() + static_cast<std::ptrdiff_t>(position_), n, out.begin());
+  position_ += n;
+  return n;
+}
+
+}  // namespace intact::image

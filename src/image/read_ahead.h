@@ -1,0 +1,41 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <intact/base/stream.h>
+
+namespace intact::image {
+
+/// Reads the inner stream on a thread of its own, a bounded distance ahead: it turns
+/// inflating, hashing and parsing into a pipeline. The inner stream is used by that thread alone.
+class ReadAheadStream final : public ByteStream {
+ public:
+  explicit ReadAheadStream(std::unique_ptr<ByteStream> inner);
+  ~ReadAheadStream() override;
+
+  Result<std::size_t> read(MutableByteSpan out) override;
+
+ private:
+  static constexpr std::size_t kChunk = 256 * 1024;
+  static constexpr std::size_t kChunks = 8;  // 2 MiB ahead at most
+
+  void work();
+
+  std::unique_ptr<ByteStream> inner_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Bytes> ready_;
+  std::optional<Error> error_;
+  bool ended_ = false;
+  bool stop_ = false;
+  Bytes current_;  // the consumer's, outside the lock
+  std::size_t position_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace intact::image

@@ -1,0 +1,66 @@
+#include "signatures.h"
+
+#include <unistd.h>
+
+#include <intact/crypto/base64.h>
+#include <intact/json/json.h>
+#include <intact/oci/media_types.h>
+
+namespace intact::image {
+
+bool SignatureState::has(const sign::SigningPayload& payload, const sign::PublicKey& key) const {
+  const Bytes wanted = sign::encode_payload(payload);
+  for (const sign::StoredSignature& signature : signatures) {
+    if (!equal(signature.payload, wanted)) continue;
+    const auto bytes = crypto::decode_base64(signature.signature_base64);
+    if (bytes && key.verify(signature.payload, *bytes)) return true;
+  }
+  return false;
+}
+
+Result<SignatureState> read_signatures(const oci::ImageSource& source, const Digest& manifest) {
+  SignatureState state;
+  state.descriptor = TRY(source.find_signatures(manifest));
+  if (!state.descriptor) return state;
+  state.manifest = TRY(source.read_document(*state.descriptor).context("signature manifest"));
+  for (sign::SignatureLayer& layer :
+       TRY(sign::parse_signature_manifest(state.manifest).context("signature manifest"))) {
+    oci::Descriptor descriptor{.media_type = std::string(sign::kSignatureMediaType),
+                               .digest = layer.payload,
+                               .size = layer.size};
+    state.signatures.push_back({TRY(source.read_document(descriptor).context("signature payload")),
+                                std::move(layer.signature_base64)});
+    state.payload_descriptors.push_back(std::move(descriptor));
+  }
+  return state;
+}
+
+Result<SignatureState> read_signatures(const std::string& layout_directory,
+                                       const Digest& manifest) {
+  if (::access((layout_directory + "/index.json").c_str(), F_OK) != 0) return SignatureState{};
+  const auto source = TRY(oci::ImageSource::open(
+      {.transport = oci::Reference::Transport::oci, .path = layout_directory}));
+  return read_signatures(*source, manifest);
+}
+
+Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const SignatureState& old,
+                                      const sign::SigningPayload& payload,
+                                      const sign::PrivateKey& key) {
+  const sign::SignatureImage made = TRY(sign::make_signature_image(payload, key));
+  TRY(layout.put_blob(made.payload, sign::kSignatureMediaType));
+  if (!old.descriptor) {
+    TRY(layout.put_blob(made.config, oci::kConfigType));
+    return layout.put_blob(made.manifest, oci::kManifestType);
+  }
+  // Somebody else has signed it, too: one manifest holds all signatures, one layer each.
+  oci::Manifest merged = TRY(oci::parse_manifest(old.manifest, ""));
+  const oci::Manifest ours = TRY(oci::parse_manifest(made.manifest, ""));
+  merged.layers.insert(merged.layers.end(), ours.layers.begin(), ours.layers.end());
+  Json config = TRY(parse_json(made.config));
+  Json& diff_ids = config["rootfs"]["diff_ids"] = Json::array();
+  for (const oci::Descriptor& layer : merged.layers) diff_ids.push_back(layer.digest.to_string());
+  merged.config = TRY(layout.put_blob(as_bytes(to_text(config)), oci::kConfigType));
+  return layout.put_blob(oci::encode_manifest(merged), oci::kManifestType);
+}
+
+}  // namespace intact::image

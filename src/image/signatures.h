@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/oci/image_source.h>
+#include <intact/oci/layout_writer.h>
+#include <intact/sign/key.h>
+#include <intact/sign/signature_image.h>
+
+namespace intact::image {
+
+/// The signatures that a source has for a manifest; nothing in here is checked but digests.
+struct SignatureState {
+  std::optional<oci::Descriptor> descriptor;  ///< of the signature manifest; nothing: unsigned
+  Bytes manifest;
+  std::vector<oci::Descriptor> payload_descriptors;
+  std::vector<sign::StoredSignature> signatures;  ///< in the same order
+
+  /// Whether `key` has signed exactly this payload here.
+  bool has(const sign::SigningPayload& payload, const sign::PublicKey& key) const;
+};
+
+Result<SignatureState> read_signatures(const oci::ImageSource& source, const Digest& manifest);
+/// The same for a layout directory, which may be missing or empty yet.
+Result<SignatureState> read_signatures(const std::string& layout_directory, const Digest& manifest);
+
+/// Signs and stages the signature manifest, in which the signatures of `old` stay. Returns its
+/// descriptor.
+Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const SignatureState& old,
+                                      const sign::SigningPayload& payload,
+                                      const sign::PrivateKey& key);
+
+}  // namespace intact::image

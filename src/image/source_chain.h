@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <intact/image/chain.h>
+#include <intact/oci/image_source.h>
+#include <intact/oci/platform.h>
+#include <intact/oci/reference.h>
+
+#include "signatures.h"
+
+namespace intact::image {
+
+/// An image in a layout or an archive whose chain of trust has been checked down to the signed
+/// digest; its layers have not been looked at.
+struct SourceChain {
+  std::unique_ptr<oci::ImageSource> source;
+  Chain chain;
+  Bytes manifest_bytes;
+  Bytes config_bytes;
+  SignatureState signatures;
+  std::string suggested_name;  ///< the signed identity, else the tag, else empty
+};
+
+/// As check_chain(), for an image that is not in a store. `name`: what it is to be called, for the
+/// identity rules; may be empty.
+Result<SourceChain> check_source_chain(const oci::Reference& reference, const std::string& name,
+                                       const oci::Platform& platform, const sign::Anchors& anchors,
+                                       const oci::DecompressLimits& limits);
+
+}  // namespace intact::image

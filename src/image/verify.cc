@@ -1,0 +1,175 @@
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+#include <tuple>
+
+#include <intact/base/worker_pool.h>
+#include <intact/composefs/read.h>
+#include <intact/fsverity/verified_file.h>
+#include <intact/image/verify.h>
+#include <intact/oci/hashing_stream.h>
+
+#include "layers.h"
+#include "object_sink.h"
+#include "source_chain.h"
+#include "stored_image.h"
+
+namespace intact::image {
+namespace {
+
+struct BadObject {
+  std::string payload;
+  fsverity::DamagedBlock block;
+};
+
+/// Scans the image itself. What is damaged in it goes to the report.
+Result<void> scan_image(const store::Store& store, const Digest& image, VerifyReport& report) {
+  const std::string object = "images/" + image.hex();
+  auto fd = store.open_image(image);
+  if (!fd) {
+    report.damaged.push_back(
+        {.path = "", .object = object, .block = 0, .offset = 0, .reason = fd.error().message()});
+    return {};
+  }
+  const std::uint64_t size = TRY(file_size(fd->get()));
+  report.bytes += size;
+  for (fsverity::DamagedBlock& bad :
+       TRY(fsverity::scan_file(std::move(*fd), size, image, TRY(store.tree_of(image, image)))))
+    report.damaged.push_back({.path = "",
+                              .object = object,
+                              .block = bad.block,
+                              .offset = bad.offset,
+                              .reason = std::move(bad.reason)});
+  return {};
+}
+
+/// Every bad block of one object; one that cannot be opened or read is bad as a whole.
+std::vector<fsverity::DamagedBlock> scan_object(const store::Store& store, const Digest& image,
+                                                const composefs::ObjectReference& object) {
+  auto scan = [&]() -> Result<std::vector<fsverity::DamagedBlock>> {
+    return fsverity::scan_file(TRY(store.open_object(object.payload)), object.size, object.digest,
+                               TRY(store.tree_of(image, object.digest)));
+  }();
+  if (scan) return std::move(*scan);
+  return {{.block = 0, .offset = 0, .reason = scan.error().message()}};
+}
+
+/// One entry for each path that shows the content: people ask which files were touched, not which
+/// objects.
+Result<void> name_damaged_files(std::shared_ptr<const ByteSource> image,
+                                const std::vector<BadObject>& bad, VerifyReport& report) {
+  std::set<std::string> payloads;
+  for (const BadObject& object : bad) payloads.insert(object.payload);
+  const tree::Tree tree = TRY(composefs::read_tree(std::move(image)));
+  std::map<std::string, std::vector<std::string>> shown;
+  TRY(tree.walk([&](const std::string& path, const tree::Entry& entry) -> Result<void> {
+    if (entry.inode->content.empty() && payloads.contains(entry.inode->payload))
+      shown[entry.inode->payload].push_back(path);
+    return {};
+  }));
+  for (const BadObject& object : bad) {
+    for (const std::string& path : shown[object.payload])
+      report.damaged.push_back({.path = path,
+                                .object = "objects/" + object.payload,
+                                .block = object.block.block,
+                                .offset = object.block.offset,
+                                .reason = object.block.reason});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<VerifyReport> verify_stored(const store::Store& store, const std::string& name,
+                                   const sign::Anchors& anchors, const Progress& progress) {
+  const Chain chain = TRY(check_chain(store, name, anchors));
+  VerifyReport report;
+  report.manifest = chain.manifest_digest;
+  report.image = chain.image_digest;
+  report.signer = chain.signer;
+  TRY(scan_image(store, chain.image_digest, report));
+  if (!report.ok()) return report;  // its list of files cannot be believed
+
+  const auto image = TRY(open_stored_image(store, chain.image_digest));
+  const auto objects = TRY(composefs::list_objects(image));
+  TRY(TRY(composefs::read_tree(image))
+          .walk([&](const std::string&, const tree::Entry&) -> Result<void> {
+            ++report.files;
+            return {};
+          }));
+  report.objects = objects.size();
+  std::uint64_t total = 0;
+  for (const composefs::ObjectReference& object : objects) total += object.size;
+  report.bytes += total;
+
+  std::mutex mutex;
+  std::vector<BadObject> bad;
+  std::uint64_t done = 0;
+  WorkerPool pool;
+  for (const composefs::ObjectReference& object : objects) {
+    pool.submit([&]() -> Result<void> {
+      auto blocks = scan_object(store, chain.image_digest, object);
+      const std::lock_guard lock(mutex);
+      for (fsverity::DamagedBlock& block : blocks)
+        bad.push_back({object.payload, std::move(block)});
+      done += object.size;
+      if (progress) progress(done, total);
+      return {};
+    });
+  }
+  TRY(pool.wait());
+  if (!bad.empty()) {
+    std::sort(bad.begin(), bad.end(), [](const BadObject& a, const BadObject& b) {
+      return std::tie(a.payload, a.block.block) < std::tie(b.payload, b.block.block);
+    });
+    TRY(name_damaged_files(image, bad, report));
+  }
+  return report;
+}
+
+Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::Platform& platform,
+                                   const sign::Anchors& anchors, const UnpackLimits& limits) {
+  const SourceChain source =
+      TRY(check_source_chain(reference, "", platform, anchors, limits.decompress));
+  const Chain& chain = source.chain;
+  VerifyReport report;
+  report.manifest = chain.manifest_digest;
+  report.image = chain.image_digest;
+  report.signer = chain.signer;
+  const auto damaged = [&](const std::string& object, const Error& error) {
+    report.damaged.push_back(
+        {.path = "", .object = object, .block = 0, .offset = 0, .reason = error.message()});
+  };
+  for (const oci::Descriptor& layer : chain.manifest.layers) {
+    ++report.layers;
+    report.bytes += layer.size;
+    auto blob = source.source->open_blob(layer);
+    auto checked = blob ? oci::CheckedStream(std::move(*blob), layer.digest, layer.size).finish()
+                        : Result<void>(std::move(blob).error());
+    if (!checked) damaged("blobs/sha256/" + layer.digest.hex(), checked.error());
+  }
+  if (!report.ok()) return report;
+
+  std::vector<std::string> warnings;
+  ObjectSink sink(nullptr);
+  auto tree = apply_layers(
+      chain.manifest, chain.config,
+      [&](const oci::Descriptor& layer) { return source.source->open_blob(layer); }, sink, limits,
+      warnings);
+  if (!tree) return std::move(tree).error();
+  TRY(tree->walk([&](const std::string&, const tree::Entry& entry) -> Result<void> {
+    ++report.files;
+    if (!entry.hard_link && !entry.inode->payload.empty()) ++report.objects;
+    return {};
+  }));
+  const ComposefsImage image = TRY(make_composefs(*tree));
+  if (image.merkle.digest != chain.image_digest)
+    return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
+                                          image.merkle.digest.to_string() +
+                                          ", but it was sealed as " +
+                                          chain.image_digest.to_string());
+  return report;
+}
+
+}  // namespace intact::image
