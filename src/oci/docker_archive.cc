@@ -1,0 +1,200 @@
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include <intact/crypto/hash.h>
+#include <intact/oci/hashing_stream.h>
+#include <intact/oci/media_types.h>
+
+#include "archive_files.h"
+#include "source_kinds.h"
+
+namespace intact::oci {
+namespace {
+
+struct SavedImage {
+  std::string config;
+  std::vector<std::string> tags;
+  std::vector<std::string> layers;
+};
+
+Result<std::vector<std::string>> strings_of(const Json& object, std::string_view key) {
+  std::vector<std::string> values;
+  const Json* array = TRY(optional_array(object, key));
+  if (!array) return values;
+  for (const Json& value : *array) {
+    if (!value.is_string())
+      return Error(ErrorKind::malformed,
+                   "JSON: \"" + std::string(key) + "\" holds something else than strings");
+    values.push_back(value.get<std::string>());
+  }
+  return values;
+}
+
+Result<std::vector<SavedImage>> parse_saved_images(ByteSpan bytes) {
+  const Json json = TRY(parse_json(bytes));
+  if (!json.is_array()) return Error(ErrorKind::malformed, "JSON: not an array");
+  std::vector<SavedImage> images;
+  for (const Json& object : json) {
+    SavedImage image;
+    image.config = TRY(require_string(object, "Config"));
+    image.tags = TRY(strings_of(object, "RepoTags"));
+    image.layers = TRY(strings_of(object, "Layers"));
+    if (image.layers.size() > kMaxLayers)
+      return Error(ErrorKind::limit, std::to_string(image.layers.size()) + " layers, at most " +
+                                         std::to_string(kMaxLayers) + " are taken");
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+/// Docker leaves out what it takes for granted: "alpine" is docker.io/library/alpine:latest.
+std::string full_name(const std::string& name) {
+  std::string full = name;
+  const std::size_t slash = full.find('/');
+  const std::string host = full.substr(0, std::min(slash, full.size()));
+  const bool has_host = slash != std::string::npos &&
+                        (host.find_first_of(".:") != std::string::npos || host == "localhost");
+  if (!has_host)
+    full = std::string("docker.io/") + (slash == std::string::npos ? "library/" : "") + full;
+  if (full.find(':', full.rfind('/')) == std::string::npos) full += ":latest";
+  return full;
+}
+
+/// What `docker save` writes. There are no manifests in it and its layers are named by nothing that
+/// could be checked, so both get their digests here; the config's diff_ids tell whether the layers
+/// are the right ones.
+class DockerArchive final : public ImageSource {
+ public:
+  DockerArchive(std::string where, ArchiveFiles files, std::vector<SavedImage> images)
+      : where_(std::move(where)), files_(std::move(files)), images_(std::move(images)) {}
+
+  Result<Descriptor> resolve(const std::string& tag, const Platform&) const override {
+    const SavedImage* image = TRY(find(tag).context(where_));
+    return describe_image(*image).context(where_);
+  }
+
+  Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const override {
+    const std::lock_guard lock(mutex_);
+    if (const auto document = documents_.find(descriptor.digest); document != documents_.end())
+      return std::unique_ptr<ByteStream>(std::make_unique<MemoryStream>(document->second));
+    const auto range = blobs_.find(descriptor.digest);
+    if (range == blobs_.end())
+      return Error(ErrorKind::not_found,
+                   where_ + ": blob " + descriptor.digest.to_string() + " is not there");
+    return files_.open(range->second);
+  }
+
+  Result<std::optional<Descriptor>> find_signatures(const Digest&) const override {
+    return std::optional<Descriptor>();
+  }
+
+  std::vector<std::string> names() const override {
+    std::set<std::string> names;
+    for (const SavedImage& image : images_) names.insert(image.tags.begin(), image.tags.end());
+    return {names.begin(), names.end()};
+  }
+
+ private:
+  Result<const SavedImage*> find(const std::string& tag) const {
+    std::string all;
+    for (const std::string& name : names()) all += (all.empty() ? "" : ", ") + name.substr(0, 200);
+    if (tag.empty()) {
+      if (images_.empty()) return Error(ErrorKind::not_found, "there is no image");
+      if (images_.size() > 1)
+        return Error(ErrorKind::invalid_argument,
+                     "there are several images, name one of them: " + all);
+      return &images_.front();
+    }
+    const SavedImage* found = nullptr;
+    for (const SavedImage& image : images_) {
+      const bool fits =
+          std::any_of(image.tags.begin(), image.tags.end(),
+                      [&](const std::string& name) { return full_name(name) == full_name(tag); });
+      if (!fits) continue;
+      if (found)
+        return Error(ErrorKind::malformed,
+                     "'" + tag + "' is there several times, for different images");
+      found = &image;
+    }
+    if (!found)
+      return Error(ErrorKind::not_found,
+                   "there is no '" + tag + "'" + (all.empty() ? "" : "; there is " + all));
+    return found;
+  }
+
+  Result<ArchiveFiles::Range> file(const std::string& path) const {
+    const auto range = files_.find(path);
+    if (!range)
+      return Error(ErrorKind::malformed, "manifest.json names '" + path.substr(0, 200) +
+                                             "', which is not in the archive");
+    return *range;
+  }
+
+  Result<Descriptor> describe_image(const SavedImage& image) const {
+    const ArchiveFiles::Range config_range = TRY(file(image.config));
+    const Bytes config = TRY(files_.read(config_range, kMaxDocument).context("image config"));
+    Manifest manifest{
+        std::string(kManifestType), describe(kConfigType, config), {}, {}, {}, {}, {}};
+    std::map<Digest, ArchiveFiles::Range> blobs{{manifest.config.digest, config_range}};
+    for (const std::string& path : image.layers) {
+      const ArchiveFiles::Range range = TRY(file(path));
+      Descriptor layer = TRY(describe_layer(range).context(path.substr(0, 200)));
+      blobs.emplace(layer.digest, range);
+      manifest.layers.push_back(std::move(layer));
+    }
+    Bytes bytes = encode_manifest(manifest);
+    Descriptor descriptor = describe(kManifestType, bytes);
+    const std::lock_guard lock(mutex_);
+    blobs_.merge(blobs);
+    documents_.insert_or_assign(descriptor.digest, std::move(bytes));
+    return descriptor;
+  }
+
+  Result<Descriptor> describe_layer(const ArchiveFiles::Range& range) const {
+    Bytes first(8);
+    first.resize(TRY(read_fully(*TRY(files_.open(range)), first)));
+    std::string_view type = kLayerType;
+    switch (detect_compression(first)) {
+      case Compression::none:
+        break;
+      case Compression::gzip:
+        type = kLayerGzipType;
+        break;
+      case Compression::zstd:
+        type = kLayerZstdType;
+        break;
+      default:
+        return Error(ErrorKind::unsupported, "a layer in a compression that manifests cannot name");
+    }
+    const auto stream = TRY(files_.open(range));
+    HashingStream hashing(*stream);
+    const Digest digest = TRY(hashing.finish());
+    return Descriptor{std::string(type), digest, hashing.size(), {}, {}, {}, {}};
+  }
+
+  std::string where_;
+  ArchiveFiles files_;
+  std::vector<SavedImage> images_;
+  mutable std::mutex mutex_;  // over the two below
+  mutable std::map<Digest, ArchiveFiles::Range> blobs_;
+  mutable std::map<Digest, Bytes> documents_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ImageSource>> open_docker_archive(const std::string& file,
+                                                         const DecompressLimits& limits) {
+  ArchiveFiles files = TRY(ArchiveFiles::open(file, limits));
+  const auto manifest = files.find("manifest.json");
+  if (!manifest)
+    return Error(ErrorKind::not_found,
+                 file + ": not what docker save writes (there is no manifest.json in it)");
+  const Bytes bytes = TRY(files.read(*manifest, kMaxDocument).context(file + ": manifest.json"));
+  auto images = TRY(parse_saved_images(bytes).context(file + ": manifest.json"));
+  return std::unique_ptr<ImageSource>(
+      std::make_unique<DockerArchive>(file, std::move(files), std::move(images)));
+}
+
+}  // namespace intact::oci

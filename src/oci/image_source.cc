@@ -1,0 +1,72 @@
+#include <sys/stat.h>
+
+#include <intact/crypto/hash.h>
+#include <intact/oci/image_source.h>
+
+#include "source_kinds.h"
+
+namespace intact::oci {
+
+Result<std::unique_ptr<ImageSource>> ImageSource::open(const Reference& reference,
+                                                       const DecompressLimits& limits) {
+  using Transport = Reference::Transport;
+  switch (reference.transport) {
+    case Transport::oci:
+      return open_layout_directory(reference.path);
+    case Transport::oci_archive:
+      return open_layout_archive(reference.path, limits);
+    case Transport::docker_archive:
+      return open_docker_archive(reference.path, limits);
+    case Transport::docker:
+      return Error(ErrorKind::unsupported,
+                   to_string(reference) +
+                       ": registries are not supported yet: copy the image into a layout first, "
+                       "for example with skopeo copy " +
+                       to_string(reference) + " oci:DIR:TAG");
+    case Transport::rootfs:
+    case Transport::tar:
+      break;
+  }
+  return Error(ErrorKind::invalid_argument,
+               to_string(reference) + " holds a root directory and no image");
+}
+
+Result<Bytes> ImageSource::read_document(const Descriptor& descriptor) const {
+  const std::string name = descriptor.digest.to_string();
+  if (descriptor.size > kMaxDocument)
+    return Error(ErrorKind::limit, name + ": a document of " + std::to_string(descriptor.size) +
+                                       " bytes, at most " + std::to_string(kMaxDocument) +
+                                       " are taken");
+  const auto stream = TRY(open_blob(descriptor));
+  // One byte more than there should be, so that a longer blob is noticed.
+  Bytes bytes(static_cast<std::size_t>(descriptor.size) + 1);
+  bytes.resize(TRY(read_fully(*stream, bytes).context(name)));
+  if (bytes.size() != descriptor.size)
+    return Error(ErrorKind::tampered, name + ": the blob is not of the " +
+                                          std::to_string(descriptor.size) +
+                                          " bytes it should have");
+  if (crypto::hash(descriptor.digest.algorithm(), bytes) != descriptor.digest)
+    return Error(ErrorKind::tampered, name + ": the blob does not have this digest");
+  return bytes;
+}
+
+Result<std::optional<UniqueFd>> ImageSource::open_blob_file(const Descriptor&) const {
+  return std::optional<UniqueFd>();
+}
+
+Result<ImageDocuments> read_image(const ImageSource& source, const Descriptor& manifest) {
+  Bytes manifest_bytes = TRY(source.read_document(manifest).context("manifest"));
+  Manifest parsed = TRY(parse_manifest(manifest_bytes, manifest.media_type));
+  TRY(check_is_image(parsed).context(manifest.digest.to_string()));
+  Bytes config_bytes = TRY(source.read_document(parsed.config).context("image config"));
+  ImageConfig config = TRY(parse_config(config_bytes));
+  TRY(check_layer_count(parsed, config));
+  return ImageDocuments{manifest, std::move(manifest_bytes), std::move(parsed),
+                        std::move(config_bytes), std::move(config)};
+}
+
+std::string signature_tag(const Digest& manifest) {
+  return std::string(to_string(manifest.algorithm())) + "-" + manifest.hex() + ".sig";
+}
+
+}  // namespace intact::oci

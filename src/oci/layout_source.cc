@@ -1,0 +1,153 @@
+#include "layout_source.h"
+
+#include <set>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <intact/base/file.h>
+#include <intact/oci/media_types.h>
+
+#include "archive_files.h"
+#include "resolve.h"
+#include "source_kinds.h"
+
+namespace intact::oci {
+namespace {
+
+constexpr std::uint64_t kMaxHeader = 64 * 1024;
+
+/// A blob whose file has another size than its descriptor says need not be hashed.
+Error wrong_size(const Descriptor& descriptor, std::uint64_t size) {
+  return Error(ErrorKind::tampered, descriptor.digest.to_string() + ": the blob has " +
+                                        std::to_string(size) + " bytes, not the " +
+                                        std::to_string(descriptor.size) + " it should have");
+}
+
+Error missing_blob(const std::string& where, const Descriptor& descriptor) {
+  return Error(ErrorKind::not_found,
+               where + ": blob " + descriptor.digest.to_string() + " is not there");
+}
+
+class DirectoryLayout final : public LayoutSource {
+ public:
+  DirectoryLayout(std::string where, Index index, UniqueFd directory)
+      : LayoutSource(std::move(where), std::move(index)), directory_(std::move(directory)) {}
+
+  Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const override {
+    return std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(open(descriptor))));
+  }
+
+  Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const override {
+    return std::optional(TRY(open(descriptor)));
+  }
+
+ private:
+  Result<UniqueFd> open(const Descriptor& descriptor) const {
+    // A FIFO in the place of a blob must not hang us.
+    auto fd = open_at(directory_.get(), blob_path(descriptor.digest), O_RDONLY | O_NONBLOCK);
+    if (!fd && fd.error().kind() == ErrorKind::not_found) return missing_blob(where(), descriptor);
+    if (!fd) return std::move(fd).context(where());
+    const std::uint64_t size = TRY(file_size(fd->get()).context(descriptor.digest.to_string()));
+    if (size != descriptor.size) return wrong_size(descriptor, size);
+    return fd;
+  }
+
+  UniqueFd directory_;
+};
+
+class ArchiveLayout final : public LayoutSource {
+ public:
+  ArchiveLayout(std::string where, Index index, ArchiveFiles files)
+      : LayoutSource(std::move(where), std::move(index)), files_(std::move(files)) {}
+
+  Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const override {
+    const auto range = files_.find(blob_path(descriptor.digest));
+    if (!range) return missing_blob(where(), descriptor);
+    if (range->size != descriptor.size) return wrong_size(descriptor, range->size);
+    return files_.open(*range);
+  }
+
+ private:
+  ArchiveFiles files_;
+};
+
+Error no_layout(const std::string& where) {
+  return Error(ErrorKind::not_found, where + ": no image layout (there is no file oci-layout)");
+}
+
+}  // namespace
+
+Result<Descriptor> LayoutSource::resolve(const std::string& tag, const Platform& platform) const {
+  return Resolver(*this, index_, platform).resolve(tag).context(where_);
+}
+
+Result<std::optional<Descriptor>> LayoutSource::find_signatures(const Digest& manifest) const {
+  const std::string tag = signature_tag(manifest);
+  std::optional<Descriptor> found;
+  for (const Descriptor& descriptor : index_.manifests) {
+    if (descriptor.annotation(kRefName) != tag) continue;
+    if (found && found->digest != descriptor.digest)
+      return Error(ErrorKind::malformed, where_ + ": '" + tag + "' is there several times");
+    found = descriptor;
+  }
+  if (found) return found;
+  // cosign takes the first descriptor of each kind, so only the first image's signatures are meant.
+  for (const Descriptor& descriptor : index_.manifests) {
+    if (descriptor.annotation(kCosignKind) != kCosignKindImage) continue;
+    if (descriptor.digest != manifest) return found;
+    for (const Descriptor& other : index_.manifests) {
+      if (other.annotation(kCosignKind) == kCosignKindSignatures) return std::optional(other);
+    }
+    return found;
+  }
+  return found;
+}
+
+std::vector<std::string> LayoutSource::names() const {
+  std::set<std::string> names;
+  for (const Descriptor& descriptor : index_.manifests) {
+    const std::string name = descriptor.annotation(kRefName);
+    if (!name.empty() && !is_signature(descriptor)) names.insert(name);
+  }
+  return {names.begin(), names.end()};
+}
+
+Result<void> check_layout_header(ByteSpan bytes) {
+  const Json json = TRY(parse_json(bytes).context("oci-layout"));
+  const std::string version = TRY(require_string(json, "imageLayoutVersion").context("oci-layout"));
+  if (version != "1.0.0")
+    return Error(ErrorKind::unsupported,
+                 "oci-layout: version '" + version.substr(0, 100) + "' is not supported");
+  return {};
+}
+
+std::string blob_path(const Digest& digest) {
+  return "blobs/" + std::string(to_string(digest.algorithm())) + "/" + digest.hex();
+}
+
+Result<std::unique_ptr<ImageSource>> open_layout_directory(const std::string& directory) {
+  UniqueFd fd = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
+  auto header = read_file_at(fd.get(), "oci-layout", kMaxHeader);
+  if (!header && header.error().kind() == ErrorKind::not_found) return no_layout(directory);
+  TRY(check_layout_header(TRY(std::move(header).context(directory))).context(directory));
+  const Bytes bytes = TRY(read_file_at(fd.get(), "index.json", kMaxDocument).context(directory));
+  Index index = TRY(parse_index(bytes, "").context(directory + "/index.json"));
+  return std::unique_ptr<ImageSource>(
+      std::make_unique<DirectoryLayout>(directory, std::move(index), std::move(fd)));
+}
+
+Result<std::unique_ptr<ImageSource>> open_layout_archive(const std::string& file,
+                                                         const DecompressLimits& limits) {
+  ArchiveFiles files = TRY(ArchiveFiles::open(file, limits));
+  const auto header = files.find("oci-layout");
+  const auto index_range = files.find("index.json");
+  if (!header || !index_range) return no_layout(file);
+  TRY(check_layout_header(TRY(files.read(*header, kMaxHeader).context(file))).context(file));
+  const Bytes bytes = TRY(files.read(*index_range, kMaxDocument).context(file + ": index.json"));
+  Index index = TRY(parse_index(bytes, "").context(file + ": index.json"));
+  return std::unique_ptr<ImageSource>(
+      std::make_unique<ArchiveLayout>(file, std::move(index), std::move(files)));
+}
+
+}  // namespace intact::oci

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <intact/oci/image_source.h>
+
+namespace intact::oci {
+
+/// An image layout, wherever its files lie.
+class LayoutSource : public ImageSource {
+ public:
+  LayoutSource(std::string where, Index index)
+      : where_(std::move(where)), index_(std::move(index)) {}
+
+  Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const override;
+  Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override;
+  std::vector<std::string> names() const override;
+
+ protected:
+  const std::string& where() const { return where_; }  ///< for messages
+
+ private:
+  std::string where_;
+  Index index_;
+};
+
+}  // namespace intact::oci

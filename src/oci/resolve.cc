@@ -1,0 +1,185 @@
+#include "resolve.h"
+
+#include <algorithm>
+
+#include <intact/oci/media_types.h>
+
+namespace intact::oci {
+namespace {
+
+using Kind = MediaType::Kind;
+
+constexpr std::size_t kMaxDocuments = 1000;
+
+/// BuildKit puts provenance into an index as manifests of no platform.
+bool is_attestation(const Descriptor& descriptor) {
+  const bool unknown = descriptor.platform && descriptor.platform->os == "unknown" &&
+                       descriptor.platform->architecture == "unknown";
+  return unknown || descriptor.annotation("vnd.docker.reference.type") == "attestation-manifest";
+}
+
+bool may_be_image(const Descriptor& descriptor) {
+  const Kind kind = classify(descriptor.media_type).kind;
+  return (kind == Kind::manifest || kind == Kind::index) && !is_signature(descriptor) &&
+         !is_attestation(descriptor);
+}
+
+std::string joined(const std::set<std::string>& words) {
+  constexpr std::size_t kMost = 20;
+  std::string text;
+  std::size_t count = 0;
+  for (const std::string& word : words) {
+    if (++count > kMost) return text + ", ...";
+    text += (text.empty() ? "" : ", ") + word.substr(0, 200);
+  }
+  return text;
+}
+
+std::string name_of(const Descriptor& descriptor) {
+  std::string name = descriptor.annotation(kRefName);
+  return name.empty() ? descriptor.annotation(kContainerdName) : name;
+}
+
+}  // namespace
+
+bool is_signature(const Descriptor& descriptor) {
+  if (descriptor.annotation(kCosignKind) == kCosignKindSignatures) return true;
+  std::string_view name = descriptor.annotations.contains(std::string(kRefName))
+                              ? descriptor.annotations.at(std::string(kRefName))
+                              : std::string_view();
+  if (!name.starts_with("sha256-") && !name.starts_with("sha512-")) return false;
+  return name.ends_with(".sig") || name.ends_with(".att") || name.ends_with(".sbom");
+}
+
+Result<std::vector<Descriptor>> Resolver::candidates(const std::string& tag) const {
+  std::vector<Descriptor> found;
+  if (tag.empty()) {
+    std::set<std::string> names;
+    bool build_cache = false;
+    for (const Descriptor& descriptor : index_.manifests) {
+      build_cache = build_cache || descriptor.media_type == kBuildCacheConfigType;
+      if (!may_be_image(descriptor)) continue;
+      found.push_back(descriptor);
+      names.insert(name_of(descriptor));
+    }
+    if (names.size() > 1) {
+      names.erase("");
+      const bool same = std::all_of(found.begin(), found.end(), [&](const Descriptor& d) {
+        return d.digest == found.front().digest;
+      });
+      if (!same)
+        return Error(ErrorKind::invalid_argument,
+                     "there are several images, name one of them: " + joined(names));
+    }
+    if (found.empty() && build_cache)
+      return Error(ErrorKind::unsupported, "a build cache (BuildKit), not an image");
+    if (found.empty() && !index_.unreadable.empty()) return index_.unreadable.front().error;
+    if (found.empty()) return Error(ErrorKind::not_found, "there is no image");
+    return found;
+  }
+  for (const std::string_view key : {kRefName, kContainerdName}) {
+    for (const Descriptor& descriptor : index_.manifests) {
+      if (descriptor.annotation(key) == tag) found.push_back(descriptor);
+    }
+    if (!found.empty()) return found;
+  }
+  for (const Index::Unreadable& entry : index_.unreadable) {
+    if (entry.ref_name == tag) return entry.error;
+  }
+  std::set<std::string> names;
+  for (const Descriptor& descriptor : index_.manifests) {
+    if (may_be_image(descriptor)) names.insert(name_of(descriptor));
+  }
+  names.erase("");
+  return Error(ErrorKind::not_found,
+               "there is no '" + tag + "'" + (names.empty() ? "" : "; there is " + joined(names)));
+}
+
+Result<Descriptor> Resolver::choose(const std::vector<Descriptor>& candidates,
+                                    const std::string& tag) {
+  const auto all_same = [](const std::vector<Descriptor>& list) {
+    return std::all_of(list.begin(), list.end(),
+                       [&](const Descriptor& d) { return d.digest == list.front().digest; });
+  };
+  if (all_same(candidates)) return candidates.front();
+  const std::string what = tag.empty() ? "an image without a name" : "'" + tag + "'";
+  std::vector<Descriptor> fitting;
+  for (const Descriptor& candidate : candidates) {
+    if (!candidate.platform)
+      return Error(ErrorKind::malformed, what + " is there several times, for different manifests");
+    offered_.insert(to_string(*candidate.platform));
+    if (matches(platform_, *candidate.platform)) fitting.push_back(candidate);
+  }
+  if (fitting.empty()) return no_platform();
+  if (!all_same(fitting))
+    return Error(ErrorKind::malformed, what + " is there several times for " +
+                                           to_string(platform_) + ", for different manifests");
+  return fitting.front();
+}
+
+Error Resolver::no_platform() const {
+  if (offered_.empty())
+    return Error(ErrorKind::unsupported, "the index has no image that could run");
+  return Error(ErrorKind::unsupported, "there is no image for " + to_string(platform_) +
+                                           "; there is " + joined(offered_) +
+                                           " (to be chosen with --platform)");
+}
+
+/// What a manifest without a platform in its descriptor is made for; nothing when it is no image.
+Result<std::optional<Platform>> Resolver::platform_of(const Descriptor& descriptor) {
+  if (descriptor.platform) return descriptor.platform;
+  auto bytes = source_.read_document(descriptor);
+  if (!bytes && bytes.error().kind() == ErrorKind::not_found) return std::optional<Platform>();
+  const Manifest manifest = TRY(parse_manifest(TRY(std::move(bytes)), descriptor.media_type));
+  if (!check_is_image(manifest)) return std::optional<Platform>();
+  const ImageConfig config = TRY(parse_config(TRY(source_.read_document(manifest.config))));
+  return std::optional(config.platform);
+}
+
+/// The first image for the platform in an index and those within it, in order.
+Result<std::optional<Descriptor>> Resolver::search(const Descriptor& descriptor, unsigned depth) {
+  if (depth > kMaxIndexDepth)
+    return Error(ErrorKind::limit,
+                 "indexes nested deeper than the limit of " + std::to_string(kMaxIndexDepth));
+  if (!seen_.insert(descriptor.digest).second) return std::optional<Descriptor>();
+  if (seen_.size() > kMaxDocuments)
+    return Error(ErrorKind::limit,
+                 "more than " + std::to_string(kMaxDocuments) + " indexes within an index");
+  const Index index =
+      TRY(parse_index(TRY(source_.read_document(descriptor)), descriptor.media_type));
+  bool build_cache = false;
+  for (const Descriptor& entry : index.manifests) {
+    build_cache = build_cache || entry.media_type == kBuildCacheConfigType;
+    if (!may_be_image(entry)) continue;
+    if (classify(entry.media_type).kind == Kind::index) {
+      auto found = TRY(search(entry, depth + 1));
+      if (found) return found;
+      continue;
+    }
+    if (!entry.platform && !seen_.insert(entry.digest).second) continue;
+    const auto platform = TRY(platform_of(entry));
+    if (!platform) continue;
+    if (matches(platform_, *platform)) return std::optional(entry);
+    offered_.insert(to_string(*platform));
+  }
+  if (build_cache) return Error(ErrorKind::unsupported, "a build cache (BuildKit), not an image");
+  return std::optional<Descriptor>();
+}
+
+Result<Descriptor> Resolver::resolve(const std::string& tag) {
+  Descriptor chosen = TRY(choose(TRY(candidates(tag)), tag));
+  switch (classify(chosen.media_type).kind) {
+    case Kind::manifest:
+      return chosen;
+    case Kind::index:
+      break;
+    default:
+      return Error(ErrorKind::unsupported,
+                   "the media type '" + chosen.media_type.substr(0, 100) + "' is that of no image");
+  }
+  auto found = TRY(search(chosen, 1));
+  if (!found) return no_platform();
+  return std::move(*found);
+}
+
+}  // namespace intact::oci
