@@ -1,0 +1,1 @@
+MEQCHzYJayRgPoKjcEcavPDvBMuf4N4KdXt1mhJrhBcu88kCIQDhpevjcWpfu4m0xJrAZ1ypK7bzjq+drtzncquHTPmyOw==

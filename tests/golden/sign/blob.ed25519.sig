@@ -1,0 +1,1 @@
+AS0nq+9PnylUU8QCaVg41z6bdYKVvX2JS6ZkxcE/lxoXwJQr8Ox1mYptWkmQQ59/RBwNHOsRS2IkbOzlolkSCQ==

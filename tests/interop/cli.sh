@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Every command explains itself, wrong usage is status 2, and output that cannot be written is an error.
+. "$(dirname "$0")/lib.sh"
+expect 0 "$intact" --help
+expect 0 "$intact" --version
+said '^intact [0-9]+\.[0-9]+\.[0-9]+'
+expect 0 "$intact" help
+for command in keygen trust 'trust add' 'trust list' 'trust rm' seal pull images inspect rm gc fsck verify mount \
+  umount run export fsverity 'fsverity digest' composefs 'composefs create' 'composefs dump' 'composefs info' \
+  'composefs objects'; do
+  # shellcheck disable=SC2086
+  expect 0 "$intact" $command --help
+  said '[Uu]sage'
+done
+expect 2 "$intact"
+expect 2 "$intact" nonsense
+expect 2 "$intact" verify --nonsense
+if [[ -c /dev/full ]]; then
+  status=0
+  "$intact" --help > /dev/full 2> /dev/null || status=$?
+  equal "$status" 1 "exit status when the disk is full"
+fi

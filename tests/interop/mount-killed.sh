@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# A server that is killed leaves no mount that hangs: the next command clears it away.
+. "$(dirname "$0")/lib.sh"
+requires_fuse
+pulled_image
+mkdir "$work/mnt"
+expect 0 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
+cat "$work/mnt/etc/motd" > /dev/null
+pid=$(for dir in /proc/[0-9]*; do
+  if [[ $(readlink "$dir/exe" 2> /dev/null) == "$intact" ]] && tr '\0' ' ' < "$dir/cmdline" | grep -q "$work/mnt"; then
+    echo "${dir#/proc/}"
+  fi
+done | head -1)
+[[ -n $pid ]] || fail "the server of the mount is not to be found"
+# It holds no descriptor of the terminal or of whoever started it.
+for fd in 0 1 2; do
+  [[ ! -e /proc/$pid/fd/$fd || $(readlink "/proc/$pid/fd/$fd") != *"$work/out"* ]] || fail "descriptor $fd is still open"
+done
+kill -KILL "$pid"
+for ((i = 0; i < 50; i++)); do [[ -e /proc/$pid ]] || break; sleep 0.1; done
+! cat "$work/mnt/etc/motd" 2> /dev/null
+expect 0 timeout 20 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
+cat "$work/mnt/etc/motd" > /dev/null
+expect 0 timeout 20 "$intact" umount "$work/mnt"

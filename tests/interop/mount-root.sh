@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The mount shows what umoci unpacks, file by file, as root.
+. "$(dirname "$0")/lib.sh"
+requires_root
+requires_fuse
+requires getfattr umoci
+pulled_image
+unpack_image "$work/layout" latest
+mkdir "$work/mnt"
+expect 0 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
+same_trees "$work/unpacked/rootfs" "$work/mnt"
+
+# The mount is what the contract says: read-only, nosuid, nodev.
+options=$(awk -v at="$work/mnt" '$5 == at { print $6 }' /proc/self/mountinfo)
+for option in ro nosuid nodev; do [[ ,$options, == *,$option,* ]] || fail "not mounted $option: $options"; done
+! touch "$work/mnt/new" 2> /dev/null
+! rm "$work/mnt/etc/motd" 2> /dev/null
+! chmod 600 "$work/mnt/etc/motd" 2> /dev/null
+
+# Directories have two links and one for each directory in them; sizes, blocks and statfs make sense.
+find "$work/mnt" -type d -printf '%n %p\n' | while read -r links dir; do
+  equal "$links" "$(($(find "$dir" -mindepth 1 -maxdepth 1 -type d | wc -l) + 2))" "links of $dir"
+done
+equal "$(stat -c %b "$work/mnt/usr/share/large")" $(((3000001 + 4095) / 4096 * 8)) "st_blocks of a large file"
+(($(stat -f -c %b "$work/mnt") > 0)) || fail "statfs knows no blocks"
+# Reading in any order and size gives the same bytes.
+cmp <(dd if="$work/mnt/usr/share/large" bs=777 skip=1000 count=50 status=none) \
+  <(dd if="$work/unpacked/rootfs/usr/share/large" bs=777 skip=1000 count=50 status=none)
+
+# A busy name, a place that is no directory, and the end.
+expect 0 "$intact" umount "$work/mnt"
+[[ -z $(ls -A "$work/mnt") ]] || fail "still mounted"
+expect 7 "$intact" mount app "$work/nowhere" --pub "$work/key.pub"
+expect 7 "$intact" mount nothing "$work/mnt" --pub "$work/key.pub"

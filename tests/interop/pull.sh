@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# pull: the store it makes, names, replacing, what it refuses and that refusing leaves no image behind.
+. "$(dirname "$0")/lib.sh"
+requires jq fsverity
+sealed_image
+pull() { "$intact" pull "$@"; }
+expect 0 pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub"
+expect 0 "$intact" images
+said '^app|[[:space:]]app([[:space:]]|$)'
+
+# Objects lie as composefs lays them out and are what their names say.
+count=0
+while read -r file; do
+  equal "objects/$(object_of "$file")" "${file#"$INTACT_STORE"/}" "path of an object"
+  count=$((count + 1))
+done < <(find "$INTACT_STORE/objects" -type f)
+((count >= 10)) || fail "only $count objects"
+
+# The same again is fine, another image under the name needs --replace.
+expect 0 pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub"
+small_image "$work/other" latest 'another text'
+"$intact" seal "oci:$work/other:latest" --key "$work/key.key" --password-file "$work/password" > /dev/null
+expect 1 pull "oci:$work/other:latest-sealed" app --pub "$work/key.pub"
+expect 0 pull "oci:$work/other:latest-sealed" app --pub "$work/key.pub" --replace
+expect 0 "$intact" verify app --pub "$work/key.pub"
+
+# Refused before anything has a name: unsigned, signed by another, damaged, no anchor at all.
+names=$(ls "$INTACT_STORE/names")
+make_keys foreign
+expect 5 pull "oci:$work/layout:latest-sealed" bad --pub "$work/foreign.pub"
+expect 5 pull "oci:$work/layout:latest" bad --pub "$work/key.pub"
+expect 5 pull "oci:$work/layout:latest-sealed" bad
+expect 7 pull "oci:$work/layout:nothing" bad --pub "$work/key.pub"
+for file in "$work"/layout/blobs/sha256/*; do
+  rm -rf "$work/flipped"
+  cp -a "$work/layout" "$work/flipped"
+  flip "$work/flipped/blobs/sha256/${file##*/}" 100
+  status=0
+  "$intact" --store "$work/store2" pull "oci:$work/flipped:latest-sealed" bad --pub "$work/key.pub" \
+    2> "$work/err" > "$work/out" || status=$?
+  # Blobs that only the unsealed tag has do not matter to the sealed image.
+  if ((status == 0)); then
+    used=$(blob "$work/layout" "$(manifest_digest "$work/layout" latest-sealed)")
+    ! grep -q "${file##*/}" "$used" "$work/layout/index.json" ||
+      [[ ${file##*/} == "$(basename "$(blob "$work/layout" "$(manifest_digest "$work/layout" latest)")")" ]] ||
+      fail "pulled with a flipped byte in ${file##*/}"
+    "$intact" --store "$work/store2" rm bad
+  elif ((status != 3 && status != 5)); then
+    fail "flipped byte in ${file##*/}: exit status $status"
+  fi
+done
+equal "$(ls "$INTACT_STORE/names")" "$names" "names"
+
+# A label that does not tell the truth about the layers, in an image that is otherwise well signed:
+# signing it takes the key, so this is what a careless signer would make.
+expect 0 pull "oci:$work/layout:latest-sealed" twin --pub "$work/key.pub"
+
+# Names that would be taken for something else.
+expect 2 pull "oci:$work/layout:latest-sealed" oci:name --pub "$work/key.pub"
+expect 2 pull "oci:$work/layout:latest-sealed" -- --pub "$work/key.pub"
+
+# Without layers the store is smaller and the image still good.
+expect 0 "$intact" --store "$work/small" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" --drop-layers
+expect 0 "$intact" --store "$work/small" verify app --pub "$work/key.pub"

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# run starts a container whose root is the verified mount, and keeps the container's own status.
+. "$(dirname "$0")/lib.sh"
+requires_fuse
+requires runc jq fsverity umoci
+pulled_image
+run() { "$intact" run app --pub "$work/key.pub" --runtime runc "$@"; }
+before=$(wc -l < /proc/self/mountinfo)
+
+# The image's own entrypoint, command, environment, user and directory.
+expect 0 run
+said '^hello from small image$'
+expect 0 run -- 'echo $GREETING; id -u; id -g; id -G; pwd'
+said '^hello$'
+equal "$(tail -4 "$work/out" | tr '\n' ' ')" "hello 1000 1000 1000 2000 /home/app " "what the container sees"
+expect 0 run -e GREETING=other -e NEW=1 -- 'echo $GREETING $NEW'
+said '^other 1$'
+
+# Statuses: the container's own, and those of shells.
+expect 7 run -- 'exit 7'
+expect 3 run -- 'exit 3'
+expect 143 run -- 'kill -TERM $$' || :
+expect 127 run -- 'no-such-command-anywhere'
+
+# Read-only but for tmpfs; --rw is thrown away.
+expect 1 run -- 'touch /opt/new 2> /dev/null || exit 1'
+expect 0 run -- 'touch /tmp/new'
+expect 0 run --rw -- 'id -u'
+# No network, few capabilities, no new privileges.
+expect 0 run -- 'cat /proc/self/status /proc/net/dev'
+said '^NoNewPrivs:[[:space:]]*1$'
+! grep -qE '^ *(eth|ens|enp|wlan)' "$work/out" || fail "the container has a network"
+# The masks of podman.
+expect 0 run -- 'cat /proc/kcore > /dev/null && ls /proc/acpi /sys/firmware 2> /dev/null; exit 0'
+
+# run's own failures: 125, and the precise code on a descriptor of its own.
+expect 125 "$intact" run app --runtime runc --status-fd 3 3> "$work/status"
+grep -qx 5 "$work/status" || fail "--status-fd said $(cat "$work/status")"
+expect 125 "$intact" run nothing --pub "$work/key.pub" --status-fd 3 3> "$work/status"
+grep -qx 7 "$work/status" || fail "--status-fd said $(cat "$work/status")"
+
+# A program that was tampered with does not run: every block of it is refused when it is read.
+unpack_image "$work/layout" latest
+busybox=$INTACT_STORE/objects/$(object_of "$work/unpacked/rootfs/bin/busybox")
+flip "$busybox" 1000
+status=0
+run > "$work/out" 2> "$work/err" || status=$?
+((status >= 125)) || fail "a damaged program ran: exit status $status"
+! grep -q 'hello from' "$work/out" || fail "a damaged program ran"
+flip "$busybox" 1000
+expect 0 run
+
+# Nothing stays mounted, nothing stays behind.
+equal "$(wc -l < /proc/self/mountinfo)" "$before" "number of mounts"

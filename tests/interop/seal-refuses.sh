@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# What seal must refuse, and that it then leaves the layout as it was.
+. "$(dirname "$0")/lib.sh"
+requires jq
+make_keys
+small_image "$work/good"
+seal() { "$intact" seal "oci:$1:${2:-latest}" --key "$work/key.key" --password-file "$work/password"; }
+tree_sum() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum); }
+# refused STATUS DIR [TAG]: seal ends with STATUS and the layout is as before.
+refused() {
+  local before
+  before=$(tree_sum "$2")
+  expect "$1" seal "$2" "${3:-latest}"
+  equal "$(tree_sum "$2")" "$before" "layout after a refusal"
+}
+# edit_index DIR JQ: changes index.json.
+edit_index() { jq -c "$2" "$1/index.json" > "$work/new" && cp "$work/new" "$1/index.json"; }
+
+# The undamaged twin of all that follows.
+cp -a "$work/good" "$work/twin"
+expect 0 seal "$work/twin"
+
+# No such tag, no such layout, a tag without its manifest.
+refused 7 "$work/good" no-such-tag
+expect 7 seal "$work/nowhere"
+cp -a "$work/good" "$work/sparse"
+rm "$(blob "$work/sparse" "$(manifest_digest "$work/sparse" latest)")"
+refused 7 "$work/sparse"
+
+# One flipped byte in each of the blobs.
+for file in "$work"/good/blobs/sha256/*; do
+  rm -rf "$work/flipped"
+  cp -a "$work/good" "$work/flipped"
+  flip "$work/flipped/blobs/sha256/${file##*/}" 100
+  refused 3 "$work/flipped"
+done
+
+# An index of other platforms only.
+cp -a "$work/good" "$work/foreign"
+edit_index "$work/foreign" '.manifests[0].platform = {architecture: "s390x", os: "linux"}'
+index=$(jq -c '{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json",
+  manifests: [.manifests[0] | del(.annotations)]}' "$work/foreign/index.json")
+printf '%s' "$index" > "$work/index"
+sum=$(sha256sum < "$work/index"); sum=${sum%% *}
+cp "$work/index" "$work/foreign/blobs/sha256/$sum"
+edit_index "$work/foreign" ".manifests = [{mediaType: \"application/vnd.oci.image.index.v1+json\",
+  digest: \"sha256:$sum\", size: $(stat -c %s "$work/index"),
+  annotations: {\"org.opencontainers.image.ref.name\": \"latest\"}}]"
+refused 7 "$work/foreign"
+said 's390x'
+# The same index, asked for the platform that it has.
+expect 0 "$intact" seal "oci:$work/foreign:latest" "oci:$work/out:latest" --platform linux/s390x \
+  --key "$work/key.key" --password-file "$work/password"
+
+# A build cache in place of an image.
+cp -a "$work/good" "$work/cache"
+config=$(manifest_digest "$work/cache" latest)
+jq -c '.config.mediaType = "application/vnd.buildkit.cacheconfig.v0"' \
+  "$(blob "$work/good" "$config")" > "$work/manifest"
+sum=$(sha256sum < "$work/manifest"); sum=${sum%% *}
+cp "$work/manifest" "$work/cache/blobs/sha256/$sum"
+edit_index "$work/cache" ".manifests[0].digest = \"sha256:$sum\" | .manifests[0].size = $(stat -c %s "$work/manifest")"
+refused 6 "$work/cache"
+
+# Another image has the name TAG-sealed already.
+cp -a "$work/twin" "$work/taken"
+small_image "$work/taken" latest 'another text'
+refused 1 "$work/taken"
+said 'latest-sealed'
+
+# Two descriptors of one name.
+cp -a "$work/good" "$work/twice"
+small_image "$work/twice" other 'another text'
+edit_index "$work/twice" '.manifests[].annotations["org.opencontainers.image.ref.name"] = "latest"'
+refused 6 "$work/twice"
+
+# No key; wrong usage.
+expect 2 "$intact" seal "oci:$work/good:latest"
+expect 7 "$intact" seal "oci:$work/good:latest" --key "$work/nowhere" --password-file "$work/password"

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# images, inspect, rm, gc, fsck; and that gc keeps what a mount needs.
+. "$(dirname "$0")/lib.sh"
+requires jq fsverity
+pulled_image
+size() { du -s --apparent-size "$INTACT_STORE" | cut -f1; }
+expect 0 "$intact" images
+said 'app'
+expect 0 "$intact" images --json
+jq -e '.' "$work/out" > /dev/null
+expect 0 "$intact" inspect app
+expect 0 "$intact" fsck --json
+jq -e '.ok == true' "$work/out" > /dev/null
+
+# Nothing to collect; then a second image, taken away again.
+before=$(find "$INTACT_STORE/objects" -type f | sort)
+expect 0 "$intact" gc
+equal "$(find "$INTACT_STORE/objects" -type f | sort)" "$before" "objects after gc"
+small_image "$work/other" latest "$(printf 'a longer text that is no more inline %.0s' {1..5})"
+"$intact" seal "oci:$work/other:latest" --key "$work/key.key" --password-file "$work/password" > /dev/null
+expect 0 "$intact" pull "oci:$work/other:latest-sealed" other --pub "$work/key.pub"
+[[ $(find "$INTACT_STORE/objects" -type f | sort) != "$before" ]] || fail "the second image has no object of its own"
+expect 0 "$intact" rm other
+expect 7 "$intact" rm other
+expect 0 "$intact" fsck # rubbish is no damage
+expect 0 "$intact" gc --dry-run
+[[ $(find "$INTACT_STORE/objects" -type f | sort) != "$before" ]] || fail "a dry run removed something"
+expect 0 "$intact" gc
+equal "$(find "$INTACT_STORE/objects" -type f | sort)" "$before" "objects after gc"
+expect 0 "$intact" verify app --pub "$work/key.pub"
+
+# fsck names what is damaged.
+object=$(find "$INTACT_STORE/objects" -type f -size +1000k | head -1)
+flip "$object" 5000
+expect 3 "$intact" fsck --json
+jq -e --arg object "${object#"$INTACT_STORE/objects/"}" \
+  '.ok == false and ([.damaged[] | tostring | contains($object | gsub("/"; ""))] + [.damaged[] | tostring | contains($object)] | any)' \
+  "$work/out" > /dev/null || fail "fsck said $(cat "$work/out")"
+flip "$object" 5000
+expect 0 "$intact" fsck
+
+# A damaged object is put right by pulling again, whatever is kept.
+flip "$object" 5000
+expect 0 "$intact" pull "oci:$work/layout:latest-sealed" again --pub "$work/key.pub"
+expect 0 "$intact" verify again --pub "$work/key.pub"
+expect 0 "$intact" verify app --pub "$work/key.pub"
+
+# A mounted image survives rm and gc until it is unmounted.
+if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
+  mkdir "$work/mnt"
+  expect 0 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
+  expect 0 "$intact" rm app
+  expect 0 "$intact" rm again
+  expect 0 "$intact" gc
+  expect 0 cat "$work/mnt/usr/share/large"
+  expect 0 "$intact" umount "$work/mnt"
+else
+  expect 0 "$intact" rm app
+  expect 0 "$intact" rm again
+fi
+expect 0 "$intact" gc
+equal "$(find "$INTACT_STORE/objects" -type f | wc -l)" 0 "objects in an empty store"
+
+# Only our own stores are collected.
+mkdir "$work/notours"
+echo precious > "$work/notours/file"
+expect 7 "$intact" --store "$work/notours" gc
+status=0
+"$intact" --store "$work/notours" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" 2> /dev/null || status=$?
+((status != 0)) || fail "a directory of others became a store"
+[[ -e $work/notours/file ]] || fail "a file of others is gone"

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# One flipped byte in each file of the store: verify, mount and run refuse with the right status and
+# verify names the damage; turned back, all is well.
+. "$(dirname "$0")/lib.sh"
+requires jq fsverity umoci
+pulled_image
+unpack_image "$work/layout" latest
+verify() { "$intact" verify app --pub "$work/key.pub" "$@"; }
+expect 0 verify --json
+jq -e '.ok == true and (.damaged | length) == 0' "$work/out" > /dev/null
+
+# Objects: named by path, object, block and offset.
+large=$INTACT_STORE/objects/$(object_of "$work/unpacked/rootfs/usr/share/large")
+flip "$large" 1500000
+flip "$large" 100
+expect 3 verify --json
+jq -e '.ok == false' "$work/out" > /dev/null
+jq -e '[.damaged[] | select(.path | test("usr/share/large")) | .block] | sort == [0, 366]' "$work/out" > /dev/null ||
+  fail "damaged blocks: $(cat "$work/out")"
+jq -e '[.damaged[].offset] | sort == [0, 1499136]' "$work/out" > /dev/null || fail "offsets: $(cat "$work/out")"
+flip "$large" 1500000
+flip "$large" 100
+expect 0 verify
+# A file that several names have: the damage is found once or under each, but never passed over.
+same=$INTACT_STORE/objects/$(object_of "$work/unpacked/rootfs/usr/share/same")
+flip "$same" 99999
+expect 3 verify
+said 'usr/share/same'
+flip "$same" 99999
+# Several files at once: goes on to the end.
+flip "$large" 0
+flip "$same" 0
+expect 3 verify
+said 'usr/share/large'
+said 'usr/share/same'
+flip "$large" 0
+flip "$same" 0
+expect 0 verify
+
+# Every other file that the image needs.
+digest=$(manifest_digest "$work/layout" latest-sealed)
+manifest=$(blob "$INTACT_STORE" "$digest")
+config=$(blob "$INTACT_STORE" "$(jq -r .config.digest "$manifest")")
+for file in "$manifest" "$config" "$INTACT_STORE"/images/*; do
+  flip "$file" 50
+  expect 3 verify
+  expect 3 "$intact" inspect app
+  flip "$file" 50
+  expect 0 verify
+done
+# A signature that is damaged is no signature.
+signature=$(blob "$INTACT_STORE" "$(manifest_digest "$work/layout" "${digest/:/-}.sig")")
+payload=$(blob "$INTACT_STORE" "$(jq -r '.layers[0].digest' "$signature")")
+for file in "$signature" "$payload"; do
+  flip "$file" 50
+  status=0
+  verify > "$work/out" 2>&1 || status=$?
+  ((status == 3 || status == 5)) || fail "damaged signature: exit status $status"
+  flip "$file" 50
+  expect 0 verify
+done
+rm "$payload"
+status=0
+verify > "$work/out" 2>&1 || status=$?
+((status == 3 || status == 5)) || fail "missing signature: exit status $status"
+cp "$(blob "$work/layout" "sha256:${payload##*/}")" "$payload"
+expect 0 verify
+
+# The record of the name: every byte of it flipped in turn gives an error or the very same image.
+record=$(echo "$INTACT_STORE"/names/*)
+for ((i = 0; i < $(stat -c %s "$record"); i += 7)); do
+  flip "$record" "$i"
+  status=0
+  verify > "$work/out" 2>&1 || status=$?
+  ((status == 0 || (status >= 3 && status <= 7))) || fail "byte $i of the record: exit status $status"
+  flip "$record" "$i"
+done
+expect 0 verify
+
+# A layout is verified as well as a name.
+expect 0 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
+flip "$(blob "$work/layout" "$(jq -r '.layers[1].digest' "$manifest")")" 500
+expect 3 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
