@@ -52,7 +52,7 @@ class Builder final : public nlohmann::json_sax<Json> {
     std::unordered_set<std::string> keys;
   };
 
-  bool fail(ErrorKind kind, std::string text) {
+  bool fail(ErrorKind kind, const std::string& text) {
     if (!error_) error_.emplace(kind, "JSON: " + text);
     return false;
   }
