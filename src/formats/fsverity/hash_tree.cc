@@ -18,14 +18,15 @@ constexpr std::size_t kReadSize = 256 << 10;
 }  // namespace
 
 HashTree::HashTree(int data_fd, std::uint64_t data_size, const Digest& digest, const Params& params,
-                   std::shared_ptr<const ByteSource> stored)
+                   std::shared_ptr<const ByteSource> stored, std::size_t cache_size)
     : data_fd_(data_fd),
       digest_(digest),
       params_(params),
       geometry_(data_size, params_),
       hasher_(make_hasher(params_)),
       stored_(std::move(stored)),
-      cache_(std::max<std::size_t>(kCacheSize / params_.block_size, 16)) {}
+      leaves_(std::max<std::size_t>(cache_size / 4 * 3 / params_.block_size, 1)),
+      upper_(std::max<std::size_t>(cache_size / 4 / params_.block_size, 1)) {}
 
 bool HashTree::is_root(ByteSpan root) const {
   return hash_descriptor(make_descriptor(params_, geometry_.data_size(), root),
@@ -35,14 +36,14 @@ bool HashTree::is_root(ByteSpan root) const {
 /// Recursion ends at the top level; there are at most as many levels as bits in a file size.
 Result<HashTree::Block> HashTree::block(std::size_t level, std::uint64_t index) {
   const std::uint64_t tree_index = index_in_tree(level, index);
-  if (Block known = cache_.find(tree_index)) return known;
+  if (Block known = cache_of(level).find(tree_index)) return known;
   Block parent;
   if (level + 1 < geometry_.levels().size())
     parent = TRY(block(level + 1, index / geometry_.hashes_per_block()));
   if (stored_) {
     Block loaded = load_stored(tree_index);
     if (loaded && verifies(*loaded, parent, index)) {
-      cache_.insert(tree_index, loaded);
+      cache_of(level).insert(tree_index, loaded);
       return loaded;
     }
   }
@@ -72,15 +73,16 @@ Result<HashTree::Block> HashTree::rebuild(std::size_t level, std::uint64_t index
                                           const Block& parent) {
   const std::uint64_t tree_index = index_in_tree(level, index);
   const std::lock_guard lock(rebuilding_);
-  if (Block known = cache_.find(tree_index)) return known;
+  if (Block known = cache_of(level).find(tree_index)) return known;
   const bool seen = lost_.contains(tree_index);
   if (stored_ && !seen) refused_.fetch_add(1, std::memory_order_relaxed);
   if (!seen) {
     Pass pass;
     auto computed = compute(level, index, pass);
     if (computed && verifies(**computed, parent, index)) {
-      for (auto& [below, bytes] : pass.computed) cache_.insert(below, std::move(bytes));
-      cache_.insert(tree_index, *computed);
+      for (auto& [leaf, bytes] : pass.leaves) leaves_.insert(leaf, std::move(bytes));
+      for (auto& [upper, bytes] : pass.upper) upper_.insert(upper, std::move(bytes));
+      cache_of(level).insert(tree_index, *computed);
       return *computed;
     }
     // What the device could not read now it may read later.
@@ -111,13 +113,13 @@ Result<HashTree::Block> HashTree::compute(std::size_t level, std::uint64_t index
     TRY(hash_data(first, count, MutableByteSpan(*block).first(count * size), pass));
     return Block(block);
   }
-  // The lowest level must not fill the cache alone: the levels above it save more work.
-  const std::size_t keep = level == 1 ? cache_.max_blocks() / 4 * 3 : cache_.max_blocks();
+  auto& children = level == 1 ? pass.leaves : pass.upper;
+  const std::size_t room = (level == 1 ? leaves_ : upper_).max_blocks();
   for (std::uint64_t i = 0; i < count; ++i) {
     Block child = TRY(compute(level - 1, first + i, pass));
     hasher_.hash(*child, MutableByteSpan(*block).subspan(i * size, size));
-    if (pass.computed.size() < keep)
-      pass.computed.emplace_back(index_in_tree(level - 1, first + i), std::move(child));
+    if (children.size() < room)
+      children.emplace_back(index_in_tree(level - 1, first + i), std::move(child));
   }
   return Block(block);
 }
@@ -125,8 +127,9 @@ Result<HashTree::Block> HashTree::compute(std::size_t level, std::uint64_t index
 Result<void> HashTree::hash_data(std::uint64_t first, std::uint64_t count, MutableByteSpan hashes,
                                  Pass& pass) const {
   const std::size_t block_size = geometry_.block_size();
-  const std::uint64_t run = std::max<std::size_t>(kReadSize / block_size, 1);
-  pass.buffer.resize(run * block_size);
+  const std::uint64_t run =
+      std::min<std::uint64_t>(count, std::max<std::size_t>(kReadSize / block_size, 1));
+  if (pass.buffer.size() < run * block_size) pass.buffer.resize(run * block_size);
   for (std::uint64_t done = 0; done < count;) {
     const std::uint64_t blocks = std::min(run, count - done);
     const std::uint64_t offset = (first + done) * block_size;

@@ -28,12 +28,14 @@ class HashTree {
  public:
   using Block = BlockCache::Block;
 
-  /// Bytes of verified hash blocks that are kept.
+  /// Bytes of verified hash blocks that are kept: three quarters for the lowest level (48 MiB stand
+  /// for 6 GiB of data), one quarter for all above it, which must not be driven out: with no stored
+  /// tree, each of those costs a pass over much of the data.
   static constexpr std::size_t kCacheSize = 64 << 20;
 
-  /// `data_fd` is borrowed. `stored` may be null.
+  /// `data_fd` is borrowed. `stored` may be null. `cache_size` in bytes.
   HashTree(int data_fd, std::uint64_t data_size, const Digest& digest, const Params& params,
-           std::shared_ptr<const ByteSource> stored);
+           std::shared_ptr<const ByteSource> stored, std::size_t cache_size = kCacheSize);
 
   const Geometry& geometry() const { return geometry_; }
   const crypto::BlockHasher& hasher() const { return hasher_; }
@@ -55,9 +57,11 @@ class HashTree {
   /// One pass over data below some hash block.
   struct Pass {
     Bytes buffer;
-    std::vector<std::pair<std::uint64_t, Block>> computed;  // below that block; by tree index
+    /// What was computed below that block, as far as there is room in the caches; by tree index.
+    std::vector<std::pair<std::uint64_t, Block>> leaves, upper;
   };
 
+  BlockCache& cache_of(std::size_t level) { return level == 0 ? leaves_ : upper_; }
   std::uint64_t index_in_tree(std::size_t level, std::uint64_t index) const {
     return geometry_.levels()[level].first_block + index;
   }
@@ -75,7 +79,8 @@ class HashTree {
   Geometry geometry_;
   crypto::BlockHasher hasher_;
   std::shared_ptr<const ByteSource> stored_;
-  BlockCache cache_;
+  BlockCache leaves_;
+  BlockCache upper_;
   std::atomic<std::uint64_t> refused_ = 0;
   std::mutex rebuilding_;  ///< held over a pass, so that readers do not all make the same one
   /// Tree indices of hash blocks that could not be had in either way: a pass over the data is

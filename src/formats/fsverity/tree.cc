@@ -130,7 +130,7 @@ Digest digest_of(ByteSpan content, const Params& params) {
   return builder.finish().digest;
 }
 
-static Result<MerkleTree> read_and_build(int fd, const Params& params, bool keep_blocks) {
+Result<MerkleTree> build_tree(int fd, const Params& params, bool keep_blocks) {
   TRY(check_params(params, BlockSizes::any));
   const std::uint64_t size = TRY(file_size(fd));
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -148,11 +148,7 @@ static Result<MerkleTree> read_and_build(int fd, const Params& params, bool keep
 }
 
 Result<Digest> digest_file(int fd, const Params& params) {
-  return TRY(read_and_build(fd, params, false)).digest;
-}
-
-Result<MerkleTree> build_tree(int fd, const Params& params) {
-  return read_and_build(fd, params, true);
+  return TRY(build_tree(fd, params, false)).digest;
 }
 
 std::uint64_t tree_size(std::uint64_t data_size, const Params& params) {

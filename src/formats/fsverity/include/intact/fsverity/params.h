@@ -17,7 +17,7 @@ constexpr std::size_t kMaxSaltSize = 32;
 struct Params {
   HashAlgorithm algorithm = HashAlgorithm::sha256;
   std::uint32_t block_size = kDefaultBlockSize;  ///< bytes, a power of two
-  Bytes salt;  ///< up to 32 bytes in front of every hashed block; a shorter one is zero-padded
+  Bytes salt = {};  ///< up to 32 bytes in front of every hashed block; a shorter one is zero-padded
 };
 
 enum class BlockSizes {

@@ -16,11 +16,11 @@ namespace intact::fsverity {
 /// What was computed over the content of a file.
 struct MerkleTree {
   std::uint64_t data_size = 0;  ///< bytes
-  Digest digest;                ///< of the descriptor: the file's fs-verity digest
+  Digest digest = {};           ///< of the descriptor: the file's fs-verity digest
   /// All levels, top level first, as FS_IOC_READ_VERITY_METADATA gives them. Empty for files of at
   /// most one block and when the blocks were not asked for.
-  Bytes blocks;
-  RawDescriptor descriptor;  ///< what `digest` is the hash of
+  Bytes blocks = {};
+  RawDescriptor descriptor = {};  ///< what `digest` is the hash of
 };
 
 /// Builds the tree of content that arrives in pieces of any size; its length need not be known.
@@ -67,8 +67,9 @@ Digest digest_of(ByteSpan content, const Params& params = {});
 /// descriptor's position is not used. A file that shrinks meanwhile is an io error.
 Result<Digest> digest_file(int fd, const Params& params = {});
 
-/// The same with the hash blocks: 1/127 of the size of the file for the default params, in memory.
-Result<MerkleTree> build_tree(int fd, const Params& params = {});
+/// The same with all that goes with the digest. The hash blocks, if they are kept, take 1/127 of
+/// the size of the file for the default params, in memory.
+Result<MerkleTree> build_tree(int fd, const Params& params = {}, bool keep_blocks = true);
 
 /// Bytes of MerkleTree::blocks for a file of `data_size` (at most INT64_MAX) bytes.
 std::uint64_t tree_size(std::uint64_t data_size, const Params& params = {});

@@ -37,7 +37,7 @@ class VerifiedFile final : public ByteSource {
   /// How the digest was made, but for the algorithm, which the digest itself names.
   struct Layout {
     std::uint32_t block_size = kDefaultBlockSize;
-    Bytes salt;
+    Bytes salt = {};
   };
 
   /// `tree`: MerkleTree::blocks of the file, not trusted, read as needed, or null: then one pass

@@ -1,0 +1,118 @@
+#include <charconv>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+
+#include <intact/base/file.h>
+#include <intact/fsverity/tree.h>
+
+#include "../command.h"
+#include "../commands.h"
+
+namespace intact::cli {
+namespace {
+
+struct DigestOptions {
+  std::vector<std::string> files;
+  std::string algorithm = "sha256";
+  // Text, so that 0x1000 and 010 are refused as fsverity refuses them.
+  std::string block_size = "4096";
+  std::string salt;
+  std::string out_merkle_tree;
+  std::string out_descriptor;
+  bool compact = false;
+  bool for_builtin_sig = false;
+};
+
+Error wrong(std::string message) {
+  return Error(ErrorKind::invalid_argument, std::move(message));
+}
+
+/// By name, or by number as fsverity takes it as well.
+Result<HashAlgorithm> parse_algorithm(const std::string& text) {
+  for (const auto algorithm : {HashAlgorithm::sha256, HashAlgorithm::sha512})
+    if (text == to_string(algorithm) || text == std::to_string(static_cast<int>(algorithm)))
+      return algorithm;
+  return wrong(fmt::format("unknown hash algorithm '{}': use sha256 or sha512", text));
+}
+
+Result<fsverity::Params> parse_params(const DigestOptions& options) {
+  fsverity::Params params;
+  params.algorithm = TRY(parse_algorithm(options.algorithm));
+  const char* const end = options.block_size.data() + options.block_size.size();
+  const auto parsed = std::from_chars(options.block_size.data(), end, params.block_size);
+  if (parsed.ec != std::errc() || parsed.ptr != end)
+    return wrong(fmt::format("block size '{}' is not a number of bytes", options.block_size));
+  auto salt = from_hex(options.salt);
+  if (!salt) return wrong(fmt::format("salt '{}' is not a hexadecimal string", options.salt));
+  params.salt = *std::move(salt);
+  TRY(fsverity::check_params(params, fsverity::BlockSizes::any));
+  return params;
+}
+
+/// Nothing if the option was not given.
+Result<UniqueFd> create_output(const std::string& path) {
+  if (path.empty()) return UniqueFd();
+  return open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+}
+
+Result<void> write_output(const UniqueFd& fd, ByteSpan bytes, const std::string& path) {
+  if (!fd) return {};
+  return write_all(fd.get(), bytes).context(path);
+}
+
+void print_digest(const Digest& digest, const std::string& file, const DigestOptions& options) {
+  std::string line;
+  if (options.for_builtin_sig)
+    line = to_hex(fsverity::format_for_builtin_signature(digest));
+  else
+    line = options.compact ? digest.hex() : digest.to_string();
+  if (!options.compact) line += " " + file;
+  print("{}\n", line);
+}
+
+Result<int> digest(const DigestOptions& options) {
+  const fsverity::Params params = TRY(parse_params(options));
+  const UniqueFd out_tree = TRY(create_output(options.out_merkle_tree));
+  const UniqueFd out_descriptor = TRY(create_output(options.out_descriptor));
+  for (const std::string& file : options.files) {
+    const UniqueFd fd = TRY(open_file(file, O_RDONLY));
+    const auto tree = TRY(fsverity::build_tree(fd.get(), params, bool(out_tree)).context(file));
+    // Those of several files follow each other, as fsverity has it.
+    TRY(write_output(out_tree, tree.blocks, options.out_merkle_tree));
+    TRY(write_output(out_descriptor, bytes_of(tree.descriptor), options.out_descriptor));
+    print_digest(tree.digest, file, options);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_fsverity_commands(Program& program) {
+  CLI::App* group =
+      program.add(program.app(), "fsverity", "fs-verity digests, as the kernel computes them");
+  group->require_subcommand(1);
+  CLI::App* command = program.add(*group, "digest", "Compute the fs-verity digest of each file");
+  const auto options = std::make_shared<DigestOptions>();
+  command->add_option("FILE", options->files, "Files to digest")
+      ->required()
+      ->always_capture_default(false)
+      ->default_str("");
+  command->add_option("--hash-alg", options->algorithm, "sha256 or sha512");
+  command->add_option("--block-size", options->block_size,
+                      "Size of the hashed blocks in bytes, a power of two");
+  command->add_option("--salt", options->salt,
+                      "Up to 32 bytes, in hexadecimal, that are hashed in front of every block");
+  command->add_option("--out-merkle-tree", options->out_merkle_tree,
+                      "Write the Merkle tree to this file, as the kernel lays it out");
+  command->add_option("--out-descriptor", options->out_descriptor,
+                      "Write the fs-verity descriptor to this file");
+  command->add_flag("--compact", options->compact, "Print bare digests without file names");
+  command->add_flag("--for-builtin-sig", options->for_builtin_sig,
+                    "Print what the kernel's built-in signatures sign, in hexadecimal");
+  program.on_chosen(command, [options] { return digest(*options); });
+}
+
+}  // namespace intact::cli
