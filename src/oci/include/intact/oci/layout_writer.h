@@ -86,11 +86,12 @@ class LayoutWriter {
     Digest digest;
   };
 
-  LayoutWriter(std::string directory, UniqueFd fd, Json index, bool created)
+  LayoutWriter(std::string directory, UniqueFd fd, Json index, bool created, bool made_directory)
       : directory_(std::move(directory)),
         fd_(std::move(fd)),
         index_(std::move(index)),
-        created_(created) {}
+        created_(created),
+        made_directory_(made_directory) {}
   Result<UniqueFd> make_temp(std::string& name);
   Result<bool> is_present(const Digest& digest, std::uint64_t size) const;
   void discard();
@@ -98,7 +99,8 @@ class LayoutWriter {
   std::string directory_;
   UniqueFd fd_;
   Json index_;
-  bool created_;
+  bool created_;         ///< there is no oci-layout yet
+  bool made_directory_;  ///< nor was there a directory
   std::vector<Staged> staged_;
   unsigned temp_counter_ = 0;
 };

@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <intact/base/file.h>
+#include <intact/oci/tree_tar.h>
+
+#include "buffered_sink.h"
+#include "tree_entry.h"
+
+namespace intact::oci {
+namespace {
+
+/// Paths deeper than this are refused, as LayerLimits does.
+constexpr std::size_t kMaxDepth = 1024;
+constexpr std::string_view kSelinux = "security.selinux";
+
+Result<std::vector<std::string>> sorted_names(int root, const std::string& path) {
+  UniqueFd fd = TRY(open_at(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  DIR* dir = ::fdopendir(fd.get());
+  if (!dir) return Error::from_errno(path, errno);
+  (void)fd.release();
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(dir)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+    errno = 0;
+  }
+  const int failed = errno;
+  ::closedir(dir);
+  if (failed != 0) return Error::from_errno(path, failed);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// Calls an xattr function until the value fits; the value may grow in between.
+template <typename Call>
+Result<std::string> read_growing(const std::string& path, const Call& call) {
+  for (;;) {
+    const ssize_t size = call(nullptr, 0);
+    if (size < 0 && (errno == ENOTSUP || errno == ENODATA)) return std::string();
+    if (size < 0) return Error::from_errno("xattrs of " + path, errno);
+    std::string value(static_cast<std::size_t>(size), '\0');
+    if (value.empty()) return value;
+    const ssize_t n = call(value.data(), value.size());
+    if (n < 0 && errno == ERANGE) continue;
+    if (n < 0) return Error::from_errno("xattrs of " + path, errno);
+    value.resize(static_cast<std::size_t>(n));
+    return value;
+  }
+}
+
+Result<std::vector<tree::Xattr>> read_xattrs(const std::string& path) {
+  std::vector<tree::Xattr> xattrs;
+  const std::string names = TRY(read_growing(
+      path, [&](char* out, std::size_t size) { return ::llistxattr(path.c_str(), out, size); }));
+  for (std::size_t begin = 0; begin < names.size();) {
+    const std::string name = names.c_str() + begin;
+    begin += name.size() + 1;
+    if (name.empty() || name == kSelinux) continue;
+    std::string value = TRY(read_growing(path, [&](char* out, std::size_t size) {
+      return ::lgetxattr(path.c_str(), name.c_str(), out, size);
+    }));
+    xattrs.push_back({name, std::move(value)});
+  }
+  return xattrs;
+}
+
+Result<std::string> read_link(int root, const std::string& path, std::uint64_t size) {
+  std::string target(static_cast<std::size_t>(size) + 1, '\0');
+  const ssize_t n = ::readlinkat(root, path.c_str(), target.data(), target.size());
+  if (n < 0) return Error::from_errno(path, errno);
+  if (static_cast<std::size_t>(n) == target.size())
+    return Error(ErrorKind::io, path + ": changed while it was read");
+  target.resize(static_cast<std::size_t>(n));
+  return target;
+}
+
+class DirectoryWriter {
+ public:
+  DirectoryWriter(std::string directory, UniqueFd root, const DirectoryTarOptions& options,
+                  TarWriter& tar)
+      : directory_(std::move(directory)), root_(std::move(root)), options_(options), tar_(tar) {}
+
+  Result<void> write() {
+    struct stat st;
+    if (::fstat(root_.get(), &st) != 0) return Error::from_errno(directory_, errno);
+    device_ = st.st_dev;
+    TRY(add("/", st));
+    struct Level {
+      std::vector<std::string> names;
+      std::size_t next = 0;
+      std::size_t path_length;
+    };
+    std::vector<Level> levels;
+    levels.push_back({TRY(sorted_names(root_.get(), ".")), 0, 0});
+    std::string path;
+    while (!levels.empty()) {
+      Level& level = levels.back();
+      path.resize(level.path_length);
+      if (level.next == level.names.size()) {
+        levels.pop_back();
+        continue;
+      }
+      const std::string& name = level.names[level.next++];
+      path += "/" + name;
+      TRY(check_layer_name(path, name));
+      if (::fstatat(root_.get(), path.c_str() + 1, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return Error::from_errno(directory_ + path, errno);
+      if (S_ISSOCK(st.st_mode)) continue;
+      TRY(add(path, st));
+      if (!S_ISDIR(st.st_mode) || st.st_dev != device_) continue;
+      if (levels.size() >= kMaxDepth)
+        return Error(ErrorKind::limit,
+                     directory_ + path + ": nested deeper than " + std::to_string(kMaxDepth));
+      levels.push_back({TRY(sorted_names(root_.get(), path.substr(1))), 0, path.size()});
+    }
+    return {};
+  }
+
+ private:
+  Result<void> add(const std::string& path, const struct stat& st) {
+    const std::string relative = path == "/" ? "." : path.substr(1);
+    tree::Attributes attributes;
+    attributes.mode = st.st_mode;
+    attributes.uid = st.st_uid;
+    attributes.gid = st.st_gid;
+    attributes.rdev = static_cast<std::uint32_t>(st.st_rdev);
+    attributes.size = static_cast<std::uint64_t>(st.st_size);
+    attributes.mtime = {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
+    if (options_.clamp_mtime && attributes.mtime.seconds >= *options_.clamp_mtime)
+      attributes.mtime = {*options_.clamp_mtime, 0};
+    TarEntry entry = TRY(tar_entry_of(path, attributes));
+    if (!S_ISDIR(st.st_mode) && st.st_nlink > 1) {
+      const auto [first, is_first] =
+          first_names_.emplace(std::pair(st.st_dev, st.st_ino), entry.path);
+      if (!is_first) {
+        entry.type = TarType::hard_link;
+        entry.link = first->second;
+        entry.size = 0;
+        return tar_.add(entry);
+      }
+    }
+    entry.xattrs = TRY(read_xattrs(directory_ + "/" + relative));
+    if (S_ISLNK(st.st_mode))
+      entry.link = TRY(read_link(root_.get(), relative, static_cast<std::uint64_t>(st.st_size)));
+    if (!S_ISREG(st.st_mode)) return tar_.add(entry);
+    UniqueFd fd =
+        TRY(open_at(root_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).context(directory_));
+    struct stat opened;
+    if (::fstat(fd.get(), &opened) != 0) return Error::from_errno(relative, errno);
+    if (opened.st_ino != st.st_ino || opened.st_dev != st.st_dev)
+      return Error(ErrorKind::io, directory_ + path + ": changed while it was read");
+    TRY(tar_.add(entry));
+    FileStream stream(std::move(fd), 0, entry.size);
+    return write_stream(tar_, stream, entry.size).context(directory_ + path);
+  }
+
+  std::string directory_;
+  UniqueFd root_;
+  DirectoryTarOptions options_;
+  TarWriter& tar_;
+  dev_t device_ = 0;
+  std::map<std::pair<dev_t, ino_t>, std::string> first_names_;
+};
+
+}  // namespace
+
+Result<void> write_directory_tar(const std::string& directory, const DirectoryTarOptions& options,
+                                 const ByteSink& sink) {
+  UniqueFd root = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
+  BufferedSink out(sink);
+  TarWriter tar([&](ByteSpan bytes) { return out.write(bytes); });
+  TRY(DirectoryWriter(directory, std::move(root), options, tar).write());
+  TRY(tar.finish());
+  return out.flush();
+}
+
+}  // namespace intact::oci

@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <intact/base/file.h>
+#include <intact/oci/layout_writer.h>
+#include <intact/oci/tar_writer.h>
+
+#include "buffered_sink.h"
+
+namespace intact::oci {
+namespace {
+
+/// Names in `directory` that begin with no dot, sorted.
+Result<std::vector<std::string>> names_in(const std::string& directory) {
+  DIR* dir = ::opendir(directory.c_str());
+  if (!dir) return Error::from_errno(directory, errno);
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(dir)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  ::closedir(dir);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<void> add_directory(TarWriter& tar, const std::string& path) {
+  TarEntry entry;
+  entry.type = TarType::directory;
+  entry.path = path;
+  entry.mode = 0755;
+  return tar.add(entry);
+}
+
+Result<void> add_file(TarWriter& tar, const std::string& directory, const std::string& path) {
+  UniqueFd fd = TRY(open_file(directory + "/" + path, O_RDONLY | O_NONBLOCK));
+  TarEntry entry;
+  entry.path = path;
+  entry.mode = 0644;
+  entry.size = TRY(file_size(fd.get()).context(path));
+  TRY(tar.add(entry));
+  FileStream stream(std::move(fd), 0, entry.size);
+  Bytes piece(256 * 1024);
+  while (const std::size_t n = TRY(stream.read(piece)))
+    TRY(tar.write_content(ByteSpan(piece).first(n)));
+  return {};
+}
+
+Result<void> write_layout(const std::string& directory, TarWriter& tar) {
+  TRY(add_directory(tar, "blobs"));
+  for (const std::string& algorithm : TRY(names_in(directory + "/blobs"))) {
+    const std::string folder = "blobs/" + algorithm;
+    TRY(add_directory(tar, folder));
+    for (const std::string& name : TRY(names_in(directory + "/" + folder)))
+      TRY(add_file(tar, directory, folder + "/" + name));
+  }
+  TRY(add_file(tar, directory, "index.json"));
+  TRY(add_file(tar, directory, "oci-layout"));
+  return tar.finish();
+}
+
+}  // namespace
+
+Result<void> write_layout_archive(const std::string& directory, const std::string& file) {
+  const std::string temp = file + ".tmp" + std::to_string(::getpid());
+  const UniqueFd fd = TRY(open_file(temp, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  const auto write = [&]() -> Result<void> {
+    BufferedSink out([&](ByteSpan bytes) { return write_all(fd.get(), bytes).context(temp); });
+    TarWriter tar([&](ByteSpan bytes) { return out.write(bytes); });
+    TRY(write_layout(directory, tar));
+    TRY(out.flush());
+    if (::fsync(fd.get()) != 0) return Error::from_errno("fsync of " + temp, errno);
+    if (::rename(temp.c_str(), file.c_str()) != 0) return Error::from_errno(file, errno);
+    return {};
+  };
+  auto written = write();
+  if (!written) ::unlink(temp.c_str());
+  return written;
+}
+
+}  // namespace intact::oci
