@@ -12,6 +12,7 @@
 #include "base_image.h"
 #include "layers.h"
 #include "object_sink.h"
+#include "paths.h"
 #include "signatures.h"
 
 namespace intact::image {
@@ -21,12 +22,6 @@ using Transport = oci::Reference::Transport;
 
 bool is_plain(Transport transport) {
   return transport == Transport::rootfs || transport == Transport::tar;
-}
-
-std::string parent_directory(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 /// Where the result goes: the layout directory that is written, and for oci-archive: the file that

@@ -1,0 +1,158 @@
+#include <cerrno>
+#include <set>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/image/export.h>
+#include <intact/oci/hashing_stream.h>
+#include <intact/oci/layout_writer.h>
+#include <intact/oci/media_types.h>
+#include <intact/oci/tree_tar.h>
+
+#include "export_context.h"
+#include "paths.h"
+#include "signatures.h"
+
+namespace intact::image {
+namespace {
+
+constexpr std::size_t kBuffer = 256 * 1024;
+
+Result<void> count_files(const tree::Tree& tree, ExportReport& report) {
+  return tree.walk([&](const std::string&, const tree::Entry& entry) -> Result<void> {
+    ++report.files;
+    if (!entry.hard_link && entry.inode->attributes.is_regular())
+      report.bytes += entry.inode->attributes.size;
+    return {};
+  });
+}
+
+/// Copies a blob of the store, hashed on its way.
+Result<void> copy_blob(const store::Store& store, const oci::Descriptor& blob,
+                       oci::LayoutWriter& layout) {
+  auto fd = store.open_blob(blob.digest);
+  if (!fd && fd.error().kind() == ErrorKind::not_found)
+    return Error(ErrorKind::not_found,
+                 "the store has no blob " + blob.digest.to_string() +
+                     ": it was pulled with --drop-layers; pull it again without");
+  if (!fd) return std::move(fd).error();
+  oci::CheckedStream checked(std::make_unique<FileStream>(std::move(*fd)), blob.digest, blob.size);
+  oci::LayoutBlob out = TRY(layout.new_blob());
+  Bytes buffer(kBuffer);
+  while (const std::size_t n = TRY(checked.read(buffer))) TRY(out.write(ByteSpan(buffer).first(n)));
+  TRY(out.finish(blob.media_type));
+  return {};
+}
+
+/// The manifest and everything it points to, named and signed as in the layout it was pulled from.
+Result<void> fill_layout(const store::Store& store, const store::NamedImage& record,
+                         const Chain& chain, const std::string& tag, oci::LayoutWriter& layout) {
+  for (const oci::Descriptor& present : layout.find_tag(tag)) {
+    if (present.digest != record.manifest)
+      return Error(ErrorKind::exists, "the tag '" + tag + "' there is another image (" +
+                                          present.digest.to_string() + ")");
+  }
+  for (const oci::Descriptor& layer : chain.manifest.layers) TRY(copy_blob(store, layer, layout));
+  TRY(layout.put_blob(TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument)),
+                      oci::kConfigType));
+  oci::Descriptor manifest = TRY(layout.put_blob(
+      TRY(store.read_blob(record.manifest, oci::kMaxDocument)), oci::kManifestType));
+  layout.remove_annotation(oci::kCosignKind);
+  manifest.annotations[std::string(oci::kCosignKind)] = oci::kCosignKindImage;
+  TRY(layout.set_tag(tag, manifest));
+  if (!record.signature_manifest) return {};
+
+  const Bytes signatures =
+      TRY(store.read_blob(*record.signature_manifest, sign::kMaxSignatureManifestSize));
+  const oci::Manifest parsed = TRY(oci::parse_manifest(signatures, ""));
+  for (const sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(signatures)))
+    TRY(layout.put_blob(TRY(store.read_blob(layer.payload, sign::kMaxPayloadSize)),
+                        sign::kSignatureMediaType));
+  TRY(layout.put_blob(TRY(store.read_blob(parsed.config.digest, oci::kMaxDocument)),
+                      oci::kConfigType));
+  oci::Descriptor descriptor = TRY(layout.put_blob(signatures, oci::kManifestType));
+  descriptor.annotations[std::string(oci::kCosignKind)] = oci::kCosignKindSignatures;
+  return layout.set_tag(sign::signature_tag(record.manifest), descriptor);
+}
+
+}  // namespace
+
+Result<ExportReport> export_oci(std::shared_ptr<store::Store> store, const std::string& name,
+                                const OpenOptions& options, const oci::Reference& destination) {
+  const auto image =
+      TRY(OpenedImage::open(store, name, options));  // its lease keeps the blobs, too
+  const store::NamedImage record = TRY(store->find(name));
+  const Chain chain = TRY(check_chain(*store, name, options.anchors));
+  const std::string tag = destination.tag.empty() ? "latest" : destination.tag;
+
+  const bool archive = destination.transport == oci::Reference::Transport::oci_archive;
+  if (archive && ::access(destination.path.c_str(), F_OK) == 0)
+    return Error(ErrorKind::exists, destination.path + " exists; remove it or choose another file");
+  std::optional<TempDir> scratch;
+  if (archive)
+    scratch = TRY(TempDir::create(parent_directory(destination.path), ".intact-export-"));
+  const std::string directory = archive ? scratch->path("layout") : destination.path;
+  {
+    auto layout = TRY(oci::LayoutWriter::open_or_create(directory));
+    TRY(fill_layout(*store, record, chain, tag, *layout));
+    TRY(layout->commit());
+  }
+  if (archive) TRY(oci::write_layout_archive(directory, destination.path));
+
+  ExportReport report;
+  report.files = chain.manifest.layers.size();
+  for (const oci::Descriptor& layer : chain.manifest.layers) report.bytes += layer.size;
+  return report;
+}
+
+Result<ExportReport> export_tar(std::shared_ptr<store::Store> store, const std::string& name,
+                                const OpenOptions& options, const std::string& file) {
+  const ExportContext context = TRY(ExportContext::open(std::move(store), name, options));
+  ExportReport report;
+  TRY(count_files(context.tree(), report));
+  const std::string temp = file + ".intact-part";
+  const UniqueFd fd = TRY(open_file(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  auto write = [&]() -> Result<void> {
+    TRY(oci::write_tree_tar(
+        context.tree(),
+        [&](const std::string&, const tree::Inode& inode) { return context.open_content(inode); },
+        [&](ByteSpan bytes) { return write_all(fd.get(), bytes); }));
+    if (::fsync(fd.get()) != 0) return Error::from_errno(temp, errno);
+    if (::rename(temp.c_str(), file.c_str()) != 0) return Error::from_errno(file, errno);
+    return {};
+  };
+  if (auto written = write(); !written) {
+    ::unlink(temp.c_str());
+    return std::move(written).error();
+  }
+  return report;
+}
+
+Result<ExportReport> export_composefs(std::shared_ptr<store::Store> store, const std::string& name,
+                                      const OpenOptions& options, const std::string& directory) {
+  const ExportContext context = TRY(ExportContext::open(std::move(store), name, options));
+  NewDirectory out = TRY(NewDirectory::create(directory));
+  ExportReport report;
+  TRY(count_files(context.tree(), report));
+  const std::string objects = out.path() + "/objects/";
+  TRY(make_directories(objects));
+  std::set<std::string> written;
+  TRY(context.tree().walk([&](const std::string& path, const tree::Entry& entry) -> Result<void> {
+    const tree::Inode& inode = *entry.inode;
+    if (!inode.attributes.is_regular() || inode.payload.empty() || !inode.content.empty())
+      return {};
+    if (!written.insert(inode.payload).second) return {};
+    TRY(make_directories(objects + inode.payload.substr(0, 2)));
+    const UniqueFd fd = TRY(open_file(objects + inode.payload, O_WRONLY | O_CREAT | O_EXCL, 0644));
+    return context.read_content(inode, [&](ByteSpan bytes) { return write_all(fd.get(), bytes); })
+        .context(path);
+  }));
+  Bytes image(static_cast<std::size_t>(context.bytes().size()));
+  TRY(context.bytes().read(0, image));
+  TRY(write_file_durably(out.path() + "/image.cfs", image, 0644));
+  TRY(out.publish());
+  return report;
+}
+
+}  // namespace intact::image
