@@ -26,6 +26,9 @@ class ArchiveFilterStream final : public ByteStream {
     if (archive_read_open(archive_, this, nullptr, &ArchiveFilterStream::give, nullptr) !=
         ARCHIVE_OK)
       return failure();
+    // What no filter wants to have would be passed on as it is.
+    if (archive_filter_code(archive_, 0) == ARCHIVE_FILTER_NONE)
+      return Error(ErrorKind::malformed, "compressed stream: bad header");
     archive_entry* entry;
     const int status = archive_read_next_header(archive_, &entry);
     if (status == ARCHIVE_EOF) {

@@ -1,0 +1,211 @@
+#include <random>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <intact/oci/decompress.h>
+
+namespace intact::oci {
+namespace {
+
+std::string sample(std::size_t size) {
+  std::mt19937 random(1);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>('a' + random() % 7);
+  return text;
+}
+
+std::string gzip(const std::string& text, int level = 6) {
+  z_stream z{};
+  EXPECT_EQ(deflateInit2(&z, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string out(deflateBound(&z, text.size()) + 64, '\0');
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  z.avail_in = static_cast<uInt>(text.size());
+  z.next_out = reinterpret_cast<Bytef*>(out.data());
+  z.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&z, Z_FINISH), Z_STREAM_END);
+  out.resize(z.total_out);
+  deflateEnd(&z);
+  return out;
+}
+
+std::string zstd(const std::string& text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
+  out.resize(ZSTD_compress2(context, out.data(), out.size(), text.data(), text.size()));
+  ZSTD_freeCCtx(context);
+  return out;
+}
+
+std::string by_libarchive(const std::string& text, int (*add_filter)(archive*)) {
+  std::string out(text.size() + 100'000, '\0');
+  std::size_t used = 0;
+  archive* a = archive_write_new();
+  archive_write_set_format_raw(a);
+  add_filter(a);
+  archive_write_set_bytes_per_block(a, 0);
+  EXPECT_EQ(archive_write_open_memory(a, out.data(), out.size(), &used), ARCHIVE_OK);
+  archive_entry* entry = archive_entry_new();
+  archive_entry_set_pathname(entry, "data");
+  archive_entry_set_filetype(entry, AE_IFREG);
+  archive_write_header(a, entry);
+  archive_write_data(a, text.data(), text.size());
+  archive_entry_free(entry);
+  archive_write_close(a);
+  archive_write_free(a);
+  out.resize(used);
+  return out;
+}
+
+std::string xz(const std::string& text) {
+  return by_libarchive(text, archive_write_add_filter_xz);
+}
+std::string bzip2(const std::string& text) {
+  return by_libarchive(text, archive_write_add_filter_bzip2);
+}
+
+Result<std::string> unpack(const std::string& packed, const DecompressLimits& limits = {},
+                           Compression* found = nullptr, std::size_t piece_size = 10'000) {
+  auto stream = TRY(decompress(std::make_unique<MemoryStream>(to_bytes(packed)), limits, found));
+  std::string text;
+  Bytes piece(piece_size);
+  while (const std::size_t n = TRY(stream->read(piece))) text += as_text(ByteSpan(piece).first(n));
+  return text;
+}
+
+struct Method {
+  const char* name;
+  Compression compression;
+  std::string (*pack)(const std::string&);
+};
+
+void PrintTo(const Method& method, std::ostream* out) {
+  *out << method.name;
+}
+
+std::string gzip_default(const std::string& text) {
+  return gzip(text);
+}
+std::string plain(const std::string& text) {
+  return text;
+}
+
+class Decompress : public testing::TestWithParam<Method> {};
+
+TEST_P(Decompress, GivesTheBytesBack) {
+  for (const std::size_t size : {1u, 100u, 65'536u, 200'000u}) {
+    const std::string text = sample(size);
+    for (const std::size_t piece : {1000u, 300'000u}) {
+      Compression found{};
+      const auto result = unpack(GetParam().pack(text), {}, &found, piece);
+      ASSERT_TRUE(result) << result.error().message();
+      EXPECT_EQ(*result, text);
+      EXPECT_EQ(found, GetParam().compression);
+    }
+  }
+}
+
+TEST_P(Decompress, TakesSeveralMembers) {
+  const std::string packed =
+      GetParam().pack(sample(70'000)) + GetParam().pack(sample(10)) + GetParam().pack(sample(1));
+  const auto result = unpack(packed);
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_TRUE(*result == sample(70'000) + sample(10) + sample(1));
+}
+
+TEST_P(Decompress, RefusesEveryCut) {
+  if (GetParam().compression == Compression::none) return;
+  const std::string packed = GetParam().pack(sample(3000));
+  ASSERT_TRUE(unpack(packed));
+  // Cut within the magic, it is no compressed stream any more.
+  for (std::size_t size = 6; size < packed.size(); ++size) {
+    const auto result = unpack(packed.substr(0, size));
+    ASSERT_FALSE(result) << size << " of " << packed.size();
+    EXPECT_EQ(result.error().kind(), ErrorKind::malformed);
+  }
+}
+
+TEST_P(Decompress, RefusesBytesBehindTheEnd) {
+  if (GetParam().compression == Compression::none) return;
+  const std::string packed = GetParam().pack(sample(3000));
+  for (const std::string& garbage :
+       {std::string("x"), std::string("garbage"), std::string(1, '\0'), std::string(512, '\0'),
+        packed.substr(0, 9), packed.substr(0, packed.size() - 1)}) {
+    // Padding in fours is part of the xz format.
+    if (GetParam().compression == Compression::xz && garbage.size() == 512) continue;
+    const auto result = unpack(packed + garbage);
+    ASSERT_FALSE(result) << garbage.size();
+    EXPECT_EQ(result.error().kind(), ErrorKind::malformed);
+  }
+}
+
+TEST_P(Decompress, RefusesEveryFlippedByteOrGivesTheSameBytes) {
+  if (GetParam().compression == Compression::none) return;
+  const std::string text = sample(2000);
+  const std::string packed = GetParam().pack(text);
+  for (std::size_t at = 6; at < packed.size(); ++at) {
+    std::string damaged = packed;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    const auto result = unpack(damaged);
+    // Some header fields (time, system) mean nothing to the content.
+    if (result) {
+      EXPECT_TRUE(*result == text) << at;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, Decompress,
+                         testing::Values(Method{"none", Compression::none, plain},
+                                         Method{"gzip", Compression::gzip, gzip_default},
+                                         Method{"zstd", Compression::zstd, zstd},
+                                         Method{"xz", Compression::xz, xz},
+                                         Method{"bzip2", Compression::bzip2, bzip2}),
+                         [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(DecompressGzip, ChecksChecksumAndLength) {
+  const std::string packed = gzip(sample(5000));
+  for (std::size_t back = 1; back <= 8; ++back) {
+    std::string damaged = packed;
+    damaged[packed.size() - back] = static_cast<char>(damaged[packed.size() - back] ^ 1);
+    EXPECT_FALSE(unpack(damaged)) << back;
+  }
+  EXPECT_TRUE(unpack(packed));
+}
+
+TEST(DecompressZstd, SkipsSkippableFrames) {
+  const std::string skip(
+      "\x50\x2a\x4d\x18\x03\x00\x00\x00"
+      "abc",
+      11);
+  const auto result = unpack(skip + zstd("one") + skip + zstd("two") + skip);
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(*result, "onetwo");
+}
+
+TEST(Decompress, StopsBombs) {
+  const std::string zeros(1 << 20, '\0');
+  const DecompressLimits limits{.ratio = 100, .ratio_from = 1 << 18};
+  for (const auto& pack : {gzip_default, zstd, bzip2}) {
+    const std::string packed = pack(zeros);
+    EXPECT_EQ(unpack(packed, limits).error().kind(), ErrorKind::limit);
+    EXPECT_TRUE(unpack(packed));
+  }
+  // Below the amount from which it counts, any ratio is fine.
+  EXPECT_TRUE(unpack(gzip(zeros.substr(0, 1 << 18)), limits));
+  EXPECT_TRUE(unpack(gzip(sample(1 << 20)), limits));
+  EXPECT_EQ(unpack(sample(1001), {.output_bytes = 1000}).error().kind(), ErrorKind::limit);
+  EXPECT_TRUE(unpack(sample(1000), {.output_bytes = 1000}));
+}
+
+TEST(Decompress, AnEmptyStreamIsEmpty) {
+  EXPECT_EQ(unpack("").value(), "");
+  EXPECT_EQ(unpack(gzip("")).value(), "");
+  EXPECT_EQ(unpack(zstd("")).value(), "");
+}
+
+}  // namespace
+}  // namespace intact::oci
