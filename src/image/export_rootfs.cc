@@ -128,4 +128,19 @@ Result<ExportReport> export_rootfs(std::shared_ptr<store::Store> store, const st
   return report;
 }
 
+Result<ExportReport> export_bundle(std::shared_ptr<store::Store> store, const std::string& name,
+                                   const OpenOptions& options, const std::string& directory,
+                                   const MakeRuntimeConfig& make_config) {
+  const ExportContext context = TRY(ExportContext::open(std::move(store), name, options));
+  NewDirectory out = TRY(NewDirectory::create(directory));
+  const Bytes config = TRY(make_config(context.image()));
+  TRY(write_file_durably(out.path() + "/config.json", config, 0644));
+  const std::string rootfs = out.path() + "/rootfs";
+  TRY(make_directories(rootfs));
+  ExportReport report;
+  TRY(RootfsWriter(context, rootfs, report).write());
+  TRY(out.publish());
+  return report;
+}
+
 }  // namespace intact::image

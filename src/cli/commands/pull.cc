@@ -3,11 +3,11 @@
 #include <intact/image/pull.h>
 #include <intact/json/json.h>
 
-#include "../anchor_options.h"
-#include "../command.h"
-#include "../commands.h"
-#include "../references.h"
-#include "../store_option.h"
+#include "anchor_options.h"
+#include "command.h"
+#include "commands.h"
+#include "references.h"
+#include "store_option.h"
 
 namespace intact::cli {
 namespace {

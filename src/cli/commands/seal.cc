@@ -3,10 +3,10 @@
 #include <intact/image/seal.h>
 #include <intact/json/json.h>
 
-#include "../command.h"
-#include "../commands.h"
-#include "../password.h"
-#include "../references.h"
+#include "command.h"
+#include "commands.h"
+#include "password.h"
+#include "references.h"
 
 namespace intact::cli {
 namespace {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/image/opened_image.h>
 #include <intact/oci/reference.h>
@@ -38,5 +40,14 @@ Result<ExportReport> export_rootfs(std::shared_ptr<store::Store> store, const st
 /// basedir=DIRECTORY/objects`. Must be missing or empty.
 Result<ExportReport> export_composefs(std::shared_ptr<store::Store> store, const std::string& name,
                                       const OpenOptions& options, const std::string& directory);
+
+/// Makes the config.json of a bundle.
+using MakeRuntimeConfig = std::function<Result<Bytes>(const OpenedImage&)>;
+
+/// An OCI runtime bundle: DIRECTORY/rootfs as export_rootfs() makes it and DIRECTORY/config.json.
+/// Must be missing or empty.
+Result<ExportReport> export_bundle(std::shared_ptr<store::Store> store, const std::string& name,
+                                   const OpenOptions& options, const std::string& directory,
+                                   const MakeRuntimeConfig& make_config);
 
 }  // namespace intact::image

@@ -1,0 +1,88 @@
+#include <memory>
+
+#include <intact/image/export.h>
+#include <intact/json/json.h>
+#include <intact/run/bundle.h>
+
+#include "anchor_options.h"
+#include "command.h"
+#include "commands.h"
+#include "process_image.h"
+#include "store_option.h"
+
+namespace intact::cli {
+namespace {
+
+struct Options {
+  std::string name;
+  std::string destination;
+  bool json = false;
+};
+
+/// The config.json of a bundle for runc and crun on this host, run by root.
+Result<Bytes> make_runtime_config(const image::OpenedImage& image) {
+  const run::HostFacts host;
+  const run::Bundle bundle =
+      TRY(run::plan_bundle(*image.tree(), process_image(image.config()), {}, host, "intact"));
+  return to_bytes(run::make_config(bundle, run::RuntimeKind::runc, host).dump(2) + "\n");
+}
+
+Result<image::ExportReport> export_to(const Options& options, std::shared_ptr<store::Store> store,
+                                      const image::OpenOptions& open) {
+  const std::size_t colon = options.destination.find(':');
+  const std::string form = options.destination.substr(0, colon);
+  const std::string path = colon == std::string::npos ? "" : options.destination.substr(colon + 1);
+  if (path.empty())
+    return Error(ErrorKind::invalid_argument, "'" + options.destination + "' is not FORM:PATH");
+  if (form == "oci" || form == "oci-archive")
+    return image::export_oci(store, options.name, open,
+                             *TRY(oci::parse_reference(options.destination)));
+  if (form == "tar") return image::export_tar(store, options.name, open, path);
+  if (form == "rootfs") return image::export_rootfs(store, options.name, open, path);
+  if (form == "composefs") return image::export_composefs(store, options.name, open, path);
+  if (form == "bundle")
+    return image::export_bundle(store, options.name, open, path, make_runtime_config);
+  return Error(ErrorKind::invalid_argument,
+               "unknown form '" + form + "': oci, oci-archive, tar, rootfs, composefs or bundle");
+}
+
+Result<int> run_export(const Options& options, const StoreOption& store_option,
+                       const AnchorOptions& anchors) {
+  image::OpenOptions open;
+  open.anchors = anchors.anchors();
+  open.damage = [](const image::Damage& damage) {
+    warn(fmt::format("damaged: block {} of {}: {}", damage.block, damage.object, damage.reason));
+  };
+  const image::ExportReport report = TRY(export_to(options, TRY(store_option.open()), open));
+  for (const std::string& warning : report.warnings) warn(warning);
+  if (options.json) {
+    print("{}\n", to_text(Json{{"destination", options.destination},
+                               {"files", report.files},
+                               {"bytes", report.bytes}}));
+  } else {
+    print("Exported '{}' to {} ({:.1f} MB)\n", options.name, options.destination,
+          static_cast<double>(report.bytes) / 1e6);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_export_command(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.add(program.app(), "export",
+                                  "Write an image of the store somewhere else, checked on its way");
+  command->add_option("NAME", options->name, "Image in the store")->required();
+  command
+      ->add_option("DEST", options->destination,
+                   "oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, rootfs:DIR, composefs:DIR or "
+                   "bundle:DIR")
+      ->required();
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  const StoreOption store(command);
+  const AnchorOptions anchors(command);
+  program.on_chosen(command,
+                    [options, store, anchors] { return run_export(*options, store, anchors); });
+}
+
+}  // namespace intact::cli
