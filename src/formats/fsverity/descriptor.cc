@@ -31,8 +31,8 @@ Bytes format_for_builtin_signature(const Digest& digest) {
   header.algorithm = static_cast<std::uint8_t>(digest.algorithm());
   header.size = static_cast<std::uint16_t>(digest.bytes().size());
   const ByteSpan raw = bytes_of(header);
-  Bytes formatted(raw.begin(), raw.end());
-  formatted.insert(formatted.end(), digest.bytes().begin(), digest.bytes().end());
+  Bytes formatted(raw.size() + digest.bytes().size());
+  std::ranges::copy(digest.bytes(), std::ranges::copy(raw, formatted.begin()).out);
   return formatted;
 }
 
