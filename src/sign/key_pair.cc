@@ -72,7 +72,7 @@ Result<void> write_key_pair(const std::string& prefix, const PrivateKey& key,
   const std::size_t slash = prefix.rfind('/');
   const std::string parent =
       slash == std::string::npos ? "." : prefix.substr(0, slash == 0 ? 1 : slash);
-  const TempDir staging = TRY(TempDir::create(parent, ".intact-keygen-"));
+  const TempDir staging = TRY(TempDir::create(parent, ".intact-keygen-").context(key_path));
   const std::string key_pem = TRY(key.to_encrypted_pem(password));
   TRY(write_new(staging.path("key"), key_pem, 0600));
   TRY(write_new(staging.path("pub"), key.public_key().to_pem(), 0644));

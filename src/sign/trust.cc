@@ -122,14 +122,19 @@ Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
 
 Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, const Digest& manifest,
                             const std::string& name, const Anchors& anchors) {
-  const Policy policy =
-      TRY(anchors.policy_file ? Policy::load(*anchors.policy_file) : Policy::load_default());
+  auto policy = anchors.policy_file ? Policy::load(*anchors.policy_file) : Policy::load_default();
+  if (!policy) {
+    // A policy that was asked for and is not there trusts nobody.
+    if (policy.error().kind() == ErrorKind::not_found)
+      return untrusted(manifest, name, policy.error().message());
+    return std::move(policy).error();
+  }
   std::vector<PublicKey> keys;
   for (const std::string& file : anchors.key_files)
     keys.push_back(TRY(PublicKey::load(file).context("trusted key")));
-  auto verdict = evaluate_trust(signatures, manifest, name, policy, keys);
+  auto verdict = evaluate_trust(signatures, manifest, name, *policy, keys);
   if (!verdict && anchors.insecure_unsigned && verdict.error().kind() == ErrorKind::untrusted &&
-      !policy.is_revoked(manifest))
+      !policy->is_revoked(manifest))
     return Verdict{};
   return verdict;
 }

@@ -33,8 +33,9 @@ Result<int> add(const Options& options) {
   const std::string fingerprint = rule.key.fingerprint();
   const std::string file = TRY(file_to_edit(options));
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) { return policy.add(std::move(rule)); }));
-  print("Trusted {} for {} in {}\n", fingerprint,
-        options.identity.empty() ? "any image" : "'" + options.identity + "'", file);
+  print("Trusted {} for {}{} in {}\n", fingerprint,
+        options.identity.empty() ? "any image" : "'" + options.identity + "'",
+        options.pins.empty() ? "" : " (pinned manifests only)", file);
   return 0;
 }
 
@@ -154,7 +155,9 @@ void add_trust_commands(Program& program) {
                    "for whole parts, e.g. registry.example/team/*")
       ->type_name("PATTERN");
   adding->add_option("--pin", options->pins, "Only this manifest (may be given several times)")
-      ->type_name("DIGEST");
+      ->type_name("DIGEST")
+      ->always_capture_default(false)
+      ->default_str("");
 
   command("list", "Show the trusted keys and the revoked manifests", list)
       ->add_flag("--json", options->json, "For machines");

@@ -29,8 +29,8 @@ struct Verdict {
 /// name in the store or the reference it is pulled from (see identity_allows_name); empty: none.
 /// The anchors are read anew at each call. One good signature is enough.
 /// untrusted, with the reason and what to do, if there is none; also if the policy revokes the
-/// manifest, which holds with key_files and with insecure_unsigned, too. A policy or key file that
-/// cannot be read is an error of its own kind.
+/// manifest, which holds with key_files and with insecure_unsigned, too, and if policy_file is
+/// missing. A policy or key file that cannot be read is an error of its own kind.
 Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, const Digest& manifest,
                             const std::string& name, const Anchors& anchors);
 

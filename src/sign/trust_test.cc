@@ -1,0 +1,253 @@
+#include <gtest/gtest.h>
+
+#include <intact/base/file.h>
+#include <intact/crypto/base64.h>
+#include <intact/crypto/hash.h>
+#include <intact/sign/trust.h>
+
+#include "testing.h"
+
+namespace intact::sign {
+namespace {
+
+const Digest kOther = crypto::sha256(as_bytes("another manifest"));
+
+/// One image, signed by one key as registry.example/team/app:1.
+class TrustTest : public testing::Test {
+ protected:
+  const Digest manifest_ = crypto::sha256(as_bytes("manifest"));
+  const PrivateKey key_ = generate_key();
+  const std::string identity_ = "registry.example/team/app:1";
+  Policy policy_;
+
+  void SetUp() override { policy_ = trusting(key_.public_key()); }
+
+  static Policy trusting(const PublicKey& key, std::string pattern = {},
+                         std::vector<Digest> pins = {}) {
+    Policy policy;
+    EXPECT_TRUE(
+        policy.add({.key = key, .identity_pattern = std::move(pattern), .pins = std::move(pins)}));
+    return policy;
+  }
+  StoredSignature sign(ByteSpan payload) const {
+    return {Bytes(payload.begin(), payload.end()), crypto::encode_base64(*key_.sign(payload))};
+  }
+  StoredSignature signature() const { return sign(encode_payload({identity_, manifest_})); }
+
+  Result<Verdict> judge(const std::vector<StoredSignature>& signatures,
+                        const std::string& name = "demo") const {
+    return evaluate_trust(signatures, manifest_, name, policy_);
+  }
+  static void expect_untrusted(const Result<Verdict>& verdict, std::string_view reason) {
+    ASSERT_EQ(kind_of(verdict), ErrorKind::untrusted);
+    EXPECT_NE(verdict.error().message().find(reason), std::string::npos)
+        << verdict.error().message();
+  }
+};
+
+TEST_F(TrustTest, AGoodSignatureOfATrustedKey) {
+  const auto verdict = judge({signature()});
+  ASSERT_TRUE(verdict) << why(verdict);
+  EXPECT_TRUE(verdict->is_signed());
+  EXPECT_EQ(verdict->key_fingerprint, key_.public_key().fingerprint());
+  EXPECT_EQ(verdict->identity, identity_);
+}
+
+TEST_F(TrustTest, FlippedBitInPayloadOrSignature) {
+  const StoredSignature good = signature();
+  ASSERT_TRUE(judge({good}));
+  for (std::size_t i = 0; i < good.payload.size(); i += 7) {
+    StoredSignature bad = good;
+    bad.payload[i] ^= std::byte{1};
+    expect_untrusted(judge({bad}), "no key that you trust");
+  }
+  const Bytes raw = *crypto::decode_base64(good.signature_base64);
+  for (std::size_t i = 0; i < raw.size(); i += 7) {
+    Bytes changed = raw;
+    changed[i] ^= std::byte{1};
+    StoredSignature bad = good;
+    bad.signature_base64 = crypto::encode_base64(changed);
+    expect_untrusted(judge({bad}), "no key that you trust");
+  }
+  StoredSignature bad = good;
+  bad.signature_base64 += "\n";
+  expect_untrusted(judge({bad}), "base64");
+  bad.signature_base64.clear();
+  expect_untrusted(judge({bad}), "no key that you trust");
+}
+
+TEST_F(TrustTest, AForeignKey) {
+  ASSERT_TRUE(judge({signature()}));
+  policy_ = trusting(generate_key().public_key());
+  expect_untrusted(judge({signature()}), "intact trust add KEY.pub");
+  policy_ = Policy();
+  expect_untrusted(judge({signature()}), "--pub");
+}
+
+TEST_F(TrustTest, NoSignature) {
+  expect_untrusted(judge({}), "not signed");
+}
+
+TEST_F(TrustTest, AnotherManifest) {
+  ASSERT_TRUE(judge({sign(encode_payload({identity_, manifest_}))}));
+  expect_untrusted(judge({sign(encode_payload({identity_, kOther}))}), "another manifest");
+}
+
+TEST_F(TrustTest, SomethingElseThatTheKeySigned) {
+  std::string text(as_text(encode_payload({identity_, manifest_})));
+  ASSERT_TRUE(judge({sign(as_bytes(text))}));
+  const std::string type = "cosign container image signature";
+  text.replace(text.find(type), type.size(), "atomic container signature");
+  expect_untrusted(judge({sign(as_bytes(text))}), "something else");
+  expect_untrusted(judge({sign(as_bytes("a release tarball"))}), "something else");
+}
+
+TEST_F(TrustTest, OneGoodSignatureAmongBadOnesIsEnough) {
+  StoredSignature flipped = signature();
+  flipped.payload[9] ^= std::byte{1};
+  const StoredSignature other = sign(encode_payload({identity_, kOther}));
+  const StoredSignature junk{to_bytes("junk"), "????"};
+  expect_untrusted(judge({junk, flipped, other}), "another manifest");
+  EXPECT_TRUE(judge({junk, flipped, other, signature()}));
+  EXPECT_TRUE(judge({signature(), junk}));
+  EXPECT_EQ(kind_of(judge(std::vector(kMaxSignatures + 1, junk))), ErrorKind::limit);
+}
+
+TEST_F(TrustTest, AnotherImagesName) {
+  for (const char* name : {"registry.example/team/app:1", "team/app:1", "demo", ""})
+    EXPECT_TRUE(judge({signature()}, name)) << name;
+  for (const char* name : {"registry.example/team/db:1", "registry.example/team/app:2",
+                           "other.example/team/app:1", "team/db:1"})
+    expect_untrusted(judge({signature()}, name), "cannot go by the name");
+  // Nothing was promised by a signature without a name.
+  const StoredSignature nameless = sign(encode_payload({"", manifest_}));
+  EXPECT_TRUE(judge({nameless}, "registry.example/team/db:1"));
+}
+
+TEST_F(TrustTest, APatternBindsTheSignedIdentity) {
+  policy_ = trusting(key_.public_key(), "registry.example/team/*");
+  EXPECT_TRUE(judge({signature()}));
+  policy_ = trusting(key_.public_key(), "registry.example/other/*");
+  expect_untrusted(judge({signature()}), "trusted for 'registry.example/other/*' only");
+  policy_ = trusting(key_.public_key(), "registry.example/team/*");
+  expect_untrusted(judge({sign(encode_payload({"", manifest_}))}), "signed it as no name");
+  // A second rule for the same key may fit.
+  policy_ = trusting(key_.public_key(), "registry.example/other/*");
+  ASSERT_TRUE(policy_.add(
+      {.key = key_.public_key(), .identity_pattern = "registry.example/team/*", .pins = {}}));
+  EXPECT_TRUE(judge({signature()}));
+}
+
+TEST_F(TrustTest, PinsBindTheManifest) {
+  policy_ = trusting(key_.public_key(), "", {kOther, manifest_});
+  EXPECT_TRUE(judge({signature()}));
+  policy_ = trusting(key_.public_key(), "", {kOther});
+  expect_untrusted(judge({signature()}), "pinned");
+}
+
+TEST_F(TrustTest, TerminalControlsInAnIdentityAreNotRepeated) {
+  const auto verdict =
+      judge({sign(encode_payload({"\x1b[2Jevil\xc2\x9b", manifest_}))}, "registry.example/app");
+  expect_untrusted(verdict, "cannot go by the name");
+  for (const char c : verdict.error().message()) EXPECT_TRUE(c >= ' ' && c <= '~');
+}
+
+TEST_F(TrustTest, ARevokedManifestIsAlwaysRefused) {
+  policy_.revoke(kOther);
+  EXPECT_TRUE(judge({signature()}));
+  EXPECT_TRUE(evaluate_trust({signature()}, manifest_, "", policy_, {key_.public_key()}));
+  policy_.revoke(manifest_);
+  expect_untrusted(judge({signature()}), "revokes");
+  expect_untrusted(evaluate_trust({signature()}, manifest_, "", policy_, {key_.public_key()}),
+                   "revokes");
+}
+
+TEST_F(TrustTest, NamedKeysReplaceThePolicysRules) {
+  const PrivateKey foreign = generate_key();
+  const auto with = [&](const PublicKey& key) {
+    return evaluate_trust({signature()}, manifest_, "demo", policy_, {key});
+  };
+  EXPECT_TRUE(with(key_.public_key()));
+  expect_untrusted(with(foreign.public_key()), "no key that you trust");
+}
+
+TEST(GoldenTrust, JudgesWhatCosignSigned) {
+  const Digest manifest = crypto::sha256(golden("image/image.manifest.json"));
+  const auto layers = parse_signature_manifest(golden("image/two.manifest.json"));
+  ASSERT_TRUE(layers);
+  const std::vector<StoredSignature> stored = {
+      {golden("image/first.payload.json"), (*layers)[0].signature_base64},
+      {golden("image/second.payload.json"), (*layers)[1].signature_base64}};
+  const std::string name = "127.0.0.1:5961/team/app:latest";
+  for (const char* pub : {"cosign.pub", "ed25519.pub"}) {
+    const PublicKey key = golden_public(pub);
+    const auto verdict = evaluate_trust(stored, manifest, name, {}, {key});
+    ASSERT_TRUE(verdict) << pub << why(verdict);
+    EXPECT_EQ(verdict->key_fingerprint, key.fingerprint());
+    EXPECT_EQ(verdict->identity, "127.0.0.1:5961/team/app");
+  }
+  EXPECT_FALSE(evaluate_trust(stored, manifest, name, {}, {golden_public("rsa.pub")}));
+  EXPECT_FALSE(evaluate_trust(stored, kOther, name, {}, {golden_public("cosign.pub")}));
+  EXPECT_FALSE(evaluate_trust(stored, manifest, "127.0.0.1:5961/team/db:latest", {},
+                              {golden_public("cosign.pub")}));
+}
+
+/// check_trust, with all that it reads in files.
+class AnchorsTest : public TrustTest {
+ protected:
+  TempDir dir_ = *TempDir::create();
+  Anchors anchors_{
+      .key_files = {}, .insecure_unsigned = false, .policy_file = dir_.path("policy.json")};
+
+  void SetUp() override {
+    TrustTest::SetUp();
+    write(policy_);
+    ASSERT_TRUE(
+        write_file_durably(dir_.path("key.pub"), as_bytes(key_.public_key().to_pem()), 0644));
+    ASSERT_TRUE(write_file_durably(dir_.path("foreign.pub"),
+                                   as_bytes(generate_key().public_key().to_pem()), 0644));
+  }
+  void write(const Policy& policy) {
+    ASSERT_TRUE(write_file_durably(*anchors_.policy_file, as_bytes(policy.to_text()), 0644));
+  }
+  Result<Verdict> check(const std::vector<StoredSignature>& signatures) const {
+    return check_trust(signatures, manifest_, "demo", anchors_);
+  }
+};
+
+TEST_F(AnchorsTest, ByPolicyAndByKeyFile) {
+  EXPECT_TRUE(check({signature()}));
+  anchors_.key_files = {dir_.path("foreign.pub")};
+  expect_untrusted(check({signature()}), "no key that you trust");
+  anchors_.key_files = {dir_.path("foreign.pub"), dir_.path("key.pub")};
+  EXPECT_TRUE(check({signature()}));
+  anchors_.key_files = {dir_.path("missing.pub")};
+  EXPECT_EQ(kind_of(check({signature()})), ErrorKind::not_found);
+}
+
+TEST_F(AnchorsTest, UnsignedOnlyWhenItIsSaid) {
+  expect_untrusted(check({}), "not signed");
+  anchors_.insecure_unsigned = true;
+  const auto verdict = check({});
+  ASSERT_TRUE(verdict) << why(verdict);
+  EXPECT_FALSE(verdict->is_signed());
+  // Who has signed is still told where it is known.
+  EXPECT_TRUE(check({signature()})->is_signed());
+  policy_.revoke(manifest_);
+  write(policy_);
+  expect_untrusted(check({}), "revokes");
+  expect_untrusted(check({signature()}), "revokes");
+}
+
+TEST_F(AnchorsTest, APolicyThatCannotBeReadStopsEverything) {
+  anchors_.key_files = {dir_.path("key.pub")};
+  anchors_.insecure_unsigned = true;
+  ASSERT_TRUE(check({signature()}));
+  ASSERT_TRUE(write_file_durably(*anchors_.policy_file, as_bytes("{"), 0644));
+  EXPECT_EQ(kind_of(check({signature()})), ErrorKind::malformed);
+  anchors_.policy_file = dir_.path("missing.json");
+  expect_untrusted(check({signature()}), "missing.json");
+}
+
+}  // namespace
+}  // namespace intact::sign
