@@ -1,0 +1,27 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <intact/composefs/write.h>
+
+#include "format.h"
+#include "image_writer.h"
+
+namespace intact::composefs {
+
+Result<Bytes> write_image(const tree::Tree& tree, const WriteOptions& options) {
+  const unsigned max_version = std::max(options.min_version, options.max_version);
+  if (max_version > kMaxFormatVersion)
+    return Error(
+        ErrorKind::invalid_argument,
+        fmt::format("composefs format version {} cannot be written, only 0 and 1", max_version));
+  Numbering numbering = TRY(Numbering::create(tree));
+  unsigned version = options.min_version;
+  if (version < 1 && max_version >= 1 && numbering.has_whiteouts()) version = 1;
+
+  Rewriter rewriter(numbering, version);
+  const SharedXattrs shared = TRY(SharedXattrs::collect(numbering, rewriter));
+  return ImageWriter(numbering, rewriter, shared, version).write();
+}
+
+}  // namespace intact::composefs
