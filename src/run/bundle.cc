@@ -165,11 +165,15 @@ Result<void> check_destination(const Volume& volume, const ResolvedPath& place) 
 
 Result<void> add_user_volumes(MountList& list, std::vector<Volume> volumes, Bundle& bundle) {
   // Parents before children, whatever order they were given in.
-  std::stable_sort(volumes.begin(), volumes.end(), [](const Volume& a, const Volume& b) {
-    return depth(a.destination) < depth(b.destination);
-  });
+  std::vector<std::pair<std::size_t, Volume>> ordered;
+  for (auto& volume : volumes) {
+    const std::size_t level = depth(TRY(list.locate(volume.destination)).path);
+    ordered.emplace_back(level, std::move(volume));
+  }
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& x, const auto& y) { return x.first < y.first; });
   std::set<std::string> seen;
-  for (const auto& volume : volumes) {
+  for (const auto& [level, volume] : ordered) {
     const ResolvedPath place = TRY(list.locate(volume.destination));
     TRY(check_destination(volume, place));
     if (!seen.insert(place.path).second)
@@ -262,8 +266,10 @@ Json linux_json(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host
     json["seccomp"] = seccomp_profile(capabilities, host.machine);
     json["maskedPaths"] = strings(kMaskedPaths);
     json["readonlyPaths"] = strings(kReadOnlyPaths);
-    if (!host.user_namespace)
+    if (!host.user_namespace) {
+      json["cgroupsPath"] = "/" + bundle.id;
       json["resources"] = {{"devices", Json::array({{{"allow", false}, {"access", "rwm"}}})}};
+    }
   }
   json["namespaces"] = std::move(namespaces);
   return json;

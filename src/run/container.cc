@@ -6,9 +6,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -30,6 +31,13 @@ constexpr std::array kForwarded = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 
 // From the sandbox's first process: it has a user namespace without ids, and waits for them.
 constexpr char kMapIds = 'M';
+
+Result<std::string> make_id() {
+  std::array<std::byte, 6> random;
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+    return Error::from_errno("getrandom", errno);
+  return "intact-" + to_hex(random);
+}
 
 struct Pair {
   UniqueFd ours, theirs;
@@ -103,7 +111,7 @@ Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int 
     }
   }
   TRY(make_private_namespaces());
-  const pid_t first = TRY(fork_child([&]() -> int {
+  const pid_t first = TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {
     auto outcome = supervise(task);
     if (outcome)
       send_outcome(report, *outcome);
@@ -111,7 +119,15 @@ Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int 
       send_error(report, outcome.error());
     return 0;
   }));
+  // If the caller dies the other end of the socket closes, and all ends. This process stays to the
+  // last to clean up what the kernel does not.
+  const UniqueFd end(static_cast<int>(::syscall(SYS_pidfd_open, first, 0)));
+  std::array<pollfd, 2> events = {{{end.get(), POLLIN, 0}, {task.control_fd, 0, 0}}};
+  while (end && ::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
+  }
+  if ((events[1].revents & POLLHUP) != 0) ::kill(first, SIGKILL);
   wait_for(first);
+  if (!task.user_namespace) remove_cgroups(task.id);
   return {};
 }
 
@@ -156,6 +172,7 @@ Result<Outcome> run_container(const ContainerParts& parts, const RunOptions& opt
   SupervisorTask task{
       .parts = &parts,
       .options = &options,
+      .id = TRY(make_id()),
       .uid = ::geteuid(),
       .user_namespace = !is_privileged(),
       .control_fd = -1,
@@ -166,7 +183,7 @@ Result<Outcome> run_container(const ContainerParts& parts, const RunOptions& opt
   const SavedTerminal terminal(options.terminal);
   const BlockedSignals signals;
 
-  const pid_t child = TRY(fork_child([&]() -> int {
+  const pid_t child = TRY(fork_child(Lifetime::own, [&]() -> int {
     control.ours.reset();
     report.ours.reset();
     task.control_fd = control.theirs.get();

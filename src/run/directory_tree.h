@@ -32,8 +32,8 @@ class DirectoryTree final : public tree::FileTree {
     tree::Attributes out;
     out.mode = st.st_mode;
     out.nlink = static_cast<std::uint32_t>(st.st_nlink);
-    out.uid = st.st_uid;
-    out.gid = st.st_gid;
+    out.uid = real_id(st.st_uid);
+    out.gid = real_id(st.st_gid);
     out.rdev = static_cast<std::uint32_t>(st.st_rdev);
     out.size = static_cast<std::uint64_t>(st.st_size);
     out.mtime = {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
@@ -103,6 +103,10 @@ class DirectoryTree final : public tree::FileTree {
    private:
     UniqueFd fd_;
   };
+
+  /// The files are root's. In a user namespace without the host's root, stat(2) cannot say so and
+  /// gives the overflow id, where the tree of an image knows.
+  static std::uint32_t real_id(std::uint32_t id) { return id == 65534 ? 0 : id; }
 
   std::string path_of(tree::NodeId node) const {
     const std::lock_guard lock(mutex_);

@@ -102,12 +102,12 @@ Result<Captured> run_and_capture(const std::vector<std::string>& command) {
   return captured;
 }
 
-Result<pid_t> fork_child(const std::function<int()>& body) {
+Result<pid_t> fork_child(Lifetime lifetime, const std::function<int()>& body) {
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return Error::from_errno("fork", errno);
   if (child > 0) return child;
-  die_with(parent);
+  if (lifetime == Lifetime::ends_with_us) die_with(parent);
   ::_exit(body());
 }
 

@@ -32,8 +32,13 @@ struct Captured {
 /// Runs a helper program to its end with stdin from /dev/null; stderr is ours.
 Result<Captured> run_and_capture(const std::vector<std::string>& command);
 
-/// Forks a child that runs `body`, is killed when we die, and exits with what it returns.
-Result<pid_t> fork_child(const std::function<int()>& body);
+enum class Lifetime {
+  ends_with_us,  ///< killed when we die
+  own,
+};
+
+/// Forks a child that runs `body` and exits with what it returns.
+Result<pid_t> fork_child(Lifetime lifetime, const std::function<int()>& body);
 
 /// waitpid(2) for one child until it ends; the wait status, -1 when there is no such child.
 int wait_for(pid_t child);

@@ -88,7 +88,7 @@ Result<RootProcess> start_root(const RootServer& serve, std::shared_ptr<const tr
   UniqueFd ready_read(ready[0]), ready_write(ready[1]);
   if (::pipe2(errors, O_CLOEXEC) != 0) return Error::from_errno("pipe", errno);
   UniqueFd error_read(errors[0]), error_write(errors[1]);
-  const pid_t pid = TRY(fork_child([&]() -> int {
+  const pid_t pid = TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {
     // The terminal's signals are for the container; this process ends with its namespace.
     for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGUSR1, SIGUSR2})
       std::signal(signal, SIG_IGN);

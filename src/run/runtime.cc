@@ -98,6 +98,14 @@ std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace&
   return command;
 }
 
+std::vector<std::string> kill_command(const Runtime& runtime, const RuntimePlace& place,
+                                      const std::string& id, int signal) {
+  // `runsc run` itself dies of SIGTERM, and the container without having heard of it.
+  if (runtime.kind != RuntimeKind::runsc) return {};
+  return {runtime.path, "--root", place.state,           "--ignore-cgroups",
+          "kill",       id,       std::to_string(signal)};
+}
+
 std::string last_error(std::string_view log) {
   std::string found;
   while (!log.empty()) {

@@ -85,6 +85,14 @@ Result<void> prepare_private_mounts(bool user_namespace) {
   return {};
 }
 
+void remove_cgroups(const std::string& container_id) {
+  // The one hierarchy of version 2, and those of version 1 below it.
+  ::rmdir((std::string(kCgroups) + "/" + container_id).c_str());
+  std::error_code error;
+  for (const auto& hierarchy : std::filesystem::directory_iterator(kCgroups, error))
+    ::rmdir((hierarchy.path() / container_id).c_str());
+}
+
 Result<HostFacts> collect_host_facts(bool user_namespace) {
   HostFacts host;
   host.user_namespace = user_namespace;

@@ -20,6 +20,9 @@ Result<void> make_private_namespaces();
 /// control groups out of the way where the host has both kinds, which crun refuses.
 Result<void> prepare_private_mounts(bool user_namespace);
 
+/// Takes away what a runtime that was killed leaves behind of control groups.
+void remove_cgroups(const std::string& container_id);
+
 /// What plan_bundle() needs to know about here, from inside.
 Result<HostFacts> collect_host_facts(bool user_namespace);
 

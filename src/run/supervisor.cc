@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/mount.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +21,7 @@
 #include <intact/run/runtime.h>
 
 #include "process.h"
+#include "relay.h"
 #include "rootfs.h"
 #include "sandbox.h"
 
@@ -29,13 +29,6 @@ namespace intact::run {
 namespace {
 
 constexpr std::uint64_t kMaxLog = 4 * 1024 * 1024;
-
-Result<std::string> make_id() {
-  std::array<std::byte, 6> random;
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-    return Error::from_errno("getrandom", errno);
-  return "intact-" + to_hex(random);
-}
 
 /// What a runtime sees of the caller's environment: next to nothing.
 std::vector<std::string> runtime_environment(const std::string& room) {
@@ -63,7 +56,8 @@ class Supervisor {
  private:
   Result<Attempt> attempt(const Runtime& runtime);
   /// Passes signals on until the runtime's process ends.
-  Result<int> wait_for_runtime(pid_t pid, int child_events, Attempt& attempt);
+  Result<int> wait_for_runtime(pid_t pid, int child_events, const std::function<void(int)>& pass_on,
+                               Attempt& attempt);
   std::string room(std::string_view name) const { return room_ + "/" + std::string(name); }
 
   const SupervisorTask& task_;
@@ -80,8 +74,7 @@ Result<Outcome> Supervisor::run() {
   const char* path = std::getenv("PATH");
   const auto runtimes = TRY(find_runtimes(options.runtime, path ? path : ""));
   host_ = TRY(collect_host_facts(task_.user_namespace));
-  const std::string id = TRY(make_id());
-  bundle_ = TRY(plan_bundle(*parts.tree, parts.image, options, host_, id));
+  bundle_ = TRY(plan_bundle(*parts.tree, parts.image, options, host_, task_.id));
   for (const auto& warning : bundle_.warnings)
     if (parts.warn) parts.warn(warning);
 
@@ -157,11 +150,29 @@ Result<Attempt> Supervisor::attempt(const Runtime& runtime) {
     null = TRY(open_file("/dev/null", O_RDONLY));
     setup.stdin_fd = null.get();
   }
+  OutputRelay output, errors;
+  if (runtime.kind == RuntimeKind::runsc) {
+    output = TRY(OutputRelay::start(STDOUT_FILENO));
+    errors = TRY(OutputRelay::start(STDERR_FILENO));
+    setup.stdout_fd = output.write_fd();
+    setup.stderr_fd = errors.write_fd();
+  }
   const pid_t pid = TRY(
       spawn(run_command(runtime, place, bundle_.id, bundle_.network, task_.user_namespace, version),
             setup));
+  output.let_go();
+  errors.let_go();
+  const auto pass_on = [&](int signal) {
+    const auto command = kill_command(runtime, place, bundle_.id, signal);
+    if (command.empty())
+      ::kill(pid, signal);
+    else
+      (void)spawn(command, {.own_process_group = true, .environment = setup.environment});
+  };
   Attempt attempt;
-  attempt.status = TRY(wait_for_runtime(pid, child_events.get(), attempt));
+  attempt.status = TRY(wait_for_runtime(pid, child_events.get(), pass_on, attempt));
+  for (const pid_t relay : {output.pid(), errors.pid()})
+    if (relay > 0) wait_for(relay);
   const auto log = read_file(place.log, kMaxLog);
   attempt.error = log ? last_error(as_text(*log)) : "";
   // crun and runc write the file once the process runs; runsc does it before, but ends with 128.
@@ -173,7 +184,9 @@ Result<Attempt> Supervisor::attempt(const Runtime& runtime) {
   return attempt;
 }
 
-Result<int> Supervisor::wait_for_runtime(pid_t pid, int child_events, Attempt& attempt) {
+Result<int> Supervisor::wait_for_runtime(pid_t pid, int child_events,
+                                         const std::function<void(int)>& pass_on,
+                                         Attempt& attempt) {
   std::array<pollfd, 2> events = {{{child_events, POLLIN, 0}, {task_.control_fd, POLLIN, 0}}};
   for (;;) {
     if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR)
@@ -183,7 +196,7 @@ Result<int> Supervisor::wait_for_runtime(pid_t pid, int child_events, Attempt& a
       if (::recv(task_.control_fd, &signal, 1, 0) <= 0)
         return Error(ErrorKind::cancelled, "the command that runs the container died");
       attempt.signal = signal;
-      ::kill(pid, signal);
+      pass_on(signal);
     }
     if ((events[0].revents & POLLIN) == 0) continue;
     signalfd_siginfo info;

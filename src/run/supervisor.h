@@ -8,6 +8,7 @@ namespace intact::run {
 struct SupervisorTask {
   const ContainerParts* parts = nullptr;
   const RunOptions* options = nullptr;
+  std::string id;         ///< of the container
   std::uint32_t uid = 0;  ///< of the account, in the numbers of the host
   bool user_namespace = false;
   /// Signals for the container come from here, one byte each; its end means that the caller died.

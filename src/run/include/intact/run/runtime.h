@@ -32,6 +32,11 @@ std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace&
                                      const std::string& id, Network network, bool user_namespace,
                                      std::string_view version);
 
+/// The command line that sends the container a signal, where the runtime's own process does not
+/// pass on what it gets; empty for the others.
+std::vector<std::string> kill_command(const Runtime& runtime, const RuntimePlace& place,
+                                      const std::string& id, int signal);
+
 /// The date in a release of runsc, as yyyymmdd; 0 when there is none.
 unsigned runsc_date(std::string_view version);
 

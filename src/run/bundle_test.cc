@@ -1,0 +1,288 @@
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <intact/base/file.h>
+#include <intact/run/bundle.h>
+#include <intact/run/program.h>
+
+#include "directory_tree.h"
+
+namespace intact::run {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+class BundleTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name :
+         {"etc", "tmp", "run", "var/tmp", "usr/bin", "proc", "dev", "sys", "data"})
+      fs::create_directories(root_.path(name));
+    fs::create_symlink("usr/bin", root_.path("bin"));
+    fs::create_symlink("/run", root_.path("var/run"));
+    write("etc/passwd", "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n", 0644);
+    write("etc/group", "web:x:34:\nadm:x:4:web\n", 0644);
+    write("usr/bin/tool",
+          "\x7f"
+          "ELF",
+          0755);
+    ::chmod(root_.path("data").c_str(), 0750);
+    host_.uids = host_.gids = {{0, 0, UINT32_MAX}};
+  }
+  void write(const std::string& name, std::string_view text, mode_t mode) const {
+    ASSERT_TRUE(write_file_durably(root_.path(name), as_bytes(text), mode));
+  }
+  Result<Bundle> plan(const ProcessImage& image = {.cmd = {"tool"}},
+                      const RunOptions& options = {}) const {
+    return plan_bundle(*tree_, image, options, host_, "intact-0123456789ab");
+  }
+  Json config(const ProcessImage& image = {.cmd = {"tool"}}, const RunOptions& options = {},
+              RuntimeKind runtime = RuntimeKind::runc) const {
+    const auto bundle = plan(image, options);
+    EXPECT_TRUE(bundle) << (bundle ? "" : bundle.error().message());
+    return bundle ? make_config(*bundle, runtime, host_) : Json();
+  }
+  static const Json* find_mount(const Json& config, const std::string& destination) {
+    for (const auto& mount : config.at("mounts"))
+      if (mount.at("destination") == destination) return &mount;
+    return nullptr;
+  }
+  static std::vector<std::string> option_list(const Json& config, const std::string& destination) {
+    const Json* mount = find_mount(config, destination);
+    return mount ? mount->at("options").get<std::vector<std::string>>()
+                 : std::vector<std::string>{"no such mount"};
+  }
+  static std::vector<std::string> namespaces(const Json& config) {
+    std::vector<std::string> types;
+    for (const auto& entry : config.at("linux").at("namespaces")) {
+      EXPECT_EQ(entry.size(), 1u) << "a path would join somebody's";
+      types.push_back(entry.at("type"));
+    }
+    return types;
+  }
+
+  TempDir root_ = *TempDir::create();
+  TempDir outside_ = *TempDir::create();
+  std::shared_ptr<tree::FileTree> tree_ =
+      std::make_shared<intact::run::testing::DirectoryTree>(root_.path());
+  HostFacts host_;
+};
+
+TEST_F(BundleTest, SafeDefaults) {
+  const Json json = config();
+  const Json& process = json.at("process");
+  EXPECT_EQ(process.at("noNewPrivileges"), true);
+  EXPECT_EQ(process.at("terminal"), false);
+  EXPECT_EQ(process.at("cwd"), "/");
+  EXPECT_EQ(process.at("args"), Json::array({"tool"}));
+  EXPECT_EQ(process.at("user").at("uid"), 0);
+  EXPECT_EQ(json.at("root"), (Json{{"path", "rootfs"}, {"readonly", true}}));
+  EXPECT_EQ(json.at("hostname"), "0123456789ab");
+  EXPECT_THAT(namespaces(json), ElementsAre("pid", "mount", "ipc", "uts", "network", "cgroup"));
+  const Json& linux = json.at("linux");
+  EXPECT_EQ(linux.at("maskedPaths").size(), 11u);
+  EXPECT_EQ(linux.at("readonlyPaths").size(), 6u);
+  EXPECT_EQ(linux.at("seccomp").at("defaultAction"), "SCMP_ACT_ERRNO");
+  EXPECT_EQ(linux.at("resources").at("devices"),
+            Json::array({Json{{"allow", false}, {"access", "rwm"}}}));
+}
+
+TEST_F(BundleTest, NothingThatSteersTheHost) {
+  const std::string text = to_text(config());
+  for (const char* word : {"annotations", "hooks", "intelRdt"})
+    EXPECT_THAT(text, Not(HasSubstr(word)));
+}
+
+TEST_F(BundleTest, RootHasPodmansCapabilitiesOthersNone) {
+  const Json root = config().at("process").at("capabilities");
+  EXPECT_EQ(root.at("effective").size(), 11u);
+  EXPECT_EQ(root.at("effective"), root.at("bounding"));
+  EXPECT_EQ(root.at("effective"), root.at("permitted"));
+  EXPECT_TRUE(root.at("inheritable").empty());
+  EXPECT_TRUE(root.at("ambient").empty());
+  EXPECT_THAT(to_text(root), Not(HasSubstr("SYS_ADMIN")));
+  const Json web = config({.user = "web", .cmd = {"tool"}}).at("process").at("capabilities");
+  EXPECT_EQ(web.at("bounding").size(), 11u);
+  for (const char* set : {"effective", "permitted", "inheritable", "ambient"})
+    EXPECT_TRUE(web.at(set).empty()) << set;
+}
+
+TEST_F(BundleTest, UserComesFromTheTree) {
+  const Json user = config({.user = "web", .cmd = {"tool"}}).at("process").at("user");
+  EXPECT_EQ(user, (Json{{"uid", 33}, {"gid", 34}, {"additionalGids", {4}}}));
+  EXPECT_EQ(plan({.user = "eve", .cmd = {"tool"}}).error().kind(), ErrorKind::not_found);
+  const Json chosen = config({.user = "web", .cmd = {"tool"}}, {.user = "7:8"});
+  EXPECT_EQ(chosen.at("process").at("user"), (Json{{"uid", 7}, {"gid", 8}}));
+}
+
+TEST_F(BundleTest, HugeAccountFilesAreRefused) {
+  fs::resize_file(root_.path("etc/passwd"), 5 * 1024 * 1024);
+  EXPECT_EQ(plan().error().kind(), ErrorKind::limit);
+}
+
+TEST_F(BundleTest, ScratchSpaceOnAReadOnlyRoot) {
+  const Json json = config();
+  for (const char* path : {"/dev", "/dev/shm", "/run", "/tmp", "/var/tmp"}) {
+    ASSERT_NE(find_mount(json, path), nullptr) << path;
+    EXPECT_EQ(find_mount(json, path)->at("type"), "tmpfs");
+    EXPECT_THAT(option_list(json, path), Contains("nosuid"));
+  }
+  EXPECT_THAT(option_list(json, "/tmp"), Contains("mode=1777"));
+  EXPECT_THAT(option_list(json, "/sys"), Contains("ro"));
+  const Json writable = config({.cmd = {"tool"}, .volumes = {"/data"}}, {.writable = true});
+  EXPECT_EQ(writable.at("root").at("readonly"), false);
+  EXPECT_NE(find_mount(writable, "/dev"), nullptr);
+  for (const char* path : {"/run", "/tmp", "/data"}) EXPECT_EQ(find_mount(writable, path), nullptr);
+}
+
+TEST_F(BundleTest, VolumesOfTheImageAreTmpfsWithItsModes) {
+  const ProcessImage image{
+      .cmd = {"tool"}, .volumes = {"/data", "/tmp", "/etc/passwd", "/proc/x", "relative", "/new"}};
+  const auto bundle = plan(image);
+  ASSERT_TRUE(bundle);
+  const Json json = make_config(*bundle, RuntimeKind::runc, host_);
+  EXPECT_THAT(option_list(json, "/data"), Contains("mode=750"));
+  EXPECT_NE(find_mount(json, "/new"), nullptr);
+  EXPECT_EQ(find_mount(json, "/etc/passwd"), nullptr);
+  EXPECT_EQ(find_mount(json, "/proc/x"), nullptr);
+  EXPECT_EQ(bundle->warnings.size(), 3u);
+}
+
+TEST_F(BundleTest, NetworkOnlyWhenAsked) {
+  const Json json = config({.cmd = {"tool"}}, {.network = Network::host});
+  EXPECT_THAT(namespaces(json), Not(Contains("network")));
+  EXPECT_EQ(find_mount(json, "/sys")->at("type"), "sysfs");
+  EXPECT_THAT(option_list(json, "/etc/hosts"), Contains("ro"));
+  EXPECT_EQ(find_mount(config(), "/etc/hosts"), nullptr);
+  EXPECT_EQ(find_mount(config(), "/etc/resolv.conf"), nullptr);
+  host_.user_namespace = true;
+  EXPECT_THAT(option_list(config({.cmd = {"tool"}}, {.network = Network::host}), "/sys"),
+              Contains("rbind"));
+}
+
+TEST_F(BundleTest, UserVolumes) {
+  RunOptions options;
+  options.volumes = {{outside_.path(), "/mnt/a/b", true},
+                     {outside_.path(), "/mnt", false},
+                     {outside_.path(), "/var/run/x", false},
+                     {outside_.path(), "/tmp", false}};
+  const auto bundle = plan({.cmd = {"tool"}}, options);
+  ASSERT_TRUE(bundle) << bundle.error().message();
+  const Json json = make_config(*bundle, RuntimeKind::runc, host_);
+  EXPECT_THAT(option_list(json, "/mnt/a/b"), Contains("ro"));
+  EXPECT_THAT(option_list(json, "/mnt"), Contains("rw"));
+  for (const char* path : {"/mnt", "/mnt/a/b", "/run/x", "/tmp"}) {
+    EXPECT_EQ(find_mount(json, path)->at("type"), "bind") << path;
+    EXPECT_THAT(option_list(json, path), Contains("nosuid"));
+    EXPECT_THAT(option_list(json, path), Contains("nodev"));
+  }
+  std::vector<std::string> order;
+  for (const auto index : bundle->volume_mounts) order.push_back(bundle->mounts[index].destination);
+  EXPECT_THAT(order, ElementsAre("/mnt", "/tmp", "/run/x", "/mnt/a/b"));
+}
+
+TEST_F(BundleTest, VolumesStayOffWhatTheContainerNeeds) {
+  fs::create_symlink("/proc", root_.path("escape"));
+  for (const char* destination : {"/proc", "/proc/sys", "/sys/fs", "/dev", "/dev/pts", "/escape/1"})
+    EXPECT_EQ(plan({.cmd = {"tool"}}, {.volumes = {{outside_.path(), destination, false}}})
+                  .error()
+                  .kind(),
+              ErrorKind::invalid_argument)
+        << destination;
+  EXPECT_TRUE(plan({.cmd = {"tool"}}, {.volumes = {{outside_.path(), "/dev/shm", false}}}));
+  EXPECT_EQ(
+      plan({.cmd = {"tool"}}, {.volumes = {{outside_.path("no"), "/a", false}}}).error().kind(),
+      ErrorKind::not_found);
+  EXPECT_FALSE(plan({.cmd = {"tool"}}, {.volumes = {{outside_.path(), "/run", false},
+                                                    {outside_.path(), "/var/run", false}}}));
+}
+
+TEST_F(BundleTest, DestinationsCannotEscape) {
+  fs::create_symlink("../../../../../../..", root_.path("up"));
+  const auto bundle =
+      plan({.cmd = {"tool"}}, {.volumes = {{outside_.path(), "/up/up/etc/evil", false}}});
+  ASSERT_TRUE(bundle);
+  EXPECT_EQ(bundle->mounts[bundle->volume_mounts.front()].destination, "/etc/evil");
+}
+
+TEST_F(BundleTest, WorkingDirectory) {
+  EXPECT_EQ(config({.working_dir = "srv/./app/", .cmd = {"tool"}}).at("process").at("cwd"),
+            "/srv/app");
+  EXPECT_EQ(config({.cmd = {"tool"}}, {.working_dir = "/x"}).at("process").at("cwd"), "/x");
+  EXPECT_FALSE(plan({.cmd = {"tool"}}, {.working_dir = "x"}));
+  const auto bundle = plan({.working_dir = "/srv/app", .cmd = {"tool"}});
+  EXPECT_EQ(bundle->mount_points.back().path, "/srv/app");
+}
+
+TEST_F(BundleTest, HostNames) {
+  EXPECT_EQ(config({.cmd = {"tool"}}, {.hostname = "box-1.example"}).at("hostname"),
+            "box-1.example");
+  for (const std::string& name : {std::string("a b"), std::string("a\nb"), std::string(65, 'a')})
+    EXPECT_FALSE(plan({.cmd = {"tool"}}, {.hostname = name}));
+}
+
+TEST_F(BundleTest, OneIdOnly) {
+  host_.user_namespace = true;
+  host_.uids = host_.gids = {{0, 1000, 1}};
+  host_.setgroups_allowed = false;
+  const auto root = plan();
+  ASSERT_TRUE(root);
+  EXPECT_TRUE(check_ids(*root, RuntimeKind::crun, host_));
+  const auto web = plan({.user = "web", .cmd = {"tool"}});
+  ASSERT_TRUE(web);
+  EXPECT_EQ(check_ids(*web, RuntimeKind::crun, host_).error().kind(), ErrorKind::unsupported);
+  EXPECT_TRUE(check_ids(*web, RuntimeKind::runsc, host_));
+  const Json json = make_config(*web, RuntimeKind::crun, host_);
+  EXPECT_FALSE(json.at("process").at("user").contains("additionalGids"));
+  EXPECT_FALSE(json.at("linux").contains("resources"));
+  EXPECT_THAT(option_list(json, "/dev/pts"), Not(Contains("gid=5")));
+}
+
+TEST_F(BundleTest, RunscHasItsOwnKernel) {
+  const Json json = config({.cmd = {"tool"}}, {}, RuntimeKind::runsc);
+  EXPECT_FALSE(json.at("linux").contains("maskedPaths"));
+  EXPECT_FALSE(json.at("linux").contains("seccomp"));
+  EXPECT_THAT(namespaces(json), ElementsAre("pid", "mount", "ipc", "uts", "network"));
+}
+
+TEST_F(BundleTest, CommandsAreLookedUpBeforeTheStart) {
+  write("usr/bin/data", "x", 0644);
+  write("usr/bin/script", "#! /bin/nosuch -x\n", 0755);
+  write("usr/bin/good", "#!/bin/tool\n", 0755);
+  write("usr/bin/secret",
+        "\x7f"
+        "ELF",
+        0700);
+  const User root, web{.uid = 33, .gid = 34, .groups = {}, .home = "/"};
+  const auto status = [&](const std::string& command, const User& user,
+                          const std::set<std::string>& mounts = {}) {
+    const auto answer =
+        check_command(*tree_, command, {"PATH=/sbin:rel:/bin"}, "/etc", user, mounts);
+    EXPECT_TRUE(answer);
+    return answer && *answer ? (*answer)->status : 0;
+  };
+  EXPECT_EQ(status("tool", root), 0);
+  EXPECT_EQ(status("/bin/tool", root), 0);
+  EXPECT_EQ(status("../bin/tool", root), 0);
+  EXPECT_EQ(status("good", root), 0);
+  EXPECT_EQ(status("nosuch", root), 127);
+  EXPECT_EQ(status("/bin/nosuch", root), 127);
+  EXPECT_EQ(status("/etc/passwd/x", root), 127);
+  EXPECT_EQ(status("data", root), 126);
+  EXPECT_EQ(status("/etc", root), 126);
+  EXPECT_EQ(status("script", root), 127);
+  EXPECT_EQ(status("secret", root), 0);
+  EXPECT_EQ(status("secret", web), 126);
+  EXPECT_EQ(status("/usr/bin/nosuch", root, {"/usr"}), 0);
+  EXPECT_EQ(status("nosuch", root, {"/usr"}), 0);
+}
+
+}  // namespace
+}  // namespace intact::run

@@ -1,0 +1,295 @@
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/run/container.h>
+#include <intact/run/runtime.h>
+
+#include "directory_tree.h"
+#include "process.h"
+
+// Real containers, with every runtime that is installed. The root is a handful of the host's
+// programs with their libraries.
+
+namespace intact::run {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+void copy_program(const std::string& name, const fs::path& root) {
+  const std::string program = find_executable(name);
+  ASSERT_FALSE(program.empty()) << name;
+  const auto put = [&](const std::string& from, const fs::path& to) {
+    fs::create_directories(to.parent_path());
+    fs::copy_file(from, to, fs::copy_options::skip_existing);
+  };
+  put(program, root / "bin" / name);
+  std::istringstream libraries(run_and_capture({find_executable("ldd"), program})->output);
+  for (std::string word; libraries >> word;)
+    if (word.front() == '/') put(word, root / word.substr(1));
+}
+
+/// A root that is made once for all tests.
+const std::string& root_directory() {
+  static const TempDir* dir = [] {
+    auto* made = new TempDir(*TempDir::create());
+    const fs::path root = made->path();
+    ::chmod(root.c_str(), 0755);
+    for (const char* name : {"sh", "cat", "id", "touch", "sleep", "mkdir"})
+      copy_program(name, root);
+    fs::create_directories(root / "etc");
+    std::ofstream(root / "etc/passwd") << "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
+    std::ofstream(root / "etc/group") << "web:x:34:\nextra:x:44:web\n";
+    fs::copy_file(root / "bin/id", root / "bin/suid-id");
+    ::chmod((root / "bin/suid-id").c_str(), 04755);
+    return made;
+  }();
+  return dir->path();
+}
+
+struct Ended {
+  int status = -1;
+  std::string output;  ///< stdout and stderr
+};
+
+class Container : public ::testing::TestWithParam<RuntimeKind> {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "containers are tested as root only";
+    if (!find_runtimes(GetParam(), ""))
+      GTEST_SKIP() << to_string(GetParam()) << " is not installed";
+    options_.runtime = GetParam();
+  }
+  static void TearDownTestSuite() { remove_tree(root_directory()).has_value(); }
+
+  /// The root as a plain read-only mount: what serves it is another room's business.
+  static Result<void> serve(std::shared_ptr<const tree::FileTree>, const std::string& mountpoint,
+                            bool, int ready_fd) {
+    if (::mount(root_directory().c_str(), mountpoint.c_str(), nullptr, MS_BIND, nullptr) != 0)
+      return Error::from_errno("bind", errno);
+    constexpr unsigned long kFlags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NODEV | MS_NOSUID;
+    if (::mount(nullptr, mountpoint.c_str(), nullptr, kFlags, nullptr) != 0)
+      return Error::from_errno("remount", errno);
+    TRY(write_all(ready_fd, as_bytes("R")));
+    for (;;) ::pause();
+  }
+
+  /// Mount points that the tests need, since the plain mount cannot add them as the served tree
+  /// can.
+  static void make_mount_points() {
+    for (const char* name :
+         {"proc", "dev", "sys", "tmp", "run", "var/tmp", "srv", "mnt/ro", "mnt/rw"})
+      fs::create_directories(fs::path(root_directory()) / name);
+  }
+
+  pid_t start(int output_fd, int input_fd) {
+    make_mount_points();
+    return *fork_child(Lifetime::ends_with_us, [&]() -> int {
+      ::dup2(input_fd, STDIN_FILENO);
+      ::dup2(output_fd, STDOUT_FILENO);
+      ::dup2(output_fd, STDERR_FILENO);
+      const ContainerParts parts{
+          .tree = std::make_shared<intact::run::testing::DirectoryTree>(root_directory()),
+          .image = image_,
+          .serve = serve,
+          .warn = nullptr};
+      const auto outcome = run_container(parts, options_);
+      if (!outcome) {
+        fmt::print(stderr, "failed: {}\n", outcome.error().message());
+        return 125;
+      }
+      if (outcome->failure) fmt::print(stderr, "not run: {}\n", outcome->failure->message());
+      std::fflush(stderr);
+      return outcome->status;
+    });
+  }
+
+  static std::string read_all(int fd) {
+    std::string text;
+    std::array<char, 4096> buffer;
+    for (ssize_t count; (count = ::read(fd, buffer.data(), buffer.size())) > 0;)
+      text.append(buffer.data(), static_cast<std::size_t>(count));
+    return text;
+  }
+
+  Ended run(std::vector<std::string> command, std::string_view input = "") {
+    options_.command = std::move(command);
+    int out[2], in[2];
+    EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
+    EXPECT_EQ(::pipe2(in, O_CLOEXEC), 0);
+    EXPECT_TRUE(write_all(in[1], as_bytes(input)));
+    ::close(in[1]);
+    const pid_t child = start(out[1], in[0]);
+    ::close(out[1]);
+    ::close(in[0]);
+    Ended ended;
+    ended.output = read_all(out[0]);
+    ::close(out[0]);
+    ended.status = exit_status_of(wait_for(child));
+    return ended;
+  }
+  Ended shell(const std::string& script, std::string_view input = "") {
+    return run({"sh", "-c", script}, input);
+  }
+
+  static std::string mounts() {
+    return std::string(as_text(*read_file("/proc/self/mounts", 1 << 20)));
+  }
+
+  ProcessImage image_;
+  RunOptions options_;
+};
+
+TEST_P(Container, PassesStatusesOn) {
+  EXPECT_EQ(shell("exit 0").status, 0);
+  EXPECT_EQ(shell("exit 7").status, 7);
+  EXPECT_EQ(shell("sh -c 'kill -9 $$'").status, 137);
+  EXPECT_EQ(run({"nosuch"}).status, 127);
+  EXPECT_EQ(run({"/etc/passwd"}).status, 126);
+}
+
+TEST_P(Container, IsConfined) {
+  const Ended ended = shell(
+      "cat /proc/self/status; id; "
+      "touch /new 2>/dev/null && echo BAD root; touch /tmp/new && echo good tmp; "
+      "touch /run/new && echo good run; echo > /proc/sys/kernel/domainname 2>/dev/null && echo BAD "
+      "sysctl; "
+      "cat /proc/net/dev; cat /proc/kcore 2>/dev/null | { read -r x && echo BAD kcore; }; "
+      "for f in /sys/firmware/*; do test -e $f && echo BAD firmware; done; "
+      "set; echo end");
+  EXPECT_EQ(ended.status, 0) << ended.output;
+  EXPECT_THAT(ended.output, Not(HasSubstr("BAD")));
+  EXPECT_THAT(ended.output, HasSubstr("good tmp"));
+  EXPECT_THAT(ended.output, HasSubstr("good run"));
+  EXPECT_THAT(ended.output, HasSubstr("CapEff:\t00000000800405fb"));
+  EXPECT_THAT(ended.output, HasSubstr("CapBnd:\t00000000800405fb"));
+  if (GetParam() != RuntimeKind::runsc) {
+    EXPECT_THAT(ended.output, HasSubstr("NoNewPrivs:\t1"));
+    EXPECT_THAT(ended.output, HasSubstr("Seccomp:\t2"));
+  }
+  EXPECT_THAT(ended.output, HasSubstr("lo:"));
+  EXPECT_THAT(ended.output, Not(HasSubstr("eth")));
+}
+
+TEST_P(Container, OthersThanRootHaveNothing) {
+  image_.user = "web";
+  const Ended ended = shell("cat /proc/self/status; id; suid-id -u; echo $HOME");
+  EXPECT_EQ(ended.status, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("CapEff:\t0000000000000000"));
+  EXPECT_THAT(ended.output, HasSubstr("CapPrm:\t0000000000000000"));
+  EXPECT_THAT(ended.output, HasSubstr("uid=33(web) gid=34(web) groups=34(web),44(extra)"));
+  EXPECT_THAT(ended.output, HasSubstr("\n33\n/srv")) << "the set-user-id bit must not count";
+}
+
+TEST_P(Container, WritableRootIsThrownAway) {
+  options_.writable = true;
+  const Ended ended =
+      shell("echo x > /new && cat /new && mkdir /deep && touch /deep/er && echo ok");
+  EXPECT_EQ(ended.status, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("x\nok\n"));
+  EXPECT_FALSE(fs::exists(root_directory() + "/new"));
+}
+
+TEST_P(Container, VolumesAreReadOnlyWhereAskedFor) {
+  const auto outside = *TempDir::create();
+  ASSERT_TRUE(write_file_durably(outside.path("file"), as_bytes("content\n"), 0644));
+  options_.volumes = {{outside.path(), "/mnt/ro", true}, {outside.path(), "/mnt/rw", false}};
+  const Ended ended = shell(
+      "cat /mnt/ro/file; touch /mnt/ro/a 2>/dev/null && echo BAD; touch /mnt/rw/b && echo good");
+  EXPECT_EQ(ended.output, "content\ngood\n");
+  EXPECT_FALSE(fs::exists(outside.path("a")));
+  EXPECT_TRUE(fs::exists(outside.path("b")));
+}
+
+TEST_P(Container, StdinOnlyWhenAsked) {
+  EXPECT_EQ(run({"cat"}, "hello\n").output, "");
+  options_.interactive = true;
+  EXPECT_EQ(run({"cat"}, "hello\n").output, "hello\n");
+}
+
+TEST_P(Container, EnvironmentIsTheImagesAndWhatWasNamed) {
+  ::setenv("INTACT_TEST_SECRET", "hunter2", 1);
+  ::setenv("INTACT_TEST_NAMED", "named", 1);
+  image_.env = {"FROM_IMAGE=1"};
+  options_.env = {"INTACT_TEST_NAMED", "GIVEN=2"};
+  const Ended ended = shell("set");
+  EXPECT_THAT(ended.output, HasSubstr("FROM_IMAGE='1'"));
+  EXPECT_THAT(ended.output, HasSubstr("INTACT_TEST_NAMED='named'"));
+  EXPECT_THAT(ended.output, HasSubstr("GIVEN='2'"));
+  EXPECT_THAT(ended.output, Not(HasSubstr("hunter2")));
+}
+
+TEST_P(Container, SignalsArePassedOn) {
+  options_.command = {"sh", "-c",
+                      "trap 'echo got; exit 33' TERM; echo up; while :; do sleep 0.05; done"};
+  int out[2];
+  ASSERT_EQ(::pipe2(out, O_CLOEXEC), 0);
+  const pid_t child = start(out[1], STDIN_FILENO);
+  ::close(out[1]);
+  char first;
+  ASSERT_EQ(::read(out[0], &first, 1), 1);
+  ::kill(child, SIGTERM);
+  EXPECT_THAT(read_all(out[0]), HasSubstr("got"));
+  ::close(out[0]);
+  EXPECT_EQ(exit_status_of(wait_for(child)), 33);
+}
+
+TEST_P(Container, NothingIsLeftWhenTheCallerIsKilled) {
+  const std::string before = mounts();
+  options_.command = {"sh", "-c", "echo up; sleep 1000"};
+  int out[2];
+  ASSERT_EQ(::pipe2(out, O_CLOEXEC), 0);
+  const pid_t child = start(out[1], STDIN_FILENO);
+  ::close(out[1]);
+  char first;
+  ASSERT_EQ(::read(out[0], &first, 1), 1);
+  ::kill(child, SIGKILL);
+  wait_for(child);
+  // Everything in there has our pipe; its end is the end of the last of them.
+  pollfd end = {out[0], POLLIN, 0};
+  read_all(out[0]);
+  EXPECT_EQ(::poll(&end, 1, 5000), 1);
+  ::close(out[0]);
+  EXPECT_EQ(mounts(), before);
+}
+
+TEST_P(Container, FailureOfTheServerIsTold) {
+  options_.command = {"true"};
+  const ContainerParts parts{
+      .tree = std::make_shared<intact::run::testing::DirectoryTree>(root_directory()),
+      .image = {.cmd = {"cat"}},
+      .serve = [](auto, const auto&, bool, int) -> Result<void> {
+        return Error(ErrorKind::tampered, "block 3 is not what was signed");
+      },
+      .warn = nullptr};
+  options_.command.clear();
+  const auto outcome = run_container(parts, options_);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind(), ErrorKind::tampered);
+  EXPECT_THAT(outcome.error().message(), HasSubstr("block 3"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Runtimes, Container,
+                         ::testing::Values(RuntimeKind::crun, RuntimeKind::runc,
+                                           RuntimeKind::runsc),
+                         [](const auto& parameter) {
+                           return std::string(to_string(parameter.param));
+                         });
+
+}  // namespace
+}  // namespace intact::run

@@ -1,0 +1,93 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <intact/run/options.h>
+
+namespace intact::run {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Not;
+
+TEST(ParseVolume, TakesSourceDestinationAndMode) {
+  const auto plain = parse_volume("/a/b:/c");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->source, "/a/b");
+  EXPECT_EQ(plain->destination, "/c");
+  EXPECT_FALSE(plain->read_only);
+  EXPECT_TRUE(parse_volume("/a:/c:ro")->read_only);
+  EXPECT_FALSE(parse_volume("/a:/c:rw")->read_only);
+}
+
+TEST(ParseVolume, CleansPaths) {
+  EXPECT_EQ(parse_volume("/a/../b//c/:/d/./e/")->source, "/b/c");
+  EXPECT_EQ(parse_volume("/a:/d/./e/../f/")->destination, "/d/f");
+  EXPECT_EQ(parse_volume("./x:/d")->source.front(), '/');
+}
+
+TEST(ParseVolume, RefusesWhatIsNotMeant) {
+  for (const char* text : {"", "/a", "name:/c", ":/c", "/a:", "/a:c", "/a:/", "/a:/b/..",
+                           "/a:/b:rx", "/a:/b:ro:z", "/a:/b:"})
+    EXPECT_FALSE(parse_volume(text)) << text;
+}
+
+TEST(Arguments, CommandReplacesCmdBehindEntrypoint) {
+  const ProcessImage image{.entrypoint = {"/entry"}, .cmd = {"a", "b"}};
+  EXPECT_THAT(*make_arguments(image, {}), ElementsAre("/entry", "a", "b"));
+  EXPECT_THAT(*make_arguments(image, {.command = {"c"}}), ElementsAre("/entry", "c"));
+  EXPECT_THAT(*make_arguments(image, {.entrypoint = "/other"}), ElementsAre("/other"));
+  EXPECT_THAT(*make_arguments(image, {.entrypoint = "", .command = {"c"}}), ElementsAre("c"));
+}
+
+TEST(Arguments, MustNameACommand) {
+  EXPECT_EQ(make_arguments({}, {}).error().kind(), ErrorKind::invalid_argument);
+  EXPECT_FALSE(make_arguments({.cmd = {""}}, {}));
+  EXPECT_FALSE(make_arguments({.cmd = {std::string("a\0b", 3)}}, {}));
+}
+
+std::optional<std::string> host_variable(const std::string& name) {
+  if (name == "SECRET") return "hunter2";
+  if (name == "SET") return "from host";
+  return std::nullopt;
+}
+
+TEST(Environment, LaterOnesReplaceEarlierOnes) {
+  const ProcessImage image{.env = {"A=1", "B=2", "PATH=/image"}};
+  const auto environment =
+      make_environment(image, {.env = {"B=3", "C="}}, "/root", "box", host_variable);
+  ASSERT_TRUE(environment);
+  EXPECT_THAT(*environment, ElementsAre("PATH=/image", "container=intact", "A=1", "B=3",
+                                        "C=", "HOME=/root", "HOSTNAME=box"));
+}
+
+TEST(Environment, NamedVariablesComeFromTheCallerAndNoOthersDo) {
+  const auto environment =
+      make_environment({}, {.env = {"SET", "UNSET"}}, "/", "box", host_variable);
+  ASSERT_TRUE(environment);
+  EXPECT_THAT(*environment, Contains("SET=from host"));
+  for (const auto& variable : *environment) {
+    EXPECT_THAT(variable, Not(testing::HasSubstr("hunter2")));
+    EXPECT_THAT(variable, Not(testing::StartsWith("UNSET")));
+  }
+}
+
+TEST(Environment, ImageMayNotSmuggleBrokenVariables) {
+  const ProcessImage image{.env = {"novalue", "=x", "A=1"}};
+  const auto environment = make_environment(image, {}, "/", "box", nullptr);
+  ASSERT_TRUE(environment);
+  EXPECT_THAT(*environment, Not(Contains("novalue")));
+  EXPECT_THAT(*environment, Not(Contains("=x")));
+  EXPECT_THAT(*environment, Contains("A=1"));
+  EXPECT_FALSE(make_environment({.env = {std::string("A=\0", 3)}}, {}, "/", "box", nullptr));
+  EXPECT_FALSE(make_environment({}, {.env = {"=x"}}, "/", "box", nullptr));
+}
+
+TEST(Environment, HomeOfTheImageStays) {
+  const auto environment = make_environment({.env = {"HOME=/srv"}}, {}, "/root", "box", nullptr);
+  EXPECT_EQ(find_variable(*environment, "HOME"), "/srv");
+  EXPECT_EQ(find_variable(*environment, "HOM"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace intact::run
