@@ -72,39 +72,47 @@ Result<void> Staging::sync() const {
   return {};
 }
 
-Result<void> Staging::publish_file(const std::string& file, const std::string& path) {
-  if (::renameat(dir_.get(), file.c_str(), store_.dir_fd(), path.c_str()) != 0)
+Result<void> Staging::publish_file(const std::string& file, const std::string& path,
+                                   Replacements& later) {
+  if (::renameat2(dir_.get(), file.c_str(), store_.dir_fd(), path.c_str(), RENAME_NOREPLACE) == 0)
+    return {};
+  // EINVAL: a file system that cannot tell; then everything is taken for a replacement.
+  if (errno != EEXIST && errno != EINVAL && errno != ENOSYS)
     return Error::from_errno("publish " + path, errno);
+  later.emplace_back(file, path);
   return {};
 }
 
-Result<void> Staging::publish_objects(const std::vector<Digest>& objects) {
-  UniqueFd dir;
-  std::string dir_name;
+Result<void> Staging::publish(const NamedImage& image, const std::vector<Digest>& objects,
+                              Replacements& later) {
+  std::string last_dir;
   for (const Digest& digest : objects) {
     const Object& object = objects_.at(digest);
     if (object.file.empty()) continue;
-    const std::string path = object_path(digest);
-    if (const std::string name = path.substr(0, 2); name != dir_name) {
-      TRY(make_directory(store_.objects_fd(), name, kDirectoryMode));
-      dir = TRY(open_beneath(store_.objects_fd(), name, O_RDONLY | O_DIRECTORY));
-      dir_name = name;
+    const std::string path = std::string(kObjects) + "/" + object_path(digest);
+    if (const std::string dir = path.substr(0, path.rfind('/')); dir != last_dir) {
+      TRY(make_directory(store_.dir_fd(), dir, kDirectoryMode));
+      TRY(open_beneath(store_.dir_fd(), dir, O_RDONLY | O_DIRECTORY));  // is no symlink
+      last_dir = dir;
     }
-    // What is there already is the same content, or damaged and thereby mended. If it is the very
-    // file that we linked, nothing happens.
-    if (::renameat(dir_.get(), object.file.c_str(), dir.get(), path.c_str() + 3) != 0)
-      return Error::from_errno("publish objects/" + path, errno);
+    Replacements existing;
+    TRY(publish_file(object.file, path, existing));
+    // A file that we have linked from there is there still, or a good one has taken its place.
+    if (!object.linked) later.insert(later.end(), existing.begin(), existing.end());
   }
+  const std::string hex = image.image.hex();
+  TRY(publish_file(image_file_, std::string(kImages) + "/" + hex, later));
+  TRY(publish_file(pack_file_, std::string(kTrees) + "/" + hex, later));
+  for (const auto& [digest, file] : blobs_)
+    TRY(publish_file(file, std::string(kBlobs) + "/" + blob_path(digest), later));
   return {};
 }
 
-Result<void> Staging::publish(const NamedImage& image, const std::vector<Digest>& objects) {
-  TRY(publish_objects(objects));
-  const std::string hex = image.image.hex();
-  TRY(publish_file(image_file_, std::string(kImages) + "/" + hex));
-  TRY(publish_file(pack_file_, std::string(kTrees) + "/" + hex));
-  for (const auto& [digest, file] : blobs_)
-    TRY(publish_file(file, std::string(kBlobs) + "/" + blob_path(digest)));
+Result<void> Staging::replace_files(const Replacements& files) {
+  for (const auto& [file, path] : files) {
+    if (::renameat(dir_.get(), file.c_str(), store_.dir_fd(), path.c_str()) != 0)
+      return Error::from_errno("publish " + path, errno);
+  }
   return {};
 }
 
@@ -116,12 +124,17 @@ Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<D
   if (image.created == 0) image.created = ::time(nullptr);
   const std::vector<Digest> sorted = TRY(check_objects(image, objects));
   TRY(finish_pack(sorted));
-  // Content must be on the disk before it may replace anything under its name.
-  TRY(sync());
   // From here to the record nothing refers to what has been published.
   const FileLock no_gc = TRY(FileLock::shared(store_.dir_fd(), kGcLock));
-  TRY(publish(image, sorted));
+  Replacements later;
+  TRY(publish(image, sorted, later));
   TRY(sync());
+  if (!later.empty()) {
+    // What is there may belong to other images: only what is on the disk may replace it. It is the
+    // same content, or damaged and thereby mended.
+    TRY(replace_files(later));
+    TRY(sync());
+  }
   const FileLock names = TRY(FileLock::exclusive(store_.dir_fd(), kNamesLock));
   TRY(check_name_free(image, replace));  // another transaction may have been faster
   return write_file_durably_at(store_.dir_fd(),

@@ -80,11 +80,11 @@ bool Staging::has_object(const Digest& digest) const {
   return objects_.contains(digest);
 }
 
-Result<void> Staging::add_object(const fsverity::MerkleTree& tree, std::string file) {
+Result<void> Staging::add_object(const fsverity::MerkleTree& tree, std::string file, bool linked) {
   {
     const std::lock_guard lock(mutex_);
-    const auto [at, added] =
-        objects_.try_emplace(tree.digest, Object{file, tree.data_size, 0, tree.blocks.size()});
+    const auto [at, added] = objects_.try_emplace(
+        tree.digest, Object{file, tree.data_size, 0, tree.blocks.size(), linked});
     if (!added) {
       drop_file(file);
       return {};
@@ -123,7 +123,7 @@ Result<bool> Staging::reuse_object(const Digest& digest, std::uint64_t size) {
     if (auto fd = open_regular(dir_.get(), file)) {
       if (const auto tree = measure(*fd, digest, size)) {
         seal_file(std::move(*fd), file);
-        TRY(add_object(*tree, std::move(file)));
+        TRY(add_object(*tree, std::move(file), true));
         return true;
       }
     }
@@ -134,7 +134,7 @@ Result<bool> Staging::reuse_object(const Digest& digest, std::uint64_t size) {
     const auto fd = open_regular(store_.object_dir_fd(i), path);
     if (!fd) continue;
     if (const auto tree = measure(*fd, digest, size)) {
-      TRY(add_object(*tree, ""));
+      TRY(add_object(*tree, "", false));
       return true;
     }
   }

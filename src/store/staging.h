@@ -29,6 +29,7 @@ class Staging {
     std::uint64_t size = 0;
     std::uint64_t tree_offset = 0;  // in the pack
     std::uint64_t tree_length = 0;  // 0: no tree
+    bool linked = false;            // `file` is a further link to an object of the store
   };
   struct NewFile {
     UniqueFd fd;  // for writing
@@ -50,7 +51,7 @@ class Staging {
 
   bool has_object(const Digest& digest) const;
   /// Takes over `file`, unless another thread was first with the same content.
-  Result<void> add_object(const fsverity::MerkleTree& tree, std::string file);
+  Result<void> add_object(const fsverity::MerkleTree& tree, std::string file, bool linked);
   Result<bool> reuse_object(const Digest& digest, std::uint64_t size);
 
   bool has_blob(const Digest& digest) const;
@@ -64,6 +65,9 @@ class Staging {
   Result<void> commit(NamedImage image, bool replace, const std::vector<Digest>& objects);
 
  private:
+  /// Files of the staging directory and the paths that they are to replace.
+  using Replacements = std::vector<std::pair<std::string, std::string>>;
+
   Staging(Store& store, std::string name);
 
   /// Hard-links a file of the store into the staging directory; empty when there is none or it
@@ -76,9 +80,11 @@ class Staging {
   Result<std::vector<Digest>> check_objects(NamedImage& image,
                                             const std::vector<Digest>& objects) const;
   Result<void> finish_pack(const std::vector<Digest>& objects);
-  Result<void> publish(const NamedImage& image, const std::vector<Digest>& objects);
-  Result<void> publish_objects(const std::vector<Digest>& objects);
-  Result<void> publish_file(const std::string& file, const std::string& path);
+  /// Moves everything into its place where nothing is yet; the rest goes to `later`.
+  Result<void> publish(const NamedImage& image, const std::vector<Digest>& objects,
+                       Replacements& later);
+  Result<void> publish_file(const std::string& file, const std::string& path, Replacements& later);
+  Result<void> replace_files(const Replacements& files);
   Result<void> sync() const;
 
   Store& store_;

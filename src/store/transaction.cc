@@ -1,5 +1,4 @@
-#include <cassert>
-#include <optional>
+#include <utility>
 
 #include <intact/base/file.h>
 #include <intact/crypto/hash.h>
@@ -58,7 +57,7 @@ Result<StagedObject> ObjectWriter::finish() {
   if (TRY(is_known(staging_, tree.digest, size_))) return object;  // the destructor drops ours
   TRY(flush());
   staging_.seal_file(std::move(fd_), file_);
-  TRY(staging_.add_object(tree, std::exchange(file_, {})));
+  TRY(staging_.add_object(tree, std::exchange(file_, {}), false));
   return object;
 }
 
@@ -114,7 +113,7 @@ Result<StagedObject> Transaction::add_object(ByteSpan content) {
     return std::move(written).error().with_context("write an object");
   }
   staging_->seal_file(std::move(file.fd), file.name);
-  TRY(staging_->add_object(tree, std::move(file.name)));
+  TRY(staging_->add_object(tree, std::move(file.name), false));
   return object;
 }
 

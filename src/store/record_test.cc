@@ -1,0 +1,58 @@
+#include "record.h"
+
+#include <gtest/gtest.h>
+
+#include "test_images.h"
+
+namespace intact::store {
+namespace {
+
+NamedImage full_record() {
+  NamedImage image = TestImage({"x"}).record("host/repo:tag");
+  image.signature_manifest = crypto::sha256(as_bytes("signature"));
+  image.created = 1700000000;
+  image.size = 12345;
+  image.layers_kept = false;
+  image.blobs = {image.manifest, *image.signature_manifest};
+  image.object_dirs = {"/var/lib/objects"};
+  return image;
+}
+
+TEST(Record, SurvivesTheRoundTrip) {
+  const NamedImage image = full_record();
+  const NamedImage back = must(parse_record(as_bytes(encode_record(image))));
+  EXPECT_EQ(back.name, image.name);
+  EXPECT_EQ(back.manifest, image.manifest);
+  EXPECT_EQ(back.image, image.image);
+  EXPECT_EQ(back.signature_manifest, image.signature_manifest);
+  EXPECT_EQ(back.source, image.source);
+  EXPECT_EQ(back.created, image.created);
+  EXPECT_EQ(back.size, image.size);
+  EXPECT_EQ(back.layers_kept, image.layers_kept);
+  EXPECT_EQ(back.blobs, image.blobs);
+  EXPECT_EQ(back.object_dirs, image.object_dirs);
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(Record, RefusesWhatItCannotBelieve) {
+  const std::string good = encode_record(full_record());
+  ASSERT_TRUE(parse_record(as_bytes(good)));
+  EXPECT_ERROR(unsupported,
+               parse_record(as_bytes(replaced(good, "\"version\":1", "\"version\":2"))));
+  EXPECT_ERROR(malformed, parse_record(as_bytes(replaced(good, "\"version\":1", "\"version\":0"))));
+  EXPECT_ERROR(malformed, parse_record(as_bytes(replaced(good, "\"version\":1,", ""))));
+  EXPECT_ERROR(malformed, parse_record(as_bytes(replaced(good, "host/repo:tag", "oci:dir"))));
+  EXPECT_ERROR(malformed, parse_record(as_bytes(replaced(good, "sha256:", "sha256:../"))));
+  EXPECT_ERROR(malformed, parse_record(as_bytes(replaced(good, "false", "0"))));
+  EXPECT_ERROR(malformed, parse_record(as_bytes(replaced(good, "[\"sha256", "[7,\"sha256"))));
+  EXPECT_ERROR(malformed, parse_record(as_bytes(good.substr(0, good.size() / 2))));
+  EXPECT_ERROR(malformed, parse_record({}));
+}
+
+}  // namespace
+}  // namespace intact::store

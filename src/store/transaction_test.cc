@@ -1,0 +1,286 @@
+#include <thread>
+
+#include <sys/stat.h>
+
+#include <intact/fsverity/verified_file.h>
+
+#include "test_images.h"
+
+namespace intact::store {
+namespace {
+
+ino_t inode_of(const std::string& path) {
+  struct stat st;
+  EXPECT_EQ(::stat(path.c_str(), &st), 0) << path;
+  return st.st_ino;
+}
+
+TEST_F(StoreTest, ACommittedImageIsAllThere) {
+  // Around the sizes where the buffer, a block and a level of the tree end.
+  std::vector<std::string> contents;
+  for (std::size_t size : {65, 4095, 4096, 4097, 262143, 262144, 262145, 524288, 524289, 1000000})
+    contents.push_back(make_content(size, static_cast<unsigned>(size)));
+  must(pull(*store_, "a", contents));
+  const TestImage image(contents);
+  expect_readable(*store_, contents);
+  EXPECT_EQ(as_text(must(read_fd(must(store_->open_image(image.digest())).get(), 1 << 20))),
+            image.text);
+  EXPECT_TRUE(entries("staging").empty());
+  EXPECT_TRUE(fsck(*store_).ok());
+  // Each tree lets one block be verified.
+  for (const std::string& content : contents) {
+    const Digest digest = verity_digest(content);
+    auto file = must(fsverity::VerifiedFile::open(must(store_->open_object(object_path(digest))),
+                                                  content.size(), digest,
+                                                  must(store_->tree_of(image.digest(), digest))));
+    Bytes tail(1);
+    EXPECT_OK(file->read(content.size() - 1, tail));
+    EXPECT_EQ(file->refused_hash_blocks(), 0u);
+  }
+}
+
+TEST(StoreOnDisk, WorksAsInMemory) {
+  const TempDir dir = must(TempDir::create());
+  const auto store = must(Store::open_or_create(dir.path("store")));
+  const std::vector<std::string> contents = {make_content(300000, 1), "x"};
+  must(pull(*store, "a", contents));
+  must(pull(*store, "b", contents));
+  must(store->remove("a"));
+  must(collect(*store));
+  expect_readable(*store, contents);
+  EXPECT_TRUE(fsck(*store).ok());
+}
+
+TEST_F(StoreTest, ContentMayArriveInPiecesOfAnySize) {
+  const std::string content = make_content(700000, 5);
+  auto transaction = must(Transaction::begin(*store_));
+  for (std::size_t step :
+       {std::size_t{1000}, std::size_t{262144}, std::size_t{300000}, content.size()}) {
+    auto writer = must(transaction->new_object());
+    for (std::size_t at = 0; at < content.size(); at += step)
+      must(writer->write(as_bytes(std::string_view(content).substr(at, step))));
+    const StagedObject object = must(writer->finish());
+    EXPECT_EQ(object.digest, verity_digest(content));
+    EXPECT_EQ(object.size, content.size());
+  }
+  EXPECT_EQ(must(transaction->add_object(as_bytes(content))).digest, verity_digest(content));
+  // lock, pack and one file: duplicates are not kept twice.
+  EXPECT_EQ(entries("staging/" + entries("staging").at(0)).size(), 3u);
+}
+
+TEST_F(StoreTest, WithoutCommitNothingStays) {
+  const TestImage image({"x", make_content(300000, 1)});
+  {
+    auto transaction = must(Transaction::begin(*store_));
+    must(stage(*transaction, image, {"x", make_content(300000, 1)}));
+    auto unfinished = must(transaction->new_object());
+    must(unfinished->write(as_bytes(make_content(500000, 2))));
+    EXPECT_EQ(entries("staging").size(), 1u);
+    unfinished.reset();
+  }
+  EXPECT_TRUE(entries("staging").empty());
+  EXPECT_TRUE(entries("images").empty());
+  EXPECT_EQ(must(collect(*store_)).removed(), 0u);
+}
+
+TEST_F(StoreTest, ObjectsThatNothingRefersToAreNotPublished) {
+  const TestImage image({"wanted"});
+  auto transaction = must(Transaction::begin(*store_));
+  must(stage(*transaction, image, {"wanted", "unwanted"}));
+  must(transaction->commit(image.record("a"), false, image.objects));
+  transaction.reset();
+  EXPECT_TRUE(exists(object_file("wanted")));
+  EXPECT_FALSE(exists(object_file("unwanted")));
+}
+
+TEST_F(StoreTest, CommitRefusesWhatHasNotBeenStaged) {
+  const TestImage image({"x"});
+  {
+    auto transaction = must(Transaction::begin(*store_));
+    must(stage(*transaction, image, {}));
+    EXPECT_ERROR(invalid_argument, transaction->commit(image.record("a"), false, image.objects));
+  }
+  {
+    auto transaction = must(Transaction::begin(*store_));
+    must(transaction->add_object(as_bytes("x")));
+    EXPECT_ERROR(invalid_argument, transaction->commit(image.record("a"), false, image.objects));
+  }
+  {
+    auto transaction = must(Transaction::begin(*store_));
+    must(stage(*transaction, image, {"x"}));
+    EXPECT_ERROR(invalid_argument,
+                 transaction->commit(image.record("tar:a"), false, image.objects));
+  }
+  EXPECT_TRUE(must(store_->list()).empty());
+  EXPECT_OK(pull(*store_, "a", {"x"}));
+}
+
+TEST_F(StoreTest, ANameIsReplacedOnlyWhenAskedFor) {
+  must(pull(*store_, "a", {"one"}));
+  EXPECT_OK(pull(*store_, "a", {"one"}));
+  EXPECT_ERROR(exists, pull(*store_, "a", {"two"}));
+  EXPECT_EQ(must(store_->find("a")).image, TestImage({"one"}).digest());
+  EXPECT_OK(pull(*store_, "a", {"two"}, true));
+  EXPECT_EQ(must(store_->find("a")).image, TestImage({"two"}).digest());
+}
+
+TEST_F(StoreTest, SharedObjectsAreStoredOnce) {
+  const std::string shared = make_content(300000, 1);
+  must(pull(*store_, "a", {shared, "a"}));
+  const ino_t before = inode_of(object_file(shared));
+  must(pull(*store_, "b", {shared, "b"}));
+  EXPECT_EQ(inode_of(object_file(shared)), before);
+  EXPECT_TRUE(must(store_->tree_of(TestImage({shared, "b"}).digest(), verity_digest(shared))));
+}
+
+TEST_F(StoreTest, ADamagedObjectIsNotReusedButMended) {
+  for (const std::string& content : {make_content(300000, 1), std::string("small")}) {
+    must(pull(*store_, "a", {content}));
+    const Digest digest = verity_digest(content);
+    {
+      auto transaction = must(Transaction::begin(*store_));
+      EXPECT_TRUE(must(transaction->reuse_object(digest, content.size())));
+    }
+    flip(object_file(content), content.size() / 2);
+    {
+      auto transaction = must(Transaction::begin(*store_));
+      EXPECT_FALSE(must(transaction->reuse_object(digest, content.size())));
+      EXPECT_FALSE(must(transaction->reuse_object(digest, content.size() + 1)));
+    }
+    EXPECT_FALSE(fsck(*store_).ok());
+    must(pull(*store_, "a", {content}));
+    EXPECT_TRUE(fsck(*store_).ok());
+    must(store_->remove("a"));
+  }
+}
+
+TEST_F(StoreTest, WhatStandsInAnObjectsPlaceIsNotFollowed) {
+  const std::string content = make_content(5000, 1);
+  const std::string outside = dir_.path("outside");
+  must(write_file_durably(outside, as_bytes(content), 0644));
+  ASSERT_EQ(::symlink(outside.c_str(), object_file(content).c_str()), 0);
+  auto transaction = must(Transaction::begin(*store_));
+  EXPECT_FALSE(must(transaction->reuse_object(verity_digest(content), content.size())));
+  transaction.reset();
+  must(pull(*store_, "a", {content}));
+  expect_readable(*store_, {content});
+  EXPECT_TRUE(fsck(*store_).ok());
+}
+
+TEST_F(StoreTest, ReusedObjectsSurviveACollectionMeanwhile) {
+  const std::string content = make_content(300000, 1);
+  must(pull(*store_, "a", {content}));
+  const TestImage image({content});
+  auto transaction = must(Transaction::begin(*store_));
+  ASSERT_TRUE(must(transaction->reuse_object(image.objects[0], content.size())));
+  const Digest manifest = image.record("b").manifest;
+  ASSERT_TRUE(must(transaction->reuse_blob(manifest, image.manifest().size())));
+  must(store_->remove("a"));
+  EXPECT_EQ(must(collect(*store_)).objects, 1u);
+  EXPECT_FALSE(exists(object_file(content)));
+  must(transaction->add_image(as_bytes(image.text), image.tree()));
+  EXPECT_OK(transaction->commit(image.record("b"), false, image.objects));
+  transaction.reset();
+  expect_readable(*store_, {content});
+  EXPECT_TRUE(fsck(*store_).ok());
+}
+
+TEST_F(StoreTest, BlobsAreCheckedOnTheirWayIn) {
+  auto transaction = must(Transaction::begin(*store_));
+  const Digest digest = crypto::sha256(as_bytes("blob"));
+  EXPECT_ERROR(tampered, transaction->add_blob(digest, as_bytes("blub")));
+  EXPECT_ERROR(not_found, transaction->open_blob(digest));
+  EXPECT_OK(transaction->add_blob(digest, as_bytes("blob")));
+  EXPECT_OK(transaction->add_blob(digest, as_bytes("blob")));
+  EXPECT_EQ(as_text(must(read_fd(must(transaction->open_blob(digest)).get(), 10))), "blob");
+  const Digest other = crypto::hash(HashAlgorithm::sha512, as_bytes("sha512"));
+  EXPECT_OK(transaction->add_blob(other, as_bytes("sha512")));
+  EXPECT_OK(transaction->drop_blob(digest));
+  EXPECT_ERROR(not_found, transaction->drop_blob(digest));
+  const TestImage image({});
+  must(stage(*transaction, image, {}));
+  must(transaction->commit(image.record("a"), false, {}));
+  EXPECT_FALSE(must(store_->has_blob(digest)));
+  EXPECT_TRUE(must(store_->has_blob(other)));
+  EXPECT_EQ(must(store_->find("a")).blobs.size(), 2u);
+  EXPECT_TRUE(fsck(*store_).ok());
+}
+
+TEST_F(StoreTest, ADamagedBlobIsNotReused) {
+  must(pull(*store_, "a", {"x"}));
+  const TestImage image({"x"});
+  const Digest digest = image.record("a").manifest;
+  auto transaction = must(Transaction::begin(*store_));
+  EXPECT_TRUE(must(transaction->reuse_blob(digest, image.manifest().size())));
+  flip(path_ + "/blobs/" + blob_path(digest), 1);
+  auto second = must(Transaction::begin(*store_));
+  EXPECT_FALSE(must(second->reuse_blob(digest, image.manifest().size())));
+  EXPECT_FALSE(must(second->reuse_blob(digest, 1)));
+}
+
+TEST_F(StoreTest, ObjectsOfForeignDirectoriesAreUsedWhereTheyLie) {
+  const std::string content = make_content(10000, 1);
+  const std::string other = dir_.path("other");
+  must(pull(*must(Store::open_or_create(other)), "x", {content}));
+  must(store_->add_object_dir(other + "/objects"));
+  must(pull(*store_, "a", {content, "own"}));
+  EXPECT_FALSE(exists(object_file(content)));
+  EXPECT_EQ(must(store_->find("a")).object_dirs, std::vector<std::string>{other + "/objects"});
+  EXPECT_TRUE(must(store_->tree_of(TestImage({content, "own"}).digest(), verity_digest(content))));
+  // A check finds the directory by the record.
+  const auto reopened = must(Store::open(path_));
+  EXPECT_TRUE(fsck(*reopened).ok());
+  flip(other + "/objects/" + object_path(verity_digest(content)), 5000);
+  const FsckReport report = fsck(*reopened);
+  ASSERT_EQ(report.damaged.size(), 1u);
+  EXPECT_EQ(report.damaged[0].block, 1u);
+  // Damaged there, it is taken from the source.
+  must(pull(*store_, "a", {content, "own"}));
+  EXPECT_TRUE(exists(object_file(content)));
+  EXPECT_TRUE(fsck(*must(Store::open(path_))).ok());
+}
+
+TEST_F(StoreTest, ManyThreadsMayWriteOneImage) {
+  std::vector<std::string> contents;
+  for (unsigned i = 0; i < 400; ++i) contents.push_back(make_content(65 + i * 37 % 9000, i % 300));
+  const TestImage image(contents);
+  auto transaction = must(Transaction::begin(*store_));
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      // Overlapping shares: the same content comes from two threads at once.
+      for (std::size_t i = t / 2; i < contents.size(); i += 2) {
+        auto writer = must(transaction->new_object());
+        must(writer->write(as_bytes(contents[i])));
+        must(writer->finish());
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  must(stage(*transaction, image, {}));
+  must(transaction->commit(image.record("a"), false, image.objects));
+  expect_readable(*store_, contents);
+  EXPECT_TRUE(fsck(*store_).ok());
+}
+
+TEST_F(StoreTest, TransactionsWithTheSameObjectsRunAtOnce) {
+  std::vector<std::string> shared;
+  for (unsigned i = 0; i < 40; ++i) shared.push_back(make_content(100 + i * 400, i));
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      std::vector<std::string> contents = shared;
+      contents.push_back("own " + std::to_string(t));
+      for (int round = 0; round < 3; ++round)
+        must(pull(*store_, "image" + std::to_string(t), contents));
+    });
+  threads.emplace_back([&] {
+    for (int round = 0; round < 10; ++round) must(collect(*store_));
+  });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(must(store_->list()).size(), 4u);
+  EXPECT_TRUE(fsck(*store_).ok());
+  EXPECT_EQ(must(collect(*store_)).removed(), 0u);
+}
+
+}  // namespace
+}  // namespace intact::store
