@@ -30,6 +30,7 @@ class LayerMaker {
   Bytes layer(bool first) {
     parts_.clear();
     touched_.clear();
+    made_.clear();
     // All directories are there from the start, so that every name has a parent.
     if (first) {
       add("./", '5');
@@ -61,6 +62,9 @@ class LayerMaker {
       records += pax_record("SCHILY.xattr.user.k" + std::to_string(pick(3)),
                             std::string(static_cast<std::size_t>(1 + pick(20)), 'v'));
     if (type == '1') records.clear();
+    made_.insert(name.starts_with("lib/")   ? "usr/" + name
+                 : name.starts_with("abs/") ? "usr/bin/" + name.substr(4)
+                                            : name);
     parts_.push_back(
         (records.empty() ? "" : pax(records)) +
         raw({.name = name,
@@ -136,7 +140,7 @@ class LayerMaker {
         const std::string where = "var/a";
         parts_.push_back(file(where + "/.wh..wh..opq"));
         std::erase_if(files_, [&](const std::string& f) {
-          return f.starts_with(where + "/") && !touched_.contains(f);
+          return f.starts_with(where + "/") && !made_.contains(f);
         });
         break;
       }
@@ -145,7 +149,8 @@ class LayerMaker {
 
   std::mt19937 random_;
   std::vector<std::string> parts_;
-  std::set<std::string> touched_;  ///< in this layer
+  std::set<std::string> touched_;  ///< in this layer, in any way
+  std::set<std::string> made_;     ///< by this layer
   std::set<std::string> files_;    ///< regular, in all layers so far
 };
 
@@ -219,7 +224,7 @@ void describe_directory(const std::string& root, const std::string& path,
 TEST(Umoci, UnpacksRandomLayersToTheSameTree) {
   if (!has_command("umoci")) GTEST_SKIP() << "umoci is not installed";
   if (::geteuid() != 0) GTEST_SKIP() << "only root can unpack owners and devices";
-  for (unsigned seed = 1; seed <= 20; ++seed) {
+  for (unsigned seed = 1; seed <= 10; ++seed) {
     LayerMaker maker(seed);
     std::vector<Bytes> layers;
     std::vector<std::string> tars;

@@ -1,0 +1,263 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <intact/oci/hashing_stream.h>
+#include <intact/oci/image_source.h>
+
+#include "test_command.h"
+#include "test_layout.h"
+#include "test_tar.h"
+
+namespace intact::oci {
+namespace {
+
+using namespace test;
+using testing::HasSubstr;
+
+const Platform kAmd64{"linux", "amd64", ""};
+const std::string kLayer = file("a", "1") + kEnd;
+
+Result<std::unique_ptr<ImageSource>> open(const std::string& reference) {
+  return ImageSource::open(*TRY(parse_reference(reference)));
+}
+
+Result<Descriptor> resolve(const TestLayout& layout, const std::string& tag,
+                           const Platform& platform = kAmd64) {
+  return TRY(open("oci:" + layout.path()))->resolve(tag, platform);
+}
+
+std::string manifest_of(const Blob& blob, const std::string& more = {}) {
+  return TestLayout::descriptor(kManifest, blob, more);
+}
+
+TEST(Layout, FindsTags) {
+  TestLayout layout;
+  const Blob one = layout.image("amd64", {kLayer});
+  const Blob two = layout.image("amd64", {kLayer, kLayer});
+  layout.index({manifest_of(one, named("one")), manifest_of(two, named("two"))});
+  EXPECT_EQ(resolve(layout, "one")->digest.to_string(), one.digest);
+  EXPECT_EQ(resolve(layout, "two")->digest.to_string(), two.digest);
+  EXPECT_THAT(open("oci:" + layout.path()).value()->names(), testing::ElementsAre("one", "two"));
+  const auto none = resolve(layout, "three");
+  EXPECT_EQ(none.error().kind(), ErrorKind::not_found);
+  EXPECT_THAT(none.error().message(), HasSubstr("one, two"));
+  const auto unnamed = resolve(layout, "");
+  EXPECT_EQ(unnamed.error().kind(), ErrorKind::invalid_argument);
+  EXPECT_THAT(unnamed.error().message(), HasSubstr("one, two"));
+  layout.index({manifest_of(one, named("one")), manifest_of(two, named("one"))});
+  EXPECT_EQ(resolve(layout, "one").error().kind(), ErrorKind::malformed);
+  layout.index({manifest_of(one, named("one")), manifest_of(one, named("one"))});
+  EXPECT_TRUE(resolve(layout, "one"));
+  layout.index({manifest_of(one, R"("annotations":{"io.containerd.image.name":"h/r:1"})")});
+  EXPECT_TRUE(resolve(layout, "h/r:1"));
+  EXPECT_TRUE(resolve(layout, ""));
+}
+
+TEST(Layout, ChoosesPlatforms) {
+  TestLayout layout;
+  const Blob amd = layout.image("amd64", {kLayer});
+  const Blob arm = layout.image("arm64", {kLayer});
+  const Blob attestation = layout.image("unknown", {});
+  // Directly under one name, in an index, and in an index within.
+  layout.index({manifest_of(arm, named("t") + "," + on("arm64")),
+                manifest_of(amd, named("t") + "," + on("amd64"))});
+  EXPECT_EQ(resolve(layout, "t")->digest.to_string(), amd.digest);
+  const Blob inner = layout.blob(
+      TestLayout::index_text({manifest_of(attestation, on("unknown", "unknown")),
+                              TestLayout::descriptor("application/x", arm),
+                              manifest_of(arm, on("arm64")), manifest_of(amd, on("amd64"))}));
+  layout.index({TestLayout::descriptor(kIndex, inner, named("t"))});
+  EXPECT_EQ(resolve(layout, "t")->digest.to_string(), amd.digest);
+  EXPECT_EQ(resolve(layout, "t", {"linux", "arm64", "v8"})->digest.to_string(), arm.digest);
+  const Blob outer = layout.blob(TestLayout::index_text({TestLayout::descriptor(kIndex, inner)}));
+  layout.index({TestLayout::descriptor(kIndex, outer, named("t"))});
+  EXPECT_EQ(resolve(layout, "t")->digest.to_string(), amd.digest);
+  const auto other = resolve(layout, "t", {"linux", "riscv64", ""});
+  EXPECT_EQ(other.error().kind(), ErrorKind::unsupported);
+  EXPECT_THAT(other.error().message(), HasSubstr("linux/amd64, linux/arm64"));
+  EXPECT_THAT(other.error().message(), testing::Not(HasSubstr("unknown")));
+  // Without platforms in the index the configs tell.
+  const Blob plain = layout.blob(TestLayout::index_text({manifest_of(arm), manifest_of(amd)}));
+  layout.index({TestLayout::descriptor(kIndex, plain, named("t"))});
+  EXPECT_EQ(resolve(layout, "t")->digest.to_string(), amd.digest);
+}
+
+TEST(Layout, RefusesIndexesNestedTooDeeplyAndBuildCaches) {
+  TestLayout layout;
+  Blob at = layout.image("amd64", {kLayer});
+  std::string type = kManifest;
+  for (int depth = 1; depth <= 9; ++depth) {
+    at = layout.blob(TestLayout::index_text({TestLayout::descriptor(type, at)}));
+    type = kIndex;
+    layout.index({TestLayout::descriptor(kIndex, at, named("t"))});
+    if (depth <= 8) {
+      EXPECT_TRUE(resolve(layout, "t")) << depth;
+    } else {
+      EXPECT_EQ(resolve(layout, "t").error().kind(), ErrorKind::limit);
+    }
+  }
+  const Blob layer = layout.blob(kLayer);
+  const Blob cache = layout.blob(TestLayout::index_text(
+      {TestLayout::descriptor("application/vnd.oci.image.layer.v1.tar+gzip", layer),
+       TestLayout::descriptor("application/vnd.buildkit.cacheconfig.v0", layer)}));
+  layout.index({TestLayout::descriptor(kIndex, cache, named("t"))});
+  EXPECT_EQ(resolve(layout, "t").error().kind(), ErrorKind::unsupported);
+  EXPECT_THAT(resolve(layout, "t").error().message(), HasSubstr("build cache"));
+}
+
+TEST(Layout, DocumentsAreVerified) {
+  TestLayout layout;
+  const Blob image = layout.image("amd64", {kLayer});
+  layout.index({manifest_of(image, named("t"))});
+  const auto source = open("oci:" + layout.path()).value();
+  const Descriptor manifest = source->resolve("t", kAmd64).value();
+  const auto documents = read_image(*source, manifest);
+  ASSERT_TRUE(documents) << documents.error().message();
+  EXPECT_EQ(documents->config.diff_ids.size(), 1u);
+
+  const std::string path = "blobs/sha256/" + manifest.digest.hex();
+  const std::string good(as_text(documents->manifest_bytes));
+  std::string flipped = good;
+  flipped[20] ^= 1;
+  layout.write(path, flipped);
+  EXPECT_EQ(source->read_document(manifest).error().kind(), ErrorKind::tampered);
+  layout.write(path, good + " ");
+  EXPECT_EQ(source->read_document(manifest).error().kind(), ErrorKind::tampered);
+  layout.write(path, good.substr(1));
+  EXPECT_EQ(source->read_document(manifest).error().kind(), ErrorKind::tampered);
+  std::filesystem::remove(layout.path() + "/" + path);
+  EXPECT_EQ(source->read_document(manifest).error().kind(), ErrorKind::not_found);
+  layout.write(path, good);
+  EXPECT_TRUE(source->read_document(manifest));
+  Descriptor huge = manifest;
+  huge.size = kMaxDocument + 1;
+  EXPECT_EQ(source->read_document(huge).error().kind(), ErrorKind::limit);
+}
+
+TEST(Layout, BlobsStreamAndAreCheckedByTheReader) {
+  TestLayout layout;
+  const Blob image = layout.image("amd64", {kLayer});
+  layout.index({manifest_of(image, named("t"))});
+  const auto source = open("oci:" + layout.path()).value();
+  const auto documents = read_image(*source, source->resolve("t", kAmd64).value()).value();
+  const Descriptor& layer = documents.manifest.layers.at(0);
+  const auto check = [&]() -> Result<void> {
+    return CheckedStream(TRY(source->open_blob(layer)), layer.digest, layer.size).finish();
+  };
+  EXPECT_TRUE(check());
+  std::string flipped = kLayer;
+  flipped[600] ^= 1;
+  layout.write("blobs/sha256/" + layer.digest.hex(), flipped);
+  EXPECT_EQ(check().error().kind(), ErrorKind::tampered);
+  layout.write("blobs/sha256/" + layer.digest.hex(), kLayer);
+  EXPECT_TRUE(check());
+}
+
+TEST(Layout, ReferencesToWhatIsNoLayout) {
+  const TempDir dir = TempDir::create().value();
+  EXPECT_EQ(open("oci:" + dir.path()).error().kind(), ErrorKind::not_found);
+  EXPECT_EQ(open("oci:" + dir.path("none")).error().kind(), ErrorKind::not_found);
+  EXPECT_EQ(open("docker://h/r:t").error().kind(), ErrorKind::unsupported);
+  EXPECT_EQ(open("rootfs:/").error().kind(), ErrorKind::invalid_argument);
+  TestLayout layout;
+  layout.index({});
+  EXPECT_TRUE(open("oci:" + layout.path()));
+  layout.write("oci-layout", R"({"imageLayoutVersion":"2.0.0"})");
+  EXPECT_EQ(open("oci:" + layout.path()).error().kind(), ErrorKind::unsupported);
+}
+
+TEST(Layout, FindsSignatures) {
+  TestLayout layout;
+  const Blob image = layout.image("amd64", {kLayer});
+  const Blob other = layout.image("amd64", {});
+  const Blob signature = layout.image("arm64", {});
+  const Digest digest = Digest::parse(image.digest).value();
+  const auto find = [&] { return open("oci:" + layout.path()).value()->find_signatures(digest); };
+  layout.index({manifest_of(image, named("t"))});
+  EXPECT_EQ(find().value(), std::nullopt);
+  layout.index(
+      {manifest_of(image, named("t")), manifest_of(signature, named(signature_tag(digest)))});
+  EXPECT_EQ(find().value()->digest.to_string(), signature.digest);
+  EXPECT_TRUE(resolve(layout, ""));  // a signature is no second image
+  const auto kind = [](const char* value) {
+    return R"("annotations":{"kind":"dev.cosignproject.cosign/)" + std::string(value) + "\"}";
+  };
+  layout.index({manifest_of(image, kind("image")), manifest_of(signature, kind("sigs"))});
+  EXPECT_EQ(find().value()->digest.to_string(), signature.digest);
+  EXPECT_TRUE(resolve(layout, ""));
+  layout.index({manifest_of(other, kind("image")), manifest_of(signature, kind("sigs"))});
+  EXPECT_EQ(find().value(), std::nullopt);
+  layout.index({manifest_of(signature, named(signature_tag(digest))),
+                manifest_of(other, named(signature_tag(digest)))});
+  EXPECT_EQ(find().error().kind(), ErrorKind::malformed);
+}
+
+TEST(LayoutArchive, ReadsPlainAndCompressedOnes) {
+  TestLayout layout;
+  const Blob image = layout.image("amd64", {kLayer});
+  layout.index({manifest_of(image, named("t"))});
+  const TempDir out = TempDir::create().value();
+  run("tar -C " + layout.path() + " -cf " + out.path("a.tar") + " . && gzip -k " +
+      out.path("a.tar"));
+  for (const char* name : {"a.tar", "a.tar.gz"}) {
+    const auto source = open("oci-archive:" + out.path(name));
+    ASSERT_TRUE(source) << source.error().message();
+    const auto manifest = (*source)->resolve("t", kAmd64);
+    ASSERT_TRUE(manifest) << manifest.error().message();
+    const auto documents = read_image(**source, *manifest);
+    ASSERT_TRUE(documents) << documents.error().message();
+    const Descriptor& layer = documents->manifest.layers.at(0);
+    EXPECT_TRUE(
+        CheckedStream((*source)->open_blob(layer).value(), layer.digest, layer.size).finish());
+  }
+  const std::string whole(as_text(read_file(out.path("a.tar"), 1 << 20).value()));
+  std::ofstream(out.path("cut.tar")) << whole.substr(0, whole.size() / 2);
+  EXPECT_EQ(open("oci-archive:" + out.path("cut.tar")).error().kind(), ErrorKind::malformed);
+}
+
+TEST(DockerArchive, ReadsLayersInEveryForm) {
+  TestLayout layout;  // only for its blobs
+  const Blob layer = layout.blob(kLayer);
+  const std::string config = R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers",)"
+                             R"("diff_ids":[")" +
+                             layer.digest + R"(",")" + layer.digest + R"(",")" + layer.digest +
+                             R"("]}})";
+  const std::string manifest =
+      R"([{"Config":"c.json","RepoTags":["alpine:3"],"Layers":["x/layer.tar","y/layer.tar","z.tar"]}])";
+  const TempDir out = TempDir::create().value();
+  const auto write = [&](const std::string& name, const std::vector<std::string>& parts) {
+    std::ofstream(out.path(name), std::ios::binary) << as_text(archive(parts));
+    return open("docker-archive:" + out.path(name));
+  };
+  const std::vector<std::string> parts{file("c.json", config),
+                                       dir("x/"),
+                                       file("x/layer.tar", kLayer),
+                                       dir("y/"),
+                                       symlink("y/layer.tar", "../x/layer.tar"),
+                                       hard_link("z.tar", "x/layer.tar"),
+                                       file("manifest.json", manifest)};
+  const auto source = write("a.tar", parts);
+  ASSERT_TRUE(source) << source.error().message();
+  for (const char* name : {"", "alpine:3", "docker.io/library/alpine:3"}) {
+    const auto found = (*source)->resolve(name, kAmd64);
+    ASSERT_TRUE(found) << found.error().message();
+    const auto documents = read_image(**source, *found);
+    ASSERT_TRUE(documents) << documents.error().message();
+    ASSERT_EQ(documents->manifest.layers.size(), 3u);
+    for (const Descriptor& l : documents->manifest.layers) {
+      EXPECT_EQ(l.digest.to_string(), layer.digest);
+      EXPECT_TRUE(CheckedStream((*source)->open_blob(l).value(), l.digest, l.size).finish());
+    }
+  }
+  EXPECT_EQ((*source)->resolve("alpine", kAmd64).error().kind(), ErrorKind::not_found);
+
+  std::vector<std::string> damaged = parts;
+  damaged[4] = symlink("y/layer.tar", "layer.tar");  // a circle
+  EXPECT_EQ(write("b.tar", damaged).value()->resolve("", kAmd64).error().kind(),
+            ErrorKind::malformed);
+  damaged.pop_back();
+  EXPECT_EQ(write("c.tar", damaged).error().kind(), ErrorKind::not_found);
+}
+
+}  // namespace
+}  // namespace intact::oci
