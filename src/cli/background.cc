@@ -1,0 +1,116 @@
+#include "background.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+
+namespace intact::cli {
+
+namespace {
+
+constexpr char kReady = 'R';
+constexpr char kFailed = 'E';
+constexpr std::uint64_t kMessageLimit = 1 << 20;
+
+/// Descriptors beyond stderr that whoever started us left open.
+std::vector<int> open_descriptors() {
+  std::vector<int> descriptors;
+  DIR* const dir = ::opendir("/proc/self/fd");
+  if (dir == nullptr) return descriptors;
+  while (const dirent* entry = ::readdir(dir)) {
+    const std::string_view name = entry->d_name;
+    int fd = -1;
+    if (std::from_chars(name.data(), name.data() + name.size(), fd).ec == std::errc() && fd > 2 &&
+        fd != ::dirfd(dir))
+      descriptors.push_back(fd);
+  }
+  ::closedir(dir);
+  return descriptors;
+}
+
+/// "E KIND ERRNO MESSAGE"
+std::string encode(const Error& error) {
+  return fmt::format("{} {} {} {}", kFailed, static_cast<int>(error.kind()), error.sys_errno(),
+                     error.message());
+}
+
+Error decode(std::string_view text) {
+  int numbers[2] = {};
+  const char* at = text.data() + 1;
+  const char* const end = text.data() + text.size();
+  for (int& number : numbers) {
+    if (at != end) ++at;
+    at = std::from_chars(at, end, number).ptr;
+  }
+  if (at != end) ++at;
+  return {static_cast<ErrorKind>(numbers[0]), std::string(at, end), numbers[1]};
+}
+
+/// What became of a child that ended without a word.
+Error silent_end(pid_t child) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return {ErrorKind::io, WIFSIGNALED(status)
+                             ? fmt::format("the server was killed by signal {}", WTERMSIG(status))
+                             : std::string("the server ended before it was ready")};
+}
+
+}  // namespace
+
+int BackgroundProcess::take_ready_fd() {
+  return std::exchange(ready_fd_, -1);
+}
+
+void BackgroundProcess::leave_terminal(int log_fd) {
+  ::setsid();
+  (void)!::chdir("/");
+  for (const int fd : inherited_)
+    if (fd != log_fd) ::close(fd);
+  inherited_.clear();
+  if (const auto null = open_file("/dev/null", O_RDONLY)) ::dup2(null->get(), STDIN_FILENO);
+  ::dup2(log_fd, STDOUT_FILENO);
+  ::dup2(log_fd, STDERR_FILENO);
+}
+
+Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body) {
+  BackgroundProcess process;
+  process.inherited_ = open_descriptors();
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno("cannot make a pipe", errno);
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child < 0) return Error::from_errno("cannot start a process", errno);
+  if (child == 0) {
+    reader.reset();
+    process.ready_fd_ = ::fcntl(writer.get(), F_DUPFD_CLOEXEC, 3);
+    const Result<void> result = body(process);
+    if (!result) (void)write_all(writer.get(), as_bytes(encode(result.error())));
+    std::fflush(nullptr);
+    ::_exit(result ? 0 : 1);
+  }
+  writer.reset();
+  char first = 0;
+  ssize_t count;
+  do {
+    count = ::read(reader.get(), &first, 1);
+  } while (count < 0 && errno == EINTR);
+  if (count == 1 && first == kReady) return {};
+  if (count != 1 || first != kFailed) return silent_end(child);
+  const Bytes rest = TRY(read_fd(reader.get(), kMessageLimit));
+  return decode(std::string(1, first) + std::string(as_text(rest)));
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include <intact/base/result.h>
+
+namespace intact::cli {
+
+/// The process that a Background runs, seen from inside.
+class BackgroundProcess {
+ public:
+  /// Gets the byte 'R' from whoever finds out that the process does its work now; owned by the
+  /// caller. May be taken once.
+  int take_ready_fd();
+  /// Leaves the terminal: a session of its own, directory /, no descriptor that the parent was
+  /// started with but stdin from /dev/null, stdout and stderr to `log_fd`.
+  void leave_terminal(int log_fd);
+
+ private:
+  friend Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>&);
+  int ready_fd_ = -1;
+  std::vector<int> inherited_;
+};
+
+/// Forks, runs `body` in the child and returns once it is ready or has failed: with its error, as
+/// if it had been called here. What the body writes to stderr before leave_terminal() still reaches
+/// the user. The child ends with the body; errors after it was ready are the body's to log. To be
+/// called while there is one thread only.
+Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body);
+
+}  // namespace intact::cli

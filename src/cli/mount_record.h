@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
+#include <intact/serve/mounts.h>
+
+namespace intact::cli {
+
+/// Where servers leave their records and logs: /run/intact for root, $XDG_RUNTIME_DIR/intact for
+/// others, else /tmp/intact-UID. Made if missing, private to the user.
+Result<std::string> make_runtime_dir();
+
+/// The mark of a running mount server: a file in the runtime directory, named after the mounted
+/// file system and locked while the server lives, so that umount can wait for its end.
+class MountRecord {
+ public:
+  static Result<MountRecord> create(const std::string& device);
+  MountRecord(MountRecord&&) noexcept = default;
+  MountRecord& operator=(MountRecord&&) = delete;
+  ~MountRecord();
+
+ private:
+  MountRecord(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  std::string path_;
+  UniqueFd fd_;
+};
+
+/// The server of a mount, found before it is unmounted and waited for afterwards.
+class MountServer {
+ public:
+  /// If it left no record where we look, there is nothing to wait for.
+  static MountServer find(const serve::MountEntry& entry);
+  /// Whether it has ended in time.
+  bool wait_for_end(std::chrono::milliseconds most) const;
+
+ private:
+  UniqueFd fd_;
+};
+
+}  // namespace intact::cli
