@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -37,7 +38,8 @@ class BundleTest : public ::testing::Test {
     host_.uids = host_.gids = {{0, 0, UINT32_MAX}};
   }
   void write(const std::string& name, std::string_view text, mode_t mode) const {
-    ASSERT_TRUE(write_file_durably(root_.path(name), as_bytes(text), mode));
+    std::ofstream(root_.path(name)) << text;
+    ::chmod(root_.path(name).c_str(), mode);
   }
   Result<Bundle> plan(const ProcessImage& image = {.cmd = {"tool"}},
                       const RunOptions& options = {}) const {

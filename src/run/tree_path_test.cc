@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -33,7 +34,7 @@ class TreePath : public ::testing::Test {
   }
   std::string at(const std::string& name) const { return dir_.path(name); }
   void write(const std::string& name, std::string_view text) const {
-    ASSERT_TRUE(write_file_durably(at(name), as_bytes(text), 0644));
+    std::ofstream(at(name)) << text;
   }
   std::string resolved(std::string_view path, const std::set<std::string>& mounts = {}) const {
     const auto found = resolve(*tree_, path, mounts);
