@@ -28,7 +28,9 @@ int Program::run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     // The library prints help and version itself and tells them apart from mistakes by its own code
     // 0.
-    return app_.exit(e) == 0 ? 0 : 2;
+    // `run` passes on the status of a container, where 2 would be the container's.
+    const int wrong_usage = argc > 1 && std::string_view(argv[1]) == "run" ? 125 : 2;
+    return app_.exit(e) == 0 ? 0 : wrong_usage;
   }
   auto result =
       chosen_ ? chosen_() : Result<int>(Error(ErrorKind::invalid_argument, "no command given"));

@@ -1,7 +1,6 @@
-#include <cerrno>
+#include <algorithm>
 #include <mutex>
 #include <set>
-#include <unordered_set>
 #include <utility>
 
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
+#include "process_image.h"
 #include "store_option.h"
 
 namespace intact::cli {
@@ -31,13 +31,11 @@ struct RunArguments {
   run::RunOptions options;
 };
 
-run::ProcessImage process_image(const oci::ImageConfig& config) {
-  return {.user = config.user,
-          .working_dir = config.working_dir,
-          .env = config.env,
-          .entrypoint = config.entrypoint,
-          .cmd = config.cmd,
-          .volumes = config.volumes};
+/// Text with names out of an image, which may not forge a line or steer a terminal.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return text;
 }
 
 /// One line on stderr for each damaged block, however often it is read.
@@ -46,9 +44,9 @@ class DamageLog {
   void operator()(const image::Damage& damage) {
     const std::lock_guard lock(mutex_);
     if (seen_.size() >= kMost || !seen_.insert({damage.object, damage.block}).second) return;
-    warn(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
-                     damage.path.empty() ? "the image's metadata" : damage.path, damage.block,
-                     damage.offset, damage.object, damage.reason));
+    warn(printable(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
+                               damage.path.empty() ? "the image's metadata" : damage.path,
+                               damage.block, damage.offset, damage.object, damage.reason)));
   }
 
  private:
@@ -63,7 +61,7 @@ Result<void> serve_root(std::shared_ptr<const tree::FileTree> tree, const std::s
   serve::FuseOptions options;
   options.mountpoint = mountpoint;
   options.allow_other = others;
-  options.log = [](std::string_view line) { warn(line); };
+  options.log = [](std::string_view line) { warn(printable(std::string(line))); };
   options.ready_fd = ready.release();
   const auto server = TRY(serve::FuseServer::mount(std::move(tree), options));
   return server->serve();
@@ -101,10 +99,11 @@ Result<run::Outcome> run_image(RunArguments arguments, const StoreOption& store_
   open_options.damage = [log](const image::Damage& damage) { (*log)(damage); };
   const auto store = TRY(store_option.open());
   const auto opened = TRY(image::OpenedImage::open(store, arguments.name, open_options));
-  const run::ContainerParts parts{.tree = opened->tree(),
-                                  .image = process_image(opened->config()),
-                                  .serve = serve_root,
-                                  .warn = warn};
+  const run::ContainerParts parts{
+      .tree = opened->tree(),
+      .image = process_image(opened->config()),
+      .serve = serve_root,
+      .warn = [](std::string_view line) { warn(printable(std::string(line))); }};
   return run::run_container(parts, options);
 }
 
@@ -143,7 +142,7 @@ void add_run_command(Program& program) {
   command->footer("[--] CMD... behind the options is run instead of the image's cmd.");
   program.on_chosen(command, [=]() -> Result<int> {
     const auto fail = [&](const Error& error, int status) {
-      fmt::print(stderr, "intact: {}\n", error.message());
+      fmt::print(stderr, "intact: {}\n", printable(error.message()));
       report_status(arguments->status_fd, exit_status(error));
       return status;
     };
