@@ -68,6 +68,14 @@ Error silent_end(pid_t child) {
 
 }  // namespace
 
+Result<void> fill_standard_descriptors() {
+  for (;;) {
+    UniqueFd fd = TRY(open_file("/dev/null", O_RDWR));
+    if (fd.get() > STDERR_FILENO) return {};
+    fd.release();
+  }
+}
+
 int BackgroundProcess::take_ready_fd() {
   return std::exchange(ready_fd_, -1);
 }

@@ -7,7 +7,11 @@
 
 namespace intact::cli {
 
-/// The process that a Background runs, seen from inside.
+/// Opens /dev/null as those of descriptors 0 to 2 that we were started without: otherwise a file of
+/// ours would get their number and be taken for the terminal.
+Result<void> fill_standard_descriptors();
+
+/// The process that run_in_background() starts, seen from inside.
 class BackgroundProcess {
  public:
   /// Gets the byte 'R' from whoever finds out that the process does its work now; owned by the

@@ -96,11 +96,14 @@ MountServer MountServer::find(const serve::MountEntry& entry) {
   return server;
 }
 
+bool MountServer::is_running() const {
+  return fd_ && ::flock(fd_.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 bool MountServer::wait_for_end(std::chrono::milliseconds most) const {
   if (!fd_) return true;
   const auto end = std::chrono::steady_clock::now() + most;
-  while (::flock(fd_.get(), LOCK_SH | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return true;
+  while (is_running()) {
     if (std::chrono::steady_clock::now() >= end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }

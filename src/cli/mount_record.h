@@ -33,6 +33,9 @@ class MountServer {
  public:
   /// If it left no record where we look, there is nothing to wait for.
   static MountServer find(const serve::MountEntry& entry);
+  /// Whether it certainly is there. A FUSE server that is stopped or stuck is, too, and asking the
+  /// mount itself would wait for it.
+  bool is_running() const;
   /// Whether it has ended in time.
   bool wait_for_end(std::chrono::milliseconds most) const;
 

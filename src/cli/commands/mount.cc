@@ -25,6 +25,7 @@ namespace intact::cli {
 namespace {
 
 constexpr std::chrono::seconds kMostWaitForServer(10);
+constexpr std::string_view kMountType = "fuse.intact";
 
 struct MountOptions {
   std::string name;
@@ -135,10 +136,13 @@ Result<void> check_store_is_elsewhere(const std::string& store, const std::strin
 
 /// Makes room: a mount whose server was killed goes away, a living one is not covered.
 Result<void> prepare_directory(const std::string& directory) {
-  if (TRY(serve::clear_dead_mount(directory)))
+  auto entry = TRY(serve::find_mount(directory));
+  if (!entry) return {};
+  if (!MountServer::find(*entry).is_running() && TRY(serve::clear_dead_mount(directory))) {
     warn(fmt::format("{} held a mount whose server was gone; it has been removed", directory));
-  const auto entry = TRY(serve::find_mount(directory));
-  if (entry && entry->type == "fuse.intact")
+    entry = TRY(serve::find_mount(directory));
+  }
+  if (entry && entry->type == kMountType)
     return Error(ErrorKind::busy, fmt::format("'{}' is mounted on {} already: `intact umount` it",
                                               entry->source, directory));
   return {};
@@ -189,6 +193,7 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
   if (options.method == "kernel")
     return Error(ErrorKind::unsupported,
                  "--method kernel is not there yet: leave it out, or use --method fuse");
+  TRY(fill_standard_descriptors());
   const sign::Anchors anchors = anchor_options.anchors();
   if (options.verity == "off") warn("--verity off: file contents are not checked");
   if (options.foreground) {
@@ -217,7 +222,7 @@ struct UmountOptions {
 
 Result<int> umount(const UmountOptions& options) {
   const auto entry = TRY(serve::find_mount(options.directory));
-  if (!entry || entry->type != "fuse.intact")
+  if (!entry || entry->type != kMountType)
     return Error(ErrorKind::not_found, fmt::format("{} is not a mount of ours", options.directory));
   const MountServer server = MountServer::find(*entry);
   auto result = serve::unmount(options.directory, options.lazy);

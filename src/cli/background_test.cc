@@ -1,0 +1,141 @@
+#include "background.h"
+
+#include <csignal>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+
+#include "mount_record.h"
+
+namespace intact::cli {
+namespace {
+
+TEST(Background, ReturnsOnceTheChildIsReadyAndLetsItLive) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  const auto result = run_in_background([&](BackgroundProcess& process) -> Result<void> {
+    const UniqueFd ready(process.take_ready_fd());
+    TRY(write_all(ready.get(), as_bytes("R")));
+    ::usleep(10000);
+    TRY(write_all(writer.get(), as_bytes("alive after it")));
+    return {};
+  });
+  ASSERT_TRUE(result) << result.error().message();
+  writer.reset();
+  EXPECT_EQ(as_text(read_fd(reader.get(), 100).value()), "alive after it");
+}
+
+TEST(Background, HandsTheErrorOfTheChildBack) {
+  const auto result = run_in_background([](BackgroundProcess&) -> Result<void> {
+    return Error(ErrorKind::untrusted, "nobody signed\nthis 7 8", 5);
+  });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind(), ErrorKind::untrusted);
+  EXPECT_EQ(result.error().message(), "nobody signed\nthis 7 8");
+  EXPECT_EQ(result.error().sys_errno(), 5);
+}
+
+TEST(Background, NoticesAChildThatIsKilledOrEndsTooEarly) {
+  const auto killed = run_in_background([](BackgroundProcess&) -> Result<void> {
+    ::kill(::getpid(), SIGKILL);
+    return {};
+  });
+  ASSERT_FALSE(killed);
+  EXPECT_THAT(killed.error().message(), ::testing::HasSubstr("signal 9"));
+  const auto early = run_in_background([](BackgroundProcess&) -> Result<void> { return {}; });
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().kind(), ErrorKind::io);
+}
+
+TEST(Background, LeavesTheTerminalWithoutTheDescriptorsOfItsStarter) {
+  const auto dir = TempDir::create();
+  ASSERT_TRUE(dir);
+  const std::string log_path = dir->path("log");
+  const auto log = open_file(log_path, O_WRONLY | O_CREAT, 0600);
+  ASSERT_TRUE(log);
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);  // inherited: its reader waits for the last writer
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  const auto result = run_in_background([&](BackgroundProcess& process) -> Result<void> {
+    const UniqueFd ready(process.take_ready_fd());
+    process.leave_terminal(log->get());
+    const bool left = ::getsid(0) == ::getpid() && ::fcntl(ends[1], F_GETFD) == -1;
+    TRY(write_all(STDERR_FILENO, as_bytes(left ? "left" : "still there")));
+    TRY(write_all(ready.get(), as_bytes("R")));
+    ::sleep(1);
+    return {};
+  });
+  ASSERT_TRUE(result) << result.error().message();
+  writer.reset();
+  EXPECT_EQ(read_fd(reader.get(), 10).value().size(), 0u);  // and does not wait for the child
+  EXPECT_EQ(as_text(read_file(log_path, 100).value()), "left");
+}
+
+class MountRecords : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto dir = make_runtime_dir();
+    if (!dir) GTEST_SKIP() << dir.error().message();
+  }
+  // A number that no file system has.
+  serve::MountEntry entry_{
+      .id = 1,
+      .device = "4095:" + std::to_string(::getpid()),
+      .mountpoint = "/nowhere",
+      .type = "fuse.intact",
+      .source = "",
+      .super_options = "rw,user_id=" + std::to_string(::geteuid()) + ",group_id=0"};
+};
+
+TEST_F(MountRecords, TellWhetherTheServerLives) {
+  EXPECT_FALSE(MountServer::find(entry_).is_running());
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  const auto started = run_in_background([&](BackgroundProcess& process) -> Result<void> {
+    writer.reset();
+    const auto record = TRY(MountRecord::create(entry_.device));
+    {
+      const UniqueFd ready(process.take_ready_fd());
+      TRY(write_all(ready.get(), as_bytes("R")));
+    }
+    (void)read_fd(reader.get(), 10).has_value();  // until the parent lets go
+    return {};
+  });
+  ASSERT_TRUE(started) << started.error().message();
+  reader.reset();
+  const MountServer server = MountServer::find(entry_);
+  EXPECT_TRUE(server.is_running());
+  EXPECT_FALSE(server.wait_for_end(std::chrono::milliseconds(30)));
+  writer.reset();
+  EXPECT_TRUE(server.wait_for_end(std::chrono::seconds(10)));
+  EXPECT_FALSE(MountServer::find(entry_).is_running());
+}
+
+TEST_F(MountRecords, OfAKilledServerAreReplaced) {
+  const auto killed = run_in_background([&](BackgroundProcess&) -> Result<void> {
+    const auto record = TRY(MountRecord::create(entry_.device));
+    ::kill(::getpid(), SIGKILL);
+    return {};
+  });
+  ASSERT_FALSE(killed);
+  EXPECT_FALSE(MountServer::find(entry_).is_running());
+  const auto again = run_in_background([&](BackgroundProcess& process) -> Result<void> {
+    const auto record = TRY(MountRecord::create(entry_.device));
+    const UniqueFd ready(process.take_ready_fd());
+    return write_all(ready.get(), as_bytes("R"));
+  });
+  EXPECT_TRUE(again);
+  EXPECT_TRUE(MountServer::find(entry_).wait_for_end(std::chrono::seconds(10)));
+}
+
+}  // namespace
+}  // namespace intact::cli
