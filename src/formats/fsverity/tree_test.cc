@@ -137,7 +137,6 @@ TEST(Tree, BoundarySizes) {
 }
 
 TEST(Tree, ThirdLevel) {
-  expect_matches_reference(Bytes(128 * 128 * 4096), {});
   expect_matches_reference(Bytes(128 * 128 * 4096 + 1), {});
   // 32 hashes in a block.
   constexpr std::size_t kSecond = 32 * 32 * 1024;

@@ -180,12 +180,11 @@ TEST(VerifiedFile, EveryFlippedBitOfTheDescriptorIsRefused) {
   EXPECT_TRUE(read(*sample.open().value(), 0, 1));
 }
 
-TEST(VerifiedFile, EveryFlippedBitOfTheTreeIsRefusedAndMendedFromTheData) {
-  // Two blocks of hashes below the top.
-  Sample sample(33 * kBlock);
+/// Flips every `stride`-th bit of the tree in turn.
+void expect_flipped_tree_bits_refused(std::size_t blocks, std::size_t stride) {
+  Sample sample(blocks * kBlock);
   Bytes stored = sample.tree.blocks;
-  ASSERT_EQ(stored.size(), 3 * kBlock);
-  for (std::size_t bit = 0; bit < stored.size() * 8; bit += 3) {
+  for (std::size_t bit = 0; bit < stored.size() * 8; bit += stride) {
     stored[bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
     const auto file = sample.open(std::make_shared<MemorySource>(stored)).value();
     ASSERT_EQ(read(*file, 0, sample.content.size()).value(), sample.content) << bit;
@@ -196,6 +195,14 @@ TEST(VerifiedFile, EveryFlippedBitOfTheTreeIsRefusedAndMendedFromTheData) {
   EXPECT_EQ(read(*twin, 0, sample.content.size()).value(), sample.content);
   EXPECT_EQ(twin->refused_hash_blocks(), 0u);
   EXPECT_THAT(sample.told, IsEmpty());
+}
+
+TEST(VerifiedFile, EveryFlippedBitOfATreeBlockIsRefusedAndMendedFromTheData) {
+  expect_flipped_tree_bits_refused(2, 1);
+}
+
+TEST(VerifiedFile, FlippedBitsInEveryLevelOfATreeAreRefusedAndMendedFromTheData) {
+  expect_flipped_tree_bits_refused(33, 7);
 }
 
 TEST(VerifiedFile, ATreeThatAgreesWithTamperedDataIsRefused) {
