@@ -175,8 +175,8 @@ Result<DumpLine> parse_dump_line(std::string_view text, bool strict) {
   tree::Inode& inode = line.inode;
   tree::Attributes& attributes = inode.attributes;
   const std::uint64_t mode = TRY(parse_number(mode_text, 8).context("MODE"));
-  attributes.mode = static_cast<std::uint32_t>(mode);
-  if (mode > 0177777 || erofs::file_type_of(attributes.mode) == erofs::FileType::unknown)
+  attributes.mode = static_cast<std::uint32_t>(mode & 0177777);  // what an image can hold
+  if (erofs::file_type_of(attributes.mode) == erofs::FileType::unknown)
     return malformed(fmt::format("impossible file type (mode {:o})", mode));
 
   if (line.hard_link) {

@@ -75,18 +75,18 @@ class TreeReader {
       if (to.payload.find('\0') != std::string::npos)
         return Error(ErrorKind::malformed, "NUL in a redirect");
       to.digest = TRY(view.digest());
-      TRY(read_content(from, to));
+      TRY(read_content(from, view.metacopy.has_value(), to));
     }
     take_xattrs(std::move(view.shown), to);
     return {};
   }
 
-  Result<void> read_content(const erofs::Inode& from, tree::Inode& to) {
+  Result<void> read_content(const erofs::Inode& from, bool has_object, tree::Inode& to) {
     const std::uint64_t size = from.attributes.size;
     if (size == 0) return {};
     if (from.layout == erofs::Layout::chunked) {
-      if (TRY(image_.is_hole(from))) return {};
-      return Error(ErrorKind::unsupported, "content in chunks of the image");
+      if (has_object) return {};
+      return Error(ErrorKind::malformed, "content is neither in the image nor in an object");
     }
     if (size > kContentMax)
       return over_limit(

@@ -1,8 +1,5 @@
 #include <algorithm>
-#include <array>
-#include <cstring>
 
-#include <intact/base/checked.h>
 #include <intact/erofs/image.h>
 
 #include "damage.h"
@@ -41,30 +38,6 @@ Result<std::string> Image::read_link(const Inode& symlink) const {
   if (target.find('\0') != std::string::npos)
     return bad_inode(symlink.nid, "NUL in a symlink target");
   return target;
-}
-
-Result<bool> Image::is_hole(const Inode& inode) const {
-  if (inode.layout != Layout::chunked)
-    return Error(ErrorKind::invalid_argument,
-                 fmt::format("inode {} is not chunk-based", inode.nid));
-  const std::uint64_t size = inode.attributes.size;
-  const std::uint64_t chunks = divide_up(size, std::uint64_t{1} << inode.chunk_bits);
-  // The kernel reads the table from the next multiple of the entry size on.
-  std::uint64_t offset = align_up<std::uint64_t>(inode.tail_offset, sizeof(le32));
-  if (offset > superblock_.size || chunks > (superblock_.size - offset) / sizeof(le32))
-    return bad_inode(inode.nid, "its table of chunks lies beyond the end of the image");
-  std::array<le32, 256> buffer;
-  for (std::uint64_t left = chunks; left > 0;) {
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()));
-    const auto part = std::span(buffer).first(count);
-    TRY(source_->read(offset, std::as_writable_bytes(part)));
-    const bool holes = std::all_of(part.begin(), part.end(),
-                                   [](const le32& block) { return block.get() == kNoBlock; });
-    if (!holes) return false;
-    left -= count;
-    offset += count * sizeof(le32);
-  }
-  return true;
 }
 
 }  // namespace intact::erofs

@@ -89,10 +89,6 @@ class Image {
   /// The target of a symlink: 1 to 4095 bytes, none of them NUL.
   Result<std::string> read_link(const Inode& symlink) const;
 
-  /// Whether all chunks of a chunk-based file are holes. malformed when the table of chunks does
-  /// not fit into the image.
-  Result<bool> is_hole(const Inode& inode) const;
-
  private:
   Image(std::shared_ptr<const ByteSource> source, Superblock superblock)
       : source_(std::move(source)), superblock_(superblock) {}

@@ -1,0 +1,182 @@
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/base/worker_pool.h>
+#include <intact/composefs/scan.h>
+#include <intact/fsverity/tree.h>
+
+#include "file_xattrs.h"
+#include "format.h"
+#include "object_directory.h"
+
+namespace intact::composefs {
+namespace {
+
+/// A directory that stays open while something below it is still to be done.
+struct Directory {
+  UniqueFd fd;
+  std::string path;  ///< for messages
+};
+using DirectoryPtr = std::shared_ptr<const Directory>;
+
+std::string path_in(const Directory& directory, std::string_view name) {
+  return fmt::format("{}{}{}", directory.path, directory.path.ends_with('/') ? "" : "/", name);
+}
+
+/// Identity and size of a file, to notice that it was exchanged meanwhile.
+struct Seen {
+  dev_t device;
+  ino_t inode;
+  off_t size;
+  explicit Seen(const struct stat& st) : device(st.st_dev), inode(st.st_ino), size(st.st_size) {}
+  bool operator==(const Seen&) const = default;
+};
+
+/// Hashes a regular file, keeps a small one, copies a large one to the object directory. Runs on
+/// any thread; nobody else looks at `inode` meanwhile.
+Result<void> process_content(const Directory& directory, const std::string& name, const Seen& seen,
+                             tree::Inode& inode, ObjectDirectory* store) {
+  const UniqueFd fd =
+      TRY(open_at(directory.fd.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0) return Error::from_errno("fstat", errno);
+  if (!S_ISREG(st.st_mode) || Seen(st) != seen)
+    return Error(ErrorKind::io, "the file has changed while the directory was read");
+  if (inode.attributes.size <= kInlineLimit) {
+    inode.content.resize(static_cast<std::size_t>(inode.attributes.size));
+    TRY(pread_exact(fd.get(), 0, std::as_writable_bytes(std::span(inode.content))));
+    inode.digest = fsverity::digest_of(as_bytes(inode.content));
+  } else {
+    inode.digest = TRY(fsverity::digest_file(fd.get()));
+    if (store) TRY(store->add(fd.get(), *inode.digest));
+  }
+  inode.payload = object_path(*inode.digest);
+  return {};
+}
+
+class Scanner {
+ public:
+  Scanner(const ScanOptions& options, ObjectDirectory* store)
+      : options_(options), store_(store), pool_(options.threads) {}
+
+  Result<tree::Tree> scan(const std::string& path) {
+    auto root =
+        std::make_shared<Directory>(Directory{TRY(open_file(path, O_RDONLY | O_DIRECTORY)), path});
+    TRY(read_attributes(root->fd.get(), tree_.root()).context(path));
+    TRY(read_directory(root, tree_.root()));
+    // Last in, first out: what is open at any time is one directory for each level of the tree.
+    while (!pending_.empty()) {
+      if (pool_.failed()) break;
+      const Pending next = std::move(pending_.back());
+      pending_.pop_back();
+      auto directory = std::make_shared<Directory>(Directory{
+          TRY(open_at(next.parent->fd.get(), next.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+                  .context(next.parent->path)),
+          path_in(*next.parent, next.name)});
+      TRY(read_directory(directory, *next.inode));
+    }
+    TRY(pool_.wait());
+    return std::move(tree_);
+  }
+
+ private:
+  struct Pending {
+    DirectoryPtr parent;
+    std::string name;
+    tree::Inode* inode;
+  };
+
+  Result<void> read_directory(const DirectoryPtr& directory, tree::Inode& inode) {
+    const int copy = ::fcntl(directory->fd.get(), F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return Error::from_errno(directory->path, errno);
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(copy), ::closedir);
+    if (!stream) {
+      ::close(copy);
+      return Error::from_errno(directory->path, errno);
+    }
+    for (;;) {
+      errno = 0;
+      const dirent* entry = ::readdir(stream.get());
+      if (!entry && errno != 0) return Error::from_errno(directory->path, errno);
+      if (!entry || pool_.failed()) return {};
+      const std::string name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      TRY(add(directory, inode, name).context(path_in(*directory, name)));
+    }
+  }
+
+  Result<void> add(const DirectoryPtr& directory, tree::Inode& parent, const std::string& name) {
+    const UniqueFd fd = TRY(open_at(directory->fd.get(), name, O_PATH | O_NOFOLLOW));
+    tree::InodePtr inode = std::make_shared<tree::Inode>();
+    const struct stat st = TRY(read_attributes(fd.get(), *inode));
+    if (options_.skip_devices && inode->attributes.is_device()) return {};
+    if (inode->attributes.is_symlink()) {
+      inode->payload = TRY(read_target(fd.get()));
+    } else if (inode->attributes.is_directory()) {
+      pending_.push_back({directory, name, inode.get()});
+    } else if (inode->attributes.is_regular() && inode->attributes.size > 0) {
+      pool_.submit([directory, name, seen = Seen(st), inode, store = store_] {
+        return process_content(*directory, name, seen, *inode, store)
+            .context(path_in(*directory, name));
+      });
+    }
+    parent.entries.emplace(name, tree::Entry{std::move(inode), false});
+    return {};
+  }
+
+  Result<struct stat> read_attributes(int fd, tree::Inode& inode) const {
+    struct stat st;
+    if (::fstatat(fd, "", &st, AT_EMPTY_PATH) != 0) return Error::from_errno("stat", errno);
+    tree::Attributes& attributes = inode.attributes;
+    attributes.mode = st.st_mode;
+    attributes.nlink = 1;
+    attributes.uid = st.st_uid;
+    attributes.gid = st.st_gid;
+    if (attributes.is_device()) attributes.rdev = static_cast<std::uint32_t>(st.st_rdev);
+    attributes.size = static_cast<std::uint64_t>(st.st_size);
+    if (!options_.use_epoch)
+      attributes.mtime = {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
+    if (!options_.skip_xattrs)
+      inode.xattrs = TRY(file_xattrs(fd, options_.user_xattrs ? "user." : ""));
+    return st;
+  }
+
+  static Result<std::string> read_target(int fd) {
+    std::string target(kPayloadMax + 1, '\0');
+    const ssize_t length = ::readlinkat(fd, "", target.data(), target.size());
+    if (length < 0) return Error::from_errno("readlink", errno);
+    target.resize(static_cast<std::size_t>(length));
+    return target;
+  }
+
+  const ScanOptions& options_;
+  ObjectDirectory* store_;
+  tree::Tree tree_;
+  std::vector<Pending> pending_;
+  WorkerPool pool_;  ///< last, so that its jobs end before what they write to goes away
+};
+
+}  // namespace
+
+Result<tree::Tree> scan_directory(const std::string& path, const ScanOptions& options) {
+  if (options.skip_xattrs && options.user_xattrs)
+    return Error(ErrorKind::invalid_argument,
+                 "all extended attributes or all but those of users can be left out, not both");
+  std::optional<ObjectDirectory> store;
+  if (!options.digest_store.empty())
+    store.emplace(TRY(ObjectDirectory::open(options.digest_store)));
+  tree::Tree tree = TRY(Scanner(options, store ? &*store : nullptr).scan(path));
+  if (store) TRY(store->sync());
+  return tree;
+}
+
+}  // namespace intact::composefs
