@@ -13,6 +13,8 @@
 
 namespace intact::oci {
 
+struct RawTarHeader;
+
 /// What one archive may cost. Over a limit: error kind limit, which names it.
 struct TarLimits {
   std::uint64_t entries = 4'000'000;
@@ -49,7 +51,7 @@ class TarReader {
   std::uint64_t position() const { return position_; }  ///< bytes of the archive read so far
 
  private:
-  struct Header;
+  struct Special;
   using Records = std::map<std::string, std::string, std::less<>>;
 
   Result<std::size_t> fill(MutableByteSpan out);
@@ -59,7 +61,18 @@ class TarReader {
   Result<std::string> read_special(std::uint64_t size, std::string_view what);
   Result<std::string> read_long_name(std::uint64_t size);
   Result<void> read_pax(std::uint64_t size, Records& records);
-  Result<void> apply_record(TarEntry& entry, const std::string& key, const std::string& value);
+  Result<void> read_global(std::uint64_t size);
+  Result<bool> read_special_header(const RawTarHeader& raw, Special& special);
+  Result<std::optional<RawTarHeader>> read_headers(Special& special);
+  Result<TarEntry> make_entry(const RawTarHeader& raw, Special&& special) const;
+  Result<std::uint32_t> header_id(std::optional<std::int64_t> id, std::string_view key,
+                                  const Records& records) const;
+  Result<std::uint32_t> check_id(std::uint64_t id, std::string_view key) const;
+  Result<void> apply_record(TarEntry& entry, const std::string& key,
+                            const std::string& value) const;
+  Result<void> add_xattr(TarEntry& entry, const std::string& key, const std::string& value) const;
+  Result<void> check_entry(TarEntry& entry) const;
+  Result<std::uint32_t> device_number(const RawTarHeader& raw, const std::string& path) const;
   Error error(ErrorKind kind, std::string text) const;
 
   ByteStream& stream_;
