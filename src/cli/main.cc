@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   intact::cli::add_fsverity_commands(program);
   intact::cli::add_seal_command(program);
   intact::cli::add_pull_command(program);
+  intact::cli::add_store_commands(program);
   intact::cli::add_verify_command(program);
   intact::cli::add_keygen_command(program);
   intact::cli::add_mount_commands(program);

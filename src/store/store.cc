@@ -96,7 +96,10 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir) {
   // A crash may have left a store that is nothing but its marker.
   if (!objects && objects.error().kind() != ErrorKind::not_found)
     return std::move(objects).error().with_context("store " + dir);
-  std::unique_ptr<Store> store(new Store(dir, std::move(*fd)));
+  // One path for one store, wherever it is remembered.
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::canonical(dir, error);
+  std::unique_ptr<Store> store(new Store(error ? dir : whole.string(), std::move(*fd)));
   if (objects) store->objects_ = std::move(*objects);
   return store;
 }

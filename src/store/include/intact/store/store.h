@@ -62,7 +62,7 @@ class Store {
   static std::string default_path();
   ~Store();
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return path_; }  ///< absolute, without symlinks
 
   /// not_found when there is no image of that name; malformed when its record is damaged.
   Result<NamedImage> find(const std::string& name) const;
