@@ -1,6 +1,8 @@
 #include "command.h"
 
 #include <cstdio>
+#include <memory>
+#include <vector>
 
 #include <unistd.h>
 
@@ -10,6 +12,23 @@ Program::Program() : app_("Seal, verify, encrypt and repair container and VM ima
   app_.require_subcommand(1);
   app_.set_version_flag("--version", std::string("intact ") + INTACT_VERSION);
   app_.option_defaults()->always_capture_default();
+
+  auto words = std::make_shared<std::vector<std::string>>();
+  CLI::App* help = add(app_, "help", "Show what a command does: intact help COMMAND...");
+  help->add_option("COMMAND", *words);
+  on_chosen(help, [this, words]() -> Result<int> {
+    CLI::App* command = &app_;
+    for (const std::string& word : *words) {
+      const auto found =
+          command->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
+      if (found.empty())
+        return Error(ErrorKind::invalid_argument,
+                     "there is no command '" + word + "'; `intact help` lists them");
+      command = found.front();
+    }
+    print("{}", command->help());
+    return 0;
+  });
 }
 
 CLI::App* Program::add(CLI::App& parent, std::string name, std::string description) {

@@ -33,11 +33,17 @@ Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& 
   return std::shared_ptr<const ByteSource>(TRY(fsverity::VerifiedMemory::open(std::move(file))));
 }
 
+void attach_object_dirs(store::Store& store, const store::NamedImage& record) {
+  for (const std::string& dir : record.object_dirs) (void)store.add_object_dir(dir).has_value();
+}
+
 Result<std::unique_ptr<OpenedImage>> OpenedImage::open(std::shared_ptr<store::Store> store,
                                                        const std::string& name,
                                                        const OpenOptions& options) {
   // The lease first: what is checked below must not be collected meanwhile.
-  store::Lease lease = TRY(store::Lease::take(*store, TRY(store->find(name))));
+  const store::NamedImage record = TRY(store->find(name));
+  store::Lease lease = TRY(store::Lease::take(*store, record));
+  attach_object_dirs(*store, record);
   Chain chain = TRY(check_chain(*store, name, options.anchors));
   auto bytes = TRY(open_stored_image(*store, chain.image_digest, options.damage)
                        .context("image of '" + name + "'"));

@@ -15,4 +15,8 @@ Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& 
                                                             const Digest& image,
                                                             const DamageSink& damage = {});
 
+/// Attaches the foreign object directories that the record of an image names. One that is gone is
+/// passed over: what it held is then missing, and is told as such when it is read.
+void attach_object_dirs(store::Store& store, const store::NamedImage& record);
+
 }  // namespace intact::image

@@ -81,9 +81,10 @@ Result<void> name_damaged_files(std::shared_ptr<const ByteSource> image,
 
 }  // namespace
 
-Result<VerifyReport> verify_stored(const store::Store& store, const std::string& name,
+Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
                                    const sign::Anchors& anchors, const Progress& progress) {
   const Chain chain = TRY(check_chain(store, name, anchors));
+  attach_object_dirs(store, TRY(store.find(name)));
   VerifyReport report;
   report.manifest = chain.manifest_digest;
   report.image = chain.image_digest;

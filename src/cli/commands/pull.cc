@@ -1,4 +1,6 @@
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <intact/image/pull.h>
 #include <intact/json/json.h>
@@ -16,6 +18,7 @@ struct Options {
   std::string source;
   std::string name;
   std::string platform;
+  std::vector<std::string> object_dirs;
   bool replace = false;
   bool drop_layers = false;
   bool json = false;
@@ -29,6 +32,7 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   pull_options.drop_layers = options.drop_layers;
   if (!options.platform.empty()) pull_options.platform = TRY(oci::parse_platform(options.platform));
   const auto store = TRY(store_option.open_or_create());
+  for (const std::string& dir : options.object_dirs) TRY(store->add_object_dir(dir));
   const image::PullReport report = TRY(image::pull(source, options.name, *store, pull_options));
 
   for (const std::string& warning : report.warnings) warn(warning);
@@ -69,6 +73,13 @@ void add_pull_command(Program& program) {
                       "What to call it in the store; default: the signed identity, else the tag");
   command->add_option("--platform", options->platform, "Which image of an index")
       ->type_name("OS/ARCH[/VARIANT]");
+  command
+      ->add_option("--objects-from", options->object_dirs,
+                   "Leave files there that this object directory (podman's, mkcomposefs's) has; "
+                   "may be repeated")
+      ->type_name("DIR")
+      ->expected(1)
+      ->take_all();
   command->add_flag("--replace", options->replace, "Let NAME stand for another image than it did");
   command->add_flag("--drop-layers", options->drop_layers,
                     "Do not keep the layer blobs: no `export oci:` and no repair then");

@@ -36,7 +36,7 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 /// Walks the chain of a stored image from the signature to every block of every file it can show,
 /// to the end, whatever is damaged on the way. A chain that is already broken above the image is an
 /// error (see check_chain()): nothing below it means anything then.
-Result<VerifyReport> verify_stored(const store::Store& store, const std::string& name,
+Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
                                    const sign::Anchors& anchors, const Progress& progress = {});
 
 /// The same for a sealed image in a layout or archive: signature, documents, every layer, and that
