@@ -11,8 +11,8 @@ expect 0 export_to "oci:$work/oci:v1"
 equal "$(manifest_digest "$work/oci" v1)" "$digest" "exported digest"
 skopeo --insecure-policy copy -q --preserve-digests "oci:$work/oci:v1" "oci:$work/copy:v1"
 equal "$(manifest_digest "$work/copy" v1)" "$digest" "digest after skopeo copy"
-expect 0 "$intact" --store "$work/store2" pull "oci:$work/oci:v1" app --pub "$work/key.pub"
-expect 0 "$intact" --store "$work/store2" verify app --pub "$work/key.pub"
+expect 0 "$intact" pull --store "$work/store2" "oci:$work/oci:v1" app --pub "$work/key.pub"
+expect 0 "$intact" verify --store "$work/store2" app --pub "$work/key.pub"
 
 # As an archive of one.
 expect 0 export_to "oci-archive:$work/image.tar:v1"

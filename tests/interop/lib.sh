@@ -9,22 +9,6 @@ export PATH="$root/build/peers/bin:$PATH:/usr/sbin:/sbin"
 export LC_ALL=C.UTF-8
 umask 022
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/intact-test.XXXXXX")
-chmod 755 "$work"
-trap cleanup EXIT
-trap 'exit 129' HUP INT TERM
-trap 'printf "FAILED at %s line %s: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2' ERR
-
-# The program is a copy, so that other users reach it; that a copy works is part of the contract.
-[[ -x $INTACT ]] || { echo "no program at $INTACT: ./dev build" >&2; exit 1; }
-cp "$INTACT" "$work/intact"
-intact=$work/intact
-
-# Nothing of the user who runs the tests is read or written.
-export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data
-export INTACT_STORE=$work/store XDG_RUNTIME_DIR=$work/runtime
-mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
-
 cleanup() {
   local status=$? mountpoint pid
   trap - EXIT ERR
@@ -44,6 +28,22 @@ cleanup() {
   fi
   exit "$status"
 }
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/intact-test.XXXXXX")
+chmod 755 "$work"
+trap cleanup EXIT
+trap 'exit 129' HUP INT TERM
+trap 'printf "FAILED at %s line %s: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2' ERR
+
+# The program is a copy, so that other users reach it; that a copy works is part of the contract.
+[[ -x $INTACT ]] || { echo "no program at $INTACT: ./dev build" >&2; exit 1; }
+cp "$INTACT" "$work/intact"
+intact=$work/intact
+
+# Nothing of the user who runs the tests is read or written.
+export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data
+export INTACT_STORE=$work/store XDG_RUNTIME_DIR=$work/runtime
+mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
 
 # skip REASON: this test cannot be run here.
 skip() { printf 'skip: %s\n' "$*"; exit 77; }
@@ -180,7 +180,7 @@ list_tree() (
   find . -printf "%i %n %y %m $owner %s %T@ %p -> %l\0" | tr '\n\0' '\1\n' | sort -k 8 |
     awk -v owners="${OWNERS:-yes}" '
       { inode = $1; links = $2; type = $3; size = $6; path = $0
-        sub(/^([^ ]+ ){7}/, "", path)
+        for (i = 0; i < 7; i++) sub(/^[^ ]+ /, "", path)
         if (owners != "yes" && (type == "c" || type == "b")) next
         if (type == "d") { links = "-"; size = "-" }
         if (!(inode in first) || links == 1 || links == "-") first[inode] = path

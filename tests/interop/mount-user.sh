@@ -15,7 +15,7 @@ mnt=$work/user/mnt
 expect 0 as_user "$intact" mount app "$mnt" --pub "$work/key.pub"
 export -f list_tree
 as_user bash -c 'list_tree "$1"' bash "$mnt" > "$work/got"
-(($(wc -l < "$work/got") > 100)) || fail "the mount is all but empty"
+(($(wc -l < "$work/got") > 50)) || fail "the mount is all but empty"
 same "$work/want" "$work/got"
 if ((EUID == 0)); then
   ! ls "$mnt" > /dev/null 2>&1 || [[ -n $(< /sys/module/fuse/parameters/allow_sys_admin_access) ]] ||

@@ -36,7 +36,7 @@ for file in "$work"/layout/blobs/sha256/*; do
   cp -a "$work/layout" "$work/flipped"
   flip "$work/flipped/blobs/sha256/${file##*/}" 100
   status=0
-  "$intact" --store "$work/store2" pull "oci:$work/flipped:latest-sealed" bad --pub "$work/key.pub" \
+  "$intact" pull --store "$work/store2" "oci:$work/flipped:latest-sealed" bad --pub "$work/key.pub" \
     2> "$work/err" > "$work/out" || status=$?
   # Blobs that only the unsealed tag has do not matter to the sealed image.
   if ((status == 0)); then
@@ -44,7 +44,7 @@ for file in "$work"/layout/blobs/sha256/*; do
     ! grep -q "${file##*/}" "$used" "$work/layout/index.json" ||
       [[ ${file##*/} == "$(basename "$(blob "$work/layout" "$(manifest_digest "$work/layout" latest)")")" ]] ||
       fail "pulled with a flipped byte in ${file##*/}"
-    "$intact" --store "$work/store2" rm bad
+    "$intact" rm --store "$work/store2" bad
   elif ((status != 3 && status != 5)); then
     fail "flipped byte in ${file##*/}: exit status $status"
   fi
@@ -60,5 +60,5 @@ expect 2 pull "oci:$work/layout:latest-sealed" oci:name --pub "$work/key.pub"
 expect 2 pull "oci:$work/layout:latest-sealed" -- --pub "$work/key.pub"
 
 # Without layers the store is smaller and the image still good.
-expect 0 "$intact" --store "$work/small" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" --drop-layers
-expect 0 "$intact" --store "$work/small" verify app --pub "$work/key.pub"
+expect 0 "$intact" pull --store "$work/small" "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" --drop-layers
+expect 0 "$intact" verify --store "$work/small" app --pub "$work/key.pub"

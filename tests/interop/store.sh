@@ -64,8 +64,8 @@ equal "$(find "$INTACT_STORE/objects" -type f | wc -l)" 0 "objects in an empty s
 # Only our own stores are collected.
 mkdir "$work/notours"
 echo precious > "$work/notours/file"
-expect 7 "$intact" --store "$work/notours" gc
+expect 7 "$intact" gc --store "$work/notours"
 status=0
-"$intact" --store "$work/notours" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" 2> /dev/null || status=$?
+"$intact" pull --store "$work/notours" "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" 2> /dev/null || status=$?
 ((status != 0)) || fail "a directory of others became a store"
 [[ -e $work/notours/file ]] || fail "a file of others is gone"

@@ -46,14 +46,14 @@ cp "$work/app.json" "$app"
 expect 0 with verify example.org/team/app:1
 
 # A store that is consistent in itself but of other people's making.
-expect 0 "$intact" --store "$work/theirs" pull "oci:$work/forged:latest-sealed" example.org/team/app:1 \
+expect 0 "$intact" pull --store "$work/theirs" "oci:$work/forged:latest-sealed" example.org/team/app:1 \
   --pub "$work/foreign.pub"
-expect 0 "$intact" --store "$work/theirs" verify example.org/team/app:1 --pub "$work/foreign.pub"
-expect 5 with --store "$work/theirs" verify example.org/team/app:1
+expect 0 "$intact" verify --store "$work/theirs" example.org/team/app:1 --pub "$work/foreign.pub"
+expect 5 with verify --store "$work/theirs" example.org/team/app:1
 mkdir "$work/mnt"
-expect 5 with --store "$work/theirs" mount example.org/team/app:1 "$work/mnt"
+expect 5 with mount --store "$work/theirs" example.org/team/app:1 "$work/mnt"
 status=0
-with --store "$work/theirs" run example.org/team/app:1 > "$work/out" 2>&1 || status=$?
+with run --store "$work/theirs" example.org/team/app:1 > "$work/out" 2>&1 || status=$?
 equal "$status" 125 "exit status of run"
 
 # Unsigned: only when it is said, and it is not remembered.
