@@ -15,7 +15,7 @@ void require_sodium() {
 
 void fill_random(MutableByteSpan out) {
   require_sodium();
-  randombytes_buf(out.data(), out.size());
+  if (!out.empty()) randombytes_buf(out.data(), out.size());
 }
 
 Bytes random_bytes(std::size_t size) {

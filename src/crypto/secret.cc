@@ -89,7 +89,7 @@ void Secret::release() noexcept {
 }
 
 void wipe(MutableByteSpan bytes) {
-  sodium_memzero(bytes.data(), bytes.size());
+  if (!bytes.empty()) sodium_memzero(bytes.data(), bytes.size());
 }
 
 bool equal_secret(ByteSpan a, ByteSpan b) {

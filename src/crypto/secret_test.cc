@@ -11,6 +11,17 @@
 namespace intact::crypto {
 namespace {
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define INTACT_SANITIZED 1
+#endif
+#endif
+#if defined(INTACT_SANITIZED) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 /// Whether the mapping that holds `address` has a flag in its VmFlags.
 bool has_vm_flag(const void* address, const std::string& flag) {
   std::ifstream maps("/proc/self/smaps");
@@ -50,7 +61,10 @@ TEST(Secret, HoldsACopyAndMoves) {
 TEST(Secret, StaysOutOfSwapAndDumps) {
   const Secret secret(100);
   EXPECT_TRUE(has_vm_flag(secret.expose().data(), "dd"));
-  EXPECT_EQ(has_vm_flag(secret.expose().data(), "lo"), secret.locked());
+  // The sanitizers replace mlock by a function that says yes and does nothing.
+  if (!kSanitized) {
+    EXPECT_EQ(has_vm_flag(secret.expose().data(), "lo"), secret.locked());
+  }
   const std::string ordinary(100'000, 'x');
   EXPECT_FALSE(has_vm_flag(ordinary.data(), "dd"));
 }
