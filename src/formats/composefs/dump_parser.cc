@@ -81,11 +81,17 @@ class TreeBuilder {
     return {};
   }
 
-  /// The directory of that path. Lines of one directory mostly follow each other.
+  /// The directory of that path. Lines mostly stay in the directory of the line before or go on
+  /// below it.
   Result<tree::Inode*> find_parent(std::string_view path) {
-    if (last_parent_ && path == last_parent_path_) return last_parent_;
     tree::Inode* at = &tree_.root();
-    for (std::string_view rest = path; !rest.empty();) {
+    std::string_view rest = path;
+    if (last_parent_ && path.starts_with(last_parent_path_) &&
+        (path.size() == last_parent_path_.size() || path[last_parent_path_.size()] == '/')) {
+      at = last_parent_;
+      rest.remove_prefix(last_parent_path_.size());
+    }
+    while (!rest.empty()) {
       const std::size_t end = std::min(rest.find('/'), rest.size());
       const std::string_view name = rest.substr(0, end);
       rest.remove_prefix(std::min(end + 1, rest.size()));

@@ -1,0 +1,184 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "testing.h"
+
+namespace intact::composefs {
+namespace {
+
+tree::InodePtr file(std::uint32_t mode = S_IFREG | 0644) {
+  auto inode = std::make_shared<tree::Inode>();
+  inode->attributes.mode = mode;
+  return inode;
+}
+
+/// A tree of one file; `change` damages it.
+Result<Bytes> write_with(const std::function<void(tree::Tree&, tree::Inode&)>& change,
+                         std::uint32_t mode = S_IFREG | 0644) {
+  tree::Tree tree;
+  tree.root().entries["f"] = {file(mode)};
+  change(tree, *tree.root().entries["f"].inode);
+  return write_image(tree);
+}
+
+void expect_refused(ErrorKind kind, const std::function<void(tree::Tree&, tree::Inode&)>& change,
+                    std::uint32_t mode = S_IFREG | 0644) {
+  const auto outcome = write_with(change, mode);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind(), kind) << outcome.error().message();
+}
+
+TEST(WriteImage, WritesTheUndamagedTwins) {
+  EXPECT_TRUE(write_with([](tree::Tree&, tree::Inode&) {}));
+  EXPECT_TRUE(write_with([](tree::Tree&, tree::Inode& f) { f.payload = "x"; }, S_IFLNK | 0777));
+  EXPECT_TRUE(write_with([](tree::Tree& tree, tree::Inode&) {
+    tree.root().entries["g"] = {tree.root().entries["f"].inode, true};
+  }));
+  EXPECT_TRUE(write_with([](tree::Tree& tree, tree::Inode&) {
+    tree.root().entries[std::string(255, 'n')] = {file()};
+  }));
+}
+
+TEST(WriteImage, RefusesNamesThatNoDirectoryHolds) {
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string(".."), std::string("a/b"),
+        std::string("a\0b", 3), std::string(256, 'n')})
+    expect_refused(ErrorKind::invalid_argument,
+                   [&](tree::Tree& tree, tree::Inode&) { tree.root().entries[name] = {file()}; });
+}
+
+TEST(WriteImage, RefusesWhatNoInodeCanBe) {
+  const auto invalid = ErrorKind::invalid_argument;
+  expect_refused(invalid, [](tree::Tree&, tree::Inode& f) { f.attributes.mode = 0644; });
+  expect_refused(
+      invalid, [](tree::Tree&, tree::Inode& f) { f.attributes.mtime.nanoseconds = 1'000'000'000; });
+  expect_refused(invalid, [](tree::Tree&, tree::Inode& f) { f.entries["x"] = {file()}; });
+  expect_refused(invalid, [](tree::Tree& tree, tree::Inode&) { tree.root().entries["g"] = {}; });
+  expect_refused(invalid, [](tree::Tree& tree, tree::Inode&) {
+    tree.root().attributes.mode = S_IFREG | 0644;
+    tree.root().entries.clear();
+  });
+  expect_refused(invalid, [](tree::Tree&, tree::Inode& f) {
+    f.content = "abc";
+    f.attributes.size = 4;
+  });
+  expect_refused(invalid, [](tree::Tree&, tree::Inode&) {}, S_IFLNK | 0777);
+  expect_refused(
+      invalid, [](tree::Tree&, tree::Inode& f) { f.payload = std::string("a\0", 2); },
+      S_IFLNK | 0777);
+}
+
+TEST(WriteImage, RefusesWhatIsOverALimit) {
+  const auto limit = ErrorKind::limit;
+  expect_refused(
+      limit, [](tree::Tree&, tree::Inode& f) { f.payload = std::string(4096, 'x'); },
+      S_IFLNK | 0777);
+  expect_refused(limit, [](tree::Tree&, tree::Inode& f) {
+    f.content = std::string(5001, 'x');
+    f.attributes.size = 5001;
+  });
+  expect_refused(
+      limit, [](tree::Tree&, tree::Inode& f) { f.attributes.size = (std::uint64_t{1} << 53) + 1; });
+  expect_refused(limit, [](tree::Tree&, tree::Inode& f) { f.set_xattr("", "x"); });
+  expect_refused(limit,
+                 [](tree::Tree&, tree::Inode& f) { f.set_xattr(std::string(256, 'n'), ""); });
+  // 12 + 7 + 6 + value: one byte too many, and just right.
+  expect_refused(limit, [](tree::Tree&, tree::Inode& f) {
+    f.set_xattr("user.x", std::string(32767 - 24, 'v'));
+  });
+  EXPECT_TRUE(write_with(
+      [](tree::Tree&, tree::Inode& f) { f.set_xattr("user.x", std::string(32767 - 25, 'v')); }));
+}
+
+TEST(WriteImage, RefusesHardLinksThatLeadNowhere) {
+  expect_refused(ErrorKind::invalid_argument,
+                 [](tree::Tree& tree, tree::Inode&) { tree.root().entries["g"] = {file(), true}; });
+  expect_refused(ErrorKind::invalid_argument, [](tree::Tree& tree, tree::Inode&) {
+    tree.root().entries["d"] = {file(S_IFDIR | 0755)};
+    tree.root().entries["e"] = {tree.root().entries["d"].inode, true};
+  });
+  expect_refused(ErrorKind::invalid_argument, [](tree::Tree& tree, tree::Inode&) {
+    tree.root().entries["g"] = {tree.root().entries["f"].inode, true};
+    tree.root().entries["h"] = {tree.root().entries["f"].inode, false};
+  });
+}
+
+TEST(WriteImage, SharesAtMost128AttributesOfAnInode) {
+  std::string dump = "/ 0 40755 2 0 0 0 0.0 - - -\n";
+  for (const char* name : {"/a", "/b"}) {
+    dump += fmt::format("{} 0 100644 1 0 0 0 0.0 - - -", name);
+    for (int i = 0; i < 200; ++i) dump += fmt::format(" user.x{:03d}=v", i);
+    dump += "\n";
+  }
+  const Bytes image = test::image_of(dump);
+  EXPECT_TRUE(equal(test::image_of(test::dump_of(image)), image));
+}
+
+TEST(ListObjects, EachPayloadOnceInWalkOrder) {
+  const std::string a(64, 'a');
+  const std::string b(64, 'b');
+  const std::string dump =
+      "/ 0 40755 2 0 0 0 0.0 - - -\n"
+      "/d 0 40755 2 0 0 0 0.0 - - -\n"
+      "/d/x 100 100644 1 0 0 0 0.0 bb/x - " +
+      b +
+      "\n"
+      "/e 70 100644 1 0 0 0 0.0 aa/x - " +
+      a +
+      "\n"
+      "/f 70 100644 1 0 0 0 0.0 aa/x - " +
+      a +
+      "\n"
+      "/g 3 100644 1 0 0 0 0.0 cc/x abc " +
+      a +
+      "\n"
+      "/h 0 @100644 1 0 0 0 0.0 /d/x - -\n";
+  const auto objects = list_objects(test::source_of(test::image_of(dump)));
+  ASSERT_TRUE(objects) << objects.error().message();
+  ASSERT_EQ(objects->size(), 2u);
+  EXPECT_EQ((*objects)[0].payload, "bb/x");
+  EXPECT_EQ((*objects)[0].path, "/d/x");
+  EXPECT_EQ((*objects)[0].size, 100u);
+  EXPECT_EQ((*objects)[0].digest.hex(), b);
+  EXPECT_EQ((*objects)[1].path, "/e");
+}
+
+TEST(ListObjects, WhatNothingCouldVerifyIsRefused) {
+  const std::string a(64, 'a');
+  const std::string root = "/ 0 40755 2 0 0 0 0.0 - - -\n";
+  const std::string good = "/e 70 100644 1 0 0 0 0.0 aa/x - " + a + "\n";
+  EXPECT_TRUE(list_objects(test::source_of(test::image_of(root + good))));
+  for (const std::string& bad : {"/f 70 100644 1 0 0 0 0.0 aa/x - " + std::string(64, 'b') + "\n",
+                                 "/f 71 100644 1 0 0 0 0.0 aa/x - " + a + "\n",
+                                 std::string("/f 70 100644 1 0 0 0 0.0 aa/y - -\n"),
+                                 "/f 70 100644 1 0 0 0 0.0 - - " + a + "\n",
+                                 "/f 70 100644 1 0 0 0 0.0 ../x - " + a + "\n"}) {
+    const auto refused = list_objects(test::source_of(test::image_of(root + good + bad)));
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().kind(), ErrorKind::malformed);
+  }
+}
+
+TEST(ReadTree, ToplevelEntriesCanBeChosen) {
+  const Bytes image = test::image_of(
+      "/ 0 40755 2 0 0 0 0.0 - - -\n/a 0 40755 2 0 0 0 0.0 - - -\n"
+      "/a/b 0 100644 1 0 0 0 0.0 - - -\n/b 0 100644 1 0 0 0 0.0 - - -\n");
+  const auto tree = read_tree(test::source_of(image), {.toplevel_entries = {"a", "x"}});
+  ASSERT_TRUE(tree);
+  EXPECT_TRUE(tree->find("/a/b"));
+  EXPECT_FALSE(tree->find("/b"));
+}
+
+TEST(ReadInfo, TellsWhatTheHeaderSays) {
+  const auto info = read_info(
+      test::source_of(test::image_of("/ 0 40755 2 0 0 0 0.0 - - - system.posix_acl_access=x\n"
+                                     "/w 0 20000 1 0 0 0 0.0 - - -\n")));
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->format_version, 1u);
+  EXPECT_TRUE(info->has_acl);
+  EXPECT_EQ(info->inodes, 258u);
+}
+
+}  // namespace
+}  // namespace intact::composefs
