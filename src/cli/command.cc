@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <vector>
@@ -41,9 +42,16 @@ void Program::on_chosen(CLI::App* command, Action action) {
   command->callback([this, action = std::move(action)] { chosen_ = action; });
 }
 
+void Program::before_parsing(std::function<void(std::vector<std::string>&)> rewrite) {
+  rewrites_.push_back(std::move(rewrite));
+}
+
 int Program::run(int argc, const char* const* argv) {
+  std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  for (const auto& rewrite : rewrites_) rewrite(arguments);
   try {
-    app_.parse(argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // as the library wants them
+    app_.parse(std::move(arguments));
   } catch (const CLI::ParseError& e) {
     // The library prints help and version itself and tells them apart from mistakes by its own code
     // 0.

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -27,12 +28,17 @@ class Program {
   /// Has `command` run `action` when it is the one chosen.
   void on_chosen(CLI::App* command, Action action);
 
+  /// Has `rewrite` change the arguments (without the program's name) before they are parsed, for
+  /// what the parser cannot express.
+  void before_parsing(std::function<void(std::vector<std::string>&)> rewrite);
+
   /// Parses, runs, prints errors; returns the exit status.
   int run(int argc, const char* const* argv);
 
  private:
   CLI::App app_;
   Action chosen_;
+  std::vector<std::function<void(std::vector<std::string>&)>> rewrites_;
 };
 
 /// The exit status of product-wide contract for an error. Same in every command.

@@ -13,6 +13,7 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
+#include "container_command.h"
 #include "process_image.h"
 #include "store_option.h"
 
@@ -137,26 +138,17 @@ void add_run_command(Program& program) {
   command->add_option("--status-fd", arguments->status_fd,
                       "Write the precise exit code of a failure of intact itself to this "
                       "descriptor, 0 when the container was run");
-  // What comes behind the name is the container's command line, options and all.
-  command->prefix_command();
   command->footer("[--] CMD... behind the options is run instead of the image's cmd.");
+  program.before_parsing([=](std::vector<std::string>& all) {
+    if (!all.empty() && all.front() == "run")
+      arguments->options.command = take_container_command(all, *command);
+  });
   program.on_chosen(command, [=]() -> Result<int> {
     const auto fail = [&](const Error& error, int status) {
       fmt::print(stderr, "intact: {}\n", printable(error.message()));
       report_status(arguments->status_fd, exit_status(error));
       return status;
     };
-    arguments->options.command = command->remaining();
-    auto& rest = arguments->options.command;
-    if (!rest.empty() && rest.front() == "--") {
-      rest.erase(rest.begin());
-    } else if (!rest.empty() && rest.front().starts_with('-')) {
-      return fail(Error(ErrorKind::invalid_argument,
-                        fmt::format("unknown option {} (put -- before a command that begins "
-                                    "with a dash)",
-                                    rest.front())),
-                  kOwnFailure);
-    }
     if (entrypoint->count() > 0) arguments->options.entrypoint = arguments->entrypoint;
     if (auto claimed = claim_status_fd(arguments->status_fd); !claimed) {
       arguments->status_fd = -1;
