@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   intact::cli::add_verify_command(program);
   intact::cli::add_keygen_command(program);
   intact::cli::add_mount_commands(program);
+  intact::cli::add_run_command(program);
   intact::cli::add_trust_commands(program);
   intact::cli::add_export_command(program);
   return program.run(argc, argv);
