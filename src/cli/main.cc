@@ -18,5 +18,6 @@ int main(int argc, char** argv) {
   intact::cli::add_run_command(program);
   intact::cli::add_trust_commands(program);
   intact::cli::add_export_command(program);
+  intact::cli::add_composefs_commands(program);
   return program.run(argc, argv);
 }

@@ -136,6 +136,23 @@ Result<void> parse_attributes(const Fields& fields, tree::Attributes& attributes
   return {};
 }
 
+Result<std::string> parse_content(std::string_view text, std::uint64_t size) {
+  if (text == "-") return std::string();
+  std::string content = TRY(unescape(text).context("CONTENT"));
+  if (content.size() != size)
+    return malformed(fmt::format("CONTENT of {} bytes in a file of {}", content.size(), size));
+  return content;
+}
+
+Result<std::optional<Digest>> parse_digest(std::string_view text, const tree::Inode& inode) {
+  if (text == "-" || (text.empty() && !inode.attributes.is_regular())) return std::nullopt;
+  const std::string hex = TRY(unescape_string(text).context("DIGEST"));
+  const auto digest = Digest::parse_hex(hex);
+  if (!digest || digest->algorithm() != HashAlgorithm::sha256)
+    return malformed(fmt::format("DIGEST is not a hex SHA-256 digest: '{}'", text));
+  return *digest;
+}
+
 Result<void> parse_symlink(tree::Inode& inode, std::string_view content, bool strict) {
   if (inode.payload.empty()) return malformed("symlink without a target");
   if (strict && inode.attributes.size != inode.payload.size())
@@ -187,7 +204,9 @@ Result<DumpLine> parse_dump_line(std::string_view text, bool strict) {
     return line;
   }
 
-  if (fields.count < kFieldNames.size())
+  // Lines cut within the last fields are accepted elsewhere, too: those are empty.
+  const std::size_t needed = strict ? kFieldNames.size() : std::size_t{kContent};
+  if (fields.count < needed)
     return malformed(fmt::format("{} is missing", kFieldNames[fields.count]));
   TRY(parse_attributes(fields, attributes));
   if (!attributes.is_device()) {
@@ -198,24 +217,12 @@ Result<DumpLine> parse_dump_line(std::string_view text, bool strict) {
   if (inode.payload.size() > kPayloadMax)
     return over_limit(fmt::format("PAYLOAD of {} bytes, at most {} are possible",
                                   inode.payload.size(), kPayloadMax));
-  std::string content;
-  if (fields[kContent] != "-") {
-    content = TRY(unescape(fields[kContent]).context("CONTENT"));
-    if (content.size() != attributes.size)
-      return malformed(
-          fmt::format("CONTENT of {} bytes in a file of {}", content.size(), attributes.size));
-  }
-  if (fields[kDigest] != "-") {
-    const std::string hex = TRY(unescape_string(fields[kDigest]));
-    auto digest = Digest::parse_hex(hex);
-    if (!digest || digest->algorithm() != HashAlgorithm::sha256)
-      return malformed(fmt::format("DIGEST is not a hex SHA-256 digest: '{}'", fields[kDigest]));
-    inode.digest = *digest;
-  }
+  std::string content = TRY(parse_content(fields[kContent], attributes.size));
   if (attributes.is_symlink())
     TRY(parse_symlink(inode, content, strict));
   else if (attributes.is_regular())
     TRY(parse_regular(inode, std::move(content)));
+  inode.digest = TRY(parse_digest(fields[kDigest], inode));
   TRY(parse_xattrs(fields.xattrs, inode));
   return line;
 }

@@ -82,7 +82,11 @@ std::vector<Rule> rules() {
       {"TooBig", "/f 9007199254740993 100644 1 0 0 0 0.0 - - -\n",
        "/f 9007199254740992 100644 1 0 0 0 0.0 - - -\n", "too big", ErrorKind::limit},
       {"MissingField", "/f 0 100644 1 0 0 0 0.0 - -\n", "/f 0 100644 1 0 0 0 0.0 - - -\n",
-       "DIGEST is missing"},
+       "DIGEST"},
+      {"MissingPayload", "/f 0 100644 1 0 0 0 0.0\n", "/p 0 10644 1 0 0 0 0.0 -\n",
+       "PAYLOAD is missing"},
+      {"StrictMissingField", "/l 0 120777 1 0 0 0 0.0 x\n", "/l 1 120777 1 0 0 0 0.0 x - -\n",
+       "CONTENT is missing", ErrorKind::malformed, true},
       // Payload, content, digest.
       {"EmptySymlink", "/l 0 120777 1 0 0 0 0.0 - - -\n", "/l 0 120777 1 0 0 0 0.0 x - -\n",
        "without a target"},

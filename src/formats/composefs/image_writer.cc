@@ -69,12 +69,17 @@ Result<ImageWriter::Plan> ImageWriter::plan(NodeNumber number) {
   tree::Attributes& attributes = plan.inode.attributes;
 
   std::size_t own_size = 0;
+  shared_offsets_.clear();
   for (const XattrView& xattr : *plan.xattrs) {
-    if (plan.shared_count < SharedXattrs::kMaxPerInode && shared_.offset_of(xattr))
+    const bool may_share = plan.shared_count < SharedXattrs::kMaxPerInode;
+    const auto shared = may_share ? shared_.offset_of(xattr) : std::nullopt;
+    shared_offsets_.push_back(shared);
+    if (shared)
       ++plan.shared_count;
     else
       own_size += erofs::xattr_entry_size(xattr.name, xattr.value.size());
   }
+  plan.shared = shared_offsets_;
   if (!plan.xattrs->empty())
     plan.xattr_area = sizeof(erofs::RawXattrHeader) + plan.shared_count * sizeof(le32) + own_size;
   if (erofs::xattr_icount(plan.xattr_area) > UINT16_MAX)
@@ -215,15 +220,13 @@ void ImageWriter::write_xattrs(const Plan& plan, std::uint64_t offset) {
   std::uint32_t filter = UINT32_MAX;
   std::uint64_t id_offset = offset + sizeof(erofs::RawXattrHeader);
   std::uint64_t entry_offset = id_offset + plan.shared_count * sizeof(le32);
-  std::size_t shared_left = plan.shared_count;
-  for (const XattrView& xattr : *plan.xattrs) {
+  for (std::size_t i = 0; i < plan.xattrs->size(); ++i) {
+    const XattrView& xattr = (*plan.xattrs)[i];
     filter &= ~(1u << erofs::xattr_filter_bit(erofs::split_xattr_name(xattr.name)));
-    const auto shared = shared_left > 0 ? shared_.offset_of(xattr) : std::nullopt;
-    if (shared) {
+    if (const auto shared = plan.shared[i]) {
       const std::uint64_t from_block = inodes_end_ % kBlockSize + *shared;
       store(at(id_offset), le32(static_cast<std::uint32_t>(from_block / 4)));
       id_offset += sizeof(le32);
-      --shared_left;
     } else {
       entry_offset += erofs::encode_xattr_entry(xattr.name, xattr.value, at(entry_offset));
     }
@@ -262,7 +265,7 @@ void ImageWriter::write_directory(const Placement& placement, std::uint64_t tail
   numbering_.each_name(number, [&](std::string_view name, NodeNumber target) {
     if (packer.add(name.size())) pending.flush(at(block++ * kBlockSize));
     const Numbering::Node& node = numbering_.nodes()[target];
-    pending.add(name, node.nid, erofs::file_type_of(rewriter_.inode(node).attributes.mode));
+    pending.add(name, node.nid, erofs::file_type_of(rewriter_.mode(node)));
   });
   pending.flush(at(placement.parts.tail > 0 ? tail_offset : block * kBlockSize));
 }

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
@@ -30,6 +33,8 @@ class ImageWriter {
   struct Plan {
     ImageInode inode;
     const std::vector<XattrView>* xattrs;
+    /// For each of them its place in the shared table; nothing for those that the inode keeps.
+    std::span<const std::optional<std::uint64_t>> shared;
     std::size_t shared_count = 0;  ///< of the attributes, how many are shared
     std::size_t xattr_area = 0;    ///< bytes
     bool extended = false;
@@ -54,6 +59,7 @@ class ImageWriter {
   const SharedXattrs& shared_;
   unsigned format_version_;
 
+  std::vector<std::optional<std::uint64_t>> shared_offsets_;  ///< what Plan::shared points to
   std::uint64_t inodes_end_ = 0;   ///< byte; the table of shared attributes begins here
   std::uint64_t data_begin_ = 0;   ///< byte, a multiple of the block size
   std::uint64_t data_blocks_ = 0;  ///< how many

@@ -28,12 +28,18 @@ Result<void> check(const tree::Xattr& xattr) {
 
 }  // namespace
 
+std::uint32_t Rewriter::mode(const Numbering::Node& node) const {
+  const std::uint32_t mode = node.inode->attributes.mode;
+  if (!Numbering::is_whiteout(*node.inode) || numbering_.is_root_whiteout(node)) return mode;
+  return (mode & ~S_IFMT) | S_IFREG;
+}
+
 ImageInode Rewriter::inode(const Numbering::Node& node) const {
   ImageInode image{.attributes = node.inode->attributes};
   tree::Attributes& attributes = image.attributes;
-  if (Numbering::is_whiteout(*node.inode) && !numbering_.is_root_whiteout(node)) {
-    attributes.mode = (attributes.mode & ~S_IFMT) | S_IFREG;
-    attributes.size = 0;
+  attributes.mode = mode(node);
+  if (attributes.mode != node.inode->attributes.mode) {
+    attributes.size = 0;  // a whiteout
   } else if (attributes.is_directory()) {
     attributes.nlink = 2 + numbering_.directory(node).subdirectories;
   } else if (attributes.is_symlink()) {

@@ -35,6 +35,7 @@ class Rewriter {
       : numbering_(numbering), format_version_(format_version) {}
 
   ImageInode inode(const Numbering::Node& node) const;
+  std::uint32_t mode(const Numbering::Node& node) const;
 
   /// The extended attributes that the inode gets in the image, sorted by name. The views live until
   /// the next call. limit when there are more than an image may hold.

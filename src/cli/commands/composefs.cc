@@ -1,0 +1,376 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/composefs/dump.h>
+#include <intact/composefs/read.h>
+#include <intact/composefs/scan.h>
+#include <intact/composefs/write.h>
+#include <intact/fsverity/tree.h>
+#include <intact/json/json.h>
+
+#include "../command.h"
+#include "../commands.h"
+
+// The commands here take the options of mkcomposefs and composefs-info and print the same lines, so
+// that scripts need not care which of them they call.
+namespace intact::cli {
+namespace {
+
+Error wrong(std::string message) {
+  return Error(ErrorKind::invalid_argument, std::move(message));
+}
+
+Result<void> write_stdout(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size()) return {};
+  return Error::from_errno("cannot write the output", errno);
+}
+
+// --- create -------------------------------------------------------------------------------------
+
+struct CreateOptions {
+  std::string source;
+  std::string image;
+  bool from_file = false;
+  bool strict = false;
+  bool print_digest = false;
+  bool print_digest_only = false;
+  std::optional<unsigned> min_version;
+  std::optional<unsigned> max_version;
+  std::optional<unsigned> threads;
+  composefs::ScanOptions scan;
+};
+
+/// A descriptor read as it comes: pipes, too.
+class PipeStream final : public ByteStream {
+ public:
+  explicit PipeStream(int fd) : fd_(fd) {}
+  Result<std::size_t> read(MutableByteSpan out) override {
+    for (;;) {
+      const ssize_t count = ::read(fd_, out.data(), out.size());
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) return Error::from_errno("read", errno);
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+Result<tree::Tree> read_source(const CreateOptions& options) {
+  if (!options.from_file) {
+    if (options.strict) return wrong("--strict is for dumps: it needs --from-file");
+    return composefs::scan_directory(options.source, options.scan);
+  }
+  const bool from_stdin = options.source == "-";
+  const UniqueFd file = from_stdin ? UniqueFd() : TRY(open_file(options.source, O_RDONLY));
+  PipeStream stream(from_stdin ? STDIN_FILENO : file.get());
+  return composefs::parse_dump(stream, {.strict = options.strict})
+      .context(from_stdin ? "standard input" : options.source);
+}
+
+/// The permissions that a new file gets by the umask.
+mode_t default_mode() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
+}
+
+Result<void> write_output(std::string path, ByteSpan image) {
+  if (path == "-") {
+    TRY(write_stdout(as_text(image)));
+    return {};
+  }
+  struct stat st;
+  if (::stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) {
+    const UniqueFd fd = TRY(open_file(path, O_WRONLY | O_TRUNC));
+    return write_all(fd.get(), image).context(path);
+  }
+  // Through a symlink: the file that it leads to is replaced, not the link.
+  std::error_code error;
+  if (std::filesystem::is_symlink(path, error)) {
+    const auto target = std::filesystem::canonical(path, error);
+    if (error) return Error::from_errno(path, error.value());
+    path = target.string();
+  }
+  return write_file_durably(path, image, default_mode());
+}
+
+Result<int> create(const CreateOptions& options) {
+  if (options.source.empty()) return wrong("the path of the source is empty");
+  if (options.print_digest_only && !options.image.empty())
+    return wrong("with --print-digest-only no IMAGE is written: leave it out");
+  if (!options.print_digest_only && options.image.empty())
+    return wrong("say where to write the IMAGE ('-' for standard output)");
+  if (options.image == "-" && ::isatty(STDOUT_FILENO) == 1)
+    return wrong("an image is not for a terminal: redirect the output");
+  if (options.threads == 0u) return wrong("--threads: at least one is needed");
+  if (options.from_file && !options.scan.digest_store.empty())
+    warn("--digest-store is ignored with --from-file: a dump has no content");
+
+  composefs::WriteOptions versions;
+  if (options.min_version || options.max_version)
+    versions = {.min_version = options.min_version.value_or(0),
+                .max_version = options.max_version.value_or(0)};
+  const tree::Tree tree = TRY(read_source(options));
+  const Bytes image = TRY(composefs::write_image(tree, versions));
+  if (!options.print_digest_only) TRY(write_output(options.image, image));
+  if (options.print_digest || options.print_digest_only)
+    print("{}\n", fsverity::digest_of(image).hex());
+  return 0;
+}
+
+void add_create(Program& program, CLI::App& group) {
+  CLI::App* command = program.add(
+      group, "create", "Write the composefs image of a directory or a dump, as mkcomposefs does");
+  const auto options = std::make_shared<CreateOptions>();
+  command
+      ->add_option("SOURCE", options->source, "A directory; with --from-file a dump ('-': stdin)")
+      ->required();
+  command->add_option("IMAGE", options->image, "The image to write ('-': stdout)");
+  command->add_option("--digest-store", options->scan.digest_store,
+                      "Copy the files that are not kept inline into this object directory");
+  command->add_flag("--use-epoch", options->scan.use_epoch, "Make all mtimes zero");
+  command->add_flag("--skip-devices", options->scan.skip_devices, "Leave out device nodes");
+  command->add_flag("--skip-xattrs", options->scan.skip_xattrs, "Leave out extended attributes");
+  command->add_flag("--user-xattrs", options->scan.user_xattrs,
+                    "Keep only extended attributes of user.*");
+  command->add_flag("--print-digest", options->print_digest,
+                    "Print the fs-verity digest of the image");
+  command->add_flag("--print-digest-only", options->print_digest_only,
+                    "Print the digest, write no image");
+  command->add_flag("--from-file", options->from_file, "SOURCE is a dump, not a directory");
+  command->add_flag("--strict", options->strict, "Refuse dumps with meaningless numbers");
+  command->add_option("--min-version", options->min_version, "Format version to use (0)");
+  command->add_option("--max-version", options->max_version,
+                      "Raise the format version up to this where the tree needs it (1)");
+  command->add_option("--threads", options->threads, "Threads that hash and copy");
+  program.on_chosen(command, [options] {
+    options->scan.threads = options->threads.value_or(0);
+    return create(*options);
+  });
+}
+
+// --- dump, objects, info ------------------------------------------------------------------------
+
+/// Images up to this size are read into memory, so that they cannot change while they are parsed.
+constexpr std::uint64_t kMemoryLimit = std::uint64_t{1} << 30;
+
+struct InfoOptions {
+  std::vector<std::string> arguments;
+  std::string basedir;
+  std::vector<std::string> filters;
+  bool json = false;
+};
+
+Result<std::shared_ptr<const ByteSource>> open_source(const std::string& path) {
+  UniqueFd fd = TRY(open_file(path, O_RDONLY));
+  const std::uint64_t size = TRY(file_size(fd.get()).context(path));
+  if (size > kMemoryLimit)
+    return std::shared_ptr<const ByteSource>(TRY(FileSource::open(std::move(fd))));
+  Bytes bytes(static_cast<std::size_t>(size));
+  TRY(pread_exact(fd.get(), 0, bytes).context(path));
+  return std::shared_ptr<const ByteSource>(std::make_shared<MemorySource>(std::move(bytes)));
+}
+
+Result<tree::Tree> read_image(const std::string& path, const InfoOptions& options) {
+  for (const std::string& filter : options.filters) {
+    if (filter.find('/') != std::string::npos)
+      return wrong(fmt::format("--filter {}: give a single name", filter));
+  }
+  return composefs::read_tree(TRY(open_source(path)), {.toplevel_entries = options.filters})
+      .context(path);
+}
+
+Result<void> dump(const std::vector<std::string>& images, const InfoOptions& options) {
+  for (const std::string& image : images) {
+    const tree::Tree tree = TRY(read_image(image, options));
+    TRY(composefs::write_dump(tree, write_stdout));
+  }
+  return {};
+}
+
+Result<void> list_files(const std::vector<std::string>& images, const InfoOptions& options) {
+  using composefs::append_escaped;
+  using composefs::Escape;
+  for (const std::string& image : images) {
+    const tree::Tree tree = TRY(read_image(image, options));
+    TRY(tree.walk([](const std::string& path, const tree::Entry& entry) -> Result<void> {
+      if (path == "/") return {};
+      std::string line;
+      append_escaped(line, path, Escape::path);
+      const tree::Inode& inode = *entry.inode;
+      if (inode.attributes.is_directory()) {
+        line += "/\t";
+      } else if (inode.attributes.is_symlink() && !entry.hard_link) {
+        line += "\t-> ";
+        append_escaped(line, inode.payload, Escape::standard);
+      } else if (inode.attributes.is_regular() && !inode.payload.empty() && !entry.hard_link) {
+        line += "\t@ ";
+        append_escaped(line, inode.payload, Escape::standard);
+      }
+      return write_stdout(line + "\n");
+    }));
+  }
+  return {};
+}
+
+/// Prints the payloads of all images for which `wanted` holds, sorted, each once.
+Result<void> list_payloads(const std::vector<std::string>& images, const InfoOptions& options,
+                           const std::function<bool(const std::string&)>& wanted) {
+  std::set<std::string> payloads;
+  for (const std::string& image : images) {
+    const tree::Tree tree = TRY(read_image(image, options));
+    TRY(tree.walk([&](const std::string&, const tree::Entry& entry) -> Result<void> {
+      const tree::Inode& inode = *entry.inode;
+      if (inode.attributes.is_regular() && !inode.payload.empty() && wanted(inode.payload))
+        payloads.insert(inode.payload);
+      return {};
+    }));
+  }
+  for (const std::string& payload : payloads) TRY(write_stdout(payload + "\n"));
+  return {};
+}
+
+Result<void> list_missing(const std::vector<std::string>& images, const InfoOptions& options) {
+  UniqueFd basedir;
+  if (!options.basedir.empty())
+    basedir = TRY(open_file(options.basedir, O_RDONLY | O_DIRECTORY | O_PATH));
+  return list_payloads(images, options, [&](const std::string& payload) {
+    const std::size_t begin = std::min(payload.find_first_not_of('/'), payload.size());
+    struct stat st;
+    return !basedir || ::fstatat(basedir.get(), payload.c_str() + begin, &st, AT_EMPTY_PATH) != 0;
+  });
+}
+
+Result<void> measure(const std::vector<std::string>& files, const InfoOptions&) {
+  for (const std::string& file : files) {
+    const UniqueFd fd = TRY(open_file(file, O_RDONLY));
+    print("{}\n", TRY(fsverity::digest_file(fd.get()).context(file)).hex());
+  }
+  return {};
+}
+
+Result<void> summarize(const std::vector<std::string>& images, const InfoOptions& options) {
+  Json all = Json::array();
+  for (const std::string& path : images) {
+    const auto source = TRY(open_source(path));
+    const composefs::ImageInfo info = TRY(composefs::read_info(source).context(path));
+    const UniqueFd fd = TRY(open_file(path, O_RDONLY));
+    const Digest digest = TRY(fsverity::digest_file(fd.get()).context(path));
+    if (options.json) {
+      all.push_back({{"image", path},
+                     {"format", info.format_version},
+                     {"digest", digest.to_string()},
+                     {"size", info.size},
+                     {"inodes", info.inodes},
+                     {"acl", info.has_acl}});
+      continue;
+    }
+    print("{}\n  format:  composefs-{}\n  digest:  {}\n  size:    {} bytes\n  inodes:  {}\n", path,
+          info.format_version, digest.to_string(), info.size, info.inodes);
+    print("  ACLs:    {}\n", info.has_acl ? "yes" : "no");
+  }
+  if (options.json) print("{}\n", to_text(all));
+  return {};
+}
+
+using InfoAction = Result<void> (*)(const std::vector<std::string>&, const InfoOptions&);
+struct InfoCommand {
+  std::string_view name;
+  InfoAction action;
+};
+
+Result<void> list_objects(const std::vector<std::string>& images, const InfoOptions& options) {
+  return list_payloads(images, options, [](const std::string&) { return true; });
+}
+
+constexpr std::array kInfoCommands = {
+    InfoCommand{"ls", list_files},
+    InfoCommand{"objects", list_objects},
+    InfoCommand{"dump", dump},
+    InfoCommand{"missing-objects", list_missing},
+    InfoCommand{"measure-file", measure},
+};
+
+Result<int> info(const InfoOptions& options) {
+  InfoAction action = summarize;
+  std::vector<std::string> files = options.arguments;
+  for (const InfoCommand& command : kInfoCommands) {
+    if (files.front() != command.name) continue;
+    action = command.action;
+    files.erase(files.begin());
+    break;
+  }
+  if (files.empty())
+    return wrong(fmt::format("{}: no files given (a file of that name is ./{})",
+                             options.arguments.front(), options.arguments.front()));
+  if (options.json && action != summarize) return wrong("--json is for 'info IMAGE' only");
+  TRY(action(files, options));
+  return 0;
+}
+
+CLI::App* add_reader(Program& program, CLI::App& group, const std::string& name,
+                     const std::string& description, InfoAction action) {
+  CLI::App* command = program.add(group, name, description);
+  const auto options = std::make_shared<InfoOptions>();
+  command->add_option("IMAGE", options->arguments, "composefs images")
+      ->required()
+      ->always_capture_default(false)
+      ->default_str("");
+  command->add_option("--filter", options->filters, "Only this entry of the root (repeatable)")
+      ->always_capture_default(false)
+      ->allow_extra_args(false)
+      ->default_str("");
+  program.on_chosen(command, [options, action]() -> Result<int> {
+    TRY(action(options->arguments, *options));
+    return 0;
+  });
+  return command;
+}
+
+void add_info(Program& program, CLI::App& group) {
+  CLI::App* command = program.add(
+      group, "info", "What composefs-info tells: a COMMAND and images; images alone: a summary");
+  const auto options = std::make_shared<InfoOptions>();
+  command
+      ->add_option("COMMAND", options->arguments,
+                   "[ls|objects|dump|missing-objects|measure-file] IMAGE...")
+      ->required()
+      ->always_capture_default(false)
+      ->default_str("");
+  command->add_option("--basedir", options->basedir, "missing-objects: the object directory");
+  command->add_option("--filter", options->filters, "Only this entry of the root (repeatable)")
+      ->always_capture_default(false)
+      ->allow_extra_args(false)
+      ->default_str("");
+  command->add_flag("--json", options->json, "Print the summary as JSON");
+  program.on_chosen(command, [options] { return info(*options); });
+}
+
+}  // namespace
+
+void add_composefs_commands(Program& program) {
+  CLI::App* group =
+      program.add(program.app(), "composefs", "Write and read composefs images and dumps");
+  group->require_subcommand(1);
+  add_create(program, *group);
+  add_reader(program, *group, "dump", "Print an image as a dump", dump);
+  add_reader(program, *group, "objects", "Print the objects that images refer to", list_objects);
+  add_info(program, *group);
+}
+
+}  // namespace intact::cli
