@@ -24,14 +24,22 @@ std::optional<sign::Verdict> signer_of(sign::Verdict verdict) {
   return verdict;
 }
 
+/// A blob that a stored image needs. One that is gone is damage: "not found" is for names.
+Result<Bytes> read_needed(const store::Store& store, const Digest& digest, std::uint64_t limit) {
+  auto bytes = store.read_blob(digest, limit);
+  if (!bytes && bytes.error().kind() == ErrorKind::not_found)
+    return Error(ErrorKind::tampered, digest.to_string() + " is missing: pull the image again");
+  return bytes;
+}
+
 Result<std::vector<sign::StoredSignature>> stored_signatures(const store::Store& store,
                                                              const store::NamedImage& record) {
   std::vector<sign::StoredSignature> signatures;
   if (!record.signature_manifest) return signatures;
   const Bytes manifest =
-      TRY(store.read_blob(*record.signature_manifest, sign::kMaxSignatureManifestSize));
+      TRY(read_needed(store, *record.signature_manifest, sign::kMaxSignatureManifestSize));
   for (sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
-    signatures.push_back({TRY(store.read_blob(layer.payload, sign::kMaxPayloadSize)),
+    signatures.push_back({TRY(read_needed(store, layer.payload, sign::kMaxPayloadSize)),
                           std::move(layer.signature_base64)});
   }
   return signatures;
@@ -39,9 +47,9 @@ Result<std::vector<sign::StoredSignature>> stored_signatures(const store::Store&
 
 }  // namespace
 
-Result<Chain> check_chain(const store::Store& store, const std::string& name,
+Result<Chain> check_chain(const store::Store& store, const store::NamedImage& record,
                           const sign::Anchors& anchors) {
-  const store::NamedImage record = TRY(store.find(name));
+  const std::string& name = record.name;
   const auto signatures =
       TRY(stored_signatures(store, record).context("signature of '" + name + "'"));
   Chain chain;
@@ -51,10 +59,10 @@ Result<Chain> check_chain(const store::Store& store, const std::string& name,
   TRY(check_pull_memory(anchors, store.path(), name, record.manifest));
 
   chain.manifest =
-      TRY(oci::parse_manifest(TRY(store.read_blob(record.manifest, oci::kMaxDocument)), "")
+      TRY(oci::parse_manifest(TRY(read_needed(store, record.manifest, oci::kMaxDocument)), "")
               .context("manifest of '" + name + "'"));
   TRY(oci::check_is_image(chain.manifest));
-  const Bytes config = TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument));
+  const Bytes config = TRY(read_needed(store, chain.manifest.config.digest, oci::kMaxDocument));
   chain.config = TRY(oci::parse_config(config).context("config of '" + name + "'"));
   chain.image_digest = TRY(require_sealed(chain.config, "'" + name + "'"));
   if (chain.image_digest != record.image)

@@ -83,7 +83,7 @@ Result<ExportReport> export_oci(std::shared_ptr<store::Store> store, const std::
   const auto image =
       TRY(OpenedImage::open(store, name, options));  // its lease keeps the blobs, too
   const store::NamedImage record = TRY(store->find(name));
-  const Chain chain = TRY(check_chain(*store, name, options.anchors));
+  const Chain chain = TRY(check_chain(*store, record, options.anchors));
   const std::string tag = destination.tag.empty() ? "latest" : destination.tag;
 
   const bool archive = destination.transport == oci::Reference::Transport::oci_archive;

@@ -18,7 +18,11 @@ Result<VerityMode> parse_verity_mode(std::string_view text) {
 Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& store,
                                                             const Digest& image,
                                                             const DamageSink& damage) {
-  UniqueFd fd = TRY(store.open_image(image));
+  auto opened = store.open_image(image);
+  if (!opened && opened.error().kind() == ErrorKind::not_found)
+    return Error(ErrorKind::tampered,
+                 "images/" + image.hex() + " is missing from the store: pull the image again");
+  UniqueFd fd = TRY(std::move(opened));
   const std::uint64_t size = TRY(file_size(fd.get()));
   auto report = [damage, image](const fsverity::DamagedBlock& block) {
     if (damage)
@@ -42,9 +46,13 @@ Result<std::unique_ptr<OpenedImage>> OpenedImage::open(std::shared_ptr<store::St
                                                        const OpenOptions& options) {
   // The lease first: what is checked below must not be collected meanwhile.
   const store::NamedImage record = TRY(store->find(name));
-  store::Lease lease = TRY(store::Lease::take(*store, record));
+  auto taken = store::Lease::take(*store, record);
+  // The name was there, so that this is damage (or gc came between) and not "no such image".
+  if (!taken && taken.error().kind() == ErrorKind::not_found)
+    return Error(ErrorKind::tampered, taken.error().message() + ": pull it again");
+  store::Lease lease = TRY(std::move(taken));
   attach_object_dirs(*store, record);
-  Chain chain = TRY(check_chain(*store, name, options.anchors));
+  Chain chain = TRY(check_chain(*store, record, options.anchors));
   auto bytes = TRY(open_stored_image(*store, chain.image_digest, options.damage)
                        .context("image of '" + name + "'"));
   auto opener = std::make_shared<StoreObjectOpener>(store, chain.image_digest, options.verity,

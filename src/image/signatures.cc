@@ -23,6 +23,9 @@ Result<SignatureState> read_signatures(const oci::ImageSource& source, const Dig
   state.descriptor = TRY(source.find_signatures(manifest));
   if (!state.descriptor) return state;
   state.manifest = TRY(source.read_document(*state.descriptor).context("signature manifest"));
+  state.config_descriptor =
+      TRY(oci::parse_manifest(state.manifest, "").context("signature manifest")).config;
+  state.config = TRY(source.read_document(*state.config_descriptor).context("signature config"));
   for (sign::SignatureLayer& layer :
        TRY(sign::parse_signature_manifest(state.manifest).context("signature manifest"))) {
     oci::Descriptor descriptor{.media_type = std::string(sign::kSignatureMediaType),

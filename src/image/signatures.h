@@ -16,6 +16,8 @@ namespace intact::image {
 struct SignatureState {
   std::optional<oci::Descriptor> descriptor;  ///< of the signature manifest; nothing: unsigned
   Bytes manifest;
+  std::optional<oci::Descriptor> config_descriptor;  ///< of its config, which says nothing of value
+  Bytes config;                                      ///< but belongs to it wherever it goes
   std::vector<oci::Descriptor> payload_descriptors;
   std::vector<sign::StoredSignature> signatures;  ///< in the same order
 

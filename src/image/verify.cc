@@ -83,8 +83,9 @@ Result<void> name_damaged_files(std::shared_ptr<const ByteSource> image,
 
 Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
                                    const sign::Anchors& anchors, const Progress& progress) {
-  const Chain chain = TRY(check_chain(store, name, anchors));
-  attach_object_dirs(store, TRY(store.find(name)));
+  const store::NamedImage record = TRY(store.find(name));
+  const Chain chain = TRY(check_chain(store, record, anchors));
+  attach_object_dirs(store, record);
   VerifyReport report;
   report.manifest = chain.manifest_digest;
   report.image = chain.image_digest;

@@ -25,7 +25,7 @@ struct Chain {
 /// Checks the chain of a stored image with nothing but its name record, the blobs and the anchors,
 /// which lie outside the store. untrusted: no anchor fits, or the name record leads to something
 /// else than what was signed; tampered: a blob fails its digest.
-Result<Chain> check_chain(const store::Store& store, const std::string& name,
+Result<Chain> check_chain(const store::Store& store, const store::NamedImage& record,
                           const sign::Anchors& anchors);
 
 }  // namespace intact::image
