@@ -7,6 +7,7 @@ requires umoci jq getfattr
 . "$root/tools/oci-layout.sh"
 make_keys
 mkdir "$work/mnt"
+# shellcheck disable=SC2034
 RANDOM=${SEED:=$(date +%s)}
 echo "SEED=$SEED"
 

@@ -87,6 +87,9 @@ for ((i = 0; i < blocks; i++)); do
   expect 3 "$intact" verify app --pub "$work/key.pub"
   flip "$image" $((i * 4096 + 1))
 done
+mv "$image" "$work/saved"
+expect 3 mount_app
+mv "$work/saved" "$image"
 ((bad > 0)) || fail "no flipped byte of the image was ever noticed"
 expect 0 mount_app
 list_names "$mnt" > "$work/names.got"

@@ -31,29 +31,25 @@ expect 5 pull "oci:$work/layout:latest-sealed" bad --pub "$work/foreign.pub"
 expect 5 pull "oci:$work/layout:latest" bad --pub "$work/key.pub"
 expect 5 pull "oci:$work/layout:latest-sealed" bad
 expect 7 pull "oci:$work/layout:nothing" bad --pub "$work/key.pub"
+# The blobs that only the unsealed tag has do not matter to the sealed image.
+unsealed=$(manifest_digest "$work/layout" latest)
+unused=" ${unsealed#*:} $(jq -r '.config.digest | sub(".*:"; "")' "$(blob "$work/layout" "$unsealed")") "
 for file in "$work"/layout/blobs/sha256/*; do
-  rm -rf "$work/flipped"
+  [[ $unused != *" ${file##*/} "* ]] || continue
+  rm -rf "$work/flipped" "$work/store2"
   cp -a "$work/layout" "$work/flipped"
   flip "$work/flipped/blobs/sha256/${file##*/}" 100
   status=0
   "$intact" pull --store "$work/store2" "oci:$work/flipped:latest-sealed" bad --pub "$work/key.pub" \
     2> "$work/err" > "$work/out" || status=$?
-  # Blobs that only the unsealed tag has do not matter to the sealed image.
-  if ((status == 0)); then
-    used=$(blob "$work/layout" "$(manifest_digest "$work/layout" latest-sealed)")
-    ! grep -q "${file##*/}" "$used" "$work/layout/index.json" ||
-      [[ ${file##*/} == "$(basename "$(blob "$work/layout" "$(manifest_digest "$work/layout" latest)")")" ]] ||
-      fail "pulled with a flipped byte in ${file##*/}"
-    "$intact" rm --store "$work/store2" bad
-  elif ((status != 3 && status != 5)); then
-    fail "flipped byte in ${file##*/}: exit status $status"
-  fi
+  ((status == 3 || status == 5)) || fail "flipped byte in ${file##*/}: exit status $status"
+  [[ ! -d $work/store2/names || -z $(ls "$work/store2/names") ]] || fail "a damaged image has a name"
 done
 equal "$(ls "$INTACT_STORE/names")" "$names" "names"
 
-# A label that does not tell the truth about the layers, in an image that is otherwise well signed:
-# signing it takes the key, so this is what a careless signer would make.
-expect 0 pull "oci:$work/layout:latest-sealed" twin --pub "$work/key.pub"
+# The undamaged twin.
+rm -rf "$work/store2"
+expect 0 pull --store "$work/store2" "oci:$work/layout:latest-sealed" twin --pub "$work/key.pub"
 
 # Names that would be taken for something else.
 expect 2 pull "oci:$work/layout:latest-sealed" oci:name --pub "$work/key.pub"

@@ -12,15 +12,27 @@ expect 0 run
 said '^hello from small image$'
 expect 0 run -- 'echo $GREETING; id -u; id -g; id -G; pwd'
 said '^hello$'
-equal "$(tail -4 "$work/out" | tr '\n' ' ')" "hello 1000 1000 1000 2000 /home/app " "what the container sees"
+equal "$(tail -5 "$work/out" | tr '\n' ' ')" "hello 1000 1000 1000 2000 /home/app " "what the container sees"
 expect 0 run -e GREETING=other -e NEW=1 -- 'echo $GREETING $NEW'
 said '^other 1$'
 
 # Statuses: the container's own, and those of shells.
 expect 7 run -- 'exit 7'
 expect 3 run -- 'exit 3'
-expect 143 run -- 'kill -TERM $$' || :
 expect 127 run -- 'no-such-command-anywhere'
+
+# Signals reach the container.
+"$intact" run app --pub "$work/key.pub" --runtime runc -- \
+  'trap "exit 42" TERM; echo ready; while :; do sleep 0.1; done' > "$work/signalled" 2>&1 &
+pid=$!
+for ((i = 0; i < 100; i++)); do
+  if grep -q ready "$work/signalled"; then break; fi
+  sleep 0.1
+done
+kill -TERM "$pid"
+status=0
+wait "$pid" || status=$?
+equal "$status" 42 "exit status after SIGTERM"
 
 # Read-only but for tmpfs; --rw is thrown away.
 expect 1 run -- 'touch /opt/new 2> /dev/null || exit 1'
