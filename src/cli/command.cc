@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iostream>
 #include <memory>
 #include <vector>
 
@@ -46,6 +47,18 @@ void Program::before_parsing(std::function<void(std::vector<std::string>&)> rewr
   rewrites_.push_back(std::move(rewrite));
 }
 
+namespace {
+
+/// False, with a message, when what was printed could not be written.
+bool flush_output() {
+  std::cout.flush();
+  if (std::cout.good() && std::fflush(stdout) == 0 && !std::ferror(stdout)) return true;
+  std::fputs("intact: cannot write the output\n", stderr);
+  return false;
+}
+
+}  // namespace
+
 int Program::run(int argc, const char* const* argv) {
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   for (const auto& rewrite : rewrites_) rewrite(arguments);
@@ -57,14 +70,12 @@ int Program::run(int argc, const char* const* argv) {
     // 0.
     // `run` passes on the status of a container, where 2 would be the container's.
     const int wrong_usage = argc > 1 && std::string_view(argv[1]) == "run" ? 125 : 2;
-    return app_.exit(e) == 0 ? 0 : wrong_usage;
+    if (app_.exit(e) != 0) return wrong_usage;
+    return flush_output() ? 0 : 1;
   }
   auto result =
       chosen_ ? chosen_() : Result<int>(Error(ErrorKind::invalid_argument, "no command given"));
-  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-    std::fputs("intact: cannot write the output\n", stderr);
-    return 1;
-  }
+  if (!flush_output()) return 1;
   if (result) return *result;
   fmt::print(stderr, "intact: {}\n", result.error().message());
   return exit_status(result.error());
