@@ -25,7 +25,8 @@ void store(MutableByteSpan out, const Raw& raw) {
 }
 
 void store(MutableByteSpan out, std::string_view text) {
-  std::memcpy(out.data(), text.data(), text.size());
+  const ByteSpan bytes = as_bytes(text);
+  std::copy(bytes.begin(), bytes.end(), out.begin());
 }
 
 /// One block or tail of a directory: all entries, then all names.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -57,12 +58,10 @@ std::size_t encode_xattr_entry(std::string_view name, std::string_view value, Mu
   const SplitName split = split_xattr_name(name);
   const RawXattrEntry raw{static_cast<std::uint8_t>(split.suffix.size()), split.index,
                           static_cast<std::uint16_t>(value.size())};
-  std::byte* at = out.data();
-  std::memcpy(at, &raw, sizeof raw);
-  at += sizeof raw;
-  std::memcpy(at, split.suffix.data(), split.suffix.size());
-  at += split.suffix.size();
-  std::memcpy(at, value.data(), value.size());
+  std::memcpy(out.data(), &raw, sizeof raw);
+  auto at = out.begin() + sizeof raw;
+  for (const ByteSpan part : {as_bytes(split.suffix), as_bytes(value)})
+    at = std::copy(part.begin(), part.end(), at);
   return xattr_entry_size(name, value.size());
 }
 
