@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -165,13 +166,11 @@ Result<void> check_destination(const Volume& volume, const ResolvedPath& place) 
 
 Result<void> add_user_volumes(MountList& list, std::vector<Volume> volumes, Bundle& bundle) {
   // Parents before children, whatever order they were given in.
-  std::vector<std::pair<std::size_t, Volume>> ordered;
+  std::multimap<std::size_t, Volume> ordered;
   for (auto& volume : volumes) {
     const std::size_t level = depth(TRY(list.locate(volume.destination)).path);
-    ordered.emplace_back(level, std::move(volume));
+    ordered.emplace(level, std::move(volume));
   }
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [](const auto& x, const auto& y) { return x.first < y.first; });
   std::set<std::string> seen;
   for (const auto& [level, volume] : ordered) {
     const ResolvedPath place = TRY(list.locate(volume.destination));

@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::size_t kMaxOutput = 64 * 1024;
 
+constexpr std::string_view kSystemDirectories =
+    ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The child must not live on without us, also if we died before it could say so.
 void die_with(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -37,10 +40,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 
 }  // namespace
 
-std::string find_executable(std::string_view name) {
-  const char* path = std::getenv("PATH");
-  std::string directories = path ? path : "";
-  directories += ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+std::string find_in_path(std::string_view name, std::string_view search_path) {
+  const std::string directories = std::string(search_path) + std::string(kSystemDirectories);
   for (std::string_view rest = directories; !rest.empty();) {
     const auto colon = rest.find(':');
     const std::string_view directory = rest.substr(0, colon);
@@ -50,6 +51,11 @@ std::string find_executable(std::string_view name) {
     if (::access(file.c_str(), X_OK) == 0) return file;
   }
   return {};
+}
+
+std::string find_executable(std::string_view name) {
+  const char* path = std::getenv("PATH");
+  return find_in_path(name, path ? path : "");
 }
 
 Result<pid_t> spawn(const std::vector<std::string>& command, const ChildSetup& setup) {

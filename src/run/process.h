@@ -11,7 +11,10 @@
 
 namespace intact::run {
 
-/// The path of a program in $PATH and the system directories; empty when there is none.
+/// The path of a program in the absolute directories of `search_path` (colons between) and then of
+/// the system, sbin included, which ordinary users do not search; empty when there is none.
+std::string find_in_path(std::string_view name, std::string_view search_path);
+/// The same with $PATH.
 std::string find_executable(std::string_view name);
 
 struct ChildSetup {

@@ -8,26 +8,13 @@
 #include <intact/run/program.h>
 #include <intact/run/runtime.h>
 
+#include "process.h"
+
 namespace intact::run {
 namespace {
 
-// Runtimes stand in sbin, which is not in the search path of ordinary users.
-constexpr std::string_view kSystemDirectories = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
-
 // Before, runsc knew the platforms ptrace and kvm only; systrap, the default since, came with this.
 constexpr unsigned kSystrapSince = 20230501;
-
-std::string find_program(std::string_view name, std::string_view search_path) {
-  for (std::string_view rest = search_path; !rest.empty();) {
-    const auto colon = rest.find(':');
-    const std::string_view directory = rest.substr(0, colon);
-    rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
-    if (!directory.starts_with('/')) continue;
-    std::string path = std::string(directory) + "/" + std::string(name);
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  }
-  return {};
-}
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -37,11 +24,10 @@ bool contains(std::string_view text, std::string_view part) {
 
 Result<std::vector<Runtime>> find_runtimes(std::optional<RuntimeKind> wanted,
                                            std::string_view search_path) {
-  const std::string directories = std::string(search_path) + ":" + std::string(kSystemDirectories);
   std::vector<Runtime> found;
   for (const auto kind : {RuntimeKind::crun, RuntimeKind::runc, RuntimeKind::runsc}) {
     if (wanted && *wanted != kind) continue;
-    if (std::string path = find_program(to_string(kind), directories); !path.empty())
+    if (std::string path = find_in_path(to_string(kind), search_path); !path.empty())
       found.push_back({kind, std::move(path)});
   }
   if (found.empty())
