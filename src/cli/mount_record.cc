@@ -22,7 +22,7 @@ namespace {
 /// The places of a user, best first.
 std::vector<std::string> runtime_dirs(uid_t user) {
   std::vector<std::string> dirs;
-  if (user == 0) dirs.push_back("/run/intact");
+  if (user == 0) dirs.emplace_back("/run/intact");
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime == '/' && user == ::geteuid())
     dirs.push_back(fmt::format("{}/intact", runtime));

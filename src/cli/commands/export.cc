@@ -27,7 +27,8 @@ Result<Bytes> make_runtime_config(const image::OpenedImage& image) {
   return to_bytes(run::make_config(bundle, run::RuntimeKind::runc, host).dump(2) + "\n");
 }
 
-Result<image::ExportReport> export_to(const Options& options, std::shared_ptr<store::Store> store,
+Result<image::ExportReport> export_to(const Options& options,
+                                      const std::shared_ptr<store::Store>& store,
                                       const image::OpenOptions& open) {
   const std::size_t colon = options.destination.find(':');
   const std::string form = options.destination.substr(0, colon);

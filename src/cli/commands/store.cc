@@ -99,6 +99,7 @@ Result<int> collect(const Options& options, const StoreOption& store_option) {
   auto list_payloads = [&](const Digest& image) -> Result<std::vector<std::string>> {
     std::vector<std::string> payloads;
     const auto objects = TRY(list_stored_objects(*store, image));
+    payloads.reserve(objects.size());
     for (const composefs::ObjectReference& object : objects) payloads.push_back(object.payload);
     return payloads;
   };
