@@ -285,12 +285,6 @@ void readdirplus(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t o
 
 // --- Content --------------------------------------------------------------------------------
 
-using OpenFilePtr = std::shared_ptr<tree::OpenFile>;
-
-OpenFilePtr& open_file_of(fuse_file_info* info) {
-  return *reinterpret_cast<OpenFilePtr*>(info->fh);
-}
-
 void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
   Service& service = service_of(request);
   if ((info->flags & O_ACCMODE) != O_RDONLY || info->flags & O_TRUNC) {
@@ -303,19 +297,18 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
     fuse_reply_err(request, errno_of_content(file.error()));
     return;
   }
-  auto handle = std::make_unique<OpenFilePtr>(std::move(*file));
-  info->fh = reinterpret_cast<std::uintptr_t>(handle.get());
+  info->fh = service.open_files.add(std::move(*file));
   info->keep_cache = 1;  // pages in the cache have been verified and never become stale
   info->noflush = 1;
   // The kernel does not release what it could not be told of.
-  if (fuse_reply_open(request, info) == 0) handle.release();
+  if (fuse_reply_open(request, info) != 0) service.open_files.remove(info->fh);
 }
 
 void read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
           fuse_file_info* info) noexcept {
   char* const buffer = reply_buffer(size);
-  const auto count = open_file_of(info)->read(static_cast<std::uint64_t>(offset),
-                                              {reinterpret_cast<std::byte*>(buffer), size});
+  const auto count = OpenFiles::file(info->fh).read(static_cast<std::uint64_t>(offset),
+                                                   {reinterpret_cast<std::byte*>(buffer), size});
   if (!count) {
     // All of the request or nothing: a short reply would look like the end of the file. The kernel
     // asks again for single pages, and only those that are bad fail again.
@@ -328,7 +321,7 @@ void read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
 }
 
 void release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
-  delete &open_file_of(info);
+  service_of(request).open_files.remove(info->fh);
   fuse_reply_err(request, 0);
 }
 
