@@ -78,7 +78,7 @@ Result<void> fill_layout(const store::Store& store, const store::NamedImage& rec
 
 }  // namespace
 
-Result<ExportReport> export_oci(std::shared_ptr<store::Store> store, const std::string& name,
+Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, const std::string& name,
                                 const OpenOptions& options, const oci::Reference& destination) {
   const auto image =
       TRY(OpenedImage::open(store, name, options));  // its lease keeps the blobs, too
@@ -106,9 +106,9 @@ Result<ExportReport> export_oci(std::shared_ptr<store::Store> store, const std::
   return report;
 }
 
-Result<ExportReport> export_tar(std::shared_ptr<store::Store> store, const std::string& name,
+Result<ExportReport> export_tar(const std::shared_ptr<store::Store>& store, const std::string& name,
                                 const OpenOptions& options, const std::string& file) {
-  const ExportContext context = TRY(ExportContext::open(std::move(store), name, options));
+  const ExportContext context = TRY(ExportContext::open(store, name, options));
   ExportReport report;
   TRY(count_files(context.tree(), report));
   const std::string temp = file + ".intact-part";
@@ -129,9 +129,10 @@ Result<ExportReport> export_tar(std::shared_ptr<store::Store> store, const std::
   return report;
 }
 
-Result<ExportReport> export_composefs(std::shared_ptr<store::Store> store, const std::string& name,
-                                      const OpenOptions& options, const std::string& directory) {
-  const ExportContext context = TRY(ExportContext::open(std::move(store), name, options));
+Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store,
+                                      const std::string& name, const OpenOptions& options,
+                                      const std::string& directory) {
+  const ExportContext context = TRY(ExportContext::open(store, name, options));
   NewDirectory out = TRY(NewDirectory::create(directory));
   ExportReport report;
   TRY(count_files(context.tree(), report));

@@ -48,7 +48,7 @@ Result<bool> is_missing_or_empty(const std::string& path) {
 
 }  // namespace
 
-Result<ExportContext> ExportContext::open(std::shared_ptr<store::Store> store,
+Result<ExportContext> ExportContext::open(const std::shared_ptr<store::Store>& store,
                                           const std::string& name, const OpenOptions& options) {
   ExportContext context;
   context.image_ = TRY(OpenedImage::open(store, name, options));

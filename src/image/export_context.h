@@ -15,8 +15,8 @@ namespace intact::image {
 /// they are read.
 class ExportContext {
  public:
-  static Result<ExportContext> open(std::shared_ptr<store::Store> store, const std::string& name,
-                                    const OpenOptions& options);
+  static Result<ExportContext> open(const std::shared_ptr<store::Store>& store,
+                                    const std::string& name, const OpenOptions& options);
 
   const OpenedImage& image() const { return *image_; }
   const ByteSource& bytes() const { return *bytes_; }  ///< of the EROFS image

@@ -118,9 +118,10 @@ class RootfsWriter {
 
 }  // namespace
 
-Result<ExportReport> export_rootfs(std::shared_ptr<store::Store> store, const std::string& name,
-                                   const OpenOptions& options, const std::string& directory) {
-  const ExportContext context = TRY(ExportContext::open(std::move(store), name, options));
+Result<ExportReport> export_rootfs(const std::shared_ptr<store::Store>& store,
+                                   const std::string& name, const OpenOptions& options,
+                                   const std::string& directory) {
+  const ExportContext context = TRY(ExportContext::open(store, name, options));
   NewDirectory out = TRY(NewDirectory::create(directory));
   ExportReport report;
   TRY(RootfsWriter(context, out.path(), report).write());
@@ -128,10 +129,11 @@ Result<ExportReport> export_rootfs(std::shared_ptr<store::Store> store, const st
   return report;
 }
 
-Result<ExportReport> export_bundle(std::shared_ptr<store::Store> store, const std::string& name,
-                                   const OpenOptions& options, const std::string& directory,
+Result<ExportReport> export_bundle(const std::shared_ptr<store::Store>& store,
+                                   const std::string& name, const OpenOptions& options,
+                                   const std::string& directory,
                                    const MakeRuntimeConfig& make_config) {
-  const ExportContext context = TRY(ExportContext::open(std::move(store), name, options));
+  const ExportContext context = TRY(ExportContext::open(store, name, options));
   NewDirectory out = TRY(NewDirectory::create(directory));
   const Bytes config = TRY(make_config(context.image()));
   TRY(write_file_durably(out.path() + "/config.json", config, 0644));

@@ -41,7 +41,7 @@ void attach_object_dirs(store::Store& store, const store::NamedImage& record) {
   for (const std::string& dir : record.object_dirs) (void)store.add_object_dir(dir).has_value();
 }
 
-Result<std::unique_ptr<OpenedImage>> OpenedImage::open(std::shared_ptr<store::Store> store,
+Result<std::unique_ptr<OpenedImage>> OpenedImage::open(const std::shared_ptr<store::Store>& store,
                                                        const std::string& name,
                                                        const OpenOptions& options) {
   // The lease first: what is checked below must not be collected meanwhile.

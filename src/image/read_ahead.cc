@@ -26,13 +26,13 @@ void ReadAheadStream::work() {
     Bytes chunk(kChunk);
     auto n = read_fully(*inner_, chunk);
     const std::lock_guard lock(mutex_);
+    ended_ = !n || *n < kChunk;
     if (!n) {
       error_ = std::move(n).error();
     } else if (*n != 0) {
       chunk.resize(*n);
       ready_.push_back(std::move(chunk));
     }
-    ended_ = !n || *n < kChunk;
     changed_.notify_all();
     if (ended_) return;
   }

@@ -6,7 +6,9 @@ namespace intact::oci {
 
 Result<std::string> check_document(const Json& json, std::string_view expected_media_type,
                                    MediaType::Kind kind, std::string_view what) {
-  const auto malformed = [](std::string text) { return Error(ErrorKind::malformed, text); };
+  const auto malformed = [](std::string text) {
+    return Error(ErrorKind::malformed, std::move(text));
+  };
   const bool index = kind == MediaType::Kind::index;
   const std::uint64_t schema = TRY(require_uint(json, "schemaVersion"));
   if (schema == 1)

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
@@ -55,8 +56,8 @@ Result<void> write_layout(const std::string& directory, TarWriter& tar) {
   for (const std::string& algorithm : TRY(names_in(directory + "/blobs"))) {
     const std::string folder = "blobs/" + algorithm;
     TRY(add_directory(tar, folder));
-    for (const std::string& name : TRY(names_in(directory + "/" + folder)))
-      TRY(add_file(tar, directory, folder + "/" + name));
+    for (const std::string& name : TRY(names_in(fmt::format("{}/{}", directory, folder))))
+      TRY(add_file(tar, directory, fmt::format("{}/{}", folder, name)));
   }
   TRY(add_file(tar, directory, "index.json"));
   TRY(add_file(tar, directory, "oci-layout"));

@@ -57,7 +57,9 @@ Bytes encode_manifest(const Manifest& manifest) {
 }
 
 Result<void> check_is_image(const Manifest& manifest) {
-  const auto refuse = [](std::string text) { return Error(ErrorKind::unsupported, text); };
+  const auto refuse = [](std::string text) {
+    return Error(ErrorKind::unsupported, std::move(text));
+  };
   const std::string& config = manifest.config.media_type;
   if (config == kBuildCacheConfigType)
     return refuse("a build cache (BuildKit), not an image: name the image that was built");

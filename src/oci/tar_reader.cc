@@ -31,8 +31,9 @@ bool is_zero(ByteSpan bytes) {
 TarReader::TarReader(ByteStream& stream, const TarLimits& limits, Skipper skipper)
     : stream_(stream), limits_(limits), skipper_(std::move(skipper)), buffer_(kBuffer) {}
 
-Error TarReader::error(ErrorKind kind, std::string text) const {
-  return Error(kind, "tar, entry at byte " + std::to_string(header_offset_) + ": " + text);
+Error TarReader::error(ErrorKind kind, std::string_view text) const {
+  return Error(kind,
+               "tar, entry at byte " + std::to_string(header_offset_) + ": " + std::string(text));
 }
 
 /// Reads like ByteStream::read, through the buffer.

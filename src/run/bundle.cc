@@ -122,7 +122,7 @@ Result<void> add_image_volumes(MountList& list, const tree::FileTree& tree,
       if (contains(host.gids, attributes.gid))
         options.push_back(fmt::format("gid={}", attributes.gid));
     } else {
-      options.push_back("mode=755");
+      options.emplace_back("mode=755");
     }
     TRY(list.add({path, "tmpfs", "tmpfs", std::move(options)}));
   }
@@ -145,7 +145,7 @@ Result<void> add_volume(MountList& list, const Volume& volume, const ResolvedPat
   // for a mount without it fails.
   struct statvfs fs;
   if (::statvfs(volume.source.c_str(), &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0)
-    options.push_back("noexec");
+    options.emplace_back("noexec");
   bundle.volume_mounts.push_back(bundle.mounts.size());
   return list.add_at({place.path, "bind", volume.source, std::move(options)}, place, directory);
 }

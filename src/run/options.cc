@@ -115,8 +115,8 @@ Result<std::vector<std::string>> make_environment(const ProcessImage& image,
                                                   const std::string& hostname,
                                                   const Getenv& getenv) {
   std::vector<std::string> environment = {"PATH=" + std::string(kDefaultPath)};
-  if (options.terminal) environment.push_back("TERM=xterm");
-  environment.push_back("container=intact");
+  if (options.terminal) environment.emplace_back("TERM=xterm");
+  environment.emplace_back("container=intact");
   for (const auto& variable : image.env) {
     if (variable.find('\0') != std::string::npos)
       return Error(ErrorKind::malformed, "a variable of the image has a NUL character");

@@ -117,7 +117,7 @@ Result<HostFacts> collect_host_facts(bool user_namespace) {
 Result<std::string> make_room(std::uint32_t uid) {
   std::vector<std::string> candidates;
   if (uid == 0) {
-    candidates.push_back("/run/intact");
+    candidates.emplace_back("/run/intact");
   } else if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime && runtime[0] == '/') {
     candidates.push_back(std::string(runtime) + "/intact");
   }

@@ -24,30 +24,33 @@ struct ExportReport {
 
 /// The sealed OCI image with its signatures as it was pulled, into a layout (oci:) or an archive
 /// (oci-archive:). not_found when the layers were dropped.
-Result<ExportReport> export_oci(std::shared_ptr<store::Store> store, const std::string& name,
+Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, const std::string& name,
                                 const OpenOptions& options, const oci::Reference& destination);
 
 /// The image's root as one tar file.
-Result<ExportReport> export_tar(std::shared_ptr<store::Store> store, const std::string& name,
+Result<ExportReport> export_tar(const std::shared_ptr<store::Store>& store, const std::string& name,
                                 const OpenOptions& options, const std::string& file);
 
 /// The image's root as a plain directory, which must be missing or empty. Others than root cannot
 /// give files away or make devices: what is left out is told as warnings.
-Result<ExportReport> export_rootfs(std::shared_ptr<store::Store> store, const std::string& name,
-                                   const OpenOptions& options, const std::string& directory);
+Result<ExportReport> export_rootfs(const std::shared_ptr<store::Store>& store,
+                                   const std::string& name, const OpenOptions& options,
+                                   const std::string& directory);
 
 /// DIRECTORY/image.cfs and DIRECTORY/objects, ready for `mount -t composefs -o
 /// basedir=DIRECTORY/objects`. Must be missing or empty.
-Result<ExportReport> export_composefs(std::shared_ptr<store::Store> store, const std::string& name,
-                                      const OpenOptions& options, const std::string& directory);
+Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store,
+                                      const std::string& name, const OpenOptions& options,
+                                      const std::string& directory);
 
 /// Makes the config.json of a bundle.
 using MakeRuntimeConfig = std::function<Result<Bytes>(const OpenedImage&)>;
 
 /// An OCI runtime bundle: DIRECTORY/rootfs as export_rootfs() makes it and DIRECTORY/config.json.
 /// Must be missing or empty.
-Result<ExportReport> export_bundle(std::shared_ptr<store::Store> store, const std::string& name,
-                                   const OpenOptions& options, const std::string& directory,
+Result<ExportReport> export_bundle(const std::shared_ptr<store::Store>& store,
+                                   const std::string& name, const OpenOptions& options,
+                                   const std::string& directory,
                                    const MakeRuntimeConfig& make_config);
 
 }  // namespace intact::image

@@ -38,7 +38,7 @@ struct OpenOptions {
 class OpenedImage {
  public:
   /// Errors: not_found (no such name), untrusted, tampered, malformed; see check_chain().
-  static Result<std::unique_ptr<OpenedImage>> open(std::shared_ptr<store::Store> store,
+  static Result<std::unique_ptr<OpenedImage>> open(const std::shared_ptr<store::Store>& store,
                                                    const std::string& name,
                                                    const OpenOptions& options);
 

@@ -73,7 +73,7 @@ class TarReader {
   Result<void> add_xattr(TarEntry& entry, const std::string& key, const std::string& value) const;
   Result<void> check_entry(TarEntry& entry) const;
   Result<std::uint32_t> device_number(const RawTarHeader& raw, const std::string& path) const;
-  Error error(ErrorKind kind, std::string text) const;
+  Error error(ErrorKind kind, std::string_view text) const;
 
   ByteStream& stream_;
   TarLimits limits_;
