@@ -130,6 +130,7 @@ Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, cons
     return std::move(policy).error();
   }
   std::vector<PublicKey> keys;
+  keys.reserve(anchors.key_files.size());
   for (const std::string& file : anchors.key_files)
     keys.push_back(TRY(PublicKey::load(file).context("trusted key")));
   auto verdict = evaluate_trust(signatures, manifest, name, *policy, keys);

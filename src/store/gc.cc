@@ -19,7 +19,7 @@ struct Marked {
 };
 
 /// Why nothing is removed. A record or an image that cannot be read may refer to anything.
-Error refuse(Error error, const std::string& what) {
+Error refuse(const Error& error, const std::string& what) {
   ErrorKind kind = error.kind();
   if (kind == ErrorKind::not_found || kind == ErrorKind::malformed || kind == ErrorKind::limit)
     kind = ErrorKind::tampered;
@@ -135,7 +135,7 @@ Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListPayloads&
   const Marked marked = TRY(mark(store, list_payloads));
   GcReport report;
   Sweep sweep(store, marked, dry_run, report);
-  TRY(take_inventory(store, [&](Item item) { return sweep.visit(item); }));
+  TRY(take_inventory(store, [&](const Item& item) { return sweep.visit(item); }));
   return report;
 }
 

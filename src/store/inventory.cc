@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <intact/base/file.h>
 #include <intact/store/name.h>
@@ -46,7 +47,7 @@ Result<void> visit_digests(const Store& store, const std::string& dir, ItemKind 
                            const Visit& visit) {
   for (const std::string& name : TRY(list_readable(store, dir))) {
     auto digest = parse_file_name(name);
-    TRY(visit({digest ? kind : ItemKind::foreign, dir + "/" + name, digest}));
+    TRY(visit({digest ? kind : ItemKind::foreign, fmt::format("{}/{}", dir, name), digest}));
   }
   return {};
 }
@@ -60,7 +61,8 @@ Result<void> visit_objects(const Store& store, const Visit& visit) {
     }
     for (const std::string& name : TRY(list_readable(store, dir))) {
       auto digest = parse_file_name(first + name);
-      TRY(visit({digest ? ItemKind::object : ItemKind::foreign, dir + "/" + name, digest}));
+      TRY(visit({digest ? ItemKind::object : ItemKind::foreign, fmt::format("{}/{}", dir, name),
+                 digest}));
     }
   }
   return {};
@@ -76,7 +78,8 @@ Result<void> visit_blobs(const Store& store, const Visit& visit) {
     for (const std::string& name : TRY(list_readable(store, dir))) {
       auto digest = parse_file_name(name);
       const bool ours = digest && to_string(digest->algorithm()) == algorithm;
-      TRY(visit({ours ? ItemKind::blob : ItemKind::foreign, dir + "/" + name, digest}));
+      TRY(visit(
+          {ours ? ItemKind::blob : ItemKind::foreign, fmt::format("{}/{}", dir, name), digest}));
     }
   }
   return {};

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -139,7 +140,7 @@ Result<void> remove_flat_directory(int dir_fd, const std::string& path) {
   }
   for (const std::string& name : TRY(list_directory(dir->get(), "."))) {
     if (::unlinkat(dir->get(), name.c_str(), 0) != 0 && errno != ENOENT)
-      return Error::from_errno(path + "/" + name, errno);
+      return Error::from_errno(fmt::format("{}/{}", path, name), errno);
   }
   if (::unlinkat(dir_fd, path.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return Error::from_errno(path, errno);

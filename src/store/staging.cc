@@ -80,7 +80,8 @@ bool Staging::has_object(const Digest& digest) const {
   return objects_.contains(digest);
 }
 
-Result<void> Staging::add_object(const fsverity::MerkleTree& tree, std::string file, bool linked) {
+Result<void> Staging::add_object(const fsverity::MerkleTree& tree, const std::string& file,
+                                 bool linked) {
   {
     const std::lock_guard lock(mutex_);
     const auto [at, added] = objects_.try_emplace(
@@ -123,7 +124,7 @@ Result<bool> Staging::reuse_object(const Digest& digest, std::uint64_t size) {
     if (auto fd = open_regular(dir_.get(), file)) {
       if (const auto tree = measure(*fd, digest, size)) {
         seal_file(std::move(*fd), file);
-        TRY(add_object(*tree, std::move(file), true));
+        TRY(add_object(*tree, file, true));
         return true;
       }
     }

@@ -51,7 +51,7 @@ class Staging {
 
   bool has_object(const Digest& digest) const;
   /// Takes over `file`, unless another thread was first with the same content.
-  Result<void> add_object(const fsverity::MerkleTree& tree, std::string file, bool linked);
+  Result<void> add_object(const fsverity::MerkleTree& tree, const std::string& file, bool linked);
   Result<bool> reuse_object(const Digest& digest, std::uint64_t size);
 
   bool has_blob(const Digest& digest) const;

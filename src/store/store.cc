@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
 
@@ -63,8 +64,11 @@ Result<void> create_store(const std::string& dir) {
   for (const std::string& name : TRY(list_directory(fd.get(), "."))) {
     if (name == kMarkerFile) return {};  // another process has just made it
     if (is_marker_temporary(name)) continue;
-    return Error(ErrorKind::exists, dir + " is not a store and not empty (it has '" + name +
-                                        "'): name another directory with --store");
+    return Error(
+        ErrorKind::exists,
+        fmt::format(
+            "{} is not a store and not empty (it has '{}'): name another directory with --store",
+            dir, name));
   }
   auto written = write_file_durably_at(fd.get(), kMarkerFile, as_bytes(encode_marker()), kFileMode);
   if (!written && ::faccessat(fd.get(), kMarkerFile, F_OK, 0) == 0) return {};

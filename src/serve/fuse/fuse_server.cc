@@ -46,7 +46,8 @@ Result<Session> open_session(Service& service, UniqueFd device) {
 }  // namespace
 
 struct FuseServer::Impl {
-  Impl(std::shared_ptr<const tree::FileTree> tree, const FuseOptions& given, Attached& attached)
+  Impl(const std::shared_ptr<const tree::FileTree>& tree, const FuseOptions& given,
+       Attached& attached)
       : options(given),
         entry(attached.entry),
         service{tree, NodeNumbers(tree->root()), attached.kernel_checks_permissions,
@@ -107,10 +108,10 @@ Result<void> FuseServer::Impl::loop() {
 FuseServer::FuseServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 FuseServer::~FuseServer() = default;
 
-Result<std::unique_ptr<FuseServer>> FuseServer::mount(std::shared_ptr<const tree::FileTree> tree,
-                                                      const FuseOptions& options) {
+Result<std::unique_ptr<FuseServer>> FuseServer::mount(
+    const std::shared_ptr<const tree::FileTree>& tree, const FuseOptions& options) {
   Attached attached = TRY(attach(options));
-  auto impl = std::make_unique<Impl>(std::move(tree), options, attached);
+  auto impl = std::make_unique<Impl>(tree, options, attached);
   impl->session = TRY(open_session(impl->service, std::move(attached.device)));
   impl->ready.reset(options.ready_fd);
   return std::unique_ptr<FuseServer>(new FuseServer(std::move(impl)));

@@ -93,6 +93,7 @@ Result<FusermountOutcome> run_fusermount(const std::vector<std::string>& argumen
   std::vector<std::string> words = {"fusermount3"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 

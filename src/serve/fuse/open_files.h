@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -16,7 +17,7 @@ class OpenFiles {
   using Handle = std::uint64_t;
 
   Handle add(std::shared_ptr<tree::OpenFile> file) {
-    const auto handle = reinterpret_cast<std::uintptr_t>(file.get());
+    const auto handle = std::bit_cast<Handle>(file.get());
     const std::lock_guard lock(mutex_);
     auto& [owner, opens] = files_[handle];
     owner = std::move(file);
@@ -25,7 +26,7 @@ class OpenFiles {
   }
 
   /// Valid until the handle is removed, which the kernel does after the last request for it.
-  static tree::OpenFile& file(Handle handle) { return *reinterpret_cast<tree::OpenFile*>(handle); }
+  static tree::OpenFile& file(Handle handle) { return *std::bit_cast<tree::OpenFile*>(handle); }
 
   void remove(Handle handle) {
     std::shared_ptr<tree::OpenFile> last;  // declared first: closed when the lock is gone

@@ -41,7 +41,7 @@ Result<void> try_to_detach(const MountEntry& entry, bool lazy) {
   if (errno != EPERM) return Error::from_errno(fmt::format("cannot unmount {}", path), errno);
 
   std::vector<std::string> arguments = {"-u"};
-  if (lazy) arguments.push_back("-z");
+  if (lazy) arguments.emplace_back("-z");
   arguments.insert(arguments.end(), {"--", path});
   const FusermountOutcome outcome = TRY(run_fusermount(arguments));
   if (outcome.succeeded) return {};

@@ -49,8 +49,8 @@ class FuseServer {
   /// Mounts. Requests wait in the kernel until serve() runs. As root, or in a user namespace of
   /// one's own, directly; otherwise through fusermount3. Errors: not_found (no such directory, no
   /// fusermount3), unsupported (no FUSE here), busy, io.
-  static Result<std::unique_ptr<FuseServer>> mount(std::shared_ptr<const tree::FileTree> tree,
-                                                   const FuseOptions& options);
+  static Result<std::unique_ptr<FuseServer>> mount(
+      const std::shared_ptr<const tree::FileTree>& tree, const FuseOptions& options);
   FuseServer(const FuseServer&) = delete;
   FuseServer& operator=(const FuseServer&) = delete;
   /// Unmounts what is still mounted.
