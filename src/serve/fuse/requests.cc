@@ -308,7 +308,7 @@ void read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
           fuse_file_info* info) noexcept {
   char* const buffer = reply_buffer(size);
   const auto count = OpenFiles::file(info->fh).read(static_cast<std::uint64_t>(offset),
-                                                   {reinterpret_cast<std::byte*>(buffer), size});
+                                                    {reinterpret_cast<std::byte*>(buffer), size});
   if (!count) {
     // All of the request or nothing: a short reply would look like the end of the file. The kernel
     // asks again for single pages, and only those that are bad fail again.
