@@ -21,10 +21,10 @@ namespace intact::image {
 using LayerOpener =
     std::function<Result<std::unique_ptr<ByteStream>>(const oci::Descriptor& layer)>;
 
-/// Applies the layers of an image in order and returns the tree that section "The tree that Intact
-/// seals" of docs/formats/composefs.md defines. Each layer is inflated on one thread, while another
-/// hashes, parses and hands contents to `sink`. tampered when an uncompressed layer is not what the
-/// config's diff_ids say. Oddities go to `warnings`.
+/// Applies the layers of an image in order, by the rules that stand at oci::LayerApplier: every
+/// choice there changes the digest of a sealed image. Returns the tree. Each layer is inflated on
+/// one thread, while another hashes, parses and hands contents to `sink`. tampered when an
+/// uncompressed layer is not what the config's diff_ids say. Oddities go to `warnings`.
 Result<tree::Tree> apply_layers(const oci::Manifest& manifest, const oci::ImageConfig& config,
                                 const LayerOpener& open_layer, oci::ContentSink& sink,
                                 const UnpackLimits& limits, std::vector<std::string>& warnings);
