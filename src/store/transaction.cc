@@ -113,7 +113,7 @@ Result<StagedObject> Transaction::add_object(ByteSpan content) {
     return std::move(written).error().with_context("write an object");
   }
   staging_->seal_file(std::move(file.fd), file.name);
-  TRY(staging_->add_object(tree, std::move(file.name), false));
+  TRY(staging_->add_object(tree, file.name, false));
   return object;
 }
 

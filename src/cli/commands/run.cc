@@ -56,15 +56,15 @@ class DamageLog {
   std::set<std::pair<std::string, std::uint64_t>> seen_;
 };
 
-Result<void> serve_root(std::shared_ptr<const tree::FileTree> tree, const std::string& mountpoint,
-                        bool others, int ready_fd) {
+Result<void> serve_root(const std::shared_ptr<const tree::FileTree>& tree,
+                        const std::string& mountpoint, bool others, int ready_fd) {
   UniqueFd ready(ready_fd);
   serve::FuseOptions options;
   options.mountpoint = mountpoint;
   options.allow_other = others;
   options.log = [](std::string_view line) { warn(printable(std::string(line))); };
   options.ready_fd = ready.release();
-  const auto server = TRY(serve::FuseServer::mount(std::move(tree), options));
+  const auto server = TRY(serve::FuseServer::mount(tree, options));
   return server->serve();
 }
 
