@@ -69,8 +69,14 @@ Result<void> make_private_namespaces() {
     return Error(ErrorKind::unsupported,
                  fmt::format("cannot make mount and process namespaces: {}", std::strerror(errno)),
                  errno);
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    // In a chroot the root is no mount, and then no container runtime can pivot_root either.
+    if (errno == EINVAL)
+      return Error(ErrorKind::unsupported,
+                   "containers cannot be started in a chroot: / is not a mount point here; enter "
+                   "the directory with pivot_root or systemd-nspawn instead, or use intact mount");
     return Error::from_errno("make the mounts private", errno);
+  }
   return {};
 }
 
