@@ -47,21 +47,20 @@ Result<void> copy_blob(const store::Store& store, const oci::Descriptor& blob,
 
 /// The manifest and everything it points to, named and signed as in the layout it was pulled from.
 Result<void> fill_layout(const store::Store& store, const store::NamedImage& record,
-                         const Chain& chain, const std::string& tag, oci::LayoutWriter& layout) {
-  for (const oci::Descriptor& present : layout.find_tag(tag)) {
+                         const Chain& chain, const oci::Reference& destination,
+                         oci::LayoutWriter& layout) {
+  for (const oci::Descriptor& present : layout.find_tag(destination.tag)) {
     if (present.digest != record.manifest)
-      return Error(ErrorKind::exists, "the tag '" + tag + "' there is another image (" +
+      return Error(ErrorKind::exists, "the tag '" + destination.tag + "' there is another image (" +
                                           present.digest.to_string() + ")");
   }
   for (const oci::Descriptor& layer : chain.manifest.layers) TRY(copy_blob(store, layer, layout));
   TRY(layout.put_blob(TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument)),
                       oci::kConfigType));
-  oci::Descriptor manifest = TRY(layout.put_blob(
+  const oci::Descriptor manifest = TRY(layout.put_blob(
       TRY(store.read_blob(record.manifest, oci::kMaxDocument)), oci::kManifestType));
-  layout.remove_annotation(oci::kCosignKind);
-  manifest.annotations[std::string(oci::kCosignKind)] = oci::kCosignKindImage;
-  TRY(layout.set_tag(tag, manifest));
-  if (!record.signature_manifest) return {};
+  if (!record.signature_manifest)
+    return name_sealed_image(layout, destination, manifest, std::nullopt);
 
   const Bytes signatures =
       TRY(store.read_blob(*record.signature_manifest, sign::kMaxSignatureManifestSize));
@@ -71,20 +70,21 @@ Result<void> fill_layout(const store::Store& store, const store::NamedImage& rec
                         sign::kSignatureMediaType));
   TRY(layout.put_blob(TRY(store.read_blob(parsed.config.digest, oci::kMaxDocument)),
                       oci::kConfigType));
-  oci::Descriptor descriptor = TRY(layout.put_blob(signatures, oci::kManifestType));
-  descriptor.annotations[std::string(oci::kCosignKind)] = oci::kCosignKindSignatures;
-  return layout.set_tag(sign::signature_tag(record.manifest), descriptor);
+  return name_sealed_image(layout, destination, manifest,
+                           TRY(layout.put_blob(signatures, oci::kManifestType)));
 }
 
 }  // namespace
 
 Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, const std::string& name,
-                                const OpenOptions& options, const oci::Reference& destination) {
+                                const OpenOptions& options,
+                                const oci::Reference& asked_destination) {
   const auto image =
       TRY(OpenedImage::open(store, name, options));  // its lease keeps the blobs, too
   const store::NamedImage record = TRY(store->find(name));
   const Chain chain = TRY(check_chain(*store, record, options.anchors));
-  const std::string tag = destination.tag.empty() ? "latest" : destination.tag;
+  oci::Reference destination = asked_destination;
+  if (destination.tag.empty()) destination.tag = "latest";
 
   const bool archive = destination.transport == oci::Reference::Transport::oci_archive;
   if (archive && ::access(destination.path.c_str(), F_OK) == 0)
@@ -95,7 +95,7 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
   const std::string directory = archive ? scratch->path("layout") : destination.path;
   {
     auto layout = TRY(oci::LayoutWriter::open_or_create(directory));
-    TRY(fill_layout(*store, record, chain, tag, *layout));
+    TRY(fill_layout(*store, record, chain, destination, *layout));
     TRY(layout->commit());
   }
   if (archive) TRY(oci::write_layout_archive(directory, destination.path));

@@ -143,7 +143,7 @@ Result<SealReport> seal(const oci::Reference& source,
   manifest.config =
       TRY(layout->put_blob(TRY(encode_sealed(config, report.image)), oci::kConfigType));
   use_oci_types(manifest);
-  oci::Descriptor sealed =
+  const oci::Descriptor sealed =
       TRY(layout->put_blob(oci::encode_manifest(manifest), oci::kManifestType));
   report.manifest = sealed.digest;
   TRY(refuse_other_image(*layout, destination.reference, sealed.digest));
@@ -159,13 +159,7 @@ Result<SealReport> seal(const oci::Reference& source,
   }
   report.signature = signatures.digest;
 
-  // cosign looks at the first descriptor of each kind in a layout: the marks move to the newest
-  // pair.
-  layout->remove_annotation(oci::kCosignKind);
-  sealed.annotations[std::string(oci::kCosignKind)] = oci::kCosignKindImage;
-  signatures.annotations[std::string(oci::kCosignKind)] = oci::kCosignKindSignatures;
-  TRY(layout->set_tag(destination.reference.tag, sealed));
-  TRY(layout->set_tag(sign::signature_tag(sealed.digest), signatures));
+  TRY(name_sealed_image(*layout, destination.reference, sealed, signatures));
   TRY(layout->commit());
   if (destination.scratch)
     TRY(oci::write_layout_archive(destination.directory, destination.reference.path));

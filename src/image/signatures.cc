@@ -66,4 +66,19 @@ Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const Signature
   return layout.put_blob(oci::encode_manifest(merged), oci::kManifestType);
 }
 
+Result<void> name_sealed_image(oci::LayoutWriter& layout, const oci::Reference& destination,
+                               oci::Descriptor sealed, std::optional<oci::Descriptor> signatures) {
+  // cosign looks at the first descriptor of each kind in a layout: the marks move to the newest
+  // pair.
+  layout.remove_annotation(oci::kCosignKind);
+  sealed.annotations[std::string(oci::kCosignKind)] = oci::kCosignKindImage;
+  TRY(layout.set_tag(destination.tag, sealed));
+  if (!signatures) return {};
+  signatures->annotations[std::string(oci::kCosignKind)] = oci::kCosignKindSignatures;
+  if (destination.transport != oci::Reference::Transport::oci_archive)
+    return layout.set_tag(sign::signature_tag(sealed.digest), *signatures);
+  layout.add_unnamed(*signatures);
+  return {};
+}
+
 }  // namespace intact::image

@@ -7,6 +7,7 @@
 #include <intact/base/result.h>
 #include <intact/oci/image_source.h>
 #include <intact/oci/layout_writer.h>
+#include <intact/oci/reference.h>
 #include <intact/sign/key.h>
 #include <intact/sign/signature_image.h>
 
@@ -34,5 +35,12 @@ Result<SignatureState> read_signatures(const std::string& layout_directory, cons
 Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const SignatureState& old,
                                       const sign::SigningPayload& payload,
                                       const sign::PrivateKey& key);
+
+/// Enters a sealed image and its signature manifest, if there is one, into the index: the image
+/// under the tag of `destination`; the signatures, in a directory, under cosign's tag, so that
+/// skopeo can copy them. An archive gets them without a name, as `cosign save` does it: containerd
+/// unpacks whatever has a name in an archive, and signatures it cannot.
+Result<void> name_sealed_image(oci::LayoutWriter& layout, const oci::Reference& destination,
+                               oci::Descriptor sealed, std::optional<oci::Descriptor> signatures);
 
 }  // namespace intact::image

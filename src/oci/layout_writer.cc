@@ -224,6 +224,12 @@ Result<void> LayoutWriter::set_tag(const std::string& tag, const Descriptor& des
   return {};
 }
 
+void LayoutWriter::add_unnamed(const Descriptor& descriptor) {
+  Descriptor unnamed = descriptor;
+  unnamed.annotations.erase(std::string(kRefName));
+  index_["manifests"].push_back(to_json(unnamed));
+}
+
 bool LayoutWriter::remove_tag(std::string_view tag) {
   Json& manifests = index_["manifests"];
   const std::size_t before = manifests.size();

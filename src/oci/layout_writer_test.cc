@@ -81,6 +81,22 @@ TEST(LayoutWriter, LeavesNothingWithoutCommit) {
   EXPECT_EQ(text_of(path + "/index.json"), index);
 }
 
+TEST(LayoutWriter, WhatIsAddedUnnamedHasNoName) {
+  const TempDir dir = TempDir::create().value();
+  const auto writer = LayoutWriter::open_or_create(dir.path()).value();
+  Descriptor image = put_image(*writer, "1").value();
+  ASSERT_TRUE(writer->set_tag("t", image));
+  image.annotations[std::string(kRefName)] = "u";
+  image.annotations["kept"] = "yes";
+  writer->add_unnamed(image);
+  ASSERT_TRUE(writer->commit());
+  EXPECT_EQ(writer->find_tag("t").size(), 1U);
+  EXPECT_TRUE(writer->find_tag("u").empty());
+  const std::vector<Descriptor> unnamed = writer->find_tag("");
+  ASSERT_EQ(unnamed.size(), 1U);
+  EXPECT_EQ(unnamed[0].annotation("kept"), "yes");
+}
+
 TEST(LayoutWriter, TagsReplaceAndUnknownFieldsStay) {
   const TempDir dir = TempDir::create().value();
   auto writer = LayoutWriter::open_or_create(dir.path()).value();

@@ -70,6 +70,8 @@ class LayoutWriter {
   /// Gives `tag` to a manifest, in the place of whatever had that name. Annotations of the
   /// descriptor are written too; ref.name is set here.
   Result<void> set_tag(const std::string& tag, const Descriptor& descriptor);
+  /// Adds a manifest that has no name, for what its annotations say about it.
+  void add_unnamed(const Descriptor& descriptor);
   /// Removes the descriptors of that name; blobs stay. Returns whether there were any.
   bool remove_tag(std::string_view tag);
   /// Removes an annotation wherever it has this value (any value when empty) in index.json. cosign
