@@ -9,6 +9,16 @@
 #include <unistd.h>
 
 namespace intact::cli {
+namespace {
+
+/// The command of that name directly below `parent`, or null.
+const CLI::App* find_command(const CLI::App& parent, const std::string& name) {
+  const auto found =
+      parent.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == name; });
+  return found.empty() ? nullptr : found.front();
+}
+
+}  // namespace
 
 Program::Program() : app_("Seal, verify, encrypt and repair container and VM images", "intact") {
   app_.require_subcommand(1);
@@ -19,14 +29,12 @@ Program::Program() : app_("Seal, verify, encrypt and repair container and VM ima
   CLI::App* help = add(app_, "help", "Show what a command does: intact help COMMAND...");
   help->add_option("COMMAND", *words);
   on_chosen(help, [this, words]() -> Result<int> {
-    CLI::App* command = &app_;
+    const CLI::App* command = &app_;
     for (const std::string& word : *words) {
-      const auto found =
-          command->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
-      if (found.empty())
+      command = find_command(*command, word);
+      if (!command)
         return Error(ErrorKind::invalid_argument,
                      "there is no command '" + word + "'; `intact help` lists them");
-      command = found.front();
     }
     print("{}", command->help());
     return 0;
@@ -49,6 +57,26 @@ void Program::before_parsing(std::function<void(std::vector<std::string>&)> rewr
 
 namespace {
 
+/// The library takes `--option=` for an option whose value is still to come and swallows the next
+/// argument. Here the empty text is the value, as for getopt_long(3): it becomes an argument.
+void keep_empty_values(const CLI::App& program, std::vector<std::string>& arguments) {
+  const CLI::App* command = &program;
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    std::string& argument = arguments[i];
+    if (!argument.starts_with("-")) {
+      if (const CLI::App* found = find_command(*command, argument)) command = found;
+      continue;
+    }
+    if (!argument.starts_with("--") || argument.find('=') != argument.size() - 1) continue;
+    const CLI::Option* option =
+        command->get_option_no_throw(argument.substr(0, argument.size() - 1));
+    if (!option || option->get_items_expected_max() == 0) continue;  // a flag, or nothing of ours
+    argument.pop_back();
+    arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, "");
+    ++i;
+  }
+}
+
 /// False, with a message, when what was printed could not be written.
 bool flush_output() {
   std::cout.flush();
@@ -62,6 +90,7 @@ bool flush_output() {
 int Program::run(int argc, const char* const* argv) {
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   for (const auto& rewrite : rewrites_) rewrite(arguments);
+  keep_empty_values(app_, arguments);
   try {
     std::reverse(arguments.begin(), arguments.end());  // as the library wants them
     app_.parse(std::move(arguments));

@@ -7,7 +7,7 @@ for size in 0 1 100 1024 4095 4096 4097 524288 524289 1000000; do
   head -c "$size" /dev/zero | tr '\0' 'x' > "f$size"
 done
 for options in '' '--compact' '--for-builtin-sig' '--hash-alg=sha512' '--hash-alg=sha512 --compact' '--block-size=1024' \
-  '--salt=00ff10' '--hash-alg=sha256 --block-size=2048 --salt=0123456789abcdef0123456789abcdef'; do
+  '--salt=00ff10' '--salt=' '--compact --salt= --hash-alg=sha256' '--hash-alg=sha256 --block-size=2048 --salt=0123456789abcdef0123456789abcdef'; do
   # shellcheck disable=SC2086
   if ! fsverity digest $options f* > theirs 2> /dev/null; then continue; fi
   # shellcheck disable=SC2086
