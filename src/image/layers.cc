@@ -13,13 +13,14 @@ Result<tree::Tree> apply_layers(const oci::Manifest& manifest, const oci::ImageC
   TRY(oci::check_layer_count(manifest, config));
   tree::Tree tree;
   oci::LayerApplier applier(tree, sink, limits.layers);
+  const auto expansion = std::make_shared<oci::Expansion>();
   for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
     const oci::Descriptor& layer = manifest.layers[i];
     const std::string name =
         "layer " + std::to_string(i + 1) + " (" + layer.digest.to_string() + ")";
     auto stored = TRY(open_layer(layer).context(name));
-    ReadAheadStream inflated(
-        TRY(oci::decompress(std::move(stored), limits.decompress).context(name)));
+    ReadAheadStream inflated(TRY(
+        oci::decompress(std::move(stored), limits.decompress, nullptr, expansion).context(name)));
     oci::HashingStream hashed(inflated, config.diff_ids[i].algorithm());
     TRY(applier.apply(hashed).context(name));
     if (TRY(hashed.finish()) != config.diff_ids[i])

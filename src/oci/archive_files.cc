@@ -99,7 +99,7 @@ Result<ArchiveFiles> ArchiveFiles::open(const std::string& file, const Decompres
 
 Result<void> ArchiveFiles::index() {
   SeekableFile stream(fd_.get(), TRY(file_size(fd_.get())));
-  const TarLimits limits{.entries = 100'000, .stream_bytes = UINT64_MAX / 4};
+  const TarLimits limits{.headers = 100'000, .stream_bytes = UINT64_MAX / 4};
   TarReader reader(stream, limits, [&](std::uint64_t bytes) { return stream.skip(bytes); });
   while (auto entry = TRY(reader.next())) {
     std::string path = normalized(entry->path);

@@ -8,20 +8,20 @@
 namespace intact::oci {
 namespace {
 
-/// Counts what goes through it.
+/// Counts what goes in.
 class CountingStream final : public ByteStream {
  public:
-  CountingStream(std::unique_ptr<ByteStream> stream, std::shared_ptr<std::uint64_t> count)
-      : stream_(std::move(stream)), count_(std::move(count)) {}
+  CountingStream(std::unique_ptr<ByteStream> stream, std::shared_ptr<Expansion> total)
+      : stream_(std::move(stream)), total_(std::move(total)) {}
   Result<std::size_t> read(MutableByteSpan out) override {
     const std::size_t n = TRY(stream_->read(out));
-    *count_ += n;
+    total_->input += n;
     return n;
   }
 
  private:
   std::unique_ptr<ByteStream> stream_;
-  std::shared_ptr<std::uint64_t> count_;
+  std::shared_ptr<Expansion> total_;
 };
 
 /// Gives back bytes that were read ahead, then the rest.
@@ -43,20 +43,26 @@ class PrefixedStream final : public ByteStream {
   std::unique_ptr<ByteStream> rest_;
 };
 
+/// Counts what comes out, and holds it to the limits.
 class LimitedStream final : public ByteStream {
  public:
-  LimitedStream(std::unique_ptr<ByteStream> stream, std::shared_ptr<std::uint64_t> input,
+  LimitedStream(std::unique_ptr<ByteStream> stream, std::shared_ptr<Expansion> total,
                 const DecompressLimits& limits)
-      : stream_(std::move(stream)), input_(std::move(input)), limits_(limits) {}
+      : stream_(std::move(stream)), total_(std::move(total)), limits_(limits) {}
 
   Result<std::size_t> read(MutableByteSpan out) override {
     const std::size_t n = TRY(stream_->read(out));
     output_ += n;
+    total_->output += n;
     if (output_ > limits_.output_bytes)
       return Error(ErrorKind::limit, "decompressed it is over the limit of " +
                                          std::to_string(limits_.output_bytes) + " bytes");
+    if (total_->output > limits_.total_bytes)
+      return Error(ErrorKind::limit, "decompressed the layers are over the limit of " +
+                                         std::to_string(limits_.total_bytes) + " bytes");
     // Input is read ahead by at most a piece, which only makes the ratio look smaller.
-    if (output_ > limits_.ratio_from && output_ / limits_.ratio > *input_)
+    if (total_->output > limits_.ratio_from &&
+        total_->output / std::max<std::uint64_t>(limits_.ratio, 1) > total_->input)
       return Error(ErrorKind::limit, "decompressed it is over " + std::to_string(limits_.ratio) +
                                          " times its size (limit from " +
                                          std::to_string(limits_.ratio_from) +
@@ -66,7 +72,7 @@ class LimitedStream final : public ByteStream {
 
  private:
   std::unique_ptr<ByteStream> stream_;
-  std::shared_ptr<std::uint64_t> input_;
+  std::shared_ptr<Expansion> total_;
   DecompressLimits limits_;
   std::uint64_t output_ = 0;
 };
@@ -74,14 +80,15 @@ class LimitedStream final : public ByteStream {
 }  // namespace
 
 Result<std::unique_ptr<ByteStream>> decompress(std::unique_ptr<ByteStream> stream,
-                                               const DecompressLimits& limits, Compression* found) {
+                                               const DecompressLimits& limits, Compression* found,
+                                               std::shared_ptr<Expansion> total) {
   Bytes first(8);
   first.resize(TRY(read_fully(*stream, first)));
   const Compression compression = detect_compression(first);
   if (found) *found = compression;
-  auto input = std::make_shared<std::uint64_t>(0);
+  if (!total) total = std::make_shared<Expansion>();
   std::unique_ptr<ByteStream> whole = std::make_unique<CountingStream>(
-      std::make_unique<PrefixedStream>(std::move(first), std::move(stream)), input);
+      std::make_unique<PrefixedStream>(std::move(first), std::move(stream)), total);
   std::unique_ptr<ByteStream> decoded;
   switch (compression) {
     case Compression::none:
@@ -99,7 +106,7 @@ Result<std::unique_ptr<ByteStream>> decompress(std::unique_ptr<ByteStream> strea
       break;
   }
   return std::unique_ptr<ByteStream>(
-      std::make_unique<LimitedStream>(std::move(decoded), std::move(input), limits));
+      std::make_unique<LimitedStream>(std::move(decoded), std::move(total), limits));
 }
 
 }  // namespace intact::oci

@@ -201,6 +201,29 @@ TEST(Decompress, StopsBombs) {
   EXPECT_TRUE(unpack(sample(1000), {.output_bytes = 1000}));
 }
 
+TEST(Decompress, StreamsShareTheirLimits) {
+  const std::string zeros(1 << 20, '\0');
+  const std::string text = sample(1 << 20);
+  const auto both = [](const std::string& first, const std::string& second,
+                       const DecompressLimits& limits) -> Result<void> {
+    const auto total = std::make_shared<Expansion>();
+    for (const std::string& packed : {first, second}) {
+      auto stream =
+          TRY(decompress(std::make_unique<MemoryStream>(to_bytes(packed)), limits, nullptr, total));
+      Bytes piece(4096);
+      while (TRY(stream->read(piece)) != 0) continue;
+    }
+    return {};
+  };
+  const DecompressLimits ratio{.ratio = 100, .ratio_from = 3 << 19};
+  EXPECT_TRUE(unpack(gzip(zeros), ratio));
+  EXPECT_TRUE(both(gzip(zeros), gzip(text), ratio));
+  EXPECT_EQ(both(gzip(zeros), gzip(zeros), ratio).error().kind(), ErrorKind::limit);
+  EXPECT_TRUE(both(gzip(text), gzip(text), {.total_bytes = 2 << 20}));
+  EXPECT_EQ(both(gzip(text), gzip(text), {.total_bytes = (2 << 20) - 1}).error().kind(),
+            ErrorKind::limit);
+}
+
 TEST(Decompress, AnEmptyStreamIsEmpty) {
   EXPECT_EQ(unpack("").value(), "");
   EXPECT_EQ(unpack(gzip("")).value(), "");

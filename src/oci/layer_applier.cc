@@ -83,16 +83,16 @@ class LayerApplier::Layer {
 
   Result<void> apply() {
     while (auto entry = TRY(reader_.next())) {
-      if (++applier_.entries_ > limits_.entries)
-        return Error(ErrorKind::limit, "layers have more entries than the limit of " +
-                                           std::to_string(limits_.entries));
       path_ = entry->path;
       const std::uint64_t offset = entry->header_offset;
-      auto applied = apply_entry(std::move(*entry));
+      auto applied = count(*entry);
+      if (applied) applied = apply_entry(std::move(*entry));
+      if (applied) applied = check_count();
       if (!applied)
         return std::move(applied).context("layer entry '" + printable(path_) + "' (at byte " +
                                           std::to_string(offset) + ")");
     }
+    applier_.entries_ += tree_.implied();
     tree_.merge();
     return {};
   }
@@ -101,6 +101,26 @@ class LayerApplier::Layer {
   void warn(std::string_view text) {
     if (applier_.warnings_.size() < limits_.warnings)
       applier_.warnings_.push_back("layer entry '" + printable(path_) + "': " + std::string(text));
+  }
+
+  /// Adds up what the entry leaves in memory.
+  Result<void> count(const TarEntry& entry) {
+    ++applier_.entries_;
+    applier_.metadata_bytes_ += entry.path.size() + entry.link.size();
+    for (const tree::Xattr& xattr : entry.xattrs)
+      applier_.metadata_bytes_ += xattr.name.size() + xattr.value.size();
+    if (applier_.metadata_bytes_ > limits_.metadata_bytes)
+      return Error(ErrorKind::limit,
+                   "names, links and xattrs of the layers are over the limit of " +
+                       std::to_string(limits_.metadata_bytes) + " bytes");
+    return {};
+  }
+
+  Result<void> check_count() const {
+    if (applier_.entries_ + tree_.implied() > limits_.entries)
+      return Error(ErrorKind::limit,
+                   "layers have more entries than the limit of " + std::to_string(limits_.entries));
+    return {};
   }
 
   Result<std::vector<std::string>> split(std::string_view path) const {
@@ -219,10 +239,6 @@ class LayerApplier::Layer {
   Result<void> read_content(const tree::InodePtr& inode) {
     const std::uint64_t size = inode->attributes.size;
     if (size == 0) return {};
-    if (size > limits_.content_bytes - applier_.content_bytes_)
-      return Error(ErrorKind::limit, "files have more content than the limit of " +
-                                         std::to_string(limits_.content_bytes) + " bytes");
-    applier_.content_bytes_ += size;
     auto file = TRY(applier_.sink_.begin(size));
     if (piece_.empty()) piece_.resize(kPiece);
     while (const std::size_t n = TRY(reader_.read_content(piece_)))

@@ -292,9 +292,23 @@ TEST(LayerApplier, WarnsOfDuplicatesAndAcls) {
 
 TEST(LayerApplier, KeepsToItsLimits) {
   const Bytes layer = archive({file("a", "12345"), file("b", "12345")});
-  EXPECT_TRUE(apply({layer, layer}, {.entries = 4, .content_bytes = 20}));
+  EXPECT_TRUE(apply({layer, layer}, {.entries = 4}));
   EXPECT_EQ(apply({layer, layer}, {.entries = 3}).error().kind(), ErrorKind::limit);
-  EXPECT_EQ(apply({layer, layer}, {.content_bytes = 19}).error().kind(), ErrorKind::limit);
+}
+
+TEST(LayerApplier, ImpliedDirectoriesAreEntriesToo) {
+  const std::vector<Bytes> layers{archive({file("a/b/c/d")}), archive({file("x/y"), dir("x")})};
+  EXPECT_TRUE(apply(layers, {.entries = 7}));
+  EXPECT_EQ(apply(layers, {.entries = 6}).error().kind(), ErrorKind::limit);
+  EXPECT_TRUE(apply({layers[0]}, {.entries = 4}));
+  EXPECT_EQ(apply({layers[0]}, {.entries = 3}).error().kind(), ErrorKind::limit);
+}
+
+TEST(LayerApplier, LimitsNamesLinksAndXattrsOfAllLayers) {
+  const Bytes layer = archive({file("12345"), symlink("l", "1234"),
+                               pax(pax_record("SCHILY.xattr.user.a", "xyz")), file("f")});
+  EXPECT_TRUE(apply({layer, layer}, {.metadata_bytes = 40}));
+  EXPECT_EQ(apply({layer, layer}, {.metadata_bytes = 39}).error().kind(), ErrorKind::limit);
 }
 
 TEST(LayerApplier, ReadsTheStreamToItsEnd) {

@@ -133,6 +133,7 @@ Inode& LayerTree::materialize(Directory& directory) {
     inode->attributes.mode = S_IFDIR | 0755;
     inode->attributes.nlink = 2;
     marks_[inode.get()].implicit = true;
+    ++implied_;
     place.upper = inode.get();
     directory.places[i].upper->entries.insert_or_assign(directory.names[i],
                                                         Entry{std::move(inode)});

@@ -58,6 +58,9 @@ class LayerTree {
   void white_out(Directory& directory, const std::string& name);
   void make_opaque(Directory& directory);
 
+  /// Directories that no entry described and that were made all the same. One entry can imply many.
+  std::uint64_t implied() const { return implied_; }
+
   /// Moves everything into the lower tree. The object is of no more use.
   void merge();
 
@@ -75,6 +78,7 @@ class LayerTree {
   tree::Tree& lower_;
   Limits limits_;
   tree::Tree upper_;
+  std::uint64_t implied_ = 0;
   /// Only directories that need them have marks. Keys are inodes of upper_ or of replaced_.
   std::unordered_map<const tree::Inode*, Marks> marks_;
   std::vector<tree::InodePtr> replaced_;  ///< kept, so that no other inode gets their address

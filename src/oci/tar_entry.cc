@@ -161,6 +161,9 @@ Result<void> TarReader::add_xattr(TarEntry& entry, const std::string& key,
                                  [&](const tree::Xattr& x) { return x.name == xattr->name; });
   // bsdtar writes each xattr in both forms.
   if (same == entry.xattrs.end()) {
+    if (entry.xattrs.size() == limits_.xattrs)
+      return error(ErrorKind::limit,
+                   "more xattrs than the limit of " + std::to_string(limits_.xattrs));
     entry.xattrs.push_back(std::move(*xattr));
   } else if (same->value != xattr->value) {
     return error(ErrorKind::malformed, "xattr " + quoted(xattr->name) + " has two values");

@@ -158,9 +158,9 @@ Result<std::optional<RawTarHeader>> TarReader::read_headers(Special& special) {
     const auto raw = TRY(load<RawTarHeader>(block, 0));
     if (!has_good_checksum(raw)) return error(ErrorKind::malformed, "bad header checksum");
     // Every header counts: a chain of headers that describe nothing is work too.
-    if (++entries_ > limits_.entries)
+    if (++headers_ > limits_.headers)
       return error(ErrorKind::limit,
-                   "more entries than the limit of " + std::to_string(limits_.entries));
+                   "more headers than the limit of " + std::to_string(limits_.headers));
     if (!TRY(read_special_header(raw, special))) return std::optional(raw);
   }
 }
@@ -197,7 +197,8 @@ Result<bool> TarReader::read_special_header(const RawTarHeader& raw, Special& sp
 }
 
 Result<void> TarReader::read_global(std::uint64_t size) {
-  constexpr std::size_t kMaxRecords = 1000;
+  // They are laid under every entry, so they must cost little.
+  constexpr std::size_t kMaxBytes = 64 * 1024;
   Records records;
   TRY(read_pax(size, records));
   for (auto& [key, value] : records) {
@@ -205,9 +206,11 @@ Result<void> TarReader::read_global(std::uint64_t size) {
       return error(ErrorKind::malformed, "a global header sets " + key + " for all entries");
     global_.insert_or_assign(key, std::move(value));
   }
-  if (global_.size() > kMaxRecords)
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : global_) bytes += key.size() + value.size();
+  if (bytes > kMaxBytes)
     return error(ErrorKind::limit,
-                 "more than " + std::to_string(kMaxRecords) + " records in global headers");
+                 "more than " + std::to_string(kMaxBytes) + " bytes in global headers");
   return {};
 }
 

@@ -347,11 +347,33 @@ TEST(TarReader, ZerosMayFollowTheEndAndNothingElse) {
 
 TEST(TarReader, KeepsToItsLimits) {
   const Bytes two = archive({file("a"), file("b")});
-  EXPECT_TRUE(read_all(two, {.entries = 2}));
-  EXPECT_EQ(read_all(two, {.entries = 1}).error().kind(), ErrorKind::limit);
+  EXPECT_TRUE(read_all(two, {.headers = 2}));
+  EXPECT_EQ(read_all(two, {.headers = 1}).error().kind(), ErrorKind::limit);
+  const Bytes named = archive({pax(pax_record("path", "c")), file("a")});
+  EXPECT_TRUE(read_all(named, {.headers = 2}));
+  EXPECT_EQ(read_all(named, {.headers = 1}).error().kind(), ErrorKind::limit);
   const Bytes large = archive({file("a", std::string(5000, 'a'))});
   EXPECT_TRUE(read_all(large, {.stream_bytes = 8192}));
   EXPECT_EQ(read_all(large, {.stream_bytes = 4096}).error().kind(), ErrorKind::limit);
+}
+
+TEST(TarReader, LimitsXattrs) {
+  const Bytes two =
+      archive({pax(pax_record("SCHILY.xattr.user.a", "1") + pax_record("SCHILY.xattr.user.b", "2")),
+               file("f")});
+  EXPECT_TRUE(read_all(two, {.xattrs = 2}));
+  EXPECT_EQ(read_all(two, {.xattrs = 1}).error().kind(), ErrorKind::limit);
+}
+
+TEST(TarReader, LimitsWhatGlobalHeadersPutUnderEveryEntry) {
+  const auto globals = [](int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i)
+      all += pax(pax_record("comment" + std::to_string(i), std::string(30'000, 'c')), 'g');
+    return to_bytes(all + file("f") + kEnd);
+  };
+  EXPECT_TRUE(read_all(globals(2)));
+  EXPECT_EQ(read_all(globals(3)).error().kind(), ErrorKind::limit);
 }
 
 TEST(TarReader, ErrorsOfTheStreamComeThrough) {

@@ -8,6 +8,7 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
+#include "limit_options.h"
 #include "references.h"
 #include "store_option.h"
 
@@ -25,11 +26,12 @@ struct Options {
 };
 
 Result<int> pull(const Options& options, const StoreOption& store_option,
-                 const AnchorOptions& anchors) {
+                 const AnchorOptions& anchors, const LimitOptions& limits) {
   const oci::Reference source = TRY(require_reference(options.source));
   image::PullOptions pull_options{.anchors = anchors.anchors()};
   pull_options.replace = options.replace;
   pull_options.drop_layers = options.drop_layers;
+  pull_options.limits = limits.limits();
   if (!options.platform.empty()) pull_options.platform = TRY(oci::parse_platform(options.platform));
   const auto store = TRY(store_option.open_or_create());
   for (const std::string& dir : options.object_dirs) TRY(store->add_object_dir(dir));
@@ -86,7 +88,10 @@ void add_pull_command(Program& program) {
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);
-  program.on_chosen(command, [options, store, anchors] { return pull(*options, store, anchors); });
+  const LimitOptions limits(command);
+  program.on_chosen(command, [options, store, anchors, limits] {
+    return pull(*options, store, anchors, limits);
+  });
 }
 
 }  // namespace intact::cli

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "commands.h"
+#include "limit_options.h"
 #include "password.h"
 #include "references.h"
 
@@ -22,7 +23,7 @@ struct Options {
   bool json = false;
 };
 
-Result<int> seal(const Options& options) {
+Result<int> seal(const Options& options, const LimitOptions& limits) {
   if (options.profile != "shared")
     return Error(ErrorKind::unsupported,
                  "--profile " + options.profile + " is not there yet; the profile is shared");
@@ -32,6 +33,7 @@ Result<int> seal(const Options& options) {
 
   image::SealOptions seal_options;
   seal_options.identity = options.identity;
+  seal_options.limits = limits.limits();
   if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
   const auto key = TRY(sign::PrivateKey::load(options.key, [&] {
     return read_password(options.password, "the key " + options.key, PasswordUse::existing);
@@ -81,7 +83,8 @@ void add_seal_command(Program& program) {
   command->add_option("--platform", options->platform, "Which image of an index")
       ->type_name("OS/ARCH[/VARIANT]");
   command->add_flag("--json", options->json, "Print the result as JSON");
-  program.on_chosen(command, [options] { return seal(*options); });
+  const LimitOptions limits(command);
+  program.on_chosen(command, [options, limits] { return seal(*options, limits); });
 }
 
 }  // namespace intact::cli

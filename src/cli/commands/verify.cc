@@ -6,6 +6,7 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
+#include "limit_options.h"
 #include "progress.h"
 #include "store_option.h"
 
@@ -57,14 +58,14 @@ void print_for_people(const std::string& what, const image::VerifyReport& report
 }
 
 Result<int> verify(const Options& options, const StoreOption& store_option,
-                   const AnchorOptions& anchor_options) {
+                   const AnchorOptions& anchor_options, const LimitOptions& limits) {
   const auto reference = TRY(oci::parse_reference(options.image));
   const sign::Anchors anchors = anchor_options.anchors();
   auto check = [&]() -> Result<image::VerifyReport> {
     if (reference) {
       const auto platform = options.platform.empty() ? oci::Platform::host()
                                                      : TRY(oci::parse_platform(options.platform));
-      return image::verify_source(*reference, platform, anchors);
+      return image::verify_source(*reference, platform, anchors, limits.limits());
     }
     const auto store = TRY(store_option.open());
     ProgressLine line("verify");
@@ -104,8 +105,10 @@ void add_verify_command(Program& program) {
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);
-  program.on_chosen(command,
-                    [options, store, anchors] { return verify(*options, store, anchors); });
+  const LimitOptions limits(command);
+  program.on_chosen(command, [options, store, anchors, limits] {
+    return verify(*options, store, anchors, limits);
+  });
 }
 
 }  // namespace intact::cli

@@ -15,13 +15,13 @@ namespace intact::oci {
 
 /// What all layers of one image together may cost.
 struct LayerLimits {
-  TarLimits tar;                             ///< for each layer
-  std::uint64_t entries = 4'000'000;         ///< tar entries of all layers
-  std::uint64_t content_bytes = 1ull << 40;  ///< file content of all layers
-  std::uint32_t name_bytes = 255;            ///< one component of a path
-  std::uint32_t path_bytes = 4095;           ///< a path after symlinks were resolved
-  std::uint32_t depth = 1024;                ///< components of a path
-  std::uint32_t symlinks = 40;               ///< followed for one path, as in the kernel
+  TarLimits tar;                              ///< for each layer
+  std::uint64_t entries = 4'000'000;          ///< of all layers, and the directories they imply
+  std::uint64_t metadata_bytes = 1ull << 30;  ///< names, link targets and xattrs of all entries
+  std::uint32_t name_bytes = 255;             ///< one component of a path
+  std::uint32_t path_bytes = 4095;            ///< a path after symlinks were resolved
+  std::uint32_t depth = 1024;                 ///< components of a path
+  std::uint32_t symlinks = 40;                ///< followed for one path, as in the kernel
   std::uint32_t xattr_bytes = 32755;  ///< of one file, each with 7 bytes more: what EROFS holds
   std::size_t warnings = 1000;        ///< later ones are dropped
 };
@@ -67,7 +67,7 @@ class LayerApplier {
   ContentSink& sink_;
   LayerLimits limits_;
   std::uint64_t entries_ = 0;
-  std::uint64_t content_bytes_ = 0;
+  std::uint64_t metadata_bytes_ = 0;
   std::vector<std::string> warnings_;
 };
 

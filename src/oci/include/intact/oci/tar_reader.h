@@ -17,10 +17,11 @@ struct RawTarHeader;
 
 /// What one archive may cost. Over a limit: error kind limit, which names it.
 struct TarLimits {
-  std::uint64_t entries = 4'000'000;
+  std::uint64_t headers = 16'000'000;         ///< with those that only describe the next one
   std::uint64_t stream_bytes = 256ull << 30;  ///< the whole archive
   std::uint32_t pax_bytes = 1 << 20;          ///< one extended header, or one GNU long name
   std::uint32_t path_bytes = 4095;            ///< PATH_MAX without its NUL; link targets too
+  std::uint32_t xattrs = 1000;                ///< of one entry
   std::uint32_t xattr_name_bytes = 255;
   std::uint32_t xattr_value_bytes = 65535;
   /// Largest user and group id. 2^32-1 means "leave as it is" to chown(2), so nobody can own it.
@@ -85,7 +86,7 @@ class TarReader {
   std::uint64_t header_offset_ = 0;
   std::uint64_t content_left_ = 0;
   std::uint64_t padding_ = 0;
-  std::uint64_t entries_ = 0;
+  std::uint64_t headers_ = 0;
   bool ended_ = false;
   Records global_;
 };
