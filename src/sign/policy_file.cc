@@ -1,13 +1,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <thread>
 
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/lock_file.h>
 #include <intact/sign/policy.h>
 
 namespace intact::sign {
@@ -25,19 +24,6 @@ std::optional<std::string> user_policy_file() {
   const char* const home = std::getenv("HOME");
   if (home && home[0] == '/') return std::string(home) + "/.config/intact/policy.json";
   return std::nullopt;
-}
-
-Result<UniqueFd> lock_policy(const std::string& file) {
-  // Not the policy itself, which every change replaces.
-  UniqueFd lock = TRY(open_file(file + ".lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-  const auto end = std::chrono::steady_clock::now() + kLockPatience;
-  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return Error::from_errno("lock of " + file, errno);
-    if (std::chrono::steady_clock::now() > end)
-      return Error(ErrorKind::busy, file + " is being changed by another process");
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return lock;
 }
 
 }  // namespace
@@ -87,7 +73,8 @@ Result<void> edit_policy(const std::string& file,
                          const std::function<Result<void>(Policy&)>& change) {
   const std::size_t slash = file.rfind('/');
   if (slash != std::string::npos && slash != 0) TRY(make_directories(file.substr(0, slash)));
-  const UniqueFd lock = TRY(lock_policy(file));
+  // Not the policy itself, which every change replaces.
+  const LockFile lock = TRY(LockFile::take(file + ".lock", kLockPatience));
   Policy policy;
   auto loaded = Policy::load(file);
   if (loaded) {
