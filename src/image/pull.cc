@@ -110,6 +110,8 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                              std::chrono::system_clock::now().time_since_epoch())
                              .count();
   report.image.layers_kept = !options.drop_layers;
+  // Before the commit: a name that is replaced must not be refused should we end in between.
+  TRY(announce_pull(options.anchors, store.path(), name, chain.manifest_digest));
   TRY(transaction->commit(report.image, options.replace, objects));
 
   if (auto remembered = remember_pull(options.anchors, store.path(), name, chain.manifest_digest);

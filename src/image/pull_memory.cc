@@ -1,21 +1,23 @@
 #include "pull_memory.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
+#include <intact/base/lock_file.h>
 #include <intact/json/json.h>
 
 namespace intact::image {
 namespace {
 
 constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
+constexpr std::chrono::seconds kLockPatience(10);
 
 struct Pulled {
   std::string store;
@@ -51,31 +53,59 @@ Result<std::vector<Pulled>> read_memory(const std::string& file) {
   return all;
 }
 
-}  // namespace
+bool is_of(const Pulled& pulled, const std::string& store, const std::string& name) {
+  return pulled.store == store && pulled.name == name;
+}
 
-Result<void> remember_pull(const sign::Anchors& anchors, const std::string& store_path,
-                           const std::string& name, const Digest& manifest) {
-  const std::string policy =
-      anchors.policy_file ? *anchors.policy_file : TRY(sign::default_policy_file_to_edit());
-  const std::string file = beside(policy);
+Result<std::string> memory_to_edit(const sign::Anchors& anchors) {
+  return beside(anchors.policy_file ? *anchors.policy_file
+                                    : TRY(sign::default_policy_file_to_edit()));
+}
+
+enum class Others { forget, keep };
+
+/// Adds an entry. Other manifests under the same name are forgotten, or else stay valid beside it.
+Result<void> update_memory(const sign::Anchors& anchors, const std::string& store_path,
+                           const std::string& name, const Digest& manifest, Others others) {
+  const std::string file = TRY(memory_to_edit(anchors));
   if (const auto slash = file.rfind('/'); slash != std::string::npos && slash != 0)
     TRY(make_directories(file.substr(0, slash)));
-  const UniqueFd lock = TRY(open_file(file + ".lock", O_RDWR | O_CREAT, 0644));
-  if (::flock(lock.get(), LOCK_EX) != 0) return Error::from_errno(file + ".lock", errno);
+  const LockFile lock = TRY(LockFile::take(file + ".lock", kLockPatience));
 
   const std::string store = real_path(store_path);
   Json entries = Json::array();
   for (const Pulled& old : TRY(read_memory(file))) {
     // Stores that were deleted are forgotten, or scratch stores would pile up here for ever.
     struct stat st;
-    const bool gone = ::stat(old.store.c_str(), &st) != 0 && errno == ENOENT;
-    if (gone || (old.store == store && old.name == name)) continue;
+    if (::stat(old.store.c_str(), &st) != 0 && errno == ENOENT) continue;
+    if (is_of(old, store, name) &&
+        (others == Others::forget || old.manifest == manifest.to_string()))
+      continue;
     entries.push_back({{"store", old.store}, {"name", old.name}, {"manifest", old.manifest}});
   }
   entries.push_back({{"store", store}, {"name", name}, {"manifest", manifest.to_string()}});
   const Json json = {{"version", 1}, {"pulled", std::move(entries)}};
   return write_file_durably(
       file, as_bytes(json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"), 0644);
+}
+
+}  // namespace
+
+Result<void> announce_pull(const sign::Anchors& anchors, const std::string& store_path,
+                           const std::string& name, const Digest& manifest) {
+  const auto file = memory_to_edit(anchors);
+  if (!file) return {};  // nobody remembers anything: remember_pull() says so
+  const std::string store = real_path(store_path);
+  for (const Pulled& old : TRY(read_memory(*file))) {
+    if (is_of(old, store, name) && old.manifest != manifest.to_string())
+      return update_memory(anchors, store_path, name, manifest, Others::keep);
+  }
+  return {};  // names that were never pulled pass anyway
+}
+
+Result<void> remember_pull(const sign::Anchors& anchors, const std::string& store_path,
+                           const std::string& name, const Digest& manifest) {
+  return update_memory(anchors, store_path, name, manifest, Others::forget);
 }
 
 Result<void> check_pull_memory(const sign::Anchors& anchors, const std::string& store_path,
@@ -90,7 +120,7 @@ Result<void> check_pull_memory(const sign::Anchors& anchors, const std::string& 
   std::optional<std::string> other;
   for (const std::string& policy : files) {
     for (const Pulled& pulled : TRY(read_memory(beside(policy)))) {
-      if (pulled.store != store || pulled.name != name) continue;
+      if (!is_of(pulled, store, name)) continue;
       if (pulled.manifest == manifest.to_string()) return {};
       other = pulled.manifest;
     }

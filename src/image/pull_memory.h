@@ -12,7 +12,14 @@ namespace intact::image {
 // record is only the store's word: without this memory, whoever writes to the store could offer
 // another validly signed image, or an older one, under the name.
 
-/// Remembers that `manifest` was pulled as `name` into the store at `store_path`.
+/// To be called before a name is replaced: `manifest` is right under it from now on, beside what is
+/// there. A pull that ends between the store and this memory thus leaves a name that passes. Does
+/// nothing for a name that is new.
+Result<void> announce_pull(const sign::Anchors& anchors, const std::string& store_path,
+                           const std::string& name, const Digest& manifest);
+
+/// Remembers that `manifest`, and nothing else, was pulled as `name` into the store at
+/// `store_path`.
 Result<void> remember_pull(const sign::Anchors& anchors, const std::string& store_path,
                            const std::string& name, const Digest& manifest);
 
