@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <intact/store/gc.h>
 
@@ -47,6 +48,12 @@ Result<Marked> mark(const Store& store, const ListPayloads& list_payloads) {
   for (const Digest& digest : marked.references.images)
     TRY(add_payloads(digest, "an image in use (" + digest.hex() + ")"));
   return marked;
+}
+
+Result<void> sync_names(const Store& store) {
+  const UniqueFd names = TRY(open_beneath(store.dir_fd(), kNames, O_RDONLY | O_DIRECTORY));
+  if (::fsync(names.get()) != 0) return Error::from_errno(store.path() + "/" + kNames, errno);
+  return {};
 }
 
 class Sweep {
@@ -133,6 +140,9 @@ Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListPayloads&
   if (!locked && dry_run) locked = FileLock::shared(store.dir_fd(), kGcLock);
   const FileLock lock = TRY(std::move(locked).context(store.path()));
   const Marked marked = TRY(mark(store, list_payloads));
+  // A name that was taken away or replaced by somebody who was killed at once may come back after a
+  // crash of the machine: what it refers to goes only once the disk has what we have seen.
+  if (!dry_run) TRY(sync_names(store));
   GcReport report;
   Sweep sweep(store, marked, dry_run, report);
   TRY(take_inventory(store, [&](const Item& item) { return sweep.visit(item); }));
