@@ -13,7 +13,7 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
-#include <intact/crypto/hash.h>
+#include <intact/crypto/block_hasher.h>
 #include <intact/fsverity/geometry.h>
 #include <intact/fsverity/params.h>
 

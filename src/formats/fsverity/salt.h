@@ -1,6 +1,8 @@
 #pragma once
 
-#include <intact/crypto/hash.h>
+#include <utility>
+
+#include <intact/crypto/block_hasher.h>
 #include <intact/fsverity/params.h>
 
 namespace intact::fsverity {
@@ -10,7 +12,7 @@ namespace intact::fsverity {
 inline crypto::BlockHasher make_hasher(const Params& params) {
   Bytes prefix = params.salt;
   if (!prefix.empty()) prefix.resize(params.algorithm == HashAlgorithm::sha256 ? 64 : 128);
-  return crypto::BlockHasher(params.algorithm, params.block_size, prefix);
+  return crypto::BlockHasher(params.algorithm, params.block_size, {.prefix = std::move(prefix)});
 }
 
 }  // namespace intact::fsverity

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <intact/crypto/hash.h>
 #include <intact/fsverity/tree.h>
 
 #include "test_content.h"

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <intact/crypto/hash.h>
 #include <intact/fsverity/tree.h>
 #include <intact/fsverity/verified_file.h>
 

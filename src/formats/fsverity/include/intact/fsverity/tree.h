@@ -7,7 +7,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
-#include <intact/crypto/hash.h>
+#include <intact/crypto/block_hasher.h>
 #include <intact/fsverity/descriptor.h>
 #include <intact/fsverity/params.h>
 

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/base/digest.h>
+#include <intact/base/result.h>
+
+namespace intact::crypto {
+
+/// Ways to hash many messages.
+enum class HashEngine {
+  openssl,  ///< one after the other, by OpenSSL: everywhere, every function
+  sha_ni,   ///< SHA-256: two at a time with the instructions made for it
+  avx2,     ///< SHA-256: 8 at a time; SHA-512: 4
+  avx512,   ///< SHA-256: 16 or 32 at a time; SHA-512: 8 or 16
+};
+std::string_view to_string(HashEngine engine);
+
+/// The engines that work for `algorithm` on this processor; openssl always does.
+std::vector<HashEngine> available_engines(HashAlgorithm algorithm);
+
+class BlockEngine;
+
+/// What is hashed with each block: prefix, head, block, suffix, one behind the other.
+struct MessageFrame {
+  Bytes prefix = {};          ///< the same for all: fs-verity's padded salt, dm-verity's salt
+  std::size_t head_size = 0;  ///< bytes that are each block's own: dm-integrity's sector number
+  Bytes suffix = {};          ///< the same for all: the salt of dm-verity's hash type 0
+};
+
+/// Hashes many messages of one length side by side: the work of every hash tree. A message is a
+/// block in its frame. Many blocks in one call are several times as fast as
+/// one in each. Copies share their state. Thread-safe: one may be used by many threads.
+///
+///     BlockHasher hasher(HashAlgorithm::sha256, 4096, {.prefix = salt});
+///     Bytes digests(hasher.digest_size() * blocks.size() / hasher.block_size());
+///     hasher.hash(blocks, digests);
+class BlockHasher {
+ public:
+  /// `block_size` in bytes. `engine`: one of available_engines(), or none for what is fastest for
+  /// the number of blocks of each call.
+  BlockHasher(HashAlgorithm algorithm, std::size_t block_size, MessageFrame frame = {},
+              std::optional<HashEngine> engine = {});
+
+  /// For any function that OpenSSL has under `name` ("sha1", "blake2b512"); unsupported if it has
+  /// none of a fixed size. SHA-256 and SHA-512 get the fast engines here, too.
+  static Result<BlockHasher> create(const std::string& name, std::size_t block_size,
+                                    MessageFrame frame = {});
+
+  std::size_t block_size() const { return block_size_; }    ///< bytes
+  std::size_t digest_size() const { return digest_size_; }  ///< bytes
+
+  /// `blocks` holds n whole blocks one behind the other, `heads` their n heads; `digests` gets
+  /// their n digests.
+  void hash(ByteSpan blocks, ByteSpan heads, MutableByteSpan digests) const;
+  /// For frames without heads.
+  void hash(ByteSpan blocks, MutableByteSpan digests) const { hash(blocks, {}, digests); }
+
+ private:
+  BlockHasher(std::size_t block_size, std::size_t head_size, std::size_t digest_size,
+              std::shared_ptr<const BlockEngine> engine);
+
+  std::size_t block_size_;
+  std::size_t head_size_;
+  std::size_t digest_size_;
+  std::shared_ptr<const BlockEngine> engine_;
+};
+
+}  // namespace intact::crypto
