@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <array>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/block/file_target.h>
+
+namespace intact::block {
+
+Result<std::unique_ptr<FileTarget>> FileTarget::open(const std::string& path, Access access) {
+  const bool writes = access == Access::read_write;
+  UniqueFd fd = TRY(open_file(path, writes ? O_RDWR : O_RDONLY));
+  if (::flock(fd.get(), (writes ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return Error(ErrorKind::busy, path + " is in use by another process");
+  return create(std::move(fd), access).context(path);
+}
+
+Result<std::unique_ptr<FileTarget>> FileTarget::create(UniqueFd fd, Access access) {
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0) return Error::from_errno("fstat", errno);
+  if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+    return Error(ErrorKind::invalid_argument, "neither a regular file nor a block device");
+  const std::uint64_t size = TRY(file_size(fd.get()));
+  return std::unique_ptr<FileTarget>(new FileTarget(std::move(fd), size, access));
+}
+
+Result<void> FileTarget::check_write(std::uint64_t offset, std::uint64_t length) const {
+  if (!writable()) return Error(ErrorKind::invalid_argument, "this device is read-only");
+  return check_blocks(*this, offset, length);
+}
+
+Result<void> FileTarget::read(std::uint64_t offset, MutableByteSpan out) const {
+  TRY(check_range(size_, offset, out.size()));
+  return pread_exact(fd_.get(), offset, out);
+}
+
+Result<void> FileTarget::write(std::uint64_t offset, ByteSpan bytes) {
+  TRY(check_write(offset, bytes.size()));
+  return pwrite_all(fd_.get(), offset, bytes);
+}
+
+Result<void> FileTarget::flush() {
+  if (writable() && ::fdatasync(fd_.get()) != 0) return Error::from_errno("fdatasync", errno);
+  return {};
+}
+
+Result<void> FileTarget::discard(std::uint64_t offset, std::uint64_t length) {
+  return zero(offset, length);
+}
+
+Result<void> FileTarget::zero(std::uint64_t offset, std::uint64_t length) {
+  TRY(check_write(offset, length));
+  if (length == 0 || ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                 static_cast<off_t>(offset), static_cast<off_t>(length)) == 0)
+    return {};
+  if (errno != EOPNOTSUPP && errno != ENOSYS && errno != ENODEV)
+    return Error::from_errno("fallocate", errno);
+  static constexpr std::array<std::byte, 65536> zeros{};
+  while (length > 0) {
+    const std::uint64_t n = std::min<std::uint64_t>(length, zeros.size());
+    TRY(pwrite_all(fd_.get(), offset, ByteSpan(zeros).first(n)));
+    offset += n;
+    length -= n;
+  }
+  return {};
+}
+
+}  // namespace intact::block
