@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include <intact/block/memory_target.h>
+#include <intact/verity/fec.h>
+
+namespace intact::verity {
+namespace {
+
+using block::MemoryTarget;
+
+constexpr std::uint32_t kBlock = 512;
+
+Bytes random_bytes(std::size_t size, unsigned seed) {
+  std::mt19937 random(seed);
+  Bytes bytes(size);
+  for (std::byte& b : bytes) b = static_cast<std::byte>(random());
+  return bytes;
+}
+
+/// Covered blocks with their parity, some of which can be damaged.
+struct Protected {
+  Protected(unsigned roots, std::uint64_t blocks)
+      : geometry(*FecGeometry::create({.roots = roots, .block_size = kBlock, .blocks = blocks})),
+        good(random_bytes(geometry.covered_size(), roots)),
+        covered(std::make_shared<MemoryTarget>(good)),
+        parity(std::make_shared<MemoryTarget>(Bytes(geometry.size() + 3))) {
+    EXPECT_TRUE(encode_fec(geometry, *covered, *parity, 3));
+  }
+
+  ByteSpan good_block(std::uint64_t block) const {
+    return ByteSpan(good).subspan(block * kBlock, kBlock);
+  }
+  void damage(std::uint64_t block) {
+    Bytes content = random_bytes(kBlock, 1000 + static_cast<unsigned>(block));
+    ASSERT_TRUE(covered->write(block * kBlock, content));
+  }
+  Result<Bytes> mend(std::uint64_t block, bool checkable = true) const {
+    const auto decoder = *FecDecoder::create(geometry, covered, parity, 3);
+    return decoder.mend(
+        block,
+        [&](std::uint64_t other, ByteSpan content) {
+          return checkable && !equal(content, good_block(other));
+        },
+        [&](ByteSpan content) { return equal(content, good_block(block)); });
+  }
+
+  FecGeometry geometry;
+  Bytes good;
+  std::shared_ptr<MemoryTarget> covered;
+  std::shared_ptr<MemoryTarget> parity;
+};
+
+TEST(FecGeometry, HasTheSizesOfVeritysetup) {
+  const auto size = [](unsigned roots) {
+    return FecGeometry::create({.roots = roots, .block_size = 4096, .blocks = 517})->size();
+  };
+  EXPECT_EQ(size(2), 24576u);
+  EXPECT_EQ(size(24), 294912u);
+}
+
+TEST(FecGeometry, RefusesWhatCannotBe) {
+  EXPECT_TRUE(FecGeometry::create({.roots = 2, .block_size = 4096, .blocks = 1}));
+  EXPECT_FALSE(FecGeometry::create({.roots = 1, .block_size = 4096, .blocks = 1}));
+  EXPECT_FALSE(FecGeometry::create({.roots = 25, .block_size = 4096, .blocks = 1}));
+  EXPECT_FALSE(FecGeometry::create({.roots = 2, .block_size = 1000, .blocks = 1}));
+  EXPECT_FALSE(FecGeometry::create({.roots = 2, .block_size = 4096, .blocks = 0}));
+  EXPECT_FALSE(FecGeometry::create({.roots = 2, .block_size = 4096, .blocks = UINT64_MAX / 4096}));
+}
+
+TEST(Fec, MendsAsManyBlocksOfOneCodewordAsThereAreRoots) {
+  for (const unsigned roots : {2u, 3u, 24u}) {
+    Protected device(roots, 1000);
+    // Neighbours in a column: one block of each row.
+    const std::uint64_t step = device.geometry.row_size() / kBlock;
+    for (unsigned i = 0; i < roots; ++i) device.damage(i * step + 1);
+    for (unsigned i = 0; i < roots; ++i) {
+      const auto mended = device.mend(i * step + 1);
+      ASSERT_TRUE(mended) << roots << ": " << mended.error().message();
+      EXPECT_TRUE(equal(*mended, device.good_block(i * step + 1)));
+    }
+    device.damage(roots * step + 1);
+    EXPECT_EQ(device.mend(1).error().kind(), ErrorKind::tampered);
+    // Another column is not concerned.
+    EXPECT_TRUE(device.mend(2));
+  }
+}
+
+TEST(Fec, FindsErrorsInBlocksThatCannotBeChecked) {
+  Protected device(8, 600);
+  const std::uint64_t step = device.geometry.row_size() / kBlock;
+  for (unsigned i = 0; i < 4; ++i) device.damage(i * step);
+  EXPECT_TRUE(device.mend(step, false));
+  device.damage(4 * step);
+  // One erasure (the block itself) and four errors are one too many.
+  EXPECT_FALSE(device.mend(step, false));
+}
+
+TEST(Fec, MendsTheLastBlockAndRowsThatEndEarly) {
+  for (const std::uint64_t blocks : {1, 2, 252, 253, 254, 255, 507}) {
+    Protected device(2, blocks);
+    device.damage(blocks - 1);
+    EXPECT_TRUE(device.mend(blocks - 1)) << blocks;
+  }
+}
+
+TEST(Fec, RefusesDevicesThatAreTooSmall) {
+  const auto geometry = *FecGeometry::create({.roots = 2, .block_size = kBlock, .blocks = 10});
+  const auto covered = std::make_shared<MemoryTarget>(Bytes(10 * kBlock));
+  const auto parity = std::make_shared<MemoryTarget>(Bytes(2 * kBlock));
+  EXPECT_TRUE(FecDecoder::create(geometry, covered, parity, 0));
+  EXPECT_FALSE(FecDecoder::create(geometry, covered, parity, 1));
+  EXPECT_FALSE(FecDecoder::create(geometry, std::make_shared<MemoryTarget>(Bytes(9 * kBlock)),
+                                  parity, 0));
+}
+
+}  // namespace
+}  // namespace intact::verity

@@ -1,0 +1,115 @@
+#include "rs_column.h"
+
+#include <algorithm>
+
+#include <intact/verity/reed_solomon.h>
+
+#include "galois.h"
+
+namespace intact::verity {
+namespace {
+
+/// Coefficients, lowest power first.
+using Polynomial = std::vector<std::uint8_t>;
+
+std::uint8_t value_at(const Polynomial& p, std::uint8_t x) {
+  std::uint8_t value = 0;
+  for (std::size_t i = p.size(); i-- > 0;) value = static_cast<std::uint8_t>(gf::multiply(value, x) ^ p[i]);
+  return value;
+}
+
+/// a + factor * x^shift * b
+void add_multiple(Polynomial& a, const Polynomial& b, std::uint8_t factor, std::size_t shift) {
+  if (a.size() < b.size() + shift) a.resize(b.size() + shift);
+  for (std::size_t i = 0; i < b.size(); ++i)
+    a[i + shift] = static_cast<std::uint8_t>(a[i + shift] ^ gf::multiply(factor, b[i]));
+}
+
+void trim(Polynomial& p) {
+  while (p.size() > 1 && p.back() == 0) p.pop_back();
+}
+
+/// X_j: the locator of a row.
+std::uint8_t locator(unsigned row) {
+  return gf::power(kCodewordSize - 1 - row);
+}
+
+/// The product of (1 - X_e x) over the erased rows.
+Polynomial erasure_locator(std::span<const unsigned> erased) {
+  Polynomial p = {1};
+  for (const unsigned row : erased) {
+    const Polynomial before = p;
+    add_multiple(p, before, locator(row), 1);
+  }
+  return p;
+}
+
+/// Berlekamp and Massey's algorithm, begun with the erasures: the polynomial whose roots are the
+/// inverse locators of errors and erasures together.
+Polynomial error_locator(std::span<const std::uint8_t> syndromes,
+                         std::span<const unsigned> erased) {
+  Polynomial current = erasure_locator(erased);
+  Polynomial previous = current;
+  std::size_t length = erased.size();
+  std::size_t shift = 1;
+  std::uint8_t previous_discrepancy = 1;
+  for (std::size_t r = erased.size(); r < syndromes.size(); ++r) {
+    std::uint8_t discrepancy = 0;
+    for (std::size_t i = 0; i < current.size() && i <= r; ++i)
+      discrepancy =
+          static_cast<std::uint8_t>(discrepancy ^ gf::multiply(current[i], syndromes[r - i]));
+    if (discrepancy == 0) {
+      ++shift;
+      continue;
+    }
+    const Polynomial before = current;
+    add_multiple(current, previous, gf::divide(discrepancy, previous_discrepancy), shift);
+    if (2 * length <= r + erased.size()) {
+      length = r + 1 + erased.size() - length;
+      previous = before;
+      previous_discrepancy = discrepancy;
+      shift = 1;
+    } else {
+      ++shift;
+    }
+  }
+  trim(current);
+  return current;
+}
+
+}  // namespace
+
+std::vector<ColumnError> find_errors(std::span<const std::uint8_t> syndromes,
+                                     std::span<const unsigned> erased) {
+  const Polynomial lambda = error_locator(syndromes, erased);
+  const std::size_t degree = lambda.size() - 1;
+  if (2 * degree > syndromes.size() + erased.size()) return {};
+
+  // omega = S * lambda modulo x^n; the values follow by Forney's formula.
+  Polynomial omega(syndromes.size());
+  for (std::size_t i = 0; i < syndromes.size(); ++i)
+    for (std::size_t k = 0; k < lambda.size() && i + k < syndromes.size(); ++k)
+      omega[i + k] =
+          static_cast<std::uint8_t>(omega[i + k] ^ gf::multiply(syndromes[i], lambda[k]));
+  Polynomial derivative;
+  for (std::size_t i = 1; i < lambda.size(); ++i)
+    derivative.push_back(i % 2 == 1 ? lambda[i] : std::uint8_t{0});
+
+  std::vector<ColumnError> errors;
+  std::size_t found = 0;
+  for (unsigned row = 0; row < kCodewordSize; ++row) {
+    const std::uint8_t inverse = gf::divide(1, locator(row));
+    if (value_at(lambda, inverse) != 0) continue;
+    const std::uint8_t slope = value_at(derivative, inverse);
+    if (slope == 0) return {};  // a double root: no explanation
+    ++found;
+    // First root 2^0: the value is X * omega(1/X) / lambda'(1/X).
+    const std::uint8_t value =
+        gf::multiply(locator(row), gf::divide(value_at(omega, inverse), slope));
+    if (value != 0) errors.push_back({.row = row, .value = value});
+  }
+  if (found != degree) return {};
+  return errors;
+}
+
+}  // namespace intact::verity
