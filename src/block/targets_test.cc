@@ -64,7 +64,9 @@ TEST(FileTarget, RefusesWhatLiesBeyondTheEndOrIsNotWholeBlocks) {
 
 TEST(FileTarget, HasOneWriterOrManyReaders) {
   const auto dir = *TempDir::create();
-  { auto first = *file_target(dir, pattern(512)); }
+  {
+    auto first = *file_target(dir, pattern(512));
+  }
   const std::string path = dir.path("disk");
   {
     const auto reader = FileTarget::open(path, Access::read_only);

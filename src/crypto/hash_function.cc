@@ -23,13 +23,20 @@ struct Known {
 const auto& known_functions() {
   static const auto functions = [] {
     std::array list = {
-        Known{"sha256", "SHA2-256"},      Known{"sha512", "SHA2-512"},
-        Known{"sha384", "SHA2-384"},      Known{"sha224", "SHA2-224"},
-        Known{"sha1", "SHA1"},            Known{"sha3-224", "SHA3-224"},
-        Known{"sha3-256", "SHA3-256"},    Known{"sha3-384", "SHA3-384"},
-        Known{"sha3-512", "SHA3-512"},    Known{"blake2b-512", "BLAKE2B-512"},
-        Known{"blake2s-256", "BLAKE2S-256"}, Known{"sm3", "SM3"},
-        Known{"rmd160", "RIPEMD160"},     Known{"ripemd160", "RIPEMD160"},
+        Known{"sha256", "SHA2-256"},
+        Known{"sha512", "SHA2-512"},
+        Known{"sha384", "SHA2-384"},
+        Known{"sha224", "SHA2-224"},
+        Known{"sha1", "SHA1"},
+        Known{"sha3-224", "SHA3-224"},
+        Known{"sha3-256", "SHA3-256"},
+        Known{"sha3-384", "SHA3-384"},
+        Known{"sha3-512", "SHA3-512"},
+        Known{"blake2b-512", "BLAKE2B-512"},
+        Known{"blake2s-256", "BLAKE2S-256"},
+        Known{"sm3", "SM3"},
+        Known{"rmd160", "RIPEMD160"},
+        Known{"ripemd160", "RIPEMD160"},
         Known{"md5", "MD5"},
     };
     for (Known& known : list) known.method = EVP_MD_fetch(nullptr, known.openssl, nullptr);
@@ -58,9 +65,8 @@ Result<HashFunction> HashFunction::find(std::string_view name) {
     if (known.name == lower && known.method != nullptr)
       return HashFunction(known.name, static_cast<std::size_t>(EVP_MD_get_size(known.method)),
                           known.method);
-  return Error(ErrorKind::unsupported,
-               fmt::format("unknown hash function '{}'; known are {}", name,
-                           fmt::join(names(), ", ")));
+  return Error(ErrorKind::unsupported, fmt::format("unknown hash function '{}'; known are {}", name,
+                                                   fmt::join(names(), ", ")));
 }
 
 std::vector<std::string_view> HashFunction::names() {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <intact/base/block_cache.h>
 #include <intact/base/bytes.h>
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
@@ -16,8 +17,6 @@
 #include <intact/crypto/block_hasher.h>
 #include <intact/fsverity/geometry.h>
 #include <intact/fsverity/params.h>
-
-#include "block_cache.h"
 
 namespace intact::fsverity {
 

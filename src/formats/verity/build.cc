@@ -40,9 +40,9 @@ Result<void> digest_run(const LevelTask& task, std::uint64_t first, std::uint64_
 void place(const Geometry& geometry, ByteSpan digests, std::uint64_t first_slot, Bytes& block) {
   const std::size_t size = geometry.digest_size();
   for (std::size_t i = 0; i * size < digests.size(); ++i)
-    std::copy_n(digests.begin() + static_cast<std::ptrdiff_t>(i * size), size,
-                block.begin() +
-                    static_cast<std::ptrdiff_t>((first_slot + i) * geometry.slot_size()));
+    std::copy_n(
+        digests.begin() + static_cast<std::ptrdiff_t>(i * size), size,
+        block.begin() + static_cast<std::ptrdiff_t>((first_slot + i) * geometry.slot_size()));
 }
 
 /// Computes and writes hash block `index` of the level.
@@ -50,8 +50,7 @@ Result<void> build_block(const LevelTask& task, std::uint64_t index) {
   const Geometry& geometry = task.geometry;
   const std::uint64_t first = index * geometry.hashes_per_block();
   const std::uint64_t count = std::min(geometry.hashes_per_block(), task.digests - first);
-  const std::uint64_t run =
-      std::max<std::uint64_t>(kRunBytes / task.digester.block_size(), 1);
+  const std::uint64_t run = std::max<std::uint64_t>(kRunBytes / task.digester.block_size(), 1);
   Bytes block(geometry.hash_block_size());
   Bytes digests;
   for (std::uint64_t done = 0; done < count;) {
@@ -70,10 +69,8 @@ Result<Bytes> build_hash_tree(const Params& params, const ByteSource& data,
                               block::BlockTarget& hash, std::uint64_t offset, unsigned threads,
                               const Progress& progress) {
   const Geometry geometry = TRY(Geometry::create(params));
-  const BlockDigester data_digester =
-      TRY(BlockDigester::create(params, params.data_block_size));
-  const BlockDigester hash_digester =
-      TRY(BlockDigester::create(params, params.hash_block_size));
+  const BlockDigester data_digester = TRY(BlockDigester::create(params, params.data_block_size));
+  const BlockDigester hash_digester = TRY(BlockDigester::create(params, params.hash_block_size));
   TRY(block::check_range(data.size(), 0, geometry.data_size()).context("data area"));
   TRY(block::check_range(hash.size(), offset, geometry.hash_size()).context("hash area"));
 

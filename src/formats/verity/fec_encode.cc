@@ -51,8 +51,7 @@ Result<void> encode_fec(const FecGeometry& geometry, const ByteSource& covered,
   WorkerPool pool(threads);
   for (std::uint64_t begin = 0; begin < geometry.row_size() && !pool.failed(); begin += kColumns) {
     pool.submit([&, begin]() -> Result<void> {
-      const auto count =
-          static_cast<std::size_t>(std::min(kColumns, geometry.row_size() - begin));
+      const auto count = static_cast<std::size_t>(std::min(kColumns, geometry.row_size() - begin));
       TRY(encode_columns(geometry, code, covered, out, offset, begin, count));
       const std::lock_guard lock(mutex);
       done += count;

@@ -13,8 +13,8 @@ Result<FecGeometry> FecGeometry::create(const Params& params) {
     return Error(ErrorKind::invalid_argument, std::move(message));
   };
   if (params.roots < kMinRoots || params.roots > kMaxRoots)
-    return wrong(fmt::format("{} FEC roots; {} to {} are possible", params.roots, kMinRoots,
-                             kMaxRoots));
+    return wrong(
+        fmt::format("{} FEC roots; {} to {} are possible", params.roots, kMinRoots, kMaxRoots));
   if (!std::has_single_bit(params.block_size) || params.block_size < kMinBlockSize ||
       params.block_size > kMaxBlockSize)
     return wrong(fmt::format("FEC block size {}", params.block_size));

@@ -113,8 +113,8 @@ TEST(Fec, RefusesDevicesThatAreTooSmall) {
   const auto parity = std::make_shared<MemoryTarget>(Bytes(2 * kBlock));
   EXPECT_TRUE(FecDecoder::create(geometry, covered, parity, 0));
   EXPECT_FALSE(FecDecoder::create(geometry, covered, parity, 1));
-  EXPECT_FALSE(FecDecoder::create(geometry, std::make_shared<MemoryTarget>(Bytes(9 * kBlock)),
-                                  parity, 0));
+  EXPECT_FALSE(
+      FecDecoder::create(geometry, std::make_shared<MemoryTarget>(Bytes(9 * kBlock)), parity, 0));
 }
 
 }  // namespace

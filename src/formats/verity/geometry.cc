@@ -18,8 +18,8 @@ Result<Geometry> Geometry::create(const Params& params) {
   geometry.slot_size_ = params.hash_type == HashType::normal ? std::bit_ceil(geometry.digest_size_)
                                                              : geometry.digest_size_;
   // Rounded down to a power of two in both types, so that shifts find the path to the root.
-  geometry.hashes_per_block_bits_ = static_cast<unsigned>(
-      std::bit_width(params.hash_block_size / geometry.digest_size_) - 1);
+  geometry.hashes_per_block_bits_ =
+      static_cast<unsigned>(std::bit_width(params.hash_block_size / geometry.digest_size_) - 1);
 
   for (std::uint64_t digests = params.data_blocks; digests > 1;) {
     digests = divide_up(digests, geometry.hashes_per_block());
@@ -32,9 +32,9 @@ Result<Geometry> Geometry::create(const Params& params) {
   }
   if (!checked_multiply<std::int64_t>(static_cast<std::int64_t>(geometry.hash_blocks_),
                                       geometry.hash_block_size_))
-    return Error(ErrorKind::invalid_argument,
-                 fmt::format("a hash tree over {} blocks is larger than a file can be",
-                             params.data_blocks));
+    return Error(
+        ErrorKind::invalid_argument,
+        fmt::format("a hash tree over {} blocks is larger than a file can be", params.data_blocks));
   return geometry;
 }
 

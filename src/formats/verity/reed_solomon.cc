@@ -122,16 +122,15 @@ void ReedSolomon::encode(std::span<const std::byte* const> message, Rows parity,
 void ReedSolomon::correct(Rows rows, std::span<const unsigned> erased, std::size_t columns) const {
   assert(rows.size() == kCodewordSize);
   if (erased.size() > roots_) return;
-  const std::span<const std::byte* const> codewords(const_cast<const std::byte* const*>(rows.data()),
-                                                    rows.size());
+  const std::span<const std::byte* const> codewords(
+      const_cast<const std::byte* const*>(rows.data()), rows.size());
   const RowBuffer syndromes(roots_, columns);
   multiply(syndrome_tables_, codewords, syndromes.rows(), columns);
 
   // As if the erased rows were all that is wrong: that mends most columns, many at once.
   const RowBuffer values(erased.size(), columns);
   const RowBuffer rest(roots_, columns);  // the syndromes of what is then left
-  for (unsigned i = 0; i < roots_; ++i)
-    std::memcpy(rest.rows()[i], syndromes.rows()[i], columns);
+  for (unsigned i = 0; i < roots_; ++i) std::memcpy(rest.rows()[i], syndromes.rows()[i], columns);
   if (!erased.empty()) {
     const auto n = static_cast<unsigned>(erased.size());
     auto inverse = erasure_matrix(erased);
@@ -156,8 +155,7 @@ void ReedSolomon::correct(Rows rows, std::span<const unsigned> erased, std::size
     }
     for (unsigned i = 0; i < roots_; ++i)
       syndrome[i] = static_cast<std::uint8_t>(syndromes.rows()[i][c]);
-    for (const ColumnError& error :
-         find_errors(std::span(syndrome).first(roots_), erased))
+    for (const ColumnError& error : find_errors(std::span(syndrome).first(roots_), erased))
       rows[error.row][c] ^= std::byte{error.value};
   }
 }

@@ -56,8 +56,8 @@ std::vector<std::uint8_t> parity_by_definition(const Codewords& words, std::size
     dividend[j] = static_cast<std::uint8_t>(words.rows[j][column]);
   for (unsigned j = 0; j < kCodewordSize - roots; ++j)
     for (unsigned k = roots; k-- > 0;)
-      dividend[j + k + 1] = static_cast<std::uint8_t>(
-          dividend[j + k + 1] ^ gf::multiply(dividend[j], generator[k + 1]));
+      dividend[j + k + 1] = static_cast<std::uint8_t>(dividend[j + k + 1] ^
+                                                      gf::multiply(dividend[j], generator[k + 1]));
   return {dividend.end() - roots, dividend.end()};
 }
 
@@ -120,7 +120,8 @@ TEST(ReedSolomon, DoesNotMendBeyondItsBound) {
     words.fill(code, random);
     const Bytes good = words.bytes;
     // One error more than can be found, and one erasure more than can be filled.
-    for (const unsigned row : some_rows(roots / 2 + 1, random)) words.rows[row][0] ^= std::byte{0x5a};
+    for (const unsigned row : some_rows(roots / 2 + 1, random))
+      words.rows[row][0] ^= std::byte{0x5a};
     code.correct(words.rows, {}, 1);
     EXPECT_NE(words.bytes, good);
 

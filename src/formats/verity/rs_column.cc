@@ -14,7 +14,8 @@ using Polynomial = std::vector<std::uint8_t>;
 
 std::uint8_t value_at(const Polynomial& p, std::uint8_t x) {
   std::uint8_t value = 0;
-  for (std::size_t i = p.size(); i-- > 0;) value = static_cast<std::uint8_t>(gf::multiply(value, x) ^ p[i]);
+  for (std::size_t i = p.size(); i-- > 0;)
+    value = static_cast<std::uint8_t>(gf::multiply(value, x) ^ p[i]);
   return value;
 }
 

@@ -19,9 +19,9 @@ namespace intact::verity {
 class FecGeometry {
  public:
   struct Params {
-    unsigned roots = kMinRoots;      ///< parity bytes of each codeword
-    std::uint32_t block_size = 4096; ///< bytes; data and hash blocks have the same
-    std::uint64_t blocks = 0;        ///< covered blocks
+    unsigned roots = kMinRoots;       ///< parity bytes of each codeword
+    std::uint32_t block_size = 4096;  ///< bytes; data and hash blocks have the same
+    std::uint64_t blocks = 0;         ///< covered blocks
   };
   /// invalid_argument when a number is out of range.
   static Result<FecGeometry> create(const Params& params);

@@ -22,11 +22,11 @@ enum class HashType : std::uint32_t {
 /// from a superblock it is a proposal, which the root hash confirms or not.
 struct Params {
   HashType hash_type = HashType::normal;
-  std::string hash = "sha256";            ///< a name as the kernel's crypto API has it
-  std::uint32_t data_block_size = 4096;   ///< bytes, a power of two
-  std::uint32_t hash_block_size = 4096;   ///< bytes, a power of two
-  std::uint64_t data_blocks = 0;          ///< how many blocks of data_block_size are covered
-  Bytes salt = {};                        ///< up to 256 bytes
+  std::string hash = "sha256";           ///< a name as the kernel's crypto API has it
+  std::uint32_t data_block_size = 4096;  ///< bytes, a power of two
+  std::uint32_t hash_block_size = 4096;  ///< bytes, a power of two
+  std::uint64_t data_blocks = 0;         ///< how many blocks of data_block_size are covered
+  Bytes salt = {};                       ///< up to 256 bytes
 
   bool operator==(const Params&) const = default;
 };

@@ -40,7 +40,7 @@ class ReedSolomon {
 
  private:
   unsigned roots_;
-  std::vector<unsigned char> encode_tables_;    // expanded for the vector kernels
+  std::vector<unsigned char> encode_tables_;  // expanded for the vector kernels
   std::vector<unsigned char> syndrome_tables_;
 };
 

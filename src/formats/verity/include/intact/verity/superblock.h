@@ -15,17 +15,17 @@ namespace intact::verity {
 /// The superblock as it lies at `hash_offset` of the hash device (cryptsetup's on-disk format,
 /// version 1). Little-endian. The kernel never reads it and no hash covers it.
 struct RawSuperblock {
-  std::array<char, 8> signature;          ///< "verity\0\0"
-  le32 version;                           ///< 1
-  le32 hash_type;                         ///< 0 Chrome OS, 1 normal
-  std::array<std::byte, 16> uuid;         ///< raw bytes, in textual order
-  std::array<char, 32> algorithm;         ///< hash name in lower case, zero-padded
-  le32 data_block_size;                   ///< bytes
-  le32 hash_block_size;                   ///< bytes
-  le64 data_blocks;                       ///< blocks of data_block_size
-  le16 salt_size;                         ///< bytes of `salt` in use, 0 to 256
-  std::array<std::byte, 6> reserved_82;   ///< zero
-  std::array<std::byte, 256> salt;        ///< zero-padded
+  std::array<char, 8> signature;            ///< "verity\0\0"
+  le32 version;                             ///< 1
+  le32 hash_type;                           ///< 0 Chrome OS, 1 normal
+  std::array<std::byte, 16> uuid;           ///< raw bytes, in textual order
+  std::array<char, 32> algorithm;           ///< hash name in lower case, zero-padded
+  le32 data_block_size;                     ///< bytes
+  le32 hash_block_size;                     ///< bytes
+  le64 data_blocks;                         ///< blocks of data_block_size
+  le16 salt_size;                           ///< bytes of `salt` in use, 0 to 256
+  std::array<std::byte, 6> reserved_82;     ///< zero
+  std::array<std::byte, 256> salt;          ///< zero-padded
   std::array<std::byte, 168> reserved_344;  ///< zero
 };
 static_assert(sizeof(RawSuperblock) == 512 && alignof(RawSuperblock) == 1);
@@ -43,9 +43,9 @@ class Uuid {
  public:
   Uuid() = default;  ///< all zero
   explicit Uuid(const std::array<std::byte, 16>& bytes) : bytes_(bytes) {}
-  static Uuid random();                             ///< version 4
+  static Uuid random();                              ///< version 4
   static Result<Uuid> parse(std::string_view text);  ///< invalid_argument unless of the form
-  std::string to_string() const;                    ///< lower case
+  std::string to_string() const;                     ///< lower case
   const std::array<std::byte, 16>& bytes() const { return bytes_; }
   bool operator==(const Uuid&) const = default;
 

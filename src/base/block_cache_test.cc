@@ -1,8 +1,8 @@
-#include "block_cache.h"
-
 #include <gtest/gtest.h>
 
-namespace intact::fsverity {
+#include <intact/base/block_cache.h>
+
+namespace intact {
 namespace {
 
 BlockCache::Block block(int value) {
@@ -34,4 +34,4 @@ TEST(BlockCache, TheFirstOfTwoEqualStays) {
 }
 
 }  // namespace
-}  // namespace intact::fsverity
+}  // namespace intact

@@ -1,6 +1,6 @@
-#include "block_cache.h"
+#include <intact/base/block_cache.h>
 
-namespace intact::fsverity {
+namespace intact {
 
 BlockCache::Block BlockCache::find(std::uint64_t index) {
   const std::lock_guard lock(mutex_);
@@ -21,4 +21,4 @@ void BlockCache::insert(std::uint64_t index, Block block) {
   entries_.pop_back();
 }
 
-}  // namespace intact::fsverity
+}  // namespace intact

@@ -10,7 +10,7 @@
 
 #include <intact/base/bytes.h>
 
-namespace intact::fsverity {
+namespace intact {
 
 /// Verified hash blocks by their index in the tree; beyond the limit, the block that was not used
 /// for the longest time goes. Blocks handed out stay valid all the same. Thread-safe.
@@ -33,4 +33,4 @@ class BlockCache {
   std::unordered_map<std::uint64_t, std::list<Entry>::iterator> places_;
 };
 
-}  // namespace intact::fsverity
+}  // namespace intact

@@ -1,0 +1,115 @@
+#include "hash_tree.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace intact::verity {
+
+HashTree::HashTree(const Geometry& geometry, BlockDigester data, BlockDigester hash)
+    : geometry_(geometry), data_digester_(std::move(data)), hash_digester_(std::move(hash)) {}
+
+Result<std::unique_ptr<HashTree>> HashTree::create(const Params& params, const Geometry& geometry,
+                                                   ByteSpan root,
+                                                   std::shared_ptr<const ByteSource> hash,
+                                                   std::uint64_t offset,
+                                                   std::optional<FecDecoder> fec,
+                                                   std::size_t cache_size) {
+  if (root.size() != geometry.digest_size())
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("the root hash has {} bytes, one of {} has {}", root.size(),
+                             params.hash, geometry.digest_size()));
+  std::unique_ptr<HashTree> tree(
+      new HashTree(geometry, TRY(BlockDigester::create(params, params.data_block_size)),
+                   TRY(BlockDigester::create(params, params.hash_block_size))));
+  tree->root_.assign(root.begin(), root.end());
+  tree->hash_ = std::move(hash);
+  tree->offset_ = offset;
+  tree->fec_ = std::move(fec);
+  const std::size_t blocks = std::max<std::size_t>(cache_size / geometry.hash_block_size(), 4);
+  tree->leaves_ = std::make_unique<BlockCache>(blocks / 4 * 3);
+  tree->upper_ = std::make_unique<BlockCache>(blocks / 4);
+  return tree;
+}
+
+ByteSpan HashTree::digest_in(const Bytes& parent, std::uint64_t index) const {
+  const std::uint64_t slot = index & (geometry_.hashes_per_block() - 1);
+  return ByteSpan(parent).subspan(slot * geometry_.slot_size(), geometry_.digest_size());
+}
+
+std::uint64_t HashTree::place_of(Node node) const {
+  return geometry_.levels()[static_cast<std::size_t>(node.level)].first_block + node.index;
+}
+
+Node HashTree::node_at(std::uint64_t hash_block) const {
+  int level = static_cast<int>(geometry_.levels().size()) - 1;
+  // Stored from the top down.
+  while (hash_block >= geometry_.levels()[static_cast<std::size_t>(level)].first_block +
+                           geometry_.levels()[static_cast<std::size_t>(level)].blocks)
+    --level;
+  return {level, hash_block - geometry_.levels()[static_cast<std::size_t>(level)].first_block};
+}
+
+Result<Bytes> HashTree::expected_digest(Node node, Mending mending) const {
+  const int parent = node.level + 1;
+  if (parent == static_cast<int>(geometry_.levels().size())) return root_;
+  const Block block =
+      TRY(this->block(parent, node.index >> geometry_.hashes_per_block_bits(), mending));
+  const ByteSpan digest = digest_in(*block, node.index);
+  return Bytes(digest.begin(), digest.end());
+}
+
+bool HashTree::has_digest(Node node, ByteSpan content, ByteSpan digest) const {
+  std::array<std::byte, 64> computed;
+  const MutableByteSpan out = MutableByteSpan(computed).first(geometry_.digest_size());
+  (node.level == Node::kData ? data_digester_ : hash_digester_).digest(content, out);
+  return equal(out, digest);
+}
+
+// The path to the root has at most as many levels as a block number has bits.
+Result<HashTree::Block> HashTree::block(int level, std::uint64_t index, Mending mending) const {
+  const Node node{level, index};
+  const std::uint64_t place = place_of(node);
+  BlockCache& cache = level == 0 ? *leaves_ : *upper_;
+  if (Block known = cache.find(place)) return known;
+
+  const Bytes digest = TRY(expected_digest(node, mending));
+  auto content = std::make_shared<Bytes>(geometry_.hash_block_size());
+  auto read = hash_->read(offset_ + place * geometry_.hash_block_size(), *content);
+  if (!read || !has_digest(node, *content, digest)) {
+    if (mending == Mending::no || !fec_) {
+      if (!read) return std::move(read).error().with_context(fmt::format("hash block {}", place));
+      return Error(ErrorKind::tampered,
+                   fmt::format("hash block {} does not match its hash", place));
+    }
+    *content = TRY(mend(node).context(fmt::format("hash block {}", place)));
+    mended_.fetch_add(1, std::memory_order_relaxed);
+  }
+  Block block = std::move(content);
+  cache.insert(place, block);
+  return block;
+}
+
+/// Without mending on the way: it would have no end.
+bool HashTree::is_known_bad(std::uint64_t covered_block, ByteSpan content) const {
+  const std::uint64_t data_blocks = geometry_.data_blocks();
+  if (covered_block >= data_blocks + geometry_.hash_blocks()) return false;
+  const Node node = covered_block < data_blocks ? Node{Node::kData, covered_block}
+                                                : node_at(covered_block - data_blocks);
+  const auto digest = expected_digest(node, Mending::no);
+  return digest && !has_digest(node, content, *digest);
+}
+
+Result<Bytes> HashTree::mend(Node node) const {
+  if (!fec_) return Error(ErrorKind::tampered, "there is no FEC area to mend it from");
+  const Bytes digest = TRY(expected_digest(node, Mending::yes));
+  const std::uint64_t covered =
+      node.level == Node::kData ? node.index : geometry_.data_blocks() + place_of(node);
+  return fec_->mend(
+      covered,
+      [this](std::uint64_t block, ByteSpan content) { return is_known_bad(block, content); },
+      [&](ByteSpan content) { return has_digest(node, content, digest); });
+}
+
+}  // namespace intact::verity

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/base/result.h>
+#include <intact/base/stream.h>
+#include <intact/block/target.h>
+#include <intact/verity/fec.h>
+#include <intact/verity/geometry.h>
+#include <intact/verity/params.h>
+
+namespace intact::verity {
+
+enum class Area { data, hash };
+
+/// Bad blocks one behind the other.
+struct Damage {
+  Area area;
+  std::uint64_t block;  ///< data: of the data device; hash: of the hash area, in stored order
+  std::uint64_t blocks = 1;
+  std::string reason;     ///< continues the sentence "block N ..."
+  bool mendable = false;  ///< forward error correction gives back what it must be
+
+  bool operator==(const Damage&) const = default;
+};
+
+/// Told of a bad block the first time it is met. Called by the reading thread, so perhaps by
+/// several at once; must not call back.
+using DamageSink = std::function<void(const Damage&)>;
+
+enum class OnCorruption {
+  error,   ///< the read fails
+  ignore,  ///< the read gives the bad data, and the sink is told
+  stop,    ///< the read and all later ones fail
+};
+
+/// A dm-verity device in userspace. Every block is checked against the hash tree, up to the root
+/// hash, at every read; hash blocks that were verified once are kept, within a bound. What fails is
+/// mended out of the FEC area where there is one, and checked before it is used. Thread-safe.
+class VerityTarget final : public block::ReadOnlyTarget {
+ public:
+  struct Devices {
+    std::shared_ptr<const ByteSource> data;
+    std::shared_ptr<const ByteSource> hash;
+    std::uint64_t hash_offset = 0;  ///< first byte of the hash area: its top block
+  };
+  struct Options {
+    OnCorruption on_corruption = OnCorruption::error;
+    /// Blocks that must be zero are not read: zeros are returned.
+    bool ignore_zero_blocks = false;
+    /// A data block that was good once is not hashed again. Takes a bit for each data block.
+    bool check_at_most_once = false;
+    std::size_t cache_size = 64 << 20;  ///< bytes of verified hash blocks that are kept
+    DamageSink on_damage = {};
+  };
+  struct Counters {
+    std::uint64_t verified;   ///< data blocks
+    std::uint64_t corrupted;  ///< blocks of either area that failed and could not be mended
+    std::uint64_t mended;
+  };
+
+  /// tampered when the tree does not lead to `root`; malformed when a device is too small;
+  /// invalid_argument for params out of range. `fec` covers the data and the hash area as
+  /// FecGeometry says.
+  static Result<std::unique_ptr<VerityTarget>> open(const Params& params, ByteSpan root,
+                                                    Devices devices, std::optional<FecDecoder> fec,
+                                                    Options options);
+  ~VerityTarget() override;
+
+  std::uint64_t size() const override;        ///< bytes: data_blocks of data_block_size
+  std::uint32_t block_size() const override;  ///< data_block_size
+
+  /// All or nothing: after an error `out` holds zeros. tampered if a block in the range is bad.
+  Result<void> read(std::uint64_t offset, MutableByteSpan out) const override;
+
+  /// Reads everything, hash blocks as well, and lists all damage: the hash area from the top down,
+  /// then the data. Does not call the sink and heeds none of the options. `threads` 0: one for each
+  /// processor.
+  Result<std::vector<Damage>> scan(unsigned threads = 0, const Progress& progress = {}) const;
+
+  /// What block `block` must hold, mended out of the FEC area; tampered if that is beyond it.
+  Result<Bytes> mend(Area area, std::uint64_t block) const;
+
+  Counters counters() const;
+
+ private:
+  class Impl;
+  explicit VerityTarget(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace intact::verity

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include <intact/block/linear_target.h>
+#include <intact/block/memory_target.h>
+#include <intact/verity/build.h>
+#include <intact/verity/fec.h>
+#include <intact/verity/verity_target.h>
+
+namespace intact::verity {
+
+/// Random data with its hash tree, and if wanted its parity, in memory.
+struct TestDevice {
+  explicit TestDevice(Params p, unsigned roots = 0) : params(std::move(p)) {
+    std::mt19937 random(42);
+    Bytes content(params.data_blocks * params.data_block_size);
+    for (std::byte& b : content) b = static_cast<std::byte>(random());
+    data = std::make_shared<block::MemoryTarget>(content);
+    geometry = *Geometry::create(params);
+    hash = std::make_shared<block::MemoryTarget>(Bytes(geometry->hash_size()));
+    root = *build_hash_tree(params, *data, *hash, 0);
+    if (roots == 0) return;
+    fec_geometry = *FecGeometry::create({.roots = roots,
+                                         .block_size = params.data_block_size,
+                                         .blocks = params.data_blocks + geometry->hash_blocks()});
+    parity = std::make_shared<block::MemoryTarget>(Bytes(fec_geometry->size()));
+    EXPECT_TRUE(encode_fec(*fec_geometry, *covered(), *parity, 0));
+  }
+
+  std::shared_ptr<block::BlockTarget> covered() const {
+    std::vector<std::unique_ptr<block::BlockTarget>> parts;
+    parts.push_back(*block::SliceTarget::open(data, {.offset = 0, .length = data->size()}));
+    parts.push_back(*block::SliceTarget::open(hash, {.offset = 0, .length = hash->size()}));
+    return *block::LinearTarget::open(std::move(parts));
+  }
+
+  Result<std::unique_ptr<VerityTarget>> open(VerityTarget::Options options = {}) const {
+    std::optional<FecDecoder> fec;
+    if (parity) fec = *FecDecoder::create(*fec_geometry, covered(), parity, 0);
+    return VerityTarget::open(params, root, {.data = data, .hash = hash}, std::move(fec),
+                              std::move(options));
+  }
+
+  static void flip(block::MemoryTarget& device, std::uint64_t byte) {
+    Bytes one(1);
+    ASSERT_TRUE(device.read(byte, one));
+    one[0] ^= std::byte{0x10};
+    ASSERT_TRUE(device.write(byte, one));
+  }
+
+  Params params;
+  std::optional<Geometry> geometry;
+  std::optional<FecGeometry> fec_geometry;
+  std::shared_ptr<block::MemoryTarget> data, hash, parity;
+  Bytes root;
+};
+
+}  // namespace intact::verity

@@ -1,0 +1,154 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "verity_target_impl.h"
+
+namespace intact::verity {
+namespace {
+
+/// Bad blocks remembered so that the sink hears of each once. Beyond it may hear again.
+constexpr std::size_t kMaxReported = 1 << 16;
+
+}  // namespace
+
+Result<std::unique_ptr<VerityTarget>> VerityTarget::open(const Params& params, ByteSpan root,
+                                                         Devices devices,
+                                                         std::optional<FecDecoder> fec,
+                                                         Options options) {
+  const Geometry geometry = TRY(Geometry::create(params));
+  TRY(block::check_range(devices.data->size(), 0, geometry.data_size()).context("data area"));
+  TRY(block::check_range(devices.hash->size(), devices.hash_offset, geometry.hash_size())
+          .context("hash area"));
+  auto tree = TRY(HashTree::create(params, geometry, root, devices.hash, devices.hash_offset,
+                                   std::move(fec), options.cache_size));
+  // Said now rather than at the first read: a wrong root hash is the usual mistake.
+  if (!geometry.levels().empty()) {
+    const int top = static_cast<int>(geometry.levels().size()) - 1;
+    if (auto block = tree->block(top, 0, HashTree::Mending::yes); !block) {
+      Error error = std::move(block).error();
+      if (error.kind() != ErrorKind::tampered) return error;
+      return Error(ErrorKind::tampered,
+                   "the hash tree does not lead to this root hash: another device, other "
+                   "parameters, or a damaged top hash block");
+    }
+  }
+  return std::unique_ptr<VerityTarget>(new VerityTarget(
+      std::make_unique<Impl>(std::move(tree), std::move(devices), std::move(options))));
+}
+
+VerityTarget::VerityTarget(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+VerityTarget::~VerityTarget() = default;
+
+std::uint64_t VerityTarget::size() const {
+  return impl_->geometry().data_size();
+}
+
+std::uint32_t VerityTarget::block_size() const {
+  return impl_->geometry().data_block_size();
+}
+
+Result<void> VerityTarget::read(std::uint64_t offset, MutableByteSpan out) const {
+  TRY(block::check_range(size(), offset, out.size()));
+  auto done = impl_->read(offset, out);
+  if (!done) std::ranges::fill(out, std::byte{0});
+  return done;
+}
+
+Result<std::vector<Damage>> VerityTarget::scan(unsigned threads, const Progress& progress) const {
+  return impl_->scan(threads, progress);
+}
+
+Result<Bytes> VerityTarget::mend(Area area, std::uint64_t block) const {
+  const Geometry& geometry = impl_->geometry();
+  TRY(block::check_range(area == Area::data ? geometry.data_blocks() : geometry.hash_blocks(),
+                         block, 1));
+  return impl_->tree().mend(area == Area::data ? Node{Node::kData, block}
+                                               : impl_->tree().node_at(block));
+}
+
+VerityTarget::Counters VerityTarget::counters() const {
+  return impl_->counters();
+}
+
+VerityTarget::Counters VerityTarget::Impl::counters() const {
+  return {.verified = data_.verified(),
+          .corrupted = corrupted_.load(std::memory_order_relaxed),
+          .mended = mended_.load(std::memory_order_relaxed) + tree_->mended_hash_blocks()};
+}
+
+Result<void> VerityTarget::Impl::read(std::uint64_t offset, MutableByteSpan out) {
+  if (out.empty()) return {};
+  const std::uint64_t size = geometry().data_block_size();
+  const std::uint64_t end = offset + out.size();
+  Bytes partial;
+  for (std::uint64_t at = offset; at < end;) {
+    if (stopped_.load(std::memory_order_relaxed))
+      return Error(ErrorKind::tampered, "the device was stopped: corruption was found");
+    const std::uint64_t block = at / size;
+    if (at % size == 0 && end - at >= size) {
+      const std::uint64_t run = data_.run_length(block, end / size);
+      TRY(read_blocks(block, out.subspan(at - offset, run * size)));
+      at += run * size;
+      continue;
+    }
+    partial.resize(size);
+    TRY(read_blocks(block, partial));
+    const std::uint64_t to = std::min(end, (block + 1) * size);
+    std::copy_n(partial.begin() + static_cast<std::ptrdiff_t>(at % size), to - at,
+                out.begin() + static_cast<std::ptrdiff_t>(at - offset));
+    at = to;
+  }
+  return {};
+}
+
+/// A run of whole blocks, checked and where need be mended.
+Result<void> VerityTarget::Impl::read_blocks(std::uint64_t first, MutableByteSpan content) {
+  const auto bad = data_.read_run(first, content);
+  if (bad) return bad->empty() ? Result<void>() : settle(*bad, first, content);
+  if (bad.error().kind() != ErrorKind::tampered)
+    return Error(bad.error().kind(), bad.error().message(), bad.error().sys_errno());
+  const Damage damage{.area = Area::data,
+                      .block = first,
+                      .blocks = content.size() / geometry().data_block_size(),
+                      .reason = "cannot be checked: " + bad.error().message()};
+  TRY(refuse(damage));
+  return data_.read_raw(first, content);
+}
+
+Result<void> VerityTarget::Impl::settle(const std::vector<BadBlock>& bad, std::uint64_t first,
+                                        MutableByteSpan content) {
+  const std::size_t size = geometry().data_block_size();
+  Result<void> outcome;
+  for (const BadBlock& block : bad) {
+    if (tree_->can_mend()) {
+      if (const auto mended = tree_->mend({Node::kData, block.block})) {
+        std::ranges::copy(*mended, content.subspan((block.block - first) * size, size).begin());
+        mended_.fetch_add(1, std::memory_order_relaxed);
+        continue;
+      }
+    }
+    // On after damage: whoever repairs wants to know all of it.
+    auto refused = refuse({.area = Area::data, .block = block.block, .reason = block.reason});
+    if (outcome) outcome = std::move(refused);
+  }
+  return outcome;
+}
+
+/// What happens to a read that meets damage: an error, unless corruption is to be ignored.
+Result<void> VerityTarget::Impl::refuse(Damage damage) {
+  corrupted_.fetch_add(damage.blocks, std::memory_order_relaxed);
+  if (options_.on_corruption == OnCorruption::stop) stopped_ = true;
+  {
+    const std::lock_guard lock(reported_mutex_);
+    const bool is_new =
+        reported_.size() >= kMaxReported || reported_.emplace(damage.area, damage.block).second;
+    if (is_new && options_.on_damage) options_.on_damage(damage);
+  }
+  if (options_.on_corruption == OnCorruption::ignore) return {};
+  return Error(ErrorKind::tampered,
+               fmt::format("data block {} (byte {}) {}", damage.block,
+                           damage.block * geometry().data_block_size(), damage.reason));
+}
+
+}  // namespace intact::verity

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <intact/verity/verity_target.h>
+
+#include "hash_tree.h"
+#include "verified_data.h"
+
+namespace intact::verity {
+
+class VerityTarget::Impl {
+ public:
+  Impl(std::unique_ptr<HashTree> tree, Devices devices, Options options)
+      : options_(std::move(options)),
+        devices_(std::move(devices)),
+        tree_(std::move(tree)),
+        data_(devices_.data, *tree_, options_) {}
+
+  const Geometry& geometry() const { return tree_->geometry(); }
+  const HashTree& tree() const { return *tree_; }
+
+  Result<void> read(std::uint64_t offset, MutableByteSpan out);
+  Result<std::vector<Damage>> scan(unsigned threads, const Progress& progress) const;
+  Counters counters() const;
+
+ private:
+  Result<void> read_blocks(std::uint64_t first, MutableByteSpan content);
+  Result<void> settle(const std::vector<BadBlock>& bad, std::uint64_t first,
+                      MutableByteSpan content);
+  Result<void> refuse(Damage damage);
+  Result<std::vector<Damage>> scan_hash_block(Node node) const;
+  Result<std::vector<Damage>> scan_data(VerifiedData& data, std::uint64_t first,
+                                        std::uint64_t end) const;
+
+  Options options_;
+  Devices devices_;
+  std::unique_ptr<HashTree> tree_;
+  VerifiedData data_;
+  std::atomic<std::uint64_t> corrupted_ = 0;
+  std::atomic<std::uint64_t> mended_ = 0;
+  std::atomic<bool> stopped_ = false;
+  std::mutex reported_mutex_;
+  std::set<std::pair<Area, std::uint64_t>> reported_;  ///< so that the sink hears of each once
+};
+
+}  // namespace intact::verity
