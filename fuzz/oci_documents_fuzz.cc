@@ -1,9 +1,8 @@
-// Manifests, indexes, configs and references: refused, or read.
+// Manifests, indexes and configs: refused, or read.
 #include <intact/image/labels.h>
 #include <intact/oci/config.h>
 #include <intact/oci/index.h>
 #include <intact/oci/manifest.h>
-#include <intact/oci/reference.h>
 
 #include "fuzz.h"
 
@@ -12,7 +11,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteSpan bytes = fuzz::input(data, size);
   (void)oci::parse_manifest(bytes, "application/vnd.oci.image.manifest.v1+json");
   (void)oci::parse_index(bytes, "application/vnd.oci.image.index.v1+json");
-  (void)oci::parse_reference(as_text(bytes));
   const auto config = oci::parse_config(bytes);
   if (!config) return 0;
   if (!image::sealed_digest(*config)) return 0;
