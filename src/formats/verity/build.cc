@@ -17,7 +17,7 @@ constexpr std::uint64_t kJobBytes = 1 << 20;
 /// One level of the tree and what it is computed from.
 struct LevelTask {
   const Geometry& geometry;
-  const BlockDigester& digester;  ///< for the blocks below
+  const crypto::BlockHasher& digester;  ///< for the blocks below
   const ByteSource& below;
   std::uint64_t below_offset;  ///< bytes
   std::uint64_t digests;       ///< blocks below
@@ -32,7 +32,7 @@ Result<void> digest_run(const LevelTask& task, std::uint64_t first, std::uint64_
   const std::size_t size = task.digester.block_size();
   buffer.resize(count * size);
   TRY(task.below.read(task.below_offset + first * size, buffer));
-  task.digester.digest(buffer, digests);
+  task.digester.hash(buffer, digests);
   return {};
 }
 
@@ -69,8 +69,10 @@ Result<Bytes> build_hash_tree(const Params& params, const ByteSource& data,
                               block::BlockTarget& hash, std::uint64_t offset, unsigned threads,
                               const Progress& progress) {
   const Geometry geometry = TRY(Geometry::create(params));
-  const BlockDigester data_digester = TRY(BlockDigester::create(params, params.data_block_size));
-  const BlockDigester hash_digester = TRY(BlockDigester::create(params, params.hash_block_size));
+  const crypto::BlockHasher data_digester =
+      TRY(make_block_digester(params, params.data_block_size));
+  const crypto::BlockHasher hash_digester =
+      TRY(make_block_digester(params, params.hash_block_size));
   TRY(block::check_range(data.size(), 0, geometry.data_size()).context("data area"));
   TRY(block::check_range(hash.size(), offset, geometry.hash_size()).context("hash area"));
 
@@ -109,12 +111,12 @@ Result<Bytes> build_hash_tree(const Params& params, const ByteSource& data,
   }
 
   // The top block comes first. Without one the only data block stands for itself.
-  const BlockDigester& digester = levels.empty() ? data_digester : hash_digester;
+  const crypto::BlockHasher& digester = levels.empty() ? data_digester : hash_digester;
   Bytes top(digester.block_size());
   Bytes root(geometry.digest_size());
   TRY((levels.empty() ? data : static_cast<const ByteSource&>(hash))
           .read(levels.empty() ? 0 : offset, top));
-  digester.digest(top, root);
+  digester.hash(top, root);
   return root;
 }
 

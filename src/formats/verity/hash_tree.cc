@@ -7,7 +7,7 @@
 
 namespace intact::verity {
 
-HashTree::HashTree(const Geometry& geometry, BlockDigester data, BlockDigester hash)
+HashTree::HashTree(const Geometry& geometry, crypto::BlockHasher data, crypto::BlockHasher hash)
     : geometry_(geometry), data_digester_(std::move(data)), hash_digester_(std::move(hash)) {}
 
 Result<std::unique_ptr<HashTree>> HashTree::create(const Params& params, const Geometry& geometry,
@@ -21,8 +21,8 @@ Result<std::unique_ptr<HashTree>> HashTree::create(const Params& params, const G
                  fmt::format("the root hash has {} bytes, one of {} has {}", root.size(),
                              params.hash, geometry.digest_size()));
   std::unique_ptr<HashTree> tree(
-      new HashTree(geometry, TRY(BlockDigester::create(params, params.data_block_size)),
-                   TRY(BlockDigester::create(params, params.hash_block_size))));
+      new HashTree(geometry, TRY(make_block_digester(params, params.data_block_size)),
+                   TRY(make_block_digester(params, params.hash_block_size))));
   tree->root_.assign(root.begin(), root.end());
   tree->hash_ = std::move(hash);
   tree->offset_ = offset;
@@ -63,7 +63,7 @@ Result<Bytes> HashTree::expected_digest(Node node, Mending mending) const {
 bool HashTree::has_digest(Node node, ByteSpan content, ByteSpan digest) const {
   std::array<std::byte, 64> computed;
   const MutableByteSpan out = MutableByteSpan(computed).first(geometry_.digest_size());
-  (node.level == Node::kData ? data_digester_ : hash_digester_).digest(content, out);
+  (node.level == Node::kData ? data_digester_ : hash_digester_).hash(content, out);
   return equal(out, digest);
 }
 

@@ -39,7 +39,7 @@ class HashTree {
                                                   std::size_t cache_size);
 
   const Geometry& geometry() const { return geometry_; }
-  const BlockDigester& data_digester() const { return data_digester_; }
+  const crypto::BlockHasher& data_digester() const { return data_digester_; }
 
   /// The verified hash block `index` of `level`. tampered if it is bad and was not to be or could
   /// not be mended; io if it cannot be read.
@@ -65,13 +65,13 @@ class HashTree {
   std::uint64_t mended_hash_blocks() const { return mended_.load(std::memory_order_relaxed); }
 
  private:
-  HashTree(const Geometry& geometry, BlockDigester data, BlockDigester hash);
+  HashTree(const Geometry& geometry, crypto::BlockHasher data, crypto::BlockHasher hash);
 
   bool is_known_bad(std::uint64_t covered_block, ByteSpan content) const;
 
   Geometry geometry_;
-  BlockDigester data_digester_;
-  BlockDigester hash_digester_;
+  crypto::BlockHasher data_digester_;
+  crypto::BlockHasher hash_digester_;
   Bytes root_;
   std::shared_ptr<const ByteSource> hash_;
   std::uint64_t offset_ = 0;

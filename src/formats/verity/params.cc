@@ -36,8 +36,8 @@ Result<std::size_t> check_params(const Params& params) {
   if (params.data_blocks > static_cast<std::uint64_t>(INT64_MAX) / params.data_block_size)
     return wrong(fmt::format("{} data blocks of {} bytes are larger than a file can be",
                              params.data_blocks, params.data_block_size));
-  const auto hash = TRY(crypto::HashFunction::find(params.hash));
-  return hash.digest_size();
+  const auto hash = TRY(crypto::find_hash_function(params.hash));
+  return hash.digest_size;
 }
 
 }  // namespace intact::verity

@@ -21,7 +21,7 @@ VerifiedData::VerifiedData(std::shared_ptr<const ByteSource> data, const HashTre
   const Geometry& geometry = tree.geometry();
   if (options.ignore_zero_blocks) {
     zero_digest_.resize(geometry.digest_size());
-    tree.data_digester().digest(Bytes(geometry.data_block_size()), zero_digest_);
+    tree.data_digester().hash(Bytes(geometry.data_block_size()), zero_digest_);
   }
   if (options.check_at_most_once)
     good_ = std::vector<std::atomic<std::uint64_t>>(
@@ -83,7 +83,7 @@ Result<std::vector<BadBlock>> VerifiedData::read_run(std::uint64_t first, Mutabl
     }
   }
   Bytes digests(count * digest_size);
-  tree_.data_digester().digest(content, digests);
+  tree_.data_digester().hash(content, digests);
   for (std::uint64_t i = 0; i < count; ++i) {
     if (!unreadable[i].empty())
       bad.push_back({first + i, "cannot be read: " + unreadable[i]});
