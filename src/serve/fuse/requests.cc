@@ -21,7 +21,10 @@ using tree::NodeId;
 // Nothing ever changes, so what the kernel knows stays true: a day is as good as for ever.
 constexpr double kTimeout = 86400;
 constexpr std::uint32_t kBlockSize = 4096;
-constexpr unsigned kRequestSize = 1u << 20;
+// A window of read-ahead is several requests, so that several threads check it side by side; what
+// one thread checks and copies stays in the cache of its processor.
+constexpr unsigned kRequestSize = 256u << 10;
+constexpr unsigned kReadAhead = 1u << 20;
 constexpr unsigned kMostBackgroundRequests = 64;
 // Positions in a directory: 0 is before ".", 1 before "..", and from 2 on the tree's cookies.
 constexpr off_t kAfterDot = 1;
@@ -112,7 +115,7 @@ void init(void* data, fuse_conn_info* connection) noexcept {
   want(connection, FUSE_CAP_FLOCK_LOCKS, false);
   service.directories_without_open = connection->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
   connection->max_write = kRequestSize;  // libfuse derives the largest read from it, too
-  connection->max_readahead = std::max(connection->max_readahead, kRequestSize);
+  connection->max_readahead = std::max(connection->max_readahead, kReadAhead);
   connection->max_background = kMostBackgroundRequests;
   connection->congestion_threshold = kMostBackgroundRequests * 3 / 4;
 }
