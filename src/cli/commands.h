@@ -4,6 +4,9 @@ namespace intact::cli {
 
 class Program;
 
+/// Every command of the program.
+void add_all_commands(Program& program);
+
 // One function for each file of commands/: it hangs its commands into the program.
 void add_keygen_command(Program& program);
 void add_trust_commands(Program& program);
@@ -16,5 +19,6 @@ void add_run_command(Program& program);
 void add_export_command(Program& program);
 void add_fsverity_commands(Program& program);
 void add_composefs_commands(Program& program);
+void add_complete_command(Program& program);  // what the shells ask, hidden
 
 }  // namespace intact::cli

@@ -7,8 +7,7 @@ StoreOption::StoreOption(CLI::App* command) : dir_(std::make_shared<std::string>
       ->add_option("--store", *dir_,
                    "The store (default: $INTACT_STORE, else /var/lib/intact for root and "
                    "$XDG_DATA_HOME/intact for others)")
-      ->option_text("DIR")
-      ->capture_default_str();
+      ->type_name("DIR");
 }
 
 std::string StoreOption::path() const {

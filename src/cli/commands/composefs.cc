@@ -139,10 +139,14 @@ void add_create(Program& program, CLI::App& group) {
   const auto options = std::make_shared<CreateOptions>();
   command
       ->add_option("SOURCE", options->source, "A directory; with --from-file a dump ('-': stdin)")
+      ->type_name("DIR|FILE")
       ->required();
-  command->add_option("IMAGE", options->image, "The image to write ('-': stdout)");
-  command->add_option("--digest-store", options->scan.digest_store,
-                      "Copy the files that are not kept inline into this object directory");
+  command->add_option("IMAGE", options->image, "The image to write ('-': stdout)")
+      ->type_name("FILE");
+  command
+      ->add_option("--digest-store", options->scan.digest_store,
+                   "Copy the files that are not kept inline into this object directory")
+      ->type_name("DIR");
   command->add_flag("--use-epoch", options->scan.use_epoch, "Make all mtimes zero");
   command->add_flag("--skip-devices", options->scan.skip_devices, "Leave out device nodes");
   command->add_flag("--skip-xattrs", options->scan.skip_xattrs, "Leave out extended attributes");
@@ -154,10 +158,13 @@ void add_create(Program& program, CLI::App& group) {
                     "Print the digest, write no image");
   command->add_flag("--from-file", options->from_file, "SOURCE is a dump, not a directory");
   command->add_flag("--strict", options->strict, "Refuse dumps with meaningless numbers");
-  command->add_option("--min-version", options->min_version, "Format version to use (0)");
-  command->add_option("--max-version", options->max_version,
-                      "Raise the format version up to this where the tree needs it (1)");
-  command->add_option("--threads", options->threads, "Threads that hash and copy");
+  command->add_option("--min-version", options->min_version, "Format version to use (0)")
+      ->type_name("N");
+  command
+      ->add_option("--max-version", options->max_version,
+                   "Raise the format version up to this where the tree needs it (1)")
+      ->type_name("N");
+  command->add_option("--threads", options->threads, "Threads that hash and copy")->type_name("N");
   program.on_chosen(command, [options] {
     options->scan.threads = options->threads.value_or(0);
     return create(*options);
@@ -328,10 +335,12 @@ CLI::App* add_reader(Program& program, CLI::App& group, const std::string& name,
   CLI::App* command = program.add(group, name, description);
   const auto options = std::make_shared<InfoOptions>();
   command->add_option("IMAGE", options->arguments, "composefs images")
+      ->type_name("FILE")
       ->required()
       ->always_capture_default(false)
       ->default_str("");
   command->add_option("--filter", options->filters, "Only this entry of the root (repeatable)")
+      ->type_name("ENTRY")
       ->always_capture_default(false)
       ->allow_extra_args(false)
       ->default_str("");
@@ -346,14 +355,15 @@ void add_info(Program& program, CLI::App& group) {
   CLI::App* command = program.add(
       group, "info", "What composefs-info tells: a COMMAND and images; images alone: a summary");
   const auto options = std::make_shared<InfoOptions>();
-  command
-      ->add_option("COMMAND", options->arguments,
-                   "[ls|objects|dump|missing-objects|measure-file] IMAGE...")
+  command->add_option("COMMAND", options->arguments, "What to tell, and images")
+      ->type_name("ls|objects|dump|missing-objects|measure-file|FILE")
       ->required()
       ->always_capture_default(false)
       ->default_str("");
-  command->add_option("--basedir", options->basedir, "missing-objects: the object directory");
+  command->add_option("--basedir", options->basedir, "missing-objects: the object directory")
+      ->type_name("DIR");
   command->add_option("--filter", options->filters, "Only this entry of the root (repeatable)")
+      ->type_name("ENTRY")
       ->always_capture_default(false)
       ->allow_extra_args(false)
       ->default_str("");

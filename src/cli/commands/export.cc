@@ -75,9 +75,11 @@ void add_export_command(Program& program) {
                                   "Write an image of the store somewhere else, checked on its way");
   command->add_option("NAME", options->name, "Image in the store")->required();
   command
-      ->add_option("DEST", options->destination,
-                   "oci:DIR[:TAG], oci-archive:FILE[:TAG], tar:FILE, rootfs:DIR, composefs:DIR or "
-                   "bundle:DIR")
+      ->add_option(
+          "DEST", options->destination,
+          "What to write: the sealed image, its tree, composefs' files or a bundle for runc")
+      ->type_name(
+          "oci:DIR[:TAG]|oci-archive:FILE[:TAG]|tar:FILE|rootfs:DIR|composefs:DIR|bundle:DIR")
       ->required();
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);

@@ -100,15 +100,23 @@ void add_fsverity_commands(Program& program) {
       ->required()
       ->always_capture_default(false)
       ->default_str("");
-  command->add_option("--hash-alg", options->algorithm, "sha256 or sha512");
-  command->add_option("--block-size", options->block_size,
-                      "Size of the hashed blocks in bytes, a power of two");
-  command->add_option("--salt", options->salt,
-                      "Up to 32 bytes, in hexadecimal, that are hashed in front of every block");
-  command->add_option("--out-merkle-tree", options->out_merkle_tree,
-                      "Write the Merkle tree to this file, as the kernel lays it out");
-  command->add_option("--out-descriptor", options->out_descriptor,
-                      "Write the fs-verity descriptor to this file");
+  command->add_option("--hash-alg", options->algorithm, "Hash algorithm")
+      ->type_name("sha256|sha512");
+  command
+      ->add_option("--block-size", options->block_size, "Size of the hashed blocks, a power of two")
+      ->type_name("BYTES");
+  command
+      ->add_option("--salt", options->salt,
+                   "Up to 32 bytes, in hexadecimal, that are hashed in front of every block")
+      ->type_name("HEX");
+  command
+      ->add_option("--out-merkle-tree", options->out_merkle_tree,
+                   "Write the Merkle tree to this file, as the kernel lays it out")
+      ->type_name("FILE");
+  command
+      ->add_option("--out-descriptor", options->out_descriptor,
+                   "Write the fs-verity descriptor to this file")
+      ->type_name("FILE");
   command->add_flag("--compact", options->compact, "Print bare digests without file names");
   command->add_flag("--for-builtin-sig", options->for_builtin_sig,
                     "Print what the kernel's built-in signatures sign, in hexadecimal");

@@ -69,7 +69,8 @@ void add_pull_command(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       program.add(program.app(), "pull", "Check a sealed image and bring it into the store");
-  command->add_option("SOURCE", options->source, "oci:DIR[:TAG] or oci-archive:FILE[:TAG]")
+  command->add_option("SOURCE", options->source, "Sealed image to bring in")
+      ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
       ->required();
   command->add_option("NAME", options->name,
                       "What to call it in the store; default: the signed identity, else the tag");

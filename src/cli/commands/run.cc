@@ -118,26 +118,43 @@ void add_run_command(Program& program) {
   AnchorOptions anchors(command);
   command->add_option("NAME", arguments->name, "Image in the store")->required();
   const auto one_each = [](CLI::Option* option) { option->allow_extra_args(false); };
-  command->add_option("--runtime", arguments->runtime,
-                      "crun, runc or runsc; without it the first that works");
+  command
+      ->add_option("--runtime", arguments->runtime,
+                   "Program that makes the container; without it the first that works")
+      ->type_name("crun|runc|runsc");
   command->add_flag("--rw", options.writable, "Writable root, thrown away at the end");
-  one_each(command->add_option("-e,--env", options.env,
-                               "Environment variable K=V, or K to pass on the caller's value"));
-  one_each(command->add_option("-v,--volume", arguments->volumes,
-                               "Show a file or directory of the host: SRC:DST[:ro]"));
-  command->add_option("--network", arguments->network, "none or host");
+  one_each(command
+               ->add_option("-e,--env", options.env,
+                            "Environment variable, or K to pass on the caller's value")
+               ->type_name("K[=V]"));
+  one_each(
+      command->add_option("-v,--volume", arguments->volumes, "Show a file or directory of the host")
+          ->type_name("SRC:DST[:ro]"));
+  command
+      ->add_option("--network", arguments->network,
+                   "Network of the container: none at all, or the host's")
+      ->type_name("none|host");
   command->add_flag("-i,--interactive", options.interactive, "Keep stdin");
   command->add_flag("-t,--tty", options.terminal, "Give it a terminal (implies -i)");
-  command->add_option("-w,--workdir", options.working_dir, "Working directory");
-  command->add_option("-u,--user", options.user, "NAME|UID[:GROUP|GID] instead of the image's");
-  command->add_option("--hostname", options.hostname, "Host name of the container");
-  CLI::Option* entrypoint = command->add_option(
-      "--entrypoint", arguments->entrypoint, "Program instead of the image's entrypoint and cmd");
-  command->add_option("--verity", arguments->verity,
-                      "How contents are checked: require, on, validate or off");
-  command->add_option("--status-fd", arguments->status_fd,
-                      "Write the precise exit code of a failure of intact itself to this "
-                      "descriptor, 0 when the container was run");
+  command->add_option("-w,--workdir", options.working_dir, "Working directory")->type_name("PATH");
+  command->add_option("-u,--user", options.user, "User instead of the image's")
+      ->type_name("USER[:GROUP]");
+  command->add_option("--hostname", options.hostname, "Host name of the container")
+      ->type_name("HOST");
+  CLI::Option* entrypoint = command
+                                ->add_option("--entrypoint", arguments->entrypoint,
+                                             "Program instead of the image's entrypoint and cmd")
+                                ->type_name("PATH");
+  command
+      ->add_option("--verity", arguments->verity,
+                   "Contents without a digest: refuse (require) or allow (on, validate) them; off "
+                   "checks no contents at all")
+      ->type_name("require|on|validate|off");
+  command
+      ->add_option("--status-fd", arguments->status_fd,
+                   "Write the precise exit code of a failure of intact itself to this "
+                   "descriptor, 0 when the container was run")
+      ->type_name("N");
   command->footer("[--] CMD... behind the options is run instead of the image's cmd.");
   program.before_parsing([=](std::vector<std::string>& all) {
     if (!all.empty() && all.front() == "run")

@@ -66,20 +66,21 @@ void add_seal_command(Program& program) {
   CLI::App* command = program.add(program.app(), "seal",
                                   "Make a sealed, signed image of an image, a directory or a tar");
   command
-      ->add_option("SOURCE", options->source,
-                   "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF], rootfs:DIR "
-                   "or tar:FILE")
+      ->add_option("SOURCE", options->source, "Image, directory or tar to make a sealed image of")
+      ->type_name(
+          "oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]|rootfs:DIR|tar:FILE")
       ->required();
-  command->add_option(
-      "DEST", options->destination,
-      "oci:DIR[:TAG] or oci-archive:FILE[:TAG]; an oci: source gets the tag TAG-sealed without it");
+  command
+      ->add_option("DEST", options->destination,
+                   "Where to write it; an oci: source gets the tag TAG-sealed without it")
+      ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
   command->add_option("--key", options->key, "Private key to sign with (cosign's form or PEM)")
       ->type_name("FILE")
       ->required();
   add_password_options(command, options->password);
   command->add_option("--identity", options->identity, "Name to sign the image under")
       ->type_name("HOST/REPO[:TAG]");
-  command->add_option("--profile", options->profile, "Kind of sealed image: shared");
+  command->add_option("--profile", options->profile, "Kind of sealed image")->type_name("shared");
   command->add_option("--platform", options->platform, "Which image of an index")
       ->type_name("OS/ARCH[/VARIANT]");
   command->add_flag("--json", options->json, "Print the result as JSON");

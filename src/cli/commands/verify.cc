@@ -98,7 +98,8 @@ void add_verify_command(Program& program) {
   CLI::App* command =
       program.add(program.app(), "verify",
                   "Check an image from its signature down to every byte of every file");
-  command->add_option("IMAGE", options->image, "NAME in the store, or a SOURCE such as oci:DIR:TAG")
+  command->add_option("IMAGE", options->image, "Image in the store, or in a layout or archive")
+      ->type_name("NAME|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
       ->required();
   command->add_option("--platform", options->platform, "Which image of an index")
       ->type_name("OS/ARCH[/VARIANT]");
