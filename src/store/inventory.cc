@@ -127,6 +127,8 @@ Result<bool> is_alive(const Store& store, const Item& item) {
     if (reason == EACCES) return true;
     return std::move(fd).error().with_context(store.path());
   }
+  if (item.kind == ItemKind::lease && is_mount_lease_name(item.path))
+    return is_open_elsewhere(fd->get());
   return !TRY(try_lock_exclusive(fd->get()));
 }
 
@@ -143,6 +145,7 @@ Result<void> add_leases(const Store& store, References& references) {
     if (!TRY(is_alive(store, lease))) continue;
     // The image is in the lease's name; the record may be missing when the disk was full.
     if (lease.digest) references.images.insert(*lease.digest);
+    if (is_mount_lease_name(name)) continue;  // the image itself
     const auto file = open_regular(store.dir_fd(), lease.path);
     if (!file) continue;
     const auto bytes = read_fd(file->get(), kRecordLimit);

@@ -37,8 +37,8 @@ struct Item {
 /// skipped.
 Result<void> take_inventory(const Store& store, const std::function<Result<void>(Item)>& visit);
 
-/// Whether the process that made a lease or a staging directory lives. True as well when it cannot
-/// be told.
+/// Whether the process that made a lease or a staging directory lives, or for the lease of a kernel
+/// mount the mount. True as well when it cannot be told.
 Result<bool> is_alive(const Store& store, const Item& item);
 
 /// What names and living leases refer to.

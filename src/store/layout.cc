@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <memory>
 
 #include <dirent.h>
@@ -16,6 +17,11 @@
 #include <intact/base/file.h>
 
 namespace intact::store {
+namespace {
+
+constexpr std::string_view kMountLeaseEnd = ".mount";
+
+}  // namespace
 
 std::string object_path(const Digest& digest) {
   std::string path = digest.hex();
@@ -50,7 +56,16 @@ std::string lease_name(const Digest& image) {
   return random_name() + "-" + image.hex();
 }
 
+std::string mount_lease_name(const Digest& image) {
+  return lease_name(image) + std::string(kMountLeaseEnd);
+}
+
+bool is_mount_lease_name(std::string_view name) {
+  return name.ends_with(kMountLeaseEnd);
+}
+
 std::optional<Digest> parse_lease_name(std::string_view name) {
+  if (is_mount_lease_name(name)) name.remove_suffix(kMountLeaseEnd.size());
   const std::size_t dash = name.find('-');
   if (dash == std::string_view::npos) return std::nullopt;
   return parse_file_name(name.substr(dash + 1));
@@ -181,6 +196,16 @@ Result<bool> try_lock_exclusive(int fd) {
     if (errno == EWOULDBLOCK) return false;
     if (errno != EINTR) return Error::from_errno("lock", errno);
   }
+}
+
+bool is_open_elsewhere(int fd) {
+  // If somebody opens the file while we have the write lease, the kernel sends us a signal: one
+  // that is ignored by default, and not SIGIO, which kills.
+  if (::fcntl(fd, F_SETSIG, SIGURG) != 0) return true;
+  // Granted to the only open file description of an inode and to no other.
+  if (::fcntl(fd, F_SETLEASE, F_WRLCK) != 0) return true;
+  ::fcntl(fd, F_SETLEASE, F_UNLCK);
+  return false;
 }
 
 }  // namespace intact::store

@@ -51,7 +51,10 @@ std::optional<Digest> parse_file_name(std::string_view hex);
 std::string random_name();
 /// "RANDOM-HEX": a new name for a lease on that image.
 std::string lease_name(const Digest& image);
-/// The image that a lease is on, from the lease's name.
+/// The same for a lease that the kernel holds: "RANDOM-HEX.mount".
+std::string mount_lease_name(const Digest& image);
+bool is_mount_lease_name(std::string_view name);
+/// The image that a lease of either kind is on, from the lease's name.
 std::optional<Digest> parse_lease_name(std::string_view name);
 
 /// Opens `path` below `dir_fd` without following symlinks, crossing mounts or leaving the
@@ -89,5 +92,9 @@ class FileLock {
 Result<void> lock_exclusive(int fd);
 /// Locks an open file without waiting; false if somebody else has it.
 Result<bool> try_lock_exclusive(int fd);
+/// Whether the file is open anywhere but at `fd` (which is open for reading), by a process or by
+/// the kernel for a mount or a loop device. True as well when it cannot be told: F_SETLEASE is for
+/// the owner of the file and for local file systems.
+bool is_open_elsewhere(int fd);
 
 }  // namespace intact::store

@@ -58,6 +58,9 @@ TEST(Layout, LeaseNamesTellTheImage) {
   EXPECT_EQ(parse_lease_name(lease_name(digest)), digest);
   EXPECT_NE(lease_name(digest), lease_name(digest));
   EXPECT_FALSE(parse_lease_name("x.json"));
+  EXPECT_EQ(parse_lease_name(mount_lease_name(digest)), digest);
+  EXPECT_TRUE(is_mount_lease_name(mount_lease_name(digest)));
+  EXPECT_FALSE(is_mount_lease_name(lease_name(digest)));
 }
 
 }  // namespace

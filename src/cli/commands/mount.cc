@@ -1,23 +1,22 @@
-#include <algorithm>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
-#include <mutex>
-#include <set>
+#include <optional>
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <intact/base/file.h>
 #include <intact/image/opened_image.h>
 #include <intact/serve/fuse_server.h>
+#include <intact/serve/kernel_mount.h>
 #include <intact/serve/mounts.h>
 
 #include "../anchor_options.h"
 #include "../background.h"
 #include "../command.h"
 #include "../commands.h"
+#include "../kernel_mount.h"
+#include "../mount_log.h"
 #include "../mount_record.h"
 #include "../store_option.h"
 
@@ -36,88 +35,6 @@ struct MountOptions {
   std::vector<std::string> object_dirs;
   bool allow_other = false;
   bool foreground = false;
-};
-
-/// Lines with a time, each different one once: damage is met again at every attempt to read it.
-/// Thread-safe.
-class MountLog {
- public:
-  explicit MountLog(int fd) : fd_(fd) {}
-
-  void add(std::string_view line) {
-    const std::lock_guard lock(mutex_);
-    if (lines_.size() >= kMostLines || !lines_.emplace(line).second) return;
-    write_line(line);
-    if (lines_.size() == kMostLines) write_line("too many different lines: no more are logged");
-  }
-
-  void add(const image::Damage& damage) {
-    add(fmt::format("DAMAGED {}: block {} (byte {}) of {}: {}",
-                    damage.path.empty() ? "(image metadata)" : damage.path, damage.block,
-                    damage.offset, damage.object, damage.reason));
-  }
-
- private:
-  static constexpr std::size_t kMostLines = 100000;
-
-  void write_line(std::string_view line) {
-    const std::time_t now = std::time(nullptr);
-    std::tm local{};
-    ::localtime_r(&now, &local);
-    char time[40];
-    time[std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S%z", &local)] = '\0';
-    std::string text = fmt::format("{} {}", time, line);
-    // Paths come from the image: none of them may forge a line or steer a terminal.
-    std::replace_if(
-        text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-    text += '\n';
-    (void)write_all(fd_, as_bytes(text));
-  }
-
-  int fd_;
-  std::mutex mutex_;
-  std::set<std::string, std::less<>> lines_;
-};
-
-/// A log of the given name, or a new one in the runtime directory.
-class LogFile {
- public:
-  static Result<LogFile> open(const std::string& given, const std::string& image_name) {
-    LogFile log;
-    log.path_ = given;
-    int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW;
-    if (given.empty()) {
-      std::string name = image_name;
-      std::replace_if(
-          name.begin(), name.end(),
-          [](unsigned char c) { return !std::isalnum(c) && c != '.' && c != '-'; }, '_');
-      name = name.substr(0, 100);
-      log.path_ = fmt::format("{}/{}-{}.log", TRY(make_runtime_dir()), name, ::getpid());
-      log.is_ours_ = true;
-    } else if (given.front() != '/') {
-      char* const here = ::getcwd(nullptr, 0);
-      if (here == nullptr) return Error::from_errno("cannot tell the current directory", errno);
-      log.path_ = fmt::format("{}/{}", here, given);
-      std::free(here);
-    }
-    log.fd_ = TRY(open_file(log.path_, flags, 0600).context("log file"));
-    return log;
-  }
-
-  /// At the end: a log in the runtime directory that nothing was written to is not left there.
-  void tidy_up() const {
-    const auto size = file_size(fd_.get());
-    if (is_ours_ && size && *size == 0) ::unlink(path_.c_str());
-  }
-
-  int fd() const { return fd_.get(); }
-  const std::string& path() const { return path_; }
-
- private:
-  LogFile() = default;
-  std::string path_;
-  UniqueFd fd_;
-  bool is_ours_ = false;
 };
 
 /// A mount over the store would hide it from its own server, which would wait for itself.
@@ -142,10 +59,31 @@ Result<void> prepare_directory(const std::string& directory) {
     warn(fmt::format("{} held a mount whose server was gone; it has been removed", directory));
     entry = TRY(serve::find_mount(directory));
   }
-  if (entry && entry->type == kMountType)
+  if (entry && (entry->type == kMountType || is_kernel_mount(*entry)))
     return Error(ErrorKind::busy, fmt::format("'{}' is mounted on {} already: `intact umount` it",
                                               entry->source, directory));
   return {};
+}
+
+struct ImageInStore {
+  std::shared_ptr<store::Store> store;
+  std::unique_ptr<image::OpenedImage> image;
+};
+
+/// Checks that the directory can be mounted on, and the image down to its digest.
+Result<ImageInStore> open_image(const MountOptions& options, const StoreOption& store_option,
+                                const sign::Anchors& anchors, image::DamageSink damage) {
+  TRY(prepare_directory(options.directory));
+  ImageInStore opened;
+  opened.store = TRY(store_option.open());
+  TRY(check_store_is_elsewhere(opened.store->path(), options.directory));
+  for (const std::string& dir : options.object_dirs) TRY(opened.store->add_object_dir(dir));
+  image::OpenOptions open_options;
+  open_options.anchors = anchors;
+  open_options.verity = TRY(image::parse_verity_mode(options.verity));
+  open_options.damage = std::move(damage);
+  opened.image = TRY(image::OpenedImage::open(opened.store, options.name, open_options));
+  return opened;
 }
 
 /// Checks and mounts the image and serves it until it is unmounted. `process` is null in the
@@ -154,17 +92,9 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
                          const sign::Anchors& anchors, const LogFile* log_file,
                          BackgroundProcess* process) {
   std::optional<MountRecord> record;  // the last to go: who waits for it finds all given back
-  TRY(prepare_directory(options.directory));
-  const auto store = TRY(store_option.open());
-  TRY(check_store_is_elsewhere(store->path(), options.directory));
-  for (const std::string& dir : options.object_dirs) TRY(store->add_object_dir(dir));
-
   MountLog log(log_file ? log_file->fd() : STDERR_FILENO);
-  image::OpenOptions open_options;
-  open_options.anchors = anchors;
-  open_options.verity = TRY(image::parse_verity_mode(options.verity));
-  open_options.damage = [&log](const image::Damage& damage) { log.add(damage); };
-  const auto image = TRY(image::OpenedImage::open(store, options.name, open_options));
+  const ImageInStore opened = TRY(open_image(
+      options, store_option, anchors, [&log](const image::Damage& damage) { log.add(damage); }));
 
   serve::FuseOptions fuse;
   fuse.mountpoint = options.directory;
@@ -173,7 +103,7 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
   fuse.log = [&log](std::string_view line) { log.add(line); };
   fuse.handle_signals = true;
   if (process) fuse.ready_fd = process->take_ready_fd();
-  const auto server = TRY(serve::FuseServer::mount(image->tree(), fuse));
+  const auto server = TRY(serve::FuseServer::mount(opened.image->tree(), fuse));
   record.emplace(TRY(MountRecord::create(server->device())));
   if (process) {
     process->leave_terminal(log_file->fd());
@@ -188,14 +118,39 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
   return served;
 }
 
+Result<void> mount_in_kernel(const MountOptions& options, const StoreOption& store_option,
+                             const sign::Anchors& anchors) {
+  const ImageInStore opened = TRY(open_image(options, store_option, anchors, {}));
+  TRY(mount_by_kernel(*opened.store, *opened.image, options.name, options.directory,
+                      TRY(image::parse_verity_mode(options.verity))));
+  print("Mounted '{}' on {} by the kernel\n", options.name, options.directory);
+  return {};
+}
+
+/// Whether a kernel mount, where there can be one, would be all that was asked for. Every user gets
+/// into it; it warns of nothing, and what it refuses stands in the kernel's log only.
+bool kernel_keeps_all_promises(const MountOptions& options) {
+  return options.allow_other && options.verity == "require" && !options.foreground &&
+         options.log.empty();
+}
+
 Result<int> mount(const MountOptions& options, const StoreOption& store,
                   const AnchorOptions& anchor_options) {
-  if (options.method == "kernel")
-    return Error(ErrorKind::unsupported,
-                 "--method kernel is not there yet: leave it out, or use --method fuse");
   TRY(fill_standard_descriptors());
   const sign::Anchors anchors = anchor_options.anchors();
   if (options.verity == "off") warn("--verity off: file contents are not checked");
+  if (options.method == "kernel") {
+    if (options.foreground || !options.log.empty())
+      return Error(ErrorKind::invalid_argument,
+                   "--method kernel has no server of its own, so neither --foreground nor --log");
+    TRY(mount_in_kernel(options, store, anchors).context("--method kernel"));
+    return 0;
+  }
+  if (options.method == "auto" && kernel_keeps_all_promises(options)) {
+    const auto mounted = mount_in_kernel(options, store, anchors);
+    if (mounted) return 0;
+    if (mounted.error().kind() != ErrorKind::unsupported) return Error(mounted.error());
+  }
   if (options.foreground) {
     std::optional<LogFile> log;
     if (!options.log.empty()) log.emplace(TRY(LogFile::open(options.log, options.name)));
@@ -220,29 +175,39 @@ struct UmountOptions {
   bool lazy = false;
 };
 
-Result<int> umount(const UmountOptions& options) {
-  const auto entry = TRY(serve::find_mount(options.directory));
-  if (!entry || entry->type != kMountType)
-    return Error(ErrorKind::not_found, fmt::format("{} is not a mount of ours", options.directory));
-  const MountServer server = MountServer::find(*entry);
+Error in_use(const std::string& directory) {
+  return {ErrorKind::busy,
+          fmt::format("{} is in use: end what uses it (`fuser -vm {}` lists it), or give --lazy",
+                      directory, directory)};
+}
+
+Result<void> unmount_served(const serve::MountEntry& entry, const UmountOptions& options) {
+  const MountServer server = MountServer::find(entry);
   auto result = serve::unmount(options.directory, options.lazy);
   if (!result) {
     // In use, but by whom, if there is nobody to serve it?
     if (result.error().kind() == ErrorKind::busy && serve::is_dead_mount(options.directory)) {
       TRY(serve::clear_dead_mount(options.directory));
-      return 0;
+      return {};
     }
-    if (result.error().kind() == ErrorKind::busy)
-      return Error(ErrorKind::busy,
-                   fmt::format("{} is in use: end what uses it (`fuser -vm {}` lists it), or give "
-                               "--lazy",
-                               options.directory, options.directory));
-    return std::move(result).error();
+    return result;
   }
   // A lazily unmounted one serves on for those who still have files open.
   if (!options.lazy && !server.wait_for_end(kMostWaitForServer))
     warn("unmounted, but the server is still running");
-  return 0;
+  return {};
+}
+
+Result<int> umount(const UmountOptions& options) {
+  const auto entry = TRY(serve::find_mount(options.directory));
+  if (!entry || (entry->type != kMountType && !is_kernel_mount(*entry)))
+    return Error(ErrorKind::not_found, fmt::format("{} is not a mount of ours", options.directory));
+  const auto done = is_kernel_mount(*entry)
+                        ? serve::detach_kernel_mount(entry->mountpoint, options.lazy)
+                        : unmount_served(*entry, options);
+  if (done) return 0;
+  if (done.error().kind() == ErrorKind::busy) return in_use(options.directory);
+  return Error(done.error());
 }
 
 }  // namespace
@@ -258,7 +223,11 @@ void add_mount_commands(Program& program) {
                    "Contents without a digest: refuse (require) or allow (on, validate) them; off "
                    "checks no contents at all")
       ->check(CLI::IsMember({"require", "on", "validate", "off"}));
-  command->add_option("--method", options->method, "How to mount; auto is fuse")
+  command
+      ->add_option(
+          "--method", options->method,
+          "kernel: EROFS and overlayfs check by fs-verity, no process serves; auto: kernel where "
+          "that keeps every promise (with --allow-other, --verity require), else fuse")
       ->check(CLI::IsMember({"auto", "fuse", "kernel"}));
   command->add_flag("--allow-other", options->allow_other,
                     "Let other users in, as far as file modes and ACLs allow");

@@ -18,7 +18,7 @@ struct GcReport {
   std::uint64_t trees = 0;
   std::uint64_t blobs = 0;
   std::uint64_t staging = 0;  ///< directories of transactions that died
-  std::uint64_t leases = 0;   ///< of processes that died
+  std::uint64_t leases = 0;   ///< of processes and kernel mounts that are gone
   std::uint64_t bytes = 0;    ///< sum of the sizes of the files
   std::uint64_t kept_objects = 0;
   std::uint64_t kept_images = 0;

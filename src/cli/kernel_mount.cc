@@ -1,0 +1,70 @@
+#include "kernel_mount.h"
+
+#include <fmt/format.h>
+
+#include <intact/fsverity/measure.h>
+#include <intact/serve/kernel_mount.h>
+#include <intact/store/mount_lease.h>
+
+#include "stored_objects.h"
+
+namespace intact::cli {
+namespace {
+
+/// An object with another digest than its name says is no obstacle: overlayfs refuses to open it.
+Result<void> check_objects_have_verity(const store::Store& store, const Digest& image) {
+  std::size_t lacking = 0;
+  std::string first;
+  const auto objects = TRY(list_stored_objects(store, image));
+  for (const composefs::ObjectReference& object : objects) {
+    const auto fd = store.open_object(object.payload);
+    if (fd && TRY(fsverity::measure_file(fd->get()))) continue;
+    if (lacking++ == 0) first = object.payload;
+  }
+  if (lacking == 0) return {};
+  return Error(
+      ErrorKind::unsupported,
+      fmt::format("{} of {} objects are missing or have no fs-verity (objects/{}): pull the "
+                  "image again into a store on a file system that has it, such as btrfs, "
+                  "f2fs, or ext4 with the feature verity",
+                  lacking, objects.size(), first));
+}
+
+serve::KernelVerity kernel_verity(image::VerityMode mode) {
+  switch (mode) {
+    case image::VerityMode::off:
+      return serve::KernelVerity::off;
+    // The kernel has no third mode: it generates digests only for what is copied up, and nothing
+    // is copied up from a read-only mount.
+    case image::VerityMode::on:
+    case image::VerityMode::validate:
+      return serve::KernelVerity::on;
+    case image::VerityMode::require:
+      break;
+  }
+  return serve::KernelVerity::require;
+}
+
+}  // namespace
+
+Result<void> mount_by_kernel(store::Store& store, const image::OpenedImage& image,
+                             const std::string& name, const std::string& directory,
+                             image::VerityMode verity) {
+  store::MountLease lease = TRY(store::MountLease::take(store, image.image_digest()));
+  if (verity != image::VerityMode::off) TRY(check_objects_have_verity(store, image.image_digest()));
+  serve::KernelLayers layers{
+      .image = lease.image(), .digest = image.image_digest(), .objects = {store.objects_fd()}};
+  for (std::size_t i = 0; i < store.object_dirs().size(); ++i)
+    layers.objects.push_back(store.object_dir_fd(i));
+  auto mount =
+      TRY(serve::KernelMount::create(layers, {.source = name, .verity = kernel_verity(verity)}));
+  TRY(mount.attach(directory));
+  lease.leave_to_kernel();
+  return {};
+}
+
+bool is_kernel_mount(const serve::MountEntry& entry) {
+  return entry.type == "overlay" && entry.source.starts_with(serve::kKernelMountSource);
+}
+
+}  // namespace intact::cli

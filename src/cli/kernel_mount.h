@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include <intact/base/result.h>
+#include <intact/image/opened_image.h>
+#include <intact/serve/mounts.h>
+#include <intact/store/store.h>
+
+namespace intact::cli {
+
+/// Has the kernel mount an opened image on `directory`, and keeps it in the store as long as it is
+/// mounted anywhere. Unless `verity` is off every object must have fs-verity, since overlayfs would
+/// refuse the others at every read. unsupported says what the kernel, the store's file system or
+/// the caller lacks; nothing is mounted then.
+Result<void> mount_by_kernel(store::Store& store, const image::OpenedImage& image,
+                             const std::string& name, const std::string& directory,
+                             image::VerityMode verity);
+
+/// Whether mount_by_kernel() made it.
+bool is_kernel_mount(const serve::MountEntry& entry);
+
+}  // namespace intact::cli

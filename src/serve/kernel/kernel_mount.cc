@@ -1,0 +1,168 @@
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <thread>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <intact/fsverity/measure.h>
+#include <intact/serve/kernel_mount.h>
+
+#include "file_system.h"
+#include "loop_device.h"
+
+namespace intact::serve {
+namespace {
+
+constexpr unsigned kAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+constexpr int kAttempts = 5;
+constexpr std::chrono::milliseconds kPause(40);
+
+Result<void> check_image(const KernelLayers& layers) {
+  const auto measured = TRY(fsverity::measure_file(layers.image));
+  if (!measured)
+    return Error(
+        ErrorKind::unsupported,
+        "the file of the image has no fs-verity: pull it into a store on a file system that "
+        "has it, such as btrfs, f2fs, or ext4 made with -O verity");
+  if (*measured != layers.digest)
+    return Error(ErrorKind::tampered,
+                 fmt::format("the kernel measures {} for the image, not {}", measured->to_string(),
+                             layers.digest.to_string()));
+  return {};
+}
+
+/// The image of that open file, mounted and attached nowhere.
+Result<UniqueFd> mount_metadata(int image, bool file_backed) {
+  // The kernel opens the file of our descriptor, not a name that others could change meanwhile.
+  std::string source = fmt::format("/proc/self/fd/{}", image);
+  std::optional<LoopDevice> loop;
+  for (;;) {
+    if (!file_backed) {
+      loop = TRY(LoopDevice::attach(image));
+      source = loop->path();
+    }
+    auto erofs = TRY(FileSystem::open("erofs"));
+    TRY(erofs.set("source", source));
+    TRY(erofs.set_flag("ro"));
+    auto mount = erofs.mount(kAttributes);
+    if (mount || !file_backed || mount.error().sys_errno() != ENOTBLK) return mount;
+    file_backed = false;
+  }
+}
+
+/// A copy of the mount that the directory is in, showing only that directory, attached nowhere.
+Result<UniqueFd> clone_directory(int dir) {
+  UniqueFd clone(::open_tree(dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  if (!clone) return mount_error("open_tree", errno);
+  return clone;
+}
+
+/// Attaches a layer at `name` in the directory `room`.
+Result<void> attach_layer(const UniqueFd& layer, const UniqueFd& room, const std::string& name) {
+  if (::mkdirat(room.get(), name.c_str(), 0700) != 0) return mount_error("mkdir " + name, errno);
+  if (::move_mount(layer.get(), "", room.get(), name.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    return mount_error("move_mount " + name, errno);
+  return {};
+}
+
+/// Names the layers, found below the current directory, to overlayfs: the metadata first.
+Result<void> set_layers(FileSystem& overlay, const std::vector<std::string>& names,
+                        bool one_by_one) {
+  if (one_by_one) {
+    auto first = overlay.set("lowerdir+", names.front());
+    if (first) {
+      for (std::size_t i = 1; i < names.size(); ++i) TRY(overlay.set("datadir+", names[i]));
+      return {};
+    }
+    if (first.error().sys_errno() != EINVAL) return first;  // else an option of newer kernels
+  }
+  return overlay.set("lowerdir", fmt::format("{}", fmt::join(names, "::")));
+}
+
+/// Puts the layers together. overlayfs takes only layers that are attached in the mount namespace
+/// of its caller, so this gives the calling thread one of its own, which goes with the thread.
+Result<UniqueFd> mount_overlay(const UniqueFd& metadata, const std::vector<UniqueFd>& objects,
+                               const KernelMountOptions& options) {
+  if (::unshare(CLONE_NEWNS) != 0) return mount_error("unshare", errno);
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return mount_error("make the mounts private", errno);
+  // Attached over "/", which there always is and which nobody else sees.
+  auto tmpfs = TRY(FileSystem::open("tmpfs"));
+  TRY(tmpfs.set("mode", "0700"));
+  const UniqueFd room = TRY(tmpfs.mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  if (::move_mount(room.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0)
+    return mount_error("move_mount", errno);
+  std::vector<std::string> names = {"image"};
+  TRY(attach_layer(metadata, room, names.front()));
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    names.push_back(i == 0 ? "objects" : fmt::format("objects-{}", i));
+    TRY(attach_layer(objects[i], room, names.back()));
+  }
+  // The mount table will show the layers by these names.
+  if (::fchdir(room.get()) != 0) return mount_error("chdir", errno);
+
+  auto overlay = TRY(FileSystem::open("overlay"));
+  TRY(overlay.set("source", std::string(kKernelMountSource) + options.source));
+  TRY(overlay.set_flag("ro"));
+  TRY(overlay.set("metacopy", "on"));
+  TRY(overlay.set("redirect_dir", "on"));
+  if (options.verity != KernelVerity::off)
+    TRY(overlay.set("verity", options.verity == KernelVerity::require ? "require" : "on"));
+  TRY(set_layers(overlay, names, options.use_layer_options));
+  return overlay.mount(kAttributes);
+}
+
+/// The mountpoint is looked at first because move_mount(2) does not say what is wrong with it.
+Result<void> check_mountpoint(const std::string& mountpoint) {
+  struct stat status;
+  if (::stat(mountpoint.c_str(), &status) != 0)
+    return Error::from_errno(fmt::format("cannot mount on {}", mountpoint), errno);
+  if (!S_ISDIR(status.st_mode))
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("cannot mount on {}: not a directory", mountpoint));
+  return {};
+}
+
+}  // namespace
+
+Result<KernelMount> KernelMount::create(const KernelLayers& layers,
+                                        const KernelMountOptions& options) {
+  TRY(check_image(layers));
+  const UniqueFd metadata = TRY(mount_metadata(layers.image, options.use_file_backed_erofs));
+  std::vector<UniqueFd> objects;
+  objects.reserve(layers.objects.size());
+  for (const int dir : layers.objects) objects.push_back(TRY(clone_directory(dir)));
+  // A thread, since its mount namespace must not become ours. It shares our descriptors.
+  Result<UniqueFd> mount = Error(ErrorKind::io, "not run");
+  std::thread([&] { mount = mount_overlay(metadata, objects, options); }).join();
+  return KernelMount(TRY(std::move(mount)));
+}
+
+Result<void> KernelMount::attach(const std::string& mountpoint) {
+  TRY(check_mountpoint(mountpoint));
+  if (::move_mount(mount_.get(), "", AT_FDCWD, mountpoint.c_str(),
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) != 0)
+    return mount_error(fmt::format("cannot mount on {}", mountpoint), errno);
+  mount_.reset();
+  return {};
+}
+
+Result<void> detach_kernel_mount(const std::string& mountpoint, bool lazy) {
+  // A process that has just ended may still hold it for a moment.
+  for (int attempt = 1;; ++attempt) {
+    if (::umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
+    if (errno != EBUSY)
+      return Error::from_errno(fmt::format("cannot unmount {}", mountpoint), errno);
+    if (attempt == kAttempts)
+      return Error(ErrorKind::busy, fmt::format("{} is in use", mountpoint), EBUSY);
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+}  // namespace intact::serve

@@ -1,0 +1,241 @@
+#!/usr/bin/env bash
+# `mount --method kernel`: EROFS and overlayfs with verity=require over objects with fs-verity show what
+# the FUSE mount shows, refuse what is damaged, and keep gc away for as long as they are mounted.
+. "$(dirname "$0")/guest-lib.sh"
+verity_store "$work/disk"
+pulled_image
+fuse=$work/fuse kernel=$work/kernel hand=$work/hand
+mkdir "$fuse" "$kernel" "$hand" "$work/metadata"
+mount_app() { "$intact" mount app "$kernel" --pub "$key" "$@"; }
+image=$(echo "$INTACT_STORE"/images/*)
+large=$INTACT_STORE/objects
+
+case_of "pull gives the image and every object the fs-verity digest that is their name"
+while read -r file; do
+  hex=${file#"$INTACT_STORE"/objects/} hex=${hex#"$INTACT_STORE"/images/}
+  equal "$(fsverity measure "$file" | cut -d ' ' -f 1)" "sha256:${hex/\//}" "digest of $file"
+done < <(find "$INTACT_STORE/objects" "$INTACT_STORE/images" -type f)
+
+case_of "the same tree as by FUSE"
+expect 0 mount_app --method kernel
+said 'by the kernel'
+equal "$(mount_type "$kernel")" overlay
+options=$(awk -v at="$kernel" '$5 == at { print $6 "," $NF }' /proc/self/mountinfo)
+for option in ro nosuid nodev verity=require metacopy=on; do
+  [[ ,$options, == *,$option,* ]] || fail "not mounted $option: $options"
+done
+expect 0 "$intact" mount app "$fuse" --pub "$key" --method fuse
+equal "$(mount_type "$fuse")" fuse.intact
+same_trees "$fuse" "$kernel"
+
+case_of "the same tree as by mount(8), as composefs mounts"
+mount -t erofs -o ro "$image" "$work/metadata"
+mount -t overlay composefs "$hand" -o ro,metacopy=on,redirect_dir=on,verity=require \
+  -o "lowerdir=$work/metadata::$INTACT_STORE/objects"
+same_trees "$hand" "$kernel"
+umount "$hand" "$work/metadata"
+expect 0 "$intact" umount "$fuse"
+
+case_of "the ways of older kernels"
+if [[ -x /build/tests/serve_kernel_test ]]; then
+  expect 0 env INTACT_TEST_IMAGE="$image" INTACT_TEST_OBJECTS="$INTACT_STORE/objects" \
+    /build/tests/serve_kernel_test
+  ! grep -q SKIPPED "$work/out" || fail "tests were skipped: $(cat "$work/out")"
+fi
+
+case_of "nobody else sees how it was made"
+equal "$(awk '/erofs/ { n++ } END { print n + 0 }' /proc/self/mountinfo)" 0 "mounts left behind"
+expect 8 mount_app --method kernel
+expect 8 mount_app --method fuse
+
+case_of "umount"
+exec 3< "$kernel/etc/motd"
+expect 8 "$intact" umount "$kernel"
+said 'is in use'
+exec 3<&-
+expect 0 "$intact" umount "$kernel"
+equal "$(ls -A "$kernel")" "" "still mounted"
+expect 7 "$intact" umount "$kernel"
+
+case_of "auto: the kernel where it keeps every promise, else FUSE"
+while read -r type options; do
+  # shellcheck disable=SC2086
+  expect 0 mount_app $options
+  equal "$(mount_type "$kernel")" "$type" "with '$options'"
+  expect 0 "$intact" umount "$kernel"
+done << 'CASES'
+overlay --allow-other
+overlay --allow-other --method auto --verity require
+fuse.intact
+fuse.intact --allow-other --verity on
+fuse.intact --allow-other --log /tmp/work/log
+fuse.intact --allow-other --method fuse
+CASES
+
+case_of "what makes no sense or is not there"
+expect 2 mount_app --method kernel --foreground
+expect 2 mount_app --method kernel --log "$work/log"
+expect 7 "$intact" mount app "$work/nowhere" --pub "$key" --method kernel
+expect 7 "$intact" mount nothing "$kernel" --pub "$key" --method kernel
+expect 5 "$intact" mount app "$kernel" --method kernel
+touch "$work/file"
+expect 2 "$intact" mount app "$work/file" --pub "$key" --method kernel
+expect 6 setpriv --bounding-set -sys_admin --inh-caps -sys_admin -- \
+  "$intact" mount app "$kernel" --pub "$key" --method kernel
+said 'Operation not permitted|privileges'
+equal "$(mount_type "$kernel")" ""
+expect 0 "$intact" gc
+equal "$(ls "$INTACT_STORE/leases")" "" "leases"
+
+case_of "an object that is replaced cannot be read, everything else can"
+expect 0 mount_app --method kernel
+large=$INTACT_STORE/objects/$(object_of "$kernel/usr/share/large")
+cp "$kernel/usr/share/large" "$work/large"
+expect 0 "$intact" umount "$kernel"
+mv "$large" "$work/disk/saved"
+for how in "same bytes, no fs-verity" "other bytes, other digest" "gone"; do
+  case $how in
+    same*) cp "$work/large" "$large" ;;
+    other*)
+      cp "$work/large" "$large"
+      flip "$large" 1500000
+      fsverity enable "$large"
+      ;;
+  esac
+  # What is mounted before is refused just as what is mounted afterwards.
+  mv "$large" "$work/disk/bad" 2> /dev/null || :
+  mv "$work/disk/saved" "$large"
+  expect 0 mount_app --method kernel
+  mv "$large" "$work/disk/saved"
+  mv "$work/disk/bad" "$large" 2> /dev/null || :
+  expect 1 cat "$kernel/usr/share/large"
+  equal "$(stat -c %s "$work/out")" 0 "bytes of a damaged file ($how)"
+  cmp "$kernel/usr/share/same" <(head -c 100000 "$kernel/usr/share/same-content")
+  equal "$(stat -c %s "$kernel/usr/share/large")" 3000001
+  expect 0 "$intact" umount "$kernel"
+  if [[ $how == other* ]]; then
+    expect 0 mount_app --method kernel
+    expect 1 cat "$kernel/usr/share/large"
+    said 'Input/output error'
+    expect 0 "$intact" umount "$kernel"
+  else
+    # Nothing has been mounted: the kernel could check but a part of it.
+    expect 6 mount_app --method kernel
+    said '1 of 15 objects are missing or have no fs-verity'
+    equal "$(mount_type "$kernel")" ""
+    expect 0 mount_app --allow-other
+    equal "$(mount_type "$kernel")" fuse.intact
+    expect 0 "$intact" umount "$kernel"
+  fi
+  rm -f "$large"
+done
+mv "$work/disk/saved" "$large"
+expect 0 mount_app --method kernel
+cmp "$kernel/usr/share/large" "$work/large"
+expect 0 "$intact" umount "$kernel"
+
+case_of "fs-verity itself: a page that the disk has changed"
+offset=$(debugfs -R "blocks /store/objects/${large#"$INTACT_STORE"/objects/}" "$(losetup -j "$work/disk-disk" | cut -d : -f 1)" 2> /dev/null | awk '{ print $367 * 4096 }')
+umount "$work/disk"
+flip "$work/disk-disk" "$offset"
+mount "$(losetup -j "$work/disk-disk" | cut -d : -f 1)" "$work/disk"
+expect 0 mount_app --method kernel
+expect 1 dd if="$kernel/usr/share/large" bs=4096 skip=366 count=1
+said 'Input/output error'
+cmp -n 400000 "$kernel/usr/share/large" "$work/large"
+expect 0 "$intact" umount "$kernel"
+umount "$work/disk"
+flip "$work/disk-disk" "$offset"
+mount "$(losetup -j "$work/disk-disk" | cut -d : -f 1)" "$work/disk"
+expect 0 mount_app --method kernel
+cmp "$kernel/usr/share/large" "$work/large"
+expect 0 "$intact" umount "$kernel"
+
+case_of "--verity on, validate and off"
+mv "$large" "$work/disk/saved"
+cp "$work/large" "$large"
+for mode in on validate; do
+  expect 6 mount_app --method kernel --verity "$mode"
+done
+expect 0 mount_app --method kernel --verity off
+said 'warning: --verity off'
+cmp "$kernel/usr/share/large" "$work/large"
+expect 0 "$intact" umount "$kernel"
+mv "$work/disk/saved" "$large"
+for mode in on validate; do
+  expect 0 mount_app --method kernel --verity "$mode"
+  options=$(awk -v at="$kernel" '$5 == at { print $NF }' /proc/self/mountinfo)
+  [[ ,$options, == *,verity=on,* ]] || fail "--verity $mode mounts $options"
+  expect 0 "$intact" umount "$kernel"
+done
+
+case_of "an image that is replaced"
+mv "$image" "$work/disk/saved"
+cp "$work/disk/saved" "$image"
+expect 6 mount_app --method kernel
+said 'no fs-verity'
+expect 0 mount_app --allow-other
+equal "$(mount_type "$kernel")" fuse.intact
+expect 0 "$intact" umount "$kernel"
+flip "$image" 5000
+fsverity enable "$image"
+expect 3 mount_app --method kernel
+expect 3 mount_app --allow-other
+equal "$(mount_type "$kernel")" ""
+rm "$image"
+mv "$work/disk/saved" "$image"
+
+case_of "gc leaves a mount its objects until it is gone everywhere"
+left() { find "$INTACT_STORE/objects" "$INTACT_STORE/images" -type f | wc -l; }
+all=$(left)
+expect 0 mount_app --method kernel
+expect 0 "$intact" rm app
+expect 0 "$intact" gc
+equal "$(left)" "$all" "files in the store"
+cmp "$kernel/usr/share/large" "$work/large"
+# A second name of the same mount, and the first one is gone.
+mkdir "$work/bind"
+mount --bind "$kernel" "$work/bind"
+expect 0 "$intact" umount "$kernel"
+expect 0 "$intact" gc
+equal "$(left)" "$all" "files in the store"
+# In another mount namespace only, and out of sight everywhere but still in use.
+unshare --mount --propagation private sleep 1000 &
+sleeper=$!
+until [[ $(readlink "/proc/$sleeper/ns/mnt") != "$(readlink /proc/self/ns/mnt)" ]]; do sleep 0.1; done
+umount "$work/bind"
+expect 0 "$intact" gc
+equal "$(left)" "$all" "files in the store"
+cat "/proc/$sleeper/root$work/bind/usr/share/large" | cmp - "$work/large"
+exec 3< "/proc/$sleeper/root$work/bind/usr/share/same"
+kill "$sleeper"
+wait "$sleeper" || :
+expect 0 "$intact" gc
+equal "$(left)" "$all" "files in the store"
+exec 3<&-
+# The last user is gone; the kernel takes a moment.
+for ((i = 0; i < 50; i++)); do
+  expect 0 "$intact" gc
+  (($(left) > 0)) || break
+  sleep 0.1
+done
+equal "$(left)" 0 "files in the store"
+equal "$(ls "$INTACT_STORE/leases")" "" "leases"
+
+case_of "a store that got fs-verity late: the next pull mends it"
+umount "$work/disk"
+mkdir "$work/late"
+device=$(new_disk "$work/disk-late" 64M)
+mount "$device" "$work/late"
+export INTACT_STORE=$work/late/store
+pulled_image
+expect 6 mount_app --method kernel
+said 'no fs-verity'
+umount "$work/late"
+tune2fs -O verity "$device" > /dev/null
+mount "$device" "$work/late"
+expect 6 mount_app --method kernel
+pulled_image
+expect 0 mount_app --method kernel
+cmp "$kernel/usr/share/large" "$work/large"
+expect 0 "$intact" umount "$kernel"
