@@ -71,40 +71,36 @@ Result<void> inject(const LabOptions& options, int error) {
   const TempDir scratch = TRY(TempDir::create());
   const std::string output = scratch.path("output");
   const std::string check_output = scratch.path("check");
-  // The twin: nothing fails.
-  Injector none(options.root, error, 0);
-  const int good = TRY(trace(options.command, output, none));
-  if (good != 0)
-    return Error(ErrorKind::invalid_argument,
-                 fmt::format("the command ended with {} by itself: {}", good,
-                             as_text(TRY(read_file(output, 1 << 20)))));
-  std::vector<std::uint64_t> faults(none.count());
+  std::map<int, int> statuses;
+  /// Fails the n-th call, none if it is 0; returns how many could have failed.
+  const auto attempt = [&](std::uint64_t n) -> Result<std::uint64_t> {
+    TRY(before.write_to(options.root));
+    Injector injector(options.root, error, n);
+    const int status = TRY(trace(options.command, output, injector));
+    const int checked = TRY(run_shell(
+        options.check, {fmt::format("STATUS={}", status), "OUTPUT=" + output}, check_output));
+    if (n > 0) ++statuses[status];
+    if (checked == 0 && (n > 0 || status == 0)) return injector.count();
+    return Error(ErrorKind::tampered,
+                 fmt::format("call {} ({}) failed, exit status {}: {}\nThe check: {}", n,
+                             injector.what(), status, as_text(TRY(read_file(output, 1 << 20))),
+                             as_text(TRY(read_file(check_output, 1 << 20)))));
+  };
+
+  const std::uint64_t calls = TRY(attempt(0));
+  std::vector<std::uint64_t> faults(calls);
   std::iota(faults.begin(), faults.end(), 1);
   if (options.most > 0 && options.most < faults.size()) {
     std::mt19937_64 random(options.seed);
     std::shuffle(faults.begin(), faults.end(), random);
     faults.resize(options.most);
   }
-  std::map<int, int> statuses;
-  for (const std::uint64_t n : faults) {
-    TRY(before.write_to(options.root));
-    Injector injector(options.root, error, n);
-    const int status = TRY(trace(options.command, output, injector));
-    ++statuses[status];
-    const int checked = TRY(run_shell(
-        options.check, {fmt::format("STATUS={}", status), "OUTPUT=" + output}, check_output));
-    if (checked == 0) continue;
-    return Error(
-        ErrorKind::tampered,
-        fmt::format("call {} of {} ({}) failed, exit status {}: {}\nThe check: {}", n, none.count(),
-                    injector.what(), status, as_text(TRY(read_file(output, 1 << 20))),
-                    as_text(TRY(read_file(check_output, 1 << 20)))));
-  }
+  for (const std::uint64_t n : faults) TRY(attempt(n));
   TRY(before.write_to(options.root));
   std::string ends;
   for (const auto& [status, times] : statuses)
     ends += fmt::format(", exit status {} {} times", status, times);
-  fmt::print("{} of {} calls failed in turn{}, seed {}\n", faults.size(), none.count(), ends,
+  fmt::print("{} of {} calls failed in turn{}, seed {}\n", faults.size(), calls, ends,
              options.seed);
   return {};
 }
