@@ -81,8 +81,7 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
                                 const oci::Reference& asked_destination) {
   const auto image =
       TRY(OpenedImage::open(store, name, options));  // its lease keeps the blobs, too
-  const store::NamedImage record = TRY(store->find(name));
-  const Chain chain = TRY(check_chain(*store, record, options.anchors));
+  const Chain& chain = image->chain();
   oci::Reference destination = asked_destination;
   if (destination.tag.empty()) destination.tag = "latest";
 
@@ -95,7 +94,7 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
   const std::string directory = archive ? scratch->path("layout") : destination.path;
   {
     auto layout = TRY(oci::LayoutWriter::open_or_create(directory));
-    TRY(fill_layout(*store, record, chain, destination, *layout));
+    TRY(fill_layout(*store, image->record(), chain, destination, *layout));
     TRY(layout->commit());
   }
   if (archive) TRY(oci::write_layout_archive(directory, destination.path));

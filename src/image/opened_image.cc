@@ -37,6 +37,37 @@ Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& 
   return std::shared_ptr<const ByteSource>(TRY(fsverity::VerifiedMemory::open(std::move(file))));
 }
 
+namespace {
+
+// So often a name may be replaced while we look at it.
+constexpr int kMostReplacements = 100;
+
+Result<HeldImage> try_to_hold(store::Store& store, const store::NamedImage& record,
+                              const sign::Anchors& anchors, bool& missing) {
+  auto taken = store::Lease::take(store, record);
+  missing = !taken && taken.error().kind() == ErrorKind::not_found;
+  // A missing image is damage; whoever opens it is told which.
+  store::Lease lease = missing ? store::Lease() : TRY(std::move(taken));
+  Chain chain = TRY(check_chain(store, record, anchors));
+  return HeldImage{record, std::move(lease), std::move(chain)};
+}
+
+}  // namespace
+
+Result<HeldImage> hold_image(store::Store& store, const std::string& name,
+                             const sign::Anchors& anchors) {
+  store::NamedImage record = TRY(store.find(name));
+  for (int i = 0;; ++i) {
+    bool missing = false;
+    auto held = try_to_hold(store, record, anchors, missing);
+    if (held && !missing) return held;
+    // Has the name been replaced or removed since we looked, and the old image collected?
+    store::NamedImage now = TRY(store.find(name));
+    if (now.manifest == record.manifest || i == kMostReplacements) return held;
+    record = std::move(now);
+  }
+}
+
 void attach_object_dirs(store::Store& store, const store::NamedImage& record) {
   for (const std::string& dir : record.object_dirs) (void)store.add_object_dir(dir).has_value();
 }
@@ -45,14 +76,8 @@ Result<std::unique_ptr<OpenedImage>> OpenedImage::open(const std::shared_ptr<sto
                                                        const std::string& name,
                                                        const OpenOptions& options) {
   // The lease first: what is checked below must not be collected meanwhile.
-  const store::NamedImage record = TRY(store->find(name));
-  auto taken = store::Lease::take(*store, record);
-  // The name was there, so that this is damage (or gc came between) and not "no such image".
-  if (!taken && taken.error().kind() == ErrorKind::not_found)
-    return Error(ErrorKind::tampered, taken.error().message() + ": pull it again");
-  store::Lease lease = TRY(std::move(taken));
+  auto [record, lease, chain] = TRY(hold_image(*store, name, options.anchors));
   attach_object_dirs(*store, record);
-  Chain chain = TRY(check_chain(*store, record, options.anchors));
   auto bytes = TRY(open_stored_image(*store, chain.image_digest, options.damage)
                        .context("image of '" + name + "'"));
   auto opener = std::make_shared<StoreObjectOpener>(store, chain.image_digest, options.verity,
@@ -61,7 +86,7 @@ Result<std::unique_ptr<OpenedImage>> OpenedImage::open(const std::shared_ptr<sto
       TRY(composefs::ImageTree::open(std::move(bytes), opener).context("image of '" + name + "'"));
   opener->set_tree(tree);
   return std::unique_ptr<OpenedImage>(
-      new OpenedImage(std::move(chain), std::move(lease), std::move(tree)));
+      new OpenedImage(std::move(record), std::move(chain), std::move(lease), std::move(tree)));
 }
 
 }  // namespace intact::image

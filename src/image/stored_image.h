@@ -1,10 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <intact/base/file.h>
 #include <intact/base/stream.h>
+#include <intact/image/chain.h>
 #include <intact/image/damage.h>
+#include <intact/store/lease.h>
 #include <intact/store/store.h>
 
 namespace intact::image {
@@ -14,6 +17,18 @@ namespace intact::image {
 Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& store,
                                                             const Digest& image,
                                                             const DamageSink& damage = {});
+
+/// What a name stands for, kept from gc as long as this lives.
+struct HeldImage {
+  store::NamedImage record;
+  /// Not held in a store that cannot be written to, or if the image is missing.
+  store::Lease lease;
+  Chain chain;
+};
+/// Finds a name, takes a lease on its image and checks its chain of trust. A name that is replaced
+/// meanwhile is found again, so that the three belong together.
+Result<HeldImage> hold_image(store::Store& store, const std::string& name,
+                             const sign::Anchors& anchors);
 
 /// Attaches the foreign object directories that the record of an image names. One that is gone is
 /// passed over: what it held is then missing, and is told as such when it is read.

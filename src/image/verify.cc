@@ -83,9 +83,9 @@ Result<void> name_damaged_files(std::shared_ptr<const ByteSource> image,
 
 Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
                                    const sign::Anchors& anchors, const Progress& progress) {
-  const store::NamedImage record = TRY(store.find(name));
-  const Chain chain = TRY(check_chain(store, record, anchors));
-  attach_object_dirs(store, record);
+  const HeldImage held = TRY(hold_image(store, name, anchors));
+  const Chain& chain = held.chain;
+  attach_object_dirs(store, held.record);
   VerifyReport report;
   report.manifest = chain.manifest_digest;
   report.image = chain.image_digest;

@@ -42,6 +42,9 @@ class OpenedImage {
                                                    const std::string& name,
                                                    const OpenOptions& options);
 
+  /// What the name stood for when it was opened.
+  const store::NamedImage& record() const { return record_; }
+  const Chain& chain() const { return chain_; }
   const Digest& manifest_digest() const { return chain_.manifest_digest; }
   const Digest& image_digest() const { return chain_.image_digest; }
   const oci::ImageConfig& config() const { return chain_.config; }
@@ -51,9 +54,14 @@ class OpenedImage {
   std::shared_ptr<const tree::FileTree> tree() const { return tree_; }
 
  private:
-  OpenedImage(Chain chain, store::Lease lease, std::shared_ptr<const tree::FileTree> tree)
-      : chain_(std::move(chain)), lease_(std::move(lease)), tree_(std::move(tree)) {}
+  OpenedImage(store::NamedImage record, Chain chain, store::Lease lease,
+              std::shared_ptr<const tree::FileTree> tree)
+      : record_(std::move(record)),
+        chain_(std::move(chain)),
+        lease_(std::move(lease)),
+        tree_(std::move(tree)) {}
 
+  store::NamedImage record_;
   Chain chain_;
   store::Lease lease_;
   std::shared_ptr<const tree::FileTree> tree_;

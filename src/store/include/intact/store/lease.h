@@ -13,6 +13,7 @@ namespace intact::store {
 /// loses its leases. Movable; the store must outlive it.
 class Lease {
  public:
+  Lease() = default;  ///< holds nothing
   /// not_found when the image has gone since the caller found its name. In a store that we may not
   /// write to, the lease holds nothing: held() is false.
   static Result<Lease> take(Store& store, const NamedImage& image);
@@ -24,7 +25,6 @@ class Lease {
   bool held() const { return static_cast<bool>(file_); }
 
  private:
-  Lease() = default;
   void end();
 
   UniqueFd leases_;  // the directory: a descriptor of our own, so that no store is needed to end
