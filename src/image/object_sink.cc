@@ -1,5 +1,7 @@
 #include "object_sink.h"
 
+#include <utility>
+
 #include <intact/composefs/scan.h>
 #include <intact/fsverity/tree.h>
 
@@ -29,12 +31,7 @@ class ObjectSink::SmallFile final : public File {
       inode->content = as_text(content_);
       return {};
     }
-    sink_.pool_.submit(
-        [destination = sink_.destination_, content = std::move(content_), inode]() -> Result<void> {
-          set_object(*inode, destination ? TRY(destination->add_object(content)).digest
-                                         : fsverity::digest_of(content));
-          return {};
-        });
+    sink_.add_small({std::move(content_), inode});
     return {};
   }
 
@@ -71,6 +68,33 @@ class ObjectSink::StoredLargeFile final : public File {
  private:
   std::unique_ptr<store::ObjectWriter> writer_;
 };
+
+ObjectSink::ObjectSink(store::Transaction* destination)
+    : destination_(destination), pool_(0, kBatches) {}
+
+ObjectSink::~ObjectSink() = default;
+
+void ObjectSink::add_small(SmallContent file) {
+  batch_bytes_ += file.content.size();
+  batch_.push_back(std::move(file));
+  if (batch_bytes_ >= kBatchBytes || batch_.size() == kBatchFiles) hand_over();
+}
+
+void ObjectSink::hand_over() {
+  pool_.submit([destination = destination_, batch = std::exchange(batch_, {})]() -> Result<void> {
+    for (const SmallContent& file : batch) {
+      set_object(*file.inode, destination ? TRY(destination->add_object(file.content)).digest
+                                          : fsverity::digest_of(file.content));
+    }
+    return {};
+  });
+  batch_bytes_ = 0;
+}
+
+Result<void> ObjectSink::wait() {
+  if (!batch_.empty()) hand_over();
+  return pool_.wait();
+}
 
 Result<std::unique_ptr<oci::ContentSink::File>> ObjectSink::begin(std::uint64_t size) {
   if (size <= kSmall) return std::unique_ptr<File>(std::make_unique<SmallFile>(*this, size));

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
+#include <intact/base/bytes.h>
 #include <intact/base/worker_pool.h>
 #include <intact/oci/content_sink.h>
 #include <intact/store/transaction.h>
@@ -10,25 +12,41 @@ namespace intact::image {
 
 /// Gives each regular file of the layers what a composefs image records of it: its content when it
 /// is tiny, else the digest and path of its object. With a transaction the objects are stored as
-/// well. Small files are gathered in memory and handed to worker threads; large ones are hashed as
-/// they come, so memory stays bounded.
+/// well. Small files are gathered in memory and handed to worker threads, many at a time; large
+/// ones are hashed as they come, so memory stays bounded.
 class ObjectSink final : public oci::ContentSink {
  public:
   /// `destination` may be null: then contents are hashed and forgotten. It must outlive the sink.
-  explicit ObjectSink(store::Transaction* destination) : destination_(destination) {}
+  explicit ObjectSink(store::Transaction* destination);
+  ~ObjectSink() override;
 
   Result<std::unique_ptr<File>> begin(std::uint64_t size) override;
-  Result<void> wait() override { return pool_.wait(); }
+  Result<void> wait() override;
 
  private:
   class SmallFile;
   class LargeFile;
   class StoredLargeFile;
+  struct SmallContent {
+    Bytes content;
+    tree::InodePtr inode;
+  };
 
-  /// Files up to this many bytes are held in memory; with the pool's queue that is 64 MiB at most.
+  /// Files up to this many bytes are held in memory.
   static constexpr std::uint64_t kSmall = 1024 * 1024;
+  /// A batch is handed over as soon as it has this many bytes or files: waking a thread costs more
+  /// than hashing a small file.
+  static constexpr std::size_t kBatchBytes = 256 * 1024;
+  static constexpr std::size_t kBatchFiles = 64;
+  /// Batches waiting for a thread: some 20 MiB at most.
+  static constexpr std::size_t kBatches = 16;
+
+  void add_small(SmallContent file);
+  void hand_over();
 
   store::Transaction* destination_;
+  std::vector<SmallContent> batch_;
+  std::size_t batch_bytes_ = 0;
   WorkerPool pool_;
 };
 

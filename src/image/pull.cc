@@ -2,7 +2,6 @@
 
 #include <intact/composefs/read.h>
 #include <intact/image/pull.h>
-#include <intact/oci/hashing_stream.h>
 #include <intact/store/name.h>
 #include <intact/store/transaction.h>
 
@@ -16,16 +15,24 @@ namespace {
 
 constexpr std::size_t kCopyBuffer = 256 * 1024;
 
-/// Stages a layer blob, hashed on its way: what is inflated later is read from this copy.
+/// Stages a layer blob, hashed by its writer on its way: what is inflated later is read from this
+/// copy.
 Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& layer,
                          store::Transaction& transaction) {
   if (TRY(transaction.reuse_blob(layer.digest, layer.size))) return {};
-  oci::CheckedStream stored(TRY(source.open_blob(layer)), layer.digest, layer.size);
+  const auto stored = TRY(source.open_blob(layer));
   auto writer = TRY(transaction.new_blob(layer.digest.algorithm()));
   Bytes buffer(kCopyBuffer);
-  while (const std::size_t n = TRY(stored.read(buffer)))
+  for (std::uint64_t left = layer.size;;) {
+    const std::size_t n = TRY(stored->read(buffer));
+    if (n == 0 && left == 0) return writer->finish(layer.digest);
+    if (n == 0 || n > left)
+      return Error(ErrorKind::tampered,
+                   "the blob is " + std::string(n == 0 ? "shorter" : "longer") + " than the " +
+                       std::to_string(layer.size) + " bytes it should have");
     TRY(writer->write(ByteSpan(buffer).first(n)));
-  return writer->finish(layer.digest);
+    left -= n;
+  }
 }
 
 Result<void> stage_documents(const SourceChain& source, store::Transaction& transaction) {
