@@ -75,6 +75,10 @@ void Staging::seal_file(UniqueFd fd, const std::string& name) {
   if (may_enable_verity_ && !enable_verity(dir_.get(), name.c_str())) may_enable_verity_ = false;
 }
 
+void Staging::begin_write_back(const UniqueFd& fd) {
+  (void)::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 bool Staging::has_object(const Digest& digest) const {
   const std::lock_guard lock(mutex_);
   return objects_.contains(digest);

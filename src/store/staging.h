@@ -46,6 +46,8 @@ class Staging {
 
   Result<NewFile> new_file();
   void drop_file(const std::string& name);
+  /// Has the kernel begin to write a file to the disk, so that commit waits less. Promises nothing.
+  static void begin_write_back(const UniqueFd& fd);
   /// Closes a file whose content is complete and has the kernel protect it where it can.
   void seal_file(UniqueFd fd, const std::string& name);
 

@@ -13,6 +13,9 @@ namespace {
 // Content up to this many bytes is kept in memory until its digest is known: if the store has it,
 // no file is made at all, else one write makes it.
 constexpr std::size_t kBuffer = 256 * 1024;
+// Content of this many bytes is on its way to the disk while what follows is unpacked. For less it
+// would cost more than it saves.
+constexpr std::uint64_t kWriteBackEarly = 1024 * 1024;
 
 /// Whether content is in the transaction or the store, good and taken.
 Result<bool> is_known(Staging& staging, const Digest& digest, std::uint64_t size) {
@@ -56,6 +59,7 @@ Result<StagedObject> ObjectWriter::finish() {
   const StagedObject object{tree.digest, size_};
   if (TRY(is_known(staging_, tree.digest, size_))) return object;  // the destructor drops ours
   TRY(flush());
+  if (size_ >= kWriteBackEarly) staging_.begin_write_back(fd_);
   staging_.seal_file(std::move(fd_), file_);
   TRY(staging_.add_object(tree, std::exchange(file_, {}), false));
   return object;
@@ -83,6 +87,7 @@ Result<void> BlobWriter::finish(const Digest& expected) {
   if (found != expected)
     return Error(ErrorKind::tampered,
                  "blob " + expected.to_string() + ": its content is " + found.to_string());
+  staging_.begin_write_back(fd_);
   fd_.reset();
   staging_.add_blob(expected, std::exchange(file_, {}));
   return {};
