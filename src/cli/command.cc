@@ -30,13 +30,16 @@ Program::Program() : app_("Seal, verify, encrypt and repair container and VM ima
   help->add_option("COMMAND", *words);
   on_chosen(help, [this, words]() -> Result<int> {
     const CLI::App* command = &app_;
+    std::string path = app_.get_name();
     for (const std::string& word : *words) {
       command = find_command(*command, word);
       if (!command)
         return Error(ErrorKind::invalid_argument,
                      "there is no command '" + word + "'; `intact help` lists them");
+      path += " " + word;
     }
-    print("{}", command->help());
+    // help() of the program would show the command that was parsed, which is this one.
+    print("{}", command->get_formatter()->make_help(command, path, CLI::AppFormatMode::Normal));
     return 0;
   });
 }

@@ -5,6 +5,9 @@ expect 0 "$intact" --help
 expect 0 "$intact" --version
 said '^intact [0-9]+\.[0-9]+\.[0-9]+'
 expect 0 "$intact" help
+said '^  seal '
+expect 0 "$intact" help composefs create
+said '^Usage: intact composefs create '
 for command in keygen trust 'trust add' 'trust list' 'trust rm' seal pull images inspect rm gc fsck verify mount \
   umount run export fsverity 'fsverity digest' composefs 'composefs create' 'composefs dump' 'composefs info' \
   'composefs objects'; do
