@@ -266,7 +266,7 @@ Result<void> list_missing(const std::vector<std::string>& images, const InfoOpti
 Result<void> measure(const std::vector<std::string>& files, const InfoOptions&) {
   for (const std::string& file : files) {
     const UniqueFd fd = TRY(open_file(file, O_RDONLY));
-    print("{}\n", TRY(fsverity::digest_file(fd.get()).context(file)).hex());
+    print("{}\n", TRY(fsverity::digest_file(fd.get(), {}, 0).context(file)).hex());
   }
   return {};
 }
@@ -277,7 +277,7 @@ Result<void> summarize(const std::vector<std::string>& images, const InfoOptions
     const auto source = TRY(open_source(path));
     const composefs::ImageInfo info = TRY(composefs::read_info(source).context(path));
     const UniqueFd fd = TRY(open_file(path, O_RDONLY));
-    const Digest digest = TRY(fsverity::digest_file(fd.get()).context(path));
+    const Digest digest = TRY(fsverity::digest_file(fd.get(), {}, 0).context(path));
     if (options.json) {
       all.push_back({{"image", path},
                      {"format", info.format_version},

@@ -79,7 +79,7 @@ Result<int> digest(const DigestOptions& options) {
   const UniqueFd out_descriptor = TRY(create_output(options.out_descriptor));
   for (const std::string& file : options.files) {
     const UniqueFd fd = TRY(open_file(file, O_RDONLY));
-    const auto tree = TRY(fsverity::build_tree(fd.get(), params, bool(out_tree)).context(file));
+    const auto tree = TRY(fsverity::build_tree(fd.get(), params, bool(out_tree), 0).context(file));
     // Those of several files follow each other, as fsverity has it.
     TRY(write_output(out_tree, tree.blocks, options.out_merkle_tree));
     TRY(write_output(out_descriptor, bytes_of(tree.descriptor), options.out_descriptor));

@@ -1,11 +1,10 @@
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <intact/base/file.h>
 #include <intact/fsverity/geometry.h>
 #include <intact/fsverity/tree.h>
 
@@ -14,9 +13,9 @@
 namespace intact::fsverity {
 namespace {
 
-/// Enough blocks at once for hashing several of them side by side, little enough for the cache.
-constexpr std::size_t kRun = 64 << 10;
-constexpr std::size_t kReadSize = 256 << 10;
+/// Enough blocks at once for hashing them side by side (32 is the most that the hasher takes),
+/// little enough for the cache.
+constexpr std::size_t kRun = 128 << 10;
 
 }  // namespace
 
@@ -44,6 +43,14 @@ void TreeBuilder::update(ByteSpan content) {
     content = content.subspan(whole);
   }
   pending_.insert(pending_.end(), content.begin(), content.end());
+}
+
+void TreeBuilder::update_hashed(ByteSpan hashes, std::uint64_t size) {
+  assert(pending_.empty() && data_size_ % params_.block_size == 0);
+  data_size_ += size;
+  if (levels_.empty()) levels_.emplace_back();
+  levels_[0].hashes.insert(levels_[0].hashes.end(), hashes.begin(), hashes.end());
+  hash_up(0);
 }
 
 /// Hashes whole blocks and appends the hashes to `level`.
@@ -128,27 +135,6 @@ Digest digest_of(ByteSpan content, const Params& params) {
   TreeBuilder builder(params);
   builder.update(content);
   return builder.finish().digest;
-}
-
-Result<MerkleTree> build_tree(int fd, const Params& params, bool keep_blocks) {
-  TRY(check_params(params, BlockSizes::any));
-  const std::uint64_t size = TRY(file_size(fd));
-  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-  TreeBuilder builder(params, keep_blocks);
-  // No larger than the file: most files of a container are small.
-  Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(size, kReadSize)));
-  for (std::uint64_t offset = 0; offset < size;) {
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(kReadSize, size - offset));
-    const MutableByteSpan piece = MutableByteSpan(buffer).first(want);
-    TRY(pread_exact(fd, offset, piece));
-    builder.update(piece);
-    offset += want;
-  }
-  return builder.finish();
-}
-
-Result<Digest> digest_file(int fd, const Params& params) {
-  return TRY(build_tree(fd, params, false)).digest;
 }
 
 std::uint64_t tree_size(std::uint64_t data_size, const Params& params) {

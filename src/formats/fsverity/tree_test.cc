@@ -201,6 +201,31 @@ TEST(Tree, FileGivesTheSameAsMemory) {
   }
 }
 
+TEST(Tree, AnyNumberOfThreadsGivesTheSame) {
+  for (const Params& params : {Params(), k1k, k64k, kSalted}) {
+    for (const std::size_t size : {(4u << 20) - 1, 4u << 20, (4u << 20) + 1, (9u << 20) + 5000}) {
+      const Bytes content = pattern(size);
+      const ContentFile file(content);
+      TreeBuilder builder(params, true);
+      builder.update(content);
+      const MerkleTree expected = builder.finish();
+      for (const unsigned threads : {0, 1, 2, 5}) {
+        const MerkleTree tree = build_tree(file.fd(), params, true, threads).value();
+        EXPECT_EQ(tree.data_size, size);
+        EXPECT_EQ(tree.digest, expected.digest) << size << " bytes, " << threads << " threads";
+        EXPECT_EQ(tree.blocks, expected.blocks) << size << " bytes, " << threads << " threads";
+      }
+    }
+  }
+}
+
+TEST(Tree, ThreadsOnAFileOfManyStretches) {
+  ContentFile file(pattern(5000));
+  file.resize((std::uint64_t{256} << 20) + 12345);
+  file.flip(200 << 20);
+  EXPECT_EQ(digest_file(file.fd(), {}, 3).value(), digest_file(file.fd()).value());
+}
+
 TEST(Tree, DirectoriesAndBadParamsAreRefused) {
   const UniqueFd directory = open_file("/", O_RDONLY | O_DIRECTORY).value();
   EXPECT_EQ(digest_file(directory.get()).error().kind(), ErrorKind::invalid_argument);

@@ -24,7 +24,7 @@ struct MerkleTree {
 };
 
 /// Builds the tree of content that arrives in pieces of any size; its length need not be known.
-/// Content is hashed in large runs of blocks. Memory without kept blocks: some 64 KiB a level.
+/// Content is hashed in large runs of blocks. Memory without kept blocks: some 128 KiB a level.
 /// Not thread-safe.
 ///
 ///     TreeBuilder builder;
@@ -37,6 +37,9 @@ class TreeBuilder {
   explicit TreeBuilder(Params params = {}, bool keep_blocks = false);
 
   void update(ByteSpan content);
+  /// The next `size` bytes of content by the hashes of their blocks, which somebody else has
+  /// computed. What came before must be whole blocks; if the last block is not, nothing may follow.
+  void update_hashed(ByteSpan hashes, std::uint64_t size);
   MerkleTree finish();  ///< and starts anew
 
  private:
@@ -64,12 +67,14 @@ class TreeBuilder {
 Digest digest_of(ByteSpan content, const Params& params = {});
 
 /// The fs-verity digest of an open regular file or block device, read from byte 0 with pread. The
-/// descriptor's position is not used. A file that shrinks meanwhile is an io error.
-Result<Digest> digest_file(int fd, const Params& params = {});
+/// descriptor's position is not used. A file that shrinks meanwhile is an io error. `threads`: how
+/// many may work on a large file; 0 for one on each processor.
+Result<Digest> digest_file(int fd, const Params& params = {}, unsigned threads = 1);
 
 /// The same with all that goes with the digest. The hash blocks, if they are kept, take 1/127 of
 /// the size of the file for the default params, in memory.
-Result<MerkleTree> build_tree(int fd, const Params& params = {}, bool keep_blocks = true);
+Result<MerkleTree> build_tree(int fd, const Params& params = {}, bool keep_blocks = true,
+                              unsigned threads = 1);
 
 /// Bytes of MerkleTree::blocks for a file of `data_size` (at most INT64_MAX) bytes.
 std::uint64_t tree_size(std::uint64_t data_size, const Params& params = {});

@@ -1,0 +1,102 @@
+// Trees of files: reading and hashing, on several threads where that pays.
+//
+// The file is read, not mapped: a mapped file that somebody truncates kills whoever looks at it,
+// and copying into memory that stays in the cache is faster than faulting pages in (3.6 against 2.5
+// GB/s with the hashing, for a file in the page cache).
+#include <algorithm>
+
+#include <fcntl.h>
+
+#include <intact/base/checked.h>
+#include <intact/base/file.h>
+#include <intact/base/worker_pool.h>
+#include <intact/fsverity/tree.h>
+
+#include "salt.h"
+
+namespace intact::fsverity {
+namespace {
+
+/// Read at once. Stays in the second level of the cache until it has been hashed.
+constexpr std::uint64_t kPiece = 128 << 10;
+/// What one thread does at a time; smaller files are not worth the others.
+constexpr std::uint64_t kStretch = 2 << 20;
+/// The hashes of so much are kept until all of them are there.
+constexpr std::uint64_t kWindow = 64 * kStretch;
+
+Result<MerkleTree> build_alone(int fd, std::uint64_t size, const Params& params, bool keep_blocks) {
+  TreeBuilder builder(params, keep_blocks);
+  // No larger than the file: most files of a container are small.
+  Bytes buffer(static_cast<std::size_t>(std::min(kPiece, size)));
+  for (std::uint64_t offset = 0; offset < size; offset += buffer.size()) {
+    const MutableByteSpan piece = MutableByteSpan(buffer).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - offset)));
+    TRY(pread_exact(fd, offset, piece));
+    builder.update(piece);
+  }
+  return builder.finish();
+}
+
+/// Hashes the blocks of `size` bytes from byte `offset` on; the last one may lack its end.
+Result<void> hash_stretch(int fd, std::uint64_t offset, std::uint64_t size,
+                          const crypto::BlockHasher& hasher, std::uint64_t piece_size,
+                          MutableByteSpan hashes) {
+  Bytes buffer(static_cast<std::size_t>(piece_size));
+  for (std::uint64_t done = 0; done < size;) {
+    const auto here = static_cast<std::size_t>(std::min(piece_size, size - done));
+    const std::size_t blocks = divide_up(here, hasher.block_size());
+    const MutableByteSpan piece = MutableByteSpan(buffer).first(blocks * hasher.block_size());
+    TRY(pread_exact(fd, offset + done, piece.first(here)));
+    std::ranges::fill(piece.subspan(here), std::byte{0});
+    const std::size_t length = blocks * hasher.digest_size();
+    hasher.hash(piece, hashes.first(length));
+    hashes = hashes.subspan(length);
+    done += here;
+  }
+  return {};
+}
+
+Result<MerkleTree> build_together(int fd, std::uint64_t size, const Params& params,
+                                  bool keep_blocks, unsigned threads) {
+  const crypto::BlockHasher hasher = make_hasher(params);
+  // Powers of two: a stretch is whole pieces, and those are whole blocks.
+  const std::uint64_t piece = std::max<std::uint64_t>(kPiece, params.block_size);
+  const auto hashes_size = [&](std::uint64_t bytes) {
+    return static_cast<std::size_t>(divide_up<std::uint64_t>(bytes, params.block_size) *
+                                    hasher.digest_size());
+  };
+  TreeBuilder builder(params, keep_blocks);
+  Bytes hashes(hashes_size(std::min(size, kWindow)));
+  WorkerPool pool(threads);
+  for (std::uint64_t window = 0; window < size; window += kWindow) {
+    const std::uint64_t window_size = std::min(kWindow, size - window);
+    for (std::uint64_t from = 0; from < window_size; from += kStretch) {
+      pool.submit([&, from] {
+        const std::uint64_t length = std::min(kStretch, window_size - from);
+        return hash_stretch(fd, window + from, length, hasher, piece,
+                            MutableByteSpan(hashes).subspan(hashes_size(from)));
+      });
+    }
+    TRY(pool.wait());
+    builder.update_hashed(ByteSpan(hashes).first(hashes_size(window_size)), window_size);
+  }
+  return builder.finish();
+}
+
+}  // namespace
+
+Result<MerkleTree> build_tree(int fd, const Params& params, bool keep_blocks, unsigned threads) {
+  TRY(check_params(params, BlockSizes::any));
+  const std::uint64_t size = TRY(file_size(fd));
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  if (threads == 0) threads = available_processors();
+  if (threads == 1 || size < 2 * kStretch || params.block_size > kStretch)
+    return build_alone(fd, size, params, keep_blocks);
+  return build_together(fd, size, params, keep_blocks, threads);
+}
+
+Result<Digest> digest_file(int fd, const Params& params, unsigned threads) {
+  return TRY(build_tree(fd, params, false, threads)).digest;
+}
+
+}  // namespace intact::fsverity
