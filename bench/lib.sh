@@ -58,7 +58,7 @@ measure_rate() {
 }
 
 # ratio A B [FACTOR]: FACTOR * A / B
-ratio() { awk -v a="$1" -v b="$2" -v f="${3:-1}" 'BEGIN { printf "%.3f", b > 0 ? f * a / b : 0 }'; }
+ratio() { awk -v a="$1" -v b="$2" -v f="${3:-1}" 'BEGIN { printf "%.3f", (b > 0 ? f * a / b : 0) }'; }
 
 # target NAME VALUE at-least|at-most WANTED: a row that says whether VALUE is as wanted.
 target() {
