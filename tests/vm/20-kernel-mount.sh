@@ -37,11 +37,10 @@ umount "$hand" "$work/metadata"
 expect 0 "$intact" umount "$fuse"
 
 case_of "the ways of older kernels"
-if [[ -x /build/tests/serve_kernel_test ]]; then
-  expect 0 env INTACT_TEST_IMAGE="$image" INTACT_TEST_OBJECTS="$INTACT_STORE/objects" \
-    /build/tests/serve_kernel_test
-  ! grep -q SKIPPED "$work/out" || fail "tests were skipped: $(cat "$work/out")"
-fi
+[[ -x /build/tests/serve_kernel_test ]] || fail "serve_kernel_test is not built"
+expect 0 env INTACT_TEST_IMAGE="$image" INTACT_TEST_OBJECTS="$INTACT_STORE/objects" \
+  /build/tests/serve_kernel_test
+! grep -q SKIPPED "$work/out" || fail "tests were skipped: $(cat "$work/out")"
 
 case_of "nobody else sees how it was made"
 equal "$(awk '/erofs/ { n++ } END { print n + 0 }' /proc/self/mountinfo)" 0 "mounts left behind"
@@ -84,6 +83,25 @@ expect 6 setpriv --bounding-set -sys_admin --inh-caps -sys_admin -- \
   "$intact" mount app "$kernel" --pub "$key" --method kernel
 said 'Operation not permitted|privileges'
 equal "$(mount_type "$kernel")" ""
+expect 0 "$intact" gc
+equal "$(ls "$INTACT_STORE/leases")" "" "leases"
+
+case_of "whoever is killed leaves all of the mount or nothing"
+fully=0
+for ((i = 0; i < 12; i++)); do
+  "$intact" mount app "$kernel" --pub "$key" --method kernel > "$work/out" 2>&1 &
+  killed=$!
+  sleep "0.$((i * 7 + 10))"
+  kill -KILL "$killed" 2> /dev/null || :
+  wait "$killed" 2> /dev/null || :
+  equal "$(awk '/erofs/ { n++ } END { print n + 0 }' /proc/self/mountinfo)" 0 "mounts left behind"
+  if [[ -n $(mount_type "$kernel") ]]; then
+    fully=$((fully + 1))
+    [[ -n $(cat "$kernel/etc/motd") ]]
+    expect 0 "$intact" umount "$kernel"
+  fi
+done
+printf '%d of 12 had mounted before they were killed\n' "$fully"
 expect 0 "$intact" gc
 equal "$(ls "$INTACT_STORE/leases")" "" "leases"
 
