@@ -66,8 +66,8 @@ class ArchiveFilterStream final : public ByteStream {
   Error failure() {
     if (input_error_) return *input_error_;
     const char* text = archive_error_string(archive_);
-    return Error(ErrorKind::malformed,
-                 std::string("compressed stream: ") + (text ? text : "it is damaged"));
+    return Error(ErrorKind::malformed, std::string("compressed stream: it is cut off or damaged") +
+                                           (text ? std::string(" (") + text + ")" : ""));
   }
 
   /// A decoder may stop before the end of its input without a word.

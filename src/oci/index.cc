@@ -23,7 +23,8 @@ Result<Index> parse_index(ByteSpan bytes, std::string_view expected_media_type) 
       if (descriptor) {
         index.manifests.push_back(std::move(*descriptor));
       } else if (descriptor.error().kind() == ErrorKind::unsupported) {
-        index.unreadable.push_back({ref_name((*manifests)[i]), std::move(descriptor).error()});
+        index.unreadable.push_back(
+            {ref_name((*manifests)[i]), std::move(descriptor).context("index").error()});
       } else {
         return std::move(descriptor).error();
       }

@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# Layers that no archiver writes: seal and pull apply what harms nobody and refuse the rest with status
+# 6 and a line that names it; layout and store stay as they were.
+# shellcheck disable=SC2034
+. "$(dirname "$0")/lib-bad.sh"
+
+# layer NAME REGEX SPEC [OPTION...]: refused.
+layer() {
+  image_of "$3"
+  refused "$1" 6 "layer 1 \(sha256:[0-9a-f]{64}\).*$2" "${@:4}"
+}
+# fine NAME SPEC [OPTION...]: accepted.
+fine() {
+  image_of "$2"
+  accepted "$1" "${@:3}"
+}
+n() { printf "%0$1d" 0 | tr 0 n; }
+plain='file f text=content'
+
+### Applied without harm.
+fine 'nothing special' "$plain"
+tree_is '/f 100644 content'
+[[ ! -s $work/warnings ]] || fail "a warning for nothing"
+fine 'absolute names' $'dir /etc\nfile /etc/f text=x\nlink /etc/g to=/etc/f\nfile ///h text=y'
+tree_is '/etc 40755 -' '/etc/f 100644 x' '/etc/g @100644 x' '/h 100644 y'
+fine 'duplicates' $'file f text=first\ndir d\nfile f text=last'
+tree_is '/d 40755 -' '/f 100644 last'
+grep -q "warning: .*'f'.*twice" "$work/warnings" || fail "no warning of duplicates"
+fine 'whiteouts of what is not there' $'whiteout nothing\nwhiteout no/where\nfile f text=x'
+tree_is '/f 100644 x'
+fine 'opaque markers' $'opaque .\ndir d\nopaque d\nfile d/f text=x'
+tree_is '/d 40755 -' '/d/f 100644 x'
+fine 'device nodes' $'char null mode=666 dev=1:3\nblock disk mode=660 dev=8:0\nfifo pipe\nchar zero dev=0:0'
+tree_is '/disk 60660 -' '/null 20666 -' '/pipe 10644 -' '/zero 20644 -'
+fine 'dots and slashes' $'file ./a//./b text=x'
+tree_is '/a 40755 -' '/a/b 100644 x'
+fine 'symlinks out of the tree' $'symlink up to=../../../etc\nfile up/f text=x'
+tree_is '/etc 40755 -' '/etc/f 100644 x' '/up 120777 -'
+
+# Several gzip members, an empty one among them; several zstd frames.
+"$root/tools/layer-tar" <<< "$plain" > "$work/tar"
+# packed NAME...: $dir becomes an image whose layer blob is $work/packed and was $work/tar.
+packed() {
+  dir=$work/bad
+  rm -rf "$dir"
+  layout_init "$dir"
+  cp "$work/packed" "$work/blob"
+  layers=("$(layout_blob "$dir" "$work/blob" "application/vnd.oci.image.layer.v1.tar+${1:-gzip}")")
+  diff_ids=("sha256:$(sha256sum < "$work/tar" | cut -d' ' -f1)")
+  both_images "$dir"
+}
+half() { if [[ $1 == 1 ]]; then head -c 700; else tail -c +701; fi < "$work/tar"; }
+{ half 1 | gzip -n; gzip -n < /dev/null; half 2 | gzip -n; } > "$work/packed"
+packed
+accepted 'gzip members'
+tree_is '/f 100644 content'
+{ half 1 | zstd -q; half 2 | zstd -q; } > "$work/packed"
+packed zstd
+accepted 'zstd frames'
+tree_is '/f 100644 content'
+
+### Refused: names.
+for name in ../f a/../f a/.. .. /../f; do
+  layer "the name $name" "'\.\.' in a path" "file $name text=x"
+done
+layer 'a hard link with ..' "hard link to 'a/\.\./f'.*'\.\.' in a path" $'file f text=x\nlink g to=a/../f'
+layer 'a hard link out of the tree' "hard link to '\.\./f'" $'file f text=x\nlink g to=../f'
+layer 'a whiteout below ..' "'\.\.' in a path" 'whiteout ../f'
+layer 'a whiteout of ..' 'whiteout of no valid name' 'whiteout ..'
+layer 'a whiteout of .' 'whiteout of no valid name' 'file .wh.. text='
+layer 'a whiteout of nothing' 'whiteout of no valid name' 'file .wh. text='
+layer 'a whiteout with content' 'whiteout that is not an empty file' 'file .wh.f text=x'
+layer 'a directory called as a whiteout' 'a directory that is called like a whiteout' 'file .wh.d/f text=x'
+layer 'an empty name' 'an empty name' 'file f name= text=x'
+fine 'a name of 255 bytes' "file $(n 255) text=x"
+layer 'a name of 256 bytes' 'a name of 256 bytes, the limit is 255' "file $(n 256) text=x"
+long=$(n 255)
+for ((i = 0; i < 14; i++)); do long+=/$(n 255); done
+fine 'a path of 4094 bytes' "file $long/$(n 254) text=x"
+layer 'a path of 4096 bytes' '4096 bytes, the limit is 4095' "file $long/$(n 255)/ text=x"
+layer 'a link target of 4096 bytes' '4096 bytes, the limit is 4095' "symlink l to=$long/$(n 255)/"
+layer 'NUL in the PAX path' "NUL in the value of 'path'" 'file f text=x pax:path=a%00b'
+layer 'NUL in a PAX comment' "NUL in the value of 'comment'" 'file f text=x pax:comment=a%00b'
+layer 'a PAX record of a wrong length' 'PAX header: record' $'file PaxHeaders/x type=x text=999%20path=a%0a\nfile f text=x'
+layer 'a file as a parent' 'parent /f is a regular file' $'file f text=x\nfile f/g text=y'
+layer 'symlinks in a circle' 'symbolic links' $'symlink a to=b\nsymlink b to=a\nfile a/f text=x'
+layer 'a file as the root' 'the root of the image must be a directory' 'file . text=x'
+
+### Hard links.
+layer 'a hard link to nothing' "hard link to 'nothing', which is not there" 'link f to=nothing'
+layer 'a hard link without a target' 'a link to nothing' 'link f to='
+layer 'a hard link to a directory' "hard link to 'd', which is a directory" $'dir d\nlink f to=d'
+layer 'a hard link to the root' 'which is a directory' 'link f to=.'
+layer 'a hard link to itself' 'which is itself' 'link f to=f'
+layer 'a hard link to itself again' 'which is itself' $'file f text=x\nlink f to=./f'
+layer 'a hard link to a file of the host' "hard link to '/etc/passwd', which is not there" 'link f to=/etc/passwd'
+
+### Sizes and checksums.
+layer 'a size beyond the archive' 'cut off' 'file f text=x size=00000777777'
+layer 'a size that is too small' 'bad header checksum' "file f text=$(n 600) size=00000000010"
+layer 'a negative size' 'bad size' 'file f text=x size=%ff%ff%ff%ff%ff%ff%ff%ff%ff%ff%ff%ff'
+layer 'a size over 64 bits' 'bad size' 'file f text=x size=%80%ff%ff%ff%ff%ff%ff%ff%ff%ff%ff%ff'
+layer 'a size over the archive limit' 'the limit of an archive is 274877906944' \
+  'file f text=x size=%80%00%00%00%7f%ff%ff%ff%ff%ff%ff%ff'
+layer 'a PAX size over 64 bits' 'PAX size' 'file f text=x pax:size=99999999999999999999'
+layer 'a negative PAX size' 'PAX size' 'file f text=x pax:size=-1'
+layer 'a size that is no number' 'bad size' 'file f text=x size=0000000009x'
+layer 'a size of a directory' 'a size on an entry that has no content' 'dir d size=00000000001'
+layer 'a bad checksum' 'bad header checksum' 'file f text=x sum=1'
+layer 'an unknown entry type' "entry type 'Z' is not supported" 'file f text=x type=Z'
+
+### The end of the archive, and of compressed streams.
+layer 'no end mark' 'no end mark' "$plain"$'\nend'
+layer 'half an end mark' 'its end mark is incomplete' "$plain"$'\nend '"$(printf '%%00%.0s' {1..512})"
+layer 'cut off in a header' 'cut off' "$plain"$'\nend abc'
+layer 'garbage behind the end mark' 'behind the end mark' "$plain"$'\nend '"$(printf '%%00%.0s' {1..1024})x"
+layer 'a second archive behind the end mark' 'behind the end mark' \
+  "$plain"$'\nraw '"$(printf '%%00%.0s' {1..1024})"$'\nfile g text=x'
+layer 'a PAX header at the end' 'ends behind a header for a next entry' 'file PaxHeaders/x type=x text=10%20path=a%0a'
+
+for method in gzip zstd xz bzip2; do
+  command -v "$method" > /dev/null || continue
+  "$method" -c < "$work/tar" > "$work/whole"
+  cp "$work/whole" "$work/packed"
+  packed gzip
+  accepted "$method"
+  head -c -3 "$work/whole" > "$work/packed"
+  packed gzip
+  refused "$method, cut off" 6 'layer 1 .*cut off'
+  { cat "$work/whole"; echo garbage; } > "$work/packed"
+  packed gzip
+  refused "$method, garbage behind it" 6 'layer 1 '
+done
+gzip -nc < "$work/tar" > "$work/packed"
+flip "$work/packed" -6
+packed
+refused 'gzip, a wrong checksum' 6 'layer 1 .*checksum or length of a member is wrong'
+printf '\x1f\x8b\x08\x00 and no more' > "$work/packed"
+packed
+refused 'gzip, no deflate data' 6 'layer 1 '
+
+### Limits: at the limit, over it, and over it by default.
+fine 'the largest id' 'file f uid=4294967294 gid=4294967294 text=x'
+layer 'an id that nobody can have' 'uid 4294967295 is over the limit of 4294967294' 'file f uid=4294967295 text=x'
+fine 'an id at the limit' 'file f gid=1000 text=x' --max-id 1000
+layer 'an id over a limit' 'gid 1001 is over the limit of 1000' 'file f gid=1001 text=x' --max-id 1000
+xattrs() { for ((i = 1; i <= $1; i++)); do printf ' xattr:user.%04d=v' "$i"; done; }
+fine '1000 xattrs' "file f text=x$(xattrs 1000)"
+layer '1001 xattrs' 'more xattrs than the limit of 1000' "file f text=x$(xattrs 1001)"
+layer 'an xattr over the size' '32756 bytes of xattrs, the limit is 32755' "file f text=x xattr:user.a=$(n 32743)"
+layer 'a long xattr name' 'xattr name of 256 bytes' "file f text=x xattr:user.$(n 251)=x"
+fine 'xattrs at a limit' 'file f text=x xattr:user.a=b' --max-xattr-size 14
+layer 'xattrs over a limit' '14 bytes of xattrs, the limit is 13' 'file f text=x xattr:user.a=b' --max-xattr-size 13
+two=$'file f text=x\nfile d/g text=y'
+fine 'entries at a limit' "$two" --max-entries 3
+layer 'entries over a limit' 'more entries than the limit of 2' "$two" --max-entries 2
+fine 'metadata at a limit' "$two" --max-metadata 4
+layer 'metadata over a limit' 'over the limit of 3 bytes' "$two" --max-metadata 3
+fine 'a layer at a limit' "$plain" --max-layer 2K
+layer 'a layer over a limit' 'over the limit of 2047 bytes' "$plain" --max-layer 2047
+layer 'an image over a limit' 'over the limit of 2047 bytes' "$plain" --max-expanded 2047
+
+# A bomb: one file of zeros, in gzip members of 64 MiB each. The whole of it expands 1000 times.
+head -c 64M /dev/zero | gzip -n > "$work/zeros"
+# bomb MEMBERS SIZE: SIZE in octal.
+bomb() {
+  { "$root/tools/layer-tar" <<< "file zeros size=$2"$'\nend' | gzip -n
+    for ((i = 0; i < $1; i++)); do cat "$work/zeros"; done; head -c 1024 /dev/zero | gzip -n; } > "$work/packed"
+}
+bomb 2 01000000000 # 128 MiB
+zcat "$work/packed" > "$work/tar"
+packed
+accepted 'a file of zeros'
+current='a small bomb'
+refused 'a small bomb' 6 'layer 1 .*over 200 times its size .*looks like a decompression bomb' --expansion-free 64M
+refused 'a small bomb, stricter' 6 'layer 1 .*over 10 times its size' --expansion-free 1M --max-expansion 10
+accepted 'a small bomb, allowed' --expansion-free 0 --max-expansion 2000
+rm "$work/tar"
+"$root/tools/layer-tar" <<< "$plain" > "$work/tar"
+bomb 129 77777777777 # 8 GiB, and what the header takes
+packed
+current='a gzip bomb'
+refuses 6 'layer 1 .*over 200 times its size' seal "oci:$dir:plain"
+
+bad_input_done
