@@ -1,9 +1,10 @@
-# intact_room(NAME [USES room...] [LIBS target...])
+# intact_room(NAME [THREADS] [USES room...] [LIBS target...])
 #
 # Makes the library intact_NAME out of the current folder: sources *.cc, public headers below
 # include/intact/NAME/, tests *_test.cc. A room sees the headers of the rooms it names in USES and
 # no others, so an include against the arrow of docs/architecture.md does not compile.
 # Libraries in LIBS are private to the room: nothing above it sees their headers.
+# THREADS: its code runs on several threads, so that its tests run under the thread sanitizer as well.
 add_library(intact_flags INTERFACE)
 target_compile_options(intact_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
                        -Wno-missing-field-initializers -Wnon-virtual-dtor -Woverloaded-virtual)
@@ -21,8 +22,11 @@ if(INTACT_FUZZ)
   target_compile_options(intact_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# Builds the tests of the rooms with THREADS.
+add_custom_target(threaded_tests)
+
 function(intact_room name)
-  cmake_parse_arguments(ROOM "" "" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "THREADS" "" "USES;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
@@ -39,6 +43,12 @@ function(intact_room name)
                           rapidcheck)
     target_include_directories(${name}_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+    set(label unit)
+    if(ROOM_THREADS)
+      set(label threads)
+      add_dependencies(threaded_tests ${name}_test)
+    endif()
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300
+                         LABELS ${label})
   endif()
 endfunction()
