@@ -50,22 +50,26 @@ void MountLog::write_line(std::string_view line) {
 Result<LogFile> LogFile::open(const std::string& given, const std::string& image_name) {
   LogFile log;
   log.path_ = given;
-  int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW;
   if (given.empty()) {
     std::string name = image_name;
     std::replace_if(
         name.begin(), name.end(),
         [](unsigned char c) { return !std::isalnum(c) && c != '.' && c != '-'; }, '_');
     name = name.substr(0, 100);
-    log.path_ = fmt::format("{}/{}-{}.log", TRY(make_runtime_dir()), name, ::getpid());
+    const std::string dir = TRY(make_runtime_dir());
+    name = fmt::format("{}-{}.log", name, ::getpid());
+    log.path_ = dir + "/" + name;
+    log.fd_ = TRY(make_runtime_file(dir, name));
     log.is_ours_ = true;
+    return log;
   } else if (given.front() != '/') {
     char* const here = ::getcwd(nullptr, 0);
     if (here == nullptr) return Error::from_errno("cannot tell the current directory", errno);
     log.path_ = fmt::format("{}/{}", here, given);
     std::free(here);
   }
-  log.fd_ = TRY(open_file(log.path_, flags, 0600).context("log file"));
+  log.fd_ = TRY(
+      open_file(log.path_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600).context("log file"));
   return log;
 }
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -38,8 +39,26 @@ bool is_private(const std::string& dir, uid_t user) {
          (status.st_mode & 022) == 0;
 }
 
-std::string record_name(const std::string& dir, const std::string& device) {
-  return fmt::format("{}/mount-{}.pid", dir, device);
+constexpr std::string_view kRecordStart = "mount-";
+constexpr std::string_view kRecordEnd = ".pid";
+constexpr std::string_view kLogEnd = ".log";
+
+std::string record_name(const std::string& device) {
+  return fmt::format("{}{}{}", kRecordStart, device, kRecordEnd);
+}
+
+/// Removes the records of servers that were killed, and their logs if nothing is in them.
+void remove_left_files(const std::string& dir) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_record = name.starts_with(kRecordStart) && name.ends_with(kRecordEnd);
+    if (!is_record && !name.ends_with(kLogEnd)) continue;
+    const auto fd = open_file(entry.path(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!fd || ::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) continue;
+    const auto size = file_size(fd->get());
+    if (is_record || (size && *size == 0)) ::unlink(entry.path().c_str());
+  }
 }
 
 /// Who mounted it, as FUSE's options tell.
@@ -66,15 +85,23 @@ Result<std::string> make_runtime_dir() {
                                           fmt::join(dirs, ", ")));
 }
 
-Result<MountRecord> MountRecord::create(const std::string& device) {
-  std::string path = record_name(TRY(make_runtime_dir()), device);
-  // What a killed server left behind may have the same name: device numbers are used again.
-  ::unlink(path.c_str());
-  UniqueFd fd = TRY(open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name) {
+  // One at a time: a file that is not locked yet must not be taken for one that was left behind.
+  const UniqueFd whole = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
+  if (::flock(whole.get(), LOCK_EX) != 0) return Error::from_errno("cannot lock " + dir, errno);
+  remove_left_files(dir);
+  UniqueFd fd = TRY(
+      open_at(whole.get(), name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600).context(dir));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-    return Error::from_errno("cannot lock " + path, errno);
+    return Error::from_errno("cannot lock " + dir + "/" + name, errno);
+  return fd;
+}
+
+Result<MountRecord> MountRecord::create(const std::string& device) {
+  const std::string dir = TRY(make_runtime_dir());
+  UniqueFd fd = TRY(make_runtime_file(dir, record_name(device)));
   TRY(write_all(fd.get(), as_bytes(fmt::format("{}\n", ::getpid()))));
-  return MountRecord(std::move(path), std::move(fd));
+  return MountRecord(dir + "/" + record_name(device), std::move(fd));
 }
 
 MountRecord::~MountRecord() {
@@ -88,7 +115,7 @@ MountServer MountServer::find(const serve::MountEntry& entry) {
   const uid_t user = user_of(entry);
   for (const std::string& dir : runtime_dirs(user)) {
     if (!is_private(dir, user)) continue;
-    auto fd = open_file(record_name(dir, entry.device), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    auto fd = open_file(dir + "/" + record_name(entry.device), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!fd) continue;
     server.fd_ = std::move(*fd);
     break;

@@ -13,6 +13,11 @@ namespace intact::cli {
 /// others, else /tmp/intact-UID. Made if missing, private to the user.
 Result<std::string> make_runtime_dir();
 
+/// Makes the file `name` in that directory, locked while this process or a child that has the
+/// descriptor lives. What servers left there that were killed goes away: their records, and logs
+/// with nothing in them.
+Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name);
+
 /// The mark of a running mount server: a file in the runtime directory, named after the mounted
 /// file system and locked while the server lives, so that umount can wait for its end.
 class MountRecord {

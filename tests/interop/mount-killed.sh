@@ -22,3 +22,8 @@ for ((i = 0; i < 50; i++)); do [[ -e /proc/$pid ]] || break; sleep 0.1; done
 expect 0 timeout 20 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
 cat "$work/mnt/etc/motd" > /dev/null
 expect 0 timeout 20 "$intact" umount "$work/mnt"
+
+# Nothing of the killed server is left, nor of those that ended by themselves.
+runtime=$XDG_RUNTIME_DIR/intact
+((EUID != 0)) || runtime=/run/intact
+! grep -qsx "$pid" "$runtime"/mount-*.pid || fail "the record of the killed server is still in $runtime"

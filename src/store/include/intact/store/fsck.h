@@ -54,8 +54,9 @@ struct FsckOptions {
 };
 
 /// Reads and hashes all that names refer to and tells everything that is wrong, not only the first.
-/// Changes nothing; needs no write access. An error is returned only when the check itself could
-/// not be done.
+/// Changes nothing; needs no write access. Pulls, mounts and removals of names go on meanwhile; gc
+/// waits until the check has ended, or what is being read would seem to be missing. An error is
+/// returned only when the check itself could not be done.
 Result<FsckReport> check(Store& store, const FsckOptions& options);
 
 }  // namespace intact::store
