@@ -18,6 +18,7 @@ wipe() {
 }
 cleanup() {
   fusermount3 -u -z "$work/mnt" 2> /dev/null || :
+  umount -l "$work/kernel" 2> /dev/null || :
   wipe "$work"
 }
 trap cleanup EXIT
@@ -26,27 +27,64 @@ trap 'exit 129' HUP INT TERM
 has() { command -v "$1" > /dev/null; }
 median_of() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-# take BEFORE COMMAND: both are evaluated in each run, only COMMAND is timed. Sets, in seconds, median,
-# lowest, highest and cpu (the median of user + system time).
+# once BEFORE COMMAND: both are evaluated, only COMMAND is timed. Sets, in seconds, wall and used (user +
+# system time).
+once() {
+  local user system TIMEFORMAT='%R %U %S'
+  eval "$1" > /dev/null 2>&1
+  { time eval "$2" > /dev/null 2>&3; } 3>&2 2> "$work/time"
+  read -r wall user system < "$work/time"
+  used=$(awk -v a="$user" -v b="$system" 'BEGIN { print a + b }')
+}
+
+# take BEFORE COMMAND: does it once for each run. Sets, in seconds, median, lowest, highest and cpu (the
+# median of user + system time).
 take() {
-  local i wall user system walls=() cpus=() TIMEFORMAT='%R %U %S'
+  local i walls=() cpus=()
   for ((i = 0; i < runs; i++)); do
-    eval "$1" > /dev/null 2>&1
-    { time eval "$2" > /dev/null 2>&3; } 3>&2 2> "$work/time"
-    read -r wall user system < "$work/time"
+    once "$1" "$2"
     walls+=("$wall")
-    cpus+=("$(awk -v a="$user" -v b="$system" 'BEGIN { print a + b }')")
+    cpus+=("$used")
   done
+  summarize "${#walls[@]}" "${walls[@]}" "${cpus[@]}"
+}
+
+# summarize N WALL... CPU...: sets what take sets.
+summarize() {
+  local walls=("${@:2:$1}") cpus=("${@:2+$1}")
   median=$(median_of "${walls[@]}")
   cpu=$(median_of "${cpus[@]}")
   lowest=$(printf '%s\n' "${walls[@]}" | sort -g | head -1)
   highest=$(printf '%s\n' "${walls[@]}" | sort -g | tail -1)
 }
 
+row() {
+  printf '%-48s %8.3f s  (%.3f to %.3f, processors %.3f)\n' "$1" "$median" "$lowest" "$highest" "$cpu"
+}
+
+# compare NAME BEFORE COMMAND PEER_NAME BEFORE COMMAND: both in turn, so that what else the machine does
+# falls on both. Prints a row each; sets median and cpu, peer_median and peer_cpu.
+compare() {
+  local i walls=() cpus=() peer_walls=() peer_cpus=()
+  for ((i = 0; i < runs; i++)); do
+    once "$2" "$3"
+    walls+=("$wall") cpus+=("$used")
+    once "$5" "$6"
+    peer_walls+=("$wall") peer_cpus+=("$used")
+  done
+  summarize "$runs" "${peer_walls[@]}" "${peer_cpus[@]}"
+  local peer_row
+  peer_row=$(row "  beside it: $4")
+  peer_median=$median peer_cpu=$cpu
+  summarize "$runs" "${walls[@]}" "${cpus[@]}"
+  row "$1"
+  printf '%s\n' "$peer_row"
+}
+
 # measure NAME BEFORE COMMAND: takes it and prints a row.
 measure() {
   take "$2" "$3"
-  printf '%-48s %8.3f s  (%.3f to %.3f, processors %.3f)\n' "$1" "$median" "$lowest" "$highest" "$cpu"
+  row "$1"
 }
 
 # measure_rate NAME BYTES BEFORE COMMAND: the same for a step that handles BYTES; sets rate, in GB/s.
