@@ -40,6 +40,13 @@ Result<void> for_each_chunk(ByteStream& stream, const std::function<Result<void>
   return {};
 }
 
+/// A tar is read twice, so a pipe will not do; nor is one waited for.
+Result<UniqueFd> open_tar(const std::string& path) {
+  UniqueFd fd = TRY(open_file(path, O_RDONLY | O_NONBLOCK));
+  TRY(file_size(fd.get()).context(path));
+  return fd;
+}
+
 /// The directory as a tar in a temporary file.
 Result<UniqueFd> tar_of_directory(const std::string& directory, const std::string& scratch) {
   UniqueFd fd = TRY(anonymous_file(scratch));
@@ -55,7 +62,7 @@ Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platf
                                   const UnpackLimits& limits) {
   const bool is_directory = source.transport == oci::Reference::Transport::rootfs;
   auto file = std::make_shared<UniqueFd>(is_directory ? TRY(tar_of_directory(source.path, scratch))
-                                                      : TRY(open_file(source.path, O_RDONLY)));
+                                                      : TRY(open_tar(source.path)));
   auto open_layer = [file]() -> Result<std::unique_ptr<ByteStream>> {
     return std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate(*file))));
   };

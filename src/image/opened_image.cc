@@ -1,3 +1,5 @@
+#include <array>
+
 #include <intact/fsverity/verified_memory.h>
 #include <intact/image/opened_image.h>
 
@@ -34,7 +36,12 @@ Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& 
   };
   auto file = TRY(fsverity::VerifiedFile::open(std::move(fd), size, image,
                                                TRY(store.tree_of(image, image)), report));
-  return std::shared_ptr<const ByteSource>(TRY(fsverity::VerifiedMemory::open(std::move(file))));
+  std::shared_ptr<const ByteSource> bytes = TRY(fsverity::VerifiedMemory::open(std::move(file)));
+  // An image cut to a few bytes would be called malformed for its size, before any block of it is
+  // looked at: it is not the image that was signed, whatever else it is.
+  std::array<std::byte, 1> first;
+  if (size != 0) TRY(bytes->read(0, first));
+  return bytes;
 }
 
 namespace {

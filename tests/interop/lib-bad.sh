@@ -94,7 +94,7 @@ refuses() {
   unchanged_store
   count=$((count + 1))
 }
-count=0
+count=0 current=setup
 
 # refused NAME STATUS REGEX [OPTION...]: what is wrong with $dir, called NAME, is seen by both.
 refused() {
