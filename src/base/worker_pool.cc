@@ -25,21 +25,21 @@ WorkerPool::~WorkerPool() {
     stop_ = true;
     queue_.clear();
   }
-  changed_.notify_all();
+  ready_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
 void WorkerPool::submit(Job job) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return queue_.size() < queue_limit_ || error_; });
+  room_.wait(lock, [this] { return queue_.size() < queue_limit_ || error_; });
   if (error_) return;
   queue_.push_back(std::move(job));
-  changed_.notify_all();
+  ready_.notify_one();
 }
 
 Result<void> WorkerPool::wait() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return queue_.empty() && running_ == 0; });
+  idle_.wait(lock, [this] { return queue_.empty() && running_ == 0; });
   if (!error_) return {};
   Error error = std::move(*error_);
   error_.reset();
@@ -54,12 +54,12 @@ bool WorkerPool::failed() const {
 void WorkerPool::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+    ready_.wait(lock, [this] { return stop_ || !queue_.empty(); });
     if (stop_) return;
     Job job = std::move(queue_.front());
     queue_.pop_front();
     ++running_;
-    changed_.notify_all();
+    room_.notify_one();
     lock.unlock();
     auto result = job();
     job = nullptr;  // what the job holds is released before wait() may return
@@ -68,8 +68,9 @@ void WorkerPool::work() {
     if (!result && !error_) {
       error_ = std::move(result).error();
       queue_.clear();
+      room_.notify_all();
     }
-    changed_.notify_all();
+    if (queue_.empty() && running_ == 0) idle_.notify_all();
   }
 }
 

@@ -88,7 +88,7 @@ Result<MerkleTree> build_together(int fd, std::uint64_t size, const Params& para
 Result<MerkleTree> build_tree(int fd, const Params& params, bool keep_blocks, unsigned threads) {
   TRY(check_params(params, BlockSizes::any));
   const std::uint64_t size = TRY(file_size(fd));
-  ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  if (size > kPiece) ::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   if (threads == 0) threads = available_processors();
   if (threads == 1 || size < 2 * kStretch || params.block_size > kStretch)
     return build_alone(fd, size, params, keep_blocks);

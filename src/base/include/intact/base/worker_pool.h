@@ -38,7 +38,9 @@ class WorkerPool {
   void work();
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable ready_;  ///< a job is queued, or there will be none
+  std::condition_variable room_;   ///< the queue has room, or there was an error
+  std::condition_variable idle_;   ///< nothing is queued or running
   std::deque<Job> queue_;
   std::size_t queue_limit_;
   std::size_t running_ = 0;
