@@ -1,6 +1,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <dirent.h>
@@ -20,6 +21,10 @@
 
 namespace intact::composefs {
 namespace {
+
+/// A job is so many files of a directory, or fewer with so many bytes.
+constexpr std::size_t kJobFiles = 32;
+constexpr std::uint64_t kJobBytes = 1 << 20;
 
 /// A directory that stays open while something below it is still to be done.
 struct Directory {
@@ -41,15 +46,23 @@ struct Seen {
   bool operator==(const Seen&) const = default;
 };
 
+/// A regular file whose content is still to be looked at.
+struct Content {
+  std::string name;
+  Seen seen;
+  tree::InodePtr inode;  ///< nobody else looks at it meanwhile
+};
+
 /// Hashes a regular file, keeps a small one, copies a large one to the object directory. Runs on
-/// any thread; nobody else looks at `inode` meanwhile.
-Result<void> process_content(const Directory& directory, const std::string& name, const Seen& seen,
-                             tree::Inode& inode, ObjectDirectory* store) {
+/// any thread.
+Result<void> process_content(const Directory& directory, const Content& content,
+                             ObjectDirectory* store) {
+  tree::Inode& inode = *content.inode;
   const UniqueFd fd =
-      TRY(open_at(directory.fd.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+      TRY(open_at(directory.fd.get(), content.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   struct stat st;
   if (::fstat(fd.get(), &st) != 0) return Error::from_errno("fstat", errno);
-  if (!S_ISREG(st.st_mode) || Seen(st) != seen)
+  if (!S_ISREG(st.st_mode) || Seen(st) != content.seen)
     return Error(ErrorKind::io, "the file has changed while the directory was read");
   if (inode.attributes.size <= kInlineLimit) {
     inode.content.resize(static_cast<std::size_t>(inode.attributes.size));
@@ -107,11 +120,27 @@ class Scanner {
       errno = 0;
       const dirent* entry = ::readdir(stream.get());
       if (!entry && errno != 0) return Error::from_errno(directory->path, errno);
-      if (!entry || pool_.failed()) return {};
+      if (!entry) break;
+      if (pool_.failed()) return {};
       const std::string name = entry->d_name;
       if (name == "." || name == "..") continue;
       TRY(add(directory, inode, name).context(path_in(*directory, name)));
     }
+    submit(directory);
+    return {};
+  }
+
+  /// What has been collected of one directory becomes a job: waking a thread for each small file
+  /// costs as much as hashing it.
+  void submit(const DirectoryPtr& directory) {
+    if (contents_.empty()) return;
+    pool_.submit([directory, contents = std::exchange(contents_, {}),
+                  store = store_]() -> Result<void> {
+      for (const Content& content : contents)
+        TRY(process_content(*directory, content, store).context(path_in(*directory, content.name)));
+      return {};
+    });
+    bytes_ = 0;
   }
 
   Result<void> add(const DirectoryPtr& directory, tree::Inode& parent, const std::string& name) {
@@ -124,10 +153,9 @@ class Scanner {
     } else if (inode->attributes.is_directory()) {
       pending_.push_back({directory, name, inode.get()});
     } else if (inode->attributes.is_regular() && inode->attributes.size > 0) {
-      pool_.submit([directory, name, seen = Seen(st), inode, store = store_] {
-        return process_content(*directory, name, seen, *inode, store)
-            .context(path_in(*directory, name));
-      });
+      bytes_ += inode->attributes.size;
+      contents_.push_back({name, Seen(st), inode});
+      if (bytes_ >= kJobBytes || contents_.size() >= kJobFiles) submit(directory);
     }
     parent.entries.emplace(name, tree::Entry{std::move(inode), false});
     return {};
@@ -162,6 +190,8 @@ class Scanner {
   ObjectDirectory* store_;
   tree::Tree tree_;
   std::vector<Pending> pending_;
+  std::vector<Content> contents_;  ///< of the directory that is being read, for the next job
+  std::uint64_t bytes_ = 0;        ///< of these
   WorkerPool pool_;  ///< last, so that its jobs end before what they write to goes away
 };
 
