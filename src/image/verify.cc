@@ -82,7 +82,8 @@ Result<void> name_damaged_files(std::shared_ptr<const ByteSource> image,
 }  // namespace
 
 Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
-                                   const sign::Anchors& anchors, const Progress& progress) {
+                                   const sign::Anchors& anchors, const Progress& progress,
+                                   const TreeSink& tree_sink) {
   const HeldImage held = TRY(hold_image(store, name, anchors));
   const Chain& chain = held.chain;
   attach_object_dirs(store, held.record);
@@ -95,11 +96,14 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
 
   const auto image = TRY(open_stored_image(store, chain.image_digest));
   const auto objects = TRY(composefs::list_objects(image));
-  TRY(TRY(composefs::read_tree(image))
-          .walk([&](const std::string&, const tree::Entry&) -> Result<void> {
-            ++report.files;
-            return {};
-          }));
+  {
+    tree::Tree tree = TRY(composefs::read_tree(image));
+    TRY(tree.walk([&](const std::string&, const tree::Entry&) -> Result<void> {
+      ++report.files;
+      return {};
+    }));
+    if (tree_sink) tree_sink(std::move(tree));
+  }
   report.objects = objects.size();
   std::uint64_t total = 0;
   for (const composefs::ObjectReference& object : objects) total += object.size;

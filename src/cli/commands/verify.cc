@@ -2,6 +2,7 @@
 
 #include <intact/image/verify.h>
 #include <intact/json/json.h>
+#include <intact/report/escape.h>
 
 #include "anchor_options.h"
 #include "command.h"
@@ -9,6 +10,7 @@
 #include "limit_options.h"
 #include "progress.h"
 #include "store_option.h"
+#include "verify_report.h"
 
 namespace intact::cli {
 namespace {
@@ -16,6 +18,8 @@ namespace {
 struct Options {
   std::string image;
   std::string platform;
+  std::string report;
+  bool map = false;
   bool json = false;
 };
 
@@ -43,8 +47,8 @@ Json to_json(const image::VerifyReport& report) {
 void print_for_people(const std::string& what, const image::VerifyReport& report) {
   for (const image::Damage& damage : report.damaged)
     print("DAMAGED {}: block {} (byte {}) of {}: {}\n",
-          damage.path.empty() ? "(image metadata)" : damage.path, damage.block, damage.offset,
-          damage.object, damage.reason);
+          damage.path.empty() ? "(image metadata)" : report::visible(damage.path), damage.block,
+          damage.offset, damage.object, report::visible(damage.reason));
   const std::string signer =
       report.signer ? "signed by " + report.signer->key_fingerprint : "NOT SIGNED by a trusted key";
   if (report.ok()) {
@@ -60,6 +64,13 @@ void print_for_people(const std::string& what, const image::VerifyReport& report
 Result<int> verify(const Options& options, const StoreOption& store_option,
                    const AnchorOptions& anchor_options, const LimitOptions& limits) {
   const auto reference = TRY(oci::parse_reference(options.image));
+  const bool wants_view = options.map || !options.report.empty();
+  if (wants_view && reference)
+    return Error(ErrorKind::invalid_argument,
+                 "--report and --map are for images in the store, by NAME");
+  if (options.map && options.json)
+    return Error(ErrorKind::invalid_argument, "--map is for people, --json for machines");
+  std::optional<tree::Tree> tree;
   const sign::Anchors anchors = anchor_options.anchors();
   auto check = [&]() -> Result<image::VerifyReport> {
     if (reference) {
@@ -71,10 +82,13 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
     ProgressLine line("verify");
     return image::verify_stored(
         *store, options.image, anchors,
-        [&line](std::uint64_t done, std::uint64_t total) { line.show(done, total); });
+        [&line](std::uint64_t done, std::uint64_t total) { line.show(done, total); },
+        wants_view ? [&tree](tree::Tree read) { tree = std::move(read); } : image::TreeSink());
   };
   auto report = check();
   if (!report) {
+    if (!options.report.empty())
+      TRY(write_failure_report(options.report, options.image, report.error()));
     if (options.json)
       print("{}\n", to_text(Json{{"ok", false},
                                  {"error", to_string(report.error().kind())},
@@ -82,6 +96,12 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
                                  {"checked", Json::object()},
                                  {"damaged", Json::array()}}));
     return std::move(report).error();
+  }
+  if (wants_view) {
+    const report::View view =
+        report::make_view(options.image, current_time(), *report, tree ? &*tree : nullptr);
+    if (!options.report.empty()) TRY(write_report(options.report, view));
+    if (options.map) print("{}", report::to_terminal(view, terminal_style()));
   }
   if (options.json) {
     print("{}\n", to_text(to_json(*report)));
@@ -103,6 +123,11 @@ void add_verify_command(Program& program) {
       ->required();
   command->add_option("--platform", options->platform, "Which image of an index")
       ->type_name("OS/ARCH[/VARIANT]");
+  command
+      ->add_option("--report", options->report,
+                   "Write what was found as an HTML page that can be looked at anywhere")
+      ->type_name("FILE");
+  command->add_flag("--map", options->map, "Show a map of all blocks, damaged ones marked");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);

@@ -14,6 +14,7 @@
 #include <intact/oci/reference.h>
 #include <intact/sign/trust.h>
 #include <intact/store/store.h>
+#include <intact/tree/tree.h>
 
 namespace intact::image {
 
@@ -33,11 +34,15 @@ struct VerifyReport {
 /// Told now and then of bytes done and to do.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+/// Given the tree of an image once its metadata is known to be as signed.
+using TreeSink = std::function<void(tree::Tree)>;
+
 /// Walks the chain of a stored image from the signature to every block of every file it can show,
 /// to the end, whatever is damaged on the way. A chain that is already broken above the image is an
 /// error (see check_chain()): nothing below it means anything then.
 Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
-                                   const sign::Anchors& anchors, const Progress& progress = {});
+                                   const sign::Anchors& anchors, const Progress& progress = {},
+                                   const TreeSink& tree = {});
 
 /// The same for a sealed image in a layout or archive: signature, documents, every layer, and that
 /// the layers make the image that was signed.

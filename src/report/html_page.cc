@@ -1,0 +1,78 @@
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include <intact/report/escape.h>
+#include <intact/report/html_page.h>
+
+#include "html_parts.h"
+#include "page_style.h"
+
+namespace intact::report {
+namespace {
+
+std::string time_text(std::int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm parts{};
+  if (::gmtime_r(&time, &parts) == nullptr) return "?";
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::string verdict(const View& view) {
+  std::string says;
+  if (view.ok) {
+    says = "<b>Intact.</b> Every block of every file is what was signed.";
+  } else if (!view.failure.empty()) {
+    says = "<b>Refused.</b> " + html(view.failure);
+  } else if (view.rows.empty()) {
+    says = "<b>Damaged.</b> The metadata of the image is not what was signed.";
+  } else {
+    says = fmt::format("<b>Damaged.</b> {} file{} not what {} signed; everything else is.",
+                       number_text(view.damaged_files), view.damaged_files == 1 ? " is" : "s are",
+                       view.damaged_files == 1 ? "was" : "were");
+  }
+  return fmt::format(
+      "<div class=\"card verdict {}\"><div class=\"mark\">{}</div><div><h1>{}</h1><p>{}</p></div>"
+      "</div>\n",
+      view.ok ? "good" : "bad", view.ok ? "&#10003;" : "!", html(view.name), says);
+}
+
+std::string facts(const View& view) {
+  if (!view.failure.empty()) return "";
+  std::string out = "<div class=\"facts\">";
+  const auto fact = [&](const std::string& value, const char* what, bool alarm = false) {
+    out += fmt::format("<div class=\"card{}\"><b>{}</b><span>{}</span></div>",
+                       alarm ? " alarm" : "", value, what);
+  };
+  fact(number_text(view.rows.size()), "names");
+  fact(number_text(view.contents.size()), "distinct contents");
+  fact(size_text(view.bytes), "hashed");
+  std::uint64_t bad = 0;
+  for (const Content& content : view.contents) bad += content.bad_blocks.size();
+  if (view.rows.empty()) bad = view.damage.size();
+  fact(number_text(bad), "damaged blocks", bad > 0);
+  fact(number_text(view.damaged_files), "damaged files", view.damaged_files > 0);
+  return out + "</div>\n";
+}
+
+}  // namespace
+
+std::string to_html(const View& view) {
+  std::string page =
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+      // Whatever might slip into the page, the browser is to load and run nothing.
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+      "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>";
+  page += html(view.name) + (view.ok ? " is intact" : " is damaged") + "</title>\n<style>";
+  page += kPageStyle;
+  page += "</style></head><body><main>\n" + verdict(view) + facts(view) + chain_section(view) +
+          damage_section(view) + map_section(view) + tree_section(view);
+  page += "<footer>Verified by intact at " + time_text(view.time) +
+          ". This page says what was found then; it is no proof of it.</footer>\n"
+          "</main></body></html>\n";
+  return page;
+}
+
+}  // namespace intact::report

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <intact/report/view.h>
+
+namespace intact::report {
+
+/// One square of a map: some blocks in a row, of one content or several.
+struct Cell {
+  std::size_t group = 0;  ///< index into BlockMap::groups, of the first block
+  std::uint64_t bad_blocks = 0;
+  std::size_t bad_content = 0;  ///< the first content with a bad block here; only if there are any
+};
+
+/// A folder of the image, as the map colours it.
+struct Group {
+  std::string folder;  ///< "/usr/lib"
+  std::uint64_t blocks = 0;
+};
+
+/// All blocks of an image on at most a given number of squares. A square with a single bad block
+/// among thousands is a bad one, so that no damage is too small to be seen.
+struct BlockMap {
+  std::uint64_t blocks_per_cell = 1;
+  std::uint64_t blocks = 0;
+  std::uint64_t bad_blocks = 0;
+  std::vector<Cell> cells;
+  std::vector<Group> groups;
+};
+
+BlockMap make_block_map(const std::vector<Content>& contents, std::uint64_t most_cells);
+
+struct TerminalStyle {
+  std::size_t columns = 80;
+  bool unicode = false;
+  bool colour = false;
+};
+
+/// The map for a terminal, lines with their ends. Plain ASCII where neither is asked for.
+std::string to_terminal(const View& view, const TerminalStyle& style);
+
+}  // namespace intact::report

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <intact/image/verify.h>
+#include <intact/tree/tree.h>
+
+namespace intact::report {
+
+/// One link of the chain of trust.
+struct Link {
+  enum class Status { good, bad, unreached };
+  std::string title;   ///< "Signature"
+  std::string value;   ///< a digest, a fingerprint; may be empty
+  std::string detail;  ///< a sentence for people
+  Status status = Status::unreached;
+};
+
+/// A file content in the store, once for all files that show it.
+struct Content {
+  std::string path;                       ///< of the first file that shows it
+  std::string object;                     ///< path below the store
+  std::uint64_t blocks = 0;               ///< of 4096 bytes, at least one; the last maybe shorter
+  std::vector<std::uint64_t> bad_blocks;  ///< in order
+};
+
+/// A name in the image's tree. Rows stand in walk order: a directory, then all below it.
+struct Row {
+  std::string name;  ///< last component; "/" for the root
+  std::size_t depth = 0;
+  std::uint32_t mode = 0;
+  std::uint64_t size = 0;       ///< bytes; of a directory: all files below it
+  std::uint64_t files = 0;      ///< directories: names below
+  std::uint64_t damaged = 0;    ///< damaged files below, or 1 for one
+  std::string target;           ///< of a symbolic link
+  std::size_t content = kNone;  ///< index into View::contents
+
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+};
+
+/// All that a report of a verification shows. Strings are as hostile as the image: whoever prints
+/// them escapes them.
+struct View {
+  std::string name;
+  std::int64_t time = 0;  ///< of the verification, seconds since 1970
+  bool ok = false;
+  std::string failure;  ///< why there is no more to tell; empty if all links were walked
+  std::vector<Link> chain;
+  std::vector<Row> rows;
+  std::vector<Content> contents;
+  std::vector<image::Damage> damage;
+  std::uint64_t damaged_files = 0;
+  std::uint64_t bytes = 0;  ///< that were hashed
+};
+
+/// `tree` is that of the image, null when its metadata is damaged.
+View make_view(const std::string& name, std::int64_t time, const image::VerifyReport& report,
+               const tree::Tree* tree);
+
+/// The view of an image whose chain is broken above the image itself.
+View make_failed_view(const std::string& name, std::int64_t time, const Error& error);
+
+}  // namespace intact::report

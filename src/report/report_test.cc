@@ -1,0 +1,205 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <intact/report/block_map.h>
+#include <intact/report/escape.h>
+#include <intact/report/html_page.h>
+#include <intact/report/view.h>
+
+namespace intact::report {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+tree::InodePtr add(tree::Inode& parent, const std::string& name, std::uint32_t mode,
+                   std::uint64_t size = 0, const std::string& payload = "") {
+  auto inode = std::make_shared<tree::Inode>();
+  inode->attributes.mode = mode;
+  inode->attributes.size = size;
+  inode->payload = payload;
+  parent.entries[name] = {inode, false};
+  return inode;
+}
+
+/// /etc/{a,b} and /usr/share/{large,link}; `large` has 50,000 blocks.
+tree::Tree small_tree() {
+  tree::Tree tree;
+  const auto etc = add(tree.root(), "etc", S_IFDIR | 0755);
+  add(*etc, "a", S_IFREG | 0644, 100, "aa/1");
+  add(*etc, "b", S_IFREG | 0644, 5000, "bb/2");
+  const auto usr = add(tree.root(), "usr", S_IFDIR | 0755);
+  const auto share = add(*usr, "share", S_IFDIR | 0755);
+  add(*share, "large", S_IFREG | 0644, 50'000 * 4096ULL, "cc/3");
+  add(*share, "link", S_IFLNK | 0777, 5, "large");
+  return tree;
+}
+
+image::VerifyReport damaged_at(std::uint64_t block) {
+  image::VerifyReport report;
+  report.signer = sign::Verdict{"sha256:1234", "host/app:1"};
+  report.damaged.push_back({.path = "/usr/share/large",
+                            .object = "objects/cc/3",
+                            .block = block,
+                            .offset = block * 4096,
+                            .reason = "its hash differs"});
+  return report;
+}
+
+TEST(Escape, ShowsWhatWouldAct) {
+  EXPECT_EQ(visible("plain \u00e9\u4e2d\U0001f600"), "plain \u00e9\u4e2d\U0001f600");
+  EXPECT_EQ(visible("a\x1b[31m\n\t\x7f\\"), "a\\x1b[31m\\x0a\\x09\\x7f\\\\");
+  EXPECT_EQ(visible("\xff\xc0\x80\xed\xa0\x80"), "\\xff\\xc0\\x80\\xed\\xa0\\x80");
+  EXPECT_EQ(visible("\xe4\xb8"), "\\xe4\\xb8");  // cut
+  EXPECT_EQ(visible("\u202egpj.exe"), "\\u{202e}gpj.exe");
+  EXPECT_EQ(visible("\u0085\u2028\ufeff"), "\\u{85}\\u{2028}\\u{feff}");
+}
+
+TEST(Escape, NothingIsMarkup) {
+  EXPECT_EQ(html("<b a='\"'>&"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;");
+  EXPECT_EQ(html("\x1b"), "\\x1b");
+}
+
+TEST(View, SumsUpDirectoriesAndDamage) {
+  const tree::Tree tree = small_tree();
+  const View view = make_view("app", 0, damaged_at(7), &tree);
+  ASSERT_EQ(view.rows.size(), 8U);
+  EXPECT_EQ(view.rows[0].files, 7U);
+  EXPECT_EQ(view.rows[0].damaged, 1U);
+  EXPECT_EQ(view.rows[1].name, "etc");
+  EXPECT_EQ(view.rows[1].size, 5100U);
+  EXPECT_EQ(view.rows[1].damaged, 0U);
+  EXPECT_EQ(view.damaged_files, 1U);
+  EXPECT_FALSE(view.ok);
+  EXPECT_TRUE(make_view("app", 0, {}, &tree).ok);
+}
+
+TEST(View, OneContentUnderTwoNamesIsDamagedUnderBoth) {
+  tree::Tree tree = small_tree();
+  add(tree.root(), "copy", S_IFREG | 0644, 50'000 * 4096ULL, "cc/3");
+  const View view = make_view("app", 0, damaged_at(7), &tree);
+  EXPECT_EQ(view.damaged_files, 2U);
+  EXPECT_EQ(view.contents.size(), 3U);
+}
+
+TEST(BlockMap, OneBadBlockAmongManyIsSeen) {
+  const tree::Tree tree = small_tree();
+  for (const std::uint64_t block : {0, 1, 25'000, 49'999}) {
+    const BlockMap map =
+        make_block_map(make_view("app", 0, damaged_at(block), &tree).contents, 100);
+    EXPECT_EQ(map.blocks, 50'003U);
+    EXPECT_LE(map.cells.size(), 100U);
+    std::size_t bad = 0;
+    for (std::size_t i = 0; i < map.cells.size(); ++i) {
+      if (map.cells[i].bad_blocks == 0) continue;
+      ++bad;
+      EXPECT_EQ(i, (block + 3) / map.blocks_per_cell);
+    }
+    EXPECT_EQ(bad, 1U) << block;
+  }
+  EXPECT_EQ(make_block_map(make_view("app", 0, {}, &tree).contents, 100).bad_blocks, 0U);
+}
+
+TEST(BlockMap, DamageBehindTheEndOfAnObjectIsSeen) {
+  const tree::Tree tree = small_tree();
+  const BlockMap map =
+      make_block_map(make_view("app", 0, damaged_at(1U << 30), &tree).contents, 100);
+  EXPECT_EQ(map.cells.back().bad_blocks, 1U);
+}
+
+TEST(BlockMap, FewBlocksHaveASquareEach) {
+  std::vector<Content> contents{{"/a", "objects/1", 2, {1}}, {"/b/c", "objects/2", 1, {}}};
+  const BlockMap map = make_block_map(contents, 100);
+  ASSERT_EQ(map.cells.size(), 3U);
+  EXPECT_EQ(map.blocks_per_cell, 1U);
+  EXPECT_EQ(map.cells[0].bad_blocks, 0U);
+  EXPECT_EQ(map.cells[1].bad_blocks, 1U);
+  EXPECT_EQ(map.groups[map.cells[2].group].folder, "/b");
+  EXPECT_TRUE(make_block_map({}, 100).cells.empty());
+}
+
+TEST(TerminalMap, IsAsciiUnlessMoreIsAskedFor) {
+  const tree::Tree tree = small_tree();
+  const View view = make_view("app", 0, damaged_at(30'000), &tree);
+  const std::string plain = to_terminal(view, {});
+  for (const char c : plain) EXPECT_TRUE(c == '\n' || (c >= 0x20 && c < 0x7f)) << int(c);
+  EXPECT_THAT(plain, HasSubstr(".X."));
+  EXPECT_THAT(plain, HasSubstr("1 of 50003 blocks"));
+  const std::string rich = to_terminal(view, {.columns = 80, .unicode = true, .colour = true});
+  EXPECT_THAT(rich, HasSubstr("\x1b[1;31m\u2588"));
+  EXPECT_THAT(to_terminal(make_view("app", 0, {}, &tree), {}), HasSubstr("there is none"));
+}
+
+TEST(TerminalMap, LinesFitAndHostileFoldersDoNothing) {
+  std::vector<Content> contents{{"/\x1b[2J/x/\n", "objects/1", 9000, {8000}}};
+  View view;
+  view.contents = contents;
+  const std::string text = to_terminal(view, {.columns = 60});
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+  for (std::size_t at = 0, end; (end = text.find('\n', at)) != std::string::npos; at = end + 1)
+    EXPECT_LT(end - at, 60U);
+}
+
+TEST(HtmlPage, ShowsTheDamageAndOpensTheWayToIt) {
+  const tree::Tree tree = small_tree();
+  const std::string page = to_html(make_view("app", 0, damaged_at(7), &tree));
+  EXPECT_THAT(page, HasSubstr("/usr/share/large"));
+  EXPECT_THAT(page, HasSubstr("objects/cc/3"));
+  EXPECT_THAT(page, HasSubstr("1 file is not what was signed"));
+  EXPECT_THAT(page,
+              HasSubstr("<details open><summary><div class=\"r\"><span class=\"name\">share/"));
+  EXPECT_THAT(page, HasSubstr("<details><summary><div class=\"r\"><span class=\"name\">etc/"));
+  EXPECT_THAT(page, HasSubstr("class=\"ring\""));
+
+  const std::string good = to_html(make_view("app", 0, {}, &tree));
+  EXPECT_THAT(good, HasSubstr("<b>Intact.</b>"));
+  EXPECT_THAT(good, Not(HasSubstr("class=\"ring\"")));
+  EXPECT_THAT(good, Not(HasSubstr("class=\"badge\"")));
+}
+
+TEST(HtmlPage, NeedsNothingElse) {
+  const tree::Tree tree = small_tree();
+  const std::string page = to_html(make_view("app", 0, damaged_at(7), &tree));
+  for (const char* word :
+       {"http:", "https:", "<script", "<link", "<img", "url(", "@import", "src="})
+    EXPECT_THAT(page, Not(HasSubstr(word)));
+  EXPECT_THAT(page, HasSubstr("default-src 'none'"));
+}
+
+TEST(HtmlPage, HostileNamesAreText) {
+  const std::string evil = "<script>alert(1)</script>\"'\x1b]0;x\x07\xff";
+  tree::Tree tree;
+  const auto dir = add(tree.root(), evil, S_IFDIR | 0755);
+  const auto below = add(*dir, evil, S_IFDIR | 0755);
+  add(*below, evil, S_IFREG | 0644, 8000, "cc/3");
+  add(*below, "link", S_IFLNK | 0777, 1, evil);
+  image::VerifyReport report = damaged_at(1);
+  report.damaged[0].reason = evil;
+  report.signer->identity = evil;
+  for (const std::string& page :
+       {to_html(make_view(evil, 0, report, &tree)), to_html(make_view(evil, 0, report, nullptr)),
+        to_html(make_failed_view(evil, 0, Error(ErrorKind::untrusted, evil)))}) {
+    EXPECT_THAT(page, Not(HasSubstr("<script")));
+    EXPECT_THAT(page, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(page, Not(HasSubstr("\xff")));
+    EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;"));
+  }
+}
+
+TEST(HtmlPage, DetailsAreClosedAsOftenAsTheyAreOpened) {
+  const tree::Tree tree = small_tree();
+  const std::string page = to_html(make_view("app", 0, damaged_at(7), &tree));
+  const auto count = [&](std::string_view word) {
+    std::size_t n = 0;
+    for (std::size_t at = 0; (at = page.find(word, at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  for (const char* tag : {"details", "ul", "li", "div", "svg", "table", "g"}) {
+    const std::string name = tag;
+    EXPECT_EQ(count("<" + name + ">") + count("<" + name + " "), count("</" + name + ">")) << tag;
+  }
+}
+
+}  // namespace
+}  // namespace intact::report

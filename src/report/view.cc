@@ -1,0 +1,168 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <intact/report/view.h>
+
+namespace intact::report {
+namespace {
+
+using Status = Link::Status;
+constexpr std::uint64_t kBlock = 4096;
+
+std::string count(std::uint64_t n, std::string_view what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+/// The rows of a tree and its contents. Damage is known by object.
+class RowMaker {
+ public:
+  RowMaker(View& view, const std::map<std::string, std::vector<std::uint64_t>>& bad_blocks)
+      : view_(view), bad_blocks_(bad_blocks) {}
+
+  void add(const std::string& path, const tree::Entry& entry) {
+    const tree::Inode& inode = *entry.inode;
+    Row row;
+    const std::size_t slash = path.rfind('/');
+    row.name = path == "/" ? path : path.substr(slash + 1);
+    row.depth =
+        path == "/" ? 0 : static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
+    row.mode = inode.attributes.mode;
+    if (inode.attributes.is_symlink()) row.target = inode.payload;
+    if (inode.attributes.is_regular()) {
+      row.size = inode.attributes.size;
+      if (!inode.payload.empty() && inode.content.empty()) row.content = content_of(path, inode);
+    }
+    if (row.content != Row::kNone && !view_.contents[row.content].bad_blocks.empty())
+      row.damaged = 1;
+
+    // The directories that we are in, the root first.
+    parents_.resize(std::min(parents_.size(), row.depth));
+    for (const std::size_t parent : parents_) {
+      // What has several names takes its space once.
+      if (!entry.hard_link) view_.rows[parent].size += row.size;
+      view_.rows[parent].files += 1;
+      view_.rows[parent].damaged += row.damaged;
+    }
+    view_.damaged_files += row.damaged;
+    if (inode.attributes.is_directory()) parents_.push_back(view_.rows.size());
+    view_.rows.push_back(std::move(row));
+  }
+
+ private:
+  std::size_t content_of(const std::string& path, const tree::Inode& inode) {
+    const auto [found, added] = by_payload_.try_emplace(inode.payload, view_.contents.size());
+    if (added) {
+      Content content{
+          .path = path,
+          .object = "objects/" + inode.payload,
+          .blocks = std::max<std::uint64_t>(1, (inode.attributes.size + kBlock - 1) / kBlock),
+          .bad_blocks = {}};
+      if (const auto bad = bad_blocks_.find(content.object); bad != bad_blocks_.end())
+        content.bad_blocks = bad->second;
+      view_.contents.push_back(std::move(content));
+    }
+    return found->second;
+  }
+
+  View& view_;
+  const std::map<std::string, std::vector<std::uint64_t>>& bad_blocks_;
+  std::map<std::string, std::size_t> by_payload_;
+  std::vector<std::size_t> parents_;
+};
+
+Link signature_link(const image::VerifyReport& report) {
+  if (!report.signer || !report.signer->is_signed())
+    return {"Signature", "", "None that counts: unsigned images were allowed for this command.",
+            Status::bad};
+  return {"Signature", report.signer->identity,
+          report.signer->identity.empty() ? "Made for no particular name." : "Made for this name.",
+          Status::good};
+}
+
+std::vector<Link> make_chain(const image::VerifyReport& report, const View& view,
+                             bool metadata_good) {
+  std::vector<Link> chain;
+  if (report.signer && report.signer->is_signed())
+    chain.push_back({"Trusted key", report.signer->key_fingerprint, "Kept outside of the store.",
+                     Status::good});
+  chain.push_back(signature_link(report));
+  chain.push_back(
+      {"Manifest", report.manifest.to_string(), "The document that is signed.", Status::good});
+  chain.push_back(
+      {"Config", "", "Has the digest that the manifest gives, and names the image.", Status::good});
+  chain.push_back({"Image digest", report.image.to_string(),
+                   "Stands for each name, attribute and byte of the tree.", Status::good});
+  if (!metadata_good) {
+    chain.push_back(
+        {"Metadata", "",
+         count(view.damage.size(), "block") + " damaged: what the image lists cannot be believed.",
+         Status::bad});
+    chain.push_back({"Files", "", "Not reached.", Status::unreached});
+    return chain;
+  }
+  chain.push_back(
+      {"Metadata", "", count(report.files, "name") + ", each block as signed.", Status::good});
+  const auto bad = static_cast<std::uint64_t>(
+      std::count_if(view.contents.begin(), view.contents.end(),
+                    [](const Content& content) { return !content.bad_blocks.empty(); }));
+  chain.push_back({"Files", "",
+                   bad == 0
+                       ? count(report.objects, "object") + ", each block as signed."
+                       : fmt::format("{} of {} damaged.", bad, count(report.objects, "object")),
+                   bad == 0 ? Status::good : Status::bad});
+  return chain;
+}
+
+}  // namespace
+
+View make_view(const std::string& name, std::int64_t time, const image::VerifyReport& report,
+               const tree::Tree* tree) {
+  View view;
+  view.name = name;
+  view.time = time;
+  view.ok = report.ok();
+  view.damage = report.damaged;
+  view.bytes = report.bytes;
+  std::map<std::string, std::vector<std::uint64_t>> bad_blocks;
+  for (const image::Damage& damage : report.damaged)
+    bad_blocks[damage.object].push_back(damage.block);
+  // Several files may show one object; each of them is listed.
+  for (auto& [object, blocks] : bad_blocks) {
+    std::sort(blocks.begin(), blocks.end());
+    blocks.erase(std::unique(blocks.begin(), blocks.end()), blocks.end());
+  }
+  if (tree != nullptr) {
+    RowMaker rows(view, bad_blocks);
+    // Nothing in the visitor fails.
+    (void)tree
+        ->walk([&](const std::string& path, const tree::Entry& entry) -> Result<void> {
+          rows.add(path, entry);
+          return {};
+        })
+        .has_value();
+  }
+  view.chain = make_chain(report, view, tree != nullptr);
+  return view;
+}
+
+View make_failed_view(const std::string& name, std::int64_t time, const Error& error) {
+  View view;
+  view.name = name;
+  view.time = time;
+  view.failure = error.message();
+  const bool untrusted = error.kind() == ErrorKind::untrusted;
+  view.chain.push_back({"Trusted key and signature", "",
+                        untrusted ? "No trusted key has signed this image under this name."
+                                  : "Could not be established.",
+                        Status::bad});
+  for (const char* title : {"Manifest", "Config", "Image digest", "Metadata", "Files"})
+    view.chain.push_back({title, "", "Not reached.", Status::unreached});
+  if (!untrusted) view.chain[0].title = "Signature and documents";
+  return view;
+}
+
+}  // namespace intact::report
