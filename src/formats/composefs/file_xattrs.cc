@@ -29,13 +29,19 @@ Result<std::string> read_growing(const std::string& what,
 
 }  // namespace
 
-Result<std::vector<tree::Xattr>> file_xattrs(int path_fd, std::string_view prefix) {
+Result<std::vector<tree::Xattr>> file_xattrs(int fd, std::string_view prefix) {
   // The calls that take descriptors refuse those of O_PATH, the only kind that symlinks have.
-  const std::string path = fmt::format("/proc/self/fd/{}", path_fd);
+  std::string path;
+  const auto list = [&](char* out, std::size_t size) {
+    return path.empty() ? ::flistxattr(fd, out, size) : ::listxattr(path.c_str(), out, size);
+  };
+  constexpr const char* kListing = "list of extended attributes";
   std::vector<tree::Xattr> found;
-  auto names = read_growing("list of extended attributes", [&](char* out, std::size_t size) {
-    return ::listxattr(path.c_str(), out, size);
-  });
+  auto names = read_growing(kListing, list);
+  if (!names && names.error().sys_errno() == EBADF) {
+    path = fmt::format("/proc/self/fd/{}", fd);
+    names = read_growing(kListing, list);
+  }
   if (!names && names.error().sys_errno() == EOPNOTSUPP) return found;
   if (!names) return std::move(names).error();
   std::string_view rest = *names;
@@ -45,7 +51,8 @@ Result<std::vector<tree::Xattr>> file_xattrs(int path_fd, std::string_view prefi
     if (!name.starts_with(prefix)) continue;
     std::string value =
         TRY(read_growing("extended attribute " + name, [&](char* out, std::size_t size) {
-          return ::getxattr(path.c_str(), name.c_str(), out, size);
+          return path.empty() ? ::fgetxattr(fd, name.c_str(), out, size)
+                              : ::getxattr(path.c_str(), name.c_str(), out, size);
         }));
     found.push_back({name, std::move(value)});
   }

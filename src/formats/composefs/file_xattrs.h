@@ -8,8 +8,8 @@
 
 namespace intact::composefs {
 
-/// The extended attributes of the file behind an O_PATH descriptor whose names begin with `prefix`.
-/// Needs /proc. A file system without them has none.
-Result<std::vector<tree::Xattr>> file_xattrs(int path_fd, std::string_view prefix);
+/// The extended attributes of the file behind a descriptor whose names begin with `prefix`. For
+/// descriptors of O_PATH this needs /proc and more time. A file system without them has none.
+Result<std::vector<tree::Xattr>> file_xattrs(int fd, std::string_view prefix);
 
 }  // namespace intact::composefs

@@ -46,24 +46,43 @@ struct Seen {
   bool operator==(const Seen&) const = default;
 };
 
-/// A regular file whose content is still to be looked at.
+Error changed() {
+  return {ErrorKind::io, "the file has changed while the directory was read"};
+}
+
+/// All that is known of a file but its content.
+Result<struct stat> describe(int fd, const ScanOptions& options, tree::Inode& inode) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return Error::from_errno("stat", errno);
+  tree::Attributes& attributes = inode.attributes;
+  attributes.mode = st.st_mode;
+  attributes.nlink = 1;
+  attributes.uid = st.st_uid;
+  attributes.gid = st.st_gid;
+  if (attributes.is_device()) attributes.rdev = static_cast<std::uint32_t>(st.st_rdev);
+  attributes.size = static_cast<std::uint64_t>(st.st_size);
+  if (!options.use_epoch)
+    attributes.mtime = {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
+  if (!options.skip_xattrs) inode.xattrs = TRY(file_xattrs(fd, options.user_xattrs ? "user." : ""));
+  return st;
+}
+
+/// A regular file that is still to be opened.
 struct Content {
   std::string name;
   Seen seen;
   tree::InodePtr inode;  ///< nobody else looks at it meanwhile
 };
 
-/// Hashes a regular file, keeps a small one, copies a large one to the object directory. Runs on
-/// any thread.
+/// Describes and hashes a regular file, keeps a small one, copies a large one to the object
+/// directory. Runs on any thread.
 Result<void> process_content(const Directory& directory, const Content& content,
-                             ObjectDirectory* store) {
+                             const ScanOptions& options, ObjectDirectory* store) {
   tree::Inode& inode = *content.inode;
   const UniqueFd fd =
       TRY(open_at(directory.fd.get(), content.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-  struct stat st;
-  if (::fstat(fd.get(), &st) != 0) return Error::from_errno("fstat", errno);
-  if (!S_ISREG(st.st_mode) || Seen(st) != content.seen)
-    return Error(ErrorKind::io, "the file has changed while the directory was read");
+  const struct stat st = TRY(describe(fd.get(), options, inode));
+  if (!S_ISREG(st.st_mode) || Seen(st) != content.seen) return changed();
   if (inode.attributes.size <= kInlineLimit) {
     inode.content.resize(static_cast<std::size_t>(inode.attributes.size));
     TRY(pread_exact(fd.get(), 0, std::as_writable_bytes(std::span(inode.content))));
@@ -84,7 +103,7 @@ class Scanner {
   Result<tree::Tree> scan(const std::string& path) {
     auto root =
         std::make_shared<Directory>(Directory{TRY(open_file(path, O_RDONLY | O_DIRECTORY)), path});
-    TRY(read_attributes(root->fd.get(), tree_.root()).context(path));
+    TRY(describe(root->fd.get(), options_, tree_.root()).context(path));
     TRY(read_directory(root, tree_.root()));
     // Last in, first out: what is open at any time is one directory for each level of the tree.
     while (!pending_.empty()) {
@@ -95,6 +114,7 @@ class Scanner {
           TRY(open_at(next.parent->fd.get(), next.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
                   .context(next.parent->path)),
           path_in(*next.parent, next.name)});
+      TRY(describe(directory->fd.get(), options_, *next.inode).context(directory->path));
       TRY(read_directory(directory, *next.inode));
     }
     TRY(pool_.wait());
@@ -134,48 +154,42 @@ class Scanner {
   /// costs as much as hashing it.
   void submit(const DirectoryPtr& directory) {
     if (contents_.empty()) return;
-    pool_.submit([directory, contents = std::exchange(contents_, {}),
-                  store = store_]() -> Result<void> {
+    pool_.submit([this, directory, contents = std::exchange(contents_, {})]() -> Result<void> {
       for (const Content& content : contents)
-        TRY(process_content(*directory, content, store).context(path_in(*directory, content.name)));
+        TRY(process_content(*directory, content, options_, store_)
+                .context(path_in(*directory, content.name)));
       return {};
     });
     bytes_ = 0;
   }
 
   Result<void> add(const DirectoryPtr& directory, tree::Inode& parent, const std::string& name) {
-    const UniqueFd fd = TRY(open_at(directory->fd.get(), name, O_PATH | O_NOFOLLOW));
+    struct stat st;
+    if (::fstatat(directory->fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+      return Error::from_errno("stat", errno);
+    if (options_.skip_devices && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))) return {};
     tree::InodePtr inode = std::make_shared<tree::Inode>();
-    const struct stat st = TRY(read_attributes(fd.get(), *inode));
-    if (options_.skip_devices && inode->attributes.is_device()) return {};
-    if (inode->attributes.is_symlink()) {
-      inode->payload = TRY(read_target(fd.get()));
-    } else if (inode->attributes.is_directory()) {
+    if (S_ISDIR(st.st_mode)) {
       pending_.push_back({directory, name, inode.get()});
-    } else if (inode->attributes.is_regular() && inode->attributes.size > 0) {
-      bytes_ += inode->attributes.size;
+    } else if (S_ISREG(st.st_mode) && st.st_size > 0) {
+      bytes_ += static_cast<std::uint64_t>(st.st_size);
       contents_.push_back({name, Seen(st), inode});
       if (bytes_ >= kJobBytes || contents_.size() >= kJobFiles) submit(directory);
+    } else {
+      TRY(add_special(*directory, name, *inode));
     }
     parent.entries.emplace(name, tree::Entry{std::move(inode), false});
     return {};
   }
 
-  Result<struct stat> read_attributes(int fd, tree::Inode& inode) const {
-    struct stat st;
-    if (::fstatat(fd, "", &st, AT_EMPTY_PATH) != 0) return Error::from_errno("stat", errno);
-    tree::Attributes& attributes = inode.attributes;
-    attributes.mode = st.st_mode;
-    attributes.nlink = 1;
-    attributes.uid = st.st_uid;
-    attributes.gid = st.st_gid;
-    if (attributes.is_device()) attributes.rdev = static_cast<std::uint32_t>(st.st_rdev);
-    attributes.size = static_cast<std::uint64_t>(st.st_size);
-    if (!options_.use_epoch)
-      attributes.mtime = {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
-    if (!options_.skip_xattrs)
-      inode.xattrs = TRY(file_xattrs(fd, options_.user_xattrs ? "user." : ""));
-    return st;
+  /// What must not or need not be opened: symlinks, devices, pipes, sockets, empty files.
+  Result<void> add_special(const Directory& directory, const std::string& name,
+                           tree::Inode& inode) {
+    const UniqueFd fd = TRY(open_at(directory.fd.get(), name, O_PATH | O_NOFOLLOW));
+    const struct stat st = TRY(describe(fd.get(), options_, inode));
+    if (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size > 0)) return changed();
+    if (S_ISLNK(st.st_mode)) inode.payload = TRY(read_target(fd.get()));
+    return {};
   }
 
   static Result<std::string> read_target(int fd) {
