@@ -7,18 +7,12 @@
 #include <intact/verity/build.h>
 #include <intact/verity/superblock.h>
 
+#include "test_content.h"
+
 namespace intact::verity {
 namespace {
 
 using block::MemoryTarget;
-
-/// 2 MiB; the 512-byte sector i is the 8-byte little-endian number i, repeated.
-Bytes numbered_sectors() {
-  Bytes data(2 << 20);
-  for (std::size_t i = 0; i < data.size(); ++i)
-    data[i] = static_cast<std::byte>((i / 512) >> (i % 8 * 8));
-  return data;
-}
 
 Bytes hex(std::string_view text) {
   return *from_hex(text);

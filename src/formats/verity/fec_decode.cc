@@ -27,7 +27,7 @@ FecDecoder::FecDecoder(const FecGeometry& geometry, std::shared_ptr<const ByteSo
       offset_(offset),
       code_(geometry.roots()) {}
 
-Result<Bytes> FecDecoder::mend(std::uint64_t block, const IsBad& is_bad,
+Result<Bytes> FecDecoder::mend(std::uint64_t block, const Judge& judge,
                                const Accept& accept) const {
   TRY(block::check_range(geometry_.blocks(), block, 1));
   const std::size_t columns = geometry_.block_size();
@@ -37,37 +37,53 @@ Result<Bytes> FecDecoder::mend(std::uint64_t block, const IsBad& is_bad,
   const std::uint64_t column = block % row_blocks * columns;
 
   Bytes content(kCodewordSize * columns);
-  std::vector<unsigned> suspects;
+  std::vector<unsigned> bad;
+  std::vector<unsigned> unknown;
   for (unsigned row = 0; row < geometry_.rows(); ++row) {
     const MutableByteSpan bytes(content.data() + row * columns, columns);
     const bool readable = bool(read_row(geometry_, *covered_, row, column, bytes));
     if (!readable) std::fill(bytes.begin(), bytes.end(), std::byte{0});
     const std::uint64_t number = row * row_blocks + block % row_blocks;
-    if (!readable || row == wanted || (number < geometry_.blocks() && is_bad(number, bytes)))
-      suspects.push_back(row);
+    if (number >= geometry_.blocks()) continue;  // padding
+    const State state = !readable || row == wanted ? State::bad : judge(number, bytes);
+    if (state == State::bad) bad.push_back(row);
+    if (state == State::unknown) unknown.push_back(row);
   }
   Bytes parity(roots * columns);
   TRY(parity_->read(offset_ + column * roots, parity));
-  for (unsigned root = 0; root < roots; ++root)
+  for (unsigned root = 0; root < roots; ++root) {
     for (std::size_t c = 0; c < columns; ++c)
       content[(geometry_.rows() + root) * columns + c] = parity[c * roots + root];
+    unknown.push_back(geometry_.rows() + root);
+  }
 
-  // Suspects are worth twice as much as errors that have to be found. Where there are too many of
-  // them, or where one that is not checkable is bad as well, finding may still succeed.
-  const std::vector<std::vector<unsigned>> guesses = {suspects, {wanted}, {}};
-  for (const auto& erased : guesses) {
-    if (erased.size() > roots) continue;
-    Bytes attempt = content;
+  Bytes attempt;
+  const auto mends = [&](std::span<const unsigned> erased) {
+    if (erased.size() > roots) return false;
+    attempt = content;
     std::vector<std::byte*> rows;
     for (unsigned row = 0; row < kCodewordSize; ++row)
       rows.push_back(attempt.data() + row * columns);
     code_.correct(rows, erased, columns);
-    const ByteSpan mended(rows[wanted], columns);
-    if (accept(mended)) return Bytes(mended.begin(), mended.end());
+    return accept(ByteSpan(attempt).subspan(wanted * columns, columns));
+  };
+  // What is known to be bad is worth twice as much as what has to be found. Where too much is bad,
+  // it may still not be in the same codewords.
+  bool done = mends(bad) || (bad.size() > 1 && mends(std::span(&wanted, 1))) || mends({});
+  // Perhaps a whole block more is bad: which of them, the digest tells.
+  for (std::size_t i = 0; i < unknown.size() && !done; ++i) {
+    std::vector<unsigned> erased = bad;
+    erased.push_back(unknown[i]);
+    done = mends(erased);
   }
-  return Error(ErrorKind::tampered,
-               fmt::format("beyond what {} FEC roots can mend ({} bad blocks share its codewords)",
-                           roots, suspects.size()));
+  if (!done)
+    return Error(
+        ErrorKind::tampered,
+        fmt::format("beyond what {} FEC roots can mend ({} bad blocks share its codewords)", roots,
+                    bad.size()));
+  attempt.erase(attempt.begin(), attempt.begin() + static_cast<std::ptrdiff_t>(wanted * columns));
+  attempt.resize(columns);
+  return attempt;
 }
 
 }  // namespace intact::verity

@@ -43,7 +43,9 @@ struct Protected {
     return decoder.mend(
         block,
         [&](std::uint64_t other, ByteSpan content) {
-          return checkable && !equal(content, good_block(other));
+          if (!checkable) return FecDecoder::State::unknown;
+          return equal(content, good_block(other)) ? FecDecoder::State::good
+                                                   : FecDecoder::State::bad;
         },
         [&](ByteSpan content) { return equal(content, good_block(block)); });
   }
@@ -94,9 +96,21 @@ TEST(Fec, FindsErrorsInBlocksThatCannotBeChecked) {
   const std::uint64_t step = device.geometry.row_size() / kBlock;
   for (unsigned i = 0; i < 4; ++i) device.damage(i * step);
   EXPECT_TRUE(device.mend(step, false));
+  // The block itself, one that is guessed, and three errors that are found.
   device.damage(4 * step);
-  // One erasure (the block itself) and four errors are one too many.
+  EXPECT_TRUE(device.mend(step, false));
+  device.damage(5 * step);
   EXPECT_FALSE(device.mend(step, false));
+}
+
+TEST(Fec, FindsOneBadBlockThatCannotBeChecked) {
+  Protected device(2, 600);
+  const std::uint64_t step = device.geometry.row_size() / kBlock;
+  device.damage(0);
+  device.damage(7 * step);
+  EXPECT_TRUE(device.mend(0, false));
+  device.damage(8 * step);
+  EXPECT_FALSE(device.mend(0, false));
 }
 
 TEST(Fec, MendsTheLastBlockAndRowsThatEndEarly) {

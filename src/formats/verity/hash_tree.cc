@@ -92,13 +92,15 @@ Result<HashTree::Block> HashTree::block(int level, std::uint64_t index, Mending 
 }
 
 /// Without mending on the way: it would have no end.
-bool HashTree::is_known_bad(std::uint64_t covered_block, ByteSpan content) const {
+FecDecoder::State HashTree::judge(std::uint64_t covered_block, ByteSpan content) const {
+  using State = FecDecoder::State;
   const std::uint64_t data_blocks = geometry_.data_blocks();
-  if (covered_block >= data_blocks + geometry_.hash_blocks()) return false;
+  if (covered_block >= data_blocks + geometry_.hash_blocks()) return State::unknown;
   const Node node = covered_block < data_blocks ? Node{Node::kData, covered_block}
                                                 : node_at(covered_block - data_blocks);
   const auto digest = expected_digest(node, Mending::no);
-  return digest && !has_digest(node, content, *digest);
+  if (!digest) return State::unknown;
+  return has_digest(node, content, *digest) ? State::good : State::bad;
 }
 
 Result<Bytes> HashTree::mend(Node node) const {
@@ -107,8 +109,7 @@ Result<Bytes> HashTree::mend(Node node) const {
   const std::uint64_t covered =
       node.level == Node::kData ? node.index : geometry_.data_blocks() + place_of(node);
   return fec_->mend(
-      covered,
-      [this](std::uint64_t block, ByteSpan content) { return is_known_bad(block, content); },
+      covered, [this](std::uint64_t block, ByteSpan content) { return judge(block, content); },
       [&](ByteSpan content) { return has_digest(node, content, digest); });
 }
 

@@ -67,7 +67,7 @@ class HashTree {
  private:
   HashTree(const Geometry& geometry, crypto::BlockHasher data, crypto::BlockHasher hash);
 
-  bool is_known_bad(std::uint64_t covered_block, ByteSpan content) const;
+  FecDecoder::State judge(std::uint64_t covered_block, ByteSpan content) const;
 
   Geometry geometry_;
   crypto::BlockHasher data_digester_;

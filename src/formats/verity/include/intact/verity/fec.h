@@ -53,8 +53,9 @@ Result<void> encode_fec(const FecGeometry& geometry, const ByteSource& covered,
 /// Mends blocks out of the blocks and the parity that share codewords with them. Thread-safe.
 class FecDecoder {
  public:
-  /// Whether a covered block with this content is known to be bad.
-  using IsBad = std::function<bool(std::uint64_t block, ByteSpan content)>;
+  enum class State { good, bad, unknown };
+  /// What is known of a covered block with this content.
+  using Judge = std::function<State(std::uint64_t block, ByteSpan content)>;
   /// Whether this is what the block must hold: its digest decides.
   using Accept = std::function<bool(ByteSpan content)>;
 
@@ -65,8 +66,9 @@ class FecDecoder {
 
   /// The content of block `block` that `accept` accepts; tampered if none was found. Up to roots()
   /// blocks that are known to be bad (or cannot be read) and roots() / 2 bytes in each codeword
-  /// that nobody knows of can be mended. Takes some 512 blocks of memory.
-  Result<Bytes> mend(std::uint64_t block, const IsBad& is_bad, const Accept& accept) const;
+  /// that nobody knows of can be mended, and one whole block that nobody knows of if there are less
+  /// than roots() others. Takes some 512 blocks of memory.
+  Result<Bytes> mend(std::uint64_t block, const Judge& judge, const Accept& accept) const;
 
  private:
   FecDecoder(const FecGeometry& geometry, std::shared_ptr<const ByteSource> covered,

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <intact/base/checked.h>
+#include <intact/block/linear_target.h>
+#include <intact/verity/volume.h>
+
+namespace intact::verity {
+namespace {
+
+Error wrong(std::string message) {
+  return Error(ErrorKind::invalid_argument, std::move(message));
+}
+
+/// A part of a device.
+struct Extent {
+  std::string_view what;
+  const block::BlockTarget* device;
+  std::uint64_t begin;
+  std::uint64_t size;
+};
+
+Result<void> check_extent(const Extent& extent) {
+  const auto end = checked_add(extent.begin, extent.size);
+  if (end && *end <= extent.device->size()) return {};
+  return wrong(fmt::format("{} needs bytes {} to {} of a device of {} bytes", extent.what,
+                           extent.begin, end ? fmt::to_string(*end) : "beyond all numbers",
+                           extent.device->size()));
+}
+
+Result<void> check_apart(const Extent& a, const Extent& b) {
+  if (a.device != b.device || a.begin + a.size <= b.begin || b.begin + b.size <= a.begin) return {};
+  const Extent& first = a.begin <= b.begin ? a : b;
+  const Extent& second = a.begin <= b.begin ? b : a;
+  return wrong(fmt::format(
+      "{} (from byte {}) lies over {} (up to byte {}) of the same file; give "
+      "it an offset of {} or more, or a file of its own",
+      second.what, second.begin, first.what, first.begin + first.size, first.begin + first.size));
+}
+
+}  // namespace
+
+Result<std::uint64_t> hash_area_offset(const Layout& layout) {
+  const std::uint64_t block = layout.params.hash_block_size;
+  if (!layout.superblock) {
+    if (layout.hash_offset % block != 0)
+      return wrong(
+          fmt::format("without superblock the hash offset {} must be a multiple of the "
+                      "hash block size {}",
+                      layout.hash_offset, block));
+    return layout.hash_offset;
+  }
+  if (layout.hash_offset % kMinBlockSize != 0)
+    return wrong(fmt::format("the hash offset {} is not a multiple of {}", layout.hash_offset,
+                             kMinBlockSize));
+  const auto end = checked_add<std::uint64_t>(layout.hash_offset, kSuperblockSize);
+  const auto offset = end ? checked_align_up(*end, block) : std::nullopt;
+  if (!offset) return wrong(fmt::format("hash offset {}", layout.hash_offset));
+  return *offset;
+}
+
+Result<std::shared_ptr<block::BlockTarget>> fec_coverage(const Layout& layout,
+                                                         const Devices& devices) {
+  const Params& params = layout.params;
+  const Geometry geometry = TRY(Geometry::create(params));
+  if (params.data_block_size != params.hash_block_size)
+    return wrong("FEC needs data and hash blocks of one size");
+  const std::uint64_t begin = TRY(hash_area_offset(layout));
+  std::uint64_t end = devices.hash->size();
+  if (devices.fec == devices.hash) end = std::min(end, layout.fec->offset);
+  if (end < begin || (end - begin) / params.hash_block_size < geometry.hash_blocks())
+    return wrong(fmt::format("the hash area needs bytes {} to {}, but {}", begin,
+                             begin + geometry.hash_size(),
+                             devices.fec == devices.hash ? "the FEC area begins before its end"
+                                                         : "its device is smaller"));
+  std::vector<std::unique_ptr<block::BlockTarget>> parts;
+  parts.push_back(
+      TRY(block::SliceTarget::open(devices.data, {.offset = 0, .length = geometry.data_size()})));
+  parts.push_back(TRY(block::SliceTarget::open(
+      devices.hash, {.offset = begin,
+                     .length = (end - begin) / params.hash_block_size * params.hash_block_size})));
+  return std::shared_ptr<block::BlockTarget>(TRY(block::LinearTarget::open(std::move(parts))));
+}
+
+Result<FecGeometry> fec_geometry(const Layout& layout, const block::BlockTarget& coverage) {
+  return FecGeometry::create({.roots = layout.fec->roots,
+                              .block_size = layout.params.data_block_size,
+                              .blocks = coverage.size() / layout.params.data_block_size});
+}
+
+Result<void> check_layout(const Layout& layout, const Devices& devices) {
+  const Geometry geometry = TRY(Geometry::create(layout.params));
+  const std::uint64_t area = TRY(hash_area_offset(layout));
+  std::vector<Extent> extents = {
+      {"the data area", devices.data.get(), 0, geometry.data_size()},
+      {"the hash area", devices.hash.get(), layout.hash_offset,
+       area - layout.hash_offset + geometry.hash_size()},
+  };
+  for (const Extent& extent : extents) TRY(check_extent(extent));
+  if (layout.fec) {
+    // Where the parity begins decides what it covers, so overlap with the hash area comes first.
+    const Extent start{"the FEC area", devices.fec.get(), layout.fec->offset, 1};
+    for (const Extent& extent : extents) TRY(check_apart(extent, start));
+    const auto coverage = TRY(fec_coverage(layout, devices));
+    const FecGeometry fec = TRY(fec_geometry(layout, *coverage));
+    extents.push_back({"the FEC area", devices.fec.get(), layout.fec->offset, fec.size()});
+    TRY(check_extent(extents.back()));
+  }
+  for (std::size_t i = 0; i < extents.size(); ++i)
+    for (std::size_t k = i + 1; k < extents.size(); ++k) TRY(check_apart(extents[i], extents[k]));
+  return {};
+}
+
+}  // namespace intact::verity
