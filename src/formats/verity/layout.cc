@@ -92,6 +92,29 @@ Result<FecGeometry> fec_geometry(const Layout& layout, const block::BlockTarget&
                               .blocks = coverage.size() / layout.params.data_block_size});
 }
 
+Result<DeviceSizes> needed_sizes(const Layout& layout, std::uint64_t hash_size,
+                                 bool fec_on_hash_device) {
+  const Geometry geometry = TRY(Geometry::create(layout.params));
+  const std::uint64_t begin = TRY(hash_area_offset(layout));
+  const auto tree_end = checked_add(begin, geometry.hash_size());
+  if (!tree_end) return wrong(fmt::format("hash offset {}", layout.hash_offset));
+  DeviceSizes sizes{.hash = *tree_end, .fec = 0};
+  if (!layout.fec) return sizes;
+  const std::uint64_t end =
+      fec_on_hash_device ? layout.fec->offset : std::max(hash_size, *tree_end);
+  // An offset within the tree is refused by check_layout.
+  const std::uint64_t hash_blocks = (std::max(end, begin) - begin) / layout.params.hash_block_size;
+  const FecGeometry fec =
+      TRY(FecGeometry::create({.roots = layout.fec->roots,
+                               .block_size = layout.params.data_block_size,
+                               .blocks = geometry.data_blocks() + hash_blocks}));
+  const auto fec_end = checked_add(layout.fec->offset, fec.size());
+  if (!fec_end) return wrong(fmt::format("FEC offset {}", layout.fec->offset));
+  sizes.fec = *fec_end;
+  if (fec_on_hash_device) sizes.hash = std::max(sizes.hash, sizes.fec);
+  return sizes;
+}
+
 Result<void> check_layout(const Layout& layout, const Devices& devices) {
   const Geometry geometry = TRY(Geometry::create(layout.params));
   const std::uint64_t area = TRY(hash_area_offset(layout));

@@ -49,6 +49,15 @@ Result<FecGeometry> fec_geometry(const Layout& layout, const block::BlockTarget&
 /// what to do.
 Result<void> check_layout(const Layout& layout, const Devices& devices);
 
+/// Bytes that the devices of a new volume must have at least.
+struct DeviceSizes {
+  std::uint64_t hash;
+  std::uint64_t fec;  ///< 0 without FEC
+};
+/// `hash_size`: of the hash device as it is, since what follows the tree on it is covered as well.
+Result<DeviceSizes> needed_sizes(const Layout& layout, std::uint64_t hash_size,
+                                 bool fec_on_hash_device);
+
 /// Reads the superblock at byte `hash_offset`; malformed if there is none.
 Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t hash_offset);
 

@@ -1,0 +1,368 @@
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+
+#include <intact/base/file.h>
+#include <intact/crypto/hash_function.h>
+#include <intact/crypto/random.h>
+#include <intact/json/json.h>
+#include <intact/verity/volume.h>
+
+#include "command.h"
+#include "commands.h"
+#include "progress.h"
+#include "verity_files.h"
+#include "verity_options.h"
+
+// The commands here take the options of veritysetup and print the same field names.
+namespace intact::cli {
+namespace {
+
+using block::Access;
+using verity::Area;
+using verity::Damage;
+
+constexpr std::size_t kDefaultSaltSize = 32;
+
+Error wrong(std::string message) {
+  return Error(ErrorKind::invalid_argument, std::move(message));
+}
+
+struct Options : VerityOptions {
+  std::string output;
+  std::string fec_output;
+  bool json = false;
+};
+
+verity::Progress progress_on(ProgressLine& line) {
+  return [&line](std::uint64_t done, std::uint64_t total) { line.show(done, total); };
+}
+
+// --- what people see ----------------------------------------------------------------------------
+
+std::string salt_text(const verity::Params& params) {
+  return params.salt.empty() ? "-" : to_hex(params.salt);
+}
+
+void print_header(const verity::Layout& layout, const std::string& hash_device,
+                  const std::string& uuid, const verity::Geometry& geometry) {
+  const verity::Params& params = layout.params;
+  print("VERITY header information for {}\n", hash_device);
+  print("UUID:            \t{}\n", uuid);
+  print("Hash type:       \t{}\n", static_cast<std::uint32_t>(params.hash_type));
+  print("Data blocks:     \t{}\n", params.data_blocks);
+  print("Data block size: \t{}\n", params.data_block_size);
+  print("Hash blocks:     \t{}\n", geometry.hash_blocks());
+  print("Hash block size: \t{}\n", params.hash_block_size);
+  print("Hash algorithm:  \t{}\n", params.hash);
+}
+
+Json to_json(const verity::Layout& layout, const std::string& uuid,
+             const verity::Geometry& geometry) {
+  const verity::Params& params = layout.params;
+  return {{"uuid", uuid},
+          {"hash_type", static_cast<std::uint32_t>(params.hash_type)},
+          {"data_blocks", params.data_blocks},
+          {"data_block_size", params.data_block_size},
+          {"hash_blocks", geometry.hash_blocks()},
+          {"hash_block_size", params.hash_block_size},
+          {"hash_algorithm", params.hash},
+          {"salt", to_hex(params.salt)}};
+}
+
+struct Place {
+  std::string text;
+  std::uint64_t offset;  // in the file, bytes
+};
+
+Place place_of(const Damage& damage, const verity::Layout& layout, std::uint64_t hash_area) {
+  const bool data = damage.area == Area::data;
+  const std::uint64_t size = data ? layout.params.data_block_size : layout.params.hash_block_size;
+  const std::uint64_t begin = (data ? 0 : hash_area) + damage.block * size;
+  const std::string blocks = damage.blocks == 1 ? fmt::format("block {}", damage.block)
+                                                : fmt::format("blocks {} to {}", damage.block,
+                                                              damage.block + damage.blocks - 1);
+  return {fmt::format("{} {} (bytes {} to {})", data ? "data" : "hash", blocks, begin,
+                      begin + damage.blocks * size - 1),
+          begin};
+}
+
+Json to_json(const std::vector<Damage>& list, const Options& options, const verity::Layout& layout,
+             std::uint64_t hash_area) {
+  Json damaged = Json::array();
+  for (const Damage& damage : list)
+    damaged.push_back({{"object", damage.area == Area::data ? options.data : options.hash_device},
+                       {"area", damage.area == Area::data ? "data" : "hash"},
+                       {"block", damage.block},
+                       {"blocks", damage.blocks},
+                       {"offset", place_of(damage, layout, hash_area).offset},
+                       {"reason", damage.reason},
+                       {"mendable", damage.mendable}});
+  return damaged;
+}
+
+// --- format -------------------------------------------------------------------------------------
+
+/// Refuses what cannot be meant, and says what to do.
+Result<std::uint64_t> blocks_to_protect(const Options& options) {
+  if (options.data_blocks != 0) return options.data_blocks;
+  const UniqueFd fd = TRY(open_file(options.data, O_RDONLY));
+  const std::uint64_t size = TRY(file_size(fd.get()).context(options.data));
+  if (options.data_block_size == 0) return 0;  // refused later, with the others of its kind
+  // In one file the data ends where the tree begins.
+  if (same_file(options.data, options.hash_device))
+    return std::min(options.hash_offset, size) / options.data_block_size;
+  const std::uint64_t rest = size % options.data_block_size;
+  if (rest == 0) return size / options.data_block_size;
+  Bytes magic(6);
+  magic.resize(TRY(pread_up_to(fd.get(), 0, magic)));
+  const bool compressed = as_text(magic).starts_with("\x1f\x8b") ||
+                          as_text(magic).starts_with("\x28\xb5\x2f\xfd") ||
+                          as_text(magic).starts_with(
+                              "\xfd"
+                              "7zXZ");
+  return wrong(fmt::format(
+      "{} has {} bytes, which is not a multiple of the data block size {}{}. Lengthen it (truncate "
+      "-s %{} FILE), or leave the last {} bytes unprotected with --data-blocks {}",
+      options.data, size, options.data_block_size,
+      compressed ? "; it is compressed: unpack it first, dm-verity protects disk images" : "",
+      options.data_block_size, rest, size / options.data_block_size));
+}
+
+/// Makes the files that are to be written, as large as they have to be.
+Result<void> grow_files(const Options& options, const verity::Layout& layout, GrownFiles& grown) {
+  TRY(grown.grow(options.hash_device, TRY(verity::needed_sizes(layout, 0, false)).hash));
+  if (!layout.fec) return {};
+  TRY(grown.grow(options.fec_device, 0));
+  const UniqueFd hash = TRY(open_file(options.hash_device, O_RDONLY));
+  const auto sizes =
+      TRY(verity::needed_sizes(layout, TRY(file_size(hash.get()).context(options.hash_device)),
+                               same_file(options.fec_device, options.hash_device)));
+  return grown.grow(options.fec_device, sizes.fec);
+}
+
+Result<int> format(const Options& options) {
+  verity::Params params = TRY(options.params(crypto::random_bytes(kDefaultSaltSize)));
+  params.data_blocks = TRY(blocks_to_protect(options));
+  params.hash = TRY(crypto::find_hash_function(params.hash)).name;
+  const verity::Layout layout = TRY(options.layout(params));
+  if (!options.uuid.empty() && options.no_superblock)
+    return wrong("--uuid needs a superblock: leave out --no-superblock");
+  const verity::Uuid uuid =
+      options.uuid.empty() ? verity::Uuid::random() : TRY(verity::Uuid::parse(options.uuid));
+
+  const auto geometry = TRY(verity::Geometry::create(params));
+  GrownFiles grown;
+  TRY(grow_files(options, layout, grown));
+
+  // Only what is written is opened for writing; the data alone is not.
+  DeviceFiles written(Access::read_write);
+  DeviceFiles read(Access::read_only);
+  const bool data_apart = !same_file(options.data, options.hash_device) &&
+                          !(layout.fec && same_file(options.data, options.fec_device));
+  verity::Devices devices{.data = TRY((data_apart ? read : written).open(options.data)),
+                          .hash = TRY(written.open(options.hash_device))};
+  if (layout.fec) devices.fec = TRY(written.open(options.fec_device));
+  ProgressLine line("format");
+  const Bytes root = TRY(verity::format(layout, devices, uuid, 0, progress_on(line)));
+  if (!options.root_hash_file.empty())
+    TRY(write_file_durably(options.root_hash_file, as_bytes(to_hex(root)), 0644));
+  grown.keep();
+
+  const std::string uuid_text = layout.superblock ? uuid.to_string() : "";
+  if (options.json) {
+    Json json = to_json(layout, uuid_text, geometry);
+    json["root_hash"] = to_hex(root);
+    print("{}\n", to_text(json));
+    return 0;
+  }
+  print_header(layout, options.hash_device, uuid_text, geometry);
+  if (layout.fec) {
+    const auto fec = TRY(verity::fec_geometry(layout, *TRY(verity::fec_coverage(layout, devices))));
+    print("FEC RS roots:   \t{}\n", fec.roots());
+    print("FEC blocks:     \t{}\n", fec.size() / fec.block_size());
+  }
+  print("Salt:            \t{}\n", salt_text(params));
+  print("Root hash:      \t{}\n", to_hex(root));
+  print("Hash device size: \t{} [bytes]\n", devices.hash->size());
+  if (layout.fec) print("FEC device size: \t{} [bytes]\n", devices.fec->size());
+  return 0;
+}
+
+// --- dump ---------------------------------------------------------------------------------------
+
+Result<int> dump(const Options& options) {
+  DeviceFiles files(Access::read_only);
+  const auto hash = TRY(files.open(options.hash_device));
+  const auto superblock =
+      TRY(verity::read_superblock(*hash, options.hash_offset).context(options.hash_device));
+  const verity::Layout layout{.params = superblock.params, .hash_offset = options.hash_offset};
+  const auto geometry = TRY(verity::Geometry::create(layout.params));
+  const std::uint64_t size = TRY(verity::hash_area_offset(layout)) + geometry.hash_size();
+  if (options.json) {
+    Json json = to_json(layout, superblock.uuid.to_string(), geometry);
+    json["hash_device_size"] = size;
+    print("{}\n", to_text(json));
+    return 0;
+  }
+  print_header(layout, options.hash_device, superblock.uuid.to_string(), geometry);
+  print("Salt:            \t{}\n", salt_text(layout.params));
+  print("Hash device size: \t{} [bytes]\n", size);
+  return 0;
+}
+
+// --- verify and repair --------------------------------------------------------------------------
+
+struct Volume {
+  verity::Layout layout;
+  verity::Devices devices;
+  std::uint64_t hash_area;
+};
+
+Result<Volume> open_volume(const Options& options, Access access) {
+  DeviceFiles files(access);
+  Volume volume;
+  volume.devices.data = TRY(files.open(options.data));
+  volume.devices.hash = TRY(files.open(options.hash_device));
+  if (!options.fec_device.empty()) volume.devices.fec = TRY(files.open(options.fec_device));
+  volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data));
+  volume.hash_area = TRY(verity::hash_area_offset(volume.layout));
+  return volume;
+}
+
+Result<int> verify(const Options& options) {
+  const Bytes root = TRY(options.root());
+  const Volume volume = TRY(open_volume(options, Access::read_only));
+  const verity::Params& params = volume.layout.params;
+  const auto target = TRY(verity::open(volume.layout, volume.devices, root));
+  auto list = [&] {
+    ProgressLine line("verify");
+    return target->scan(0, progress_on(line));
+  }();
+  const std::vector<Damage> damaged = TRY(std::move(list));
+  const auto geometry = TRY(verity::Geometry::create(params));
+  if (options.json) {
+    print("{}\n",
+          to_text(Json{{"ok", damaged.empty()},
+                       {"checked",
+                        {{"data_blocks", params.data_blocks},
+                         {"hash_blocks", geometry.hash_blocks()},
+                         {"bytes", geometry.data_size() + geometry.hash_size()}}},
+                       {"damaged", to_json(damaged, options, volume.layout, volume.hash_area)}}));
+    return damaged.empty() ? 0 : 3;
+  }
+  for (const Damage& damage : damaged)
+    print("DAMAGED {}: {}{}\n", place_of(damage, volume.layout, volume.hash_area).text,
+          damage.reason, damage.mendable ? "; FEC can mend it" : "");
+  if (damaged.empty())
+    print("{} is intact: {} data blocks and {} hash blocks checked\n", options.data,
+          params.data_blocks, geometry.hash_blocks());
+  else
+    print("{} is damaged in {} place{}{}\n", options.data, damaged.size(),
+          damaged.size() == 1 ? "" : "s",
+          std::ranges::all_of(damaged, &Damage::mendable) ? "; intact verity repair mends all of it"
+                                                          : "");
+  return damaged.empty() ? 0 : 3;
+}
+
+Result<int> repair(const Options& options) {
+  if (options.fec_device.empty())
+    return wrong("repair needs the error correction data: --fec-device FILE");
+  const Bytes root = TRY(options.root());
+  Options actual = options;
+  GrownFiles made;
+  if (!options.output.empty()) {
+    if (same_file(options.output, options.data) || same_file(options.output, options.hash_device) ||
+        same_file(options.output, options.fec_device))
+      return wrong("--output must be another file; leave it out to mend in place");
+    if (same_file(options.data, options.hash_device)) actual.hash_device = options.output;
+    if (same_file(options.data, options.fec_device)) actual.fec_device = options.output;
+    std::error_code error;
+    std::filesystem::copy_file(options.data, options.output, error);
+    if (error) return Error::from_errno(options.output, error.value());
+    made.adopt(options.output);
+    actual.data = options.output;
+  }
+  const Volume volume = TRY(open_volume(actual, Access::read_write));
+  auto report = [&] {
+    ProgressLine line("repair");
+    return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line));
+  }();
+  const verity::RepairReport done = TRY(std::move(report));
+  made.keep();
+  if (options.json) {
+    print("{}\n",
+          to_text(Json{{"ok", done.lost.empty()},
+                       {"mended", to_json(done.mended, actual, volume.layout, volume.hash_area)},
+                       {"damaged", to_json(done.lost, actual, volume.layout, volume.hash_area)}}));
+    return done.lost.empty() ? 0 : 3;
+  }
+  for (const Damage& damage : done.mended)
+    print("mended {}\n", place_of(damage, volume.layout, volume.hash_area).text);
+  for (const Damage& damage : done.lost)
+    print("LOST {}: {}\n", place_of(damage, volume.layout, volume.hash_area).text, damage.reason);
+  if (!done.lost.empty())
+    print("{} is still damaged: what is lost is beyond what FEC can mend\n", actual.data);
+  else if (done.mended.empty())
+    print("{} is intact: nothing to mend\n", actual.data);
+  else
+    print("{} is intact again\n", actual.data);
+  return done.lost.empty() ? 0 : 3;
+}
+
+}  // namespace
+
+void add_verity_commands(Program& program) {
+  CLI::App* group =
+      program.add(program.app(), "verity", "dm-verity volumes, with the options of veritysetup");
+  group->require_subcommand(1);
+  const auto add = [&](const char* name, const char* description,
+                       Result<int> (*action)(const Options&)) {
+    CLI::App* command = program.add(*group, name, description);
+    const auto options = std::make_shared<Options>();
+    // -h is the hash function, as it is for veritysetup.
+    command->set_help_flag("--help", "Print this help and exit");
+    command->add_flag("--json", options->json, "Print the result as JSON");
+    program.on_chosen(command, [options, action] { return action(*options); });
+    return std::pair(command, options.get());
+  };
+
+  {
+    const auto [command, options] = add("format", "Write the hash tree of a device", format);
+    options->add_devices(command, false);
+    options->add_format(command);
+    options->add_placement(command);
+    command->add_option("--uuid", options->uuid, "UUID of the volume, else a random one")
+        ->type_name("UUID");
+  }
+  {
+    const auto [command, options] =
+        add("verify", "Check all of a device against its root hash", verify);
+    options->add_devices(command, true);
+    options->add_format(command);
+    options->add_placement(command);
+  }
+  {
+    const auto [command, options] = add("dump", "Show the superblock of a hash device", dump);
+    command->add_option("HASH", options->hash_device, "Device or file with the hash tree")
+        ->type_name("FILE")
+        ->required();
+    command->add_option("--hash-offset", options->hash_offset, "Where the superblock lies")
+        ->type_name("BYTES");
+  }
+  {
+    const auto [command, options] =
+        add("repair", "Mend damage with the help of error correction data", repair);
+    options->add_devices(command, true);
+    options->add_format(command);
+    options->add_placement(command);
+    command->add_option("--output", options->output, "Mend a copy of DATA, written to this file")
+        ->type_name("FILE");
+  }
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,111 @@
+#include "verity_options.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <intact/base/file.h>
+
+namespace intact::cli {
+namespace {
+
+Error wrong(std::string message) {
+  return Error(ErrorKind::invalid_argument, std::move(message));
+}
+
+constexpr std::uint64_t kMaxRootHashFile = 4096;  // bytes
+
+}  // namespace
+
+void VerityOptions::add_devices(CLI::App* command, bool with_root_hash) {
+  command->add_option("DATA", data, "Device or file with the data")->type_name("FILE")->required();
+  command->add_option("HASH", hash_device, "Device or file with the hash tree; may be DATA again")
+      ->type_name("FILE")
+      ->required();
+  if (with_root_hash)
+    command->add_option("ROOT", root_hash, "Root hash, in hexadecimal")->type_name("HEX");
+  command
+      ->add_option(
+          "--root-hash-file", root_hash_file,
+          with_root_hash ? "Read the root hash from this file" : "Write the root hash to this file")
+      ->type_name("FILE");
+}
+
+void VerityOptions::add_format(CLI::App* command) {
+  command->add_option("-h,--hash", hash, "Hash function")->type_name("NAME");
+  command->add_option("--format", hash_type, "Hash type: 1 normal, 0 original Chrome OS")
+      ->type_name("N");
+  command->add_option("--data-block-size", data_block_size, "Block size of the data in bytes")
+      ->type_name("BYTES");
+  command->add_option("--hash-block-size", hash_block_size, "Block size of the hash tree in bytes")
+      ->type_name("BYTES");
+  command->add_option("--data-blocks", data_blocks, "How many data blocks to protect; 0: all")
+      ->type_name("N");
+  command->add_option("-s,--salt", salt, "Salt in hexadecimal, '-' for none; else 32 random bytes")
+      ->type_name("HEX");
+}
+
+void VerityOptions::add_placement(CLI::App* command) {
+  command->add_option("--hash-offset", hash_offset, "Where on HASH the superblock or tree begins")
+      ->type_name("BYTES");
+  command->add_flag("--no-superblock", no_superblock,
+                    "There is none: all parameters stand on the command line");
+  command->add_option("--fec-device", fec_device, "Device or file with error correction data")
+      ->type_name("FILE");
+  command->add_option("--fec-offset", fec_offset, "Where on it that data begins")
+      ->type_name("BYTES");
+  command->add_option("--fec-roots", fec_roots, "Parity bytes of each codeword, 2 to 24")
+      ->type_name("N");
+}
+
+Result<verity::Params> VerityOptions::params(Bytes default_salt) const {
+  verity::Params params{.hash_type = static_cast<verity::HashType>(hash_type),
+                        .hash = hash,
+                        .data_block_size = data_block_size,
+                        .hash_block_size = hash_block_size,
+                        .data_blocks = data_blocks,
+                        .salt = std::move(default_salt)};
+  if (salt == "-") {
+    params.salt.clear();
+  } else if (!salt.empty()) {
+    auto bytes = from_hex(salt);
+    if (!bytes) return wrong(fmt::format("--salt {} is not a hexadecimal string", salt));
+    params.salt = *std::move(bytes);
+  }
+  return params;
+}
+
+Result<verity::Layout> VerityOptions::layout(verity::Params params) const {
+  verity::Layout layout{
+      .params = std::move(params), .hash_offset = hash_offset, .superblock = !no_superblock};
+  if (!fec_device.empty())
+    layout.fec = verity::Layout::Fec{.roots = fec_roots, .offset = fec_offset};
+  return layout;
+}
+
+Result<verity::Layout> VerityOptions::stored_layout(const block::BlockTarget& hash_target,
+                                                    const block::BlockTarget& data_target) const {
+  if (!no_superblock) {
+    auto superblock = TRY(verity::read_superblock(hash_target, hash_offset).context(hash_device));
+    return layout(std::move(superblock.params));
+  }
+  auto params = TRY(this->params({}));
+  if (params.data_blocks == 0) params.data_blocks = data_target.size() / params.data_block_size;
+  return layout(std::move(params));
+}
+
+Result<Bytes> VerityOptions::root() const {
+  if (root_hash.empty() == root_hash_file.empty())
+    return wrong("give the root hash, either as the last argument or by --root-hash-file");
+  std::string text = root_hash;
+  if (text.empty()) {
+    text = as_text(TRY(read_file(root_hash_file, kMaxRootHashFile)));
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  }
+  auto bytes = from_hex(text);
+  if (!bytes || bytes->empty())
+    return wrong(fmt::format("'{}' is not a hexadecimal root hash", text));
+  return *std::move(bytes);
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <intact/base/bytes.h>
+#include <intact/base/result.h>
+#include <intact/verity/volume.h>
+
+namespace intact::cli {
+
+/// The options of veritysetup that say what a volume is and where its parts lie.
+struct VerityOptions {
+  std::string data;
+  std::string hash_device;
+  std::string root_hash;
+  std::string root_hash_file;
+  std::string hash = "sha256";
+  std::uint32_t hash_type = 1;
+  std::uint32_t data_block_size = 4096;
+  std::uint32_t hash_block_size = 4096;
+  std::uint64_t data_blocks = 0;  ///< 0: all of the data device
+  std::uint64_t hash_offset = 0;
+  std::string salt;
+  std::string uuid;
+  bool no_superblock = false;
+  std::string fec_device;
+  std::uint64_t fec_offset = 0;
+  unsigned fec_roots = 2;
+
+  void add_devices(CLI::App* command, bool with_root_hash);
+  void add_format(CLI::App* command);     ///< what a superblock would hold
+  void add_placement(CLI::App* command);  ///< offsets, --no-superblock, FEC
+
+  /// From the options alone, with `salt` where --salt says nothing. invalid_argument.
+  Result<verity::Params> params(Bytes salt) const;
+  Result<verity::Layout> layout(verity::Params params) const;
+  /// From the superblock, or without one from the options.
+  Result<verity::Layout> stored_layout(const block::BlockTarget& hash,
+                                       const block::BlockTarget& data) const;
+  /// The root hash given as argument or by file.
+  Result<Bytes> root() const;
+};
+
+}  // namespace intact::cli

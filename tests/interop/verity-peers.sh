@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# intact verity writes the bytes of veritysetup, reads what it wrote, and mends what it only finds.
+. "$(dirname "$0")/lib.sh"
+PATH=$PATH:/usr/sbin
+requires veritysetup
+cd "$work" || exit
+uuid=00000000-0000-0000-0000-000000000001
+head -c 2097152 /dev/urandom > data
+
+# same [OPTION...]: both make the same files and print the same lines; each verifies the other's.
+same() {
+  local fec=() ours_fec=()
+  rm -f theirs ours theirs.fec ours.fec
+  case " $* " in *' --fec-'*) fec=(--fec-device theirs.fec) ours_fec=(--fec-device ours.fec) ;; esac
+  veritysetup format data theirs --uuid=$uuid "${fec[@]}" "$@" 2> /dev/null > theirs.out
+  "$intact" verity format data ours --uuid=$uuid "${ours_fec[@]}" "$@" > ours.out
+  cmp theirs ours || fail "hash device: $*"
+  [[ ${#fec[@]} = 0 ]] || cmp theirs.fec ours.fec || fail "FEC device: $*"
+  # veritysetup tells the size of the FEC device only in some cases.
+  diff <(sed 's/ for theirs$//; /^FEC device size/d' theirs.out) <(sed 's/ for ours$//; /^FEC device size/d' ours.out) || fail "output: $*"
+  diff <(veritysetup dump ours | tail -n +2) <("$intact" verity dump theirs | tail -n +2) || fail "dump: $*"
+  root=$(sed -n 's/^Root hash:[[:space:]]*//p' ours.out)
+  expect 0 "$intact" verity verify data theirs "$root" "${fec[@]}"
+  veritysetup verify data ours "$root" || fail "veritysetup refuses ours: $*"
+}
+
+for hash in sha1 sha224 sha256 sha384 sha512 sha3-256 sha3-512 blake2b-512 blake2s-256 sm3; do
+  same --hash=$hash --salt=00112233
+  same --hash=$hash --salt=00112233 --format=0
+done
+same --salt=-
+same --salt="$(printf '%0512d' 7)"
+same --salt=01 --data-blocks=1
+same --salt=01 --data-blocks=129
+for size in 512 1024 2048; do
+  same --salt=01 --data-block-size=$size
+  same --salt=01 --hash-block-size=$size
+  same --salt=01 --data-block-size=$size --hash-block-size=$size --hash=sha512
+done
+for roots in 2 3 7 23 24; do same --salt=01 --fec-roots=$roots; done
+same --salt=01 --fec-roots=4 --fec-offset=8192 --data-block-size=512 --hash-block-size=512
+
+# Without superblock, in one file, with parity in that file as well.
+veritysetup format data theirs.raw --no-superblock --salt=01 > /dev/null
+"$intact" verity format data ours.raw --no-superblock --salt=01 --root-hash-file root > /dev/null
+cmp theirs.raw ours.raw
+expect 0 "$intact" verity verify data theirs.raw --root-hash-file root --no-superblock --salt=01
+for file in theirs.one ours.one; do cp data $file; truncate -s 4M $file; done
+layout=(--uuid="$uuid" --salt=01 --data-blocks=512 --hash-offset=2097152 --fec-offset=3145728)
+veritysetup format theirs.one theirs.one "${layout[@]}" --fec-device theirs.one > /dev/null
+"$intact" verity format ours.one ours.one "${layout[@]}" --fec-device ours.one > /dev/null
+cmp theirs.one ours.one
+
+# Random configurations.
+for ((i = 0; i < 20; i++)); do
+  sizes=(512 1024 4096)
+  size=${sizes[RANDOM % 3]}
+  same --salt="$(printf %04x $RANDOM)" --format=$((RANDOM % 2)) --data-block-size=$size --hash-block-size=$size \
+    --data-blocks=$((1 + RANDOM % (2097152 / size))) --fec-roots=$((2 + RANDOM % 23))
+done
+
+# Damage is found at its place, told with what FEC can do, and mended; the twin is intact.
+"$intact" verity format data tree --fec-device parity --root-hash-file root > /dev/null
+cp data good
+cp tree good.tree
+volume=(data tree --root-hash-file root --fec-device parity)
+expect 0 "$intact" verity verify "${volume[@]}"
+printf X | dd of=data bs=1 seek=8192 conv=notrunc status=none
+dd if=/dev/urandom of=data bs=4096 seek=100 count=2 conv=notrunc status=none
+dd if=/dev/urandom of=tree bs=4096 seek=3 count=1 conv=notrunc status=none
+expect 3 "$intact" verity verify data tree --root-hash-file root
+said 'DAMAGED data block 2 \(bytes 8192 to 12287\)'
+said 'DAMAGED data blocks 100 to 101'
+said 'DAMAGED hash block 2 '
+expect 3 "$intact" verity verify "${volume[@]}"
+said 'FEC can mend it'
+expect 0 "$intact" verity repair "${volume[@]}" --output mended
+said 'mended data block 2 '
+cmp good mended
+expect 1 "$intact" verity repair "${volume[@]}" --output mended
+expect 0 "$intact" verity repair "${volume[@]}"
+cmp good data
+cmp good.tree tree
+expect 0 "$intact" verity verify "${volume[@]}" --json
+dd if=/dev/urandom of=data bs=4096 count=300 conv=notrunc status=none
+expect 3 "$intact" verity repair "${volume[@]}"
+said 'LOST data block'
+cp good data
+
+# What cannot be meant.
+expect 2 "$intact" verity verify data tree
+expect 2 "$intact" verity verify data tree xyz
+expect 3 "$intact" verity verify data tree "$(printf %064d 0)"
+said 'does not lead to this root hash'
+expect 6 "$intact" verity dump data
+said 'not a dm-verity hash device'
+head -c 5000 data | gzip > layer.tar.gz
+expect 2 "$intact" verity format layer.tar.gz tree2
+said 'not a multiple of the data block size 4096; it is compressed'
+[[ ! -e tree2 ]] || fail 'a refused format left a file'
+expect 2 "$intact" verity format data data --data-blocks=512 --hash-offset=1048576
+said 'lies over the data area'
+cmp good data
+expect 6 "$intact" verity format data tree2 --hash=crc32c
+expect 2 "$intact" verity format data tree2 --data-block-size=1000
+expect 2 "$intact" verity format data tree2 --fec-device parity2 --fec-roots=25
+expect 7 "$intact" verity format nowhere tree2
+[[ ! -e tree2 && ! -e parity2 ]] || fail 'a refused format left a file'
