@@ -21,31 +21,31 @@ struct Stream {
 };
 
 /// Several messages interleaved, for each waits for its own results most of the time.
-template <unsigned kLanes>
+template <std::size_t kLanes>
 class Streams {
  public:
   static void compress(std::uint32_t* state, const std::byte* const* input, std::size_t blocks) {
     Stream streams[kLanes];
-    for (unsigned lane = 0; lane < kLanes; ++lane) load(streams[lane], state + lane);
+    for (std::size_t lane = 0; lane < kLanes; ++lane) load(streams[lane], state + lane);
     for (std::size_t block = 0; block < blocks; ++block) {
       __m128i abef[kLanes], cdgh[kLanes];
-      for (unsigned lane = 0; lane < kLanes; ++lane) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
         read(streams[lane], input[lane] + block * Numbers::kBlock);
         abef[lane] = streams[lane].abef;
         cdgh[lane] = streams[lane].cdgh;
       }
       all_rounds(streams, std::make_index_sequence<16>());
-      for (unsigned lane = 0; lane < kLanes; ++lane) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
         streams[lane].abef = _mm_add_epi32(streams[lane].abef, abef[lane]);
         streams[lane].cdgh = _mm_add_epi32(streams[lane].cdgh, cdgh[lane]);
       }
     }
-    for (unsigned lane = 0; lane < kLanes; ++lane) store(streams[lane], state + lane);
+    for (std::size_t lane = 0; lane < kLanes; ++lane) store(streams[lane], state + lane);
   }
 
  private:
   static void load(Stream& s, const std::uint32_t* state) {
-    const auto word = [&](unsigned i) { return static_cast<int>(state[i * kLanes]); };
+    const auto word = [&](std::size_t i) { return static_cast<int>(state[i * kLanes]); };
     s.abef = _mm_set_epi32(word(0), word(1), word(4), word(5));
     s.cdgh = _mm_set_epi32(word(2), word(3), word(6), word(7));
   }
@@ -54,7 +54,7 @@ class Streams {
     alignas(16) std::uint32_t feba[4], hgdc[4];
     _mm_store_si128(reinterpret_cast<__m128i*>(feba), s.abef);
     _mm_store_si128(reinterpret_cast<__m128i*>(hgdc), s.cdgh);
-    for (unsigned i = 0; i < 2; ++i) {
+    for (std::size_t i = 0; i < 2; ++i) {
       state[i * kLanes] = feba[3 - i];
       state[(2 + i) * kLanes] = hgdc[3 - i];
       state[(4 + i) * kLanes] = feba[1 - i];
@@ -64,9 +64,9 @@ class Streams {
 
   static void read(Stream& s, const std::byte* input) {
     const __m128i swap = _mm_set_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203);
-    for (unsigned i = 0; i < 4; ++i)
-      s.w[i] = _mm_shuffle_epi8(
-          _mm_loadu_si128(reinterpret_cast<const __m128i*>(input + std::size_t{16} * i)), swap);
+    for (std::size_t i = 0; i < 4; ++i)
+      s.w[i] =
+          _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(input + 16 * i)), swap);
   }
 
   template <std::size_t... kIndex>
@@ -75,16 +75,16 @@ class Streams {
     (four_rounds<kIndex>(streams), ...);
   }
 
-  template <unsigned i>
+  template <std::size_t i>
   [[gnu::always_inline]] static inline void four_rounds(Stream (&streams)[kLanes]) {
     const __m128i constants =
-        _mm_load_si128(reinterpret_cast<const __m128i*>(Numbers::kRound + std::size_t{4} * i));
+        _mm_load_si128(reinterpret_cast<const __m128i*>(Numbers::kRound + 4 * i));
     four_rounds<i>(streams[0], constants);
     if constexpr (kLanes == 2) four_rounds<i>(streams[1], constants);
   }
 
   /// Rounds 4 * i to 4 * i + 3.
-  template <unsigned i>
+  template <std::size_t i>
   [[gnu::always_inline]] static inline void four_rounds(Stream& s, __m128i constants) {
     __m128i& words = s.w[i % 4];
     if constexpr (i >= 4) {

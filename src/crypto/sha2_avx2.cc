@@ -12,7 +12,7 @@ namespace {
 /// What does not depend on the size of the word.
 struct Bits {
   using Vector = __m256i;
-  static constexpr unsigned kSets = 1;  // two need more registers than there are
+  static constexpr std::size_t kSets = 1;  // two need more registers than there are
   static Vector xor3(Vector a, Vector b, Vector c) {
     return _mm256_xor_si256(a, _mm256_xor_si256(b, c));
   }
@@ -34,7 +34,7 @@ struct Bits {
 
 struct Words32 : Bits {
   using Word = std::uint32_t;
-  static constexpr unsigned kLanes = 8;
+  static constexpr std::size_t kLanes = 8;
 
   static Vector fill(Word x) { return _mm256_set1_epi32(static_cast<int>(x)); }
   static Vector add(Vector a, Vector b) { return _mm256_add_epi32(a, b); }
@@ -50,15 +50,15 @@ struct Words32 : Bits {
   static void transpose(const std::byte* const* input, std::size_t offset, Vector (&w)[16]) {
     const Vector swap = _mm256_set_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203, 0x0c0d0e0f,
                                          0x08090a0b, 0x04050607, 0x00010203);
-    for (unsigned half = 0; half < 2; ++half) {
+    for (std::size_t half = 0; half < 2; ++half) {
       Vector x[8], y[8];
-      for (unsigned i = 0; i < 8; ++i)
+      for (std::size_t i = 0; i < 8; ++i)
         x[i] = _mm256_shuffle_epi8(load(input[i] + offset + half * 32), swap);
-      for (unsigned i = 0; i < 8; i += 2) {
+      for (std::size_t i = 0; i < 8; i += 2) {
         y[i] = _mm256_unpacklo_epi32(x[i], x[i + 1]);
         y[i + 1] = _mm256_unpackhi_epi32(x[i], x[i + 1]);
       }
-      for (unsigned i = 0; i < 8; i += 4) {
+      for (std::size_t i = 0; i < 8; i += 4) {
         x[i] = _mm256_unpacklo_epi64(y[i], y[i + 2]);
         x[i + 1] = _mm256_unpackhi_epi64(y[i], y[i + 2]);
         x[i + 2] = _mm256_unpacklo_epi64(y[i + 1], y[i + 3]);
@@ -66,14 +66,14 @@ struct Words32 : Bits {
       }
       // x[4 * g + c] has columns c and 4 + c of lanes 4 * g to 4 * g + 3.
       Vector* const out = w + half * 8;
-      for (unsigned c = 0; c < 4; ++c) transpose_halves(x[c], x[4 + c], out[c], out[4 + c]);
+      for (std::size_t c = 0; c < 4; ++c) transpose_halves(x[c], x[4 + c], out[c], out[4 + c]);
     }
   }
 };
 
 struct Words64 : Bits {
   using Word = std::uint64_t;
-  static constexpr unsigned kLanes = 4;
+  static constexpr std::size_t kLanes = 4;
 
   static Vector fill(Word x) { return _mm256_set1_epi64x(static_cast<long long>(x)); }
   static Vector add(Vector a, Vector b) { return _mm256_add_epi64(a, b); }
@@ -89,9 +89,9 @@ struct Words64 : Bits {
   static void transpose(const std::byte* const* input, std::size_t offset, Vector (&w)[16]) {
     const Vector swap = _mm256_set_epi32(0x08090a0b, 0x0c0d0e0f, 0x00010203, 0x04050607, 0x08090a0b,
                                          0x0c0d0e0f, 0x00010203, 0x04050607);
-    for (unsigned part = 0; part < 4; ++part) {
+    for (std::size_t part = 0; part < 4; ++part) {
       Vector x[4];
-      for (unsigned i = 0; i < 4; ++i)
+      for (std::size_t i = 0; i < 4; ++i)
         x[i] = _mm256_shuffle_epi8(load(input[i] + offset + part * 32), swap);
       Vector* const out = w + part * 4;
       transpose_halves(_mm256_unpacklo_epi64(x[0], x[1]), _mm256_unpacklo_epi64(x[2], x[3]), out[0],

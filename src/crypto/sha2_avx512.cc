@@ -2,6 +2,11 @@
 #include "sha2_kernel.h"
 
 #if defined(__x86_64__)
+#if !defined(__clang__)
+// GCC's own header makes it warn (its bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include "sha2_lanes.h"
@@ -38,11 +43,11 @@ struct Bits {
   }
 };
 
-template <unsigned sets>
+template <std::size_t sets>
 struct Words32 : Bits {
   using Word = std::uint32_t;
-  static constexpr unsigned kLanes = 16;
-  static constexpr unsigned kSets = sets;
+  static constexpr std::size_t kLanes = 16;
+  static constexpr std::size_t kSets = sets;
 
   static Vector fill(Word x) { return _mm512_set1_epi32(static_cast<int>(x)); }
   static Vector add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }
@@ -58,28 +63,28 @@ struct Words32 : Bits {
   static void transpose(const std::byte* const* input, std::size_t offset, Vector (&w)[16]) {
     const Vector swap = _mm512_set4_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203);
     Vector x[16], y[16];
-    for (unsigned i = 0; i < 16; ++i) x[i] = _mm512_shuffle_epi8(load(input[i] + offset), swap);
-    for (unsigned i = 0; i < 16; i += 2) {
+    for (std::size_t i = 0; i < 16; ++i) x[i] = _mm512_shuffle_epi8(load(input[i] + offset), swap);
+    for (std::size_t i = 0; i < 16; i += 2) {
       y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
       y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
     }
-    for (unsigned i = 0; i < 16; i += 4) {
+    for (std::size_t i = 0; i < 16; i += 4) {
       x[i] = _mm512_unpacklo_epi64(y[i], y[i + 2]);
       x[i + 1] = _mm512_unpackhi_epi64(y[i], y[i + 2]);
       x[i + 2] = _mm512_unpacklo_epi64(y[i + 1], y[i + 3]);
       x[i + 3] = _mm512_unpackhi_epi64(y[i + 1], y[i + 3]);
     }
     // x[4 * g + c] has columns c, 4 + c, 8 + c and 12 + c of lanes 4 * g to 4 * g + 3.
-    for (unsigned c = 0; c < 4; ++c)
+    for (std::size_t c = 0; c < 4; ++c)
       transpose_quarters(x[c], x[4 + c], x[8 + c], x[12 + c], w[c], w[4 + c], w[8 + c], w[12 + c]);
   }
 };
 
-template <unsigned sets>
+template <std::size_t sets>
 struct Words64 : Bits {
   using Word = std::uint64_t;
-  static constexpr unsigned kLanes = 8;
-  static constexpr unsigned kSets = sets;
+  static constexpr std::size_t kLanes = 8;
+  static constexpr std::size_t kSets = sets;
 
   static Vector fill(Word x) { return _mm512_set1_epi64(static_cast<long long>(x)); }
   static Vector add(Vector a, Vector b) { return _mm512_add_epi64(a, b); }
@@ -94,17 +99,17 @@ struct Words64 : Bits {
 
   static void transpose(const std::byte* const* input, std::size_t offset, Vector (&w)[16]) {
     const Vector swap = _mm512_set4_epi32(0x08090a0b, 0x0c0d0e0f, 0x00010203, 0x04050607);
-    for (unsigned half = 0; half < 2; ++half) {
+    for (std::size_t half = 0; half < 2; ++half) {
       Vector x[8], y[8];
-      for (unsigned i = 0; i < 8; ++i)
+      for (std::size_t i = 0; i < 8; ++i)
         x[i] = _mm512_shuffle_epi8(load(input[i] + offset + half * 64), swap);
-      for (unsigned i = 0; i < 8; i += 2) {
+      for (std::size_t i = 0; i < 8; i += 2) {
         y[i] = _mm512_unpacklo_epi64(x[i], x[i + 1]);
         y[i + 1] = _mm512_unpackhi_epi64(x[i], x[i + 1]);
       }
       // y[2 * g + c] has columns c, 2 + c, 4 + c and 6 + c of lanes 2 * g and 2 * g + 1.
       Vector* const out = w + half * 8;
-      for (unsigned c = 0; c < 2; ++c)
+      for (std::size_t c = 0; c < 2; ++c)
         transpose_quarters(y[c], y[2 + c], y[4 + c], y[6 + c], out[c], out[2 + c], out[4 + c],
                            out[6 + c]);
     }

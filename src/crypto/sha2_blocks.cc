@@ -129,7 +129,7 @@ void Sha2Blocks<Word>::hash(const std::byte* blocks, const std::byte* heads, std
   while (count != 0) {
     while (step != steps_.end() && step->least > count) ++step;
     if (step == steps_.end()) return rest_->hash(blocks, heads, digests, count);
-    const std::size_t n = std::min<std::size_t>(count, step->kernel->lanes);
+    const std::size_t n = std::min(count, step->kernel->lanes);
     hash_group(*step->kernel, blocks, heads, digests, n, scratch);
     blocks += n * block_size_;
     heads += n * head_size_;

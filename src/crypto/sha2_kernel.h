@@ -11,12 +11,12 @@ namespace intact::crypto {
 template <class Word>
 struct Sha2Kernel {
   using Compress = void(Word* state, const std::byte* const* input, std::size_t blocks);
-  unsigned lanes;
+  std::size_t lanes;
   Compress* compress;
 };
 
 /// The most lanes that a kernel has.
-inline constexpr unsigned kMaxLanes = 32;
+inline constexpr std::size_t kMaxLanes = 32;
 
 // Each is compiled for the processors that it needs and must not be called on others. "Twice" has
 // two sets of lanes interleaved. Where the architecture is another they do not exist.

@@ -26,32 +26,32 @@ class Sha2Lanes {
   using Word = typename V::Word;
   using Vector = typename V::Vector;
   using Numbers = Sha2<Word>;
-  static constexpr unsigned kLanes = V::kLanes;
-  static constexpr unsigned kMessages = kLanes * V::kSets;
+  static constexpr std::size_t kLanes = V::kLanes;
+  static constexpr std::size_t kMessages = kLanes * V::kSets;
 
  public:
   static void compress(Word* state, const std::byte* const* input, std::size_t blocks) {
     Vector saved[V::kSets][8];
-    for (unsigned set = 0; set < V::kSets; ++set)
-      for (unsigned i = 0; i < 8; ++i)
+    for (std::size_t set = 0; set < V::kSets; ++set)
+      for (std::size_t i = 0; i < 8; ++i)
         saved[set][i] = V::load(state + i * kMessages + set * kLanes);
 
     for (std::size_t block = 0; block < blocks; ++block) {
       Vector w[V::kSets][16];
       Vector s[V::kSets][8];
-      for (unsigned set = 0; set < V::kSets; ++set) {
+      for (std::size_t set = 0; set < V::kSets; ++set) {
         V::transpose(input + set * kLanes, block * Numbers::kBlock, w[set]);
-        for (unsigned i = 0; i < 8; ++i) s[set][i] = saved[set][i];
+        for (std::size_t i = 0; i < 8; ++i) s[set][i] = saved[set][i];
       }
       rounds<false>(s, w, Numbers::kRound, std::make_index_sequence<16>());
       for (unsigned done = 16; done < Numbers::kRounds; done += 16)
         rounds<true>(s, w, Numbers::kRound + done, std::make_index_sequence<16>());
-      for (unsigned set = 0; set < V::kSets; ++set)
-        for (unsigned i = 0; i < 8; ++i) saved[set][i] = V::add(saved[set][i], s[set][i]);
+      for (std::size_t set = 0; set < V::kSets; ++set)
+        for (std::size_t i = 0; i < 8; ++i) saved[set][i] = V::add(saved[set][i], s[set][i]);
     }
 
-    for (unsigned set = 0; set < V::kSets; ++set)
-      for (unsigned i = 0; i < 8; ++i)
+    for (std::size_t set = 0; set < V::kSets; ++set)
+      for (std::size_t i = 0; i < 8; ++i)
         V::store(state + i * kMessages + set * kLanes, saved[set][i]);
   }
 
@@ -67,7 +67,7 @@ class Sha2Lanes {
     (one_round<kExpand, kIndex>(s, w, constants[kIndex]), ...);
   }
 
-  template <bool kExpand, unsigned i>
+  template <bool kExpand, std::size_t i>
   [[gnu::always_inline]] static inline void one_round(States& s, Schedules& w, Word constant) {
     const Vector k = V::fill(constant);
     one_round<kExpand, i>(s[0], w[0], k);
@@ -75,7 +75,7 @@ class Sha2Lanes {
   }
 
   /// Round i of sixteen. The eight words of the state change their names instead of their places.
-  template <bool kExpand, unsigned i>
+  template <bool kExpand, std::size_t i>
   [[gnu::always_inline]] static inline void one_round(Vector (&s)[8], Vector (&w)[16], Vector k) {
     Vector& word = w[i];
     if constexpr (kExpand)
