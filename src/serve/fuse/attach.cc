@@ -23,16 +23,18 @@ constexpr const char* kDevice = "/dev/fuse";
 
 /// `mountpoint` as the kernel will have it in its table. It is checked here because the messages of
 /// mount(2) and fusermount3 do not say what is wrong with it.
-Result<std::string> resolve_mountpoint(const std::string& mountpoint) {
+Result<std::string> resolve_mountpoint(const std::string& mountpoint, MountKind kind) {
   char resolved[PATH_MAX];
   if (::realpath(mountpoint.c_str(), resolved) == nullptr)
     return Error::from_errno(fmt::format("cannot mount on {}", mountpoint), errno);
   struct stat status;
   if (::stat(resolved, &status) != 0)
     return Error::from_errno(fmt::format("cannot mount on {}", mountpoint), errno);
-  if (!S_ISDIR(status.st_mode))
+  const bool wants_directory = kind == MountKind::directory;
+  if (wants_directory ? !S_ISDIR(status.st_mode) : !S_ISREG(status.st_mode))
     return Error(ErrorKind::invalid_argument,
-                 fmt::format("cannot mount on {}: not a directory", mountpoint));
+                 fmt::format("cannot mount on {}: not a {}", mountpoint,
+                             wants_directory ? "directory" : "regular file"));
   return std::string(resolved);
 }
 
@@ -45,7 +47,8 @@ std::string printable(std::string_view name) {
 
 /// Nothing when only fusermount3 may do it.
 Result<std::optional<UniqueFd>> attach_directly(const FuseOptions& options,
-                                                const std::string& mountpoint, bool check) {
+                                                const std::string& mountpoint, MountKind kind,
+                                                bool check) {
   UniqueFd device(::open(kDevice, O_RDWR | O_CLOEXEC));
   if (!device) {
     if (errno == EACCES || errno == EPERM) return std::optional<UniqueFd>();
@@ -55,8 +58,10 @@ Result<std::optional<UniqueFd>> attach_directly(const FuseOptions& options,
                              kDevice, Error::from_errno("", errno).message()),
                  errno);
   }
-  std::string data = fmt::format("fd={},rootmode={:o},user_id={},group_id={}", device.get(),
-                                 static_cast<unsigned>(S_IFDIR), ::geteuid(), ::getegid());
+  std::string data =
+      fmt::format("fd={},rootmode={:o},user_id={},group_id={}", device.get(),
+                  static_cast<unsigned>(kind == MountKind::directory ? S_IFDIR : S_IFREG),
+                  ::geteuid(), ::getegid());
   if (check) data += ",default_permissions";
   if (options.allow_other) data += ",allow_other";
   const unsigned long flags =
@@ -104,8 +109,8 @@ Result<UniqueFd> attach_through_helper(const FuseOptions& options, const std::st
 
 }  // namespace
 
-Result<Attached> attach(const FuseOptions& options) {
-  const std::string mountpoint = TRY(resolve_mountpoint(options.mountpoint));
+Result<Attached> attach(const FuseOptions& options, MountKind kind) {
+  const std::string mountpoint = TRY(resolve_mountpoint(options.mountpoint, kind));
   Attached attached;
   // Once others may get in, the kernel has to enforce the modes: without default_permissions it
   // lets everyone who passes the gate read everything. For root it is right in any case: processes
@@ -113,7 +118,7 @@ Result<Attached> attach(const FuseOptions& options) {
   // is different: nobody but this user passes the gate, and enforcing the modes would only lock
   // the owner out of files of uid 0 of his own image, such as /root.
   attached.kernel_checks_permissions = options.allow_other || ::geteuid() == 0;
-  auto direct = TRY(attach_directly(options, mountpoint, attached.kernel_checks_permissions));
+  auto direct = TRY(attach_directly(options, mountpoint, kind, attached.kernel_checks_permissions));
   attached.device =
       direct ? std::move(*direct)
              : TRY(attach_through_helper(options, mountpoint, attached.kernel_checks_permissions));

@@ -16,8 +16,11 @@ struct Attached {
   bool kernel_checks_permissions = false;
 };
 
+/// What is mounted, and over what.
+enum class MountKind { directory, file };
+
 /// Mounts, directly where that is allowed, else through fusermount3. libfuse could do this too, but
 /// it writes what goes wrong to stderr instead of returning it.
-Result<Attached> attach(const FuseOptions& options);
+Result<Attached> attach(const FuseOptions& options, MountKind kind);
 
 }  // namespace intact::serve

@@ -11,6 +11,8 @@
 
 #include <intact/base/checked.h>
 
+#include "connection.h"
+
 namespace intact::serve {
 
 namespace {
@@ -18,31 +20,13 @@ namespace {
 using tree::Attributes;
 using tree::NodeId;
 
-// Nothing ever changes, so what the kernel knows stays true: a day is as good as for ever.
-constexpr double kTimeout = 86400;
 constexpr std::uint32_t kBlockSize = 4096;
-// A window of read-ahead is several requests, so that several threads check it side by side; what
-// one thread checks and copies stays in the cache of its processor.
-constexpr unsigned kRequestSize = 256u << 10;
-constexpr unsigned kReadAhead = 1u << 20;
-constexpr unsigned kMostBackgroundRequests = 64;
 // Positions in a directory: 0 is before ".", 1 before "..", and from 2 on the tree's cookies.
 constexpr off_t kAfterDot = 1;
 constexpr off_t kAfterDotDot = 2;
 
 Service& service_of(fuse_req_t request) {
   return *static_cast<Service*>(fuse_req_userdata(request));
-}
-
-/// The thread's own reply buffer of at least `size` bytes, uninitialised.
-char* reply_buffer(std::size_t size) {
-  thread_local std::unique_ptr<char[]> buffer;
-  thread_local std::size_t capacity = 0;
-  if (capacity < size) {
-    capacity = std::max<std::size_t>(size, kRequestSize);
-    buffer.reset(new char[capacity]);
-  }
-  return buffer.get();
 }
 
 struct stat stat_of(const Attributes& attributes, fuse_ino_t inode) {
@@ -66,8 +50,8 @@ fuse_entry_param entry_of(const Service& service, NodeId node, const Attributes&
   fuse_entry_param entry{};
   entry.ino = service.numbers.inode(node);
   entry.attr = stat_of(attributes, entry.ino);
-  entry.attr_timeout = kTimeout;
-  entry.entry_timeout = kTimeout;
+  entry.attr_timeout = kUnchanging;
+  entry.entry_timeout = kUnchanging;
   return entry;
 }
 
@@ -83,16 +67,9 @@ void fail(fuse_req_t request, std::string_view what, fuse_ino_t inode, const Err
 
 // --- The connection -------------------------------------------------------------------------
 
-void want(fuse_conn_info* connection, unsigned capability, bool wanted = true) {
-  if (wanted && (connection->capable & capability))
-    connection->want |= capability;
-  else
-    connection->want &= ~capability;
-}
-
 void init(void* data, fuse_conn_info* connection) noexcept {
   Service& service = *static_cast<Service*>(data);
-  want(connection, FUSE_CAP_ASYNC_READ);
+  set_up_for_verified_reads(connection);
   want(connection, FUSE_CAP_PARALLEL_DIROPS);
   want(connection, FUSE_CAP_CACHE_SYMLINKS);
   // Attributes come with the names, but only while somebody seems to want them.
@@ -103,21 +80,7 @@ void init(void* data, fuse_conn_info* connection) noexcept {
   // Where the kernel checks permissions, it shall heed the image's ACLs too; without this they
   // would be shown (getxattr) but not obeyed.
   want(connection, FUSE_CAP_POSIX_ACL, service.kernel_checks_permissions);
-  // Pages stay: content never changes, and every page has been verified before it got there.
-  want(connection, FUSE_CAP_AUTO_INVAL_DATA, false);
-  // Replies are verified bytes in our memory: there is no pipe or file to splice from that nobody
-  // else could write to.
-  want(connection, FUSE_CAP_SPLICE_READ, false);
-  want(connection, FUSE_CAP_SPLICE_WRITE, false);
-  want(connection, FUSE_CAP_SPLICE_MOVE, false);
-  // Locks stay within this machine: the kernel keeps them itself.
-  want(connection, FUSE_CAP_POSIX_LOCKS, false);
-  want(connection, FUSE_CAP_FLOCK_LOCKS, false);
   service.directories_without_open = connection->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
-  connection->max_write = kRequestSize;  // libfuse derives the largest read from it, too
-  connection->max_readahead = std::max(connection->max_readahead, kReadAhead);
-  connection->max_background = kMostBackgroundRequests;
-  connection->congestion_threshold = kMostBackgroundRequests * 3 / 4;
 }
 
 void statfs(fuse_req_t request, fuse_ino_t) noexcept {
@@ -145,7 +108,7 @@ void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) noexcept {
     if (node.error().kind() != ErrorKind::not_found)
       return fail(request, "lookup in the directory", parent, node.error());
     fuse_entry_param nothing{};  // inode 0: the kernel remembers that there is no such name
-    nothing.entry_timeout = kTimeout;
+    nothing.entry_timeout = kUnchanging;
     fuse_reply_entry(request, &nothing);
     return;
   }
@@ -169,7 +132,7 @@ void getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) noexcept {
   const auto attributes = service.tree->attributes(service.numbers.node(inode));
   if (!attributes) return fail(request, "attributes", inode, attributes.error());
   const struct stat status = stat_of(*attributes, inode);
-  fuse_reply_attr(request, &status, kTimeout);
+  fuse_reply_attr(request, &status, kUnchanging);
 }
 
 void readlink(fuse_req_t request, fuse_ino_t inode) noexcept {

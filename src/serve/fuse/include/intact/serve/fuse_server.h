@@ -11,7 +11,7 @@
 namespace intact::serve {
 
 struct FuseOptions {
-  /// An existing directory.
+  /// An existing directory; for FileServer an existing regular file.
   std::string mountpoint;
   /// Lets every user in, within what file modes and ACLs allow. Without it only the user who mounts
   /// gets in, and not even root otherwise. For users /etc/fuse.conf must say user_allow_other.

@@ -1,0 +1,106 @@
+#include "session.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/base/worker_pool.h>
+#include <intact/serve/mounts.h>
+
+namespace intact::serve {
+
+namespace {
+
+struct LoopConfigDeleter {
+  void operator()(fuse_loop_config* config) const { fuse_loop_cfg_destroy(config); }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::open(const FuseOptions& options, Attached attached,
+                                               const fuse_lowlevel_ops& handlers, void* user_data) {
+  std::unique_ptr<Session> session(new Session(options, std::move(attached.entry)));
+  char program[] = "intact";
+  char* argv[] = {program, nullptr};
+  fuse_args arguments = FUSE_ARGS_INIT(1, argv);
+  session->session_.reset(fuse_session_new(&arguments, &handlers, sizeof handlers, user_data));
+  fuse_opt_free_args(&arguments);
+  if (!session->session_) return Error(ErrorKind::io, "libfuse cannot make a session");
+  // libfuse takes the mounted /dev/fuse, and closes it when the session is destroyed.
+  if (fuse_session_mount(session->session_.get(),
+                         fmt::format("/dev/fd/{}", attached.device.get()).c_str()) != 0)
+    return Error(ErrorKind::io, "libfuse does not take the mounted device");
+  attached.device.release();
+  return session;
+}
+
+Session::~Session() {
+  session_.reset();
+  (void)detach();
+}
+
+Result<void> Session::detach() const {
+  const auto found = find_mount(entry_.mountpoint);
+  if (!found || !*found || (*found)->id != entry_.id || (*found)->device != entry_.device)
+    return {};
+  return serve::unmount(entry_.mountpoint, true);
+}
+
+/// Runs beside the loop, since it waits for the loop's first answer.
+void Session::announce() {
+  struct statfs totals;
+  if (::statfs(entry_.mountpoint.c_str(), &totals) != 0 &&
+      (errno == ENOTCONN || errno == ECONNABORTED))
+    return;  // unmounted at once
+  // The kernel reads ahead 128 KiB, which is also the largest request that then comes from plain
+  // reads, unless told otherwise here; only root may, and it works without.
+  if (const auto knob =
+          open_file(fmt::format("/sys/class/bdi/{}/read_ahead_kb", entry_.device), O_WRONLY))
+    (void)write_all(knob->get(), as_bytes("1024"));
+  if (!ready_) return;
+  const bool heard = write_all(ready_.get(), as_bytes({&kReady, 1})).has_value();
+  ready_.reset();
+  if (!heard) (void)detach();
+}
+
+Result<void> Session::loop() {
+  const std::unique_ptr<fuse_loop_config, LoopConfigDeleter> config(fuse_loop_cfg_create());
+  if (!config) return Error(ErrorKind::io, "out of memory");
+  fuse_loop_cfg_set_max_threads(
+      config.get(), options_.threads ? options_.threads : std::max(4u, 2 * available_processors()));
+  // A queue of its own for each thread. libfuse opens the device again for it, which users that
+  // came through fusermount3 may not be allowed to.
+  fuse_loop_cfg_set_clone_fd(config.get(), ::access("/dev/fuse", R_OK | W_OK) == 0);
+  const int status = fuse_session_loop_mt(session_.get(), config.get());
+  if (status < 0) return Error::from_errno("serving the mount failed", -status);
+  return {};  // 0: unmounted; positive: the signal that ended it
+}
+
+Result<void> Session::serve() {
+  if (!session_) return Error(ErrorKind::invalid_argument, "this server has served already");
+  if (options_.handle_signals && fuse_set_signal_handlers(session_.get()) != 0)
+    return Error(ErrorKind::io, "cannot set signal handlers");
+  // Signals are for this thread, which they wake up.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread announcer([this] { announce(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  Result<void> served = loop();
+  if (options_.handle_signals) fuse_remove_signal_handlers(session_.get());
+  // First the connection, then the mount: whoever still waits for an answer (the announcer,
+  // fusermount3) gets an error instead of waiting for ever.
+  session_.reset();
+  announcer.join();
+  ready_.reset();
+  Result<void> detached = detach();
+  return served ? std::move(detached) : std::move(served);
+}
+
+}  // namespace intact::serve
