@@ -6,8 +6,6 @@
 #include <memory>
 #include <vector>
 
-#include <unistd.h>
-
 namespace intact::cli {
 namespace {
 
@@ -141,10 +139,6 @@ int exit_status(const Error& error) {
 
 void warn(std::string_view text) {
   fmt::print(stderr, "intact: warning: {}\n", text);
-}
-
-bool progress_wanted() {
-  return ::isatty(STDERR_FILENO) == 1;
 }
 
 }  // namespace intact::cli

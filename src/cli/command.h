@@ -54,7 +54,4 @@ void print(fmt::format_string<Args...> format, Args&&... args) {
   fmt::print(stdout, format, std::forward<Args>(args)...);
 }
 
-/// Whether stderr is a terminal, so that progress may be shown.
-bool progress_wanted();
-
 }  // namespace intact::cli

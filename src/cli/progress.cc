@@ -1,34 +1,66 @@
 #include "progress.h"
 
 #include <cstdio>
+#include <cstdlib>
 
-#include "command.h"
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "progress_text.h"
 
 namespace intact::cli {
+namespace {
 
-ProgressLine::ProgressLine(std::string what)
-    : what_(std::move(what)),
-      wanted_(progress_wanted()),
-      begin_(Clock::now()),
-      next_(begin_ + std::chrono::milliseconds(300)) {}
+constexpr auto kFirst = std::chrono::milliseconds(300);
+constexpr auto kBetween = std::chrono::milliseconds(100);
+constexpr const char* kWipe = "\r\x1b[K";
 
-ProgressLine::~ProgressLine() {
-  if (shown_) std::fputs("\r\x1b[K", stderr);
+bool is_wanted() {
+  const char* const terminal = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && terminal != nullptr &&
+         std::string_view(terminal) != "dumb";
 }
 
-void ProgressLine::show(std::uint64_t done_bytes, std::uint64_t total_bytes) {
-  if (!wanted_ || total_bytes == 0) return;
+/// Asked each time, since windows change. The last column stays free: some terminals wrap there.
+std::size_t columns() {
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return (known ? size.ws_col : 80U) - 1;
+}
+
+}  // namespace
+
+ProgressLine::ProgressLine()
+    : wanted_(is_wanted()), step_begin_(Clock::now()), next_(step_begin_ + kFirst) {}
+
+ProgressLine::~ProgressLine() {
+  if (shown_) std::fputs(kWipe, stderr);
+}
+
+void ProgressLine::show(std::string_view step, std::uint64_t done_bytes,
+                        std::uint64_t total_bytes) {
+  if (!wanted_) return;
   const std::lock_guard lock(mutex_);
   const auto now = Clock::now();
-  if (now < next_) return;
-  next_ = now + std::chrono::milliseconds(100);
+  const bool new_step = step != step_;
+  if (new_step) {
+    step_ = step;
+    step_begin_ = now;
+  }
+  // A new step is shown at once where there is a line already: it may be the last we hear for long.
+  if (now < next_ && !(new_step && shown_)) return;
+  next_ = now + kBetween;
   shown_ = true;
-  constexpr std::uint64_t kWidth = 30;
-  const std::uint64_t filled = done_bytes * kWidth / total_bytes;
-  const double seconds = std::chrono::duration<double>(now - begin_).count();
-  fmt::print(stderr, "\r\x1b[K{} [{}{}] {:3}%  {:.0f} MB/s", what_, std::string(filled, '='),
-             std::string(kWidth - filled, ' '), done_bytes * 100 / total_bytes,
-             static_cast<double>(done_bytes) / 1e6 / seconds);
+  const double seconds = std::chrono::duration<double>(now - step_begin_).count();
+  fmt::print(stderr, "{}{}", kWipe,
+             progress_text({step, done_bytes, total_bytes, seconds}, columns()));
+}
+
+image::Progress ProgressLine::sink() {
+  return [this](std::string_view step, std::uint64_t done, std::uint64_t total) {
+    show(step, done, total);
+  };
 }
 
 }  // namespace intact::cli

@@ -3,28 +3,32 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
-#include <string>
+#include <string_view>
+
+#include <intact/image/progress.h>
 
 namespace intact::cli {
 
-/// One line on stderr that tells how far long work has come: only on a terminal, only after a
-/// moment, and wiped at the end. Thread-safe.
+/// One line on stderr that tells how far long work has come: only on a terminal that can redraw a
+/// line, only after a moment, and wiped at the end, so that messages come out clean. Thread-safe.
 class ProgressLine {
  public:
-  explicit ProgressLine(std::string what);
+  ProgressLine();
   ~ProgressLine();
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  void show(std::uint64_t done_bytes, std::uint64_t total_bytes);
+  void show(std::string_view step, std::uint64_t done_bytes, std::uint64_t total_bytes);
+  /// show(), for whom it may concern. Must not outlive the line.
+  image::Progress sink();
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::string what_;
   bool wanted_;
   std::mutex mutex_;
-  Clock::time_point begin_;
+  std::string_view step_;
+  Clock::time_point step_begin_;
   Clock::time_point next_;
   bool shown_ = false;
 };

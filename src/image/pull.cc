@@ -7,6 +7,7 @@
 
 #include "layers.h"
 #include "object_sink.h"
+#include "progress_meter.h"
 #include "pull_memory.h"
 #include "source_chain.h"
 
@@ -18,8 +19,11 @@ constexpr std::size_t kCopyBuffer = 256 * 1024;
 /// Stages a layer blob, hashed by its writer on its way: what is inflated later is read from this
 /// copy.
 Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& layer,
-                         store::Transaction& transaction) {
-  if (TRY(transaction.reuse_blob(layer.digest, layer.size))) return {};
+                         store::Transaction& transaction, ProgressMeter& meter) {
+  if (TRY(transaction.reuse_blob(layer.digest, layer.size))) {
+    meter.advance(layer.size);
+    return {};
+  }
   const auto stored = TRY(source.open_blob(layer));
   auto writer = TRY(transaction.new_blob(layer.digest.algorithm()));
   Bytes buffer(kCopyBuffer);
@@ -32,6 +36,7 @@ Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& 
                        std::to_string(layer.size) + " bytes it should have");
     TRY(writer->write(ByteSpan(buffer).first(n)));
     left -= n;
+    meter.advance(n);
   }
 }
 
@@ -67,17 +72,23 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                                         present->manifest.to_string() +
                                         "): pull under another name, or with --replace");
 
+  std::uint64_t layer_bytes = 0;
+  for (const oci::Descriptor& layer : chain.manifest.layers) layer_bytes += layer.size;
+  ProgressMeter meter(options.progress);
+
   auto transaction = TRY(store::Transaction::begin(store));
+  meter.begin("Reading layers", layer_bytes);
   for (const oci::Descriptor& layer : chain.manifest.layers)
-    TRY(stage_layer(*source.source, layer, *transaction)
+    TRY(stage_layer(*source.source, layer, *transaction, meter)
             .context("layer " + layer.digest.to_string()));
 
   PullReport report;
   const LayerOpener open_layer =
       [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-    return std::unique_ptr<ByteStream>(
-        std::make_unique<FileStream>(TRY(transaction->open_blob(layer.digest))));
+    return std::make_unique<MeteredStream>(
+        std::make_unique<FileStream>(TRY(transaction->open_blob(layer.digest))), meter);
   };
+  meter.begin("Unpacking", layer_bytes);
   Bytes image_bytes;
   {
     ObjectSink sink(transaction.get());
@@ -117,6 +128,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                              std::chrono::system_clock::now().time_since_epoch())
                              .count();
   report.image.layers_kept = !options.drop_layers;
+  meter.begin("Writing to disk", 0);
   // Before the commit: a name that is replaced must not be refused should we end in between.
   TRY(announce_pull(options.anchors, store.path(), name, chain.manifest_digest));
   TRY(transaction->commit(report.image, options.replace, objects));

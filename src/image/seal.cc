@@ -13,6 +13,7 @@
 #include "layers.h"
 #include "object_sink.h"
 #include "paths.h"
+#include "progress_meter.h"
 #include "signatures.h"
 
 namespace intact::image {
@@ -79,6 +80,12 @@ void use_oci_types(oci::Manifest& manifest) {
   }
 }
 
+std::uint64_t sum_of_sizes(const std::vector<oci::Descriptor>& layers) {
+  std::uint64_t sum = 0;
+  for (const oci::Descriptor& layer : layers) sum += layer.size;
+  return sum;
+}
+
 Result<void> refuse_other_image(const oci::LayoutWriter& layout, const oci::Reference& destination,
                                 const Digest& manifest) {
   for (const oci::Descriptor& present : layout.find_tag(destination.tag)) {
@@ -115,11 +122,15 @@ Result<SealReport> seal(const oci::Reference& source,
   auto layout = TRY(oci::LayoutWriter::open_or_create(destination.directory));
 
   // The layers: every stored byte is hashed here, before anything is inflated.
+  ProgressMeter meter(options.progress);
   LayerOpener open_layer;
   if (images) {
-    for (const oci::Descriptor& layer : manifest.layers) TRY(layout->copy_blob(*images, layer));
+    meter.begin("Reading layers", sum_of_sizes(manifest.layers));
+    for (const oci::Descriptor& layer : manifest.layers)
+      TRY(layout->copy_blob(*images, layer, [&meter](std::uint64_t n) { meter.advance(n); }));
     open_layer = [&images](const oci::Descriptor& layer) { return images->open_blob(layer); };
   } else {
+    meter.begin("Making a layer", 0);
     BaseImage base = TRY(make_base_image(source, options.platform, *layout,
                                          parent_directory(destination.directory), options.limits));
     manifest = std::move(base.manifest);
@@ -127,11 +138,17 @@ Result<SealReport> seal(const oci::Reference& source,
     open_layer = [open = std::move(base.open_layer)](const oci::Descriptor&) { return open(); };
   }
 
+  const LayerOpener open_metered =
+      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
+    return std::make_unique<MeteredStream>(TRY(open_layer(layer)), meter);
+  };
+  meter.begin("Unpacking", sum_of_sizes(manifest.layers));
+
   SealReport report;
   report.destination = destination.reference;
   ObjectSink sink(nullptr);
   const tree::Tree tree =
-      TRY(apply_layers(manifest, config, open_layer, sink, options.limits, report.warnings));
+      TRY(apply_layers(manifest, config, open_metered, sink, options.limits, report.warnings));
   TRY(tree.walk([&](const std::string&, const tree::Entry&) -> Result<void> {
     ++report.files;
     return {};
@@ -160,6 +177,7 @@ Result<SealReport> seal(const oci::Reference& source,
   report.signature = signatures.digest;
 
   TRY(name_sealed_image(*layout, destination.reference, sealed, signatures));
+  meter.begin("Writing to disk", 0);
   TRY(layout->commit());
   if (destination.scratch)
     TRY(oci::write_layout_archive(destination.directory, destination.reference.path));

@@ -120,7 +120,7 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
       for (fsverity::DamagedBlock& block : blocks)
         bad.push_back({object.payload, std::move(block)});
       done += object.size;
-      if (progress) progress(done, total);
+      if (progress) progress("Checking files", done, total);
       return {};
     });
   }

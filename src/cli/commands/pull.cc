@@ -9,6 +9,7 @@
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
+#include "progress.h"
 #include "references.h"
 #include "store_option.h"
 
@@ -35,7 +36,11 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   if (!options.platform.empty()) pull_options.platform = TRY(oci::parse_platform(options.platform));
   const auto store = TRY(store_option.open_or_create());
   for (const std::string& dir : options.object_dirs) TRY(store->add_object_dir(dir));
-  const image::PullReport report = TRY(image::pull(source, options.name, *store, pull_options));
+  const auto report = TRY([&] {
+    ProgressLine line;
+    pull_options.progress = line.sink();
+    return image::pull(source, options.name, *store, pull_options);
+  }());
 
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "limit_options.h"
 #include "password.h"
+#include "progress.h"
 #include "references.h"
 
 namespace intact::cli {
@@ -38,7 +39,11 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
   const auto key = TRY(sign::PrivateKey::load(options.key, [&] {
     return read_password(options.password, "the key " + options.key, PasswordUse::existing);
   }));
-  const image::SealReport report = TRY(image::seal(source, destination, key, seal_options));
+  const auto report = TRY([&] {
+    ProgressLine line;
+    seal_options.progress = line.sink();
+    return image::seal(source, destination, key, seal_options);
+  }());
 
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {

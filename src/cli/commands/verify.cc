@@ -79,10 +79,9 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
       return image::verify_source(*reference, platform, anchors, limits.limits());
     }
     const auto store = TRY(store_option.open());
-    ProgressLine line("verify");
+    ProgressLine line;
     return image::verify_stored(
-        *store, options.image, anchors,
-        [&line](std::uint64_t done, std::uint64_t total) { line.show(done, total); },
+        *store, options.image, anchors, line.sink(),
         wants_view ? [&tree](tree::Tree read) { tree = std::move(read); } : image::TreeSink());
   };
   auto report = check();

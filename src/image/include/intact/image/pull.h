@@ -7,6 +7,7 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/image/limits.h>
+#include <intact/image/progress.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/trust.h>
@@ -21,6 +22,7 @@ struct PullOptions {
   bool drop_layers =
       false;  ///< keep no layer blobs: less space, but no export to OCI and no repair
   UnpackLimits limits;
+  Progress progress;  ///< may be empty
 };
 
 struct PullReport {

@@ -8,6 +8,7 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/image/limits.h>
+#include <intact/image/progress.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/key.h>
@@ -18,6 +19,7 @@ struct SealOptions {
   oci::Platform platform = oci::Platform::host();
   std::string identity;  ///< HOST/REPO[:TAG] for the signed payload; may be empty
   UnpackLimits limits;
+  Progress progress;  ///< may be empty
 };
 
 struct SealReport {

@@ -10,6 +10,7 @@
 #include <intact/image/chain.h>
 #include <intact/image/damage.h>
 #include <intact/image/limits.h>
+#include <intact/image/progress.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/trust.h>
@@ -30,9 +31,6 @@ struct VerifyReport {
 
   bool ok() const { return damaged.empty(); }
 };
-
-/// Told now and then of bytes done and to do.
-using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Given the tree of an image once its metadata is known to be as signed.
 using TreeSink = std::function<void(tree::Tree)>;
