@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include <fmt/format.h>
@@ -61,9 +62,8 @@ Result<Bytes> FecDecoder::mend(std::uint64_t block, const Judge& judge,
   const auto mends = [&](std::span<const unsigned> erased) {
     if (erased.size() > roots) return false;
     attempt = content;
-    std::vector<std::byte*> rows;
-    for (unsigned row = 0; row < kCodewordSize; ++row)
-      rows.push_back(attempt.data() + row * columns);
+    std::array<std::byte*, kCodewordSize> rows;
+    for (unsigned row = 0; row < kCodewordSize; ++row) rows[row] = attempt.data() + row * columns;
     code_.correct(rows, erased, columns);
     return accept(ByteSpan(attempt).subspan(wanted * columns, columns));
   };

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include <intact/verity/volume.h>
@@ -26,14 +25,18 @@ Result<RepairReport> repair(const Layout& layout, const Devices& devices, ByteSp
   RepairReport report;
   // Each block that is mended gives one erasure less to the others that share its codewords, and
   // what lies below a mended hash block can be checked: on until nothing more comes of it.
-  for (;;) {
+  for (bool again = true; again;) {
+    again = false;
     const auto target = TRY(open(layout, devices, root));
-    report.lost = TRY(target->scan(threads, progress));
-    const auto hopeless = std::ranges::stable_partition(report.lost, &Damage::mendable);
-    if (hopeless.begin() == report.lost.begin()) break;
-    for (auto damage = report.lost.begin(); damage != hopeless.begin(); ++damage) {
-      TRY(write_back(*target, layout, devices, *damage));
-      report.mended.push_back(std::move(*damage));
+    report.lost.clear();
+    for (Damage& damage : TRY(target->scan(threads, progress))) {
+      if (!damage.mendable) {
+        report.lost.push_back(std::move(damage));
+        continue;
+      }
+      TRY(write_back(*target, layout, devices, damage));
+      report.mended.push_back(std::move(damage));
+      again = true;
     }
   }
   TRY(devices.hash->flush());
