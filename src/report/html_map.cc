@@ -20,8 +20,9 @@ constexpr std::size_t kColours = 8;
 std::vector<std::size_t> colours_of(const BlockMap& map, std::vector<std::size_t>& by_size) {
   by_size.resize(map.groups.size());
   std::iota(by_size.begin(), by_size.end(), 0U);
-  std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) {
-    return map.groups[a].blocks > map.groups[b].blocks;
+  std::ranges::sort(by_size, [&](std::size_t a, std::size_t b) {
+    const auto left = map.groups[a].blocks, right = map.groups[b].blocks;
+    return left != right ? left > right : a < b;
   });
   std::vector<std::size_t> colours(map.groups.size());
   for (std::size_t i = 0; i < by_size.size(); ++i) colours[by_size[i]] = std::min(i, kColours - 1);
