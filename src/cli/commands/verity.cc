@@ -38,8 +38,9 @@ struct Options : VerityOptions {
   bool json = false;
 };
 
-verity::Progress progress_on(ProgressLine& line) {
-  return [&line](std::uint64_t done, std::uint64_t total) { line.show(done, total); };
+/// `step` must live as long as the line.
+verity::Progress progress_on(ProgressLine& line, std::string_view step) {
+  return [&line, step](std::uint64_t done, std::uint64_t total) { line.show(step, done, total); };
 }
 
 // --- what people see ----------------------------------------------------------------------------
@@ -167,8 +168,8 @@ Result<int> format(const Options& options) {
   verity::Devices devices{.data = TRY((data_apart ? read : written).open(options.data)),
                           .hash = TRY(written.open(options.hash_device))};
   if (layout.fec) devices.fec = TRY(written.open(options.fec_device));
-  ProgressLine line("format");
-  const Bytes root = TRY(verity::format(layout, devices, uuid, 0, progress_on(line)));
+  ProgressLine line;
+  const Bytes root = TRY(verity::format(layout, devices, uuid, 0, progress_on(line, "Hashing")));
   if (!options.root_hash_file.empty())
     TRY(write_file_durably(options.root_hash_file, as_bytes(to_hex(root)), 0644));
   grown.keep();
@@ -240,8 +241,8 @@ Result<int> verify(const Options& options) {
   const verity::Params& params = volume.layout.params;
   const auto target = TRY(verity::open(volume.layout, volume.devices, root));
   auto list = [&] {
-    ProgressLine line("verify");
-    return target->scan(0, progress_on(line));
+    ProgressLine line;
+    return target->scan(0, progress_on(line, "Verifying"));
   }();
   const std::vector<Damage> damaged = TRY(std::move(list));
   const auto geometry = TRY(verity::Geometry::create(params));
@@ -289,8 +290,8 @@ Result<int> repair(const Options& options) {
   }
   const Volume volume = TRY(open_volume(actual, Access::read_write));
   auto report = [&] {
-    ProgressLine line("repair");
-    return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line));
+    ProgressLine line;
+    return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line, "Repairing"));
   }();
   const verity::RepairReport done = TRY(std::move(report));
   made.keep();
