@@ -20,7 +20,7 @@ double in_megabytes(std::uint64_t bytes) {
 }  // namespace
 
 std::string progress_text(const ProgressState& state, std::size_t columns) {
-  const std::string step(state.step.substr(0, columns));
+  std::string step(state.step.substr(0, columns));
   if (state.total == 0) return fmt::format("{} ...", step).substr(0, columns);
   const std::uint64_t done = std::min(state.done, state.total);
   const double share = static_cast<double>(done) / static_cast<double>(state.total);
