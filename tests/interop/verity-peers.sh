@@ -87,6 +87,15 @@ expect 3 "$intact" verity repair "${volume[@]}"
 said 'LOST data block'
 cp good data
 
+# No hash covers the number of data blocks; the hashes that are then too many tell.
+cp tree short
+printf '\364\001' | dd of=short bs=1 seek=72 conv=notrunc status=none
+expect 3 "$intact" verity verify data short --root-hash-file root
+said 'hash block 4 .*may have more data blocks than stated'
+! veritysetup verify data short --root-hash-file=root 2> /dev/null || fail 'veritysetup takes a short device'
+expect 0 "$intact" verity verify data tree --root-hash-file root
+veritysetup verify data tree --root-hash-file=root
+
 # What cannot be meant.
 expect 2 "$intact" verity verify data tree
 expect 2 "$intact" verity verify data tree xyz

@@ -67,6 +67,21 @@ bool HashTree::has_digest(Node node, ByteSpan content, ByteSpan digest) const {
   return equal(out, digest);
 }
 
+bool HashTree::has_zero_padding(Node node, ByteSpan content) const {
+  const std::uint64_t first = node.index << geometry_.hashes_per_block_bits();
+  const std::uint64_t digests =
+      std::min(geometry_.hashes_per_block(),
+               geometry_.digests(static_cast<std::size_t>(node.level)) - first);
+  const auto zero = [&](std::size_t from, std::size_t to) {
+    return std::ranges::all_of(content.subspan(from, to - from),
+                               [](std::byte b) { return b == std::byte{0}; });
+  };
+  for (std::size_t i = 0; i < digests; ++i)
+    if (!zero(i * geometry_.slot_size() + geometry_.digest_size(), (i + 1) * geometry_.slot_size()))
+      return false;
+  return zero(digests * geometry_.slot_size(), content.size());
+}
+
 // The path to the root has at most as many levels as a block number has bits.
 Result<HashTree::Block> HashTree::block(int level, std::uint64_t index, Mending mending) const {
   const Node node{level, index};

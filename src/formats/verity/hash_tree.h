@@ -59,6 +59,10 @@ class HashTree {
   /// Whether `content` is what stands behind `digest` at this node.
   bool has_digest(Node node, ByteSpan content, ByteSpan digest) const;
 
+  /// Whether a hash block holds the digests of the blocks below it and zeros, as it is defined.
+  /// Others are no danger to those blocks, but hint at a wrong number of blocks.
+  bool has_zero_padding(Node node, ByteSpan content) const;
+
   bool can_mend() const { return fec_.has_value(); }
   /// The true content of a block out of the FEC area.
   Result<Bytes> mend(Node node) const;

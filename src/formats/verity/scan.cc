@@ -66,6 +66,12 @@ Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node) const {
     damage.reason = "cannot be read: " + read.error().message();
   else if (!tree_->has_digest(node, content, *digest))
     damage.reason = "does not match its hash";
+  else if (!tree_->has_zero_padding(node, content))
+    return DamageList{
+        {.area = Area::hash,
+         .block = damage.block,
+         .reason =
+             "is not zero behind its hashes: the device may have more data blocks than stated"}};
   else
     return DamageList{};
   damage.mendable = tree_->can_mend() && tree_->mend(node);
