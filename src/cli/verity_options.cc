@@ -1,10 +1,14 @@
 #include "verity_options.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <intact/base/file.h>
+#include <intact/crypto/pem.h>
+#include <intact/crypto/pkcs7.h>
 
 namespace intact::cli {
 namespace {
@@ -14,6 +18,20 @@ Error wrong(std::string message) {
 }
 
 constexpr std::uint64_t kMaxRootHashFile = 4096;  // bytes
+
+/// Whether the owner of one of the certificates has signed the root hash, as the kernel wants it:
+/// its text in lower case, without newline.
+Result<void> check_signature(ByteSpan root, const std::string& file,
+                             const std::vector<std::string>& certificate_files) {
+  std::vector<crypto::Certificate> certificates;
+  for (const std::string& path : certificate_files) {
+    const Bytes text = TRY(read_file(path, crypto::kMaxPemSize));
+    auto some = TRY(crypto::Certificate::parse_all(text).context(path));
+    std::ranges::move(some, std::back_inserter(certificates));
+  }
+  const Bytes signature = TRY(read_file(file, crypto::kMaxPkcs7Size));
+  return crypto::verify_pkcs7(signature, as_bytes(to_hex(root)), certificates).context(file);
+}
 
 }  // namespace
 
@@ -56,6 +74,16 @@ void VerityOptions::add_placement(CLI::App* command) {
       ->type_name("BYTES");
   command->add_option("--fec-roots", fec_roots, "Parity bytes of each codeword, 2 to 24")
       ->type_name("N");
+}
+
+void VerityOptions::add_signature(CLI::App* command) {
+  auto* const file = command->add_option("--root-hash-signature", signature,
+                                         "PKCS#7 signature that the root hash must have");
+  auto* const certificate =
+      command->add_option("--root-hash-cert", certificates,
+                          "Certificate of somebody whose signature counts; may be repeated");
+  file->type_name("FILE")->needs(certificate);
+  certificate->type_name("FILE")->needs(file);
 }
 
 Result<verity::Params> VerityOptions::params(Bytes default_salt) const {
@@ -105,6 +133,7 @@ Result<Bytes> VerityOptions::root() const {
   auto bytes = from_hex(text);
   if (!bytes || bytes->empty())
     return wrong(fmt::format("'{}' is not a hexadecimal root hash", text));
+  if (!signature.empty()) TRY(check_signature(*bytes, signature, certificates));
   return *std::move(bytes);
 }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -29,10 +30,13 @@ struct VerityOptions {
   std::string fec_device;
   std::uint64_t fec_offset = 0;
   unsigned fec_roots = 2;
+  std::string signature;                  ///< file of the PKCS#7 signature of the root hash
+  std::vector<std::string> certificates;  ///< whose signature it may be
 
   void add_devices(CLI::App* command, bool with_root_hash);
   void add_format(CLI::App* command);     ///< what a superblock would hold
   void add_placement(CLI::App* command);  ///< offsets, --no-superblock, FEC
+  void add_signature(CLI::App* command);  ///< who must have signed the root hash
 
   /// From the options alone, with `salt` where --salt says nothing. invalid_argument.
   Result<verity::Params> params(Bytes salt) const;
@@ -40,7 +44,7 @@ struct VerityOptions {
   /// From the superblock, or without one from the options.
   Result<verity::Layout> stored_layout(const block::BlockTarget& hash,
                                        const block::BlockTarget& data) const;
-  /// The root hash given as argument or by file.
+  /// The root hash given as argument or by file; untrusted unless it is signed as asked for.
   Result<Bytes> root() const;
 };
 

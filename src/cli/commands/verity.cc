@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,12 +9,16 @@
 
 #include <intact/base/file.h>
 #include <intact/crypto/hash_function.h>
+#include <intact/crypto/pem.h>
+#include <intact/crypto/pkcs7.h>
 #include <intact/crypto/random.h>
 #include <intact/json/json.h>
+#include <intact/sign/key.h>
 #include <intact/verity/volume.h>
 
 #include "command.h"
 #include "commands.h"
+#include "password.h"
 #include "progress.h"
 #include "verity_files.h"
 #include "verity_options.h"
@@ -36,6 +41,9 @@ struct Options : VerityOptions {
   std::string output;
   std::string fec_output;
   bool json = false;
+  std::string sign_key;
+  std::string sign_certificate;
+  PasswordOptions password;
 };
 
 /// `step` must live as long as the line.
@@ -146,7 +154,36 @@ Result<void> grow_files(const Options& options, const verity::Layout& layout, Gr
   return grown.grow(options.fec_device, sizes.fec);
 }
 
+/// Who signs the root hash of a new volume.
+struct Signer {
+  crypto::SigningKey key;
+  crypto::Certificate certificate;
+
+  static Result<Signer> load(const Options& options) {
+    if (options.signature.empty() || options.sign_key.empty() || options.sign_certificate.empty())
+      return wrong("a signature needs --root-hash-signature, --sign-key and --sign-cert");
+    const auto certificates = TRY(crypto::Certificate::parse_all(
+                                      TRY(read_file(options.sign_certificate, crypto::kMaxPemSize)))
+                                      .context(options.sign_certificate));
+    const auto key = TRY(sign::PrivateKey::load(options.sign_key, [&] {
+      return read_password(options.password, "the key " + options.sign_key, PasswordUse::existing);
+    }));
+    // Whatever cannot be signed with is found out before there is a volume.
+    Signer signer{key.signing_key(), certificates.front()};
+    TRY(signer.sign({}).context(options.sign_key));
+    return signer;
+  }
+
+  /// What the kernel takes: over the root hash as lower-case text without newline.
+  Result<Bytes> sign(ByteSpan root) const {
+    return crypto::sign_pkcs7(as_bytes(to_hex(root)), key, certificate);
+  }
+};
+
 Result<int> format(const Options& options) {
+  std::optional<Signer> signer;
+  if (!options.signature.empty() || !options.sign_key.empty() || !options.sign_certificate.empty())
+    signer = TRY(Signer::load(options));
   verity::Params params = TRY(options.params(crypto::random_bytes(kDefaultSaltSize)));
   params.data_blocks = TRY(blocks_to_protect(options));
   params.hash = TRY(crypto::find_hash_function(params.hash)).name;
@@ -172,6 +209,7 @@ Result<int> format(const Options& options) {
   const Bytes root = TRY(verity::format(layout, devices, uuid, 0, progress_on(line, "Hashing")));
   if (!options.root_hash_file.empty())
     TRY(write_file_durably(options.root_hash_file, as_bytes(to_hex(root)), 0644));
+  if (signer) TRY(write_file_durably(options.signature, TRY(signer->sign(root)), 0644));
   grown.keep();
 
   const std::string uuid_text = layout.superblock ? uuid.to_string() : "";
@@ -339,11 +377,23 @@ void add_verity_commands(Program& program) {
     options->add_placement(command);
     command->add_option("--uuid", options->uuid, "UUID of the volume, else a random one")
         ->type_name("UUID");
+    command
+        ->add_option("--root-hash-signature", options->signature,
+                     "Sign the root hash; write the PKCS#7 signature to this file")
+        ->type_name("FILE");
+    command
+        ->add_option("--sign-key", options->sign_key,
+                     "Private key to sign with (cosign's form or PEM)")
+        ->type_name("FILE");
+    command->add_option("--sign-cert", options->sign_certificate, "Certificate of that key")
+        ->type_name("FILE");
+    add_password_options(command, options->password);
   }
   {
     const auto [command, options] =
         add("verify", "Check all of a device against its root hash", verify);
     options->add_devices(command, true);
+    options->add_signature(command);
     options->add_format(command);
     options->add_placement(command);
   }
@@ -359,6 +409,7 @@ void add_verity_commands(Program& program) {
     const auto [command, options] =
         add("repair", "Mend damage with the help of error correction data", repair);
     options->add_devices(command, true);
+    options->add_signature(command);
     options->add_format(command);
     options->add_placement(command);
     command->add_option("--output", options->output, "Mend a copy of DATA, written to this file")

@@ -53,6 +53,7 @@ class PrivateKey {
   /// The signature that PublicKey::verify and cosign accept.
   Result<Bytes> sign(ByteSpan message) const;
   PublicKey public_key() const { return PublicKey(key_.verifying_key()); }
+  const crypto::SigningKey& signing_key() const { return key_; }
 
   /// cosign's form: scrypt (65536, 8, 1) and secretbox over the PKCS#8. An empty password is a
   /// password.
