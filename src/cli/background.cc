@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/terminal.h>
 
 namespace intact::cli {
 
@@ -80,15 +81,15 @@ int BackgroundProcess::take_ready_fd() {
   return std::exchange(ready_fd_, -1);
 }
 
-void BackgroundProcess::leave_terminal(int log_fd) {
-  ::setsid();
-  (void)!::chdir("/");
+void BackgroundProcess::close_inherited(int log_fd) {
   for (const int fd : inherited_)
     if (fd != log_fd) ::close(fd);
   inherited_.clear();
-  if (const auto null = open_file("/dev/null", O_RDONLY)) ::dup2(null->get(), STDIN_FILENO);
-  ::dup2(log_fd, STDOUT_FILENO);
-  ::dup2(log_fd, STDERR_FILENO);
+}
+
+void BackgroundProcess::leave_terminal(int log_fd) {
+  intact::leave_terminal(log_fd);
+  close_inherited(log_fd);
 }
 
 Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body) {

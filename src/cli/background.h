@@ -20,6 +20,9 @@ class BackgroundProcess {
   /// Leaves the terminal: a session of its own, directory /, no descriptor that the parent was
   /// started with but stdin from /dev/null, stdout and stderr to `log_fd`.
   void leave_terminal(int log_fd);
+  /// Only the last of these: for who executes another program, which is to leave the terminal once
+  /// it is ready. Whatever the parent was started with must not be needed any more.
+  void close_inherited(int log_fd);
 
  private:
   friend Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>&);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <ctime>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,37 +13,10 @@
 #include "mount_record.h"
 
 namespace intact::cli {
-namespace {
-
-constexpr std::size_t kMostLines = 100000;
-
-}  // namespace
-
-void MountLog::add(std::string_view line) {
-  const std::lock_guard lock(mutex_);
-  if (lines_.size() >= kMostLines || !lines_.emplace(line).second) return;
-  write_line(line);
-  if (lines_.size() == kMostLines) write_line("too many different lines: no more are logged");
-}
-
 void MountLog::add(const image::Damage& damage) {
   add(fmt::format("DAMAGED {}: block {} (byte {}) of {}: {}",
                   damage.path.empty() ? "(image metadata)" : damage.path, damage.block,
                   damage.offset, damage.object, damage.reason));
-}
-
-void MountLog::write_line(std::string_view line) {
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  ::localtime_r(&now, &local);
-  char time[40];
-  time[std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S%z", &local)] = '\0';
-  std::string text = fmt::format("{} {}", time, line);
-  // Paths come from the image: none of them may forge a line or steer a terminal.
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  text += '\n';
-  (void)write_all(fd_, as_bytes(text));
 }
 
 Result<LogFile> LogFile::open(const std::string& given, const std::string& image_name) {

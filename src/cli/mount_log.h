@@ -1,31 +1,20 @@
 #pragma once
 
-#include <mutex>
-#include <set>
 #include <string>
-#include <string_view>
 
+#include <intact/base/line_log.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 #include <intact/image/damage.h>
 
 namespace intact::cli {
 
-/// Lines with a time, each different one once: damage is met again at every attempt to read it.
-/// Thread-safe.
-class MountLog {
+/// What a mount server tells of damage. Thread-safe.
+class MountLog : public LineLog {
  public:
-  explicit MountLog(int fd) : fd_(fd) {}  ///< `fd` stays the caller's
-
-  void add(std::string_view line);
+  using LineLog::add;
+  using LineLog::LineLog;
   void add(const image::Damage& damage);
-
- private:
-  void write_line(std::string_view line);
-
-  int fd_;
-  std::mutex mutex_;
-  std::set<std::string, std::less<>> lines_;
 };
 
 /// The file that a mount server logs to.
