@@ -1,10 +1,11 @@
-# intact_room(NAME [THREADS] [USES room...] [LIBS target...])
+# intact_room(NAME [THREADS] [PLUGIN] [USES room...] [LIBS target...])
 #
 # Makes the library intact_NAME out of the current folder: sources *.cc, public headers below
 # include/intact/NAME/, tests *_test.cc. A room sees the headers of the rooms it names in USES and
 # no others, so an include against the arrow of docs/architecture.md does not compile.
 # Libraries in LIBS are private to the room: nothing above it sees their headers.
 # THREADS: its code runs on several threads, so that its tests run under the thread sanitizer as well.
+# PLUGIN: linked into the plugin for nbdkit too, so its code has to be position-independent.
 add_library(intact_flags INTERFACE)
 target_compile_options(intact_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
                        -Wno-missing-field-initializers -Wnon-virtual-dtor -Woverloaded-virtual)
@@ -26,7 +27,7 @@ endif()
 add_custom_target(threaded_tests)
 
 function(intact_room name)
-  cmake_parse_arguments(ROOM "THREADS" "" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "THREADS;PLUGIN" "" "USES;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
@@ -37,6 +38,9 @@ function(intact_room name)
                              PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(intact_${name} PUBLIC intact_flags ${ROOM_USES} fmt::fmt Threads::Threads
                         PRIVATE ${ROOM_LIBS})
+  if(ROOM_PLUGIN)
+    set_target_properties(intact_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  endif()
   if(INTACT_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE intact_${name} ${ROOM_LIBS} GTest::gmock GTest::gtest_main

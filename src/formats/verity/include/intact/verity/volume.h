@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
@@ -57,6 +58,14 @@ struct DeviceSizes {
 /// `hash_size`: of the hash device as it is, since what follows the tree on it is covered as well.
 Result<DeviceSizes> needed_sizes(const Layout& layout, std::uint64_t hash_size,
                                  bool fec_on_hash_device);
+
+/// Where damage lies, for people and for tools.
+struct Place {
+  std::string text;      ///< "data block 5 (bytes 20480 to 24575)"
+  std::uint64_t offset;  ///< first byte on the data or hash device
+};
+/// `hash_area`: hash_area_offset of the layout.
+Place place_of(const Damage& damage, const Params& params, std::uint64_t hash_area);
 
 /// Reads the superblock at byte `hash_offset`; malformed if there is none.
 Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t hash_offset);

@@ -1,0 +1,247 @@
+// Serves an open stack through nbdkit: reads, and nothing else. become_nbdkit() starts it and says
+// by descriptors what to open; nothing secret stands on its command line.
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <semaphore.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/base/line_log.h>
+#include <intact/base/terminal.h>
+#include <intact/base/unique_fd.h>
+#include <intact/stack/verity_volume.h>
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+
+namespace {
+
+using namespace intact;
+
+constexpr std::uint64_t kMostDescription = 1 << 20;  // bytes
+constexpr int kTampered = 3;                         // the exit status, as of every command
+constexpr std::uint32_t kMaxPreferredBlock = 32u << 20;
+
+/// All that the plugin knows; filled before the first client comes, constant from then on.
+struct Server {
+  UniqueFd description;
+  UniqueFd log;     // in place of stderr
+  UniqueFd ready;   // gets a byte once clients may come; the terminal is then left for the log
+  UniqueFd output;  // where the announcement goes once clients may come: nbdkit hides stdout
+  std::string announcement;
+  std::string unlink;  // the unix socket
+  std::optional<LineLog> lines;
+  std::optional<stack::Stack> stack;
+  bool serving = false;               // clients may come
+  std::atomic<bool> stopped = false;  // because of damage
+};
+
+Server& server() {
+  static Server instance;
+  return instance;
+}
+
+const verity::VerityTarget& device() {
+  return *server().stack->top();
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+// When it is told to end, nbdkit waits until its clients have gone by themselves, idle or not. A
+// reader loses nothing by being cut off, and whoever ends a server wants it to end: so they get a
+// moment, and then the process ends with all that is open.
+constexpr std::chrono::milliseconds kGrace(500);
+
+sem_t end_wanted;
+struct sigaction nbdkit_handlers[NSIG];
+
+/// Once, whoever comes first.
+void cleanup() {
+  static std::once_flag done;
+  std::call_once(done, [] {
+    Server& own = server();
+    if (!own.unlink.empty()) ::unlink(own.unlink.c_str());
+    if (const std::string summary = own.stack->summary(); !summary.empty()) own.lines->add(summary);
+  });
+}
+
+int exit_status() {
+  return server().stopped ? kTampered : 0;
+}
+
+void want_end(int signal) {
+  nbdkit_handlers[signal].sa_handler(signal);
+  ::sem_post(&end_wanted);
+}
+
+void end_after_grace() {
+  while (::sem_wait(&end_wanted) != 0) {
+  }
+  std::this_thread::sleep_for(kGrace);
+  cleanup();
+  ::_exit(exit_status());
+}
+
+/// Starts what waits for the end. nbdkit has set its handlers before it calls this.
+void watch_for_end() {
+  ::sem_init(&end_wanted, 0, 0);
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread(end_after_grace).detach();
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    struct sigaction& old = nbdkit_handlers[signal];
+    if (::sigaction(signal, nullptr, &old) != 0 || (old.sa_flags & SA_SIGINFO) ||
+        old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN)
+      continue;
+    struct sigaction ours = old;
+    ours.sa_handler = want_end;
+    ::sigaction(signal, &ours, nullptr);
+  }
+}
+
+void stop_because_of_damage() {
+  server().stopped = true;
+  nbdkit_shutdown();
+  ::sem_post(&end_wanted);
+}
+
+/// The last that nbdkit calls. It would unmap us, with a thread that still waits, and end with 0
+/// whatever has happened.
+void unload() {
+  if (server().serving) ::_exit(exit_status());
+}
+
+// --- the beginning -------------------------------------------------------------------------------
+
+int config(const char* key, const char* value) {
+  const std::string_view name = key;
+  const std::string_view text = value;
+  if (name == "announce") return server().announcement = text, 0;
+  if (name == "unlink") return server().unlink = text, 0;
+  UniqueFd* const fd = name == "stack-fd"    ? &server().description
+                       : name == "log-fd"    ? &server().log
+                       : name == "ready-fd"  ? &server().ready
+                       : name == "output-fd" ? &server().output
+                                             : nullptr;
+  int number = -1;
+  if (fd == nullptr ||
+      std::from_chars(text.data(), text.data() + text.size(), number).ptr !=
+          text.data() + text.size() ||
+      number <= STDERR_FILENO || ::fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
+    nbdkit_error("this plugin is started by `intact ... open --nbd`, not by hand");
+    return -1;
+  }
+  fd->reset(number);
+  return 0;
+}
+
+Result<void> open_stack() {
+  Server& own = server();
+  own.lines.emplace(own.log ? own.log.get() : STDERR_FILENO);
+  if (!own.description) return Error(ErrorKind::invalid_argument, "no description of a stack");
+  if (::lseek(own.description.get(), 0, SEEK_SET) != 0)
+    return Error::from_errno("description", errno);
+  const Bytes text = TRY(read_fd(own.description.get(), kMostDescription));
+  own.description.reset();
+  own.stack = TRY(stack::open(TRY(stack::take_over(as_text(text))),
+                              {.log = [&own](std::string_view line) { own.lines->add(line); },
+                               .stop = stop_because_of_damage}));
+  return {};
+}
+
+int config_complete() {
+  const auto opened = open_stack();
+  if (opened) return 0;
+  nbdkit_error("%s", opened.error().message().c_str());
+  return -1;
+}
+
+// --- what nbdkit calls --------------------------------------------------------------------------
+
+int after_fork() {
+  Server& own = server();
+  watch_for_end();
+  own.serving = true;
+  // With sockets given to it nbdkit asks to end with its parent. Ours is whoever started `intact`.
+  ::prctl(PR_SET_PDEATHSIG, 0);
+  if (own.output) (void)write_all(own.output.get(), as_bytes(own.announcement + "\n"));
+  own.output.reset();
+  // Whoever waits for the byte believes that our descriptors are closed by then.
+  if (own.ready && own.log) leave_terminal(own.log.get());
+  if (own.ready) (void)write_all(own.ready.get(), as_bytes("R"));
+  own.ready.reset();
+  return 0;
+}
+
+void* open_connection(int) {
+  return NBDKIT_HANDLE_NOT_NEEDED;
+}
+
+std::int64_t get_size(void*) {
+  return static_cast<std::int64_t>(device().size());
+}
+
+int no(void*) {
+  return 0;
+}
+
+int yes(void*) {
+  return 1;
+}
+
+int block_size(void*, std::uint32_t* minimum, std::uint32_t* preferred, std::uint32_t* maximum) {
+  *minimum = 1;  // whole blocks are read and checked, whatever part of them is asked for
+  *preferred = std::clamp<std::uint32_t>(device().block_size(), 4096, kMaxPreferredBlock);
+  *maximum = 0xffffffff;
+  return 0;
+}
+
+int pread(void*, void* buffer, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
+  const auto done = device().read(offset, {static_cast<std::byte*>(buffer), count});
+  if (done) return 0;
+  // Damage has been logged by its block; a failing disk has not.
+  if (done.error().kind() != ErrorKind::tampered) server().lines->add(done.error().message());
+  nbdkit_set_error(EIO);
+  return -1;
+}
+
+nbdkit_plugin make_plugin() {
+  nbdkit_plugin made{};
+  made.name = "intact";
+  made.version = "1";
+  made.longname = "Intact";
+  made.description = "Block devices that are verified at every read";
+  made.config = config;
+  made.config_complete = config_complete;
+  made.after_fork = after_fork;
+  made.cleanup = cleanup;
+  made.unload = unload;
+  made.open = open_connection;
+  made.get_size = get_size;
+  made.can_write = no;
+  made.can_multi_conn = yes;
+  made.is_rotational = no;
+  made.block_size = block_size;
+  made.pread = pread;
+  return made;
+}
+
+nbdkit_plugin plugin = make_plugin();
+
+}  // namespace
+
+NBDKIT_REGISTER_PLUGIN(plugin)
