@@ -21,6 +21,7 @@
 #include "password.h"
 #include "progress.h"
 #include "verity_files.h"
+#include "verity_open.h"
 #include "verity_options.h"
 
 // The commands here take the options of veritysetup and print the same field names.
@@ -83,23 +84,6 @@ Json to_json(const verity::Layout& layout, const std::string& uuid,
           {"salt", to_hex(params.salt)}};
 }
 
-struct Place {
-  std::string text;
-  std::uint64_t offset;  // in the file, bytes
-};
-
-Place place_of(const Damage& damage, const verity::Layout& layout, std::uint64_t hash_area) {
-  const bool data = damage.area == Area::data;
-  const std::uint64_t size = data ? layout.params.data_block_size : layout.params.hash_block_size;
-  const std::uint64_t begin = (data ? 0 : hash_area) + damage.block * size;
-  const std::string blocks = damage.blocks == 1 ? fmt::format("block {}", damage.block)
-                                                : fmt::format("blocks {} to {}", damage.block,
-                                                              damage.block + damage.blocks - 1);
-  return {fmt::format("{} {} (bytes {} to {})", data ? "data" : "hash", blocks, begin,
-                      begin + damage.blocks * size - 1),
-          begin};
-}
-
 Json to_json(const std::vector<Damage>& list, const Options& options, const verity::Layout& layout,
              std::uint64_t hash_area) {
   Json damaged = Json::array();
@@ -108,7 +92,7 @@ Json to_json(const std::vector<Damage>& list, const Options& options, const veri
                        {"area", damage.area == Area::data ? "data" : "hash"},
                        {"block", damage.block},
                        {"blocks", damage.blocks},
-                       {"offset", place_of(damage, layout, hash_area).offset},
+                       {"offset", verity::place_of(damage, layout.params, hash_area).offset},
                        {"reason", damage.reason},
                        {"mendable", damage.mendable}});
   return damaged;
@@ -295,8 +279,9 @@ Result<int> verify(const Options& options) {
     return damaged.empty() ? 0 : 3;
   }
   for (const Damage& damage : damaged)
-    print("DAMAGED {}: {}{}\n", place_of(damage, volume.layout, volume.hash_area).text,
-          damage.reason, damage.mendable ? "; FEC can mend it" : "");
+    print("DAMAGED {}: {}{}\n",
+          verity::place_of(damage, volume.layout.params, volume.hash_area).text, damage.reason,
+          damage.mendable ? "; FEC can mend it" : "");
   if (damaged.empty())
     print("{} is intact: {} data blocks and {} hash blocks checked\n", options.data,
           params.data_blocks, geometry.hash_blocks());
@@ -341,9 +326,10 @@ Result<int> repair(const Options& options) {
     return done.lost.empty() ? 0 : 3;
   }
   for (const Damage& damage : done.mended)
-    print("mended {}\n", place_of(damage, volume.layout, volume.hash_area).text);
+    print("mended {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text);
   for (const Damage& damage : done.lost)
-    print("LOST {}: {}\n", place_of(damage, volume.layout, volume.hash_area).text, damage.reason);
+    print("LOST {}: {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text,
+          damage.reason);
   if (!done.lost.empty())
     print("{} is still damaged: what is lost is beyond what FEC can mend\n", actual.data);
   else if (done.mended.empty())
@@ -415,6 +401,7 @@ void add_verity_commands(Program& program) {
     command->add_option("--output", options->output, "Mend a copy of DATA, written to this file")
         ->type_name("FILE");
   }
+  add_verity_open_command(program, group);
 }
 
 }  // namespace intact::cli

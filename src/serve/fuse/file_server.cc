@@ -135,4 +135,8 @@ const std::string& FileServer::mountpoint() const {
   return impl_->session->entry().mountpoint;
 }
 
+const std::string& FileServer::device() const {
+  return impl_->session->entry().device;
+}
+
 }  // namespace intact::serve

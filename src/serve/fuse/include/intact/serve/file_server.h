@@ -34,6 +34,8 @@ class FileServer {
 
   /// Absolute, without symlinks: as the mount table has it.
   const std::string& mountpoint() const;
+  /// "MAJOR:MINOR" of the mounted file system, as the mount table has it.
+  const std::string& device() const;
 
  private:
   struct Impl;

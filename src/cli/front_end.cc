@@ -1,0 +1,174 @@
+#include "front_end.h"
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+
+#include <unistd.h>
+
+#include <intact/base/line_log.h>
+#include <intact/nbdkit_plugin.h>
+#include <intact/serve/file_server.h>
+#include <intact/serve/mounts.h>
+#include <intact/serve/nbdkit.h>
+
+#include "background.h"
+#include "command.h"
+#include "copy_out.h"
+#include "mount_log.h"
+#include "mount_record.h"
+
+namespace intact::cli {
+
+/// Where a server tells of damage, and what it has to do with the terminal.
+struct FrontEnd::Log {
+  const LogFile* file;         // none: stderr
+  BackgroundProcess* process;  // none: in the foreground
+
+  int fd() const { return file ? file->fd() : STDERR_FILENO; }
+};
+
+void FrontEnd::add_options(CLI::App* command) {
+  command
+      ->add_option("--fuse", fuse_,
+                   "Show it as a plain file, over this existing one, until the end")
+      ->type_name("FILE");
+  command
+      ->add_option("--nbd", nbd_,
+                   "Serve it over NBD at this unix socket, or at tcp:HOST:PORT (needs nbdkit)")
+      ->type_name("SOCKET|tcp:HOST:PORT");
+  command->add_option("--to", to_, "Copy all of it to this new file")->type_name("FILE");
+  command->add_flag("--daemon", daemon_, "Return as soon as it is ready, and serve on");
+  command
+      ->add_option("--log", log_,
+                   "Append to this file what is damaged (default: stderr; with --daemon one in "
+                   "/run/intact or $XDG_RUNTIME_DIR/intact)")
+      ->type_name("FILE");
+  command->add_flag("--allow-other", allow_other_, "With --fuse: let other users read the file");
+  command
+      ->add_option("--tls-certificates", tls_certificates_,
+                   "With --nbd: clients must use TLS; certificates as nbdkit wants them")
+      ->type_name("DIR");
+  command
+      ->add_option("--tls-psk", tls_psk_,
+                   "With --nbd: clients must use TLS with a key of this file")
+      ->type_name("FILE");
+}
+
+Result<void> FrontEnd::check() const {
+  const auto wrong = [](const char* message) {
+    return Error(ErrorKind::invalid_argument, message);
+  };
+  if (int(!fuse_.empty()) + int(!nbd_.empty()) + int(!to_.empty()) != 1)
+    return wrong("say how it is to be opened, by one of --fuse FILE, --nbd SOCKET, --to FILE");
+  if (!to_.empty() && (daemon_ || !log_.empty()))
+    return wrong("--to ends by itself: neither --daemon nor --log");
+  if (fuse_.empty() && allow_other_) return wrong("--allow-other goes with --fuse");
+  if (nbd_.empty() && (!tls_certificates_.empty() || !tls_psk_.empty()))
+    return wrong("TLS goes with --nbd");
+  if (!tls_certificates_.empty() && !tls_psk_.empty())
+    return wrong("either --tls-certificates or --tls-psk");
+  return {};
+}
+
+Result<int> FrontEnd::run(const std::function<Result<stack::VerityVolume>()>& prepare) const {
+  TRY(check());
+  TRY(fill_standard_descriptors());
+  if (!to_.empty()) {
+    TRY(copy(TRY(prepare())));
+    return 0;
+  }
+  if (!daemon_) {
+    const stack::VerityVolume volume = TRY(prepare());
+    std::optional<LogFile> file;
+    if (!log_.empty()) file.emplace(TRY(LogFile::open(log_, volume.name)));
+    TRY(serve(volume, {.file = file ? &*file : nullptr, .process = nullptr}));
+    return 0;
+  }
+  const LogFile file = TRY(LogFile::open(log_, fuse_.empty() ? "nbd" : "fuse"));
+  const auto ready = run_in_background([&](BackgroundProcess& process) -> Result<void> {
+    return serve(TRY(prepare()), {.file = &file, .process = &process});
+  });
+  if (!ready) {
+    file.tidy_up();
+    return Error(ready.error());
+  }
+  print("Ready; log: {}\n", file.path());
+  return 0;
+}
+
+Result<void> FrontEnd::serve(const stack::VerityVolume& volume, const Log& log) const {
+  return nbd_.empty() ? serve_file(volume, log) : serve_nbd(volume, log);
+}
+
+Result<void> FrontEnd::serve_file(const stack::VerityVolume& volume, const Log& log) const {
+  if (TRY(serve::clear_dead_mount(fuse_)))
+    warn(fmt::format("{} held a mount whose server was gone; it has been removed", fuse_));
+  if (TRY(serve::find_mount(fuse_)))
+    return Error(ErrorKind::busy, fmt::format("something is mounted on {} already", fuse_));
+  std::optional<MountRecord> record;  // the last to go: who waits for it finds all given back
+  LineLog lines(log.fd());
+  std::atomic<bool> stopped = false;
+  const stack::Stack stack =
+      TRY(stack::open(volume, {.log = [&lines](std::string_view line) { lines.add(line); },
+                               .stop =
+                                   [&stopped] {
+                                     if (!stopped.exchange(true)) ::kill(::getpid(), SIGTERM);
+                                   }}));
+  serve::FuseOptions fuse;
+  fuse.mountpoint = fuse_;
+  fuse.allow_other = allow_other_;
+  fuse.fsname = volume.name;
+  fuse.log = [&lines](std::string_view line) { lines.add(line); };
+  fuse.handle_signals = true;
+  if (log.process) fuse.ready_fd = log.process->take_ready_fd();
+  const auto server = TRY(serve::FileServer::mount(stack.top(), fuse));
+  record.emplace(TRY(MountRecord::create(server->device())));
+  if (log.process) {
+    log.process->leave_terminal(log.fd());
+  } else {
+    print("{} can be read at {}; Ctrl-C or `intact umount` ends it\n", volume.name,
+          server->mountpoint());
+    std::fflush(stdout);
+  }
+  Result<void> served = server->serve();
+  if (!served && log.process) lines.add(served.error().message());
+  if (const std::string summary = stack.summary(); !summary.empty()) lines.add(summary);
+  if (log.file) log.file->tidy_up();
+  if (served && stopped)
+    return Error(ErrorKind::tampered, "stopped because of damage, as was asked for");
+  return served;
+}
+
+Result<void> FrontEnd::serve_nbd(const stack::VerityVolume& volume, const Log& log) const {
+  // Opened here as well, for the sake of its errors: nbdkit knows one exit status.
+  TRY(stack::open(volume, {}));
+  const stack::Handover handover = TRY(stack::hand_over(volume));
+  serve::NbdListener listener = TRY(serve::NbdListener::bind(nbd_));
+  serve::NbdkitOptions options{.plugin = nbdkit_plugin(),
+                               .description = handover.description,
+                               .tls_certificates = tls_certificates_,
+                               .tls_psk = tls_psk_};
+  if (log.process) {
+    options.ready_fd = log.process->take_ready_fd();
+    log.process->close_inherited(log.fd());
+    options.log_fd = log.fd();
+  } else {
+    options.announcement =
+        fmt::format("{} can be read at {}; Ctrl-C ends it", volume.name, listener.uri());
+    if (log.file) options.log_fd = log.fd();
+  }
+  return serve::become_nbdkit(std::move(listener), options);
+}
+
+Result<void> FrontEnd::copy(const stack::VerityVolume& volume) const {
+  LineLog lines(STDERR_FILENO);
+  const stack::Stack stack =
+      TRY(stack::open(volume, {.log = [&lines](std::string_view line) { lines.add(line); }}));
+  TRY(copy_out(*stack.top(), to_));
+  if (const std::string summary = stack.summary(); !summary.empty()) warn(summary);
+  return {};
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,229 @@
+#!/usr/bin/env bash
+# intact verity open: a file, an NBD server and a copy of the same volume give the same verified bytes,
+# and of a damaged one all but the damaged blocks. Clients are the kernel, libnbd's and qemu's.
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit
+block=4096
+blocks=600
+head -c $((block * blocks)) /dev/urandom > data
+# Zeros make holes.
+dd if=/dev/zero of=data bs=$block seek=200 count=100 conv=notrunc status=none
+"$intact" verity format data tree --root-hash-file root --fec-device parity > /dev/null
+cp data good
+
+# served ARGUMENT...: serves the volume in the background; sets server. Waits until it says that it is ready.
+served() {
+  : > served.out
+  "$intact" verity open data tree --root-hash-file root "$@" > served.out 2> served.err < /dev/null &
+  server=$!
+  local i
+  for ((i = 0; i < 200; i++)); do
+    ! grep -q 'can be read at' served.out || return 0
+    kill -0 "$server" 2> /dev/null || break
+    sleep 0.05
+  done
+  cat served.err >&2
+  fail "not ready: $*"
+}
+# ended STATUS: the server ends, or is told to.
+ended() {
+  local status=0
+  wait "$server" || status=$?
+  equal "$status" "$1" 'exit status of the server'
+}
+stop() { kill -TERM "$server"; ended 0; }
+# gone PID: waits until the process is not there any more.
+gone() {
+  local i
+  for ((i = 0; i < 100; i++)); do kill -0 "$1" 2> /dev/null || return 0; sleep 0.05; done
+  fail "process $1 is still there"
+}
+# Spoils blocks 17 and 18; good_again undoes it.
+spoil() { dd if=/dev/urandom of=data bs=$block seek=17 count=2 conv=notrunc status=none; }
+good_again() { dd if=good of=data bs=$block seek=17 count=2 skip=17 conv=notrunc status=none; }
+
+# --- a copy ---------------------------------------------------------------------------------------
+expect 0 "$intact" verity open data tree --root-hash-file root --to copy
+same good copy
+(($(stat -c %b copy) * 512 <= block * (blocks - 90))) || fail 'zeros are not holes'
+expect 1 "$intact" verity open data tree --root-hash-file root --to copy
+said 'is there already'
+spoil
+expect 3 "$intact" verity open data tree --root-hash-file root --to copy2
+said 'DAMAGED data: data block 17 \(bytes 69632 to 73727\)'
+[[ ! -e copy2 ]] || fail 'a copy of a damaged volume was left'
+expect 0 "$intact" verity open data tree --root-hash-file root --fec-device parity --to mended
+said 'reads mended'
+same good mended
+expect 0 "$intact" verity open data tree --root-hash-file root --ignore-corruption --to bad
+same data bad
+good_again
+
+# --- a file ---------------------------------------------------------------------------------------
+# pages FILE: reads page by page and prints the numbers of those that fail with EIO; all others must be good.
+pages() {
+  perl -e '
+    use Errno; my ($file, $good, $size) = @ARGV;
+    open(my $f, "<:raw", $file) or die "$file: $!\n"; open(my $g, "<:raw", $good) or die;
+    for (my $i = 0; $i * $size < -s $good; $i++) {
+      sysseek($f, $i * $size, 0); sysseek($g, $i * $size, 0);
+      sysread($g, my $want, $size);
+      my $n = sysread($f, my $got, $size);
+      if (!defined $n) { $!{EIO} or die "page $i: $!\n"; print "$i\n"; next }
+      $got eq $want or die "page $i has wrong bytes\n";
+    }' "$1" good $block
+}
+if (requires_fuse); then
+  echo before > file
+  served --fuse file
+  same good file
+  equal "$(pages file)" '' 'pages that fail'
+  equal "$(stat -c %s file)" $((block * blocks)) size
+  ! { echo x > file; } 2> /dev/null || fail 'the file can be written to'
+  expect 8 "$intact" verity open data tree --root-hash-file root --fuse file
+  stop
+  equal "$(cat file)" before 'what is below the mount'
+  spoil
+  served --fuse file
+  equal "$(pages file | tr '\n' ' ')" '17 18 ' 'pages that fail'
+  grep -q 'DAMAGED data: data block 18' served.err || fail 'damage is not logged'
+  stop
+  grep -q 'reads of damaged blocks' served.err || fail 'damage is not counted'
+  served --fuse file --fec-device parity
+  same good file
+  stop
+  grep -q 'reads mended' served.err || fail 'mended blocks are not counted'
+  # The first damage ends it.
+  served --fuse file --restart-on-corruption
+  ! cat file > /dev/null 2>&1 || fail 'damage was given out'
+  ended 3
+  equal "$(cat file)" before 'what is below the mount'
+  good_again
+  # In the background; its end is waited for.
+  expect 0 "$intact" verity open data tree --root-hash-file root --fuse file --daemon
+  said 'Ready'
+  same good file
+  expect 0 "$intact" umount file
+  equal "$(cat file)" before 'what is below the mount'
+  # Killed, it hangs nobody, and the next one clears up.
+  served --fuse file
+  kill -KILL "$server"
+  ended 137
+  ! timeout 20 cat file > /dev/null 2>&1 || fail 'a dead mount gives bytes'
+  served --fuse file
+  same good file
+  stop
+  expect 2 "$intact" verity open data tree --root-hash-file root --fuse .
+  said 'not a regular file'
+fi
+
+# --- NBD ------------------------------------------------------------------------------------------
+if (requires nbdkit nbdcopy nbdinfo qemu-img qemu-io); then
+  uri="nbd+unix:///?socket=$work/sock"
+  served --nbd sock
+  grep -qF "$uri" served.out || fail 'the address is not told'
+  equal "$(stat -c %a sock)" 600 'mode of the socket'
+  equal "$(nbdinfo --size "$uri")" $((block * blocks)) size
+  nbdinfo --is read-only "$uri" || fail 'not read-only'
+  nbdinfo --can multi-conn "$uri" || fail 'no multi-conn'
+  nbdcopy --connections=4 --threads=4 "$uri" copied
+  same good copied
+  qemu-img compare -f raw -F raw good "$uri" > /dev/null || fail 'qemu-img reads something else'
+  expect 1 qemu-io -f raw -c 'write 0 512' "$uri"
+  expect 8 "$intact" verity open data tree --root-hash-file root --nbd sock
+  stop
+  [[ ! -e sock ]] || fail 'the socket is still there'
+
+  spoil
+  served --nbd sock
+  expect 1 nbdcopy "$uri" copied
+  # Requests of a page each: those before, beside and behind the damage are served.
+  for ((i = 14; i < 22; i++)); do
+    if ((i == 17 || i == 18)); then want=1; else want=0; fi
+    expect $want qemu-io -r -f raw -c "read $((i * block)) $block" "$uri"
+  done
+  # Not a byte of a bad block, and what shares a block with no damage whole.
+  expect 1 qemu-io -r -f raw -c "read $((17 * block + 512)) 512" "$uri"
+  expect 0 qemu-io -r -f raw -c "read $((17 * block - 1024)) 1024" "$uri"
+  stop
+  grep -q 'DAMAGED data: data block 17 (bytes 69632 to 73727)' served.err || fail 'damage is not logged'
+  grep -q 'reads of damaged blocks' served.err || fail 'damage is not counted'
+  served --nbd sock --fec-device parity
+  nbdcopy "$uri" - | cmp - good
+  stop
+  grep -q 'reads mended' served.err || fail 'mended blocks are not counted'
+  served --nbd sock --ignore-corruption
+  nbdcopy "$uri" - | cmp - data
+  stop
+  served --nbd sock --panic-on-corruption
+  expect 0 qemu-io -r -f raw -c "read 0 $block" "$uri"
+  expect 1 qemu-io -r -f raw -c "read $((17 * block)) $block" "$uri"
+  ended 3
+  good_again
+
+  # A killed server leaves no process, and its socket is replaced.
+  served --nbd sock
+  kill -KILL "$server"
+  ended 137
+  [[ -S sock ]] || fail 'the socket of the killed server has gone by itself'
+  expect 1 timeout 20 nbdinfo "$uri"
+  served --nbd sock
+  nbdcopy "$uri" - | cmp - good
+  # A client that is connected does not keep it.
+  (sleep 60 | qemu-io -r -f raw "$uri" > /dev/null 2>&1) &
+  client=$!
+  sleep 0.5
+  stop
+  kill "$client"
+
+  # In the background: nothing of the terminal is held, so the substitution ends.
+  ready=$(timeout 60 "$intact" verity open data tree --root-hash-file root --nbd sock --daemon --log nbd.log)
+  [[ $ready == "Ready; log: $work/nbd.log" ]] || fail "it says: $ready"
+  nbdcopy "$uri" - | cmp - good
+  pid=$(fuser nbd.log 2> /dev/null | tr -d ' ')
+  [[ -n $pid ]] || fail 'the server is not to be found'
+  kill -TERM "$pid"
+  gone "$pid"
+  [[ ! -e sock ]] || fail 'the socket is still there'
+  expect 8 "$intact" verity open data tree --root-hash-file root --nbd nbd.log --daemon
+
+  # TCP, at the first port that is free.
+  for ((port = 20000 + $$ % 20000, i = 0; i < 20; i++, port++)); do
+    status=0
+    "$intact" verity open data tree --root-hash-file root --nbd "tcp:127.0.0.1:$port" --daemon --log tcp.log \
+      > /dev/null 2> tcp.err || status=$?
+    [[ $status != 8 ]] || continue
+    break
+  done
+  equal "$status" 0 'status of a server by TCP'
+  nbdcopy "nbd://127.0.0.1:$port" - | cmp - good
+  kill -TERM "$(fuser tcp.log 2> /dev/null | tr -d ' ')"
+
+  # TLS: with the key and not without.
+  printf 'alice:%s\n' "$(printf %064d 7)" > psk
+  chmod 600 psk
+  served --nbd sock --tls-psk "$work/psk"
+  expect 1 nbdinfo "$uri"
+  nbdcopy "nbds+unix://alice@/?socket=$work/sock&tls-psk-file=$work/psk" - | cmp - good
+  stop
+
+  # Without nbdkit.
+  expect 7 env PATH="$work" "$intact" verity open data tree --root-hash-file root --nbd sock
+  said 'nbdkit is not installed'
+  [[ ! -e sock ]] || fail 'a socket was left'
+fi
+
+# --- what cannot be meant -------------------------------------------------------------------------
+expect 2 "$intact" verity open data tree --root-hash-file root
+said '--fuse FILE, --nbd SOCKET, --to FILE'
+expect 2 "$intact" verity open data tree --root-hash-file root --to x --nbd sock
+expect 2 "$intact" verity open data tree --root-hash-file root --to x --daemon
+expect 2 "$intact" verity open data tree --root-hash-file root --nbd tcp:localhost
+for end in --to --nbd --fuse; do
+  : > wanted
+  [[ $end == --fuse ]] || rm wanted
+  expect 3 "$intact" verity open data tree "$(printf %064d 0)" $end wanted
+  expect 6 "$intact" verity open data data --root-hash-file root $end wanted
+  expect 7 "$intact" verity open nowhere tree --root-hash-file root $end wanted
+  [[ $end == --fuse || ! -e wanted ]] || fail "$end left something"
+done
