@@ -17,6 +17,8 @@ constexpr HashFunction kKnown[] = {
     {"sha384", "SHA2-384"},
     {"sha224", "SHA2-224"},
     {"sha1", "SHA1"},
+    {"sha512-256", "SHA2-512/256"},
+    {"sha512-224", "SHA2-512/224"},
     {"sha3-224", "SHA3-224"},
     {"sha3-256", "SHA3-256"},
     {"sha3-384", "SHA3-384"},
