@@ -261,7 +261,8 @@ Result<int> verify(const Options& options) {
   const Bytes root = TRY(options.root());
   const Volume volume = TRY(open_volume(options, Access::read_only));
   const verity::Params& params = volume.layout.params;
-  const auto target = TRY(verity::open(volume.layout, volume.devices, root));
+  const auto target = TRY(
+      verity::open(volume.layout, volume.devices, root, {.cache_size = verity::kScanCacheSize}));
   auto list = [&] {
     ProgressLine line;
     return target->scan(0, progress_on(line, "Verifying"));

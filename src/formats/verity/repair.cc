@@ -27,7 +27,7 @@ Result<RepairReport> repair(const Layout& layout, const Devices& devices, ByteSp
   // what lies below a mended hash block can be checked: on until nothing more comes of it.
   for (bool again = true; again;) {
     again = false;
-    const auto target = TRY(open(layout, devices, root));
+    const auto target = TRY(open(layout, devices, root, {.cache_size = kScanCacheSize}));
     report.lost.clear();
     for (Damage& damage : TRY(target->scan(threads, progress))) {
       if (!damage.mendable) {

@@ -75,6 +75,9 @@ Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t
 Result<Bytes> format(const Layout& layout, const Devices& devices, const Uuid& uuid,
                      unsigned threads = 0, const Progress& progress = {});
 
+/// Enough of a cache for whoever reads a volume once, from front to back (bytes).
+constexpr std::size_t kScanCacheSize = 2 << 20;
+
 /// The volume as a device of verified data.
 Result<std::unique_ptr<VerityTarget>> open(const Layout& layout, const Devices& devices,
                                            ByteSpan root, VerityTarget::Options options = {});
