@@ -1,57 +1,129 @@
 #include "gzip_writer.h"
 
 #include <algorithm>
-#include <limits>
+#include <future>
+#include <utility>
 
 #include <zlib.h>
 
-namespace intact::image {
+#include <intact/base/endian.h>
 
-struct GzipWriter::State {
-  z_stream stream{};
-  gz_header header{};
-  Bytes out = Bytes(256 * 1024);
-  int status = Z_OK;
+namespace intact::image {
+namespace {
+
+// Twice as fast as zlib's default, 6, for 3 % more bytes (a Debian root); the levels below save
+// little more time and cost 6 to 10 %.
+constexpr int kLevel = 4;
+constexpr std::size_t kWindow = 32 * 1024;
+// Bounds memory: a block under way takes a little more than twice its size.
+constexpr unsigned kMaxThreads = 16;
+
+unsigned thread_count() {
+  return std::min(available_processors(), kMaxThreads);
+}
+
+}  // namespace
+
+struct GzipWriter::Block {
+  Bytes content;               // the dictionary first
+  std::size_t dictionary = 0;  // bytes of it
+  bool last = false;
+  Bytes compressed;
+  std::uint32_t crc = 0;
+  std::promise<bool> done;  // false: no memory
+
+  ByteSpan data() const { return ByteSpan(content).subspan(dictionary); }
+  bool compress();
 };
 
-GzipWriter::GzipWriter(Sink sink) : sink_(std::move(sink)), state_(std::make_unique<State>()) {
-  constexpr int kGzip = 15 + 16;  // the largest window, gzip's framing
-  state_->status = deflateInit2(&state_->stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzip, 8,
-                                Z_DEFAULT_STRATEGY);
-  state_->header.os = 255;  // unknown: the same on every system
-  if (state_->status == Z_OK) state_->status = deflateSetHeader(&state_->stream, &state_->header);
+/// Whole blocks end on a byte and are no end of the stream; so they can be put one behind the
+/// other.
+bool GzipWriter::Block::compress() {
+  const auto* in = reinterpret_cast<const Bytef*>(data().data());
+  const auto length = static_cast<uInt>(data().size());
+  crc = static_cast<std::uint32_t>(::crc32(0, in, length));
+  z_stream z{};
+  constexpr int kRaw = -15;  // the largest window, no framing
+  if (deflateInit2(&z, kLevel, Z_DEFLATED, kRaw, 8, Z_DEFAULT_STRATEGY) != Z_OK) return false;
+  if (dictionary != 0)
+    deflateSetDictionary(&z, reinterpret_cast<const Bytef*>(content.data()),
+                         static_cast<uInt>(dictionary));
+  // Room for all, so that one call does it; the end of a block takes a few bytes that the bound
+  // leaves out.
+  compressed.resize(deflateBound(&z, length) + 64);
+  z.next_in = const_cast<Bytef*>(in);  // zlib's interface is older than const
+  z.avail_in = length;
+  z.next_out = reinterpret_cast<Bytef*>(compressed.data());
+  z.avail_out = static_cast<uInt>(compressed.size());
+  const int status = deflate(&z, last ? Z_FINISH : Z_SYNC_FLUSH);
+  const bool whole = status == (last ? Z_STREAM_END : Z_OK) && z.avail_in == 0 && z.avail_out != 0;
+  compressed.resize(compressed.size() - z.avail_out);
+  deflateEnd(&z);
+  return whole;
 }
 
-GzipWriter::~GzipWriter() {
-  deflateEnd(&state_->stream);
-}
+GzipWriter::GzipWriter(Sink sink)
+    : sink_(std::move(sink)),
+      filling_(std::make_unique<Block>()),
+      pool_(thread_count(), std::size_t{2} * thread_count()) {}
+
+GzipWriter::~GzipWriter() = default;
 
 Result<void> GzipWriter::write(ByteSpan bytes) {
   while (!bytes.empty()) {
-    const std::size_t part = std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max());
-    TRY(deflate_all(bytes.first(part), Z_NO_FLUSH));
-    bytes = bytes.subspan(part);
+    // A full block waits for one more byte: only then it is not the last.
+    if (filling_->data().size() == kBlock) {
+      hand_over(false);
+      while (under_way_.size() > std::size_t{2} * thread_count()) TRY(take_oldest());
+    }
+    Bytes& content = filling_->content;
+    content.reserve(kWindow + kBlock);
+    const std::size_t n = std::min(bytes.size(), kBlock - filling_->data().size());
+    content.insert(content.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
+    bytes = bytes.subspan(n);
   }
   return {};
 }
 
-Result<void> GzipWriter::finish() {
-  return deflate_all({}, Z_FINISH);
+void GzipWriter::hand_over(bool last) {
+  const std::shared_ptr<Block> block = std::exchange(filling_, std::make_unique<Block>());
+  block->last = last;
+  if (!last) {
+    const ByteSpan tail = block->data().last(kWindow);
+    filling_->content.assign(tail.begin(), tail.end());
+    filling_->dictionary = tail.size();
+  }
+  under_way_.push_back(block);
+  pool_.submit([block]() -> Result<void> {
+    block->done.set_value(block->compress());
+    return {};
+  });
 }
 
-Result<void> GzipWriter::deflate_all(ByteSpan bytes, int flush) {
-  if (state_->status != Z_OK) return Error(ErrorKind::io, "zlib cannot compress: out of memory");
-  z_stream& z = state_->stream;
-  // zlib does not write to its input; its interface is older than const.
-  z.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes.data()));
-  z.avail_in = static_cast<uInt>(bytes.size());
-  do {
-    z.next_out = reinterpret_cast<Bytef*>(state_->out.data());
-    z.avail_out = static_cast<uInt>(state_->out.size());
-    if (deflate(&z, flush) == Z_STREAM_ERROR) return Error(ErrorKind::io, "zlib cannot compress");
-    TRY(sink_(ByteSpan(state_->out).first(state_->out.size() - z.avail_out)));
-  } while (z.avail_out == 0);
-  return {};
+Result<void> GzipWriter::take_oldest() {
+  const std::shared_ptr<Block> block = under_way_.front();
+  under_way_.pop_front();
+  if (!block->done.get_future().get())
+    return Error(ErrorKind::io, "zlib cannot compress: out of memory");
+  if (!std::exchange(begun_, true)) {
+    // Deflate, no flags, no time, no word on the level; an unknown system: the same on every one.
+    constexpr unsigned char kHeader[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
+    TRY(sink_(std::as_bytes(std::span(kHeader))));
+  }
+  const ByteSpan data = block->data();
+  crc_ = static_cast<std::uint32_t>(
+      ::crc32_combine(crc_, block->crc, static_cast<z_off_t>(data.size())));
+  size_ += static_cast<std::uint32_t>(data.size());
+  return sink_(block->compressed);
+}
+
+Result<void> GzipWriter::finish() {
+  hand_over(true);
+  while (!under_way_.empty()) TRY(take_oldest());
+  le32 trailer[2];
+  trailer[0] = crc_;
+  trailer[1] = size_;
+  return sink_(std::as_bytes(std::span(trailer)));
 }
 
 }  // namespace intact::image
