@@ -18,12 +18,17 @@ ReadAheadStream::~ReadAheadStream() {
 
 void ReadAheadStream::work() {
   for (;;) {
+    Bytes chunk;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return stop_ || ready_.size() < kChunks; });
       if (stop_) return;
+      if (!spare_.empty()) {
+        chunk = std::move(spare_.back());
+        spare_.pop_back();
+      }
     }
-    Bytes chunk(kChunk);
+    chunk.resize(kChunk);
     auto n = read_fully(*inner_, chunk);
     const std::lock_guard lock(mutex_);
     ended_ = !n || *n < kChunk;
@@ -46,6 +51,7 @@ Result<std::size_t> ReadAheadStream::read(MutableByteSpan out) {
       if (!error_) return std::size_t{0};
       return Error(error_->kind(), error_->message(), error_->sys_errno());
     }
+    if (!current_.empty()) spare_.push_back(std::move(current_));
     current_ = std::move(ready_.front());
     ready_.pop_front();
     position_ = 0;

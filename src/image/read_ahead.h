@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include <intact/base/stream.h>
 
@@ -30,6 +31,7 @@ class ReadAheadStream final : public ByteStream {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Bytes> ready_;
+  std::vector<Bytes> spare_;  // memory to be used again: fresh pages cost as much as hashing does
   std::optional<Error> error_;
   bool ended_ = false;
   bool stop_ = false;
