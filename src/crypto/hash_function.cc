@@ -12,23 +12,12 @@ namespace intact::crypto {
 namespace {
 
 constexpr HashFunction kKnown[] = {
-    {"sha256", "SHA2-256"},
-    {"sha512", "SHA2-512"},
-    {"sha384", "SHA2-384"},
-    {"sha224", "SHA2-224"},
-    {"sha1", "SHA1"},
-    {"sha512-256", "SHA2-512/256"},
-    {"sha512-224", "SHA2-512/224"},
-    {"sha3-224", "SHA3-224"},
-    {"sha3-256", "SHA3-256"},
-    {"sha3-384", "SHA3-384"},
-    {"sha3-512", "SHA3-512"},
-    {"blake2b-512", "BLAKE2B-512"},
-    {"blake2s-256", "BLAKE2S-256"},
-    {"sm3", "SM3"},
-    {"rmd160", "RIPEMD160"},
-    {"ripemd160", "RIPEMD160"},
-    {"md5", "MD5"},
+    {"sha256", "SHA2-256"},         {"sha512", "SHA2-512"},   {"sha384", "SHA2-384"},
+    {"sha224", "SHA2-224"},         {"sha1", "SHA1"},         {"sha512-256", "SHA2-512/256"},
+    {"sha512-224", "SHA2-512/224"}, {"sha3-224", "SHA3-224"}, {"sha3-256", "SHA3-256"},
+    {"sha3-384", "SHA3-384"},       {"sha3-512", "SHA3-512"}, {"blake2b-512", "BLAKE2B-512"},
+    {"blake2s-256", "BLAKE2S-256"}, {"sm3", "SM3"},           {"rmd160", "RIPEMD160"},
+    {"ripemd160", "RIPEMD160"},     {"md5", "MD5"},
 };
 
 std::vector<HashFunction> offered_functions() {

@@ -21,15 +21,17 @@ std::vector<std::string> image_names(const std::string& directory) {
   return names;
 }
 
+/// Hidden: only the shells' scripts say it.
+constexpr const char* kName = "__complete";
+
 }  // namespace
 
 void add_complete_command(Program& program) {
-  constexpr const char* kName = "__complete";
   CLI::App* command = program.add(program.app(), kName, "What may stand in place of the last word");
   command->group("");  // not shown
   const auto words = std::make_shared<std::vector<std::string>>();
   // Other commands' options are not ours to parse.
-  program.before_parsing([words, kName](std::vector<std::string>& all) {
+  program.before_parsing([words](std::vector<std::string>& all) {
     if (all.empty() || all.front() != kName) return;
     words->assign(all.begin() + 1, all.end());
     all.resize(1);

@@ -63,7 +63,8 @@ class LayoutWriter {
   Result<LayoutBlob> new_blob();
   /// Copies a blob out of `source`, cloned where the file system can; tampered unless it has the
   /// size and digest of `descriptor`. One that is already here and intact is left alone; a damaged
-  /// one is replaced. `progress` is told of bytes that are dealt with; their sum is the blob's size.
+  /// one is replaced. `progress` is told of bytes that are dealt with; their sum is the blob's
+  /// size.
   Result<void> copy_blob(const ImageSource& source, const Descriptor& descriptor,
                          const std::function<void(std::uint64_t bytes)>& progress = {});
 
