@@ -47,7 +47,7 @@ Result<void> replay(const LabOptions& options) {
   if (options.most > 0) {
     std::shuffle(points.begin(), points.end(), random);
     // What must hold once the command has ended is worth the most.
-    std::stable_partition(points.begin(), points.end(), [&](const CrashPoint& point) {
+    std::partition(points.begin(), points.end(), [&](const CrashPoint& point) {
       return point.done == operations.size() && point.loss != Loss::random;
     });
   }
