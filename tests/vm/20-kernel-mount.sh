@@ -62,12 +62,12 @@ while read -r type options; do
   expect 0 mount_app $options
   equal "$(mount_type "$kernel")" "$type" "with '$options'"
   expect 0 "$intact" umount "$kernel"
-done << 'CASES'
+done << CASES
 overlay --allow-other
 overlay --allow-other --method auto --verity require
 fuse.intact
 fuse.intact --allow-other --verity on
-fuse.intact --allow-other --log /tmp/work/log
+fuse.intact --allow-other --log $work/log
 fuse.intact --allow-other --method fuse
 CASES
 

@@ -82,12 +82,6 @@ void read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset,
   fuse_reply_buf(request, buffer, count);
 }
 
-/// The mount is read-only, so the kernel refuses these itself; but root can remount it.
-template <typename... Arguments>
-void refuse(fuse_req_t request, Arguments...) noexcept {
-  fuse_reply_err(request, EROFS);
-}
-
 fuse_lowlevel_ops make_handlers() {
   fuse_lowlevel_ops handlers{};
   handlers.init = init;

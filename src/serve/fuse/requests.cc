@@ -325,14 +325,6 @@ void listxattr(fuse_req_t request, fuse_ino_t inode, std::size_t size) noexcept 
   reply_xattr(request, list, size);
 }
 
-// --- Everything that writes -----------------------------------------------------------------
-
-/// The mount is read-only, so the kernel refuses these itself; but root can remount it.
-template <typename... Arguments>
-void refuse(fuse_req_t request, Arguments...) noexcept {
-  fuse_reply_err(request, EROFS);
-}
-
 fuse_lowlevel_ops make_handlers() {
   fuse_lowlevel_ops handlers{};
   handlers.init = init;
