@@ -20,6 +20,13 @@ Result<UniqueFd> open_at(int dir_fd, const std::string& path, int flags, mode_t 
   }
 }
 
+bool is_file_at(const std::string& path, int fd) {
+  struct stat ours;
+  struct stat there;
+  return ::fstat(fd, &ours) == 0 && ::lstat(path.c_str(), &there) == 0 &&
+         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 Result<std::uint64_t> file_size(int fd) {
   struct stat st;
   if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -14,15 +13,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kStep(10);
 
-/// Whether `path` still leads to the open file. Who held the lock before has removed it otherwise,
-/// and others may have made and locked another.
-bool is_in_place(const std::string& path, int fd) {
-  struct stat ours;
-  struct stat there;
-  return ::fstat(fd, &ours) == 0 && ::lstat(path.c_str(), &there) == 0 &&
-         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
-}
-
 }  // namespace
 
 Result<LockFile> LockFile::take(const std::string& path, std::chrono::milliseconds patience) {
@@ -30,7 +20,8 @@ Result<LockFile> LockFile::take(const std::string& path, std::chrono::millisecon
   for (;;) {
     UniqueFd fd = TRY(open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
-      if (is_in_place(path, fd.get())) return LockFile(path, std::move(fd));
+      // Who held the lock before may have removed it, and others made and locked another.
+      if (is_file_at(path, fd.get())) return LockFile(path, std::move(fd));
       continue;
     }
     if (errno != EWOULDBLOCK && errno != EINTR) return Error::from_errno("lock " + path, errno);

@@ -73,6 +73,12 @@ uid_t user_of(const serve::MountEntry& entry) {
   return user;
 }
 
+Result<UniqueFd> lock_directory(const std::string& dir) {
+  UniqueFd fd = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
+  if (::flock(fd.get(), LOCK_EX) != 0) return Error::from_errno("cannot lock " + dir, errno);
+  return fd;
+}
+
 }  // namespace
 
 Result<std::string> make_runtime_dir() {
@@ -85,13 +91,20 @@ Result<std::string> make_runtime_dir() {
                                           fmt::join(dirs, ", ")));
 }
 
-Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name) {
+Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name,
+                                   IfHeld if_held) {
   // One at a time: a file that is not locked yet must not be taken for one that was left behind.
-  const UniqueFd whole = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
-  if (::flock(whole.get(), LOCK_EX) != 0) return Error::from_errno("cannot lock " + dir, errno);
+  const UniqueFd whole = TRY(lock_directory(dir));
   remove_left_files(dir);
   UniqueFd fd = TRY(
       open_at(whole.get(), name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600).context(dir));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK || if_held == IfHeld::refuse)
+    return Error::from_errno("cannot lock " + dir + "/" + name, errno);
+  if (::unlinkat(whole.get(), name.c_str(), 0) != 0)
+    return Error::from_errno("cannot replace " + dir + "/" + name, errno);
+  fd = TRY(open_at(whole.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600)
+               .context(dir));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
     return Error::from_errno("cannot lock " + dir + "/" + name, errno);
   return fd;
@@ -99,13 +112,18 @@ Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& na
 
 Result<MountRecord> MountRecord::create(const std::string& device) {
   const std::string dir = TRY(make_runtime_dir());
-  UniqueFd fd = TRY(make_runtime_file(dir, record_name(device)));
+  // The number is free again once a mount is gone, and its server may take longer to end.
+  UniqueFd fd = TRY(make_runtime_file(dir, record_name(device), IfHeld::replace));
   TRY(write_all(fd.get(), as_bytes(fmt::format("{}\n", ::getpid()))));
-  return MountRecord(dir + "/" + record_name(device), std::move(fd));
+  return MountRecord(dir, record_name(device), std::move(fd));
 }
 
 MountRecord::~MountRecord() {
-  if (fd_) ::unlink(path_.c_str());
+  if (!fd_) return;
+  const std::string path = dir_ + "/" + name_;
+  // If another mount has the device number now, that file is its record.
+  const auto whole = lock_directory(dir_);
+  if (whole && is_file_at(path, fd_.get())) ::unlink(path.c_str());
   // Not closed: the lock says that this process lives, to its very end.
   fd_.release();
 }

@@ -13,10 +13,14 @@ namespace intact::cli {
 /// others, else /tmp/intact-UID. Made if missing, private to the user.
 Result<std::string> make_runtime_dir();
 
+/// What to do about a file that a living process holds: leave it, or put another in its place.
+enum class IfHeld { refuse, replace };
+
 /// Makes the file `name` in that directory, locked while this process or a child that has the
 /// descriptor lives. What servers left there that were killed goes away: their records, and logs
 /// with nothing in them.
-Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name);
+Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name,
+                                   IfHeld if_held = IfHeld::refuse);
 
 /// The mark of a running mount server: a file in the runtime directory, named after the mounted
 /// file system and locked while the server lives, so that umount can wait for its end.
@@ -28,8 +32,10 @@ class MountRecord {
   ~MountRecord();
 
  private:
-  MountRecord(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
-  std::string path_;
+  MountRecord(std::string dir, std::string name, UniqueFd fd)
+      : dir_(std::move(dir)), name_(std::move(name)), fd_(std::move(fd)) {}
+  std::string dir_;
+  std::string name_;
   UniqueFd fd_;
 };
 

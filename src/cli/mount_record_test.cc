@@ -36,6 +36,16 @@ TEST_F(RuntimeFileTest, LeavesTheFilesOfTheLiving) {
   EXPECT_TRUE(has("app-1.log"));
 }
 
+TEST_F(RuntimeFileTest, ReplacesWhatIsHeldOnlyIfAsked) {
+  const auto ending = make_runtime_file(dir_.path(), "mount-0:40.pid");
+  ASSERT_TRUE(ending);
+  EXPECT_FALSE(make_runtime_file(dir_.path(), "mount-0:40.pid"));
+  const auto next = make_runtime_file(dir_.path(), "mount-0:40.pid", IfHeld::replace);
+  ASSERT_TRUE(next) << next.error().message();
+  EXPECT_TRUE(is_file_at(dir_.path("mount-0:40.pid"), next->get()));
+  EXPECT_FALSE(is_file_at(dir_.path("mount-0:40.pid"), ending->get()));
+}
+
 TEST_F(RuntimeFileTest, ADeviceNumberMayComeAgain) {
   ASSERT_TRUE(make_runtime_file(dir_.path(), "mount-0:40.pid"));  // and is closed at once
   EXPECT_TRUE(make_runtime_file(dir_.path(), "mount-0:40.pid"));

@@ -133,6 +133,12 @@ class Tracer {
       TRY(at_call(thread, state));
       return resume(thread, 0);
     }
+    // Known before it first stops, so that it is let go with the others.
+    if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
+      unsigned long born = 0;
+      if (::ptrace(PTRACE_GETEVENTMSG, thread, nullptr, &born) == 0)
+        threads_.try_emplace(static_cast<pid_t>(born));
+    }
     // A group stop would otherwise be undone.
     if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) {
       (void)request(PTRACE_LISTEN, thread);
@@ -157,7 +163,7 @@ class Tracer {
     } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && state.call) {
       if (state.fail_with != 0) TRY(set_register(thread, true, -state.fail_with));
       observer_.after(*state.call, state.fail_with ? -state.fail_with : info.exit.rval);
-      state.call.reset();
+      state = {};
     }
     return {};
   }
@@ -170,14 +176,28 @@ class Tracer {
 
   /// Lets those go on that the program left behind.
   Result<void> let_go() {
-    for (const auto& [thread, state] : threads_) {
-      if (request(PTRACE_INTERRUPT, thread) != 0) continue;
-      int status = 0;
-      if (::waitpid(thread, &status, __WALL) != thread || !WIFSTOPPED(status)) continue;
-      (void)request(PTRACE_DETACH, thread);
+    while (!threads_.empty()) {
+      const pid_t thread = threads_.begin()->first;
+      TRY(let_go(thread));
+      threads_.erase(thread);
     }
-    threads_.clear();
     return {};
+  }
+
+  Result<void> let_go(pid_t thread) {
+    for (;;) {
+      (void)request(PTRACE_INTERRUPT, thread);
+      int status = 0;
+      if (::waitpid(thread, &status, __WALL) != thread || !WIFSTOPPED(status)) return {};
+      const bool is_interrupt = status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) == SIGTRAP;
+      // What stopped it first may be a call that was to fail, a new thread, a signal.
+      if (!is_interrupt || threads_[thread].fail_with != 0) {
+        TRY(stopped(thread, status));
+        continue;
+      }
+      (void)request(PTRACE_DETACH, thread);
+      return {};
+    }
   }
 
   CallObserver& observer_;

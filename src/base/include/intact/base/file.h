@@ -20,6 +20,9 @@ inline Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mod
   return open_at(AT_FDCWD, path, flags, mode);
 }
 
+/// Whether `path` leads to this open file, itself and not through a symbolic link.
+bool is_file_at(const std::string& path, int fd);
+
 /// Size in bytes of an open regular file or block device.
 Result<std::uint64_t> file_size(int fd);
 
