@@ -1,0 +1,101 @@
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <intact/crypto/block_mac.h>
+#include <intact/crypto/hash_function.h>
+
+#include "block_mac_kinds.h"
+#include "evp.h"
+
+namespace intact::crypto {
+namespace {
+
+/// A hash function as it is.
+class PlainHash final : public BlockMac {
+ public:
+  explicit PlainHash(BlockHasher hasher) : hasher_(std::move(hasher)) {}
+  std::size_t digest_size() const override { return hasher_.digest_size(); }
+  void hash(ByteSpan blocks, ByteSpan heads, MutableByteSpan digests) const override {
+    hasher_.hash(blocks, heads, digests);
+  }
+
+ private:
+  BlockHasher hasher_;
+};
+
+/// HMAC (RFC 2104) out of two hashes of many blocks: the key is but a part of their prefixes.
+class Hmac final : public BlockMac {
+ public:
+  Hmac(BlockHasher inner, BlockHasher outer) : inner_(std::move(inner)), outer_(std::move(outer)) {}
+  std::size_t digest_size() const override { return outer_.digest_size(); }
+  void hash(ByteSpan blocks, ByteSpan heads, MutableByteSpan digests) const override {
+    Bytes inner(digests.size());
+    inner_.hash(blocks, heads, inner);
+    outer_.hash(inner, digests);
+  }
+
+ private:
+  BlockHasher inner_, outer_;
+};
+
+/// The key as HMAC uses it: a whole block of the hash function, XORed with `pad`.
+Bytes padded_key(ByteSpan key, std::size_t size, std::byte pad) {
+  Bytes block(size, pad);
+  for (std::size_t i = 0; i < key.size(); ++i) block[i] ^= key[i];
+  return block;
+}
+
+Result<std::unique_ptr<const BlockMac>> make_hmac(const HashFunction& function, ByteSpan key,
+                                                  std::size_t block_size, MessageFrame frame) {
+  if (key.empty())
+    return Error(ErrorKind::bad_secret, fmt::format("hmac({}) needs a key", function.name));
+  EVP_MD* const method = EVP_MD_fetch(nullptr, function.openssl, nullptr);
+  require_hash(method != nullptr);
+  const auto unit = static_cast<std::size_t>(EVP_MD_get_block_size(method));
+  Bytes short_key(key.begin(), key.end());
+  if (key.size() > unit) {
+    short_key.resize(function.digest_size);
+    require_hash(EVP_Digest(key.data(), key.size(),
+                            reinterpret_cast<unsigned char*>(short_key.data()), nullptr, method,
+                            nullptr) == 1);
+  }
+  EVP_MD_free(method);
+  Bytes prefix = padded_key(short_key, unit, std::byte{0x36});
+  prefix.insert(prefix.end(), frame.prefix.begin(), frame.prefix.end());
+  frame.prefix = std::move(prefix);
+  auto inner = TRY(BlockHasher::create(function.openssl, block_size, std::move(frame)));
+  auto outer = TRY(BlockHasher::create(function.openssl, function.digest_size,
+                                       {.prefix = padded_key(short_key, unit, std::byte{0x5c})}));
+  return std::make_unique<const Hmac>(std::move(inner), std::move(outer));
+}
+
+/// X of "FUNCTION(X)", empty if `name` is none.
+std::string_view argument(std::string_view name, std::string_view function) {
+  if (!name.starts_with(function) || !name.ends_with(')')) return {};
+  name.remove_prefix(function.size());
+  if (!name.starts_with('(')) return {};
+  return name.substr(1, name.size() - 2);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const BlockMac>> BlockMac::create(std::string_view name, ByteSpan key,
+                                                         std::size_t block_size,
+                                                         MessageFrame frame) {
+  if (const auto inner = argument(name, "hmac"); !inner.empty())
+    return make_hmac(TRY(find_hash_function(inner)), key, block_size, std::move(frame));
+  if (name == "cmac(aes)") return make_cmac(key, block_size, std::move(frame));
+  if (const auto size = blake2b_size(name); size != 0)
+    return make_blake2b(size, key, block_size, std::move(frame));
+  const HashFunction function = TRY(find_hash_function(name));
+  if (!key.empty())
+    return Error(ErrorKind::bad_secret, fmt::format("{} takes no key", function.name));
+  auto hasher = TRY(BlockHasher::create(function.openssl, block_size, std::move(frame)));
+  return std::make_unique<const PlainHash>(std::move(hasher));
+}
+
+}  // namespace intact::crypto
