@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+
+#include <intact/base/result.h>
+#include <intact/integrity/params.h>
+#include <intact/integrity/superblock.h>
+
+namespace intact::integrity {
+
+/// How a section of the journal is made up: 8 sectors of entries, then the sectors of the blocks
+/// that the entries speak of.
+struct SectionGeometry {
+  std::uint32_t entry_size;          ///< bytes, a multiple of 8
+  std::uint32_t entries_per_sector;  ///< at least 1
+  std::uint32_t entries;             ///< of a section: 8 times as many
+  std::uint32_t sectors;             ///< of a section
+
+  /// invalid_argument for a tag so large that no entry fits.
+  static Result<SectionGeometry> create(std::uint32_t tag_size, unsigned log2_sectors_per_block,
+                                        bool has_mac);
+  bool operator==(const SectionGeometry&) const = default;
+};
+
+/// Sizes of the devices in sectors; a rest that is no whole sector is not counted.
+struct DeviceSizes {
+  std::uint64_t data;
+  std::optional<std::uint64_t> meta =
+      {};  ///< none: superblock, journal and tags lie among the data
+
+  std::uint64_t of_meta() const { return meta.value_or(data); }
+};
+
+/// Where everything is. All numbers are in sectors of 512 bytes unless they say otherwise. Made by
+/// arithmetic alone, which does not overflow whatever the superblock says.
+class Layout {
+ public:
+  /// For a device with this superblock. What is provided is computed from the size of the devices:
+  /// provided_data_sectors of the superblock plays no part. invalid_argument, "The device is too
+  /// small", where nothing is left.
+  static Result<Layout> create(const Superblock& superblock, const Params& params,
+                               DeviceSizes sizes);
+
+  const SectionGeometry& section() const { return section_; }
+  std::uint32_t journal_sections() const { return journal_sections_; }
+  std::uint32_t tag_size() const { return tag_size_; }  ///< bytes
+  unsigned log2_sectors_per_block() const { return log2_block_; }
+  unsigned log2_interleave_sectors() const { return log2_interleave_; }
+  unsigned log2_buffer_sectors() const { return log2_buffer_; }
+  std::uint32_t block_size() const { return 512u << log2_block_; }  ///< bytes
+  bool separate_meta() const { return separate_meta_; }
+
+  std::uint64_t start() const { return start_; }
+  std::uint64_t initial_sectors() const { return initial_; }  ///< superblock and journal
+  std::uint64_t metadata_run() const { return run_; }  ///< tags in front of each area of data
+  std::uint64_t provided_data_sectors() const { return provided_; }
+  std::uint64_t provided_blocks() const { return provided_ >> log2_block_; }
+
+  std::uint64_t journal_start() const { return start_ + kSuperblockSectors; }
+  std::uint64_t section_start(std::uint32_t section) const {
+    return journal_start() + std::uint64_t{section} * section_.sectors;
+  }
+
+  /// Where logical sector `sector` lies on the data device.
+  std::uint64_t data_sector(std::uint64_t sector) const;
+  /// Sectors from `sector` on that lie one behind the other, and so do their tags.
+  std::uint64_t contiguous_sectors(std::uint64_t sector) const;
+  /// The byte on the device with the tags where the tag of block `block` begins.
+  std::uint64_t tag_byte(std::uint64_t block) const;
+
+  /// Linux computes such places of tags that they overwrite data (interleave smaller than the
+  /// metadata buffer, with legacy padding). May be read, must not be written.
+  bool corrupts_itself() const { return corrupts_itself_; }
+
+  /// log2 of the sectors for a bit of the bitmap, at least `log2_wanted`: as fine as the journal's
+  /// place allows.
+  unsigned log2_sectors_per_bit(unsigned log2_wanted) const;
+  /// Bits, and blocks of 4096 bytes, of a bitmap with this many sectors for a bit.
+  std::uint64_t bitmap_bits(unsigned log2_sectors_per_bit) const;
+  std::uint64_t bitmap_blocks(unsigned log2_sectors_per_bit) const;
+
+ private:
+  friend Result<Superblock> plan_format(const Params& params, DeviceSizes sizes);
+  Layout() = default;
+  Result<void> set_shape(const Superblock& superblock, const Params& params, DeviceSizes sizes);
+  bool fits(DeviceSizes sizes) const;
+  bool fits_in_smaller_buffer(DeviceSizes sizes);
+  void provide(DeviceSizes sizes);
+
+  SectionGeometry section_{};
+  std::uint32_t journal_sections_ = 0;
+  std::uint32_t tag_size_ = 0;
+  unsigned log2_block_ = 0;
+  unsigned log2_interleave_ = 0;
+  unsigned log2_buffer_ = 0;
+  bool separate_meta_ = false;
+  bool in_line_ = false;
+  bool corrupts_itself_ = false;
+  std::uint64_t start_ = 0;
+  std::uint64_t initial_ = 0;
+  std::uint64_t run_ = 0;
+  std::uint64_t provided_ = 0;
+};
+
+/// The superblock with which Linux would format devices of these sizes; its salt is zero. The
+/// params must have passed check_params(). invalid_argument, "Could not initialize superblock",
+/// where nothing fits.
+Result<Superblock> plan_format(const Params& params, DeviceSizes sizes);
+
+}  // namespace intact::integrity

@@ -1,0 +1,86 @@
+#include <bit>
+
+#include <fmt/format.h>
+
+#include <intact/crypto/cipher.h>
+#include <intact/integrity/params.h>
+
+#include "message_hash.h"
+
+namespace intact::integrity {
+namespace {
+
+Error invalid(std::string what) {
+  return Error(ErrorKind::invalid_argument, std::move(what));
+}
+
+/// What an algorithm or its key lack, in the kernel's words.
+Error refused(const Error& error, std::string_view unknown, std::string_view key) {
+  return Error(error.kind(),
+               fmt::format("{}: {}", error.kind() == ErrorKind::bad_secret ? key : unknown,
+                           error.message()));
+}
+
+/// Digest size in bytes.
+Result<std::size_t> check_hash(const Algorithm& algorithm, std::string_view unknown,
+                               std::string_view key) {
+  const auto hash = MessageHash::create(algorithm, kSectorSize, {});
+  if (!hash) return refused(hash.error(), unknown, key);
+  return (*hash)->digest_size();
+}
+
+Result<void> check_in_line(const Params& params, bool has_meta_device) {
+  if (has_meta_device) return invalid("Metadata device not supported in inline mode");
+  if (!params.internal_hash) return invalid("Internal hash not set in inline mode");
+  if (params.journal_crypt || params.journal_mac)
+    return invalid("Journal crypt not supported in inline mode");
+  if (params.allow_discards) return invalid("Discards not supported in inline mode");
+  return {};
+}
+
+Result<void> check_numbers(const Params& params) {
+  if (!std::has_single_bit(params.block_size) || params.block_size < 512 ||
+      params.block_size > 4096)
+    return invalid("Invalid block_size argument: 512, 1024, 2048 or 4096 bytes");
+  if (params.journal_watermark > 100)
+    return invalid("Invalid argument: journal_watermark is a percentage");
+  if (params.tag_size && *params.tag_size == 0) return invalid("Invalid tag size");
+  return {};
+}
+
+}  // namespace
+
+unsigned log2_sectors_per_block(const Params& params) {
+  return static_cast<unsigned>(std::countr_zero(params.block_size / 512));
+}
+
+Result<std::uint32_t> check_params(const Params& params, bool has_meta_device) {
+  TRY(check_numbers(params));
+  std::optional<std::size_t> digest_size;
+  if (params.internal_hash)
+    digest_size = TRY(check_hash(*params.internal_hash, "Invalid internal hash",
+                                 "Error setting internal hash key"));
+  if (params.journal_mac)
+    TRY(check_hash(*params.journal_mac, "Invalid journal mac", "Error setting journal mac key"));
+  if (params.journal_crypt) {
+    const auto cipher =
+        crypto::Cipher::create(params.journal_crypt->name, params.journal_crypt->key_bytes());
+    if (!cipher)
+      return refused(cipher.error(), "Invalid journal cipher", "Error setting encryption key");
+  }
+  if (!params.tag_size && !digest_size)
+    return invalid("Unknown tag size: without internal hash it has to be said");
+  const std::size_t tag_size = params.tag_size ? *params.tag_size : *digest_size;
+  if (tag_size > kMaxTagSize)
+    return invalid(fmt::format("Too big tag size: {} bytes, at most {}", tag_size, kMaxTagSize));
+  if (params.mode == Mode::in_line) TRY(check_in_line(params, has_meta_device));
+  if (params.mode == Mode::bitmap && !params.internal_hash)
+    return invalid("Bitmap mode can be only used with internal hash");
+  if (params.allow_discards && !params.internal_hash)
+    return invalid("Discard can be only used with internal hash");
+  if ((params.recalculate || params.reset_recalculate) && !params.internal_hash)
+    return invalid("Recalculate can only be specified with internal_hash");
+  return static_cast<std::uint32_t>(tag_size);
+}
+
+}  // namespace intact::integrity
