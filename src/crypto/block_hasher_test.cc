@@ -135,14 +135,15 @@ INSTANTIATE_TEST_SUITE_P(Sha512, BlockHasherTest,
                                                           HashEngine::avx2, HashEngine::avx512)),
                          way_name);
 
-TEST(BlockHasher, OtherFunctionsByTheNamesThatOpensslHasForThem) {
-  for (const char* name : {"sha1", "SHA2-256", "sha384", "sha512", "blake2b512", "sha3-256"}) {
+TEST(BlockHasher, OtherFunctionsOfOpenssl) {
+  for (const char* name : {"sha1", "sha256", "sha384", "sha512", "sha3-256", "md5"}) {
     const Bytes blocks = random_bytes(3 * 100);
     const MessageFrame around = frame(20, 0, 7);
-    const auto hasher = BlockHasher::create(name, 100, around);
-    ASSERT_TRUE(hasher) << name;
-    Bytes digests(3 * hasher->digest_size());
-    hasher->hash(blocks, digests);
+    const auto function = find_hash_function(name);
+    ASSERT_TRUE(function) << name;
+    const BlockHasher hasher(*function, 100, around);
+    Bytes digests(3 * hasher.digest_size());
+    hasher.hash(blocks, digests);
 
     Bytes second = around.prefix;
     second.insert(second.end(), blocks.begin() + 100, blocks.begin() + 200);
@@ -152,16 +153,56 @@ TEST(BlockHasher, OtherFunctionsByTheNamesThatOpensslHasForThem) {
     ASSERT_EQ(
         EVP_Q_digest(nullptr, name, nullptr, second.data(), second.size(), digest.data(), &size),
         1);
-    ASSERT_EQ(size, hasher->digest_size()) << name;
+    ASSERT_EQ(size, hasher.digest_size()) << name;
     EXPECT_TRUE(
         equal(ByteSpan(digests).subspan(size, size), std::as_bytes(std::span(digest).first(size))))
         << name;
   }
-  for (const char* name : {"", "sha255", "shake128"}) {
-    const auto hasher = BlockHasher::create(name, 100);
-    ASSERT_FALSE(hasher) << name;
-    EXPECT_EQ(hasher.error().kind(), ErrorKind::unsupported);
+}
+
+/// The hash of "abc", taken apart into all that can stand around a block.
+std::string hash_of_abc(std::string_view name) {
+  const auto function = find_hash_function(name);
+  if (!function) return "?";
+  const auto bytes = [](std::string_view text) {
+    return Bytes(as_bytes(text).begin(), as_bytes(text).end());
+  };
+  const BlockHasher hasher(*function, 0,
+                           {.prefix = bytes("a"), .head_size = 1, .suffix = bytes("c")});
+  Bytes digests(3 * hasher.digest_size());
+  hasher.hash({}, as_bytes("xby"), digests);
+  return to_hex(ByteSpan(digests).subspan(hasher.digest_size(), hasher.digest_size()));
+}
+
+// Of the standards: ISO/IEC 10118-3, RFC 7693's function with other lengths (as `b2sum -l` and
+// Python's hashlib give them), RFC 1320. Streebog's standard has longer messages only, which
+// libgcrypt's own tests check.
+TEST(BlockHasher, FunctionsOfLibgcrypt) {
+  EXPECT_EQ(hash_of_abc("whirlpool"),
+            "4e2448a4c6f486bb16b6562c73b4020bf3043e3a731bce721ae1b303d97e6d4c"
+            "7181eebdb6c57e277d0e34957114cbd6c797fc9d95d8b582d225292076d4eef5");
+  EXPECT_EQ(hash_of_abc("wp512"), hash_of_abc("whirlpool"));
+  EXPECT_EQ(hash_of_abc("md4"), "a448017aaf21d8525fc10ae87aa6729d");
+  EXPECT_EQ(hash_of_abc("blake2b-384"),
+            "6f56a82c8e7ef526dfe182eb5212f7db9df1317e57815dbda46083fc30f54ee6"
+            "c66ba83be64b302d7cba6ce15bb556f4");
+  EXPECT_EQ(hash_of_abc("blake2b-256"),
+            "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+  EXPECT_EQ(hash_of_abc("blake2b-160"), "384264f676f39536840523f284921cdc68b6846b");
+  EXPECT_EQ(hash_of_abc("blake2s-224"), "0b033fc226df7abde29f67a05d3dc62cf271ef3dfea4d387407fbd55");
+  EXPECT_EQ(hash_of_abc("blake2s-160"), "5ae3b99be29b01834c3b508521ede60438f8de17");
+  EXPECT_EQ(hash_of_abc("blake2s-128"), "aa4938119b1dc7b87cbad0ffd200d0ae");
+  EXPECT_EQ(hash_of_abc("streebog256").size(), 64u);
+  EXPECT_EQ(hash_of_abc("streebog512"), hash_of_abc("stribog512"));
+}
+
+TEST(HashFunction, RefusesWhatIsNoHashOfAFixedSize) {
+  for (const char* name : {"", "sha255", "shake128", "crc32", "SHA2-256", "hmac(sha256)"}) {
+    const auto function = find_hash_function(name);
+    ASSERT_FALSE(function) << name;
+    EXPECT_EQ(function.error().kind(), ErrorKind::unsupported);
   }
+  EXPECT_TRUE(find_hash_function("SHA256"));
 }
 
 }  // namespace

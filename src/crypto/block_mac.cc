@@ -9,7 +9,6 @@
 #include <intact/crypto/hash_function.h>
 
 #include "block_mac_kinds.h"
-#include "evp.h"
 
 namespace intact::crypto {
 namespace {
@@ -53,23 +52,17 @@ Result<std::unique_ptr<const BlockMac>> make_hmac(const HashFunction& function, 
                                                   std::size_t block_size, MessageFrame frame) {
   if (key.empty())
     return Error(ErrorKind::bad_secret, fmt::format("hmac({}) needs a key", function.name));
-  EVP_MD* const method = EVP_MD_fetch(nullptr, function.openssl, nullptr);
-  require_hash(method != nullptr);
-  const auto unit = static_cast<std::size_t>(EVP_MD_get_block_size(method));
   Bytes short_key(key.begin(), key.end());
-  if (key.size() > unit) {
+  if (key.size() > function.input_block) {
     short_key.resize(function.digest_size);
-    require_hash(EVP_Digest(key.data(), key.size(),
-                            reinterpret_cast<unsigned char*>(short_key.data()), nullptr, method,
-                            nullptr) == 1);
+    BlockHasher(function, key.size()).hash(key, short_key);
   }
-  EVP_MD_free(method);
-  Bytes prefix = padded_key(short_key, unit, std::byte{0x36});
+  Bytes prefix = padded_key(short_key, function.input_block, std::byte{0x36});
   prefix.insert(prefix.end(), frame.prefix.begin(), frame.prefix.end());
   frame.prefix = std::move(prefix);
-  auto inner = TRY(BlockHasher::create(function.openssl, block_size, std::move(frame)));
-  auto outer = TRY(BlockHasher::create(function.openssl, function.digest_size,
-                                       {.prefix = padded_key(short_key, unit, std::byte{0x5c})}));
+  BlockHasher inner(function, block_size, std::move(frame));
+  BlockHasher outer(function, function.digest_size,
+                    {.prefix = padded_key(short_key, function.input_block, std::byte{0x5c})});
   return std::make_unique<const Hmac>(std::move(inner), std::move(outer));
 }
 
@@ -94,8 +87,7 @@ Result<std::unique_ptr<const BlockMac>> BlockMac::create(std::string_view name, 
   const HashFunction function = TRY(find_hash_function(name));
   if (!key.empty())
     return Error(ErrorKind::bad_secret, fmt::format("{} takes no key", function.name));
-  auto hasher = TRY(BlockHasher::create(function.openssl, block_size, std::move(frame)));
-  return std::make_unique<const PlainHash>(std::move(hasher));
+  return std::make_unique<const PlainHash>(BlockHasher(function, block_size, std::move(frame)));
 }
 
 }  // namespace intact::crypto

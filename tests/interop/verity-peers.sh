@@ -24,7 +24,7 @@ same() {
   veritysetup verify data ours "$root" || fail "veritysetup refuses ours: $*"
 }
 
-for hash in sha1 sha224 sha256 sha384 sha512 sha512-256 sha512-224 sha3-224 sha3-256 sha3-384 sha3-512 blake2b-512 blake2s-256 sm3 rmd160 md5; do
+for hash in sha1 sha224 sha256 sha384 sha512 sha512-256 sha512-224 sha3-224 sha3-256 sha3-384 sha3-512 blake2b-512 blake2s-256 sm3 rmd160 md5 whirlpool; do
   same --hash=$hash --salt=00112233
   same --hash=$hash --salt=00112233 --format=0
 done

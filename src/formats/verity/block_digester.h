@@ -16,7 +16,7 @@ inline Result<crypto::BlockHasher> make_block_digester(const Params& params,
   const crypto::HashFunction function = TRY(crypto::find_hash_function(params.hash));
   crypto::MessageFrame frame;
   (params.hash_type == HashType::normal ? frame.prefix : frame.suffix) = params.salt;
-  return crypto::BlockHasher::create(function.openssl, block_size, std::move(frame));
+  return crypto::BlockHasher(function, block_size, std::move(frame));
 }
 
 }  // namespace intact::verity

@@ -3,13 +3,12 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include <intact/base/bytes.h>
 #include <intact/base/digest.h>
-#include <intact/base/result.h>
+#include <intact/crypto/hash_function.h>
 
 namespace intact::crypto {
 
@@ -48,10 +47,9 @@ class BlockHasher {
   BlockHasher(HashAlgorithm algorithm, std::size_t block_size, MessageFrame frame = {},
               std::optional<HashEngine> engine = {});
 
-  /// For any function that OpenSSL has under `name` ("sha1", "blake2b512"); unsupported if it has
-  /// none of a fixed size. SHA-256 and SHA-512 get the fast engines here, too.
-  static Result<BlockHasher> create(const std::string& name, std::size_t block_size,
-                                    MessageFrame frame = {});
+  /// For any function that find_hash_function() finds. SHA-256 and SHA-512 get the fast engines
+  /// here, too.
+  BlockHasher(const HashFunction& function, std::size_t block_size, MessageFrame frame = {});
 
   std::size_t block_size() const { return block_size_; }    ///< bytes
   std::size_t digest_size() const { return digest_size_; }  ///< bytes
@@ -63,9 +61,6 @@ class BlockHasher {
   void hash(ByteSpan blocks, MutableByteSpan digests) const { hash(blocks, {}, digests); }
 
  private:
-  BlockHasher(std::size_t block_size, std::size_t head_size, std::size_t digest_size,
-              std::shared_ptr<const BlockEngine> engine);
-
   std::size_t block_size_;
   std::size_t head_size_;
   std::size_t digest_size_;

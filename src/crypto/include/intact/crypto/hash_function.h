@@ -8,15 +8,21 @@
 
 namespace intact::crypto {
 
+/// Who computes a hash.
+enum class HashLibrary { openssl, libgcrypt };
+
 /// A cryptographic hash without key as the kernel's crypto API names it: what dm-verity and
-/// dm-integrity let a user choose.
+/// dm-integrity let a user choose. Those that cryptsetup names otherwise ("whirlpool" is the
+/// kernel's "wp512") are there by both names, since the name ends up on the disk.
 struct HashFunction {
-  std::string_view name;        ///< the kernel's: "sha256", "blake2b-512"
-  const char* openssl;          ///< what BlockHasher::create takes
+  std::string_view name;  ///< "sha256", "blake2b-512"
+  HashLibrary library;
+  const char* library_name;     ///< what the library calls it
+  std::size_t input_block = 0;  ///< bytes that it takes at a time: what HMAC pads keys to
   std::size_t digest_size = 0;  ///< bytes
 };
 
-/// unsupported for names that are unknown or that this machine's OpenSSL does not offer, for
+/// unsupported for names that are unknown or that this machine's libraries do not offer, for
 /// checksums and for keyed hashes. Upper case is taken as lower case.
 Result<HashFunction> find_hash_function(std::string_view name);
 
