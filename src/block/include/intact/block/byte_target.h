@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <shared_mutex>
+
+#include <intact/block/target.h>
+
+namespace intact::block {
+
+/// A device of bytes over a device of blocks, for clients that write what they like: here writing
+/// operations may begin and end anywhere. Of a block that is touched in part the rest stays as it
+/// was, whoever else writes to it at the same time. Thread-safe where the device below is.
+///
+/// discard() leaves blocks alone that are not discarded as a whole.
+class ByteTarget final : public BlockTarget {
+ public:
+  /// All writes to `lower` must come through here.
+  explicit ByteTarget(std::shared_ptr<BlockTarget> lower) : lower_(std::move(lower)) {}
+
+  std::uint64_t size() const override { return lower_->size(); }
+  bool writable() const override { return lower_->writable(); }
+  std::uint32_t block_size() const override { return 1; }
+
+  Result<void> read(std::uint64_t offset, MutableByteSpan out) const override {
+    return lower_->read(offset, out);
+  }
+  Result<void> write(std::uint64_t offset, ByteSpan bytes) override;
+  Result<void> flush() override { return lower_->flush(); }
+  Result<void> discard(std::uint64_t offset, std::uint64_t length) override;
+  Result<void> zero(std::uint64_t offset, std::uint64_t length) override;
+
+ private:
+  bool is_aligned(std::uint64_t offset, std::uint64_t length) const {
+    return (offset | length) % lower_->block_size() == 0;
+  }
+  Result<void> change_part(std::uint64_t offset, std::uint64_t length, ByteSpan bytes);
+  template <typename Whole>
+  Result<void> change(std::uint64_t offset, std::uint64_t length, ByteSpan bytes, Whole whole);
+
+  std::shared_ptr<BlockTarget> lower_;
+  std::shared_mutex mutex_;  // shared: whole blocks are written; else a block is put together
+};
+
+}  // namespace intact::block
