@@ -12,6 +12,7 @@
 #include <intact/serve/file_server.h>
 #include <intact/serve/mounts.h>
 #include <intact/serve/nbdkit.h>
+#include <intact/stack/handover.h>
 
 #include "background.h"
 #include "command.h"
@@ -29,7 +30,18 @@ struct FrontEnd::Log {
   int fd() const { return file ? file->fd() : STDERR_FILENO; }
 };
 
-void FrontEnd::add_options(CLI::App* command) {
+namespace {
+
+const char* what_for(const block::BlockTarget& target) {
+  return target.writable() ? "read and written" : "read";
+}
+
+}  // namespace
+
+void FrontEnd::add_options(CLI::App* command, bool writable) {
+  writable_ = writable;
+  if (writable)
+    command->add_flag("-r,--readonly", read_only_, "Do not let anything be written to it");
   command
       ->add_option("--fuse", fuse_,
                    "Show it as a plain file, over this existing one, until the end")
@@ -72,15 +84,20 @@ Result<void> FrontEnd::check() const {
   return {};
 }
 
-Result<int> FrontEnd::run(const std::function<Result<stack::VerityVolume>()>& prepare) const {
+block::Access FrontEnd::access() const {
+  return writable_ && !read_only_ && to_.empty() ? block::Access::read_write
+                                                 : block::Access::read_only;
+}
+
+Result<int> FrontEnd::run(const Prepare& prepare) const {
   TRY(check());
   TRY(fill_standard_descriptors());
   if (!to_.empty()) {
-    TRY(copy(TRY(prepare())));
+    TRY(copy(TRY(prepare(access()))));
     return 0;
   }
   if (!daemon_) {
-    const stack::VerityVolume volume = TRY(prepare());
+    const stack::Volume volume = TRY(prepare(access()));
     std::optional<LogFile> file;
     if (!log_.empty()) file.emplace(TRY(LogFile::open(log_, volume.name)));
     TRY(serve(volume, {.file = file ? &*file : nullptr, .process = nullptr}));
@@ -88,7 +105,7 @@ Result<int> FrontEnd::run(const std::function<Result<stack::VerityVolume>()>& pr
   }
   const LogFile file = TRY(LogFile::open(log_, fuse_.empty() ? "nbd" : "fuse"));
   const auto ready = run_in_background([&](BackgroundProcess& process) -> Result<void> {
-    return serve(TRY(prepare()), {.file = &file, .process = &process});
+    return serve(TRY(prepare(access())), {.file = &file, .process = &process});
   });
   if (!ready) {
     file.tidy_up();
@@ -98,11 +115,11 @@ Result<int> FrontEnd::run(const std::function<Result<stack::VerityVolume>()>& pr
   return 0;
 }
 
-Result<void> FrontEnd::serve(const stack::VerityVolume& volume, const Log& log) const {
+Result<void> FrontEnd::serve(const stack::Volume& volume, const Log& log) const {
   return nbd_.empty() ? serve_file(volume, log) : serve_nbd(volume, log);
 }
 
-Result<void> FrontEnd::serve_file(const stack::VerityVolume& volume, const Log& log) const {
+Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) const {
   if (TRY(serve::clear_dead_mount(fuse_)))
     warn(fmt::format("{} held a mount whose server was gone; it has been removed", fuse_));
   if (TRY(serve::find_mount(fuse_)))
@@ -110,7 +127,7 @@ Result<void> FrontEnd::serve_file(const stack::VerityVolume& volume, const Log& 
   std::optional<MountRecord> record;  // the last to go: who waits for it finds all given back
   LineLog lines(log.fd());
   std::atomic<bool> stopped = false;
-  const stack::Stack stack =
+  stack::Stack stack =
       TRY(stack::open(volume, {.log = [&lines](std::string_view line) { lines.add(line); },
                                .stop =
                                    [&stopped] {
@@ -128,22 +145,25 @@ Result<void> FrontEnd::serve_file(const stack::VerityVolume& volume, const Log& 
   if (log.process) {
     log.process->leave_terminal(log.fd());
   } else {
-    print("{} can be read at {}; Ctrl-C or `intact umount` ends it\n", volume.name,
-          server->mountpoint());
+    print("{} can be {} at {}; Ctrl-C or `intact umount` ends it\n", volume.name,
+          what_for(*stack.top()), server->mountpoint());
     std::fflush(stdout);
   }
   Result<void> served = server->serve();
-  if (!served && log.process) lines.add(served.error().message());
+  Result<void> closed = stack.close();
+  for (const Result<void>* result : {&served, &closed})
+    if (!*result && log.process) lines.add(result->error().message());
   if (const std::string summary = stack.summary(); !summary.empty()) lines.add(summary);
   if (log.file) log.file->tidy_up();
   if (served && stopped)
     return Error(ErrorKind::tampered, "stopped because of damage, as was asked for");
-  return served;
+  return served ? std::move(closed) : std::move(served);
 }
 
-Result<void> FrontEnd::serve_nbd(const stack::VerityVolume& volume, const Log& log) const {
+Result<void> FrontEnd::serve_nbd(const stack::Volume& volume, const Log& log) const {
   // Opened here as well, for the sake of its errors: nbdkit knows one exit status.
-  TRY(stack::open(volume, {}));
+  stack::Stack stack = TRY(stack::open(volume, {}));
+  TRY(stack.close());
   const stack::Handover handover = TRY(stack::hand_over(volume));
   serve::NbdListener listener = TRY(serve::NbdListener::bind(nbd_));
   serve::NbdkitOptions options{.plugin = nbdkit_plugin(),
@@ -155,14 +175,14 @@ Result<void> FrontEnd::serve_nbd(const stack::VerityVolume& volume, const Log& l
     log.process->close_inherited(log.fd());
     options.log_fd = log.fd();
   } else {
-    options.announcement =
-        fmt::format("{} can be read at {}; Ctrl-C ends it", volume.name, listener.uri());
+    options.announcement = fmt::format("{} can be {} at {}; Ctrl-C ends it", volume.name,
+                                       what_for(*stack.top()), listener.uri());
     if (log.file) options.log_fd = log.fd();
   }
   return serve::become_nbdkit(std::move(listener), options);
 }
 
-Result<void> FrontEnd::copy(const stack::VerityVolume& volume) const {
+Result<void> FrontEnd::copy(const stack::Volume& volume) const {
   LineLog lines(STDERR_FILENO);
   const stack::Stack stack =
       TRY(stack::open(volume, {.log = [&lines](std::string_view line) { lines.add(line); }}));

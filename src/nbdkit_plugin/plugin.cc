@@ -1,5 +1,5 @@
-// Serves an open stack through nbdkit: reads, and nothing else. become_nbdkit() starts it and says
-// by descriptors what to open; nothing secret stands on its command line.
+// Serves an open stack through nbdkit. become_nbdkit() starts it and says by descriptors what to
+// open; nothing secret stands on its command line.
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 
@@ -20,7 +21,9 @@
 #include <intact/base/line_log.h>
 #include <intact/base/terminal.h>
 #include <intact/base/unique_fd.h>
-#include <intact/stack/verity_volume.h>
+#include <intact/block/byte_target.h>
+#include <intact/stack/handover.h>
+#include <intact/stack/stack.h>
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
@@ -31,7 +34,8 @@ namespace {
 using namespace intact;
 
 constexpr std::uint64_t kMostDescription = 1 << 20;  // bytes
-constexpr int kTampered = 3;                         // the exit status, as of every command
+constexpr int kFailed = 1;                           // exit status, as of every command
+constexpr int kTampered = 3;                         // likewise
 constexpr std::uint32_t kMaxPreferredBlock = 32u << 20;
 
 /// All that the plugin knows; filled before the first client comes, constant from then on.
@@ -44,8 +48,11 @@ struct Server {
   std::string unlink;  // the unix socket
   std::optional<LineLog> lines;
   std::optional<stack::Stack> stack;
-  bool serving = false;               // clients may come
-  std::atomic<bool> stopped = false;  // because of damage
+  std::shared_ptr<block::BlockTarget> device;  // its top; takes writes of any bytes
+  std::shared_mutex writing;                   // shared by whoever writes
+  bool closed = false;                         // nobody may write any more
+  bool serving = false;                        // clients may come
+  std::atomic<int> status = 0;                 // with which to exit
 };
 
 Server& server() {
@@ -53,15 +60,26 @@ Server& server() {
   return instance;
 }
 
-const verity::VerityTarget& device() {
-  return *server().stack->top();
+block::BlockTarget& device() {
+  return *server().device;
+}
+
+/// Ends all writing and makes durable what was written.
+void close_stack() {
+  Server& own = server();
+  const std::unique_lock lock(own.writing);
+  own.closed = true;
+  const auto closed = own.stack->close();
+  if (closed) return;
+  own.lines->add(closed.error().message());
+  own.status = closed.error().kind() == ErrorKind::tampered ? kTampered : kFailed;
 }
 
 // --- the end ------------------------------------------------------------------------------------
 
-// When it is told to end, nbdkit waits until its clients have gone by themselves, idle or not. A
-// reader loses nothing by being cut off, and whoever ends a server wants it to end: so they get a
-// moment, and then the process ends with all that is open.
+// When it is told to end, nbdkit waits until its clients have gone by themselves, idle or not.
+// Whoever ends a server wants it to end, and a client that is cut off knows which of its writes
+// were answered: so they get a moment, and then the volume is closed and the process ends.
 constexpr std::chrono::milliseconds kGrace(500);
 
 sem_t end_wanted;
@@ -73,12 +91,9 @@ void cleanup() {
   std::call_once(done, [] {
     Server& own = server();
     if (!own.unlink.empty()) ::unlink(own.unlink.c_str());
+    close_stack();
     if (const std::string summary = own.stack->summary(); !summary.empty()) own.lines->add(summary);
   });
-}
-
-int exit_status() {
-  return server().stopped ? kTampered : 0;
 }
 
 void want_end(int signal) {
@@ -91,7 +106,7 @@ void end_after_grace() {
   }
   std::this_thread::sleep_for(kGrace);
   cleanup();
-  ::_exit(exit_status());
+  ::_exit(server().status);
 }
 
 /// Starts what waits for the end. nbdkit has set its handlers before it calls this.
@@ -114,7 +129,7 @@ void watch_for_end() {
 }
 
 void stop_because_of_damage() {
-  server().stopped = true;
+  server().status = kTampered;
   nbdkit_shutdown();
   ::sem_post(&end_wanted);
 }
@@ -122,7 +137,7 @@ void stop_because_of_damage() {
 /// The last that nbdkit calls. It would unmap us, with a thread that still waits, and end with 0
 /// whatever has happened.
 void unload() {
-  if (server().serving) ::_exit(exit_status());
+  if (server().serving) ::_exit(server().status);
 }
 
 // --- the beginning -------------------------------------------------------------------------------
@@ -160,6 +175,9 @@ Result<void> open_stack() {
   own.stack = TRY(stack::open(TRY(stack::take_over(as_text(text))),
                               {.log = [&own](std::string_view line) { own.lines->add(line); },
                                .stop = stop_because_of_damage}));
+  own.device = own.stack->top();
+  if (own.device->writable() && own.device->block_size() > 1)
+    own.device = std::make_shared<block::ByteTarget>(own.device);
   return {};
 }
 
@@ -199,24 +217,68 @@ int no(void*) {
   return 0;
 }
 
+/// All connections see one device: what one has written another reads, and flushes.
 int yes(void*) {
   return 1;
 }
 
+int writable(void*) {
+  return device().writable() ? 1 : 0;
+}
+
 int block_size(void*, std::uint32_t* minimum, std::uint32_t* preferred, std::uint32_t* maximum) {
   *minimum = 1;  // whole blocks are read and checked, whatever part of them is asked for
-  *preferred = std::clamp<std::uint32_t>(device().block_size(), 4096, kMaxPreferredBlock);
+  *preferred =
+      std::clamp<std::uint32_t>(server().stack->top()->block_size(), 4096, kMaxPreferredBlock);
   *maximum = 0xffffffff;
   return 0;
 }
 
+/// What nbdkit is told of a failed request.
+int fail(const Error& error) {
+  // Damage has been logged by its block; a failing disk has not.
+  if (error.kind() != ErrorKind::tampered) server().lines->add(error.message());
+  nbdkit_set_error(error.sys_errno() == ENOSPC ? ENOSPC : EIO);
+  return -1;
+}
+
 int pread(void*, void* buffer, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
   const auto done = device().read(offset, {static_cast<std::byte*>(buffer), count});
-  if (done) return 0;
-  // Damage has been logged by its block; a failing disk has not.
-  if (done.error().kind() != ErrorKind::tampered) server().lines->add(done.error().message());
-  nbdkit_set_error(EIO);
-  return -1;
+  return done ? 0 : fail(done.error());
+}
+
+/// Makes `change` while writing is allowed.
+template <typename Change>
+int write(Change change) {
+  Server& own = server();
+  const std::shared_lock lock(own.writing);
+  if (own.closed) {
+    nbdkit_set_error(ESHUTDOWN);
+    return -1;
+  }
+  const Result<void> done = change(*own.device);
+  return done ? 0 : fail(done.error());
+}
+
+// FUA never comes here: nbdkit makes a flush of it.
+
+int pwrite(void*, const void* buffer, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
+  return write([&](block::BlockTarget& target) {
+    return target.write(offset, {static_cast<const std::byte*>(buffer), count});
+  });
+}
+
+int flush(void*, std::uint32_t) {
+  return write([](block::BlockTarget& target) { return target.flush(); });
+}
+
+int trim(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
+  return write([&](block::BlockTarget& target) { return target.discard(offset, count); });
+}
+
+/// With or without the flag that a hole may be made: the target knows best.
+int zero(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
+  return write([&](block::BlockTarget& target) { return target.zero(offset, count); });
 }
 
 nbdkit_plugin make_plugin() {
@@ -224,7 +286,7 @@ nbdkit_plugin make_plugin() {
   made.name = "intact";
   made.version = "1";
   made.longname = "Intact";
-  made.description = "Block devices that are verified at every read";
+  made.description = "Block devices put together out of files and formats";
   made.config = config;
   made.config_complete = config_complete;
   made.after_fork = after_fork;
@@ -232,11 +294,18 @@ nbdkit_plugin make_plugin() {
   made.unload = unload;
   made.open = open_connection;
   made.get_size = get_size;
-  made.can_write = no;
+  made.can_write = writable;
+  made.can_flush = writable;
+  made.can_trim = writable;
+  made.can_zero = writable;
   made.can_multi_conn = yes;
   made.is_rotational = no;
   made.block_size = block_size;
   made.pread = pread;
+  made.pwrite = pwrite;
+  made.flush = flush;
+  made.trim = trim;
+  made.zero = zero;
   return made;
 }
 

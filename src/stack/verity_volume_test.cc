@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/stack/verity_volume.h>
+#include <intact/stack/handover.h>
+#include <intact/stack/stack.h>
 
 namespace intact::stack {
 namespace {
@@ -24,7 +25,6 @@ class StackVolume : public ::testing::Test {
     content_ = std::move(data);
     volume_.layout = {.params = {.data_blocks = kBlocks, .salt = Bytes(4, std::byte{9})},
                       .fec = verity::Layout::Fec{.roots = 4, .offset = kBlock * 32}};
-    volume_.name = "data";
     const std::shared_ptr<block::FileTarget> hash =
         block::FileTarget::open(path("hash"), block::Access::read_write).value();
     volume_.data = block::FileTarget::open(path("data"), block::Access::read_only).value();
@@ -33,6 +33,7 @@ class StackVolume : public ::testing::Test {
         verity::format(volume_.layout, {volume_.data, hash, hash}, verity::Uuid{}).value();
   }
 
+  Volume volume() const { return {.name = "data", .layer = volume_}; }
   std::string path(const char* name) const { return dir_.path(name); }
   void damage(std::uint64_t block, std::uint64_t blocks) {
     const UniqueFd fd = open_file(path("data"), O_WRONLY).value();
@@ -57,7 +58,7 @@ class StackVolume : public ::testing::Test {
 };
 
 TEST_F(StackVolume, TellsOfNothingWhereAllIsWell) {
-  const Stack stack = open(volume_, events()).value();
+  const Stack stack = open(volume(), events()).value();
   for (std::uint64_t block = 0; block < kBlocks; ++block)
     EXPECT_TRUE(reads(stack, content_, block)) << block;
   EXPECT_THAT(lines_, ::testing::IsEmpty());
@@ -66,7 +67,7 @@ TEST_F(StackVolume, TellsOfNothingWhereAllIsWell) {
 
 TEST_F(StackVolume, CountsWhatWasMended) {
   damage(17, 1);
-  const Stack stack = open(volume_, events()).value();
+  const Stack stack = open(volume(), events()).value();
   EXPECT_TRUE(reads(stack, content_, 17));
   EXPECT_THAT(lines_, ::testing::IsEmpty());
   EXPECT_THAT(stack.summary(), ::testing::EndsWith("1 reads mended"));
@@ -74,7 +75,7 @@ TEST_F(StackVolume, CountsWhatWasMended) {
 
 TEST_F(StackVolume, NamesDamageThatCannotBeMendedAndGoesOn) {
   damage(17, 40);
-  const Stack stack = open(volume_, events()).value();
+  const Stack stack = open(volume(), events()).value();
   EXPECT_FALSE(reads(stack, content_, 20));
   EXPECT_TRUE(reads(stack, content_, 200));
   EXPECT_THAT(lines_, ::testing::ElementsAre(::testing::StartsWith(
@@ -85,7 +86,7 @@ TEST_F(StackVolume, NamesDamageThatCannotBeMendedAndGoesOn) {
 TEST_F(StackVolume, StopsForGoodWhereThatIsAskedFor) {
   damage(17, 40);
   volume_.on_corruption = verity::OnCorruption::stop;
-  const Stack stack = open(volume_, events()).value();
+  const Stack stack = open(volume(), events()).value();
   EXPECT_TRUE(reads(stack, content_, 200));
   EXPECT_FALSE(reads(stack, content_, 20));
   EXPECT_FALSE(reads(stack, content_, 200));
@@ -96,14 +97,16 @@ TEST_F(StackVolume, AnotherProcessOpensWhatWasHandedOver) {
   damage(17, 1);
   volume_.ignore_zero_blocks = true;
   volume_.on_corruption = verity::OnCorruption::ignore;
-  Handover handover = hand_over(volume_).value();
+  Handover handover = hand_over(volume()).value();
   EXPECT_EQ(handover.descriptors.size(), 2u) << "hash and parity are one file";
   for (UniqueFd& fd : handover.descriptors) {
     EXPECT_GE(fd.get(), kFirstDescriptor);
     EXPECT_EQ(::fcntl(fd.get(), F_GETFD), 0) << "closed by exec";
     fd.release();
   }
-  const VerityVolume taken = take_over(handover.description).value();
+  const Volume whole = take_over(handover.description).value();
+  EXPECT_EQ(whole.name, "data");
+  const auto& taken = std::get<VerityVolume>(whole.layer);
   EXPECT_EQ(taken.layout.params, volume_.layout.params);
   EXPECT_EQ(taken.root, volume_.root);
   EXPECT_EQ(taken.hash, taken.fec) << "one file is one object";
@@ -111,13 +114,13 @@ TEST_F(StackVolume, AnotherProcessOpensWhatWasHandedOver) {
   EXPECT_EQ(taken.on_corruption, volume_.on_corruption);
   EXPECT_TRUE(taken.ignore_zero_blocks);
   EXPECT_FALSE(taken.check_at_most_once);
-  const Stack stack = open(taken, events()).value();
+  const Stack stack = open(whole, events()).value();
   for (std::uint64_t block = 0; block < kBlocks; ++block)
     EXPECT_TRUE(reads(stack, content_, block)) << block;
 }
 
 TEST_F(StackVolume, RefusesDescriptionsThatCannotBe) {
-  const Handover handover = hand_over(volume_).value();
+  const Handover handover = hand_over(volume()).value();
   const auto with = [&](const std::string& what, const std::string& other) {
     std::string text = handover.description;
     const std::size_t at = text.find(what);
@@ -125,8 +128,9 @@ TEST_F(StackVolume, RefusesDescriptionsThatCannotBe) {
     return text.replace(at, what.size(), other);
   };
   for (const std::string& text :
-       {std::string("{}"), std::string("nonsense"), with("\"root\":\"", "\"root\":\"x"),
-        with("\"on_corruption\":0", "\"on_corruption\":9"), with("\"data\":", "\"data\":1000"),
+       {std::string("{}"), std::string("nonsense"), with("\"verity\"", "\"varity\""),
+        with("\"root\":\"", "\"root\":\"x"), with("\"on_corruption\":0", "\"on_corruption\":9"),
+        with("\"data\":", "\"data\":1000"),
         with("\"data_block_size\":4096", "\"data_block_size\":4095")})
     EXPECT_FALSE(take_over(text)) << text;
 }

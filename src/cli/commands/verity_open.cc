@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include <intact/stack/verity_volume.h>
+#include <intact/stack/volume.h>
 
 #include "command.h"
 #include "front_end.h"
@@ -21,10 +21,10 @@ struct Options : VerityOptions {
   bool ignore_zero_blocks = false;
   bool check_at_most_once = false;
 
-  Result<stack::VerityVolume> volume() const;
+  Result<stack::Volume> volume() const;
 };
 
-Result<stack::VerityVolume> Options::volume() const {
+Result<stack::Volume> Options::volume() const {
   stack::VerityVolume volume;
   volume.root = TRY(root());
   DeviceFiles files(block::Access::read_only);
@@ -32,19 +32,18 @@ Result<stack::VerityVolume> Options::volume() const {
   volume.hash = TRY(files.open(hash_device));
   if (!fec_device.empty()) volume.fec = TRY(files.open(fec_device));
   volume.layout = TRY(stored_layout(*volume.hash, *volume.data));
-  volume.name = data;
   if (ignore_corruption) volume.on_corruption = verity::OnCorruption::ignore;
   if (restart_on_corruption || panic_on_corruption)
     volume.on_corruption = verity::OnCorruption::stop;
   volume.ignore_zero_blocks = ignore_zero_blocks;
   volume.check_at_most_once = check_at_most_once;
-  return volume;
+  return stack::Volume{.name = data, .layer = std::move(volume)};
 }
 
 Result<int> open(const Options& options) {
   if (options.ignore_corruption)
     warn("--ignore-corruption: damaged blocks are given out as they are");
-  return options.front_end.run([&options] { return options.volume(); });
+  return options.front_end.run([&options](block::Access) { return options.volume(); });
 }
 
 }  // namespace

@@ -79,8 +79,7 @@ Error become_nbdkit(NbdListener listener, const NbdkitOptions& options) {
     // One thread for each connection; clients open several (multi-conn). With more than one nbdkit
     // (1.32 at least) aborts when a client goes away between two answers: "raw_send_socket:
     // Assertion `sock >= 0' failed".
-    std::vector<std::string> arguments = {"nbdkit", "--foreground", "--readonly", "--log=stderr",
-                                          "--threads=1"};
+    std::vector<std::string> arguments = {"nbdkit", "--foreground", "--log=stderr", "--threads=1"};
     if (!options.tls_certificates.empty())
       arguments.insert(arguments.end(),
                        {"--tls=require", "--tls-certificates=" + options.tls_certificates});

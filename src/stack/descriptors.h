@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
+#include <intact/crypto/secret.h>
+#include <intact/stack/volume.h>
+
+namespace intact::stack {
+
+/// Largest secret that can be handed over (bytes): what a pipe holds wherever pipes are not
+/// restricted.
+inline constexpr std::size_t kMaxSecret = 65536;
+
+/// Descriptors for another process: one for each file, however often it is used.
+class OutgoingDescriptors {
+ public:
+  Result<int> add(const File& file);
+  /// limit: larger than kMaxSecret.
+  Result<int> add(const crypto::Secret& secret);
+  std::vector<UniqueFd> take() { return std::move(fds_); }
+
+ private:
+  std::vector<std::pair<File, int>> files_;
+  std::vector<UniqueFd> fds_;
+};
+
+/// The same from the other end: takes over what a description names.
+class IncomingDescriptors {
+ public:
+  /// Writable if its descriptor is.
+  Result<File> file(std::uint64_t number);
+  Result<crypto::Secret> secret(std::uint64_t number);
+
+ private:
+  std::vector<std::pair<int, File>> files_;
+};
+
+}  // namespace intact::stack
