@@ -9,7 +9,7 @@
 
 #include <intact/base/line_log.h>
 #include <intact/nbdkit_plugin.h>
-#include <intact/serve/file_server.h>
+#include <intact/serve/fuse_server.h>
 #include <intact/serve/mounts.h>
 #include <intact/serve/nbdkit.h>
 #include <intact/stack/handover.h>
@@ -140,7 +140,7 @@ Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) c
   fuse.log = [&lines](std::string_view line) { lines.add(line); };
   fuse.handle_signals = true;
   if (log.process) fuse.ready_fd = log.process->take_ready_fd();
-  const auto server = TRY(serve::FileServer::mount(stack.top(), fuse));
+  const auto server = TRY(serve::FuseServer::mount_file(stack.top(), fuse));
   record.emplace(TRY(MountRecord::create(server->device())));
   if (log.process) {
     log.process->leave_terminal(log.fd());

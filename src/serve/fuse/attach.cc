@@ -21,6 +21,10 @@ namespace {
 
 constexpr const char* kDevice = "/dev/fuse";
 
+bool is_writable(MountKind kind) {
+  return kind == MountKind::writable_file;
+}
+
 /// `mountpoint` as the kernel will have it in its table. It is checked here because the messages of
 /// mount(2) and fusermount3 do not say what is wrong with it.
 Result<std::string> resolve_mountpoint(const std::string& mountpoint, MountKind kind) {
@@ -64,8 +68,8 @@ Result<std::optional<UniqueFd>> attach_directly(const FuseOptions& options,
                   ::geteuid(), ::getegid());
   if (check) data += ",default_permissions";
   if (options.allow_other) data += ",allow_other";
-  const unsigned long flags =
-      MS_RDONLY | (options.suid ? 0 : MS_NOSUID) | (options.dev ? 0 : MS_NODEV);
+  const unsigned long flags = (is_writable(kind) ? 0 : MS_RDONLY) | (options.suid ? 0 : MS_NOSUID) |
+                              (options.dev ? 0 : MS_NODEV);
   const std::string type = "fuse." + printable(options.subtype);
   if (::mount(options.fsname.c_str(), mountpoint.c_str(), type.c_str(), flags, data.c_str()) == 0)
     return std::optional(std::move(device));
@@ -94,12 +98,13 @@ Error explain(const std::string& mountpoint, const std::string& message) {
 }
 
 Result<UniqueFd> attach_through_helper(const FuseOptions& options, const std::string& mountpoint,
-                                       bool check) {
+                                       MountKind kind, bool check) {
   if (options.suid || options.dev)
     return Error(ErrorKind::invalid_argument,
                  "only root can mount with set-user-id programs or devices enabled");
-  std::string list = fmt::format("ro,nosuid,nodev,fsname={},subtype={}", printable(options.fsname),
-                                 printable(options.subtype));
+  std::string list =
+      fmt::format("{},nosuid,nodev,fsname={},subtype={}", is_writable(kind) ? "rw" : "ro",
+                  printable(options.fsname), printable(options.subtype));
   if (check) list += ",default_permissions";
   if (options.allow_other) list += ",allow_other";
   FusermountOutcome outcome = TRY(run_fusermount({"-o", list, "--", mountpoint}));
@@ -119,9 +124,9 @@ Result<Attached> attach(const FuseOptions& options, MountKind kind) {
   // the owner out of files of uid 0 of his own image, such as /root.
   attached.kernel_checks_permissions = options.allow_other || ::geteuid() == 0;
   auto direct = TRY(attach_directly(options, mountpoint, kind, attached.kernel_checks_permissions));
-  attached.device =
-      direct ? std::move(*direct)
-             : TRY(attach_through_helper(options, mountpoint, attached.kernel_checks_permissions));
+  attached.device = direct ? std::move(*direct)
+                           : TRY(attach_through_helper(options, mountpoint, kind,
+                                                       attached.kernel_checks_permissions));
   auto entry = TRY(find_mount(mountpoint));
   if (!entry)
     return Error(ErrorKind::io,

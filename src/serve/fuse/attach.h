@@ -16,8 +16,8 @@ struct Attached {
   bool kernel_checks_permissions = false;
 };
 
-/// What is mounted, and over what.
-enum class MountKind { directory, file };
+/// What is mounted, and over what. All but the last are read-only.
+enum class MountKind { directory, file, writable_file };
 
 /// Mounts, directly where that is allowed, else through fusermount3. libfuse could do this too, but
 /// it writes what goes wrong to stderr instead of returning it.

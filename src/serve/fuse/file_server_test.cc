@@ -8,10 +8,10 @@
 
 #include <intact/base/file.h>
 #include <intact/block/memory_target.h>
-#include <intact/serve/file_server.h>
+#include <intact/serve/fuse_server.h>
 #include <intact/serve/mounts.h>
 
-#include "mounted_tree.h"
+#include "mounted_file.h"
 
 namespace intact::serve::testing {
 namespace {
@@ -40,37 +40,6 @@ class DamagedTarget final : public block::ReadOnlyTarget {
  private:
   Bytes bytes_;
   std::optional<std::uint64_t> bad_;
-};
-
-class MountedFile {
- public:
-  explicit MountedFile(std::shared_ptr<const block::BlockTarget> target, FuseOptions options = {})
-      : dir_(make_public_dir()), path_(dir_.path("file")), watchdog_(path_) {
-    EXPECT_TRUE(write_file_durably(path_, as_bytes("what was there"), 0600));
-    options.mountpoint = path_;
-    auto server = FileServer::mount(target, options);
-    if (!server) {
-      ADD_FAILURE() << server.error().message();
-      return;
-    }
-    server_ = std::move(*server);
-    thread_ = std::thread([this] { EXPECT_TRUE(server_->serve()); });
-  }
-  ~MountedFile() { stop(); }
-
-  void stop() {
-    if (!thread_.joinable()) return;
-    server_->unmount();
-    thread_.join();
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  TempDir dir_;
-  std::string path_;
-  Watchdog watchdog_;
-  std::unique_ptr<FileServer> server_;
-  std::thread thread_;
 };
 
 TEST(FileServer, ShowsTheTargetOverTheFileAndThenTheFileAgain) {
@@ -141,16 +110,16 @@ TEST(FileServer, MountsOverRegularFilesOnly) {
   const auto target = std::make_shared<DamagedTarget>(1, std::nullopt);
   FuseOptions options;
   options.mountpoint = dir.path();
-  const auto directory = FileServer::mount(target, options);
+  const auto directory = FuseServer::mount_file(target, options);
   ASSERT_FALSE(directory);
   EXPECT_EQ(directory.error().kind(), ErrorKind::invalid_argument);
   options.mountpoint = dir.path("nothing");
-  const auto missing = FileServer::mount(target, options);
+  const auto missing = FuseServer::mount_file(target, options);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind(), ErrorKind::not_found);
   ASSERT_TRUE(write_file_durably(dir.path("file"), {}, 0600));
   options.mountpoint = dir.path("file");
-  EXPECT_TRUE(FileServer::mount(target, options));  // the twin; unmounted at once
+  EXPECT_TRUE(FuseServer::mount_file(target, options));  // the twin; unmounted at once
 }
 
 }  // namespace

@@ -1,0 +1,31 @@
+#pragma once
+
+// The interface of libfuse 3.12, where the loop's configuration got its maximum number of threads.
+#define FUSE_USE_VERSION 312
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include <fuse_lowlevel.h>
+
+#include <intact/block/target.h>
+
+#include "connection.h"
+#include "failure_log.h"
+
+namespace intact::serve {
+
+/// What the handlers of a mounted block device work with. Thread-safe.
+struct FileService {
+  FileService(std::shared_ptr<block::BlockTarget> device, bool for_all, FailureLog::Sink log);
+
+  std::shared_ptr<block::BlockTarget> target;  ///< takes writes of any bytes
+  const bool readable_by_all;
+  std::atomic<std::int64_t> changed;  ///< mtime, in nanoseconds since 1970
+  FailureLog failures;
+};
+
+/// The handlers. A session made with them takes a FileService as its user data.
+const fuse_lowlevel_ops& file_handlers(bool writable);
+
+}  // namespace intact::serve
