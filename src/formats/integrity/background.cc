@@ -1,0 +1,54 @@
+#include "background.h"
+
+namespace intact::integrity {
+
+void Background::start(Device& device) {
+  thread_ = std::thread([this, &device] { run(device); });
+}
+
+void Background::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Background::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Background::run(Device& device) {
+  bool recalculates = device.recalculation != nullptr;
+  while (device.volume->failure.check()) {
+    const auto due = device.mode->due();
+    if (due && *due <= std::chrono::steady_clock::now()) {
+      // Its errors are final and stay in the device: the loop ends.
+      if (!device.mode->work()) return;
+      continue;
+    }
+    recalculates = recalculates && !device.recalculation->done();
+    std::unique_lock lock(mutex_);
+    if (stop_) return;
+    if (recalculates) {
+      lock.unlock();
+      // Data that cannot be read stop it: whoever calls recalculate() hears why.
+      recalculates = device.recalculation->step().has_value();
+      continue;
+    }
+    const auto awaited = [this] { return woken_ || stop_; };
+    if (due)
+      changed_.wait_until(lock, *due, awaited);
+    else
+      changed_.wait(lock, awaited);
+    woken_ = false;
+    if (stop_) return;
+  }
+}
+
+}  // namespace intact::integrity

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "device.h"
+
+namespace intact::integrity {
+
+/// The thread that does what nobody asks for: commits and writes back in time, flushes the bitmap,
+/// recalculates. Errors are the device's Failure, or come up again when somebody else meets them.
+class Background {
+ public:
+  Background() = default;
+  ~Background() { stop(); }
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  void start(Device& device);
+  void stop();  ///< and waits for it
+  void wake();  ///< something may be due
+
+ private:
+  void run(Device& device);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool woken_ = false;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace intact::integrity

@@ -1,0 +1,122 @@
+#include <mutex>
+#include <shared_mutex>
+
+#include "write_mode.h"
+
+namespace intact::integrity {
+namespace {
+
+/// Mode B: data and tags in place, after the bitmap on disk says that they may differ.
+class BitmapMode final : public WriteMode {
+ public:
+  BitmapMode(Volume& volume, JournalStore& journal, const Recalculation& recalculation,
+             RegionMap dirty, Waker waker)
+      : volume_(volume),
+        journal_(journal),
+        recalculation_(recalculation),
+        dirty_(std::move(dirty)),
+        waker_(std::move(waker)) {
+    if (!dirty_.empty()) dirty_since_ = std::chrono::steady_clock::now();
+  }
+
+  Result<void> write(std::uint64_t block, ByteSpan blocks, ByteSpan tags) override {
+    const std::shared_lock gate(gate_);
+    TRY(mark(block, volume_.block_of(volume_.sectors_in(blocks))));
+    return volume_.write_places(block, blocks, tags);
+  }
+
+  Result<void> flush() override { return volume_.flush_in_place(); }
+
+  Result<void> mark_discarded(std::uint64_t block, std::uint64_t blocks) override {
+    const std::shared_lock gate(gate_);
+    TRY(mark(block, blocks));
+    TRY(volume_.fill_tags(block, blocks));
+    return volume_.meta.flush();
+  }
+
+  Result<void> close() override {
+    const std::lock_guard gate(gate_);
+    TRY(volume_.flush_in_place());
+    // The recalculation goes on from the sector in the superblock: no bitmap is needed any more.
+    TRY(journal_.initialize(0, journal_.sections(), 0));
+    volume_.superblock->change(
+        [](Superblock& superblock) { superblock.set(Superblock::dirty_bitmap, false); });
+    return volume_.superblock->save(volume_.meta);
+  }
+
+  std::optional<Time> due() const override {
+    const std::lock_guard lock(mutex_);
+    if (!dirty_since_) {
+      // Left over from the last time, since their tags were not valid.
+      if (stale_left_ && recalculation_.done()) return Time{};
+      return std::nullopt;
+    }
+    return *dirty_since_ + std::chrono::milliseconds(volume_.params.bitmap_flush_interval);
+  }
+
+  /// Everything in place is made durable; then no region is dirty but those that are stale.
+  Result<void> work() override {
+    const std::lock_guard gate(gate_);
+    TRY(volume_.flush_in_place());
+    const auto stale = recalculation_.stale();
+    const std::lock_guard lock(mutex_);
+    RegionMap clean = stale ? *stale : RegionMap(volume_.layout, dirty_.log2_sectors());
+    for (std::uint64_t i = 0; i < clean.blocks(); ++i)
+      if (!equal(clean.block(i), dirty_.block(i)))
+        TRY(clean.write(volume_.layout, volume_.meta, i, 1));
+    dirty_ = std::move(clean);
+    dirty_since_.reset();
+    stale_left_ = !dirty_.empty();
+    return {};
+  }
+
+  std::uint64_t dirty_regions() const {
+    const std::lock_guard lock(mutex_);
+    return dirty_.count();
+  }
+
+ private:
+  /// The bits of these blocks are on disk when this returns.
+  Result<void> mark(std::uint64_t block, std::uint64_t blocks) {
+    const std::uint64_t first = dirty_.region_of(volume_.sector_of(block));
+    const std::uint64_t last = dirty_.region_of(volume_.sector_of(block + blocks) - 1);
+    const std::lock_guard lock(mutex_);
+    if (dirty_.all_set(first, last)) return {};
+    dirty_.set(first, last);
+    const std::uint64_t first_block = RegionMap::block_of(first);
+    TRY(dirty_.write(volume_.layout, volume_.meta, first_block,
+                     RegionMap::block_of(last) - first_block + 1));
+    TRY(volume_.meta.flush());
+    if (!dirty_since_) {
+      dirty_since_ = std::chrono::steady_clock::now();
+      if (waker_) waker_();
+    }
+    return {};
+  }
+
+  Volume& volume_;
+  JournalStore& journal_;
+  const Recalculation& recalculation_;
+  std::shared_mutex gate_;  // shared: a write is under way; exclusive: bits are being cleared
+  mutable std::mutex mutex_;
+  RegionMap dirty_;
+  std::optional<Time> dirty_since_;
+  bool stale_left_ = false;
+  Waker waker_;
+};
+
+}  // namespace
+
+std::unique_ptr<WriteMode> make_bitmap_mode(Volume& volume, JournalStore& journal,
+                                            const Recalculation& recalculation, RegionMap dirty,
+                                            Waker waker) {
+  return std::make_unique<BitmapMode>(volume, journal, recalculation, std::move(dirty),
+                                      std::move(waker));
+}
+
+std::uint64_t dirty_regions(const WriteMode& mode) {
+  const auto* const bitmap = dynamic_cast<const BitmapMode*>(&mode);
+  return bitmap ? bitmap->dirty_regions() : 0;
+}
+
+}  // namespace intact::integrity

@@ -1,0 +1,113 @@
+#include "block_reader.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace intact::integrity {
+namespace {
+
+/// Bytes that are read and then checked in one go: they are still in the processor's cache.
+constexpr std::size_t kChunk = 128 << 10;
+
+bool is_discarded(ByteSpan tag) {
+  return std::ranges::all_of(tag, [](std::byte b) { return b == kDiscardFiller; });
+}
+
+}  // namespace
+
+Result<void> BlockReader::read(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags) {
+  const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
+  std::vector<Mismatch> bad;
+  while (!out.empty()) {
+    const std::size_t size = std::min(out.size(), kChunk);
+    const RangeLock::Shared lock(volume_.ranges, volume_.sector_of(block), size / kSectorSize);
+    for (std::size_t at = 0; at < size;) {
+      const MutableByteSpan rest = out.subspan(at, size - at);
+      const std::uint64_t here = block + at / block_size;
+      const auto run =
+          ring_ ? ring_->copy(here, rest, tags) : JournalRing::Run{rest.size() / block_size, false};
+      const std::size_t bytes = run.blocks * block_size;
+      const std::size_t tag_bytes = tags.empty() ? 0 : run.blocks * tag_size;
+      if (!run.journaled) TRY(read_places(here, rest.first(bytes), tags.first(tag_bytes), bad));
+      tags = tags.subspan(tag_bytes);
+      at += bytes;
+    }
+    out = out.subspan(size);
+    block += size / block_size;
+  }
+  if (!bad.empty()) return refuse(bad);
+  return {};
+}
+
+Result<void> BlockReader::read_places(std::uint64_t block, MutableByteSpan out,
+                                      MutableByteSpan tags, std::vector<Mismatch>& bad) {
+  const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
+  Bytes own_tags;
+  while (!out.empty()) {
+    const std::uint64_t sector = volume_.sector_of(block);
+    const std::size_t size = std::min<std::uint64_t>(
+        out.size(), volume_.layout.contiguous_sectors(sector) * kSectorSize);
+    const std::size_t count = size / block_size;
+    TRY(volume_.data.read(sector, out.first(size)));
+    if (!tags.empty()) {
+      TRY(volume_.tags.read(block, tags.first(count * tag_size)));
+      tags = tags.subspan(count * tag_size);
+    } else if (recalculation_) {
+      own_tags.resize(count * tag_size);
+      TRY(volume_.tags.read(block, own_tags));
+      compare(block, out.first(size), own_tags, bad);
+    }
+    out = out.subspan(size);
+    block += count;
+  }
+  return {};
+}
+
+/// Compares where tags are valid.
+void BlockReader::compare(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
+                          std::vector<Mismatch>& bad) {
+  while (!blocks.empty()) {
+    bool valid = false;
+    const std::uint64_t sectors =
+        recalculation_->run(volume_.sector_of(block), volume_.sectors_in(blocks), valid);
+    const std::size_t size = sectors * kSectorSize;
+    const std::size_t tag_bytes = volume_.block_of(sectors) * volume_.layout.tag_size();
+    if (valid) compare_valid(block, blocks.first(size), tags.first(tag_bytes), bad);
+    block += volume_.block_of(sectors);
+    blocks = blocks.subspan(size);
+    tags = tags.subspan(tag_bytes);
+  }
+}
+
+void BlockReader::compare_valid(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
+                                std::vector<Mismatch>& bad) {
+  Bytes computed(tags.size());
+  volume_.hash->compute(block, blocks, computed);
+  if (equal(computed, tags)) return;
+  const std::size_t tag_size = volume_.layout.tag_size();
+  const std::uint64_t block_sectors = volume_.sector_of(1);
+  for (std::size_t i = 0; i * tag_size < tags.size(); ++i) {
+    const ByteSpan tag = tags.subspan(i * tag_size, tag_size);
+    if (equal(tag, ByteSpan(computed).subspan(i * tag_size, tag_size))) continue;
+    if (volume_.params.allow_discards && is_discarded(tag)) continue;
+    const std::uint64_t sector = volume_.sector_of(block + i);
+    if (!bad.empty() && bad.back().sector + bad.back().sectors == sector)
+      bad.back().sectors += block_sectors;
+    else
+      bad.push_back({.sector = sector, .sectors = block_sectors});
+  }
+}
+
+Error BlockReader::refuse(const std::vector<Mismatch>& bad) {
+  mismatches_.fetch_add(1, std::memory_order_relaxed);
+  if (on_mismatch_)
+    for (const Mismatch& mismatch : bad) on_mismatch_(mismatch);
+  const Mismatch& first = bad.front();
+  return Error(ErrorKind::tampered,
+               fmt::format("sectors {} to {} (byte {}) fail their tags{}", first.sector,
+                           first.sector + first.sectors - 1, first.sector * kSectorSize,
+                           bad.size() > 1 ? ", and others" : ""));
+}
+
+}  // namespace intact::integrity

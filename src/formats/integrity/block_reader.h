@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "journal_ring.h"
+#include "recalculation.h"
+#include "volume.h"
+
+namespace intact::integrity {
+
+/// Reads blocks, from the journal or from their places, and checks them. Thread-safe.
+class BlockReader {
+ public:
+  /// `ring` may be null: no journal. `recalculation` null: nothing is checked.
+  BlockReader(Volume& volume, const JournalRing* ring, const Recalculation* recalculation,
+              std::function<void(const Mismatch&)> on_mismatch)
+      : volume_(volume),
+        ring_(ring),
+        recalculation_(recalculation),
+        on_mismatch_(std::move(on_mismatch)) {}
+
+  /// Whole blocks; `tags`, unless empty, gets theirs as they are stored. tampered for mismatches,
+  /// all of which have been reported then.
+  Result<void> read(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags);
+
+  bool checks() const { return recalculation_ != nullptr; }
+  std::uint64_t mismatches() const { return mismatches_.load(std::memory_order_relaxed); }
+
+ private:
+  Result<void> read_places(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags,
+                           std::vector<Mismatch>& bad);
+  void compare(std::uint64_t block, ByteSpan blocks, ByteSpan tags, std::vector<Mismatch>& bad);
+  void compare_valid(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
+                     std::vector<Mismatch>& bad);
+  Error refuse(const std::vector<Mismatch>& bad);
+
+  Volume& volume_;
+  const JournalRing* ring_;
+  const Recalculation* recalculation_;
+  std::function<void(const Mismatch&)> on_mismatch_;
+  std::atomic<std::uint64_t> mismatches_ = 0;
+};
+
+}  // namespace intact::integrity

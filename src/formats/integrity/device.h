@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+
+#include "block_reader.h"
+#include "journal_ring.h"
+#include "recalculation.h"
+#include "volume.h"
+#include "write_mode.h"
+
+namespace intact::integrity {
+
+/// The parts of an open device. `waker` must outlive it.
+struct Device {
+  std::unique_ptr<Volume> volume;
+  std::unique_ptr<JournalRing> ring;             ///< null in recovery
+  std::unique_ptr<Recalculation> recalculation;  ///< null if no tag is ever checked
+  std::unique_ptr<WriteMode> mode;               ///< null if read-only
+  std::unique_ptr<BlockReader> reader;
+  std::uint64_t replayed_sections = 0;
+  std::uint64_t replayed_blocks = 0;
+};
+
+/// The superblock is there and fits the params: the parts below, with nothing written or replayed.
+Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices& devices,
+                                            const IntegrityTarget::Options& options);
+
+/// All of it, as IntegrityTarget::open().
+Result<Device> open_device(const Params& params, const Devices& devices,
+                           const IntegrityTarget::Options& options, const Waker& waker);
+
+}  // namespace intact::integrity

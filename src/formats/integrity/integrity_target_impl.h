@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <mutex>
+
+#include "background.h"
+#include "device.h"
+
+namespace intact::integrity {
+
+class IntegrityTarget::Impl {
+ public:
+  Impl(Options o) : options(std::move(o)) {}
+
+  Volume& volume() const { return *device.volume; }
+  Result<void> check_usable() const {
+    TRY(volume().failure.check());
+    if (closed.load(std::memory_order_acquire))
+      return Error(ErrorKind::invalid_argument, "this device is closed");
+    return {};
+  }
+  /// A request of whole blocks for writing.
+  Result<void> check_write(const IntegrityTarget& target, std::uint64_t offset,
+                           std::uint64_t length) const;
+  Result<void> read(std::uint64_t offset, MutableByteSpan out) const;
+  Result<void> write(std::uint64_t offset, ByteSpan bytes);
+  Result<void> discard(std::uint64_t offset, std::uint64_t length);
+  Result<void> close();
+
+  const Options options;
+  Background background;  // before the device: a mode may still wake it while the device goes
+  Device device;
+  std::atomic<bool> closed = false;
+  std::mutex close_mutex;
+  std::optional<Error> close_error;
+  bool close_done = false;
+};
+
+}  // namespace intact::integrity

@@ -1,0 +1,156 @@
+#include <algorithm>
+
+#include "journal_ring.h"
+
+namespace intact::integrity {
+namespace {
+
+constexpr std::size_t kMaxRun = 1 << 20;  // bytes that are put in place by one write
+
+}  // namespace
+
+/// Sections by their place in the ring. They stay where they are in memory until they are free.
+std::vector<JournalRing::Section*> JournalRing::some_sections(std::size_t from, std::size_t to) {
+  std::vector<Section*> some;
+  for (std::size_t i = from; i < to; ++i) some.push_back(&sections_[i]);
+  return some;
+}
+
+Result<void> JournalRing::commit() {
+  const std::lock_guard committing(commit_mutex_);
+  return commit_locked();
+}
+
+Result<void> JournalRing::commit_locked() {
+  TRY(volume_.failure.check());
+  std::vector<Section*> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    batch = some_sections(committed_, sections_.size());
+    open_ = false;  // what is left of the last section goes unused
+    uncommitted_since_.reset();
+  }
+  if (batch.empty()) return {};
+  wrote_ = true;
+  for (Section* section : batch) {
+    TRY(store_->write(section->index, section->image, sequence_));
+    if (section->index + 1 == store_->sections()) sequence_ = next(sequence_);
+  }
+  TRY(volume_.meta.flush());
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  committed_ += batch.size();
+  return {};
+}
+
+Result<void> JournalRing::write_back() {
+  const std::lock_guard committing(commit_mutex_);
+  return write_back_locked();
+}
+
+Result<void> JournalRing::write_back_locked() {
+  TRY(volume_.failure.check());
+  std::vector<Section*> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    batch = some_sections(0, committed_);
+  }
+  if (batch.empty()) return {};
+  TRY(volume_.failure.keep(put_in_place(newest_entries(batch)).context("writing back")));
+  TRY(volume_.flush_in_place());
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    spare_.push_back(std::move(sections_.front().image));
+    sections_.pop_front();
+  }
+  committed_ -= batch.size();
+  return {};
+}
+
+/// The last entry of each block in these sections, by block.
+std::vector<JournalRing::Placement> JournalRing::newest_entries(
+    const std::vector<Section*>& sections) const {
+  std::vector<Placement> entries;
+  for (Section* section : sections) {
+    for (std::uint32_t n = 0; n < section->filled; ++n) {
+      if (!section->image.used(n)) continue;
+      const std::uint64_t sector = section->image.sector(n);
+      if (sector < volume_.layout.provided_data_sectors())
+        entries.push_back({volume_.block_of(sector), {section, n}});
+    }
+  }
+  std::ranges::stable_sort(entries, {}, &Placement::block);
+  // Of equal ones the last stays.
+  const auto end = std::unique(entries.rbegin(), entries.rend(),
+                               [](const auto& a, const auto& b) { return a.block == b.block; });
+  entries.erase(entries.begin(), end.base());
+  return entries;
+}
+
+Result<void> JournalRing::put_in_place(const std::vector<Placement>& entries) {
+  const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
+  Bytes blocks, tags;
+  for (std::size_t i = 0; i < entries.size();) {
+    const std::uint64_t first = entries[i].block;
+    const std::uint64_t limit = std::min<std::uint64_t>(
+        kMaxRun / block_size,
+        volume_.block_of(volume_.layout.contiguous_sectors(volume_.sector_of(first))));
+    std::size_t n = 1;
+    while (n < limit && i + n < entries.size() && entries[i + n].block == first + n) ++n;
+    blocks.resize(n * block_size);
+    tags.resize(n * tag_size);
+    for (std::size_t k = 0; k < n; ++k) {
+      const auto& [section, entry] = entries[i + k].place;
+      section->image.copy_block(entry, MutableByteSpan(blocks).subspan(k * block_size, block_size));
+      std::ranges::copy(section->image.tag(entry),
+                        tags.begin() + static_cast<std::ptrdiff_t>(k * tag_size));
+    }
+    TRY(volume_.write_in_place(first, blocks, tags));
+    forget(&entries[i], n);
+    i += n;
+  }
+  return {};
+}
+
+/// These entries are in place: readers find them there, unless there are newer ones.
+void JournalRing::forget(const Placement* first, std::size_t count) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto newest = newest_.find(first[k].block);
+    if (newest != newest_.end() && newest->second.section == first[k].place.section &&
+        newest->second.entry == first[k].place.entry)
+      newest_.erase(newest);
+  }
+  has_entries_ = !newest_.empty();
+}
+
+Result<void> JournalRing::erase(std::uint32_t first, Sequence sequence) {
+  const std::uint32_t sections = store_->sections();
+  const std::uint32_t last = (first + sections - 1) % sections;
+  TRY(store_->initialize(first, 1, sequence));
+  for (std::uint32_t i = 0; i < sections; ++i)
+    if (i != first && i != last) TRY(store_->initialize(i, 1, sequence));
+  if (last != first) TRY(store_->initialize(last, 1, sequence));
+  go_on(0, next(sequence));
+  const std::lock_guard committing(commit_mutex_);
+  wrote_ = false;
+  return {};
+}
+
+Result<void> JournalRing::close() {
+  const std::lock_guard committing(commit_mutex_);
+  TRY(commit_locked());
+  TRY(write_back_locked());
+  if (!wrote_) return {};
+  std::uint32_t free_section = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    free_section = next_section_;
+  }
+  TRY(store_->initialize(free_section, store_->sections() - free_section, sequence_));
+  TRY(store_->initialize(0, free_section, next(sequence_)));
+  wrote_ = false;
+  return {};
+}
+
+}  // namespace intact::integrity

@@ -1,0 +1,107 @@
+#include "journal_ring.h"
+
+#include <algorithm>
+
+namespace intact::integrity {
+
+JournalRing::JournalRing(Volume& volume, std::unique_ptr<JournalStore> store)
+    : volume_(volume), store_(std::move(store)), section_entries_(volume.layout.section().entries) {
+  const std::uint64_t entries = section_entries_ * store_->sections();
+  threshold_ = (entries * (100 - volume.params.journal_watermark) + 50) / 100;
+}
+
+void JournalRing::adopt(std::uint32_t section, SectionImage image) {
+  const std::lock_guard lock(mutex_);
+  sections_.push_back({section, std::move(image), static_cast<std::uint32_t>(section_entries_)});
+  Section& adopted = sections_.back();
+  for (std::uint32_t n = 0; n < section_entries_; ++n) {
+    if (!adopted.image.used(n)) continue;
+    const std::uint64_t sector = adopted.image.sector(n);
+    if (sector < volume_.layout.provided_data_sectors())
+      newest_[volume_.block_of(sector)] = {&adopted, n};
+  }
+  ++committed_;
+  wrote_ = true;
+  has_entries_ = !newest_.empty();
+}
+
+void JournalRing::go_on(std::uint32_t section, Sequence sequence) {
+  const std::scoped_lock lock(commit_mutex_, mutex_);
+  next_section_ = section;
+  sequence_ = sequence;
+}
+
+JournalRing::Section* JournalRing::section_with_room() {
+  if (open_ && sections_.back().filled < section_entries_) return &sections_.back();
+  if (sections_.size() == store_->sections()) return nullptr;
+  if (spare_.empty()) {
+    sections_.push_back({next_section_, SectionImage(volume_.layout), 0});
+  } else {
+    sections_.push_back({next_section_, std::move(spare_.back()), 0});
+    spare_.pop_back();
+    sections_.back().image.clear();
+  }
+  next_section_ = (next_section_ + 1) % store_->sections();
+  open_ = true;
+  return &sections_.back();
+}
+
+std::uint64_t JournalRing::insert(std::uint64_t block, ByteSpan blocks, ByteSpan tags) {
+  const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
+  const std::uint64_t count = blocks.size() / block_size;
+  const Bytes zeros(tags.empty() ? tag_size : 0);
+  const std::lock_guard lock(mutex_);
+  auto hint = newest_.lower_bound(block);
+  std::uint64_t done = 0;
+  for (; done < count; ++done) {
+    Section* const section = section_with_room();
+    if (section == nullptr) break;
+    section->image.set(section->filled, volume_.sector_of(block + done),
+                       blocks.subspan(done * block_size, block_size),
+                       tags.empty() ? ByteSpan(zeros) : tags.subspan(done * tag_size, tag_size));
+    hint = newest_.insert_or_assign(hint, block + done, Place{section, section->filled});
+    ++hint;
+    ++section->filled;
+  }
+  if (done > 0) {
+    has_entries_ = true;
+    if (!uncommitted_since_) uncommitted_since_ = std::chrono::steady_clock::now();
+  }
+  return done;
+}
+
+JournalRing::Run JournalRing::copy(std::uint64_t block, MutableByteSpan out,
+                                   MutableByteSpan tags) const {
+  const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
+  const std::uint64_t count = out.size() / block_size;
+  if (!has_entries_.load(std::memory_order_acquire)) return {count, false};
+  const std::shared_lock lock(mutex_);
+  auto next = newest_.lower_bound(block);
+  if (next == newest_.end()) return {count, false};
+  if (next->first != block) return {std::min(count, next->first - block), false};
+  std::uint64_t done = 0;
+  for (; done < count && next != newest_.end() && next->first == block + done; ++done, ++next) {
+    const auto& [section, entry] = next->second;
+    section->image.copy_block(entry, out.subspan(done * block_size, block_size));
+    if (!tags.empty())
+      std::ranges::copy(section->image.tag(entry), tags.subspan(done * tag_size).begin());
+  }
+  return {done, true};
+}
+
+bool JournalRing::above_watermark() const {
+  return free_entries() <= threshold_;
+}
+
+std::uint64_t JournalRing::free_entries() const {
+  const std::shared_lock lock(mutex_);
+  const std::uint64_t left = open_ ? section_entries_ - sections_.back().filled : 0;
+  return (store_->sections() - sections_.size()) * section_entries_ + left;
+}
+
+std::optional<std::chrono::steady_clock::time_point> JournalRing::uncommitted_since() const {
+  const std::shared_lock lock(mutex_);
+  return uncommitted_since_;
+}
+
+}  // namespace intact::integrity

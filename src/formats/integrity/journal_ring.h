@@ -1,0 +1,107 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <vector>
+
+#include "journal_store.h"
+#include "volume.h"
+
+namespace intact::integrity {
+
+/// The journal of an open device: the ring of its sections of which some are being filled
+/// (uncommitted), some are on disk but their blocks not in place yet (committed), and the rest are
+/// free. The first two are in memory; the newest entry of a block is what the block reads as.
+/// Thread-safe.
+class JournalRing {
+ public:
+  JournalRing(Volume& volume, std::unique_ptr<JournalStore> store);
+
+  /// Takes over a section that is on disk, with the blocks that the device has. Oldest first.
+  void adopt(std::uint32_t section, SectionImage image);
+  /// The section that is written next, and the sequence that it gets.
+  void go_on(std::uint32_t section, Sequence sequence);
+  /// Empties the journal on disk, of which nothing may be in memory, and begins at its front. In
+  /// such an order that a crash meanwhile leaves nothing to replay.
+  Result<void> erase(std::uint32_t first, Sequence sequence);
+
+  /// Takes as many of the blocks as there is room for and returns how many those were. `tags` may
+  /// be empty: zeros.
+  std::uint64_t insert(std::uint64_t block, ByteSpan blocks, ByteSpan tags);
+
+  struct Run {
+    std::uint64_t blocks;
+    bool journaled;  ///< they were copied; else they are to be read from their places
+  };
+  /// How many of the blocks (as many as fit into `out`) are alike, and if the journal has them
+  /// copies them, with their tags unless `tags` is empty.
+  Run copy(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags) const;
+
+  /// All that was inserted survives a power cut when this returns.
+  Result<void> commit();
+  /// All that was committed is in place, and its sections free.
+  Result<void> write_back();
+  /// Both, and leaves an empty journal on disk.
+  Result<void> close();
+
+  /// So many entries are in use that it should be written back.
+  bool above_watermark() const;
+  std::uint64_t free_entries() const;
+  std::uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
+  /// When the oldest block that is not committed was inserted, if there is one.
+  std::optional<std::chrono::steady_clock::time_point> uncommitted_since() const;
+
+  JournalStore& store() { return *store_; }
+
+ private:
+  struct Section {
+    std::uint32_t index;
+    SectionImage image;
+    std::uint32_t filled;  // entries that are taken
+  };
+  struct Place {
+    Section* section;
+    std::uint32_t entry;
+  };
+  struct Placement {
+    std::uint64_t block;
+    Place place;
+  };
+
+  Section* section_with_room();
+  std::vector<Section*> some_sections(std::size_t from, std::size_t to);
+  Result<void> commit_locked();
+  Result<void> write_back_locked();
+  std::vector<Placement> newest_entries(const std::vector<Section*>& sections) const;
+  Result<void> put_in_place(const std::vector<Placement>& entries);
+  void forget(const Placement* first, std::size_t count);
+
+  Volume& volume_;
+  const std::unique_ptr<JournalStore> store_;
+  const std::uint64_t section_entries_;
+  std::uint64_t threshold_;  // free entries at which it is written back
+
+  // Taken before mutex_: one thread commits or writes back.
+  std::mutex commit_mutex_;
+  Sequence sequence_ = 0;
+  bool wrote_ = false;  // sections on disk that have entries
+
+  mutable std::shared_mutex mutex_;
+  std::deque<Section> sections_;  // not free; the oldest in front
+  std::size_t committed_ = 0;     // how many of those
+  bool open_ = false;             // the last one takes entries
+  std::uint32_t next_section_ = 0;
+  std::vector<SectionImage> spare_;
+  std::map<std::uint64_t, Place> newest_;  // by block
+  std::optional<std::chrono::steady_clock::time_point> uncommitted_since_;
+  std::atomic<bool> has_entries_ = false;
+  std::atomic<std::uint64_t> commits_ = 0;
+};
+
+}  // namespace intact::integrity

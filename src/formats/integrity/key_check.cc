@@ -1,0 +1,54 @@
+#include "key_check.h"
+
+#include <algorithm>
+
+namespace intact::integrity {
+namespace {
+
+constexpr std::uint64_t kSamples = 16;
+constexpr unsigned kEnough = 2;  // one bad block can as well be damage
+
+/// Whether the tag could be anybody's: never written, or that of a discarded block.
+bool says_nothing(ByteSpan tag) {
+  const auto all = [&](std::byte value) {
+    return std::ranges::all_of(tag, [value](std::byte b) { return b == value; });
+  };
+  return all(std::byte{0}) || all(kDiscardFiller);
+}
+
+}  // namespace
+
+Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
+                       const std::optional<RegionMap>& dirty) {
+  const Superblock superblock = volume.superblock->get();
+  if (!volume.hash || volume.params.reset_recalculate) return {};
+  const std::uint64_t blocks = volume.layout.provided_blocks();
+  const std::uint64_t valid = superblock.has(Superblock::recalculating)
+                                  ? superblock.recalc_sector
+                                  : volume.layout.provided_data_sectors();
+  const std::uint64_t samples = std::min(kSamples, blocks);
+  Bytes block(volume.layout.block_size()), stored(volume.layout.tag_size()), tag(stored.size());
+  unsigned bad = 0;
+  for (std::uint64_t i = 0; i < samples; ++i) {
+    const std::uint64_t at = blocks / samples * i;
+    const std::uint64_t sector = volume.sector_of(at);
+    if (sector >= valid || journaled.contains(at) ||
+        (dirty && dirty->test(dirty->region_of(sector))))
+      continue;
+    TRY(volume.tags.read(at, stored));
+    if (says_nothing(stored)) continue;
+    if (!volume.data.read(sector, block)) continue;  // whoever reads it will hear of that
+    volume.hash->compute(at, block, tag);
+    if (equal(tag, stored)) return {};
+    ++bad;
+  }
+  if (bad < kEnough) return {};
+  const bool keyed = !volume.params.internal_hash->key_bytes().empty();
+  return Error(keyed ? ErrorKind::bad_secret : ErrorKind::invalid_argument,
+               keyed ? "no block fits its tag: wrong internal hash or key, or tags that were never "
+                       "written"
+                     : "no block fits its tag: another internal hash, or tags that were never "
+                       "written");
+}
+
+}  // namespace intact::integrity

@@ -1,0 +1,260 @@
+#include <algorithm>
+#include <bit>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "device.h"
+#include "journal_scan.h"
+#include "key_check.h"
+
+namespace intact::integrity {
+namespace {
+
+/// Takes a device from what it was left as to what its mode needs. Everything that can be checked
+/// is checked before anything is written.
+class Activation {
+ public:
+  Activation(Device& device, const IntegrityTarget::Options& options, const Waker& waker)
+      : device_(device), volume_(*device.volume), options_(options), waker_(waker) {}
+
+  Result<void> run() {
+    auto store =
+        TRY(JournalStore::create(volume_.params, superblock(), volume_.layout, volume_.meta));
+    TRY(store->find_page_size());
+    device_.ring = std::make_unique<JournalRing>(volume_, std::move(store));
+    dirty_ = superblock().has(Superblock::dirty_bitmap);
+    if (!dirty_) TRY(load_journal());
+    if (dirty_) TRY(load_bitmap());
+    if (options_.read_only) return watch(std::move(bitmap_));
+    if (options_.check_key) TRY(check_key(volume_, journaled_, bitmap_));
+    TRY(note_size());
+    if (volume_.params.mode == Mode::bitmap) return begin_bitmap();
+    return begin_journal();
+  }
+
+ private:
+  Superblock superblock() const { return volume_.superblock->get(); }
+  JournalRing& ring() { return *device_.ring; }
+
+  template <typename Change>
+  Result<void> save(Change change) {
+    volume_.superblock->change(change);
+    return volume_.superblock->save(volume_.meta);
+  }
+  static void restart(Superblock& superblock) {
+    superblock.set(Superblock::recalculating, true);
+    superblock.recalc_sector = 0;
+  }
+
+  Result<void> load_journal();
+  Result<void> check_entries(std::uint32_t section, const SectionImage& image);
+  Result<void> load_bitmap();
+  Result<void> note_size();
+  Result<void> write_back_journal();
+  Result<void> leave_bitmap();
+  Result<void> begin_journal();
+  Result<void> begin_bitmap();
+  Result<RegionMap> take_dirty_bitmap();
+  Result<RegionMap> make_clean_bitmap();
+  Result<void> watch(std::optional<RegionMap> stale);
+
+  unsigned wanted_granularity() const {
+    const std::uint64_t per_bit = std::max<std::uint64_t>(1, volume_.params.sectors_per_bit);
+    return volume_.layout.log2_sectors_per_bit(static_cast<unsigned>(std::bit_width(per_bit)) - 1);
+  }
+  unsigned stored_granularity() const {
+    return superblock().log2_blocks_per_bitmap_bit + volume_.layout.log2_sectors_per_block();
+  }
+
+  Device& device_;
+  Volume& volume_;
+  const IntegrityTarget::Options& options_;
+  const Waker& waker_;
+  bool dirty_ = false;
+  JournalState journal_;
+  std::set<std::uint64_t> journaled_;  // blocks
+  std::optional<RegionMap> bitmap_;    // as it was left
+};
+
+Result<void> Activation::load_journal() {
+  const JournalStore& store = ring().store();
+  journal_ = TRY(scan_journal(store));
+  // Without entries the MACs still tell a wrong key.
+  if (!journal_.has_entries && !volume_.params.journal_mac) return {};
+  return for_replayed_sections(store, journal_,
+                               [&](std::uint32_t section, SectionImage image) -> Result<void> {
+                                 if (!journal_.has_entries) return {};
+                                 TRY(check_entries(section, image));
+                                 ring().adopt(section, std::move(image));
+                                 ++device_.replayed_sections;
+                                 return {};
+                               });
+}
+
+Result<void> Activation::check_entries(std::uint32_t section, const SectionImage& image) {
+  Bytes block(volume_.layout.block_size()), tag(volume_.layout.tag_size());
+  for (std::uint32_t n = 0; n < volume_.layout.section().entries; ++n) {
+    if (!image.used(n)) continue;
+    const std::uint64_t sector = image.sector(n);
+    if (sector % volume_.sector_of(1) != 0)
+      return Error(ErrorKind::malformed,
+                   fmt::format("invalid sector in journal: {} in section {}", sector, section));
+    if (sector >= volume_.layout.provided_data_sectors()) continue;
+    ++device_.replayed_blocks;
+    const bool first = journaled_.empty();
+    journaled_.insert(volume_.block_of(sector));
+    if (!volume_.hash) continue;
+    image.copy_block(n, block);
+    volume_.hash->compute(volume_.block_of(sector), block, tag);
+    if (equal(tag, image.tag(n))) continue;
+    const bool keyed = !volume_.params.internal_hash->key_bytes().empty();
+    return Error(first && keyed ? ErrorKind::bad_secret : ErrorKind::tampered,
+                 fmt::format("sector {} fails its tag in section {} of the journal{}", sector,
+                             section, first && keyed ? ": wrong key, or it was changed" : ""));
+  }
+  return {};
+}
+
+/// What a crash in mode B left; all set where that cannot be known.
+Result<void> Activation::load_bitmap() {
+  const unsigned stored = stored_granularity();
+  const bool known = stored < 64 && volume_.layout.log2_sectors_per_bit(stored) == stored;
+  bitmap_.emplace(volume_.layout, known ? stored : wanted_granularity());
+  if (!known) {
+    bitmap_->set_all();
+    return {};
+  }
+  TRY(bitmap_->read(volume_.layout, volume_.meta));
+  // What the device has grown by since then has no tags yet.
+  const std::uint64_t before = superblock().provided_data_sectors;
+  if (before < volume_.layout.provided_data_sectors())
+    bitmap_->set(bitmap_->region_of(before), bitmap_->regions() - 1);
+  return {};
+}
+
+Result<void> Activation::note_size() {
+  const std::uint64_t provided = volume_.layout.provided_data_sectors();
+  const Superblock now = superblock();
+  if (dirty_ && now.provided_data_sectors < provided) {
+    TRY(bitmap_->write(volume_.layout, volume_.meta));
+    TRY(volume_.meta.flush());
+  }
+  if (now.provided_data_sectors == provided && now.recalc_sector <= provided) return {};
+  return save([&](Superblock& superblock) {
+    superblock.provided_data_sectors = provided;
+    superblock.recalc_sector = std::min(superblock.recalc_sector, provided);
+  });
+}
+
+/// All that the journal holds comes to its place. Then writing goes on behind it, or from the front
+/// of an empty one.
+Result<void> Activation::write_back_journal() {
+  if (journal_.has_entries) TRY(ring().write_back());
+  const bool whole = journal_.count == ring().store().sections();
+  if (whole && (volume_.params.mode == Mode::journal || !journal_.has_entries)) {
+    ring().go_on(journal_.first, journal_.sequence);
+    return {};
+  }
+  return ring().erase(journal_.first, journal_.erase_sequence);
+}
+
+/// From mode B to another one: what was dirty is only known region by region, and is not kept.
+Result<void> Activation::leave_bitmap() {
+  const bool same = stored_granularity() == wanted_granularity();
+  // Before the bitmap goes.
+  if (!same || !bitmap_->empty() || volume_.params.reset_recalculate) TRY(save(restart));
+  TRY(ring().store().initialize(0, ring().store().sections(), 0));
+  TRY(save([](Superblock& superblock) { superblock.set(Superblock::dirty_bitmap, false); }));
+  journal_ = TRY(scan_journal(ring().store()));
+  return {};
+}
+
+Result<void> Activation::begin_journal() {
+  if (dirty_ && !volume_.hash)
+    return Error(ErrorKind::invalid_argument,
+                 "the device was in bitmap mode: its internal hash is needed");
+  if (dirty_) TRY(leave_bitmap());
+  TRY(write_back_journal());
+  if (!dirty_ && volume_.params.reset_recalculate) volume_.superblock->change(restart);
+  // A recalculation that was asked for is written down before it begins.
+  TRY(volume_.superblock->save_changes(volume_.meta));
+  TRY(watch(std::nullopt));
+  device_.mode = volume_.params.mode == Mode::journal ? make_journal_mode(volume_, ring(), waker_)
+                                                      : make_direct_mode(volume_);
+  return {};
+}
+
+Result<void> Activation::begin_bitmap() {
+  RegionMap map = dirty_ ? TRY(take_dirty_bitmap()) : TRY(make_clean_bitmap());
+  TRY(watch(map));
+  device_.mode =
+      make_bitmap_mode(volume_, ring().store(), *device_.recalculation, std::move(map), waker_);
+  return {};
+}
+
+/// After a crash in mode B: what is marked is recalculated, and the marks stay until that is done.
+Result<RegionMap> Activation::take_dirty_bitmap() {
+  const unsigned wanted = wanted_granularity();
+  if (stored_granularity() == wanted && !volume_.params.reset_recalculate) {
+    if (!bitmap_->empty()) TRY(save(restart));
+    return *bitmap_;
+  }
+  // All is marked in either granularity, whenever a crash comes.
+  RegionMap map(volume_.layout, wanted);
+  map.set_all();
+  bitmap_->set_all();
+  TRY(bitmap_->write(volume_.layout, volume_.meta));
+  TRY(map.write(volume_.layout, volume_.meta));
+  TRY(volume_.meta.flush());
+  TRY(save([&](Superblock& superblock) {
+    restart(superblock);
+    superblock.log2_blocks_per_bitmap_bit =
+        static_cast<std::uint8_t>(wanted - volume_.layout.log2_sectors_per_block());
+  }));
+  return map;
+}
+
+Result<RegionMap> Activation::make_clean_bitmap() {
+  TRY(write_back_journal());
+  const unsigned wanted = wanted_granularity();
+  TRY(save([&](Superblock& superblock) {
+    if (volume_.params.reset_recalculate) restart(superblock);
+    superblock.set(Superblock::dirty_bitmap, true);
+    superblock.log2_blocks_per_bitmap_bit =
+        static_cast<std::uint8_t>(wanted - volume_.layout.log2_sectors_per_block());
+  }));
+  RegionMap map(volume_.layout, wanted);
+  const Superblock now = superblock();
+  if (now.has(Superblock::recalculating) &&
+      now.recalc_sector < volume_.layout.provided_data_sectors())
+    map.set(map.region_of(now.recalc_sector), map.regions() - 1);
+  TRY(map.write(volume_.layout, volume_.meta));
+  TRY(volume_.meta.flush());
+  return map;
+}
+
+/// From here on it is known which tags are valid.
+Result<void> Activation::watch(std::optional<RegionMap> stale) {
+  if (!volume_.hash) return {};
+  device_.recalculation = std::make_unique<Recalculation>(volume_, std::move(stale));
+  return {};
+}
+
+}  // namespace
+
+Result<Device> open_device(const Params& params, const Devices& devices,
+                           const IntegrityTarget::Options& options, const Waker& waker) {
+  Device device;
+  device.volume = TRY(open_volume(params, devices, options));
+  const bool recovery = params.mode == Mode::recovery;
+  if (!recovery) TRY(Activation(device, options, waker).run());
+  const bool reads_journal = params.mode == Mode::journal || options.read_only;
+  device.reader =
+      std::make_unique<BlockReader>(*device.volume, reads_journal ? device.ring.get() : nullptr,
+                                    device.recalculation.get(), options.on_mismatch);
+  return device;
+}
+
+}  // namespace intact::integrity

@@ -1,0 +1,155 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <intact/crypto/random.h>
+
+#include "device.h"
+
+namespace intact::integrity {
+namespace {
+
+bool is_zero(ByteSpan bytes) {
+  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+}
+
+Error invalid(std::string what) {
+  return Error(ErrorKind::invalid_argument, std::move(what));
+}
+
+/// What the table says must be what the superblock says.
+Result<void> match(const Params& params, const Superblock& superblock, std::uint32_t tag_size) {
+  if (superblock.has(Superblock::in_line) != (params.mode == Mode::in_line))
+    return invalid("Inline flag mismatch");
+  if (superblock.tag_size != tag_size)
+    return invalid(fmt::format("Tag size doesn't match the information in superblock: {}, not {}",
+                               superblock.tag_size, tag_size));
+  if (superblock.block_size() != params.block_size)
+    return invalid(fmt::format("Block size doesn't match the information in superblock: {}, not {}",
+                               superblock.block_size(), params.block_size));
+  if (superblock.has(Superblock::have_journal_mac) != params.journal_mac.has_value())
+    return Error(params.journal_mac ? ErrorKind::invalid_argument : ErrorKind::bad_secret,
+                 params.journal_mac ? "Journal mac mismatch: the device has none"
+                                    : "Journal mac mismatch: the device has one");
+  return {};
+}
+
+/// Whoever can write the superblock could have valid tags made for any data.
+Result<void> check_recalculation(const Params& params, const Superblock& superblock,
+                                 std::uint64_t provided) {
+  if (!superblock.has(Superblock::recalculating)) return {};
+  if (!params.internal_hash) return invalid("Recalculate can only be specified with internal_hash");
+  const bool hash_key = !params.internal_hash->key_bytes().empty();
+  const bool mac_key = params.journal_mac && !params.journal_mac->key_bytes().empty();
+  const bool refused =
+      superblock.has(Superblock::fixed_hmac) ? hash_key && !mac_key : hash_key || mac_key;
+  if (superblock.recalc_sector >= provided || params.legacy_recalculate || !refused) return {};
+  return Error(ErrorKind::unsupported,
+               "Recalculating with HMAC is disabled for security reasons - if you really need it, "
+               "use the argument \"legacy_recalculate\"");
+}
+
+/// The superblock on disk, or one that is made in memory for a recovery without.
+Result<Superblock> find_superblock(const Params& params, const Devices& devices,
+                                   const IntegrityTarget::Options& options, Bytes& on_disk) {
+  const bool zero = is_zero(on_disk);
+  if (zero && options.format_zeroed && !options.read_only && params.mode != Mode::recovery) {
+    TRY(format(params, devices));
+    on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
+  } else if (zero && params.mode != Mode::recovery) {
+    return Error(ErrorKind::not_found, "The device is not initialized: it has no superblock");
+  }
+  const RawSuperblock raw = TRY(load<RawSuperblock>(on_disk, 0));
+  if (params.mode == Mode::recovery && as_text(ByteSpan(on_disk).first(7)) != "integrt")
+    return plan_format(params, devices.sizes());
+  return parse_superblock(raw, devices.meta != nullptr);
+}
+
+Result<void> check_writes(const Params& params, const Superblock& superblock, const Layout& layout,
+                          const Devices& devices) {
+  if ((superblock.flags & ~Superblock::kKnownFlags) != 0)
+    return Error(ErrorKind::unsupported,
+                 fmt::format("the superblock has unknown flags ({:#x}): it can only be read",
+                             superblock.flags & ~Superblock::kKnownFlags));
+  if (layout.corrupts_itself())
+    return Error(ErrorKind::unsupported,
+                 "in this layout Linux overwrites data with tags (interleave_sectors smaller than "
+                 "the metadata buffer): it can only be read");
+  if (!devices.data->writable() || !devices.of_meta().writable())
+    return invalid("the device below cannot be written");
+  const std::uint32_t data_unit = devices.data->block_size();
+  const std::uint32_t meta_unit = devices.of_meta().block_size();
+  if (data_unit > params.block_size || meta_unit > kSuperblockSize ||
+      params.start * kSectorSize % meta_unit != 0)
+    return invalid(fmt::format("the device below is written in blocks of {} bytes",
+                               std::max(data_unit, meta_unit)));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices& devices,
+                                            const IntegrityTarget::Options& options) {
+  const std::uint32_t tag_size = TRY(check_params(params, devices.meta != nullptr));
+  if (params.mode == Mode::in_line)
+    return Error(ErrorKind::unsupported,
+                 "in-line mode needs a device with metadata in each of its blocks");
+  Bytes on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
+  Superblock superblock = TRY(find_superblock(params, devices, options, on_disk));
+  TRY(match(params, superblock, tag_size));
+  const bool recovery = params.mode == Mode::recovery;
+  if (!recovery) TRY(check_superblock_mac(params, superblock, on_disk));
+  const Layout layout = TRY(Layout::create(superblock, params, devices.sizes()));
+  if (!recovery && !options.read_only) {
+    TRY(check_writes(params, superblock, layout, devices));
+    if (params.recalculate && !superblock.has(Superblock::recalculating)) {
+      superblock.set(Superblock::recalculating, true);
+      superblock.recalc_sector = 0;
+    }
+  }
+  if (!recovery) TRY(check_recalculation(params, superblock, layout.provided_data_sectors()));
+  auto store =
+      TRY(SuperblockStore::create(params, devices.meta != nullptr, std::move(on_disk), superblock));
+  auto volume =
+      std::make_unique<Volume>(params, devices, layout, std::move(store), options.tag_cache_size);
+  if (params.internal_hash) {
+    TagHash::Shape shape{.block_size = layout.block_size(), .tag_size = layout.tag_size()};
+    if (superblock.has(Superblock::fixed_hmac)) shape.salt = superblock.salt;
+    volume->hash = TRY(TagHash::create(*params.internal_hash, shape));
+  }
+  return volume;
+}
+
+Result<Superblock> read_superblock(const Params& params, const Devices& devices) {
+  const Bytes on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
+  if (is_zero(on_disk))
+    return Error(ErrorKind::not_found, "The device is not initialized: it has no superblock");
+  return parse_superblock(TRY(load<RawSuperblock>(on_disk, 0)), devices.meta != nullptr);
+}
+
+Result<Superblock> format(const Params& params, const Devices& devices) {
+  Bytes on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
+  if (!is_zero(on_disk))
+    return Error(ErrorKind::exists,
+                 "The device is not initialized, but not empty either: something is where the "
+                 "superblock is to be");
+  if (params.mode == Mode::in_line)
+    return Error(ErrorKind::unsupported,
+                 "in-line mode needs a device with metadata in each of its blocks");
+  Superblock superblock = TRY(plan_format(params, devices.sizes()));
+  const Layout layout = TRY(Layout::create(superblock, params, devices.sizes()));
+  TRY(check_writes(params, superblock, layout, devices));
+  if (superblock.has(Superblock::fixed_hmac)) crypto::fill_random(superblock.salt);
+  superblock.set(Superblock::recalculating, params.recalculate || params.reset_recalculate);
+  TRY(check_recalculation(params, superblock, layout.provided_data_sectors()));
+  auto store =
+      TRY(SuperblockStore::create(params, devices.meta != nullptr, std::move(on_disk), superblock));
+  Failure failure;
+  MetaIo meta(devices.of_meta(), failure);
+  const auto journal = TRY(JournalStore::create(params, superblock, layout, meta));
+  TRY(journal->initialize(0, layout.journal_sections(), 0));
+  TRY(store->save(meta));
+  return store->get();
+}
+
+}  // namespace intact::integrity

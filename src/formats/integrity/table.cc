@@ -1,0 +1,196 @@
+#include <charconv>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <intact/integrity/table.h>
+
+#include "integrity_target_impl.h"
+
+namespace intact::integrity {
+namespace {
+
+constexpr std::size_t kMaxOptions = 18;
+/// Linux with 250 ticks a second counts no longer interval.
+constexpr std::uint32_t kMaxFlushInterval = 17179864;  // ms
+
+Error invalid(std::string what) {
+  return Error(ErrorKind::invalid_argument, std::move(what));
+}
+
+template <typename T>
+std::optional<T> number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// "ALGORITHM[:HEXKEY]".
+Result<Algorithm> algorithm(std::string_view text, std::string_view option) {
+  const std::size_t colon = text.find(':');
+  Algorithm algorithm{std::string(text.substr(0, colon)), {}};
+  if (colon == std::string_view::npos) return algorithm;
+  auto key = from_hex(text.substr(colon + 1));
+  if (!key || algorithm.name.empty()) return invalid(fmt::format("Invalid {} argument", option));
+  algorithm.key = std::make_shared<const crypto::Secret>(crypto::Secret::copy_of(*key));
+  crypto::wipe(*key);
+  return algorithm;
+}
+
+/// Options that are a word alone.
+bool* flag(Params& params, std::string_view word) {
+  if (word == "recalculate") return &params.recalculate;
+  if (word == "reset_recalculate") return &params.reset_recalculate;
+  if (word == "legacy_recalculate") return &params.legacy_recalculate;
+  if (word == "allow_discards") return &params.allow_discards;
+  if (word == "fix_padding") return &params.fix_padding;
+  if (word == "fix_hmac") return &params.fix_hmac;
+  return nullptr;
+}
+
+std::optional<Algorithm>* algorithm_option(Params& params, std::string_view name) {
+  if (name == "internal_hash") return &params.internal_hash;
+  if (name == "journal_crypt") return &params.journal_crypt;
+  if (name == "journal_mac") return &params.journal_mac;
+  return nullptr;
+}
+
+/// Options with a number. False: not one of them, or no number.
+bool set_number(Params& params, std::string_view name, std::string_view text) {
+  if (name == "sectors_per_bit") {
+    const auto value = number<std::uint64_t>(text);
+    if (value) params.sectors_per_bit = *value;
+    return value.has_value();
+  }
+  const auto value = number<std::uint32_t>(text);
+  if (!value) return false;
+  if (name == "journal_sectors")
+    params.journal_sectors = *value;
+  else if (name == "interleave_sectors")
+    params.interleave_sectors = *value;
+  else if (name == "buffer_sectors")
+    params.buffer_sectors = *value;
+  else if (name == "journal_watermark" && *value <= 100)
+    params.journal_watermark = *value;
+  else if (name == "commit_time")
+    params.commit_time = *value;
+  else
+    return false;
+  return true;
+}
+
+Result<void> set_option(TableLine& line, std::string_view word) {
+  if (bool* const set = flag(line.params, word)) {
+    *set = true;
+    return {};
+  }
+  const std::size_t colon = word.find(':');
+  const Error unknown = invalid(fmt::format("Invalid argument: {}", word.substr(0, colon)));
+  if (colon == std::string_view::npos) return Error(unknown);
+  const std::string_view name = word.substr(0, colon), value = word.substr(colon + 1);
+  if (auto* const chosen = algorithm_option(line.params, name)) {
+    *chosen = TRY(algorithm(value, name));
+    return {};
+  }
+  if (name == "meta_device") {
+    line.meta_device = value;
+    return {};
+  }
+  if (name == "block_size") {
+    const auto size = number<std::uint32_t>(value);
+    if (!size || *size < 512 || *size > 4096 || (*size & (*size - 1)) != 0)
+      return invalid("Invalid block_size argument");
+    line.params.block_size = *size;
+    return {};
+  }
+  if (name == "bitmap_flush_interval") {
+    const auto interval = number<std::uint32_t>(value);
+    if (!interval || *interval > kMaxFlushInterval)
+      return invalid("Invalid bitmap_flush_interval argument");
+    line.params.bitmap_flush_interval = *interval;
+    return {};
+  }
+  if (!set_number(line.params, name, value)) return Error(unknown);
+  return {};
+}
+
+/// "NAME:ALGORITHM[:HEXKEY]".
+std::string show(std::string_view name, const Algorithm& algorithm, bool with_keys) {
+  std::string text = fmt::format("{}:{}", name, algorithm.name);
+  const ByteSpan key = algorithm.key_bytes();
+  if (!key.empty()) text += ":" + (with_keys ? to_hex(key) : std::string(key.size() * 2, '0'));
+  return text;
+}
+
+}  // namespace
+
+Result<TableLine> parse_table(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  if (words.size() <= 4) return invalid("Invalid argument count");
+  TableLine line{.device = words[0], .params = {}};
+  const auto start = number<std::uint64_t>(words[1]);
+  if (!start) return invalid("Invalid starting offset");
+  line.params.start = *start;
+  if (words[2] != "-") {
+    line.params.tag_size = number<std::uint32_t>(words[2]);
+    if (!line.params.tag_size || *line.params.tag_size == 0) return invalid("Invalid tag size");
+  }
+  if (words[3].size() != 1 || std::string_view("JBDRI").find(words[3][0]) == std::string_view::npos)
+    return invalid("Invalid mode (expecting J, B, D, R, I)");
+  line.params.mode = static_cast<Mode>(words[3][0]);
+  const auto count = number<std::size_t>(words[4]);
+  if (!count || *count > kMaxOptions) return invalid("Invalid number of feature args");
+  if (*count > words.size() - 5) return invalid("Not enough feature arguments");
+  for (std::size_t i = 0; i < *count; ++i) TRY(set_option(line, words[5 + i]));
+  return line;
+}
+
+std::string IntegrityTarget::table(const std::string& meta_device, bool with_keys) const {
+  const Params& params = impl_->volume().params;
+  const Superblock now = superblock();
+  std::vector<std::string> options;
+  const auto word = [&](bool wanted, const char* name) {
+    if (wanted) options.emplace_back(name);
+  };
+  const auto add = [&](bool wanted, const char* name, const auto& value) {
+    if (wanted) options.push_back(fmt::format("{}:{}", name, value));
+  };
+  const auto per_cent = [&] {
+    const std::uint64_t entries =
+        std::uint64_t{layout().section().entries} * layout().journal_sections();
+    const std::uint64_t threshold = (entries * (100 - params.journal_watermark) + 50) / 100;
+    return ((entries - threshold) * 100 + entries / 2) / entries;
+  };
+  const bool journal = params.mode == Mode::journal, bitmap = params.mode == Mode::bitmap;
+  add(!meta_device.empty(), "meta_device", meta_device);
+  add(params.block_size != 512, "block_size", params.block_size);
+  word(now.has(Superblock::recalculating), "recalculate");
+  word(params.reset_recalculate, "reset_recalculate");
+  word(params.allow_discards, "allow_discards");
+  add(true, "journal_sectors", layout().initial_sectors() - kSuperblockSectors);
+  add(true, "interleave_sectors", std::uint64_t{1} << layout().log2_interleave_sectors());
+  add(true, "buffer_sectors", 1u << layout().log2_buffer_sectors());
+  add(journal, "journal_watermark", journal ? per_cent() : 0);
+  add(journal, "commit_time", params.commit_time);
+  add(bitmap, "sectors_per_bit",
+      std::uint64_t{1} << (now.log2_blocks_per_bitmap_bit + layout().log2_sectors_per_block()));
+  add(bitmap, "bitmap_flush_interval", params.bitmap_flush_interval);
+  word(now.has(Superblock::fixed_padding), "fix_padding");
+  word(now.has(Superblock::fixed_hmac), "fix_hmac");
+  word(params.legacy_recalculate, "legacy_recalculate");
+  const auto add_algorithm = [&](std::string_view name, const std::optional<Algorithm>& chosen) {
+    if (chosen) options.push_back(show(name, *chosen, with_keys));
+  };
+  add_algorithm("internal_hash", params.internal_hash);
+  add_algorithm("journal_crypt", params.journal_crypt);
+  add_algorithm("journal_mac", params.journal_mac);
+  return fmt::format("{} {} {} {} {}", params.start, layout().tag_size(),
+                     static_cast<char>(params.mode), options.size(), fmt::join(options, " "));
+}
+
+}  // namespace intact::integrity
