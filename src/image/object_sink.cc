@@ -82,9 +82,15 @@ void ObjectSink::add_small(SmallContent file) {
 
 void ObjectSink::hand_over() {
   pool_.submit([destination = destination_, batch = std::exchange(batch_, {})]() -> Result<void> {
-    for (const SmallContent& file : batch) {
-      set_object(*file.inode, destination ? TRY(destination->add_object(file.content)).digest
-                                          : fsverity::digest_of(file.content));
+    std::vector<ByteSpan> contents;
+    contents.reserve(batch.size());
+    for (const SmallContent& file : batch) contents.push_back(file.content);
+    if (destination) {
+      const auto objects = TRY(destination->add_objects(contents));
+      for (std::size_t i = 0; i < batch.size(); ++i) set_object(*batch[i].inode, objects[i].digest);
+    } else {
+      const auto trees = fsverity::build_trees(contents, {}, false);
+      for (std::size_t i = 0; i < batch.size(); ++i) set_object(*batch[i].inode, trees[i].digest);
     }
     return {};
   });

@@ -14,7 +14,7 @@
 namespace intact::image {
 namespace {
 
-constexpr std::size_t kCopyBuffer = 256 * 1024;
+constexpr std::size_t kCopyBuffer = 1024 * 1024;
 
 /// Stages a layer blob, hashed by its writer on its way: what is inflated later is read from this
 /// copy.
@@ -28,7 +28,7 @@ Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& 
   auto writer = TRY(transaction.new_blob(layer.digest.algorithm()));
   Bytes buffer(kCopyBuffer);
   for (std::uint64_t left = layer.size;;) {
-    const std::size_t n = TRY(stored->read(buffer));
+    const std::size_t n = TRY(read_fully(*stored, buffer));
     if (n == 0 && left == 0) return writer->finish(layer.digest);
     if (n == 0 || n > left)
       return Error(ErrorKind::tampered,

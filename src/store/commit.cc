@@ -41,7 +41,7 @@ Result<std::vector<Digest>> Staging::check_objects(NamedImage& image,
   bool uses_object_dirs = false;
   for (const Digest& digest : sorted) {
     const auto found = objects_.find(digest);
-    if (found == objects_.end())
+    if (found == objects_.end() || !found->second.complete)
       return Error(ErrorKind::invalid_argument,
                    "object " + digest.hex() + " of the image has not been staged");
     image.size += found->second.size;
@@ -83,23 +83,52 @@ Result<void> Staging::publish_file(const std::string& file, const std::string& p
   return {};
 }
 
+void Staging::drop_other_objects(const std::vector<Digest>& objects) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [digest, object] : objects_) {
+    if (!std::binary_search(objects.begin(), objects.end(), digest)) drop_file(object.file);
+  }
+}
+
+Result<bool> Staging::publish_directory(const std::string& name) {
+  const std::string path = std::string(kObjects) + "/" + name;
+  if (::renameat2(dir_.get(), name.c_str(), store_.dir_fd(), path.c_str(), RENAME_NOREPLACE) == 0)
+    return true;
+  // EINVAL: a file system that cannot tell.
+  if (errno != EEXIST && errno != EINVAL && errno != ENOSYS)
+    return Error::from_errno("publish " + path, errno);
+  TRY(make_directory(store_.dir_fd(), path, kDirectoryMode));
+  TRY(open_beneath(store_.dir_fd(), path, O_RDONLY | O_DIRECTORY));  // is no symlink
+  return false;
+}
+
+Result<void> Staging::publish_object(const Digest& digest, Replacements& later) {
+  const Object& object = objects_.at(digest);
+  Replacements existing;
+  TRY(publish_file(object.file, std::string(kObjects) + "/" + object_path(digest), existing));
+  // A file that we have linked from there is there still, or a good one has taken its place.
+  if (!object.linked) later.insert(later.end(), existing.begin(), existing.end());
+  return {};
+}
+
+Result<void> Staging::publish_objects(const std::vector<Digest>& objects, Replacements& later) {
+  drop_other_objects(objects);
+  std::string directory;
+  bool published = false;
+  for (const Digest& digest : objects) {
+    if (objects_.at(digest).file.empty()) continue;
+    if (const std::string its_own = object_directory(digest); its_own != directory) {
+      published = TRY(publish_directory(its_own));
+      directory = its_own;
+    }
+    if (!published) TRY(publish_object(digest, later));
+  }
+  return {};
+}
+
 Result<void> Staging::publish(const NamedImage& image, const std::vector<Digest>& objects,
                               Replacements& later) {
-  std::string last_dir;
-  for (const Digest& digest : objects) {
-    const Object& object = objects_.at(digest);
-    if (object.file.empty()) continue;
-    const std::string path = std::string(kObjects) + "/" + object_path(digest);
-    if (const std::string dir = path.substr(0, path.rfind('/')); dir != last_dir) {
-      TRY(make_directory(store_.dir_fd(), dir, kDirectoryMode));
-      TRY(open_beneath(store_.dir_fd(), dir, O_RDONLY | O_DIRECTORY));  // is no symlink
-      last_dir = dir;
-    }
-    Replacements existing;
-    TRY(publish_file(object.file, path, existing));
-    // A file that we have linked from there is there still, or a good one has taken its place.
-    if (!object.linked) later.insert(later.end(), existing.begin(), existing.end());
-  }
+  TRY(publish_objects(objects, later));
   const std::string hex = image.image.hex();
   TRY(publish_file(image_file_, std::string(kImages) + "/" + hex, later));
   TRY(publish_file(pack_file_, std::string(kTrees) + "/" + hex, later));

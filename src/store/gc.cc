@@ -120,8 +120,13 @@ class Sweep {
   Result<void> remove_staging(const Item& item) {
     auto files = list_directory(store_.dir_fd(), item.path);
     if (!files) return remove_file(item, report_.staging);  // a file where a directory should be
-    for (const std::string& file : *files) count_bytes(item.path + "/" + file);
-    if (!dry_run_) TRY(remove_flat_directory(store_.dir_fd(), item.path).context(store_.path()));
+    for (const std::string& file : *files) {
+      const std::string path = item.path + "/" + file;
+      if (count_bytes(path)) continue;
+      if (const auto objects = list_directory(store_.dir_fd(), path))
+        for (const std::string& object : *objects) count_bytes(path + "/" + object);
+    }
+    if (!dry_run_) TRY(remove_staging_directory(store_.dir_fd(), item.path).context(store_.path()));
     ++report_.staging;
     return {};
   }

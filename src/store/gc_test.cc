@@ -69,13 +69,15 @@ TEST_F(StoreTest, WhatDeadTransactionsLeftIsCollected) {
   must(make_directories(path_ + "/staging/0123"));
   must(write_file_durably(path_ + "/staging/0123/lock", {}, 0644));
   must(write_file_durably(path_ + "/staging/0123/1", as_bytes("1234"), 0644));
-  must(make_directories(path_ + "/staging/4567"));
+  must(make_directories(path_ + "/staging/0123/ab"));
+  must(write_file_durably(path_ + "/staging/0123/ab/cdef", as_bytes("123"), 0644));
+  must(make_directories(path_ + "/staging/4567/ab"));
   must(write_file_durably(path_ + "/names/.a.json.tmp12.34", as_bytes("12"), 0644));
   must(write_file_durably(path_ + "/leases/" + lease_name(verity_digest("x")), {}, 0600));
   const GcReport report = must(collect(*store_));
   EXPECT_EQ(report.staging, 3u);
   EXPECT_EQ(report.leases, 1u);
-  EXPECT_EQ(report.bytes, 6u);
+  EXPECT_EQ(report.bytes, 9u);
   EXPECT_TRUE(entries("staging").empty());
   EXPECT_TRUE(entries("names").empty());
   EXPECT_TRUE(entries("leases").empty());

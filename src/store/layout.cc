@@ -29,6 +29,10 @@ std::string object_path(const Digest& digest) {
   return path;
 }
 
+std::string object_directory(const Digest& digest) {
+  return to_hex(digest.bytes().first(1));
+}
+
 std::optional<Digest> parse_file_name(std::string_view hex) {
   auto digest = Digest::parse_hex(hex);
   if (!digest || digest->hex() != hex) return std::nullopt;  // upper case is not our spelling
@@ -147,19 +151,27 @@ Result<void> make_directory(int dir_fd, const std::string& path, mode_t mode) {
   return {};
 }
 
-Result<void> remove_flat_directory(int dir_fd, const std::string& path) {
+/// `depth`: how many levels of directories there may be below.
+static Result<void> remove_directory(int dir_fd, const std::string& path, unsigned depth) {
   auto dir = open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY);
   if (!dir) {
     if (dir.error().kind() == ErrorKind::not_found) return {};
     return std::move(dir).error();
   }
   for (const std::string& name : TRY(list_directory(dir->get(), "."))) {
-    if (::unlinkat(dir->get(), name.c_str(), 0) != 0 && errno != ENOENT)
-      return Error::from_errno(fmt::format("{}/{}", path, name), errno);
+    if (::unlinkat(dir->get(), name.c_str(), 0) == 0 || errno == ENOENT) continue;
+    const int reason = errno;
+    if (reason != EISDIR || depth == 0)
+      return Error::from_errno(fmt::format("{}/{}", path, name), reason);
+    TRY(remove_directory(dir->get(), name, depth - 1).context(path));
   }
   if (::unlinkat(dir_fd, path.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return Error::from_errno(path, errno);
   return {};
+}
+
+Result<void> remove_staging_directory(int dir_fd, const std::string& path) {
+  return remove_directory(dir_fd, path, 1);
 }
 
 static Result<void> lock(int fd, int operation, const char* name) {

@@ -40,6 +40,8 @@ inline constexpr mode_t kPrivateDirectoryMode = 0700;
 
 /// "ab/cdef...": where composefs puts the object of that fs-verity digest.
 std::string object_path(const Digest& digest);
+/// "ab": the directory in that path.
+std::string object_directory(const Digest& digest);
 /// Inverse of object_path; nothing if `path` is not exactly of that form.
 std::optional<Digest> parse_object_path(std::string_view path);
 /// "sha256/HEX", below blobs/.
@@ -70,8 +72,8 @@ Result<UniqueFd> open_regular(int dir_fd, const std::string& path);
 Result<std::vector<std::string>> list_directory(int dir_fd, const std::string& path);
 /// mkdirat with exactly that mode; an existing directory is fine and keeps its mode.
 Result<void> make_directory(int dir_fd, const std::string& path, mode_t mode);
-/// Removes a directory that holds files only.
-Result<void> remove_flat_directory(int dir_fd, const std::string& path);
+/// Removes the directory of a transaction: files, and directories of files.
+Result<void> remove_staging_directory(int dir_fd, const std::string& path);
 
 /// A lock on a file, held until destruction or by a process forked meanwhile.
 class FileLock {

@@ -53,14 +53,23 @@ Result<std::unique_ptr<Staging>> Staging::create(Store& store) {
 Staging::~Staging() {
   // A process forked meanwhile has a copy of this object, but the transaction is not its own.
   if (::getpid() != owner_) return;
-  (void)remove_flat_directory(store_.dir_fd(), name_);
+  (void)remove_staging_directory(store_.dir_fd(), name_);
+}
+
+// Not just a number: that could be the name of a directory of objects.
+std::string Staging::next_name() {
+  return "file" + std::to_string(next_file_++);
 }
 
 Result<Staging::NewFile> Staging::new_file() {
+  return create_file(next_name());
+}
+
+Result<Staging::NewFile> Staging::create_file(std::string name) {
   NewFile file;
-  file.name = std::to_string(next_file_++);
-  file.fd = TRY(open_at(dir_.get(), file.name, O_WRONLY | O_CREAT | O_EXCL, kFileMode)
+  file.fd = TRY(open_at(dir_.get(), name, O_WRONLY | O_CREAT | O_EXCL, kFileMode)
                     .context(store_.path() + "/" + name_));
+  file.name = std::move(name);
   if (needs_chmod_ && ::fchmod(file.fd.get(), kFileMode) != 0)
     return Error::from_errno("chmod", errno);
   return file;
@@ -79,73 +88,6 @@ void Staging::begin_write_back(const UniqueFd& fd) {
   (void)::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-bool Staging::has_object(const Digest& digest) const {
-  const std::lock_guard lock(mutex_);
-  return objects_.contains(digest);
-}
-
-Result<void> Staging::add_object(const fsverity::MerkleTree& tree, const std::string& file,
-                                 bool linked) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto [at, added] = objects_.try_emplace(
-        tree.digest, Object{file, tree.data_size, 0, tree.blocks.size(), linked});
-    if (!added) {
-      drop_file(file);
-      return {};
-    }
-  }
-  if (tree.blocks.empty()) return {};
-  const std::uint64_t offset = TRY(pack_->append(tree.blocks));
-  const std::lock_guard lock(mutex_);
-  objects_.at(tree.digest).tree_offset = offset;
-  return {};
-}
-
-std::string Staging::link_existing(int dir_fd, const std::string& path) {
-  std::string file = std::to_string(next_file_++);
-  // Links are refused across users, beyond a count and by some file systems; then the content is
-  // written anew, which is always right.
-  if (::linkat(dir_fd, path.c_str(), dir_.get(), file.c_str(), 0) != 0) return {};
-  return file;
-}
-
-std::optional<fsverity::MerkleTree> Staging::measure(const UniqueFd& fd, const Digest& digest,
-                                                     std::uint64_t size) const {
-  const auto found = file_size(fd.get());
-  if (!found || *found != size) return std::nullopt;
-  auto tree = fsverity::build_tree(fd.get());
-  if (!tree || tree->digest != digest) return std::nullopt;
-  return std::move(*tree);
-}
-
-Result<bool> Staging::reuse_object(const Digest& digest, std::uint64_t size) {
-  if (digest.algorithm() != HashAlgorithm::sha256) return false;
-  if (has_object(digest)) return true;
-  // Linked first and hashed then: what has been hashed cannot be taken away or replaced.
-  const std::string path = object_path(digest);
-  if (std::string file = link_existing(store_.objects_fd(), path); !file.empty()) {
-    if (auto fd = open_regular(dir_.get(), file)) {
-      if (const auto tree = measure(*fd, digest, size)) {
-        seal_file(std::move(*fd), file);
-        TRY(add_object(*tree, file, true));
-        return true;
-      }
-    }
-    drop_file(file);
-    return false;
-  }
-  for (std::size_t i = 0; i < store_.object_dirs().size(); ++i) {
-    const auto fd = open_regular(store_.object_dir_fd(i), path);
-    if (!fd) continue;
-    if (const auto tree = measure(*fd, digest, size)) {
-      TRY(add_object(*tree, "", false));
-      return true;
-    }
-  }
-  return false;
-}
-
 bool Staging::has_blob(const Digest& digest) const {
   const std::lock_guard lock(mutex_);
   return blobs_.contains(digest);
@@ -158,14 +100,15 @@ void Staging::add_blob(const Digest& digest, std::string file) {
 
 Result<bool> Staging::reuse_blob(const Digest& digest, std::uint64_t size) {
   if (has_blob(digest)) return true;
-  std::string file = link_existing(store_.dir_fd(), std::string(kBlobs) + "/" + blob_path(digest));
-  if (file.empty()) return false;
+  const std::string path = std::string(kBlobs) + "/" + blob_path(digest);
+  const std::string file = next_name();
+  if (::linkat(store_.dir_fd(), path.c_str(), dir_.get(), file.c_str(), 0) != 0) return false;
   if (auto fd = open_regular(dir_.get(), file)) {
     const auto found_size = file_size(fd->get());
     if (found_size && *found_size == size) {
       const auto found = hash_file(fd->get(), digest.algorithm());
       if (found && *found == digest) {
-        add_blob(digest, std::move(file));
+        add_blob(digest, file);
         return true;
       }
     }

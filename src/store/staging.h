@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -20,12 +21,15 @@
 
 namespace intact::store {
 
-/// The private directory of a transaction, and what is in it. Files there have numbers for names:
-/// what they are is known when they are complete. Thread-safe.
+/// The private directory of a transaction, and what is in it. Objects lie there as they will in the
+/// store, below the first two digits of their digest, so that a directory the store lacks is
+/// published by one rename. Other files are numbered: what they are is known when they are
+/// complete. Thread-safe.
 class Staging {
  public:
   struct Object {
-    std::string file;  // empty: it lies in a directory of Store::add_object_dir()
+    bool complete = false;  // else only claimed: somebody is at it, or has failed
+    std::string file;       // empty: it lies in a directory of Store::add_object_dir()
     std::uint64_t size = 0;
     std::uint64_t tree_offset = 0;  // in the pack
     std::uint64_t tree_length = 0;  // 0: no tree
@@ -51,9 +55,12 @@ class Staging {
   /// Closes a file whose content is complete and has the kernel protect it where it can.
   void seal_file(UniqueFd fd, const std::string& name);
 
-  bool has_object(const Digest& digest) const;
-  /// Takes over `file`, unless another thread was first with the same content.
-  Result<void> add_object(const fsverity::MerkleTree& tree, const std::string& file, bool linked);
+  /// Stages an object. One that the transaction has or that the store has, good, is not stored
+  /// again. While another thread is at the same content there is nothing to do: should that fail,
+  /// so will commit().
+  Result<void> add_content(const fsverity::MerkleTree& tree, ByteSpan content);
+  /// The same for content that is in a file of new_file(), which is taken over.
+  Result<void> add_file(const fsverity::MerkleTree& tree, UniqueFd fd, const std::string& file);
   Result<bool> reuse_object(const Digest& digest, std::uint64_t size);
 
   bool has_blob(const Digest& digest) const;
@@ -72,12 +79,22 @@ class Staging {
 
   Staging(Store& store, std::string name);
 
-  /// Hard-links a file of the store into the staging directory; empty when there is none or it
-  /// cannot be linked.
-  std::string link_existing(int dir_fd, const std::string& path);
-  /// Hashes what may be the object; nothing if it is not.
-  std::optional<fsverity::MerkleTree> measure(const UniqueFd& fd, const Digest& digest,
-                                              std::uint64_t size) const;
+  std::string next_name();
+  Result<NewFile> create_file(std::string name);
+  /// True for the first who asks: that one stages the object, or abandons it with what it made.
+  bool claim_object(const Digest& digest);
+  void abandon_object(const Digest& digest);
+  Result<void> complete_object(const fsverity::MerkleTree& tree, const std::string& file,
+                               bool linked);
+  /// Completes a claimed object with a good one that is there already.
+  Result<bool> reuse_claimed(const Digest& digest, std::uint64_t size);
+  Result<void> write_claimed(const fsverity::MerkleTree& tree, ByteSpan content);
+  Result<void> move_claimed(const fsverity::MerkleTree& tree, UniqueFd fd, const std::string& file);
+  /// Makes the directory of an object where it is missing.
+  Result<void> prepare_object_dir(const Digest& digest);
+  /// Hard-links the store's object into its place here; false when there is none or it cannot be
+  /// linked.
+  bool link_object(const Digest& digest);
   Result<void> check_name_free(const NamedImage& image, bool replace) const;
   Result<std::vector<Digest>> check_objects(NamedImage& image,
                                             const std::vector<Digest>& objects) const;
@@ -85,6 +102,12 @@ class Staging {
   /// Moves everything into its place where nothing is yet; the rest goes to `later`.
   Result<void> publish(const NamedImage& image, const std::vector<Digest>& objects,
                        Replacements& later);
+  Result<void> publish_objects(const std::vector<Digest>& objects, Replacements& later);
+  /// Moves all objects of a directory at once; false if the store has such a directory already.
+  Result<bool> publish_directory(const std::string& name);
+  Result<void> publish_object(const Digest& digest, Replacements& later);
+  /// Removes what has been staged but is not among these (sorted).
+  void drop_other_objects(const std::vector<Digest>& objects);
   Result<void> publish_file(const std::string& file, const std::string& path, Replacements& later);
   Result<void> replace_files(const Replacements& files);
   Result<void> sync() const;
@@ -97,6 +120,10 @@ class Staging {
   bool needs_chmod_ = false;
   std::atomic<bool> may_enable_verity_ = true;
   std::atomic<std::uint64_t> next_file_ = 0;
+
+  std::mutex object_dirs_mutex_;  // guards the next two; by first byte of the digest
+  std::bitset<256> object_dirs_;  // are there
+  std::bitset<256> store_lacks_;  // there was no such directory in the store then
 
   mutable std::mutex mutex_;  // guards the maps
   std::unordered_map<Digest, Object> objects_;

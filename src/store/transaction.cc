@@ -1,6 +1,8 @@
+#include <optional>
 #include <utility>
 
 #include <intact/base/file.h>
+#include <intact/base/worker_pool.h>
 #include <intact/crypto/hash.h>
 #include <intact/fsverity/tree.h>
 #include <intact/store/transaction.h>
@@ -17,11 +19,8 @@ constexpr std::size_t kBuffer = 256 * 1024;
 // would cost more than it saves.
 constexpr std::uint64_t kWriteBackEarly = 1024 * 1024;
 
-/// Whether content is in the transaction or the store, good and taken.
-Result<bool> is_known(Staging& staging, const Digest& digest, std::uint64_t size) {
-  if (staging.has_object(digest)) return true;
-  return staging.reuse_object(digest, size);
-}
+// For less, waking a thread costs more than hashing.
+constexpr std::size_t kHashBeside = 512 * 1024;
 
 }  // namespace
 
@@ -57,17 +56,20 @@ Result<void> ObjectWriter::write(ByteSpan bytes) {
 Result<StagedObject> ObjectWriter::finish() {
   const fsverity::MerkleTree tree = tree_->finish();
   const StagedObject object{tree.digest, size_};
-  if (TRY(is_known(staging_, tree.digest, size_))) return object;  // the destructor drops ours
-  TRY(flush());
-  if (size_ >= kWriteBackEarly) staging_.begin_write_back(fd_);
-  staging_.seal_file(std::move(fd_), file_);
-  TRY(staging_.add_object(tree, std::exchange(file_, {}), false));
+  if (fd_) {
+    TRY(flush());
+    if (size_ >= kWriteBackEarly) staging_.begin_write_back(fd_);
+    TRY(staging_.add_file(tree, std::move(fd_), std::exchange(file_, {})));
+  } else {
+    TRY(staging_.add_content(tree, buffer_));
+  }
   return object;
 }
 
 struct BlobWriter::Hashing {
   explicit Hashing(HashAlgorithm algorithm) : hasher(algorithm) {}
   crypto::Hasher hasher;
+  std::optional<WorkerPool> beside;  ///< one thread that hashes while ours writes
 };
 
 BlobWriter::BlobWriter(Staging& staging, UniqueFd fd, std::string file)
@@ -78,8 +80,18 @@ BlobWriter::~BlobWriter() {
 }
 
 Result<void> BlobWriter::write(ByteSpan bytes) {
-  hashing_->hasher.update(bytes);
-  return write_all(fd_.get(), bytes).context("write a blob");
+  if (bytes.size() < kHashBeside) {
+    hashing_->hasher.update(bytes);
+    return write_all(fd_.get(), bytes).context("write a blob");
+  }
+  if (!hashing_->beside) hashing_->beside.emplace(1);
+  hashing_->beside->submit([this, bytes]() -> Result<void> {
+    hashing_->hasher.update(bytes);
+    return {};
+  });
+  auto written = write_all(fd_.get(), bytes);
+  TRY(hashing_->beside->wait());
+  return std::move(written).context("write a blob");
 }
 
 Result<void> BlobWriter::finish(const Digest& expected) {
@@ -107,19 +119,17 @@ Result<std::unique_ptr<ObjectWriter>> Transaction::new_object() {
 }
 
 Result<StagedObject> Transaction::add_object(ByteSpan content) {
-  fsverity::TreeBuilder builder({}, true);
-  builder.update(content);
-  const fsverity::MerkleTree tree = builder.finish();
-  const StagedObject object{tree.digest, content.size()};
-  if (TRY(is_known(*staging_, tree.digest, content.size()))) return object;
-  Staging::NewFile file = TRY(staging_->new_file());
-  if (auto written = write_all(file.fd.get(), content); !written) {
-    staging_->drop_file(file.name);
-    return std::move(written).error().with_context("write an object");
+  return TRY(add_objects({&content, 1})).front();
+}
+
+Result<std::vector<StagedObject>> Transaction::add_objects(std::span<const ByteSpan> contents) {
+  std::vector<StagedObject> objects;
+  objects.reserve(contents.size());
+  for (std::size_t i = 0; const fsverity::MerkleTree& tree : fsverity::build_trees(contents)) {
+    TRY(staging_->add_content(tree, contents[i++]));
+    objects.push_back({tree.digest, tree.data_size});
   }
-  staging_->seal_file(std::move(file.fd), file.name);
-  TRY(staging_->add_object(tree, file.name, false));
-  return object;
+  return objects;
 }
 
 Result<bool> Transaction::reuse_object(const Digest& digest, std::uint64_t size) {

@@ -68,6 +68,37 @@ TEST_F(StoreTest, ContentMayArriveInPiecesOfAnySize) {
   EXPECT_EQ(entries("staging/" + entries("staging").at(0)).size(), 3u);
 }
 
+TEST_F(StoreTest, DirectoriesAreMovedWholeOrMerged) {
+  std::vector<std::string> contents;
+  for (unsigned i = 0; i < 2000; ++i) contents.push_back(make_content(65, i));
+  const std::vector<std::string> first(contents.begin(), contents.begin() + 1000);
+  {
+    // Beside many other files, and objects that the image does not refer to.
+    auto transaction = must(Transaction::begin(*store_));
+    for (unsigned i = 0; i < 300; ++i) {
+      const std::string blob = make_content(10, i);
+      must(transaction->add_blob(crypto::sha256(as_bytes(blob)), as_bytes(blob)));
+    }
+    for (const std::string& content : contents) must(transaction->add_object(as_bytes(content)));
+    const TestImage image(first);
+    must(stage(*transaction, image, first));
+    must(transaction->commit(image.record("first"), false, image.objects));
+  }
+  EXPECT_EQ(entries("objects").size(), 256u);
+  const auto count = [this] {
+    std::size_t sum = 0;
+    for (const std::string& dir : entries("objects")) sum += entries("objects/" + dir).size();
+    return sum;
+  };
+  EXPECT_EQ(count(), 1000u);
+  expect_readable(*store_, first);
+  must(pull(*store_, "all", contents));
+  EXPECT_EQ(count(), 2000u);
+  expect_readable(*store_, contents);
+  EXPECT_TRUE(fsck(*store_).ok());
+  EXPECT_EQ(must(collect(*store_)).objects, 0u);
+}
+
 TEST_F(StoreTest, WithoutCommitNothingStays) {
   const TestImage image({"x", make_content(300000, 1)});
   {

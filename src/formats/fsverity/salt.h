@@ -7,6 +7,10 @@
 
 namespace intact::fsverity {
 
+/// Bytes that are hashed at once where there is a choice: enough blocks for hashing them side by
+/// side (32 is the most that the hasher takes), little enough for the cache.
+inline constexpr std::size_t kRun = 128 << 10;
+
 /// The hasher of every block under these params. The salt is zero-padded to the hash function's
 /// input block (fs/verity/hash_algs.c), so that its state after the salt could be kept.
 inline crypto::BlockHasher make_hasher(const Params& params) {

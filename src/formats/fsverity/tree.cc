@@ -11,14 +11,6 @@
 #include "salt.h"
 
 namespace intact::fsverity {
-namespace {
-
-/// Enough blocks at once for hashing them side by side (32 is the most that the hasher takes),
-/// little enough for the cache.
-constexpr std::size_t kRun = 128 << 10;
-
-}  // namespace
-
 TreeBuilder::TreeBuilder(Params params, bool keep_blocks)
     : params_(std::move(params)),
       hasher_(make_hasher(params_)),

@@ -226,6 +226,30 @@ TEST(Tree, ThreadsOnAFileOfManyStretches) {
   EXPECT_EQ(digest_file(file.fd(), {}, 3).value(), digest_file(file.fd()).value());
 }
 
+TEST(Tree, ManyContentsTogether) {
+  std::vector<Bytes> contents;
+  for (const std::size_t size : {4096, 0, 1, 4095, 4097, 128 * 4096, 0, 64, 128 * 4096 + 1, 131071,
+                                 131072, 131073, 600000, 5000, 8192})
+    contents.push_back(pattern(size + contents.size()));
+  for (std::size_t i = 0; i < 100; ++i) contents.push_back(pattern(i * 97));
+  const std::vector<ByteSpan> spans(contents.begin(), contents.end());
+  for (const Params& params : {Params{}, Params{.salt = pattern(7)}, kSha512,
+                               Params{.block_size = 1024}, Params{.block_size = 1 << 18}}) {
+    const std::vector<MerkleTree> trees = build_trees(spans, params);
+    ASSERT_EQ(trees.size(), contents.size());
+    for (std::size_t i = 0; i < trees.size(); ++i) {
+      TreeBuilder builder(params, true);
+      builder.update(spans[i]);
+      const MerkleTree expected = builder.finish();
+      EXPECT_EQ(trees[i].data_size, spans[i].size());
+      EXPECT_EQ(trees[i].digest, expected.digest) << i;
+      EXPECT_EQ(trees[i].blocks, expected.blocks) << i;
+      EXPECT_EQ(digest_of(spans[i], params), expected.digest) << i;
+    }
+  }
+  EXPECT_TRUE(build_trees({}).empty());
+}
+
 TEST(Tree, DirectoriesAndBadParamsAreRefused) {
   const UniqueFd directory = open_file("/", O_RDONLY | O_DIRECTORY).value();
   EXPECT_EQ(digest_file(directory.get()).error().kind(), ErrorKind::invalid_argument);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,7 @@ class BlobWriter {
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
 
+  /// Large pieces are hashed and written at the same time.
   Result<void> write(ByteSpan bytes);
   /// tampered, and nothing staged, if what was written does not hash to `expected`. Call once.
   Result<void> finish(const Digest& expected);
@@ -75,10 +77,10 @@ class BlobWriter {
 };
 
 /// One image on its way into the store. Everything is staged in a private directory that a lock
-/// tells apart from what a dead process left, is made durable by one syncfs, then published by
-/// rename, the name last: a crash at any instant leaves rubbish at most. Destroyed without
-/// commit() it leaves nothing. All methods are thread-safe but for commit(), which comes last.
-/// The store must outlive it.
+/// tells apart from what a dead process left, then published by rename and made durable by one
+/// syncfs, the name last: a crash at any instant leaves rubbish at most. Destroyed without commit()
+/// it leaves nothing. All methods are thread-safe but for commit(), which comes last. The store
+/// must outlive it.
 class Transaction {
  public:
   static Result<std::unique_ptr<Transaction>> begin(Store& store);
@@ -89,6 +91,8 @@ class Transaction {
   Result<std::unique_ptr<ObjectWriter>> new_object();
   /// The same for content that is in memory.
   Result<StagedObject> add_object(ByteSpan content);
+  /// The same for many, in that order: small ones are hashed side by side.
+  Result<std::vector<StagedObject>> add_objects(std::span<const ByteSpan> contents);
   /// Takes an object that the store (or a directory of Store::add_object_dir()) has, after hashing
   /// it. It stays ours even if garbage is collected meanwhile. False when there is none or it is
   /// damaged: it must be written anew, and commit() replaces the damaged one.

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <intact/base/bytes.h>
@@ -65,6 +66,11 @@ class TreeBuilder {
 
 /// The fs-verity digest of content in memory. The params must be checked ones.
 Digest digest_of(ByteSpan content, const Params& params = {});
+
+/// The trees of many contents in memory, in that order: small ones are hashed side by side, several
+/// times as fast as one after the other. The params must be checked ones.
+std::vector<MerkleTree> build_trees(std::span<const ByteSpan> contents, const Params& params = {},
+                                    bool keep_blocks = true);
 
 /// The fs-verity digest of an open regular file or block device, read from byte 0 with pread. The
 /// descriptor's position is not used. A file that shrinks meanwhile is an io error. `threads`: how
