@@ -49,7 +49,10 @@ CLI::App* Program::add(CLI::App& parent, std::string name, std::string descripti
 }
 
 void Program::on_chosen(CLI::App* command, Action action) {
-  command->callback([this, action = std::move(action)] { chosen_ = action; });
+  command->callback([this, command, action = std::move(action)] {
+    chosen_command_ = command;
+    chosen_ = action;
+  });
 }
 
 void Program::before_parsing(std::function<void(std::vector<std::string>&)> rewrite) {
@@ -76,6 +79,17 @@ void keep_empty_values(const CLI::App& program, std::vector<std::string>& argume
     arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, "");
     ++i;
   }
+}
+
+/// "intact store gc": the words that lead to a command.
+std::string words_of(const CLI::App& command) {
+  const CLI::App* const parent = command.get_parent();
+  return parent ? words_of(*parent) + " " + command.get_name() : command.get_name();
+}
+
+bool can_move_limits(const CLI::App& command) {
+  return !command.get_options([](const CLI::Option* o) { return o->get_group() == kLimitsGroup; })
+              .empty();
 }
 
 /// False, with a message, when what was printed could not be written.
@@ -108,6 +122,9 @@ int Program::run(int argc, const char* const* argv) {
   if (!flush_output()) return 1;
   if (result) return *result;
   fmt::print(stderr, "intact: {}\n", result.error().message());
+  if (result.error().kind() == ErrorKind::limit && can_move_limits(*chosen_command_))
+    fmt::print(stderr, "intact: limits that can be raised stand in `{} --help`\n",
+               words_of(*chosen_command_));
   return exit_status(result.error());
 }
 

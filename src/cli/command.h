@@ -37,9 +37,14 @@ class Program {
 
  private:
   CLI::App app_;
+  const CLI::App* chosen_command_ = nullptr;
   Action chosen_;
   std::vector<std::function<void(std::vector<std::string>&)>> rewrites_;
 };
+
+/// The group in `--help` of options that move a limit: who meets an error of kind limit is sent
+/// there.
+inline constexpr const char* kLimitsGroup = "Limits";
 
 /// The exit status of product-wide contract for an error. Same in every command.
 int exit_status(const Error& error);

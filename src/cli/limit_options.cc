@@ -71,7 +71,7 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
         ->transform(number_up_to(most, is_size))
         ->default_str(is_size ? size_text(value) : std::to_string(value))
         ->type_name(is_size ? "SIZE" : "N")
-        ->group("Limits");
+        ->group(kLimitsGroup);
   };
   const auto add_number = [&add](const char* name, auto& value, const char* description) {
     add(name, value, description, std::numeric_limits<std::decay_t<decltype(value)>>::max(), false);
