@@ -33,7 +33,7 @@ Result<void> Staging::check_name_free(const NamedImage& image, bool replace) con
 Result<std::vector<Digest>> Staging::check_objects(NamedImage& image,
                                                    const std::vector<Digest>& objects) const {
   const std::lock_guard lock(mutex_);
-  // In order, so that each of the 256 directories is opened once.
+  // In order, so that each directory is dealt with once.
   std::vector<Digest> sorted = objects;
   std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());

@@ -113,6 +113,7 @@ TEST_F(FsckTest, TellsANameWhoseImageWasNeverThere) {
 TEST_F(FsckTest, CountsRubbishAndNamesForeignFiles) {
   must(store_->remove("a"));
   must(make_directories(path_ + "/staging/dead"));
+  must(make_directories(path_ + "/objects/ab"));
   must(write_file_durably(path_ + "/objects/ab/notes", {}, 0644));
   must(write_file_durably(path_ + "/mine", {}, 0644));
   const FsckReport report = fsck(*store_);

@@ -34,6 +34,7 @@ TEST_F(StoreTest, GarbageIsWhatNoNameRefersTo) {
 
 TEST_F(StoreTest, ForeignFilesAreNeverCollected) {
   must(pull(*store_, "a", {"x"}));
+  must(make_directories(path_ + "/objects/ab"));
   const std::vector<std::string> foreign = {"/objects/ab/notes.txt", "/objects/README",
                                             "/images/new",           "/blobs/md5",
                                             "/names/a.txt",          "/mine"};

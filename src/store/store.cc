@@ -43,12 +43,6 @@ Result<void> make_layout(int dir) {
     TRY(make_directory(dir, name, kPrivateDirectoryMode));
   for (const char* name : {"blobs/sha256", "blobs/sha512"})
     TRY(make_directory(dir, name, kDirectoryMode));
-  // The last of the 256 stands for all of them.
-  if (::faccessat(dir, "objects/ff", F_OK, 0) == 0) return {};
-  for (unsigned i = 0; i < 256; ++i) {
-    const auto byte = static_cast<std::byte>(i);
-    TRY(make_directory(dir, std::string(kObjects) + "/" + to_hex({&byte, 1}), kDirectoryMode));
-  }
   return {};
 }
 

@@ -84,7 +84,7 @@ TEST_F(StoreTest, DirectoriesAreMovedWholeOrMerged) {
     must(stage(*transaction, image, first));
     must(transaction->commit(image.record("first"), false, image.objects));
   }
-  EXPECT_EQ(entries("objects").size(), 256u);
+  EXPECT_EQ(entries("objects").size(), 251u);
   const auto count = [this] {
     std::size_t sum = 0;
     for (const std::string& dir : entries("objects")) sum += entries("objects/" + dir).size();
@@ -189,6 +189,7 @@ TEST_F(StoreTest, WhatStandsInAnObjectsPlaceIsNotFollowed) {
   const std::string content = make_content(5000, 1);
   const std::string outside = dir_.path("outside");
   must(write_file_durably(outside, as_bytes(content), 0644));
+  must(make_directories(path_ + "/objects/" + object_directory(verity_digest(content))));
   ASSERT_EQ(::symlink(outside.c_str(), object_file(content).c_str()), 0);
   auto transaction = must(Transaction::begin(*store_));
   EXPECT_FALSE(must(transaction->reuse_object(verity_digest(content), content.size())));
