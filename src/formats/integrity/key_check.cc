@@ -5,8 +5,13 @@
 namespace intact::integrity {
 namespace {
 
-constexpr std::uint64_t kSamples = 16;
-constexpr unsigned kEnough = 2;  // one bad block can as well be damage
+constexpr std::uint64_t kSamples = 256;
+
+/// So many blocks without a good one are no accident. One can be damage; and in mode D a crash
+/// leaves blocks that fail.
+unsigned enough(Mode mode) {
+  return mode == Mode::direct ? 64 : 2;
+}
 
 /// Whether the tag could be anybody's: never written, or that of a discarded block.
 bool says_nothing(ByteSpan tag) {
@@ -42,7 +47,7 @@ Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
     if (equal(tag, stored)) return {};
     ++bad;
   }
-  if (bad < kEnough) return {};
+  if (bad < enough(volume.params.mode)) return {};
   const bool keyed = !volume.params.internal_hash->key_bytes().empty();
   return Error(keyed ? ErrorKind::bad_secret : ErrorKind::invalid_argument,
                keyed ? "no block fits its tag: wrong internal hash or key, or tags that were never "
