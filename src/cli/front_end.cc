@@ -38,9 +38,9 @@ const char* what_for(const block::BlockTarget& target) {
 
 }  // namespace
 
-void FrontEnd::add_options(CLI::App* command, bool writable) {
-  writable_ = writable;
-  if (writable)
+void FrontEnd::add_options(CLI::App* command, FrontEndAbilities abilities) {
+  abilities_ = abilities;
+  if (abilities.writable)
     command->add_flag("-r,--readonly", read_only_, "Do not let anything be written to it");
   command
       ->add_option("--fuse", fuse_,
@@ -51,6 +51,9 @@ void FrontEnd::add_options(CLI::App* command, bool writable) {
                    "Serve it over NBD at this unix socket, or at tcp:HOST:PORT (needs nbdkit)")
       ->type_name("SOCKET|tcp:HOST:PORT");
   command->add_option("--to", to_, "Copy all of it to this new file")->type_name("FILE");
+  if (abilities.dm)
+    command->add_option("--dm", dm_, "Have the kernel open it, as /dev/mapper/DEVICE")
+        ->type_name("DEVICE");
   command->add_flag("--daemon", daemon_, "Return as soon as it is ready, and serve on");
   command
       ->add_option("--log", log_,
@@ -72,10 +75,14 @@ Result<void> FrontEnd::check() const {
   const auto wrong = [](const char* message) {
     return Error(ErrorKind::invalid_argument, message);
   };
-  if (int(!fuse_.empty()) + int(!nbd_.empty()) + int(!to_.empty()) != 1)
-    return wrong("say how it is to be opened, by one of --fuse FILE, --nbd SOCKET, --to FILE");
-  if (!to_.empty() && (daemon_ || !log_.empty()))
-    return wrong("--to ends by itself: neither --daemon nor --log");
+  if (int(!fuse_.empty()) + int(!nbd_.empty()) + int(!to_.empty()) + int(!dm_.empty()) != 1)
+    return wrong(
+        abilities_.dm
+            ? "say how it is to be opened, by one of --fuse FILE, --nbd SOCKET, --to FILE, "
+              "--dm DEVICE"
+            : "say how it is to be opened, by one of --fuse FILE, --nbd SOCKET, --to FILE");
+  if (!(to_.empty() && dm_.empty()) && (daemon_ || !log_.empty()))
+    return wrong("there is no server with --to and --dm: neither --daemon nor --log");
   if (fuse_.empty() && allow_other_) return wrong("--allow-other goes with --fuse");
   if (nbd_.empty() && (!tls_certificates_.empty() || !tls_psk_.empty()))
     return wrong("TLS goes with --nbd");
@@ -85,12 +92,16 @@ Result<void> FrontEnd::check() const {
 }
 
 block::Access FrontEnd::access() const {
-  return writable_ && !read_only_ && to_.empty() ? block::Access::read_write
-                                                 : block::Access::read_only;
+  return abilities_.writable && !read_only_ && to_.empty() ? block::Access::read_write
+                                                           : block::Access::read_only;
 }
 
-Result<int> FrontEnd::run(const Prepare& prepare) const {
+Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
   TRY(check());
+  if (!dm_.empty()) {
+    TRY(map(dm_));
+    return 0;
+  }
   TRY(fill_standard_descriptors());
   if (!to_.empty()) {
     TRY(copy(TRY(prepare(access()))));

@@ -10,6 +10,8 @@
 #include <intact/crypto/pem.h>
 #include <intact/crypto/pkcs7.h>
 
+#include "verity_files.h"
+
 namespace intact::cli {
 namespace {
 
@@ -68,6 +70,10 @@ void VerityOptions::add_placement(CLI::App* command) {
       ->type_name("BYTES");
   command->add_flag("--no-superblock", no_superblock,
                     "There is none: all parameters stand on the command line");
+  add_fec(command);
+}
+
+void VerityOptions::add_fec(CLI::App* command) {
   command->add_option("--fec-device", fec_device, "Device or file with error correction data")
       ->type_name("FILE");
   command->add_option("--fec-offset", fec_offset, "Where on it that data begins")
@@ -76,13 +82,14 @@ void VerityOptions::add_placement(CLI::App* command) {
       ->type_name("N");
 }
 
-void VerityOptions::add_signature(CLI::App* command) {
+void VerityOptions::add_signature(CLI::App* command, bool kernel) {
   auto* const file = command->add_option("--root-hash-signature", signature,
                                          "PKCS#7 signature that the root hash must have");
   auto* const certificate =
       command->add_option("--root-hash-cert", certificates,
                           "Certificate of somebody whose signature counts; may be repeated");
-  file->type_name("FILE")->needs(certificate);
+  file->type_name("FILE");
+  if (!kernel) file->needs(certificate);
   certificate->type_name("FILE")->needs(file);
 }
 
@@ -122,7 +129,7 @@ Result<verity::Layout> VerityOptions::stored_layout(const block::BlockTarget& ha
   return layout(std::move(params));
 }
 
-Result<Bytes> VerityOptions::root() const {
+Result<Bytes> VerityOptions::stated_root() const {
   if (root_hash.empty() == root_hash_file.empty())
     return wrong("give the root hash, either as the last argument or by --root-hash-file");
   std::string text = root_hash;
@@ -133,8 +140,29 @@ Result<Bytes> VerityOptions::root() const {
   auto bytes = from_hex(text);
   if (!bytes || bytes->empty())
     return wrong(fmt::format("'{}' is not a hexadecimal root hash", text));
-  if (!signature.empty()) TRY(check_signature(*bytes, signature, certificates));
   return *std::move(bytes);
+}
+
+Result<Bytes> VerityOptions::root() const {
+  if (!signature.empty() && certificates.empty())
+    return wrong("--root-hash-signature needs --root-hash-cert: only the kernel knows some itself");
+  return root_for_kernel();
+}
+
+Result<Bytes> VerityOptions::root_for_kernel() const {
+  Bytes bytes = TRY(stated_root());
+  if (!certificates.empty()) TRY(check_signature(bytes, signature, certificates));
+  return bytes;
+}
+
+Result<stack::VerityVolume> VerityOptions::volume(Bytes root) const {
+  stack::VerityVolume volume{.root = std::move(root)};
+  DeviceFiles files(block::Access::read_only);
+  volume.data = TRY(files.open(data));
+  volume.hash = TRY(files.open(hash_device));
+  if (!fec_device.empty()) volume.fec = TRY(files.open(fec_device));
+  volume.layout = TRY(stored_layout(*volume.hash, *volume.data));
+  return volume;
 }
 
 }  // namespace intact::cli

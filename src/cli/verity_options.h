@@ -8,6 +8,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
+#include <intact/stack/volume.h>
 #include <intact/verity/volume.h>
 
 namespace intact::cli {
@@ -36,7 +37,9 @@ struct VerityOptions {
   void add_devices(CLI::App* command, bool with_root_hash);
   void add_format(CLI::App* command);     ///< what a superblock would hold
   void add_placement(CLI::App* command);  ///< offsets, --no-superblock, FEC
-  void add_signature(CLI::App* command);  ///< who must have signed the root hash
+  void add_fec(CLI::App* command);
+  /// Who must have signed the root hash. `kernel`: unless certificates say it, the kernel knows.
+  void add_signature(CLI::App* command, bool kernel = false);
 
   /// From the options alone, with `salt` where --salt says nothing. invalid_argument.
   Result<verity::Params> params(Bytes salt) const;
@@ -46,6 +49,13 @@ struct VerityOptions {
                                        const block::BlockTarget& data) const;
   /// The root hash given as argument or by file; untrusted unless it is signed as asked for.
   Result<Bytes> root() const;
+  /// The same where the kernel is to check the signature: only certificates that are given count.
+  Result<Bytes> root_for_kernel() const;
+  /// The files, opened for reading, and their layout.
+  Result<stack::VerityVolume> volume(Bytes root) const;
+
+ private:
+  Result<Bytes> stated_root() const;
 };
 
 }  // namespace intact::cli

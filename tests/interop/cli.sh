@@ -10,7 +10,8 @@ expect 0 "$intact" help composefs create
 said '^Usage: intact composefs create '
 for command in keygen trust 'trust add' 'trust list' 'trust rm' seal pull images inspect rm gc fsck verify mount \
   umount run export fsverity 'fsverity digest' composefs 'composefs create' 'composefs dump' 'composefs info' \
-  'composefs objects' verity 'verity format' 'verity verify' 'verity dump' 'verity repair' 'verity open'; do
+  'composefs objects' verity 'verity format' 'verity verify' 'verity dump' 'verity repair' 'verity open' 'verity close' 'verity status' \
+  open info; do
   # shellcheck disable=SC2086
   expect 0 "$intact" $command --help
   said '[Uu]sage'

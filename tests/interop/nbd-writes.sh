@@ -7,23 +7,21 @@ requires nbdkit nbdcopy nbdinfo qemu-img qemu-io nbdsh
 nbdsh() { PATH=/usr/bin:$PATH command nbdsh "$@"; }
 cd "$work" || exit
 size=$((8 << 20))
-plugin=$(dirname "$(dirname "$INTACT")")/src/nbdkit_plugin/nbdkit-intact-plugin.so
 uri="nbd+unix:///?socket=$work/sock"
 head -c $size /dev/urandom > image
 truncate -s $size disk
-echo '{"name":"disk","plain":{"file":11}}' > description
 
-# served: serves `disk`, writable unless $readonly is set, in the background; sets server.
+# served [OPTION]: serves `disk` in the background; sets server.
 served() {
-  if [[ ${readonly-} ]]; then exec 11< disk; else exec 11<> disk; fi
-  nbdkit --foreground --unix "$work/sock" "$plugin" stack-fd=10 "unlink=$work/sock" 10< description &
+  : > served.out
+  "$intact" open disk --nbd sock "$@" > served.out 2> served.err < /dev/null &
   server=$!
-  exec 11>&-
   local i
   for ((i = 0; i < 200; i++)); do
-    [[ ! -S sock ]] || return 0
+    ! grep -q 'disk can be' served.out || return 0
     sleep 0.05
   done
+  cat served.err >&2
   fail 'not ready'
 }
 stop() {
@@ -34,6 +32,8 @@ stop() {
 }
 
 served
+grep -q 'can be read and written' served.out || fail 'it does not say so'
+expect 8 "$intact" open disk --to copy
 nbdinfo --can write "$uri" || fail 'it cannot be written to'
 for can in flush fua trim zero multi-conn; do nbdinfo --can $can "$uri" || fail "no $can"; done
 nbdcopy --connections=4 --threads=4 --flush image "$uri"
@@ -90,9 +90,9 @@ for i in range(max(0, written - blocks), written):
   assert got in ((i + 1).to_bytes(8, 'little') * 512, (i + 1 + blocks).to_bytes(8, 'little') * 512), i
 PYTHON
 
-# Files that are open for reading are not written to.
+# Not where that is not wanted.
 cp disk before
-readonly=1 served
+served --readonly
 nbdinfo --is read-only "$uri" || fail 'not read-only'
 expect 1 qemu-io -f raw -c 'write 0 512' "$uri"
 stop

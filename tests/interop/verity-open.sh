@@ -219,6 +219,16 @@ said '--fuse FILE, --nbd SOCKET, --to FILE'
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --nbd sock
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --daemon
 expect 2 "$intact" verity open data tree --root-hash-file root --nbd tcp:localhost
+expect 2 "$intact" verity open data tree --root-hash-file root --root-hash-signature root --to x
+said 'needs --root-hash-cert'
+# tests/vm/40-verity-dm.sh has what a kernel with a device mapper does.
+if [[ ! -e /dev/mapper/control ]] && ! grep -q device-mapper /proc/misc; then
+  expect 6 "$intact" verity open data tree --root-hash-file root --dm volume
+  said 'no device mapper'
+  expect 6 "$intact" verity open data volume tree "$(cat root)"
+  expect 6 "$intact" verity status volume
+  expect 6 "$intact" verity close volume
+fi
 for end in --to --nbd --fuse; do
   : > wanted
   [[ $end == --fuse ]] || rm wanted

@@ -21,6 +21,7 @@
 #include "password.h"
 #include "progress.h"
 #include "verity_files.h"
+#include "verity_mapping.h"
 #include "verity_open.h"
 #include "verity_options.h"
 
@@ -403,6 +404,7 @@ void add_verity_commands(Program& program) {
         ->type_name("FILE");
   }
   add_verity_open_command(program, group);
+  add_verity_mapping_commands(program, group);
 }
 
 }  // namespace intact::cli

@@ -2,12 +2,15 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
+#include <intact/base/file.h>
+#include <intact/crypto/pkcs7.h>
 #include <intact/stack/volume.h>
 
 #include "command.h"
 #include "front_end.h"
-#include "verity_files.h"
+#include "verity_mapping.h"
 #include "verity_options.h"
 
 namespace intact::cli {
@@ -15,35 +18,66 @@ namespace {
 
 struct Options : VerityOptions {
   FrontEnd front_end;
+  std::string fourth;  // behind DATA, HASH and ROOT
   bool ignore_corruption = false;
   bool restart_on_corruption = false;
   bool panic_on_corruption = false;
   bool ignore_zero_blocks = false;
   bool check_at_most_once = false;
 
-  Result<stack::Volume> volume() const;
+  Result<void> read_places();
+  Result<stack::VerityVolume> layer(Bytes trusted) const;
+  Result<void> map(const std::string& name) const;
 };
 
-Result<stack::Volume> Options::volume() const {
-  stack::VerityVolume volume;
-  volume.root = TRY(root());
-  DeviceFiles files(block::Access::read_only);
-  volume.data = TRY(files.open(data));
-  volume.hash = TRY(files.open(hash_device));
-  if (!fec_device.empty()) volume.fec = TRY(files.open(fec_device));
-  volume.layout = TRY(stored_layout(*volume.hash, *volume.data));
+/// Without a front end there is a name behind DATA, as veritysetup has it: DATA NAME HASH ROOT.
+Result<void> Options::read_places() {
+  const bool has_name = !front_end.chosen() && !root_hash.empty();
+  if (!has_name && !fourth.empty())
+    return Error(ErrorKind::invalid_argument,
+                 "DATA HASH ROOT, or DATA NAME HASH ROOT for a device of the kernel's: not both a "
+                 "NAME and an option that says how to open it");
+  if (!has_name) return {};
+  front_end.set_dm(std::exchange(hash_device, std::exchange(root_hash, std::move(fourth))));
+  return {};
+}
+
+Result<stack::VerityVolume> Options::layer(Bytes trusted) const {
+  stack::VerityVolume volume = TRY(VerityOptions::volume(std::move(trusted)));
   if (ignore_corruption) volume.on_corruption = verity::OnCorruption::ignore;
   if (restart_on_corruption || panic_on_corruption)
     volume.on_corruption = verity::OnCorruption::stop;
   volume.ignore_zero_blocks = ignore_zero_blocks;
   volume.check_at_most_once = check_at_most_once;
-  return stack::Volume{.name = data, .layer = std::move(volume)};
+  return volume;
 }
 
-Result<int> open(const Options& options) {
+Result<void> Options::map(const std::string& name) const {
+  VerityMapping mapping{.name = name, .volume = TRY(layer(TRY(root_for_kernel())))};
+  if (!no_superblock)
+    mapping.uuid = TRY(verity::read_superblock(*mapping.volume.hash, hash_offset)).uuid;
+  const auto flag = [&mapping](bool set, const char* word) {
+    if (set) mapping.flags.emplace_back(word);
+  };
+  flag(ignore_corruption, "ignore_corruption");
+  flag(restart_on_corruption, "restart_on_corruption");
+  flag(panic_on_corruption, "panic_on_corruption");
+  flag(ignore_zero_blocks, "ignore_zero_blocks");
+  flag(check_at_most_once, "check_at_most_once");
+  if (!signature.empty()) mapping.signature = TRY(read_file(signature, crypto::kMaxPkcs7Size));
+  return map_verity(mapping);
+}
+
+Result<int> open(Options& options) {
+  TRY(options.read_places());
   if (options.ignore_corruption)
     warn("--ignore-corruption: damaged blocks are given out as they are");
-  return options.front_end.run([&options](block::Access) { return options.volume(); });
+  return options.front_end.run(
+      [&options](block::Access) -> Result<stack::Volume> {
+        return stack::Volume{.name = options.data,
+                             .layer = TRY(options.layer(TRY(options.root())))};
+      },
+      [&options](const std::string& name) { return options.map(name); });
 }
 
 }  // namespace
@@ -54,8 +88,10 @@ void add_verity_open_command(Program& program, CLI::App* group) {
   const auto options = std::make_shared<Options>();
   command->set_help_flag("--help", "Print this help and exit");  // -h is the hash function
   options->add_devices(command, true);
-  options->front_end.add_options(command);
-  options->add_signature(command);
+  // Unnamed in the help: it is there for those who come from veritysetup.
+  command->add_option("FOURTH", options->fourth)->group("");
+  options->front_end.add_options(command, {.dm = true});
+  options->add_signature(command, true);
   CLI::Option* const ignore =
       command->add_flag("--ignore-corruption", options->ignore_corruption,
                         "Give out damaged blocks as they are, and only log them");

@@ -12,9 +12,9 @@
 
 #include <intact/fsverity/measure.h>
 #include <intact/serve/kernel_mount.h>
+#include <intact/serve/loop_device.h>
 
 #include "file_system.h"
-#include "loop_device.h"
 
 namespace intact::serve {
 namespace {

@@ -7,12 +7,12 @@
 
 namespace intact::serve {
 
-/// A file as a read-only block device, for kernels whose EROFS mounts nothing else. The device goes
-/// by itself once neither this object nor a mount uses it.
+/// A file as a block device, for what takes nothing else in the kernel. The device goes by
+/// itself once neither this object nor anybody else uses it: a mount, the device mapper.
 class LoopDevice {
  public:
-  /// `file`: open for reading; the device reads this very open file.
-  static Result<LoopDevice> attach(int file);
+  /// `file` is the very open file that the device uses; the device is read-only unless `writable`.
+  static Result<LoopDevice> attach(int file, bool writable = false);
 
   const std::string& path() const { return path_; }  ///< "/dev/loopN"
 

@@ -1,0 +1,185 @@
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <intact/base/file.h>
+#include <intact/block/file_target.h>
+#include <intact/json/json.h>
+#include <intact/stack/recognise.h>
+
+#include "command.h"
+#include "commands.h"
+#include "front_end.h"
+#include "verity_options.h"
+
+namespace intact::cli {
+namespace {
+
+using stack::Content;
+
+constexpr const char* kRaw = "raw";
+
+std::optional<std::uint64_t> given_offset(const CLI::Option* option, std::uint64_t offset) {
+  return option->count() > 0 ? std::optional(offset) : std::nullopt;
+}
+
+/// Opened without a lock: it may be in use.
+Result<std::unique_ptr<block::FileTarget>> open_to_look(const std::string& path) {
+  return block::FileTarget::create(TRY(open_file(path, O_RDONLY)), block::Access::read_only)
+      .context(path);
+}
+
+// --- info ---------------------------------------------------------------------------------------
+
+struct InfoOptions {
+  std::string file;
+  std::uint64_t hash_offset = 0;
+  const CLI::Option* hash_offset_option = nullptr;
+  bool json = false;
+};
+
+void print_layers(const std::string& file, std::uint64_t size, const std::vector<Content>& layers) {
+  print("{}: {} bytes\n", file, size);
+  if (layers.empty()) print("  nothing that is known\n");
+  std::string indent = "  ";
+  for (const Content& layer : layers) {
+    print("{}{}, at byte {}\n", indent, layer.title, layer.offset);
+    indent += "  ";
+    for (const auto& [key, value] : layer.facts.items())
+      if (!value.is_string() || !value.get_ref<const std::string&>().empty())
+        print("{}{}: {}\n", indent, key,
+              value.is_string() ? value.get<std::string>() : to_text(value));
+  }
+}
+
+Result<int> info(const InfoOptions& options) {
+  const auto file = TRY(open_to_look(options.file));
+  const auto layers =
+      TRY(stack::recognise(*file, given_offset(options.hash_offset_option, options.hash_offset)));
+  if (!options.json) {
+    print_layers(options.file, file->size(), layers);
+    return 0;
+  }
+  Json json = {{"file", options.file}, {"size", file->size()}, {"layers", Json::array()}};
+  for (const Content& layer : layers) {
+    Json entry = {{"format", layer.format}, {"offset", layer.offset}};
+    entry.update(layer.facts);
+    json["layers"].push_back(std::move(entry));
+  }
+  print("{}\n", to_text(json));
+  return 0;
+}
+
+// --- open ---------------------------------------------------------------------------------------
+
+struct OpenOptions : VerityOptions {
+  FrontEnd front_end;
+  std::string format;  // empty: by content
+  const CLI::Option* hash_offset_option = nullptr;
+};
+
+/// What keeps a file with this content from being opened as it is: its bytes are not the disk's.
+Result<void> check_plain(const std::string& file, const Content& content) {
+  const auto refuse = [&](ErrorKind kind, const std::string& advice) {
+    return Error(kind, fmt::format("{} is {}: {}; --format raw opens it as it is", file,
+                                   content.title, advice));
+  };
+  const std::string& format = content.format;
+  for (const char* packed : {"gzip", "xz", "zstd", "bzip2", "zip", "tar"})
+    if (format == packed) return refuse(ErrorKind::unsupported, "no disk image; unpack it first");
+  for (const char* volume : {"luks1", "luks2", "integrity", "qcow2"})
+    if (format == volume)
+      return refuse(ErrorKind::unsupported, "`intact open` cannot open that yet");
+  return {};
+}
+
+/// Opens nothing unverified that could be verified.
+Result<stack::Volume> prepare_verity(const OpenOptions& options, std::uint64_t hash_offset) {
+  VerityOptions verity = options;
+  verity.hash_offset = hash_offset;
+  if (verity.hash_device.empty()) verity.hash_device = verity.data;
+  if (verity.root_hash.empty() && verity.root_hash_file.empty())
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("{} has a dm-verity superblock (at byte {}): give its root hash by "
+                             "--root-hash or --root-hash-file; --format raw opens it unverified",
+                             verity.hash_device, hash_offset));
+  return stack::Volume{.name = verity.data, .layer = TRY(verity.volume(TRY(verity.root())))};
+}
+
+Result<stack::Volume> prepare(const OpenOptions& options, block::Access access) {
+  if (options.format != kRaw) {
+    const auto offset = given_offset(options.hash_offset_option, options.hash_offset);
+    const std::string& hash = options.hash_device.empty() ? options.data : options.hash_device;
+    const auto layers = TRY(stack::recognise(*TRY(open_to_look(hash)), offset));
+    if (!layers.empty() && layers[0].format == "verity")
+      return prepare_verity(options, layers[0].offset);
+    if (offset || !options.hash_device.empty() || !options.root_hash.empty() ||
+        !options.root_hash_file.empty())
+      return Error(
+          ErrorKind::malformed,
+          hash + " has no dm-verity superblock where one was looked for; see --hash-offset");
+    if (!layers.empty()) TRY(check_plain(options.data, layers[0]));
+  }
+  return stack::Volume{
+      .name = options.data,
+      .layer = stack::PlainVolume{.file = TRY(block::FileTarget::open(options.data, access))}};
+}
+
+void add_open_command(Program& program) {
+  CLI::App* command = program.add(program.app(), "open", "Give out what is in a disk image");
+  const auto options = std::make_shared<OpenOptions>();
+  command->add_option("FILE", options->data, "The image: a file or block device")
+      ->type_name("FILE")
+      ->required();
+  options->front_end.add_options(command, {.writable = true});
+  command->add_option("--format", options->format, "Open it as this, whatever it looks like")
+      ->check(CLI::IsMember({kRaw}));
+  command->add_option("--root-hash", options->root_hash, "Root hash of dm-verity, in hexadecimal")
+      ->type_name("HEX");
+  command
+      ->add_option("--root-hash-file", options->root_hash_file, "Read the root hash from this file")
+      ->type_name("FILE");
+  options->add_signature(command);
+  command
+      ->add_option("--hash-device", options->hash_device,
+                   "Where the superblock and the hash tree are, if not in FILE")
+      ->type_name("FILE");
+  options->hash_offset_option =
+      command
+          ->add_option("--hash-offset", options->hash_offset,
+                       "Where that superblock begins, if it is not found by itself")
+          ->type_name("BYTES");
+  options->add_fec(command);
+  program.on_chosen(command, [options] {
+    return options->front_end.run(
+        [&options](block::Access access) { return prepare(*options, access); });
+  });
+}
+
+void add_info_command(Program& program) {
+  CLI::App* command =
+      program.add(program.app(), "info", "Show what a disk image claims to consist of");
+  const auto options = std::make_shared<InfoOptions>();
+  command->add_option("FILE", options->file, "The image: a file or block device")
+      ->type_name("FILE")
+      ->required();
+  options->hash_offset_option =
+      command
+          ->add_option("--hash-offset", options->hash_offset,
+                       "Look for a superblock of dm-verity here and nowhere else")
+          ->type_name("BYTES");
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  program.on_chosen(command, [options] { return info(*options); });
+}
+
+}  // namespace
+
+void add_open_commands(Program& program) {
+  add_open_command(program);
+  add_info_command(program);
+}
+
+}  // namespace intact::cli

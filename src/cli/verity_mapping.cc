@@ -1,0 +1,199 @@
+#include "verity_mapping.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <intact/json/json.h>
+#include <intact/serve/device_mapper.h>
+#include <intact/stack/stack.h>
+#include <intact/verity/kernel_table.h>
+
+#include "kernel_devices.h"
+
+namespace intact::cli {
+namespace {
+
+using verity::KernelTable;
+
+constexpr std::uint64_t kSector = 512;
+constexpr const char* kTarget = "verity";
+constexpr std::string_view kNodes = "/dev/mapper/";
+
+/// "NAME", or "UUID-NAME" where there is one.
+std::string full_name(const VerityMapping& mapping, bool dashes) {
+  if (!mapping.uuid) return mapping.name;
+  std::string uuid = mapping.uuid->to_string();
+  if (!dashes) std::erase(uuid, '-');
+  return uuid + "-" + mapping.name;
+}
+
+/// Gives the signature to the kernel: as a key that goes with this thread. Its description.
+Result<std::string> add_key(const VerityMapping& mapping) {
+  const std::string description = "cryptsetup:" + full_name(mapping, true);
+  if (::syscall(SYS_add_key, "user", description.c_str(), mapping.signature.data(),
+                mapping.signature.size(), KEY_SPEC_THREAD_KEYRING) < 0)
+    return Error::from_errno("cannot give the signature to the kernel", errno);
+  return description;
+}
+
+std::string without_directory(const std::string& name) {
+  return name.starts_with(kNodes) ? name.substr(kNodes.size()) : name;
+}
+
+/// The device, which must be one of dm-verity.
+Result<serve::MappingState> find_verity(const std::string& name) {
+  serve::MappingState state = TRY(serve::find_mapping(without_directory(name)));
+  if (state.mapping.target != kTarget)
+    return Error(
+        ErrorKind::invalid_argument,
+        fmt::format("{} is a device of dm-{}, not of dm-verity", name, state.mapping.target));
+  return state;
+}
+
+// --- status, with the field names of veritysetup ------------------------------------------------
+
+void print_device(const char* label, const char* loop_label, const std::string& number) {
+  print("  {:<12} {}\n", label, serve::device_node(number));
+  if (const std::string file = serve::loop_file(number); !file.empty())
+    print("  {:<12} {}\n", loop_label, file);
+}
+
+void print_status(const serve::MappingState& state, const KernelTable& table) {
+  const verity::Params& params = table.params;
+  print("{}{} is active{}.\n", kNodes, state.mapping.name,
+        state.open_count > 0 ? " and is in use" : "");
+  print("  type:        VERITY\n");
+  print("  status:      {}{}\n", state.status.starts_with('C') ? "corrupted" : "verified",
+        table.signature_key.empty() ? "" : " (with signature)");
+  print("  hash type:   {}\n", static_cast<unsigned>(params.hash_type));
+  print("  data block:  {}\n", params.data_block_size);
+  print("  hash block:  {}\n", params.hash_block_size);
+  print("  hash name:   {}\n", params.hash);
+  print("  salt:        {}\n", params.salt.empty() ? "-" : to_hex(params.salt));
+  print_device("data device:", "data loop:", table.devices.data);
+  print("  size:        {} sectors\n", state.mapping.sectors);
+  print("  mode:        {}\n", state.mapping.read_only ? "readonly" : "read/write");
+  print_device("hash device:", "hash loop:", table.devices.hash);
+  print("  hash offset: {} sectors\n", table.hash_start * params.hash_block_size / kSector);
+  if (table.fec) {
+    print_device("FEC device:", "FEC loop:", table.devices.fec);
+    print("  FEC offset:  {} sectors\n", table.fec->start * params.hash_block_size / kSector);
+    print("  FEC roots:   {}\n", table.fec->roots);
+  }
+  print("  root hash:   {}\n", to_hex(table.root));
+  if (!table.flags.empty()) cli::print("  flags:       {}\n", fmt::join(table.flags, " "));
+}
+
+Json json_of(const serve::MappingState& state, const KernelTable& table) {
+  Json json = {{"name", state.mapping.name},
+               {"uuid", state.mapping.uuid},
+               {"in_use", state.open_count > 0},
+               {"ok", !state.status.starts_with('C')},
+               {"hash_type", static_cast<unsigned>(table.params.hash_type)},
+               {"data_block_size", table.params.data_block_size},
+               {"hash_block_size", table.params.hash_block_size},
+               {"data_blocks", table.params.data_blocks},
+               {"hash", table.params.hash},
+               {"salt", to_hex(table.params.salt)},
+               {"data_device", serve::device_node(table.devices.data)},
+               {"hash_device", serve::device_node(table.devices.hash)},
+               {"hash_start", table.hash_start},
+               {"root_hash", to_hex(table.root)},
+               {"flags", table.flags}};
+  if (table.fec)
+    json["fec"] = {{"device", serve::device_node(table.devices.fec)},
+                   {"start", table.fec->start},
+                   {"blocks", table.fec->blocks},
+                   {"roots", table.fec->roots}};
+  return json;
+}
+
+Result<int> show_status(const std::string& name, bool json) {
+  auto found = find_verity(name);
+  if (!found && found.error().kind() == ErrorKind::not_found)
+    return Error(ErrorKind::not_found,
+                 fmt::format("{}{} is inactive", kNodes, without_directory(name)));
+  const serve::MappingState state = TRY(std::move(found));
+  const KernelTable table = TRY(KernelTable::parse(state.mapping.parameters));
+  if (json)
+    print("{}\n", to_text(json_of(state, table)));
+  else
+    print_status(state, table);
+  return 0;
+}
+
+struct CloseOptions {
+  std::string name;
+  bool deferred = false;
+  bool cancel_deferred = false;
+};
+
+Result<int> close(const CloseOptions& options) {
+  TRY(find_verity(options.name));
+  TRY(serve::remove_mapping(without_directory(options.name),
+                            options.deferred          ? serve::Removal::deferred
+                            : options.cancel_deferred ? serve::Removal::cancel
+                                                      : serve::Removal::now));
+  return 0;
+}
+
+}  // namespace
+
+Result<void> map_verity(const VerityMapping& mapping) {
+  const stack::VerityVolume& volume = mapping.volume;
+  const auto known = serve::find_mapping(mapping.name);
+  if (known)
+    return Error(ErrorKind::busy, fmt::format("there is a device {} already", mapping.name));
+  if (known.error().kind() != ErrorKind::not_found) return Error(known.error());
+  // The kernel would take any table and fail at the first read.
+  TRY(stack::open({.name = mapping.name, .layer = volume}, {}));
+  KernelDevices devices;
+  verity::DeviceNames names{.data = TRY(devices.number(volume.data)),
+                            .hash = TRY(devices.number(volume.hash))};
+  if (volume.fec) names.fec = TRY(devices.number(volume.fec));
+  KernelTable table = TRY(KernelTable::create(
+      volume.layout, {.data = volume.data, .hash = volume.hash, .fec = volume.fec}, names,
+      volume.root));
+  table.flags = mapping.flags;
+  if (!mapping.signature.empty()) table.signature_key = TRY(add_key(mapping));
+  return serve::create_mapping(
+      {.name = mapping.name,
+       .uuid = "CRYPT-VERITY-" + full_name(mapping, false),
+       .sectors = volume.layout.params.data_blocks * volume.layout.params.data_block_size / kSector,
+       .target = kTarget,
+       .parameters = table.text()});
+}
+
+void add_verity_mapping_commands(Program& program, CLI::App* group) {
+  {
+    CLI::App* command = program.add(*group, "close", "Take a device of the kernel's away again");
+    const auto options = std::make_shared<CloseOptions>();
+    command->add_option("DEVICE", options->name, "Name of the device")->required();
+    CLI::Option* const deferred =
+        command->add_flag("--deferred", options->deferred, "When nobody has it open any more");
+    command
+        ->add_flag("--cancel-deferred", options->cancel_deferred,
+                   "Keep it, although it was closed with --deferred")
+        ->excludes(deferred);
+    program.on_chosen(command, [options] { return close(*options); });
+  }
+  CLI::App* command = program.add(*group, "status", "Show a device of the kernel's");
+  struct Options {
+    std::string name;
+    bool json = false;
+  };
+  const auto options = std::make_shared<Options>();
+  command->add_option("DEVICE", options->name, "Name of the device")->required();
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  program.on_chosen(command, [options] { return show_status(options->name, options->json); });
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,239 @@
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/serve/device_mapper.h>
+
+namespace intact::serve {
+namespace {
+
+struct TaskDeleter {
+  void operator()(dm_task* task) const { dm_task_destroy(task); }
+};
+using Task = std::unique_ptr<dm_task, TaskDeleter>;
+
+/// What libdevmapper has said last; it would print it. One call at a time is made.
+std::string& last_message() {
+  static std::string text;
+  return text;
+}
+
+constexpr int kErrorLevel = 3;  // as syslog's; fatal is 2
+
+void note(int level, const char*, int, int, const char* format, ...) {
+  // With further bits set in some cases: to stderr, once.
+  if ((level & 7) > kErrorLevel) return;
+  std::array<char, 512> text;
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text.data(), text.size(), format, arguments);
+  va_end(arguments);
+  last_message() = text.data();
+}
+
+/// libdevmapper has state of its own that is not for several threads.
+std::mutex& library() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+Error failure(const std::string& name, int code) {
+  std::string message = "device mapper: " + name;
+  if (code != 0) return Error::from_errno(std::move(message), code);
+  return {ErrorKind::io, fmt::format("{}: {}", message, last_message())};
+}
+
+/// Whether there is a device mapper at all, said better than its library would.
+Result<void> check_kernel() {
+  if (::access("/dev/mapper/control", F_OK) == 0) return {};
+  const auto misc = read_file("/proc/misc", 1 << 16);
+  if (misc && as_text(*misc).find("device-mapper") != std::string_view::npos) return {};
+  return Error(ErrorKind::unsupported,
+               "this kernel has no device mapper, or it is not loaded (modprobe dm-mod), or this "
+               "container was not given /dev/mapper/control; --fuse, --nbd and --to need none");
+}
+
+Result<Task> make_task(int type, const std::string& name) {
+  if (name.empty() || name.find('/') != std::string::npos || name.size() >= DM_NAME_LEN)
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("'{}' is no name for a device: 1 to {} characters without a slash",
+                             name, DM_NAME_LEN - 1));
+  TRY(check_kernel());
+  dm_log_with_errno_init(note);
+  last_message().clear();
+  Task task(dm_task_create(type));
+  if (!task || !dm_task_set_name(task.get(), name.c_str())) return failure(name, 0);
+  return task;
+}
+
+Result<void> run(const Task& task, const std::string& name) {
+  if (dm_task_run(task.get())) return {};
+  const int code = dm_task_get_errno(task.get());
+  if (code == ENXIO)
+    return Error(ErrorKind::not_found, fmt::format("there is no device {}", name), code);
+  if (code == EBUSY)
+    return Error(ErrorKind::busy, fmt::format("the device {} is in use", name), code);
+  return failure(name, code);
+}
+
+/// Runs a task that makes or removes device nodes: udev does it where it runs, the library else.
+Result<void> run_with_nodes(const Task& task, const std::string& name) {
+  std::uint32_t cookie = 0;
+  const bool udev = dm_udev_get_sync_support() != 0;
+  if (udev && !dm_task_set_cookie(task.get(), &cookie, 0)) return failure(name, 0);
+  Result<void> done = run(task, name);
+  if (udev) dm_udev_wait(cookie);
+  dm_task_update_nodes();
+  return done;
+}
+
+/// Whether the kernel knows the target, now that it had to load it.
+bool has_target(const std::string& target) {
+  const Task task(dm_task_create(DM_DEVICE_LIST_VERSIONS));
+  if (!task || !dm_task_run(task.get())) return true;
+  const auto* versions = dm_task_get_versions(task.get());
+  for (;;) {
+    if (versions->name == target) return true;
+    if (versions->next == 0) return false;
+    versions = reinterpret_cast<const dm_versions*>(reinterpret_cast<const char*>(versions) +
+                                                    versions->next);
+  }
+}
+
+Error explain(const Mapping& mapping, Error error) {
+  switch (error.sys_errno()) {
+    case EBUSY:
+      return {ErrorKind::busy, fmt::format("there is a device {} already", mapping.name), EBUSY};
+    case ENOKEY:
+    case EKEYREJECTED:
+    case EKEYEXPIRED:
+    case EKEYREVOKED:
+    case EBADMSG:
+    case ENOPKG:
+      return {ErrorKind::untrusted,
+              fmt::format("the kernel does not accept the signature for {}: {}", mapping.name,
+                          std::generic_category().message(error.sys_errno())),
+              error.sys_errno()};
+    case EINVAL:
+      if (!has_target(mapping.target))
+        return {ErrorKind::unsupported,
+                fmt::format("this kernel has no dm-{0} (modprobe dm-{0})", mapping.target), EINVAL};
+      return {ErrorKind::unsupported,
+              fmt::format("the kernel refuses the table of {}, and says why in its log (dmesg): {}",
+                          mapping.name, mapping.parameters),
+              EINVAL};
+    default:
+      return error;
+  }
+}
+
+/// The first target of what the task has asked for.
+struct Line {
+  std::uint64_t sectors = 0;
+  std::string target;
+  std::string parameters;
+};
+Line first_line(const Task& task) {
+  std::uint64_t start = 0;
+  std::uint64_t length = 0;
+  char* type = nullptr;
+  char* parameters = nullptr;
+  dm_get_next_target(task.get(), nullptr, &start, &length, &type, &parameters);
+  return {.sectors = length,
+          .target = type != nullptr ? type : "",
+          .parameters = parameters != nullptr ? parameters : ""};
+}
+
+Result<void> load_and_resume(const Mapping& mapping) {
+  const Task load = TRY(make_task(DM_DEVICE_RELOAD, mapping.name));
+  if ((mapping.read_only && !dm_task_set_ro(load.get())) ||
+      !dm_task_add_target(load.get(), 0, mapping.sectors, mapping.target.c_str(),
+                          mapping.parameters.c_str()))
+    return failure(mapping.name, 0);
+  TRY(run(load, mapping.name));
+  const Task resume = TRY(make_task(DM_DEVICE_RESUME, mapping.name));
+  return run_with_nodes(resume, mapping.name);
+}
+
+}  // namespace
+
+// Step by step: the library can do it all in one, but then says only in words what has failed.
+Result<void> create_mapping(const Mapping& mapping) {
+  const std::lock_guard lock(library());
+  const Task create = TRY(make_task(DM_DEVICE_CREATE, mapping.name));
+  if (!dm_task_set_uuid(create.get(), mapping.uuid.c_str())) return failure(mapping.name, 0);
+  if (auto done = run(create, mapping.name); !done)
+    return explain(mapping, std::move(done).error());
+  auto loaded = load_and_resume(mapping);
+  if (loaded) return {};
+  if (const auto remove = make_task(DM_DEVICE_REMOVE, mapping.name))
+    (void)run_with_nodes(*remove, mapping.name);
+  return explain(mapping, std::move(loaded).error());
+}
+
+Result<MappingState> find_mapping(const std::string& name) {
+  const std::lock_guard lock(library());
+  const Task table = TRY(make_task(DM_DEVICE_TABLE, name));
+  TRY(run(table, name));
+  dm_info info;
+  if (!dm_task_get_info(table.get(), &info)) return failure(name, 0);
+  if (!info.exists) return Error(ErrorKind::not_found, fmt::format("there is no device {}", name));
+  Line line = first_line(table);
+  MappingState state{.mapping = {.name = name,
+                                 .uuid = dm_task_get_uuid(table.get()),
+                                 .sectors = line.sectors,
+                                 .target = std::move(line.target),
+                                 .parameters = std::move(line.parameters),
+                                 .read_only = info.read_only != 0},
+                     .open_count = static_cast<unsigned>(info.open_count)};
+  const Task status = TRY(make_task(DM_DEVICE_STATUS, name));
+  TRY(run(status, name));
+  state.status = first_line(status).parameters;
+  return state;
+}
+
+Result<void> remove_mapping(const std::string& name, Removal removal) {
+  const std::lock_guard lock(library());
+  if (removal == Removal::cancel) {
+    const Task task = TRY(make_task(DM_DEVICE_TARGET_MSG, name));
+    if (!dm_task_set_sector(task.get(), 0) ||
+        !dm_task_set_message(task.get(), "@cancel_deferred_remove"))
+      return failure(name, 0);
+    return run(task, name);
+  }
+  const Task task = TRY(make_task(DM_DEVICE_REMOVE, name));
+  // Others (udev, blkid) may look into the device for a moment.
+  if (removal == Removal::deferred ? !dm_task_deferred_remove(task.get())
+                                   : !dm_task_retry_remove(task.get()))
+    return failure(name, 0);
+  return run_with_nodes(task, name);
+}
+
+std::string device_node(const std::string& number) {
+  std::error_code failed;
+  const auto link = std::filesystem::read_symlink("/sys/dev/block/" + number, failed);
+  return failed ? number : "/dev/" + link.filename().string();
+}
+
+std::string loop_file(const std::string& number) {
+  const auto text =
+      read_file(fmt::format("/sys/dev/block/{}/loop/backing_file", number), 2 * PATH_MAX);
+  if (!text) return {};
+  std::string path(as_text(*text));
+  while (!path.empty() && path.back() == '\n') path.pop_back();
+  return path;
+}
+
+}  // namespace intact::serve
