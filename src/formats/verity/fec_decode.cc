@@ -38,38 +38,46 @@ Result<Bytes> FecDecoder::mend(std::uint64_t block, const Judge& judge,
   const std::uint64_t column = block % row_blocks * columns;
 
   Bytes content(kCodewordSize * columns);
+  const auto content_of = [&](unsigned row) {
+    return MutableByteSpan(content).subspan(row * columns, columns);
+  };
   std::vector<unsigned> bad;
   std::vector<unsigned> unknown;
   for (unsigned row = 0; row < geometry_.rows(); ++row) {
-    const MutableByteSpan bytes(content.data() + row * columns, columns);
-    const bool readable = bool(read_row(geometry_, *covered_, row, column, bytes));
-    if (!readable) std::fill(bytes.begin(), bytes.end(), std::byte{0});
-    const std::uint64_t number = row * row_blocks + block % row_blocks;
-    if (number >= geometry_.blocks()) continue;  // padding
-    const State state = !readable || row == wanted ? State::bad : judge(number, bytes);
-    if (state == State::bad) bad.push_back(row);
-    if (state == State::unknown) unknown.push_back(row);
+    const bool readable = bool(read_row(geometry_, *covered_, row, column, content_of(row)));
+    if (!readable) std::ranges::fill(content_of(row), std::byte{0});
+    if (!readable || row == wanted) bad.push_back(row);
   }
   Bytes parity(roots * columns);
   TRY(parity_->read(offset_ + column * roots, parity));
   for (unsigned root = 0; root < roots; ++root) {
     for (std::size_t c = 0; c < columns; ++c)
       content[(geometry_.rows() + root) * columns + c] = parity[c * roots + root];
-    unknown.push_back(geometry_.rows() + root);
   }
 
   Bytes attempt;
-  const auto mends = [&](std::span<const unsigned> erased) {
+  using Errors = ReedSolomon::Errors;
+  const auto mends = [&](std::span<const unsigned> erased, Errors errors = Errors::find) {
     if (erased.size() > roots) return false;
     attempt = content;
     std::array<std::byte*, kCodewordSize> rows;
     for (unsigned row = 0; row < kCodewordSize; ++row) rows[row] = attempt.data() + row * columns;
-    code_.correct(rows, erased, columns);
+    code_.correct(rows, erased, columns, errors);
     return accept(ByteSpan(attempt).subspan(wanted * columns, columns));
   };
+  // Mostly all else is good, which takes longer to find out than to mend.
+  bool done = mends(bad, Errors::ignore);
+  for (unsigned row = 0; row < geometry_.rows() && !done; ++row) {
+    const std::uint64_t number = row * row_blocks + block % row_blocks;
+    if (number >= geometry_.blocks() || std::ranges::find(bad, row) != bad.end()) continue;
+    const State state = judge(number, content_of(row));
+    if (state == State::bad) bad.push_back(row);
+    if (state == State::unknown) unknown.push_back(row);
+  }
+  for (unsigned root = 0; root < roots; ++root) unknown.push_back(geometry_.rows() + root);
   // What is known to be bad is worth twice as much as what has to be found. Where too much is bad,
   // it may still not be in the same codewords.
-  bool done = mends(bad) || (bad.size() > 1 && mends(std::span(&wanted, 1))) || mends({});
+  done = done || mends(bad) || (bad.size() > 1 && mends(std::span(&wanted, 1))) || mends({});
   // Perhaps a whole block more is bad: which of them, the digest tells.
   for (std::size_t i = 0; i < unknown.size() && !done; ++i) {
     std::vector<unsigned> erased = bad;

@@ -122,14 +122,15 @@ TEST(UnsteadyDevice, ThatIsNeverTheSameGivesAnErrorOrTheData) {
           ++refused;
         }
       }
-      // Only damage is what a look at everything may find, and nothing but data what mend() gives.
-      const auto found = (*target)->scan(1);
+      // Only damage is what a look at everything may find, and nothing but data what it mends.
+      const auto found = (*target)->scan(
+          1, {}, [&](Area area, std::uint64_t block, ByteSpan mended) -> Result<void> {
+            if (area == Area::data) {
+              EXPECT_TRUE(equal(mended, ByteSpan(good).subspan(block * 512, 512)));
+            }
+            return {};
+          });
       ASSERT_TRUE(found);
-      for (const Damage& damage : *found)
-        if (damage.area == Area::data)
-          if (const auto mended = (*target)->mend(Area::data, damage.block)) {
-            ASSERT_TRUE(equal(*mended, ByteSpan(good).subspan(damage.block * 512, 512)));
-          }
     }
     EXPECT_GT(given, 100u);
     EXPECT_GT(refused, roots == 0 ? 100u : 0u);

@@ -119,7 +119,8 @@ void ReedSolomon::encode(std::span<const std::byte* const> message, Rows parity,
   multiply(encode_tables_, message, parity, columns);
 }
 
-void ReedSolomon::correct(Rows rows, std::span<const unsigned> erased, std::size_t columns) const {
+void ReedSolomon::correct(Rows rows, std::span<const unsigned> erased, std::size_t columns,
+                          Errors errors) const {
   assert(rows.size() == kCodewordSize);
   if (erased.size() > roots_) return;
   const std::span<const std::byte* const> codewords(
@@ -153,6 +154,7 @@ void ReedSolomon::correct(Rows rows, std::span<const unsigned> erased, std::size
       for (std::size_t e = 0; e < erased.size(); ++e) rows[erased[e]][c] ^= values.rows()[e][c];
       continue;
     }
+    if (errors == Errors::ignore) continue;
     for (unsigned i = 0; i < roots_; ++i)
       syndrome[i] = static_cast<std::uint8_t>(syndromes.rows()[i][c]);
     for (const ColumnError& error : find_errors(std::span(syndrome).first(roots_), erased))

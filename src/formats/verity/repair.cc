@@ -3,41 +3,27 @@
 #include <intact/verity/volume.h>
 
 namespace intact::verity {
-namespace {
-
-/// Writes the true content of the blocks of `damage` to their place.
-Result<void> write_back(const VerityTarget& target, const Layout& layout, const Devices& devices,
-                        const Damage& damage) {
-  const bool is_data = damage.area == Area::data;
-  const std::uint64_t size =
-      is_data ? layout.params.data_block_size : layout.params.hash_block_size;
-  const std::uint64_t begin = is_data ? 0 : TRY(hash_area_offset(layout));
-  block::BlockTarget& device = is_data ? *devices.data : *devices.hash;
-  for (std::uint64_t block = damage.block; block < damage.block + damage.blocks; ++block)
-    TRY(device.write(begin + block * size, TRY(target.mend(damage.area, block))));
-  return {};
-}
-
-}  // namespace
-
 Result<RepairReport> repair(const Layout& layout, const Devices& devices, ByteSpan root,
                             unsigned threads, const Progress& progress) {
+  const std::uint64_t hash_area = TRY(hash_area_offset(layout));
+  const auto write_back = [&](Area area, std::uint64_t block, ByteSpan content) {
+    // Another thread that reads the block meanwhile may see a part of it: its digest tells.
+    return area == Area::data
+               ? devices.data->write(block * layout.params.data_block_size, content)
+               : devices.hash->write(hash_area + block * layout.params.hash_block_size, content);
+  };
   RepairReport report;
-  // Each block that is mended gives one erasure less to the others that share its codewords, and
-  // what lies below a mended hash block can be checked: on until nothing more comes of it.
+  // Each block that is mended gives one erasure less to the others that share its codewords: on
+  // until nothing more comes of it.
   for (bool again = true; again;) {
     again = false;
     const auto target = TRY(open(layout, devices, root, {.cache_size = kScanCacheSize}));
     report.lost.clear();
-    for (Damage& damage : TRY(target->scan(threads, progress))) {
-      if (!damage.mendable) {
-        report.lost.push_back(std::move(damage));
-        continue;
-      }
-      TRY(write_back(*target, layout, devices, damage));
-      report.mended.push_back(std::move(damage));
-      again = true;
+    for (Damage& damage : TRY(target->scan(threads, progress, write_back))) {
+      again |= damage.mendable;
+      (damage.mendable ? report.mended : report.lost).push_back(std::move(damage));
     }
+    again = again && !report.lost.empty();
   }
   TRY(devices.hash->flush());
   TRY(devices.data->flush());

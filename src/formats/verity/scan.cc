@@ -50,8 +50,19 @@ class Findings {
 
 }  // namespace
 
+Result<bool> VerityTarget::Impl::try_mend(Node node, const MendedSink& mended) const {
+  if (!tree_->can_mend()) return false;
+  const auto content = tree_->mend(node);
+  if (!content) return false;
+  if (!mended) return true;
+  const bool is_data = node.level == Node::kData;
+  TRY(mended(is_data ? Area::data : Area::hash, is_data ? node.index : tree_->place_of(node),
+             *content));
+  return true;
+}
+
 /// Looks at the stored block itself: what is in the cache may have been mended.
-Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node) const {
+Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node, const MendedSink& mended) const {
   Damage damage{.area = Area::hash, .block = tree_->place_of(node), .reason = {}};
   const auto digest = tree_->expected_digest(node, HashTree::Mending::yes);
   if (!digest) {
@@ -74,12 +85,13 @@ Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node) const {
              "is not zero behind its hashes: the device may have more data blocks than stated"}};
   else
     return DamageList{};
-  damage.mendable = tree_->can_mend() && tree_->mend(node);
+  damage.mendable = TRY(try_mend(node, mended));
   return DamageList{damage};
 }
 
 Result<DamageList> VerityTarget::Impl::scan_data(VerifiedData& data, std::uint64_t first,
-                                                 std::uint64_t end) const {
+                                                 std::uint64_t end,
+                                                 const MendedSink& mended) const {
   static thread_local Bytes buffer;
   const std::size_t size = geometry().data_block_size();
   DamageList found;
@@ -98,21 +110,22 @@ Result<DamageList> VerityTarget::Impl::scan_data(VerifiedData& data, std::uint64
         found.push_back({.area = Area::data,
                          .block = one.block,
                          .reason = std::move(one.reason),
-                         .mendable = tree_->can_mend() && tree_->mend({Node::kData, one.block})});
+                         .mendable = TRY(try_mend({Node::kData, one.block}, mended))});
     }
     block += run;
   }
   return found;
 }
 
-Result<DamageList> VerityTarget::Impl::scan(unsigned threads, const Progress& progress) const {
+Result<DamageList> VerityTarget::Impl::scan(unsigned threads, const Progress& progress,
+                                            const MendedSink& mended) const {
   Findings findings;
   WorkerPool pool(threads);
   for (std::uint64_t first = 0; first < geometry().hash_blocks(); first += kHashJobBlocks) {
     pool.submit([&, first]() -> Result<void> {
       const std::uint64_t end = std::min(first + kHashJobBlocks, geometry().hash_blocks());
       for (std::uint64_t block = first; block < end; ++block)
-        findings.add(TRY(scan_hash_block(tree_->node_at(block))));
+        findings.add(TRY(scan_hash_block(tree_->node_at(block), mended)));
       return {};
     });
   }
@@ -126,7 +139,7 @@ Result<DamageList> VerityTarget::Impl::scan(unsigned threads, const Progress& pr
   for (std::uint64_t first = 0; first < blocks && !pool.failed(); first += step) {
     pool.submit([&, first]() -> Result<void> {
       const std::uint64_t end = std::min(first + step, blocks);
-      findings.add(TRY(scan_data(data, first, end)));
+      findings.add(TRY(scan_data(data, first, end, mended)));
       const std::lock_guard lock(mutex);
       done += (end - first) * geometry().data_block_size();
       if (progress) progress(done, geometry().data_size());

@@ -55,16 +55,9 @@ Result<void> VerityTarget::read(std::uint64_t offset, MutableByteSpan out) const
   return done;
 }
 
-Result<std::vector<Damage>> VerityTarget::scan(unsigned threads, const Progress& progress) const {
-  return impl_->scan(threads, progress);
-}
-
-Result<Bytes> VerityTarget::mend(Area area, std::uint64_t block) const {
-  const Geometry& geometry = impl_->geometry();
-  TRY(block::check_range(area == Area::data ? geometry.data_blocks() : geometry.hash_blocks(),
-                         block, 1));
-  return impl_->tree().mend(area == Area::data ? Node{Node::kData, block}
-                                               : impl_->tree().node_at(block));
+Result<std::vector<Damage>> VerityTarget::scan(unsigned threads, const Progress& progress,
+                                               const MendedSink& mended) const {
+  return impl_->scan(threads, progress, mended);
 }
 
 VerityTarget::Counters VerityTarget::counters() const {

@@ -26,7 +26,8 @@ class VerityTarget::Impl {
   const HashTree& tree() const { return *tree_; }
 
   Result<void> read(std::uint64_t offset, MutableByteSpan out);
-  Result<std::vector<Damage>> scan(unsigned threads, const Progress& progress) const;
+  Result<std::vector<Damage>> scan(unsigned threads, const Progress& progress,
+                                   const MendedSink& mended) const;
   Counters counters() const;
 
  private:
@@ -34,9 +35,11 @@ class VerityTarget::Impl {
   Result<void> settle(const std::vector<BadBlock>& bad, std::uint64_t first,
                       MutableByteSpan content);
   Result<void> refuse(Damage damage);
-  Result<std::vector<Damage>> scan_hash_block(Node node) const;
-  Result<std::vector<Damage>> scan_data(VerifiedData& data, std::uint64_t first,
-                                        std::uint64_t end) const;
+  Result<std::vector<Damage>> scan_hash_block(Node node, const MendedSink& mended) const;
+  Result<std::vector<Damage>> scan_data(VerifiedData& data, std::uint64_t first, std::uint64_t end,
+                                        const MendedSink& mended) const;
+  /// Whether the block can be mended; tells the sink.
+  Result<bool> try_mend(Node node, const MendedSink& mended) const;
 
   Options options_;
   Devices devices_;

@@ -34,9 +34,11 @@ class ReedSolomon {
   /// `erased`: distinct rows that are suspected; they may in truth be good. In each column e
   /// erasures and t errors elsewhere are mended where 2 t + e <= roots(). Columns beyond that are
   /// left as they are, or come out as another codeword: whoever has a digest must compare it.
-  /// With more than roots() erasures nothing is done.
+  /// With more than roots() erasures nothing is done. Errors::ignore leaves the columns that have
+  /// errors beside the erasures as they are: looking for those takes a hundred times as long.
+  enum class Errors { find, ignore };
   void correct(std::span<std::byte* const> rows, std::span<const unsigned> erased,
-               std::size_t columns) const;
+               std::size_t columns, Errors errors = Errors::find) const;
 
  private:
   unsigned roots_;

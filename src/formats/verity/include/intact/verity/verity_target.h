@@ -79,13 +79,15 @@ class VerityTarget final : public block::ReadOnlyTarget {
   /// All or nothing: after an error `out` holds zeros. tampered if a block in the range is bad.
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override;
 
-  /// Reads everything, hash blocks as well, and lists all damage: the hash area from the top down,
-  /// then the data. Does not call the sink and heeds none of the options. `threads` 0: one for each
-  /// processor.
-  Result<std::vector<Damage>> scan(unsigned threads = 0, const Progress& progress = {}) const;
+  /// Takes the true content of a bad block that was mended out of the FEC area. Called by several
+  /// threads; an error ends the scan.
+  using MendedSink = std::function<Result<void>(Area area, std::uint64_t block, ByteSpan content)>;
 
-  /// What block `block` must hold, mended out of the FEC area; tampered if that is beyond it.
-  Result<Bytes> mend(Area area, std::uint64_t block) const;
+  /// Reads everything, hash blocks as well, and lists all damage: the hash area from the top down,
+  /// then the data. Does not call the options' sink and heeds none of the options. `threads` 0: one
+  /// for each processor.
+  Result<std::vector<Damage>> scan(unsigned threads = 0, const Progress& progress = {},
+                                   const MendedSink& mended = {}) const;
 
   Counters counters() const;
 
