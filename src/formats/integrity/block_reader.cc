@@ -43,7 +43,7 @@ Result<void> BlockReader::read(std::uint64_t block, MutableByteSpan out, Mutable
 Result<void> BlockReader::read_places(std::uint64_t block, MutableByteSpan out,
                                       MutableByteSpan tags, std::vector<Mismatch>& bad) {
   const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
-  Bytes own_tags;
+  Scratch scratch;
   while (!out.empty()) {
     const std::uint64_t sector = volume_.sector_of(block);
     const std::size_t size = std::min<std::uint64_t>(
@@ -54,7 +54,7 @@ Result<void> BlockReader::read_places(std::uint64_t block, MutableByteSpan out,
       TRY(volume_.tags.read(block, tags.first(count * tag_size)));
       tags = tags.subspan(count * tag_size);
     } else if (recalculation_) {
-      own_tags.resize(count * tag_size);
+      const MutableByteSpan own_tags = scratch.get(count * tag_size);
       TRY(volume_.tags.read(block, own_tags));
       compare(block, out.first(size), own_tags, bad);
     }
@@ -82,14 +82,19 @@ void BlockReader::compare(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
 
 void BlockReader::compare_valid(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
                                 std::vector<Mismatch>& bad) {
-  Bytes computed(tags.size());
+  Scratch scratch;
+  const MutableByteSpan computed = scratch.get(tags.size());
   volume_.hash->compute(block, blocks, computed);
-  if (equal(computed, tags)) return;
+  if (!equal(computed, tags)) find_bad(block, computed, tags, bad);
+}
+
+void BlockReader::find_bad(std::uint64_t block, ByteSpan computed, ByteSpan tags,
+                           std::vector<Mismatch>& bad) const {
   const std::size_t tag_size = volume_.layout.tag_size();
   const std::uint64_t block_sectors = volume_.sector_of(1);
   for (std::size_t i = 0; i * tag_size < tags.size(); ++i) {
     const ByteSpan tag = tags.subspan(i * tag_size, tag_size);
-    if (equal(tag, ByteSpan(computed).subspan(i * tag_size, tag_size))) continue;
+    if (equal(tag, computed.subspan(i * tag_size, tag_size))) continue;
     if (volume_.params.allow_discards && is_discarded(tag)) continue;
     const std::uint64_t sector = volume_.sector_of(block + i);
     if (!bad.empty() && bad.back().sector + bad.back().sectors == sector)

@@ -7,6 +7,7 @@
 
 #include "journal_ring.h"
 #include "recalculation.h"
+#include "scratch.h"
 #include "volume.h"
 
 namespace intact::integrity {
@@ -35,6 +36,8 @@ class BlockReader {
   void compare(std::uint64_t block, ByteSpan blocks, ByteSpan tags, std::vector<Mismatch>& bad);
   void compare_valid(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
                      std::vector<Mismatch>& bad);
+  void find_bad(std::uint64_t block, ByteSpan computed, ByteSpan tags,
+                std::vector<Mismatch>& bad) const;
   Error refuse(const std::vector<Mismatch>& bad);
 
   Volume& volume_;

@@ -18,7 +18,15 @@ std::uint64_t first_invalid(const Volume& volume) {
 }  // namespace
 
 Recalculation::Recalculation(Volume& volume, std::optional<RegionMap> stale)
-    : volume_(volume), saved_(first_invalid(volume)), position_(saved_), stale_(std::move(stale)) {}
+    : volume_(volume), saved_(first_invalid(volume)), position_(saved_), stale_(std::move(stale)) {
+  note_validity();
+}
+
+/// With mutex_ held, or nobody else there yet.
+void Recalculation::note_validity() {
+  all_valid_.store(stale_ ? stale_->empty() : position_ >= volume_.layout.provided_data_sectors(),
+                   std::memory_order_release);
+}
 
 bool Recalculation::done() const {
   return position() >= volume_.layout.provided_data_sectors();
@@ -35,6 +43,10 @@ std::optional<RegionMap> Recalculation::stale() const {
 }
 
 std::uint64_t Recalculation::run(std::uint64_t sector, std::uint64_t sectors, bool& valid) const {
+  if (all_valid_.load(std::memory_order_acquire)) {
+    valid = true;
+    return sectors;
+  }
   const std::shared_lock lock(mutex_);
   std::uint64_t end = sector;  // of what is alike
   if (stale_) {
@@ -68,7 +80,7 @@ Result<void> Recalculation::step() {
     TRY(recalculate(sector, sectors).context("recalculating"));
   }
   if (sector + sectors < end && sector + sectors - saved_ < kSaveSectors) return {};
-  return save();
+  return save_locked();
 }
 
 Result<void> Recalculation::recalculate(std::uint64_t sector, std::uint64_t sectors) {
@@ -85,8 +97,13 @@ Result<void> Recalculation::recalculate(std::uint64_t sector, std::uint64_t sect
 void Recalculation::advance(std::uint64_t sector, std::uint64_t sectors) {
   const std::lock_guard lock(mutex_);
   position_ = sector + sectors;
-  if (!stale_) return;
-  // A region is valid when its end has been reached, and so is the last one at the end of all.
+  if (stale_) clear_regions(sector);
+  note_validity();
+}
+
+/// The regions from that of `sector` on whose end has been reached; the last one ends with the
+/// device.
+void Recalculation::clear_regions(std::uint64_t sector) {
   const std::uint64_t end = position_ == volume_.layout.provided_data_sectors()
                                 ? stale_->regions()
                                 : stale_->region_of(position_);
@@ -95,6 +112,11 @@ void Recalculation::advance(std::uint64_t sector, std::uint64_t sectors) {
 }
 
 Result<void> Recalculation::save() {
+  const std::lock_guard stepping(step_mutex_);
+  return save_locked();
+}
+
+Result<void> Recalculation::save_locked() {
   const std::uint64_t reached = position();
   if (reached == saved_) return {};
   TRY(volume_.meta.flush());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -34,13 +35,17 @@ class Recalculation {
   std::optional<RegionMap> stale() const;
 
  private:
+  Result<void> save_locked();
   Result<void> recalculate(std::uint64_t sector, std::uint64_t sectors);
   void advance(std::uint64_t sector, std::uint64_t sectors);
+  void clear_regions(std::uint64_t sector);
+  void note_validity();
 
   Volume& volume_;
-  std::mutex step_mutex_;  // one thread at a time
+  std::mutex step_mutex_;  // one thread at a time steps or saves
   std::uint64_t saved_;
   mutable std::shared_mutex mutex_;
+  std::atomic<bool> all_valid_;  // the usual case, without the lock
   std::uint64_t position_;
   std::optional<RegionMap> stale_;
 };
