@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# What the servers of `intact open` and `intact verity open` serve is good enough for the kernel's file
+# systems: over NBD, with nbd-client, and as the file of a FUSE mount; for reading, with damage that fails
+# where it lies and nowhere else, and for writing.
+. "$(dirname "$0")/guest-lib.sh"
+cd "$work" || exit
+modprobe nbd max_part=0
+modprobe erofs
+modprobe fuse
+mkdir tree mnt
+for ((i = 0; i < 20; i++)); do head -c $((20000 + i * 4096)) /dev/urandom > tree/file$i; done
+mkfs.erofs image tree > /dev/null
+expect 0 "$intact" verity format image hash --root-hash-file root
+cp image good
+
+# served COMMAND...: runs it in the background until it says that it can be read; sets server.
+served() {
+  : > served.out
+  "$@" > served.out 2> served.err < /dev/null &
+  server=$!
+  local i
+  for ((i = 0; i < 600; i++)); do
+    ! grep -q 'can be' served.out || return 0
+    kill -0 "$server" 2> /dev/null || break
+    sleep 0.1
+  done
+  cat served.err >&2
+  fail "not ready: $*"
+}
+stop() {
+  local status=0
+  kill -TERM "$server"
+  wait "$server" || status=$?
+  equal "$status" 0 'exit status of the server'
+}
+attach() {
+  nbd-client -unix sock /dev/nbd0 "$@" > nbd.log 2>&1 || fail "nbd-client: $(cat nbd.log)"
+  local i
+  for ((i = 0; i < 100; i++)); do [[ $(blockdev --getsize64 /dev/nbd0) == 0 ]] || return 0; sleep 0.1; done
+  fail 'nbd-client attaches nothing'
+}
+detach() { nbd-client -d /dev/nbd0 > nbd.log 2>&1 || fail "nbd-client: $(cat nbd.log)"; }
+# By mount(2): mount(8) would put a loop device between.
+mount_file() {
+  perl -e '
+    my ($file, $dir) = @ARGV;
+    my $type = "erofs"; my $none = "";
+    syscall(165, $file, $dir, $type, 1, $none) == 0 or die "mount: $!\n";' "$(readlink -f "$1")" "$2"
+}
+# A block of the content of file7, and not of what describes the image.
+block_of_file7() {
+  perl -e '
+    local $/; open(my $i, "<:raw", "image") or die; open(my $f, "<:raw", "tree/file7") or die;
+    my $at = index(<$i>, substr(<$f>, 4096, 4096)); $at > 0 && $at % 4096 == 0 or die "not found"; print $at / 4096'
+}
+# Every file reads as it is, but for file7: its damaged page fails, and no other.
+check_tree() {
+  local i
+  for ((i = 0; i < 20; i++)); do
+    [[ ${damaged-} && $i == 7 ]] || cmp "tree/file$i" "mnt/file$i" || fail "file$i"
+  done
+  [[ ${damaged-} ]] || return 0
+  expect 1 dd if=mnt/file7 of=/dev/null bs=4096 skip=1 count=1 status=none
+  said 'Input/output error'
+  dd if=mnt/file7 bs=4096 skip=3 count=1 status=none | cmp - <(dd if=tree/file7 bs=4096 skip=3 count=1 status=none)
+}
+
+for damaged in '' yes; do
+  [[ -z $damaged ]] || dd if=/dev/urandom of=image bs=4096 "seek=$(block_of_file7)" count=1 conv=notrunc status=none
+
+  case_of "NBD${damaged:+, damaged}"
+  served "$intact" verity open image hash --root-hash-file root --nbd sock
+  attach -readonly
+  equal "$(blockdev --getro /dev/nbd0)" 1 'read-only'
+  [[ $damaged ]] || cmp -n "$(stat -c %s good)" /dev/nbd0 good
+  mount -t erofs -o ro /dev/nbd0 mnt
+  check_tree
+  umount mnt
+  detach
+  stop
+
+  case_of "FUSE${damaged:+, damaged}"
+  : > view
+  served "$intact" verity open image hash --root-hash-file root --fuse view
+  mount_file view mnt
+  equal "$(mount_type "$PWD/mnt")" erofs 'what is mounted'
+  [[ -z $(losetup -a) ]] || fail 'by a loop device'
+  check_tree
+  umount mnt
+  stop
+done
+
+# disk_is_good: the ext4 in the file `disk` is in order and holds the tree.
+disk_is_good() {
+  expect 0 e2fsck -fn disk
+  mount -o ro,loop disk mnt
+  diff -r tree mnt/tree
+  umount mnt
+}
+case_of "a file system made and written over NBD"
+truncate -s 64M disk
+served "$intact" open disk --nbd sock
+attach
+mkfs.ext4 -q /dev/nbd0
+mount /dev/nbd0 mnt
+cp -a tree mnt/
+sync
+fstrim mnt
+umount mnt
+detach
+stop
+disk_is_good
+
+case_of "a file system made and written in a FUSE file"
+rm disk
+truncate -s 64M disk
+: > view
+served "$intact" open disk --fuse view
+loop=$(losetup --find --show view)
+mkfs.ext4 -q "$loop"
+mount "$loop" mnt
+cp -a tree mnt/
+umount mnt
+losetup -d "$loop"
+stop
+disk_is_good
