@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -22,9 +24,10 @@
 namespace intact::composefs {
 namespace {
 
-/// A job is so many files of a directory, or fewer with so many bytes.
+/// A job is so many files of a directory: waking a thread for each costs as much as hashing it.
 constexpr std::size_t kJobFiles = 32;
-constexpr std::uint64_t kJobBytes = 1 << 20;
+/// Files of up to so many bytes are read whole and hashed side by side.
+constexpr std::uint64_t kReadWhole = 128 << 10;
 
 /// A directory that stays open while something below it is still to be done.
 struct Directory {
@@ -36,15 +39,6 @@ using DirectoryPtr = std::shared_ptr<const Directory>;
 std::string path_in(const Directory& directory, std::string_view name) {
   return fmt::format("{}{}{}", directory.path, directory.path.ends_with('/') ? "" : "/", name);
 }
-
-/// Identity and size of a file, to notice that it was exchanged meanwhile.
-struct Seen {
-  dev_t device;
-  ino_t inode;
-  off_t size;
-  explicit Seen(const struct stat& st) : device(st.st_dev), inode(st.st_ino), size(st.st_size) {}
-  bool operator==(const Seen&) const = default;
-};
 
 Error changed() {
   return {ErrorKind::io, "the file has changed while the directory was read"};
@@ -70,30 +64,82 @@ Result<struct stat> describe(int fd, const ScanOptions& options, tree::Inode& in
 /// A regular file that is still to be opened.
 struct Content {
   std::string name;
-  Seen seen;
   tree::InodePtr inode;  ///< nobody else looks at it meanwhile
 };
 
-/// Describes and hashes a regular file, keeps a small one, copies a large one to the object
-/// directory. Runs on any thread.
-Result<void> process_content(const Directory& directory, const Content& content,
-                             const ScanOptions& options, ObjectDirectory* store) {
-  tree::Inode& inode = *content.inode;
-  const UniqueFd fd =
-      TRY(open_at(directory.fd.get(), content.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-  const struct stat st = TRY(describe(fd.get(), options, inode));
-  if (!S_ISREG(st.st_mode) || Seen(st) != content.seen) return changed();
-  if (inode.attributes.size <= kInlineLimit) {
-    inode.content.resize(static_cast<std::size_t>(inode.attributes.size));
-    TRY(pread_exact(fd.get(), 0, std::as_writable_bytes(std::span(inode.content))));
-    inode.digest = fsverity::digest_of(as_bytes(inode.content));
-  } else {
-    inode.digest = TRY(fsverity::digest_file(fd.get()));
-    if (store) TRY(store->add(fd.get(), *inode.digest));
-  }
-  inode.payload = object_path(*inode.digest);
-  return {};
+/// Opens what the directory says is a regular file, without a look at it first. Only a mount can
+/// have put something else there, which must not be opened (a device), and an empty file need not
+/// be one that we may read: where this fails, the look decides.
+Result<UniqueFd> open_content(const Directory& directory, const std::string& name) {
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(kFlags | O_CLOEXEC);
+  how.resolve = RESOLVE_NO_XDEV;
+  const long fd = ::syscall(SYS_openat2, directory.fd.get(), name.c_str(), &how, sizeof how);
+  if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+  struct stat st;
+  if (::fstatat(directory.fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return Error::from_errno("stat", errno);
+  const bool readable = S_ISREG(st.st_mode) && st.st_size > 0;
+  return open_at(directory.fd.get(), name, readable ? kFlags : O_PATH | O_NOFOLLOW);
 }
+
+/// Describes and hashes regular files of a directory, keeps small ones, copies large ones to the
+/// object directory. One job: runs on any thread.
+class ContentJob {
+ public:
+  ContentJob(const Directory& directory, const ScanOptions& options, ObjectDirectory* store)
+      : directory_(directory), options_(options), store_(store) {}
+
+  Result<void> run(const std::vector<Content>& contents) {
+    for (const Content& content : contents)
+      TRY(begin(content).context(path_in(directory_, content.name)));
+    const std::vector<ByteSpan> bytes(bytes_.begin(), bytes_.end());
+    const auto trees = fsverity::build_trees(bytes, {}, false);
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      tree::Inode& inode = *files_[i].content->inode;
+      if (inode.attributes.size <= kInlineLimit) inode.content = as_text(bytes_[i]);
+      TRY(finish(inode, files_[i].fd.get(), trees[i].digest)
+              .context(path_in(directory_, files_[i].content->name)));
+    }
+    return {};
+  }
+
+ private:
+  /// A file that has been read; open if it may have to be copied.
+  struct File {
+    const Content* content;
+    UniqueFd fd;
+  };
+
+  Result<void> begin(const Content& content) {
+    tree::Inode& inode = *content.inode;
+    UniqueFd fd = TRY(open_content(directory_, content.name));
+    const struct stat st = TRY(describe(fd.get(), options_, inode));
+    if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode)) return changed();
+    if (!S_ISREG(st.st_mode) || st.st_size == 0) return {};
+    if (inode.attributes.size > kReadWhole)
+      return finish(inode, fd.get(), TRY(fsverity::digest_file(fd.get())));
+    bytes_.emplace_back(static_cast<std::size_t>(inode.attributes.size));
+    TRY(pread_exact(fd.get(), 0, bytes_.back()));
+    if (!store_) fd.reset();
+    files_.push_back({&content, std::move(fd)});
+    return {};
+  }
+
+  Result<void> finish(tree::Inode& inode, int fd, const Digest& digest) {
+    inode.digest = digest;
+    inode.payload = object_path(digest);
+    if (store_ && inode.attributes.size > kInlineLimit) TRY(store_->add(fd, digest));
+    return {};
+  }
+
+  const Directory& directory_;
+  const ScanOptions& options_;
+  ObjectDirectory* store_;
+  std::vector<File> files_;
+  std::vector<Bytes> bytes_;  ///< what is in each of files_
+};
 
 class Scanner {
  public:
@@ -142,39 +188,42 @@ class Scanner {
       if (!entry && errno != 0) return Error::from_errno(directory->path, errno);
       if (!entry) break;
       if (pool_.failed()) return {};
-      const std::string name = entry->d_name;
+      const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      TRY(add(directory, inode, name).context(path_in(*directory, name)));
+      TRY(add(directory, inode, *entry).context(path_in(*directory, name)));
     }
     submit(directory);
     return {};
   }
 
-  /// What has been collected of one directory becomes a job: waking a thread for each small file
-  /// costs as much as hashing it.
+  /// What has been collected of one directory becomes a job.
   void submit(const DirectoryPtr& directory) {
     if (contents_.empty()) return;
-    pool_.submit([this, directory, contents = std::exchange(contents_, {})]() -> Result<void> {
-      for (const Content& content : contents)
-        TRY(process_content(*directory, content, options_, store_)
-                .context(path_in(*directory, content.name)));
-      return {};
+    pool_.submit([this, directory, contents = std::exchange(contents_, {})] {
+      return ContentJob(*directory, options_, store_).run(contents);
     });
-    bytes_ = 0;
   }
 
-  Result<void> add(const DirectoryPtr& directory, tree::Inode& parent, const std::string& name) {
+  /// The type of a directory's entry, without looking at the file where it matters little.
+  Result<unsigned char> type_of(const Directory& directory, const dirent& entry) const {
+    // Only a mount can make a device of what is not one, and then the directory does not know it.
+    if (entry.d_type != DT_UNKNOWN && !options_.skip_devices) return entry.d_type;
     struct stat st;
-    if (::fstatat(directory->fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+    if (::fstatat(directory.fd.get(), entry.d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
       return Error::from_errno("stat", errno);
-    if (options_.skip_devices && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))) return {};
+    return static_cast<unsigned char>(IFTODT(st.st_mode));
+  }
+
+  Result<void> add(const DirectoryPtr& directory, tree::Inode& parent, const dirent& entry) {
+    const unsigned char type = TRY(type_of(*directory, entry));
+    if (options_.skip_devices && (type == DT_CHR || type == DT_BLK)) return {};
+    const std::string name = entry.d_name;
     tree::InodePtr inode = std::make_shared<tree::Inode>();
-    if (S_ISDIR(st.st_mode)) {
+    if (type == DT_DIR) {
       pending_.push_back({directory, name, inode.get()});
-    } else if (S_ISREG(st.st_mode) && st.st_size > 0) {
-      bytes_ += static_cast<std::uint64_t>(st.st_size);
-      contents_.push_back({name, Seen(st), inode});
-      if (bytes_ >= kJobBytes || contents_.size() >= kJobFiles) submit(directory);
+    } else if (type == DT_REG) {
+      contents_.push_back({name, inode});
+      if (contents_.size() >= kJobFiles) submit(directory);
     } else {
       TRY(add_special(*directory, name, *inode));
     }
@@ -182,7 +231,7 @@ class Scanner {
     return {};
   }
 
-  /// What must not or need not be opened: symlinks, devices, pipes, sockets, empty files.
+  /// What must not be opened: symlinks, devices, pipes, sockets.
   Result<void> add_special(const Directory& directory, const std::string& name,
                            tree::Inode& inode) {
     const UniqueFd fd = TRY(open_at(directory.fd.get(), name, O_PATH | O_NOFOLLOW));
@@ -205,7 +254,6 @@ class Scanner {
   tree::Tree tree_;
   std::vector<Pending> pending_;
   std::vector<Content> contents_;  ///< of the directory that is being read, for the next job
-  std::uint64_t bytes_ = 0;        ///< of these
   WorkerPool pool_;  ///< last, so that its jobs end before what they write to goes away
 };
 
