@@ -33,4 +33,9 @@ class ProgressLine {
   bool shown_ = false;
 };
 
+/// A callback that shows how far a step is. `step` must live as long as the line.
+inline auto progress_on(ProgressLine& line, std::string_view step) {
+  return [&line, step](std::uint64_t done, std::uint64_t total) { line.show(step, done, total); };
+}
+
 }  // namespace intact::cli

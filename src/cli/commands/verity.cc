@@ -20,6 +20,7 @@
 #include "commands.h"
 #include "password.h"
 #include "progress.h"
+#include "verity_check.h"
 #include "verity_files.h"
 #include "verity_mapping.h"
 #include "verity_open.h"
@@ -40,18 +41,11 @@ Error wrong(std::string message) {
 }
 
 struct Options : VerityOptions {
-  std::string output;
-  std::string fec_output;
   bool json = false;
   std::string sign_key;
   std::string sign_certificate;
   PasswordOptions password;
 };
-
-/// `step` must live as long as the line.
-verity::Progress progress_on(ProgressLine& line, std::string_view step) {
-  return [&line, step](std::uint64_t done, std::uint64_t total) { line.show(step, done, total); };
-}
 
 // --- what people see ----------------------------------------------------------------------------
 
@@ -83,20 +77,6 @@ Json to_json(const verity::Layout& layout, const std::string& uuid,
           {"hash_block_size", params.hash_block_size},
           {"hash_algorithm", params.hash},
           {"salt", to_hex(params.salt)}};
-}
-
-Json to_json(const std::vector<Damage>& list, const Options& options, const verity::Layout& layout,
-             std::uint64_t hash_area) {
-  Json damaged = Json::array();
-  for (const Damage& damage : list)
-    damaged.push_back({{"object", damage.area == Area::data ? options.data : options.hash_device},
-                       {"area", damage.area == Area::data ? "data" : "hash"},
-                       {"block", damage.block},
-                       {"blocks", damage.blocks},
-                       {"offset", verity::place_of(damage, layout.params, hash_area).offset},
-                       {"reason", damage.reason},
-                       {"mendable", damage.mendable}});
-  return damaged;
 }
 
 // --- format -------------------------------------------------------------------------------------
@@ -239,108 +219,6 @@ Result<int> dump(const Options& options) {
   return 0;
 }
 
-// --- verify and repair --------------------------------------------------------------------------
-
-struct Volume {
-  verity::Layout layout;
-  verity::Devices devices;
-  std::uint64_t hash_area;
-};
-
-Result<Volume> open_volume(const Options& options, Access access) {
-  DeviceFiles files(access);
-  Volume volume;
-  volume.devices.data = TRY(files.open(options.data));
-  volume.devices.hash = TRY(files.open(options.hash_device));
-  if (!options.fec_device.empty()) volume.devices.fec = TRY(files.open(options.fec_device));
-  volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data));
-  volume.hash_area = TRY(verity::hash_area_offset(volume.layout));
-  return volume;
-}
-
-Result<int> verify(const Options& options) {
-  const Bytes root = TRY(options.root());
-  const Volume volume = TRY(open_volume(options, Access::read_only));
-  const verity::Params& params = volume.layout.params;
-  const auto target = TRY(
-      verity::open(volume.layout, volume.devices, root, {.cache_size = verity::kScanCacheSize}));
-  auto list = [&] {
-    ProgressLine line;
-    return target->scan(0, progress_on(line, "Verifying"));
-  }();
-  const std::vector<Damage> damaged = TRY(std::move(list));
-  const auto geometry = TRY(verity::Geometry::create(params));
-  if (options.json) {
-    print("{}\n",
-          to_text(Json{{"ok", damaged.empty()},
-                       {"checked",
-                        {{"data_blocks", params.data_blocks},
-                         {"hash_blocks", geometry.hash_blocks()},
-                         {"bytes", geometry.data_size() + geometry.hash_size()}}},
-                       {"damaged", to_json(damaged, options, volume.layout, volume.hash_area)}}));
-    return damaged.empty() ? 0 : 3;
-  }
-  for (const Damage& damage : damaged)
-    print("DAMAGED {}: {}{}\n",
-          verity::place_of(damage, volume.layout.params, volume.hash_area).text, damage.reason,
-          damage.mendable ? "; FEC can mend it" : "");
-  if (damaged.empty())
-    print("{} is intact: {} data blocks and {} hash blocks checked\n", options.data,
-          params.data_blocks, geometry.hash_blocks());
-  else
-    print("{} is damaged in {} place{}{}\n", options.data, damaged.size(),
-          damaged.size() == 1 ? "" : "s",
-          std::ranges::all_of(damaged, &Damage::mendable) ? "; intact verity repair mends all of it"
-                                                          : "");
-  return damaged.empty() ? 0 : 3;
-}
-
-Result<int> repair(const Options& options) {
-  if (options.fec_device.empty())
-    return wrong("repair needs the error correction data: --fec-device FILE");
-  const Bytes root = TRY(options.root());
-  Options actual = options;
-  GrownFiles made;
-  if (!options.output.empty()) {
-    if (same_file(options.output, options.data) || same_file(options.output, options.hash_device) ||
-        same_file(options.output, options.fec_device))
-      return wrong("--output must be another file; leave it out to mend in place");
-    if (same_file(options.data, options.hash_device)) actual.hash_device = options.output;
-    if (same_file(options.data, options.fec_device)) actual.fec_device = options.output;
-    std::error_code error;
-    std::filesystem::copy_file(options.data, options.output, error);
-    if (error) return Error::from_errno(options.output, error.value());
-    made.adopt(options.output);
-    actual.data = options.output;
-  }
-  const Volume volume = TRY(open_volume(actual, Access::read_write));
-  auto report = [&] {
-    ProgressLine line;
-    return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line, "Repairing"));
-  }();
-  const verity::RepairReport done = TRY(std::move(report));
-  made.keep();
-  if (options.json) {
-    print("{}\n",
-          to_text(Json{{"ok", done.lost.empty()},
-                       {"mended", to_json(done.mended, actual, volume.layout, volume.hash_area)},
-                       {"damaged", to_json(done.lost, actual, volume.layout, volume.hash_area)}}));
-    return done.lost.empty() ? 0 : 3;
-  }
-  for (const Damage& damage : done.mended)
-    print("mended {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text);
-  for (const Damage& damage : done.lost)
-    print("LOST {}: {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text,
-          damage.reason);
-  if (!done.lost.empty())
-    print("{} is still damaged: what is lost is beyond what FEC can mend\n", actual.data);
-  else if (done.mended.empty())
-    print("{} is intact: nothing to mend\n", actual.data);
-  else
-    print("{} is intact again\n", actual.data);
-  return done.lost.empty() ? 0 : 3;
-}
-
 }  // namespace
 
 void add_verity_commands(Program& program) {
@@ -378,14 +256,6 @@ void add_verity_commands(Program& program) {
     add_password_options(command, options->password);
   }
   {
-    const auto [command, options] =
-        add("verify", "Check all of a device against its root hash", verify);
-    options->add_devices(command, true);
-    options->add_signature(command);
-    options->add_format(command);
-    options->add_placement(command);
-  }
-  {
     const auto [command, options] = add("dump", "Show the superblock of a hash device", dump);
     command->add_option("HASH", options->hash_device, "Device or file with the hash tree")
         ->type_name("FILE")
@@ -393,16 +263,7 @@ void add_verity_commands(Program& program) {
     command->add_option("--hash-offset", options->hash_offset, "Where the superblock lies")
         ->type_name("BYTES");
   }
-  {
-    const auto [command, options] =
-        add("repair", "Mend damage with the help of error correction data", repair);
-    options->add_devices(command, true);
-    options->add_signature(command);
-    options->add_format(command);
-    options->add_placement(command);
-    command->add_option("--output", options->output, "Mend a copy of DATA, written to this file")
-        ->type_name("FILE");
-  }
+  add_verity_check_commands(program, group);
   add_verity_open_command(program, group);
   add_verity_mapping_commands(program, group);
 }

@@ -1,0 +1,208 @@
+#include "commands/verity_check.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <intact/json/json.h>
+#include <intact/report/escape.h>
+#include <intact/verity/volume.h>
+
+#include "command.h"
+#include "damaged_files.h"
+#include "progress.h"
+#include "verity_files.h"
+#include "verity_options.h"
+
+namespace intact::cli {
+namespace {
+
+using block::Access;
+using verity::Area;
+using verity::Damage;
+
+Error wrong(std::string message) {
+  return Error(ErrorKind::invalid_argument, std::move(message));
+}
+
+struct Options : VerityOptions {
+  std::string output;
+  bool json = false;
+};
+
+/// `files`: for each damage the files that it concerns; empty if nobody has looked.
+Json to_json(const std::vector<Damage>& list, const Options& options, const verity::Layout& layout,
+             std::uint64_t hash_area, const std::vector<std::vector<std::string>>& files = {}) {
+  Json damaged = Json::array();
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Damage& damage = list[i];
+    damaged.push_back({{"object", damage.area == Area::data ? options.data : options.hash_device},
+                       {"area", damage.area == Area::data ? "data" : "hash"},
+                       {"block", damage.block},
+                       {"blocks", damage.blocks},
+                       {"offset", verity::place_of(damage, layout.params, hash_area).offset},
+                       {"reason", damage.reason},
+                       {"mendable", damage.mendable}});
+    if (!files.empty()) damaged.back()["files"] = files[i];
+  }
+  return damaged;
+}
+
+struct Volume {
+  verity::Layout layout;
+  verity::Devices devices;
+  std::uint64_t hash_area;
+};
+
+Result<Volume> open_volume(const Options& options, Access access) {
+  DeviceFiles files(access);
+  Volume volume;
+  volume.devices.data = TRY(files.open(options.data));
+  volume.devices.hash = TRY(files.open(options.hash_device));
+  if (!options.fec_device.empty()) volume.devices.fec = TRY(files.open(options.fec_device));
+  volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data));
+  volume.hash_area = TRY(verity::hash_area_offset(volume.layout));
+  return volume;
+}
+
+/// For each damage the files that it concerns, if the data is an EROFS that we can read.
+std::vector<std::vector<std::string>> files_of(
+    const std::vector<Damage>& damaged, const std::shared_ptr<const verity::VerityTarget>& target) {
+  std::vector<ByteRange> ranges;
+  std::vector<std::size_t> places;  // of the ranges in `damaged`
+  for (std::size_t i = 0; i < damaged.size(); ++i) {
+    if (damaged[i].area != Area::data) continue;
+    ranges.push_back({.offset = damaged[i].block * target->block_size(),
+                      .length = damaged[i].blocks * target->block_size()});
+    places.push_back(i);
+  }
+  std::vector<std::vector<std::string>> files(damaged.size());
+  if (ranges.empty()) return files;
+  auto found = files_in(target, ranges);
+  if (!found) {
+    warn("the files in it cannot be named: " + found.error().message());
+    return files;
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) files[places[i]] = std::move((*found)[i]);
+  return files;
+}
+
+void print_files(const std::vector<std::string>& paths) {
+  constexpr std::size_t kMost = 10;  // a block of metadata concerns many
+  for (std::size_t i = 0; i < std::min(paths.size(), kMost); ++i)
+    print("  in {}\n", report::visible(paths[i]));
+  if (paths.size() > kMost) print("  and in {} more\n", paths.size() - kMost);
+}
+
+Result<int> verify(const Options& options) {
+  const Bytes root = TRY(options.root());
+  const Volume volume = TRY(open_volume(options, Access::read_only));
+  const verity::Params& params = volume.layout.params;
+  const std::shared_ptr<const verity::VerityTarget> target = TRY(
+      verity::open(volume.layout, volume.devices, root, {.cache_size = verity::kScanCacheSize}));
+  auto list = [&] {
+    ProgressLine line;
+    return target->scan(0, progress_on(line, "Verifying"));
+  }();
+  const std::vector<Damage> damaged = TRY(std::move(list));
+  const auto files = files_of(damaged, target);
+  const auto geometry = TRY(verity::Geometry::create(params));
+  if (options.json) {
+    print("{}\n", to_text(Json{{"ok", damaged.empty()},
+                               {"checked",
+                                {{"data_blocks", params.data_blocks},
+                                 {"hash_blocks", geometry.hash_blocks()},
+                                 {"bytes", geometry.data_size() + geometry.hash_size()}}},
+                               {"damaged", to_json(damaged, options, volume.layout,
+                                                   volume.hash_area, files)}}));
+    return damaged.empty() ? 0 : 3;
+  }
+  for (std::size_t i = 0; i < damaged.size(); ++i) {
+    print("DAMAGED {}: {}{}\n", verity::place_of(damaged[i], params, volume.hash_area).text,
+          damaged[i].reason, damaged[i].mendable ? "; FEC can mend it" : "");
+    print_files(files[i]);
+  }
+  if (damaged.empty())
+    print("{} is intact: {} data blocks and {} hash blocks checked\n", options.data,
+          params.data_blocks, geometry.hash_blocks());
+  else
+    print("{} is damaged in {} place{}{}\n", options.data, damaged.size(),
+          damaged.size() == 1 ? "" : "s",
+          std::ranges::all_of(damaged, &Damage::mendable) ? "; intact verity repair mends all of it"
+                                                          : "");
+  return damaged.empty() ? 0 : 3;
+}
+
+Result<int> repair(const Options& options) {
+  if (options.fec_device.empty())
+    return wrong("repair needs the error correction data: --fec-device FILE");
+  const Bytes root = TRY(options.root());
+  Options actual = options;
+  GrownFiles made;
+  if (!options.output.empty()) {
+    if (same_file(options.output, options.data) || same_file(options.output, options.hash_device) ||
+        same_file(options.output, options.fec_device))
+      return wrong("--output must be another file; leave it out to mend in place");
+    if (same_file(options.data, options.hash_device)) actual.hash_device = options.output;
+    if (same_file(options.data, options.fec_device)) actual.fec_device = options.output;
+    std::error_code error;
+    std::filesystem::copy_file(options.data, options.output, error);
+    if (error) return Error::from_errno(options.output, error.value());
+    made.adopt(options.output);
+    actual.data = options.output;
+  }
+  const Volume volume = TRY(open_volume(actual, Access::read_write));
+  auto report = [&] {
+    ProgressLine line;
+    return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line, "Repairing"));
+  }();
+  const verity::RepairReport done = TRY(std::move(report));
+  made.keep();
+  if (options.json) {
+    print("{}\n",
+          to_text(Json{{"ok", done.lost.empty()},
+                       {"mended", to_json(done.mended, actual, volume.layout, volume.hash_area)},
+                       {"damaged", to_json(done.lost, actual, volume.layout, volume.hash_area)}}));
+    return done.lost.empty() ? 0 : 3;
+  }
+  for (const Damage& damage : done.mended)
+    print("mended {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text);
+  for (const Damage& damage : done.lost)
+    print("LOST {}: {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text,
+          damage.reason);
+  if (!done.lost.empty())
+    print("{} is still damaged: what is lost is beyond what FEC can mend\n", actual.data);
+  else if (done.mended.empty())
+    print("{} is intact: nothing to mend\n", actual.data);
+  else
+    print("{} is intact again\n", actual.data);
+  return done.lost.empty() ? 0 : 3;
+}
+
+}  // namespace
+
+void add_verity_check_commands(Program& program, CLI::App* group) {
+  const auto add = [&](const char* name, const char* description,
+                       Result<int> (*action)(const Options&)) {
+    CLI::App* command = program.add(*group, name, description);
+    const auto options = std::make_shared<Options>();
+    // -h is the hash function, as it is for veritysetup.
+    command->set_help_flag("--help", "Print this help and exit");
+    command->add_flag("--json", options->json, "Print the result as JSON");
+    options->add_devices(command, true);
+    options->add_signature(command);
+    options->add_format(command);
+    options->add_placement(command);
+    program.on_chosen(command, [options, action] { return action(*options); });
+    return std::pair(command, options.get());
+  };
+  add("verify", "Check all of a device against its root hash", verify);
+  const auto [command, options] =
+      add("repair", "Mend damage with the help of error correction data", repair);
+  command->add_option("--output", options->output, "Mend a copy of DATA, written to this file")
+      ->type_name("FILE");
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# intact verity verify names the files of an EROFS that damage concerns: content, metadata and directories,
+# with every name of a hard link, and no others.
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit
+requires jq mkfs.erofs
+mkdir -p tree/dir/sub
+for name in a dir/b dir/sub/c; do head -c 50000 /dev/urandom > "tree/$name"; done
+ln tree/a tree/dir/also-a
+printf small > tree/dir/small
+head -c 30000 /dev/urandom > $'tree/dir/bell\a'
+for ((i = 0; i < 300; i++)); do : > "tree/dir/sub/empty-with-a-rather-long-name-$i"; done
+mkfs.erofs -E noinline_data image tree > /dev/null
+cp image good
+expect 0 "$intact" verity format image hash --root-hash-file root --fec-device parity
+
+# block_of FILE N: the block of the image that holds block N of the file.
+block_of() {
+  perl -e '
+    local $/; open(my $i, "<:raw", "good") or die; open(my $f, "<:raw", $ARGV[0]) or die;
+    my $at = index(<$i>, substr(<$f>, 4096 * $ARGV[1], 4096));
+    $at > 0 && $at % 4096 == 0 or die "not found\n"; print $at / 4096' "$1" "$2"
+}
+# spoil BLOCK...: the image with noise there and nowhere else.
+spoil() {
+  local block
+  cp good image
+  for block; do dd if=/dev/urandom of=image bs=4096 "seek=$block" count=1 conv=notrunc status=none; done
+}
+# named [OPTION...]: all the names, a line for each damage.
+named() {
+  { "$intact" verity verify image hash --root-hash-file root --json "$@" || :; } |
+    jq -r '.damaged[] | (.files | sort | join(" "))'
+}
+
+equal "$(named)" '' 'names without damage'
+spoil "$(block_of tree/dir/b 2)"
+equal "$(named)" /dir/b name
+expect 3 "$intact" verity verify image hash --root-hash-file root
+said '^  in /dir/b$'
+# One file in two names; two files in two places.
+spoil "$(block_of tree/a 0)" "$(block_of tree/dir/sub/c 5)"
+equal "$(named | sort)" $'/a /dir/also-a\n/dir/sub/c' names
+# Damage that goes from one file to the next is one damage.
+first=$(block_of tree/a 11)
+spoil "$first" $((first + 1)) $((first + 2))
+named > names
+equal "$(wc -l < names)" 1 'damages'
+grep -q '/a /dir/also-a /dir/' names || fail "they are not named: $(cat names)"
+# What is in names does not reach the terminal.
+spoil "$(block_of $'tree/dir/bell\a' 1)"
+expect 3 "$intact" verity verify image hash --root-hash-file root
+said '^  in /dir/bell.x07$'
+# FEC mends it, and its file is named all the same.
+spoil "$(block_of tree/dir/b 1)"
+equal "$(named --fec-device parity)" /dir/b name
+expect 3 "$intact" verity verify image hash --root-hash-file root --fec-device parity
+said 'FEC can mend it'
+
+# Each block of content in turn, and no other file is named.
+for file in a dir/b dir/sub/c; do
+  names="/$file"
+  [[ $file != a ]] || names='/a /dir/also-a'
+  for ((i = 0; i < 13; i++)); do
+    spoil "$(block_of tree/$file $i)"
+    equal "$(named)" "$names" "block $i of $file"
+  done
+done
+# A directory that cannot be read says that it is not known what is below it.
+found=
+blocks=$(($(stat -c %s good) / 4096))
+for ((block = 1; block < blocks && ${#found} == 0; block++)); do
+  spoil $block
+  named > names
+  ! grep -q '/dir/sub/\.\.\.' names || found=$block
+done
+[[ $found ]] || fail 'no block of a directory'
+
+# What we cannot read is said to be so; what is no EROFS is not looked into.
+if mkfs.erofs -zlz4hc compressed tree > /dev/null 2>&1; then
+  expect 0 "$intact" verity format compressed hash2 --root-hash-file root2
+  dd if=/dev/urandom of=compressed bs=4096 seek=3 count=1 conv=notrunc status=none
+  expect 3 "$intact" verity verify compressed hash2 --root-hash-file root2
+  said 'cannot be named'
+fi
+head -c 100000 /dev/urandom > noise
+truncate -s 102400 noise
+expect 0 "$intact" verity format noise hash3 --root-hash-file root3
+printf x | dd of=noise bs=1 seek=5000 conv=notrunc status=none
+expect 3 "$intact" verity verify noise hash3 --root-hash-file root3
+! grep -E 'in /|named' out err || fail 'files in noise'
