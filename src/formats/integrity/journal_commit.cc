@@ -26,7 +26,7 @@ Result<void> JournalRing::commit_locked() {
   std::vector<Section*> batch;
   {
     const std::lock_guard lock(mutex_);
-    batch = some_sections(committed_, sections_.size());
+    batch = some_sections(placed_ + committed_, sections_.size());
     open_ = false;  // what is left of the last section goes unused
     uncommitted_since_.reset();
   }
@@ -36,7 +36,10 @@ Result<void> JournalRing::commit_locked() {
     TRY(store_->write(section->index, section->image, sequence_));
     if (section->index + 1 == store_->sections()) sequence_ = next(sequence_);
   }
-  TRY(volume_.meta.flush());
+  if (placed_ > 0)
+    TRY(reclaim_locked());
+  else
+    TRY(volume_.meta.flush());
   commits_.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   committed_ += batch.size();
@@ -53,17 +56,29 @@ Result<void> JournalRing::write_back_locked() {
   std::vector<Section*> batch;
   {
     const std::lock_guard lock(mutex_);
-    batch = some_sections(0, committed_);
+    batch = some_sections(placed_, placed_ + committed_);
   }
   if (batch.empty()) return {};
   TRY(volume_.failure.keep(put_in_place(newest_entries(batch)).context("writing back")));
+  const std::lock_guard lock(mutex_);
+  placed_ += batch.size();
+  committed_ -= batch.size();
+  return {};
+}
+
+Result<void> JournalRing::reclaim() {
+  const std::lock_guard committing(commit_mutex_);
+  return reclaim_locked();
+}
+
+Result<void> JournalRing::reclaim_locked() {
+  if (placed_ == 0) return {};
   TRY(volume_.flush_in_place());
   const std::lock_guard lock(mutex_);
-  for (std::size_t i = 0; i < batch.size(); ++i) {
+  for (; placed_ > 0; --placed_) {
     spare_.push_back(std::move(sections_.front().image));
     sections_.pop_front();
   }
-  committed_ -= batch.size();
   return {};
 }
 
@@ -141,6 +156,7 @@ Result<void> JournalRing::close() {
   const std::lock_guard committing(commit_mutex_);
   TRY(commit_locked());
   TRY(write_back_locked());
+  TRY(reclaim_locked());
   if (!wrote_) return {};
   std::uint32_t free_section = 0;
   {

@@ -52,7 +52,9 @@ class JournalMode final : public WriteMode {
  private:
   Result<void> make_room() {
     TRY(ring_.commit());
-    return ring_.write_back();
+    TRY(ring_.write_back());
+    if (ring_.free_entries() > 0) return {};
+    return ring_.reclaim();
   }
 
   Volume& volume_;

@@ -90,11 +90,16 @@ JournalRing::Run JournalRing::copy(std::uint64_t block, MutableByteSpan out,
 }
 
 bool JournalRing::above_watermark() const {
-  return free_entries() <= threshold_;
+  const std::shared_lock lock(mutex_);
+  return free_entries_locked() + placed_ * section_entries_ <= threshold_;
 }
 
 std::uint64_t JournalRing::free_entries() const {
   const std::shared_lock lock(mutex_);
+  return free_entries_locked();
+}
+
+std::uint64_t JournalRing::free_entries_locked() const {
   const std::uint64_t left = open_ ? section_entries_ - sections_.back().filled : 0;
   return (store_->sections() - sections_.size()) * section_entries_ + left;
 }

@@ -16,8 +16,9 @@
 namespace intact::integrity {
 
 /// The journal of an open device: the ring of its sections of which some are being filled
-/// (uncommitted), some are on disk but their blocks not in place yet (committed), and the rest are
-/// free. The first two are in memory; the newest entry of a block is what the block reads as.
+/// (uncommitted), some are on disk but their blocks not in place yet (committed), some have theirs
+/// in place but not durably so (placed), and the rest are free. Those that are not free are in
+/// memory; the newest entry of a block that is not in place is what the block reads as.
 /// Thread-safe.
 class JournalRing {
  public:
@@ -45,12 +46,15 @@ class JournalRing {
 
   /// All that was inserted survives a power cut when this returns.
   Result<void> commit();
-  /// All that was committed is in place, and its sections free.
+  /// All that was committed is in place. Its sections get free with the next commit, whose flush
+  /// does for both.
   Result<void> write_back();
-  /// Both, and leaves an empty journal on disk.
+  /// Makes what is in place durable, and its sections free.
+  Result<void> reclaim();
+  /// All of this, and leaves an empty journal on disk.
   Result<void> close();
 
-  /// So many entries are in use that it should be written back.
+  /// So many entries wait to be committed or written back that they should be.
   bool above_watermark() const;
   std::uint64_t free_entries() const;
   std::uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
@@ -75,9 +79,11 @@ class JournalRing {
   };
 
   Section* section_with_room();
+  std::uint64_t free_entries_locked() const;
   std::vector<Section*> some_sections(std::size_t from, std::size_t to);
   Result<void> commit_locked();
   Result<void> write_back_locked();
+  Result<void> reclaim_locked();
   std::vector<Placement> newest_entries(const std::vector<Section*>& sections) const;
   Result<void> put_in_place(const std::vector<Placement>& entries);
   void forget(const Placement* first, std::size_t count);
@@ -94,7 +100,8 @@ class JournalRing {
 
   mutable std::shared_mutex mutex_;
   std::deque<Section> sections_;  // not free; the oldest in front
-  std::size_t committed_ = 0;     // how many of those
+  std::size_t placed_ = 0;        // of those, in front; changes under commit_mutex_ only
+  std::size_t committed_ = 0;     // behind them; the same
   bool open_ = false;             // the last one takes entries
   std::uint32_t next_section_ = 0;
   std::vector<SectionImage> spare_;

@@ -151,7 +151,10 @@ Result<void> Activation::note_size() {
 /// All that the journal holds comes to its place. Then writing goes on behind it, or from the front
 /// of an empty one.
 Result<void> Activation::write_back_journal() {
-  if (journal_.has_entries) TRY(ring().write_back());
+  if (journal_.has_entries) {
+    TRY(ring().write_back());
+    TRY(ring().reclaim());
+  }
   const bool whole = journal_.count == ring().store().sections();
   if (whole && (volume_.params.mode == Mode::journal || !journal_.has_entries)) {
     ring().go_on(journal_.first, journal_.sequence);
