@@ -114,7 +114,7 @@ class Workload {
   std::size_t for_each_crash(const Judge& judge) const {
     std::size_t count = 0;
     CrashStates states(initial_, *log_,
-                       {.exhaustive = 8, .samples = 20 + 20 * length(), .seed = seed()});
+                       {.exhaustive = 8, .samples = 20 + 10 * length(), .seed = seed()});
     states.for_each([&](std::size_t position, const std::vector<Bytes>& images) {
       if (::testing::Test::HasFailure()) return;
       Crash crash{params_, in_memory(images), *model_, position, false};
@@ -226,7 +226,7 @@ struct Case {
   std::string name;
   Params params;
   std::size_t size = 72 << 10, meta_size = 0;  // bytes
-  unsigned operations = 15;
+  unsigned operations = 8;
 };
 
 void run(const std::vector<Case>& cases, const Workload::Judge& judge) {
@@ -251,7 +251,7 @@ TEST(IntegrityCrash, JournalLosesAndInventsNothing) {
        {"3 sections", small(Mode::journal, 512, 3)},
        {"6 sections", small(Mode::journal, 512, 6)},
        {"blocks of 1024", small(Mode::journal, 1024, 3), 96 << 10},
-       {"MAC and cipher", keyed, 96 << 10, 0, 8},
+       {"MAC and cipher", keyed, 96 << 10, 0, 4},
        {"metadata device", small(Mode::journal, 512, 3), 16 << 10, 64 << 10}},
       judge_journal);
 }

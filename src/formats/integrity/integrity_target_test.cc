@@ -1,4 +1,6 @@
-#include <sstream>
+#include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "test_device.h"
 
@@ -45,6 +47,46 @@ TEST(IntegrityTarget, WorksInTheBackground) {
     EXPECT_EQ(target->status().recalc_sector, target->layout().provided_data_sectors());
     ASSERT_TRUE(target->close());
     EXPECT_EQ(read_all(*device.must_open()), content);
+  }
+}
+
+TEST(IntegrityTarget, ServesSeveralThreads) {
+  for (const Mode mode : {Mode::journal, Mode::direct, Mode::bitmap}) {
+    TestDevice device(some(mode, 4096), 1 << 20);
+    device.params.commit_time = 1;
+    device.params.bitmap_flush_interval = 1;
+    device.params.journal_sectors = 1;  // often full
+    device.fill();
+    const auto target = device.must_open({});
+    const std::uint64_t blocks = target->size() / 4096;
+    std::atomic<unsigned> bad = 0;
+    // Each block holds one number all over; readers and writers of the same blocks at the same
+    // time.
+    const auto write = [&](unsigned thread) {
+      std::mt19937 random(thread);
+      for (int i = 0; i < 200; ++i) {
+        const Bytes block(4096, static_cast<std::byte>(random()));
+        if (!target->write(random() % blocks * 4096, block)) ++bad;
+        if (i % 50 == 0 && !target->flush()) ++bad;
+      }
+    };
+    const auto read = [&](unsigned thread) {
+      std::mt19937 random(thread);
+      Bytes out(8 * 4096);
+      for (int i = 0; i < 300; ++i)
+        if (!target->read(random() % (blocks - 8) * 4096, out)) ++bad;
+    };
+    ASSERT_TRUE(target->zero(0, target->size()));
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 2; ++t) threads.emplace_back(write, t);
+    for (unsigned t = 2; t < 5; ++t) threads.emplace_back(read, t);
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(bad, 0u);
+    EXPECT_TRUE(target->close());
+    const Bytes content = read_all(*device.must_open());
+    for (std::uint64_t b = 0; b < blocks; ++b)
+      ASSERT_EQ(std::ranges::count(ByteSpan(content).subspan(b * 4096, 4096), content[b * 4096]),
+                4096);
   }
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "journal_ring.h"
 
@@ -91,10 +92,11 @@ std::vector<JournalRing::Placement> JournalRing::newest_entries(
       if (!section->image.used(n)) continue;
       const std::uint64_t sector = section->image.sector(n);
       if (sector < volume_.layout.provided_data_sectors())
-        entries.push_back({volume_.block_of(sector), {section, n}});
+        entries.push_back({volume_.block_of(sector), entries.size(), {section, n}});
     }
   }
-  std::ranges::stable_sort(entries, {}, &Placement::block);
+  const auto key = [](const Placement& entry) { return std::pair(entry.block, entry.age); };
+  std::ranges::sort(entries, {}, key);
   // Of equal ones the last stays.
   const auto end = std::unique(entries.rbegin(), entries.rend(),
                                [](const auto& a, const auto& b) { return a.block == b.block; });

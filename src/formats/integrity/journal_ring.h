@@ -75,6 +75,7 @@ class JournalRing {
   };
   struct Placement {
     std::uint64_t block;
+    std::uint64_t age;  // the larger, the newer
     Place place;
   };
 
