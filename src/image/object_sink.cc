@@ -89,7 +89,7 @@ void ObjectSink::hand_over() {
       const auto objects = TRY(destination->add_objects(contents));
       for (std::size_t i = 0; i < batch.size(); ++i) set_object(*batch[i].inode, objects[i].digest);
     } else {
-      const auto trees = fsverity::build_trees(contents, {}, false);
+      const auto trees = fsverity::build_trees(contents);
       for (std::size_t i = 0; i < batch.size(); ++i) set_object(*batch[i].inode, trees[i].digest);
     }
     return {};

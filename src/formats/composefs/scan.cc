@@ -26,8 +26,6 @@ namespace {
 
 /// A job is so many files of a directory: waking a thread for each costs as much as hashing it.
 constexpr std::size_t kJobFiles = 32;
-/// Files of up to so many bytes are read whole and hashed side by side.
-constexpr std::uint64_t kReadWhole = 128 << 10;
 
 /// A directory that stays open while something below it is still to be done.
 struct Directory {
@@ -88,20 +86,18 @@ Result<UniqueFd> open_content(const Directory& directory, const std::string& nam
 /// object directory. One job: runs on any thread.
 class ContentJob {
  public:
-  ContentJob(const Directory& directory, const ScanOptions& options, ObjectDirectory* store)
-      : directory_(directory), options_(options), store_(store) {}
+  /// `batch`: empty.
+  ContentJob(const Directory& directory, const ScanOptions& options, ObjectDirectory* store,
+             fsverity::TreeBatch& batch)
+      : directory_(directory), options_(options), store_(store), batch_(batch) {}
 
   Result<void> run(const std::vector<Content>& contents) {
     for (const Content& content : contents)
       TRY(begin(content).context(path_in(directory_, content.name)));
-    const std::vector<ByteSpan> bytes(bytes_.begin(), bytes_.end());
-    const auto trees = fsverity::build_trees(bytes, {}, false);
-    for (std::size_t i = 0; i < files_.size(); ++i) {
-      tree::Inode& inode = *files_[i].content->inode;
-      if (inode.attributes.size <= kInlineLimit) inode.content = as_text(bytes_[i]);
-      TRY(finish(inode, files_[i].fd.get(), trees[i].digest)
+    const auto trees = batch_.finish();
+    for (std::size_t i = 0; i < files_.size(); ++i)
+      TRY(finish(*files_[i].content->inode, files_[i].fd.get(), trees[i].digest)
               .context(path_in(directory_, files_[i].content->name)));
-    }
     return {};
   }
 
@@ -118,10 +114,11 @@ class ContentJob {
     const struct stat st = TRY(describe(fd.get(), options_, inode));
     if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode)) return changed();
     if (!S_ISREG(st.st_mode) || st.st_size == 0) return {};
-    if (inode.attributes.size > kReadWhole)
+    if (inode.attributes.size > fsverity::TreeBatch::kMaxContent)
       return finish(inode, fd.get(), TRY(fsverity::digest_file(fd.get())));
-    bytes_.emplace_back(static_cast<std::size_t>(inode.attributes.size));
-    TRY(pread_exact(fd.get(), 0, bytes_.back()));
+    const MutableByteSpan bytes = batch_.add(static_cast<std::size_t>(inode.attributes.size));
+    TRY(pread_exact(fd.get(), 0, bytes));
+    if (bytes.size() <= kInlineLimit) inode.content = as_text(bytes);
     if (!store_) fd.reset();
     files_.push_back({&content, std::move(fd)});
     return {};
@@ -138,7 +135,7 @@ class ContentJob {
   const ScanOptions& options_;
   ObjectDirectory* store_;
   std::vector<File> files_;
-  std::vector<Bytes> bytes_;  ///< what is in each of files_
+  fsverity::TreeBatch& batch_;
 };
 
 class Scanner {
@@ -200,7 +197,10 @@ class Scanner {
   void submit(const DirectoryPtr& directory) {
     if (contents_.empty()) return;
     pool_.submit([this, directory, contents = std::exchange(contents_, {})] {
-      return ContentJob(*directory, options_, store_).run(contents);
+      static thread_local fsverity::TreeBatch batch;
+      auto done = ContentJob(*directory, options_, store_, batch).run(contents);
+      if (!done) (void)batch.finish();  // what it has not come to
+      return done;
     });
   }
 

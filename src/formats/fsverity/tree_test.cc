@@ -228,26 +228,44 @@ TEST(Tree, ThreadsOnAFileOfManyStretches) {
 
 TEST(Tree, ManyContentsTogether) {
   std::vector<Bytes> contents;
-  for (const std::size_t size : {4096, 0, 1, 4095, 4097, 128 * 4096, 0, 64, 128 * 4096 + 1, 131071,
-                                 131072, 131073, 600000, 5000, 8192})
+  for (const std::size_t size : {4096, 0, 1, 4095, 4097, 64 * 4096, 0, 64, 128 * 1024, 131071,
+                                 131073, 131072, 600000, 5000, 8192})
     contents.push_back(pattern(size + contents.size()));
   for (std::size_t i = 0; i < 100; ++i) contents.push_back(pattern(i * 97));
   const std::vector<ByteSpan> spans(contents.begin(), contents.end());
-  for (const Params& params : {Params{}, Params{.salt = pattern(7)}, kSha512,
-                               Params{.block_size = 1024}, Params{.block_size = 1 << 18}}) {
-    const std::vector<MerkleTree> trees = build_trees(spans, params);
-    ASSERT_EQ(trees.size(), contents.size());
-    for (std::size_t i = 0; i < trees.size(); ++i) {
-      TreeBuilder builder(params, true);
-      builder.update(spans[i]);
-      const MerkleTree expected = builder.finish();
-      EXPECT_EQ(trees[i].data_size, spans[i].size());
-      EXPECT_EQ(trees[i].digest, expected.digest) << i;
-      EXPECT_EQ(trees[i].blocks, expected.blocks) << i;
-      EXPECT_EQ(digest_of(spans[i], params), expected.digest) << i;
-    }
+  const std::vector<MerkleTree> trees = build_trees(spans);
+  ASSERT_EQ(trees.size(), contents.size());
+  for (std::size_t i = 0; i < trees.size(); ++i) {
+    TreeBuilder builder({}, true);
+    builder.update(spans[i]);
+    const MerkleTree expected = builder.finish();
+    EXPECT_EQ(trees[i].data_size, spans[i].size());
+    EXPECT_EQ(trees[i].digest, expected.digest) << i;
+    EXPECT_EQ(trees[i].blocks, expected.blocks) << i;
   }
   EXPECT_TRUE(build_trees({}).empty());
+}
+
+TEST(Tree, ABatchForAnyParamsMayBeUsedAgain) {
+  for (const Params& params : {Params{}, Params{.salt = pattern(7)}, kSha512,
+                               Params{.block_size = 1024}, Params{.block_size = 1 << 17}}) {
+    TreeBatch batch(params);
+    for (int round = 0; round < 2; ++round) {
+      std::vector<Digest> expected;
+      for (const std::size_t size : {1, 5000, 131072, 131071, 0, 100000, 4096}) {
+        const Bytes content = pattern(size + round);
+        if (content.size() > TreeBatch::kMaxContent) continue;
+        expected.push_back(digest_of(content, params));
+        std::ranges::copy(content, batch.add(content.size()).begin());
+      }
+      const std::vector<MerkleTree> trees = batch.finish();
+      ASSERT_EQ(trees.size(), expected.size());
+      for (std::size_t i = 0; i < trees.size(); ++i) {
+        EXPECT_EQ(trees[i].digest, expected[i]) << i;
+        EXPECT_TRUE(trees[i].blocks.empty());
+      }
+    }
+  }
 }
 
 TEST(Tree, DirectoriesAndBadParamsAreRefused) {

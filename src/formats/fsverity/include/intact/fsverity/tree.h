@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -67,10 +68,38 @@ class TreeBuilder {
 /// The fs-verity digest of content in memory. The params must be checked ones.
 Digest digest_of(ByteSpan content, const Params& params = {});
 
-/// The trees of many contents in memory, in that order: small ones are hashed side by side, several
-/// times as fast as one after the other. The params must be checked ones.
-std::vector<MerkleTree> build_trees(std::span<const ByteSpan> contents, const Params& params = {},
-                                    bool keep_blocks = true);
+/// Trees of many small contents, whose blocks are hashed side by side: several times as fast as one
+/// after the other. Not thread-safe.
+///
+///     TreeBatch batch;
+///     for (const Input& input : inputs) input.read(batch.add(input.size));
+///     const std::vector<MerkleTree> trees = batch.finish();
+class TreeBatch {
+ public:
+  /// Contents may have so many bytes.
+  static constexpr std::size_t kMaxContent = 128 << 10;
+
+  /// The params must be checked ones with blocks of at most kMaxContent bytes.
+  explicit TreeBatch(const Params& params = {}, bool keep_blocks = false);
+
+  /// Where a content of `size` bytes is to be put. Valid until the next call.
+  MutableByteSpan add(std::size_t size);
+  /// The trees in the order of the contents; starts anew, and keeps its memory.
+  std::vector<MerkleTree> finish();
+
+ private:
+  void hash_run();
+
+  crypto::BlockHasher hasher_;
+  TreeBuilder builder_;
+  std::unique_ptr<std::byte[]> run_;  ///< contents with padded ends, not yet hashed
+  std::size_t used_ = 0;
+  std::vector<std::size_t> sizes_;
+  Bytes hashes_;
+};
+
+/// The trees of contents in memory, in that order; small ones as TreeBatch does it.
+std::vector<MerkleTree> build_trees(std::span<const ByteSpan> contents);
 
 /// The fs-verity digest of an open regular file or block device, read from byte 0 with pread. The
 /// descriptor's position is not used. A file that shrinks meanwhile is an io error. `threads`: how
