@@ -118,31 +118,3 @@ expect 2 "$intact" verity close other
 expect 8 "$intact" verity open data other hash "$(cat root)"
 dmsetup remove other
 gone
-
-# The kernel knows the keys of its own keyrings alone; into those of Debian's kernel nobody gets a
-# certificate but by the firmware (a machine owner's key) or with a signature of Debian's.
-case_of "signatures"
-openssl req -new -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 3650 -subj /CN=guest \
-  -config <(printf '[req]\ndistinguished_name=n\n[n]\n') 2> /dev/null
-openssl x509 -in cert.pem -outform der -out cert.der
-expect 0 "$intact" verity format good hash --root-hash-file root --root-hash-signature p7s --sign-key key.pem --sign-cert cert.pem
-if keyctl padd asymmetric '' %:.secondary_trusted_keys < cert.der > keyctl.out 2>&1; then
-  expect 0 "$intact" verity open good volume hash "$(cat root)" --root-hash-signature p7s
-  cmp $device good
-  expect 0 veritysetup status volume
-  said 'verified \(with signature\)'
-  closed
-else
-  echo "a signature that the kernel accepts is not tested: no certificate can be given to it: $(cat keyctl.out)"
-fi
-openssl req -new -x509 -newkey rsa:2048 -nodes -keyout stranger.pem -out stranger.crt -days 3650 -subj /CN=stranger \
-  -config <(printf '[req]\ndistinguished_name=n\n[n]\n') 2> /dev/null
-expect 0 "$intact" verity format good hash --root-hash-file root --root-hash-signature p7s --sign-key stranger.pem --sign-cert stranger.crt
-expect 5 "$intact" verity open good volume hash "$(cat root)" --root-hash-signature p7s
-said 'does not accept the signature'
-expect 5 "$intact" verity open good volume hash "$(cat root)" --root-hash-signature p7s --root-hash-cert cert.pem
-gone
-# Without it the same device is made.
-expect 0 "$intact" verity open good volume hash "$(cat root)"
-closed
-gone
