@@ -22,10 +22,12 @@ void check_layout(const Superblock& superblock, const Params& params, DeviceSize
   for (const std::uint64_t sector : {std::uint64_t{0}, provided / 2, provided - 1}) {
     fuzz::require(layout->data_sector(sector) < sizes.data);
     fuzz::require(layout->contiguous_sectors(sector) <= provided - sector);
+    if (superblock.has(Superblock::in_line)) continue;  // neither tags nor journal on the device
     const std::uint64_t block = sector >> layout->log2_sectors_per_block();
     if (!layout->corrupts_itself())
       fuzz::require(layout->tag_byte(block) + layout->tag_size() <= sizes.of_meta() * kSectorSize);
   }
+  if (superblock.has(Superblock::in_line)) return;
   for (const unsigned log2 : {0u, 15u, 63u}) {
     const unsigned granularity = layout->log2_sectors_per_bit(log2);
     fuzz::require(layout->bitmap_blocks(granularity) * 8 <= layout->initial_sectors() - 8);

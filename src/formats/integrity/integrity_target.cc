@@ -11,7 +11,8 @@ constexpr std::size_t kWriteChunk = 1 << 20;  // bytes whose tags are computed i
 }  // namespace
 
 Result<std::unique_ptr<IntegrityTarget>> IntegrityTarget::open(const Params& params,
-                                                               Devices devices, Options options) {
+                                                               const Devices& devices,
+                                                               Options options) {
   auto impl = std::make_unique<Impl>(std::move(options));
   Waker waker;
   if (impl->options.background) waker = [impl = impl.get()] { impl->background.wake(); };

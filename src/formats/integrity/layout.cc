@@ -117,6 +117,8 @@ void Layout::provide(DeviceSizes sizes) {
 
 Result<Layout> Layout::create(const Superblock& superblock, const Params& params,
                               DeviceSizes sizes) {
+  if (sizes.meta && superblock.has(Superblock::in_line))
+    return Error(ErrorKind::invalid_argument, "Metadata device not supported in inline mode");
   if (sizes.meta.has_value() == (superblock.log2_interleave_sectors != 0) &&
       !superblock.has(Superblock::in_line))
     return Error(ErrorKind::invalid_argument, "Invalid interleave_sectors in the superblock");

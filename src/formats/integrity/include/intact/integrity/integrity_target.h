@@ -88,7 +88,7 @@ class IntegrityTarget final : public block::BlockTarget {
   /// unsupported for flags that nobody knows when writing, and for in-line mode; bad_secret for
   /// keys that do not fit or may not; tampered for a journal that fails its MAC or tags; malformed
   /// for what cannot be. Nothing has been written then, but for the superblock of a format_zeroed.
-  static Result<std::unique_ptr<IntegrityTarget>> open(const Params& params, Devices devices,
+  static Result<std::unique_ptr<IntegrityTarget>> open(const Params& params, const Devices& devices,
                                                        Options options);
   /// close(), its result ignored.
   ~IntegrityTarget() override;
