@@ -100,11 +100,12 @@ Result<void> for_replayed_sections(
     TRY(journal.read(section, image));
     if (!journal.mac_fits(section, image)) {
       // The first one can as well be a wrong key; with a good one in front, it is not.
-      return n == 0 ? Error(ErrorKind::bad_secret,
-                            "journal mac: wrong key, or the journal was changed")
-                    : Error(ErrorKind::tampered,
-                            fmt::format("journal mac: section {} of the journal fails its MAC",
-                                        section));
+      return n == 0 && !journal.mac_key_is_proven()
+                 ? Error(ErrorKind::bad_secret,
+                         "journal mac: wrong key, or the journal was changed")
+                 : Error(ErrorKind::tampered,
+                         fmt::format("journal mac: section {} of the journal fails its MAC",
+                                     section));
     }
     TRY(use(section, std::move(image)));
   }

@@ -1,0 +1,147 @@
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include <intact/integrity/detect.h>
+#include <intact/integrity/layout.h>
+#include <intact/integrity/tag_hash.h>
+
+namespace intact::integrity {
+namespace {
+
+/// The likeliest first: the first of those that fit is taken.
+constexpr std::array kHashes = {
+    "crc32c",      "sha256",      "crc32",       "xxhash64",    "sha1",        "sha512",
+    "sha384",      "sha224",      "blake2b-256", "blake2s-256", "sha3-256",    "sha3-512",
+    "sha3-384",    "sha3-224",    "blake2b-512", "blake2b-384", "blake2b-160", "blake2s-224",
+    "blake2s-160", "blake2s-128", "sm3",         "streebog256", "streebog512", "wp512",
+    "rmd160",      "md5",         "md4"};
+constexpr std::uint64_t kFirstBlocks = 64;  // looked at, as the beginning is most often written
+constexpr std::uint64_t kOtherBlocks = 192;
+constexpr std::byte kDiscarded{0xf6};
+
+struct Sample {
+  std::uint64_t block;
+  Bytes data;
+  Bytes tag;
+};
+
+bool is_filled(ByteSpan tag, std::byte with) {
+  return std::ranges::all_of(tag, [with](std::byte b) { return b == with; });
+}
+
+/// Blocks whose tags are valid, as far as anybody has computed them.
+std::uint64_t valid_blocks(const Superblock& superblock, const Layout& layout) {
+  const std::uint64_t all = layout.provided_blocks();
+  if (!superblock.has(Superblock::recalculating)) return all;
+  return std::min(all, superblock.recalc_sector >> layout.log2_sectors_per_block());
+}
+
+std::vector<std::uint64_t> blocks_to_try(std::uint64_t blocks) {
+  std::vector<std::uint64_t> chosen;
+  const std::uint64_t first = std::min(blocks, kFirstBlocks);
+  for (std::uint64_t i = 0; i < first; ++i) chosen.push_back(i);
+  const std::uint64_t rest = blocks - first;
+  const std::uint64_t others = std::min(rest, kOtherBlocks);
+  for (std::uint64_t i = 0; i < others; ++i) chosen.push_back(first + rest / others * i);
+  return chosen;
+}
+
+Result<Sample> read_sample(const Layout& layout, const Devices& devices, std::uint64_t block) {
+  Sample sample{
+      .block = block, .data = Bytes(layout.block_size()), .tag = Bytes(layout.tag_size())};
+  const std::uint64_t sector = block << layout.log2_sectors_per_block();
+  TRY(devices.data->read(layout.data_sector(sector) * kSectorSize, sample.data));
+  TRY(devices.of_meta().read(layout.tag_byte(block), sample.tag));
+  return sample;
+}
+
+class Detector {
+ public:
+  Detector(const Superblock& superblock, const Layout& layout) : layout_(layout) {
+    if (superblock.has(Superblock::fixed_hmac)) salt_ = superblock.salt;
+  }
+
+  Result<void> take_samples(const Superblock& superblock, const Devices& devices) {
+    for (const std::uint64_t block : blocks_to_try(valid_blocks(superblock, layout_))) {
+      Sample sample = TRY(read_sample(layout_, devices, block));
+      ++found_.sampled;
+      if (is_filled(sample.tag, std::byte{}))
+        ++found_.blank;
+      else if (is_filled(sample.tag, kDiscarded))
+        ++found_.discarded;
+      else
+        samples_.push_back(std::move(sample));
+    }
+    return {};
+  }
+
+  /// Keeps the algorithm if it fits better than all before.
+  void try_algorithm(const Algorithm& algorithm) {
+    for (const bool salted : {true, false}) {
+      if (salted && !salt_) continue;
+      const auto hash = TagHash::create(algorithm, {.block_size = layout_.block_size(),
+                                                    .tag_size = layout_.tag_size(),
+                                                    .salt = salted ? salt_ : std::nullopt});
+      if (!hash) return;  // not one that is here, or not with such a key
+      const std::uint32_t matching = count_matching(**hash);
+      if (!is_convincing(matching) || matching <= found_.matching) continue;
+      found_.hash = algorithm.name;
+      found_.matching = matching;
+      found_.digest_size = static_cast<std::uint32_t>((*hash)->digest_size());
+      found_.tag_use = found_.digest_size > layout_.tag_size()   ? Detection::TagUse::cut
+                       : found_.digest_size < layout_.tag_size() ? Detection::TagUse::padded
+                                                                 : Detection::TagUse::whole;
+      found_.keyed = algorithm.key != nullptr;
+      found_.salted = salted;
+    }
+  }
+
+  const Detection& found() const { return found_; }
+
+ private:
+  std::uint32_t count_matching(const TagHash& hash) const {
+    std::uint32_t matching = 0;
+    Bytes tag(layout_.tag_size());
+    for (const Sample& sample : samples_) {
+      hash.compute(sample.block, sample.data, tag);
+      if (std::ranges::equal(tag, sample.tag)) ++matching;
+    }
+    return matching;
+  }
+
+  /// A tag of a byte or two may fit by chance.
+  bool is_convincing(std::uint32_t matching) const {
+    return matching != 0 && (layout_.tag_size() >= 4 || matching * 2 > samples_.size());
+  }
+
+  const Layout& layout_;
+  std::optional<std::array<std::byte, 16>> salt_ = {};
+  std::vector<Sample> samples_ = {};
+  Detection found_ = {};
+};
+
+}  // namespace
+
+Result<Detection> detect(const Params& params, const Devices& devices,
+                         std::shared_ptr<const crypto::Secret> key) {
+  const Superblock superblock = TRY(read_superblock(params, devices));
+  Params actual = params;
+  actual.tag_size = superblock.tag_size;
+  actual.block_size = superblock.block_size();
+  const Layout layout = TRY(Layout::create(superblock, actual, devices.sizes()));
+  Detector detector(superblock, layout);
+  TRY(detector.take_samples(superblock, devices));
+  for (const char* const name : kHashes) detector.try_algorithm({.name = name});
+  if (key) {
+    for (const char* const name : kHashes) {
+      detector.try_algorithm({.name = std::string("hmac(") + name + ")", .key = key});
+      detector.try_algorithm({.name = name, .key = key});
+    }
+    detector.try_algorithm({.name = "cmac(aes)", .key = key});
+  }
+  return detector.found();
+}
+
+}  // namespace intact::integrity

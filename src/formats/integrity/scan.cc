@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <mutex>
+
+#include <intact/base/worker_pool.h>
+#include <intact/integrity/scan.h>
+
+namespace intact::integrity {
+namespace {
+
+constexpr std::uint64_t kChunk = 1 << 20;  // bytes
+
+/// Collects what several threads find.
+class Findings {
+ public:
+  void add(Damage damage) {
+    const std::lock_guard lock(mutex_);
+    damaged_.push_back(std::move(damage));
+  }
+
+  /// In order, with neighbours of one kind put together.
+  std::vector<Damage> take() {
+    std::ranges::sort(damaged_, {}, &Damage::sector);
+    std::vector<Damage> merged;
+    for (Damage& damage : damaged_) {
+      Damage* const last = merged.empty() ? nullptr : &merged.back();
+      if (last && last->sector + last->sectors == damage.sector && last->reason == damage.reason)
+        last->sectors += damage.sectors;
+      else
+        merged.push_back(std::move(damage));
+    }
+    return merged;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Damage> damaged_;
+};
+
+/// Reads a range of which some part cannot be read, block by block. Mismatches are told by others.
+Result<void> read_pieces(const IntegrityTarget& target, std::uint64_t offset,
+                         MutableByteSpan buffer, Findings& findings) {
+  const std::uint32_t block = target.block_size();
+  for (; !buffer.empty(); offset += block, buffer = buffer.subspan(block)) {
+    const auto read = target.read(offset, buffer.first(block));
+    if (read || read.error().kind() == ErrorKind::tampered) continue;
+    if (target.status().failure) return Error(read.error());
+    findings.add({.sector = offset / kSectorSize,
+                  .sectors = block / kSectorSize,
+                  .reason = read.error().message()});
+  }
+  return {};
+}
+
+Result<void> read_chunk(const IntegrityTarget& target, std::uint64_t offset, std::uint64_t length,
+                        Findings& findings) {
+  thread_local Bytes buffer(kChunk);
+  const MutableByteSpan chunk = MutableByteSpan(buffer).first(length);
+  const auto read = target.read(offset, chunk);
+  if (read || read.error().kind() == ErrorKind::tampered) return {};
+  return read_pieces(target, offset, chunk, findings);
+}
+
+Result<void> read_all(const IntegrityTarget& target, const ScanProgress& progress, unsigned threads,
+                      Findings& findings) {
+  const std::uint64_t size = target.size();
+  WorkerPool pool(threads);
+  for (std::uint64_t offset = 0; offset < size && !pool.failed(); offset += kChunk) {
+    if (progress) progress(offset, size);
+    pool.submit([&, offset] {
+      return read_chunk(target, offset, std::min(kChunk, size - offset), findings);
+    });
+  }
+  return pool.wait();
+}
+
+ScanReport::Why why_unprotected(const Params& params, const Superblock& before) {
+  using Why = ScanReport::Why;
+  if (!params.internal_hash) return Why::no_hash;
+  if (params.mode == Mode::recovery) return Why::recovery;
+  if (before.has(Superblock::dirty_bitmap)) return Why::dirty_bitmap;
+  return Why::recalculation;
+}
+
+void add_unprotected(const IntegrityTarget& target, ScanReport& report) {
+  for (std::uint64_t offset = 0; offset < target.size();) {
+    std::uint64_t length = target.size() - offset;
+    if (!target.is_checked(offset, length)) {
+      const Unprotected range{.sector = offset / kSectorSize, .sectors = length / kSectorSize};
+      auto& list = report.unprotected;
+      if (!list.empty() && list.back().sector + list.back().sectors == range.sector)
+        list.back().sectors += range.sectors;
+      else
+        list.push_back(range);
+      report.checked -= range.sectors;
+    }
+    offset += length;
+  }
+}
+
+}  // namespace
+
+std::uint64_t ScanReport::damaged_sectors() const {
+  std::uint64_t sum = 0;
+  for (const Damage& damage : damaged) sum += damage.sectors;
+  return sum;
+}
+
+Result<ScanReport> scan(const Params& params, const Devices& devices, const ScanProgress& progress,
+                        unsigned threads) {
+  Findings findings;
+  IntegrityTarget::Options options{.read_only = true, .background = false};
+  options.on_mismatch = [&findings](const Mismatch& mismatch) {
+    findings.add(
+        {.sector = mismatch.sector, .sectors = mismatch.sectors, .reason = "fails its tag"});
+  };
+  const auto target = TRY(IntegrityTarget::open(params, devices, std::move(options)));
+  ScanReport report{.sectors = target->size() / kSectorSize,
+                    .checked = target->size() / kSectorSize,
+                    .journal_blocks = target->status().replayed_blocks};
+  add_unprotected(*target, report);
+  if (!report.unprotected.empty())
+    report.why_unprotected = why_unprotected(params, target->superblock());
+  TRY(read_all(*target, progress, threads, findings));
+  report.damaged = findings.take();
+  return report;
+}
+
+}  // namespace intact::integrity
