@@ -272,8 +272,13 @@ int flush(void*, std::uint32_t) {
   return write([](block::BlockTarget& target) { return target.flush(); });
 }
 
+/// A trim is advice: where it cannot be taken, all stays as it is.
 int trim(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
-  return write([&](block::BlockTarget& target) { return target.discard(offset, count); });
+  return write([&](block::BlockTarget& target) -> Result<void> {
+    Result<void> done = target.discard(offset, count);
+    if (!done && done.error().kind() == ErrorKind::unsupported) return {};
+    return done;
+  });
 }
 
 /// With or without the flag that a hole may be made: the target knows best.

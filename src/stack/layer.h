@@ -32,4 +32,13 @@ struct Layer<VerityVolume> {
   static Result<VerityVolume> decode(const Json& json, IncomingDescriptors& descriptors);
 };
 
+template <>
+struct Layer<IntegrityVolume> {
+  static constexpr const char* kName = "integrity";
+  static Result<Stack> open(const IntegrityVolume& volume, const std::string& name,
+                            const Events& events);
+  static Result<Json> encode(const IntegrityVolume& volume, OutgoingDescriptors& descriptors);
+  static Result<IntegrityVolume> decode(const Json& json, IncomingDescriptors& descriptors);
+};
+
 }  // namespace intact::stack

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "fields.h"
 #include "layer.h"
 
 namespace intact::stack {
@@ -9,23 +10,8 @@ namespace {
 
 using verity::OnCorruption;
 
-Error malformed(const char* what) {
-  return {ErrorKind::malformed, std::string("stack description: ") + what};
-}
-
 Result<Bytes> require_bytes(const Json& json, const char* key) {
   return from_hex(TRY(require_string(json, key))).context(key);
-}
-
-template <typename Number>
-Result<Number> require_number(const Json& json, const char* key) {
-  const std::uint64_t value = TRY(require_uint(json, key));
-  if (!std::in_range<Number>(value)) return malformed(key);
-  return static_cast<Number>(value);
-}
-
-Result<bool> require_flag(const Json& json, const char* key) {
-  return TRY(require_uint(json, key)) != 0;
 }
 
 Result<verity::Params> params_from(const Json& json) {

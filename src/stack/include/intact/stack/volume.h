@@ -6,6 +6,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/block/file_target.h>
+#include <intact/integrity/params.h>
 #include <intact/verity/volume.h>
 
 namespace intact::stack {
@@ -31,10 +32,18 @@ struct VerityVolume {
   bool check_at_most_once = false;
 };
 
+/// A dm-integrity device. Written to if its files may be; else what its journal holds is read from
+/// there and stays where it is.
+struct IntegrityVolume {
+  integrity::Params params;  ///< as it is to be opened, keys included
+  File data;
+  File meta = {};  ///< superblock, journal and tags, if they lie apart
+};
+
 /// All that is needed to open a volume, in this process or, with its files, in another one.
 struct Volume {
   std::string name;  ///< what the log calls it
-  std::variant<PlainVolume, VerityVolume> layer;
+  std::variant<PlainVolume, VerityVolume, IntegrityVolume> layer;
 };
 
 }  // namespace intact::stack
