@@ -19,6 +19,7 @@ void add_all_commands(Program& program) {
   add_composefs_commands(program);
   add_verity_commands(program);
   add_open_commands(program);
+  add_integrity_commands(program);
   add_complete_command(program);
 }
 

@@ -1,0 +1,32 @@
+#include <fmt/format.h>
+
+#include "commands.h"
+#include "integrity_commands.h"
+
+// The commands of this group take the options of integritysetup and print the same field names.
+namespace intact::cli {
+
+std::string sector_range(std::uint64_t first, std::uint64_t sectors) {
+  return sectors == 1 ? fmt::format("sector {}", first)
+                      : fmt::format("sectors {} to {}", first, first + sectors - 1);
+}
+
+std::string counted(std::uint64_t count, const std::string& thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+void add_integrity_commands(Program& program) {
+  CLI::App* group = program.add(program.app(), "integrity",
+                                "dm-integrity devices, with the options of integritysetup");
+  group->require_subcommand(1);
+  add_integrity_format_command(program, group);
+  add_integrity_open_command(program, group);
+  add_integrity_dump_commands(program, group);
+  add_integrity_check_command(program, group);
+  add_integrity_replay_command(program, group);
+  add_integrity_recalculate_command(program, group);
+  add_integrity_resize_command(program, group);
+  add_integrity_detect_command(program, group);
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <intact/integrity/scan.h>
+#include <intact/json/json.h>
+
+#include "integrity_commands.h"
+
+namespace intact::cli {
+namespace {
+
+using integrity::ScanReport;
+using Why = ScanReport::Why;
+
+const char* word_for(Why why) {
+  switch (why) {
+    case Why::nothing:
+      return "";
+    case Why::no_hash:
+      return "no-hash";
+    case Why::recovery:
+      return "recovery";
+    case Why::recalculation:
+      return "recalculation";
+    case Why::dirty_bitmap:
+      return "dirty-bitmap";
+  }
+  return "";
+}
+
+const char* text_for(Why why) {
+  switch (why) {
+    case Why::nothing:
+      return "";
+    case Why::no_hash:
+      return "there is no hash to check with";
+    case Why::recovery:
+      return "nothing is checked in recovery mode";
+    case Why::recalculation:
+      return "their tags have not been calculated yet";
+    case Why::dirty_bitmap:
+      return "they were being written to when the device was cut off";
+  }
+  return "";
+}
+
+void print_json(const IntegrityCommand& options, const ScanReport& report) {
+  Json damaged = Json::array();
+  for (const auto& damage : report.damaged)
+    damaged.push_back({{"object", options.device},
+                       {"sector", damage.sector},
+                       {"sectors", damage.sectors},
+                       {"offset", damage.sector * integrity::kSectorSize},
+                       {"bytes", damage.sectors * integrity::kSectorSize},
+                       {"reason", damage.reason}});
+  Json unprotected = Json::array();
+  for (const auto& range : report.unprotected)
+    unprotected.push_back({{"sector", range.sector},
+                           {"sectors", range.sectors},
+                           {"reason", word_for(report.why_unprotected)}});
+  print("{}\n", to_text(Json{{"ok", report.damaged.empty()},
+                             {"checked",
+                              {{"sectors", report.checked},
+                               {"bytes", report.checked * integrity::kSectorSize},
+                               {"journal_blocks", report.journal_blocks}}},
+                             {"damaged", damaged},
+                             {"unprotected", unprotected}}));
+}
+
+void print_text(const IntegrityCommand& options, const ScanReport& report) {
+  for (const auto& damage : report.damaged)
+    print("DAMAGED {} (bytes {} to {}): {}\n", sector_range(damage.sector, damage.sectors),
+          damage.sector * integrity::kSectorSize,
+          (damage.sector + damage.sectors) * integrity::kSectorSize - 1, damage.reason);
+  for (const auto& range : report.unprotected)
+    print("not protected: {}: {}\n", sector_range(range.sector, range.sectors),
+          text_for(report.why_unprotected));
+  if (report.journal_blocks != 0)
+    print("{} were read from the journal\n", counted(report.journal_blocks, "block"));
+  if (report.damaged.empty())
+    print("{} is intact: {} of {} sectors checked\n", options.device, report.checked,
+          report.sectors);
+  else
+    print("{} is damaged in {}: {} of {} sectors checked are bad\n", options.device,
+          counted(report.damaged.size(), "place"), report.damaged_sectors(), report.checked);
+}
+
+Result<int> check(const IntegrityCommand& options) {
+  const auto files = TRY(options.open_files(block::Access::read_only));
+  const auto params = TRY(options.params(files.devices()));
+  auto scanned = [&] {
+    ProgressLine line;
+    return integrity::scan(
+        params, files.devices(),
+        [&line](std::uint64_t done, std::uint64_t total) { line.show("Checking", done, total); });
+  }();
+  const ScanReport report = TRY(std::move(scanned).context(options.device));
+  if (report.all_damaged())
+    return Error(
+        ErrorKind::bad_secret,
+        fmt::format("{}: every block fails its tag. Most likely --integrity or its key are "
+                    "others; else no tag was ever written, or all is lost",
+                    options.device));
+  if (options.json)
+    print_json(options, report);
+  else
+    print_text(options, report);
+  return report.damaged.empty() ? 0 : 3;
+}
+
+}  // namespace
+
+void add_integrity_check_command(Program& program, CLI::App* group) {
+  const auto [command, options] = add_integrity_command<IntegrityCommand>(
+      program, group, "check", "Read all of a device and list what is damaged", check);
+  options->add_device(command);
+  options->add_algorithms(command);
+  options->add_tuning(command);
+  options->add_mode(command);
+  options->add_opening(command);
+  command->add_flag("--json", options->json, "Print the result as JSON");
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "../command.h"
+#include "../integrity_options.h"
+#include "../progress.h"
+
+namespace intact::cli {
+
+/// What most commands of the group `integrity` take.
+struct IntegrityCommand : IntegrityOptions {
+  bool json = false;
+};
+
+/// A command of the group that runs `action` with options of its own kind.
+template <typename Options>
+std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App* group,
+                                                     const char* name, const char* description,
+                                                     Result<int> (*action)(const Options&)) {
+  CLI::App* const command = program.add(*group, name, description);
+  const auto options = std::make_shared<Options>();
+  program.on_chosen(command, [options, action] { return action(*options); });
+  return {command, options.get()};
+}
+
+/// "sectors 8 to 15", "sector 8".
+std::string sector_range(std::uint64_t first, std::uint64_t sectors);
+/// "N thing" or "N things".
+std::string counted(std::uint64_t count, const std::string& thing);
+
+// One function for each file integrity_*.cc.
+void add_integrity_format_command(Program& program, CLI::App* group);
+void add_integrity_dump_commands(Program& program, CLI::App* group);  // dump, status
+void add_integrity_open_command(Program& program, CLI::App* group);
+void add_integrity_check_command(Program& program, CLI::App* group);
+void add_integrity_replay_command(Program& program, CLI::App* group);
+void add_integrity_recalculate_command(Program& program, CLI::App* group);
+void add_integrity_resize_command(Program& program, CLI::App* group);
+void add_integrity_detect_command(Program& program, CLI::App* group);
+
+}  // namespace intact::cli

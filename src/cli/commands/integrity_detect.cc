@@ -1,0 +1,94 @@
+#include <fmt/format.h>
+
+#include <intact/integrity/detect.h>
+#include <intact/json/json.h>
+
+#include "integrity_commands.h"
+
+namespace intact::cli {
+namespace {
+
+using integrity::Detection;
+
+struct Options : IntegrityOptions {
+  bool json = false;
+};
+
+const char* word_for(Detection::TagUse use) {
+  switch (use) {
+    case Detection::TagUse::whole:
+      return "whole";
+    case Detection::TagUse::cut:
+      return "cut";
+    case Detection::TagUse::padded:
+      return "padded";
+  }
+  return "";
+}
+
+void print_json(const Detection& found) {
+  Json json = {{"ok", found.hash.has_value()},
+               {"sampled", found.sampled},
+               {"blank", found.blank},
+               {"discarded", found.discarded},
+               {"matching", found.matching}};
+  if (found.hash) {
+    json["integrity"] = *found.hash;
+    json["digest_size"] = found.digest_size;
+    json["tag_use"] = word_for(found.tag_use);
+    json["keyed"] = found.keyed;
+    json["salted"] = found.salted;
+  }
+  print("{}\n", to_text(json));
+}
+
+void print_text(const Options& options, const Detection& found, bool with_key) {
+  print("{}: {} looked at, {} never written, {} discarded\n", options.device,
+        counted(found.sampled, "block"), found.blank, found.discarded);
+  if (found.hash) {
+    print("integrity: {}\n", *found.hash);
+    print("digest:    {} bytes, {}\n", found.digest_size,
+          found.tag_use == Detection::TagUse::whole ? "stored whole"
+          : found.tag_use == Detection::TagUse::cut ? "cut to the size of the tag"
+                                                    : "padded with zeros");
+    print("key:       {}\n", found.keyed ? "the one given" : "none");
+    print("salt:      {}\n", found.salted ? "that of the superblock" : "none");
+    print("matching:  {} of {}\n", found.matching, counted(found.tagged(), "block"));
+  } else if (found.tagged() == 0) {
+    print("No tag has been written where it was looked for: there is nothing to go by\n");
+  } else if (with_key) {
+    print(
+        "No hash that is known makes these tags, with the key or without: another key, or tags "
+        "that come from above (LUKS2)\n");
+  } else {
+    print(
+        "No hash that is known makes these tags without a key: there is one "
+        "(--integrity-key-file tries it), or they come from above (LUKS2)\n");
+  }
+}
+
+Result<int> detect(const Options& options) {
+  const auto files = TRY(options.open_files(block::Access::read_only));
+  // Any name will do: it is the key that is wanted.
+  const auto algorithm = TRY(options.integrity.load("--integrity"));
+  const auto key = algorithm ? algorithm->key : nullptr;
+  const auto found = TRY(
+      integrity::detect({.start = options.start}, files.devices(), key).context(options.device));
+  if (options.json)
+    print_json(found);
+  else
+    print_text(options, found, key != nullptr);
+  return found.hash ? 0 : 7;
+}
+
+}  // namespace
+
+void add_integrity_detect_command(Program& program, CLI::App* group) {
+  const auto [command, options] = add_integrity_command<Options>(
+      program, group, "detect", "Find out which hash makes the tags, by trying", detect);
+  options->add_device(command);
+  options->add_key(command);
+  command->add_flag("--json", options->json, "Print the result as JSON");
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,63 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <intact/json/json.h>
+
+#include "integrity_commands.h"
+
+namespace intact::cli {
+namespace {
+
+using integrity::IntegrityTarget;
+
+struct Options : IntegrityCommand {
+  bool reset = false;
+};
+
+Result<int> recalculate(const Options& given) {
+  Options options = given;
+  options.recalculate = true;
+  options.recalculate_reset = options.reset;
+  const auto files = TRY(options.open_files(block::Access::read_write));
+  const auto params = TRY(options.params(files.devices()));
+  // With the tags of another hash, or none, there is nothing by which to know a wrong key.
+  const auto target =
+      TRY(IntegrityTarget::open(params, files.devices(), {.check_key = false, .background = false})
+              .context(options.device));
+  const std::uint64_t total = target->size();
+  {
+    ProgressLine line;
+    TRY(target
+            ->recalculate([&](std::uint64_t sector) {
+              line.show("Recalculating", sector * integrity::kSectorSize, total);
+              return true;
+            })
+            .context(options.device));
+  }
+  TRY(target->close().context(options.device));
+  if (options.json)
+    print("{}\n", to_text(Json{{"ok", true},
+                               {"device", options.device},
+                               {"sectors", total / integrity::kSectorSize}}));
+  else
+    print("The tags of {} are those of its data: {} sectors\n", options.device,
+          total / integrity::kSectorSize);
+  return 0;
+}
+
+}  // namespace
+
+void add_integrity_recalculate_command(Program& program, CLI::App* group) {
+  const auto [command, options] = add_integrity_command<Options>(
+      program, group, "recalculate", "Compute the tags that are not valid yet", recalculate);
+  options->add_device(command);
+  command->add_flag("--reset", options->reset, "Compute all of them anew");
+  options->add_algorithms(command);
+  options->add_legacy_recalculate(command);
+  options->add_tuning(command);
+  options->add_mode(command);
+  command->add_flag("--json", options->json, "Print the result as JSON");
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,164 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <intact/integrity/journal_report.h>
+#include <intact/json/json.h>
+
+#include "../copy_out.h"
+#include "../verity_files.h"
+#include "integrity_commands.h"
+
+namespace intact::cli {
+namespace {
+
+using integrity::IntegrityTarget;
+using integrity::JournalReport;
+using State = JournalReport::Entry::State;
+
+struct Options : IntegrityCommand {
+  bool in_place = false;
+  std::string output;
+};
+
+const char* word_for(State state) {
+  switch (state) {
+    case State::replayed:
+      return "replayed";
+    case State::superseded:
+      return "superseded";
+    case State::beyond_end:
+      return "beyond-end";
+    case State::bad_tag:
+      return "bad-tag";
+  }
+  return "";
+}
+
+// --- what a replay would do ---------------------------------------------------------------------
+
+std::uint64_t count(const JournalReport& report, State state) {
+  return static_cast<std::uint64_t>(
+      std::ranges::count(report.entries, state, &JournalReport::Entry::state));
+}
+
+void print_json(const JournalReport& report) {
+  Json entries = Json::array();
+  for (const auto& entry : report.entries)
+    entries.push_back({{"section", entry.section},
+                       {"entry", entry.index},
+                       {"sector", entry.sector},
+                       {"state", word_for(entry.state)}});
+  Json json = {{"ok", report.refused.empty()},          {"sections", report.sections},
+               {"first_section", report.first_section}, {"valid_sections", report.valid_sections},
+               {"used_entries", report.used_entries},   {"entries", entries},
+               {"holds_bitmap", report.holds_bitmap}};
+  if (report.holds_bitmap) {
+    json["dirty_regions"] = report.dirty_regions;
+    json["sectors_per_region"] = report.sectors_per_region;
+  }
+  if (!report.refused.empty()) json["reason"] = report.refused;
+  print("{}\n", to_text(json));
+}
+
+void print_text(const Options& options, const JournalReport& report) {
+  if (report.holds_bitmap) {
+    print("{} has no journal: it was cut off in bitmap mode, with {} of {} marked\n",
+          options.device, counted(report.dirty_regions, "region"),
+          counted(report.sectors_per_region, "sector"));
+    return;
+  }
+  print("journal:  {}, {} valid from section {} on\n", counted(report.sections, "section"),
+        report.valid_sections, report.first_section);
+  for (const auto& entry : report.entries)
+    print("section {} entry {}: sector {}{}{}\n", entry.section, entry.index, entry.sector,
+          entry.state == State::replayed ? "" : ": ",
+          entry.state == State::replayed ? "" : word_for(entry.state));
+  if (!report.refused.empty())
+    print("It would not be replayed: {}\n", report.refused);
+  else if (report.used_entries == 0)
+    print("There is nothing to replay\n");
+  else
+    print("{} would be written to their places; nothing has been (--in-place, --output)\n",
+          counted(count(report, State::replayed), "block"));
+}
+
+Result<int> show(const Options& options) {
+  const auto files = TRY(options.open_files(block::Access::read_only));
+  const auto params = TRY(options.params(files.devices()));
+  const auto report =
+      TRY(integrity::report_journal(params, files.devices()).context(options.device));
+  if (options.json)
+    print_json(report);
+  else
+    print_text(options, report);
+  return report.refused.empty() ? 0 : 3;
+}
+
+// --- a replay -----------------------------------------------------------------------------------
+
+Result<int> replay(const Options& options) {
+  const auto files = TRY(options.open_files(block::Access::read_write));
+  const auto params = TRY(options.params(files.devices()));
+  const auto target = TRY(IntegrityTarget::open(params, files.devices(), {.background = false})
+                              .context(options.device));
+  const IntegrityTarget::Status status = target->status();
+  TRY(target->close().context(options.device));
+  if (options.json)
+    print("{}\n", to_text(Json{{"ok", true},
+                               {"device", options.device},
+                               {"replayed_sections", status.replayed_sections},
+                               {"replayed_blocks", status.replayed_blocks}}));
+  else
+    print("{} of {} replayed; {} is in order\n", counted(status.replayed_blocks, "block"),
+          counted(status.replayed_sections, "section"), options.device);
+  return 0;
+}
+
+Result<int> replay_into_copy(const Options& options) {
+  if (!options.data_device.empty())
+    return Error(ErrorKind::invalid_argument,
+                 "--output copies one file: copy both, and replay the copies with --in-place");
+  {
+    // Whatever is wrong with it is found out before all of it is copied.
+    const auto files = TRY(options.open_files(block::Access::read_only));
+    const auto report =
+        TRY(integrity::report_journal(TRY(options.params(files.devices())), files.devices())
+                .context(options.device));
+    if (!report.refused.empty())
+      return Error(ErrorKind::tampered, fmt::format("{}: {}", options.device, report.refused));
+    TRY(copy_out(*files.data, options.output));
+  }
+  GrownFiles made;
+  made.adopt(options.output);
+  Options copy = options;
+  copy.device = options.output;
+  const int status = TRY(replay(copy));
+  made.keep();
+  return status;
+}
+
+Result<int> run(const Options& options) {
+  if (options.in_place) return replay(options);
+  return options.output.empty() ? show(options) : replay_into_copy(options);
+}
+
+}  // namespace
+
+void add_integrity_replay_command(Program& program, CLI::App* group) {
+  const auto [command, options] = add_integrity_command<Options>(
+      program, group, "replay", "Show what the journal holds, or write it to its place", run);
+  options->add_device(command);
+  CLI::Option* const in_place =
+      command->add_flag("--in-place", options->in_place, "Replay it, and close the device");
+  command->add_option("--output", options->output, "Replay it in a copy of FILE, this new file")
+      ->type_name("FILE")
+      ->excludes(in_place);
+  options->add_algorithms(command);
+  options->add_tuning(command);
+  options->add_mode(command);
+  options->add_legacy_recalculate(command);
+  command->add_flag("--json", options->json, "Print the result as JSON");
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,205 @@
+#!/usr/bin/env bash
+# intact integrity check, replay, recalculate, resize, detect and --tab: what they find, what they change, and what
+# they say with which status.
+. "$(dirname "$0")/lib.sh"
+requires jq
+cd "$work" || exit
+head -c 32 /dev/urandom > key
+
+# formatted OPTION...: `disk` anew, 16 MiB
+formatted() {
+  rm -f disk
+  truncate -s 16M disk
+  expect 0 "$intact" integrity format disk "$@"
+}
+# sector N: where on `disk` logical sector N lies in bytes, with the layout of 16 MiB, 512-byte blocks and crc32c
+data_at() { echo $(((440 + $1) * 512)); }
+tag_at() { echo $((94208 + 4 * $1)); }
+
+# --- check ----------------------------------------------------------------------------------------
+formatted
+expect 0 "$intact" integrity check disk --json
+equal "$(jq -c '[.ok, .checked.sectors, .damaged, .unprotected]' out)" '[true,32328,[],[]]' 'report'
+flip disk "$(data_at 5)"
+flip disk "$(data_at 6)"
+flip disk "$(tag_at 32327)"
+flip disk $(($(data_at 2049) + 511))
+expect 3 "$intact" integrity check disk
+said '^DAMAGED sectors 5 to 6 \(bytes 2560 to 3583\): fails its tag'
+said '^DAMAGED sector 2049 '
+said '^DAMAGED sector 32327 '
+said '^disk is damaged in 3 places: 4 of 32328'
+expect 3 "$intact" integrity check disk --json
+equal "$(jq -c '[.ok] + [.damaged[] | [.sector, .sectors, .offset]]' out)" \
+  '[false,[5,2,2560],[2049,1,1049088],[32327,1,16551424]]' 'damage'
+# The same bits again: all is well.
+flip disk "$(data_at 5)"
+flip disk "$(data_at 6)"
+flip disk "$(tag_at 32327)"
+flip disk $(($(data_at 2049) + 511))
+expect 0 "$intact" integrity check disk
+expect 4 "$intact" integrity check disk --integrity crc32
+said 'every block fails its tag'
+expect 0 "$intact" integrity open disk --to all --integrity-recovery-mode --integrity crc32
+cmp -n $((32328 * 512)) all /dev/zero
+
+# Tags that nobody has computed yet.
+formatted --no-wipe
+expect 4 "$intact" integrity check disk
+cp disk blank
+expect 0 "$intact" integrity recalculate disk
+expect 0 "$intact" integrity check disk
+said 'disk is intact: 32328 of 32328 sectors checked'
+flip disk "$(data_at 77)"
+flip disk "$(data_at 9000)"
+printf '\20\0' | dd of=disk bs=1 seek=32 conv=notrunc status=none  # recalculated up to sector 16
+printf '\0\0' | dd of=disk bs=1 seek=33 conv=notrunc status=none
+expect 0 "$intact" integrity check disk
+said '^not protected: sectors 16 to 32327: their tags have not been calculated yet'
+said '^disk is intact: 16 of 32328 sectors checked'
+expect 0 "$intact" integrity check disk --json
+equal "$(jq -c .unprotected out)" '[{"sector":16,"sectors":32312,"reason":"recalculation"}]' 'unprotected'
+expect 0 "$intact" integrity recalculate disk
+expect 0 "$intact" integrity check disk
+mv blank disk
+
+# --- detect ---------------------------------------------------------------------------------------
+expect 7 "$intact" integrity detect disk
+said 'No tag has been written'
+for hash in crc32c crc32 xxhash64 sha1 sha256 sha512 sha3-256 blake2b-256 blake2s-256; do
+  formatted --integrity $hash --sector-size 4096
+  expect 0 "$intact" integrity detect disk --json
+  equal "$(jq -c '[.ok, .integrity, .tag_use, .keyed, .salted]' out)" "[true,\"$hash\",\"whole\",false,true]" 'hash'
+done
+formatted --integrity sha256 --tag-size 20 --integrity-legacy-hmac
+expect 0 "$intact" integrity detect disk
+said 'integrity: sha256'
+said 'cut to the size of the tag'
+said 'salt:      none'
+formatted --integrity crc32 --tag-size 7
+expect 0 "$intact" integrity detect disk
+said 'padded with zeros'
+formatted --integrity hmac-sha512 --integrity-key-file key --tag-size 32
+expect 7 "$intact" integrity detect disk
+said 'without a key: there is one'
+head -c 32 /dev/urandom > other-key
+expect 7 "$intact" integrity detect disk --integrity-key-file other-key
+expect 0 "$intact" integrity detect disk --integrity-key-file key
+said 'integrity: hmac\(sha512\)'
+said 'key:       the one given'
+
+# --- recalculate ----------------------------------------------------------------------------------
+formatted
+flip disk "$(data_at 77)"
+expect 3 "$intact" integrity check disk
+expect 0 "$intact" integrity recalculate disk
+expect 0 "$intact" integrity check disk
+flip disk "$(data_at 78)"
+# It is done, and does not begin again by itself: the damage stays to be seen.
+expect 0 "$intact" integrity recalculate disk
+expect 3 "$intact" integrity check disk
+expect 0 "$intact" integrity recalculate disk --reset --integrity crc32
+expect 0 "$intact" integrity check disk --integrity crc32
+expect 4 "$intact" integrity check disk
+formatted --integrity hmac-sha256 --integrity-key-file key
+sha256sum disk > before
+expect 6 "$intact" integrity recalculate disk --integrity hmac-sha256 --integrity-key-file key
+said 'security'
+sha256sum --check --quiet before
+expect 0 "$intact" integrity recalculate disk --integrity hmac-sha256 --integrity-key-file key \
+  --integrity-legacy-recalculate
+
+# --- resize ---------------------------------------------------------------------------------------
+for how in '' --integrity-bitmap-mode; do
+  formatted
+  expect 0 "$intact" integrity resize disk --size 20000 $how
+  said '^disk provides 20000 sectors, 32328 before'
+  equal "$(stat -c %s disk)" $(((440 + 20000) * 512)) 'size of the file'
+  expect 0 "$intact" integrity check disk
+  expect 0 "$intact" integrity resize disk --device-size $((64 << 20)) $how
+  expect 0 "$intact" integrity check disk
+  # Somebody else has made the file longer.
+  truncate -s 80M disk
+  expect 0 "$intact" integrity resize disk --wipe $how
+  expect 0 "$intact" integrity check disk
+  expect 2 "$intact" integrity resize disk --size 0
+  expect 2 "$intact" integrity resize disk --device-size 100352
+  expect 2 "$intact" integrity resize disk --device-size 1000001
+  expect 0 "$intact" integrity check disk
+done
+truncate -s 4M data
+truncate -s 1M tags
+expect 0 "$intact" integrity format tags --data-device data
+expect 0 "$intact" integrity resize tags --data-device data --size 16000
+equal "$(stat -c %s data)" 8192000 'size of the data'
+expect 0 "$intact" integrity check tags --data-device data
+expect 2 "$intact" integrity resize tags --data-device data --size 1000000
+said 'no room'
+equal "$(stat -c %s data)" 8192000 'size of the data'
+
+# --- replay ---------------------------------------------------------------------------------------
+if (requires nbdkit nbdsh); then
+  nbdsh() { PATH=/usr/bin:$PATH command nbdsh "$@"; }
+  mac=(--journal-integrity hmac-sha256 --journal-integrity-key-file key)
+  formatted "${mac[@]}"
+  "$intact" integrity open disk "${mac[@]}" --nbd sock > served.out 2>&1 &
+  server=$!
+  for ((i = 0; i < 200; i++)); do ! grep -q 'can be read' served.out || break; sleep 0.05; done
+  nbdsh -u "nbd+unix:///?socket=$work/sock" -c "
+import os, signal
+h.pwrite(b'a' * 512, 512)
+h.pwrite(b'b' * 512, 1024)
+h.flush()
+os.kill($server, signal.SIGKILL)
+"
+  wait "$server" || :
+  cp disk cut-off
+  expect 0 "$intact" integrity replay disk "${mac[@]}"
+  said 'section 0 entry [0-9]+: sector 1$'
+  said 'section 0 entry [0-9]+: sector 2$'
+  said '^2 blocks would be written to their places; nothing has been'
+  same cut-off disk
+  expect 0 "$intact" integrity replay disk "${mac[@]}" --json
+  equal "$(jq -c '[.ok, .used_entries, [.entries[] | [.sector, .state]]]' out)" \
+    '[true,2,[[1,"replayed"],[2,"replayed"]]]' 'what the journal holds'
+  expect 0 "$intact" integrity replay disk "${mac[@]}" --output mended
+  said '^2 blocks of 1 section replayed; mended is in order'
+  same cut-off disk
+  expect 1 "$intact" integrity replay disk "${mac[@]}" --output mended
+  expect 0 "$intact" integrity replay disk "${mac[@]}" --in-place
+  same mended disk
+  expect 0 "$intact" integrity replay disk "${mac[@]}"
+  said 'There is nothing to replay'
+  # What the journal holds, changed: that is seen, and nothing is replayed. Entry 0 is in front, the MAC at byte 496.
+  for at in 0 500; do
+    cp cut-off disk
+    flip disk $((4096 + at))
+    cp disk spoiled
+    expect 3 "$intact" integrity replay disk "${mac[@]}"
+    said 'would not be replayed'
+    expect 3 "$intact" integrity replay disk "${mac[@]}" --in-place
+    expect 3 "$intact" integrity replay disk "${mac[@]}" --output never
+    [[ ! -e never ]] || fail 'a copy was left'
+    same spoiled disk
+  done
+  # Another key cannot be told from a MAC that was changed.
+  cp cut-off disk
+  expect 4 "$intact" integrity replay disk --journal-integrity hmac-sha256 --journal-integrity-key-file other-key --in-place
+  same cut-off disk
+fi
+
+# --- integritytab ---------------------------------------------------------------------------------
+formatted --integrity hmac-sha256 --integrity-key-file key
+cat > tab << TAB
+# name device key options
+other $work/nowhere - -
+root  $work/disk $work/key allow-discards,journal-watermark=40%
+odd   $work/disk $work/key frobnicate
+TAB
+expect 0 "$intact" integrity open --tab tab root --to from-tab
+cmp -n $((1 << 20)) from-tab /dev/zero
+expect 7 "$intact" integrity open --tab tab other --to x
+expect 7 "$intact" integrity open --tab tab nobody --to x
+expect 6 "$intact" integrity open --tab tab odd --to x
+expect 2 "$intact" integrity open --to x
+expect 2 "$intact" integrity open disk --tab tab root --to x
