@@ -20,7 +20,7 @@ void add_export_command(Program& program);
 void add_fsverity_commands(Program& program);
 void add_composefs_commands(Program& program);
 void add_verity_commands(Program& program);
-void add_open_commands(Program& program);     // open, info
+void add_open_commands(Program& program);  // open, info
 void add_integrity_commands(Program& program);
 void add_complete_command(Program& program);  // what the shells ask, hidden
 
