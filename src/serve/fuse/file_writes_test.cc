@@ -27,6 +27,7 @@ class DiskTarget final : public block::BlockTarget {
 
   std::atomic<int> flushes = 0;
   std::atomic<bool> failing = false;
+  /// Not while it is mounted.
   const Bytes& bytes() const { return memory_.bytes(); }
 
   std::uint64_t size() const override { return memory_.size(); }
@@ -99,9 +100,9 @@ TEST(FileServer, EveryWriteIsReadAndReachesTheDevice) {
   Bytes model = pattern(kSize);
   const auto disk = std::make_shared<DiskTarget>(model);
   MountedFile mounted(disk);
-  const UniqueFd fd = open_file(mounted.path(), O_RDWR).value();
-  const UniqueFd direct = open_file(mounted.path(), O_RDWR | O_DIRECT).value();
-  const UniqueFd reader = open_file(mounted.path(), O_RDONLY).value();
+  UniqueFd fd = open_file(mounted.path(), O_RDWR).value();
+  UniqueFd direct = open_file(mounted.path(), O_RDWR | O_DIRECT).value();
+  UniqueFd reader = open_file(mounted.path(), O_RDONLY).value();
   void* const aligned = std::aligned_alloc(kBlock, 4 * kBlock);
   std::mt19937 random(5);
   for (int step = 0; step < 600; ++step) {
@@ -121,6 +122,8 @@ TEST(FileServer, EveryWriteIsReadAndReachesTheDevice) {
         << "step " << step << ", way " << static_cast<int>(way) << ", byte " << offset;
   }
   std::free(aligned);
+  for (UniqueFd* open : {&fd, &direct, &reader}) open->reset();
+  mounted.stop();
   EXPECT_EQ(disk->bytes(), model);
 }
 
@@ -129,16 +132,18 @@ TEST(FileServer, MappedWritesReachTheDevice) {
   const auto disk = std::make_shared<DiskTarget>(pattern(8 * kBlock));
   Bytes model = disk->bytes();
   MountedFile mounted(disk);
-  const UniqueFd fd = open_file(mounted.path(), O_RDWR).value();
+  UniqueFd fd = open_file(mounted.path(), O_RDWR).value();
   auto* const map = static_cast<std::byte*>(
       ::mmap(nullptr, model.size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0));
   ASSERT_NE(map, MAP_FAILED);
   for (const std::size_t at : {std::size_t{0}, 3 * kBlock + 17, 8 * kBlock - 1})
     map[at] = model[at] = std::byte{0xab};
   EXPECT_EQ(::msync(map, model.size(), MS_SYNC), 0);
-  EXPECT_EQ(disk->bytes(), model);
   EXPECT_GT(disk->flushes, 0);
   ::munmap(map, model.size());
+  fd.reset();
+  mounted.stop();
+  EXPECT_EQ(disk->bytes(), model);
 }
 
 TEST(FileServer, SeveralWritersOfPartsOfBlocksLoseNothing) {
@@ -156,6 +161,7 @@ TEST(FileServer, SeveralWritersOfPartsOfBlocksLoseNothing) {
         ASSERT_TRUE(pwrite_all(fd.get(), at, Bytes(kPart, static_cast<std::byte>(k + 1))));
     });
   for (std::thread& thread : threads) thread.join();
+  mounted.stop();
   for (std::size_t i = 0; i < disk->bytes().size(); ++i)
     ASSERT_EQ(disk->bytes()[i], static_cast<std::byte>(i % kBlock / (kBlock / kWriters) + 1)) << i;
 }
@@ -189,7 +195,7 @@ TEST(FileServer, KeepsItsSize) {
   const Bytes before = disk->bytes();
   MountedFile mounted(disk);
   const char* const path = mounted.path().c_str();
-  const UniqueFd fd = open_file(mounted.path(), O_RDWR).value();
+  UniqueFd fd = open_file(mounted.path(), O_RDWR).value();
   EXPECT_EQ(::pwrite(fd.get(), "x", 1, size), -1);
   EXPECT_EQ(errno, ENOSPC);
   EXPECT_EQ(::pwrite(fd.get(), "xyz", 3, size - 1), 1) << "up to the end and no further";
@@ -210,6 +216,8 @@ TEST(FileServer, KeepsItsSize) {
   Bytes expected = before;
   expected.back() = std::byte{'x'};
   EXPECT_EQ(read_file(path, 1 << 20).value(), expected);
+  fd.reset();
+  mounted.stop();
   EXPECT_EQ(disk->bytes(), expected);
 }
 
