@@ -89,3 +89,27 @@ same_trees() {
   (($(wc -l < "$work/tree.a") > 10)) || fail "$1 is all but empty"
   same "$work/tree.a" "$work/tree.b"
 }
+
+# serve COMMAND...: runs a server of `open` in the background until it says that there is something to
+# read; sets server. Its output is in served.out and served.err.
+serve() {
+  : > "$work/served.out"
+  "$@" > "$work/served.out" 2> "$work/served.err" < /dev/null &
+  server=$!
+  local i
+  for ((i = 0; i < 600; i++)); do
+    ! grep -q ' can be ' "$work/served.out" || return 0
+    kill -0 "$server" 2> /dev/null || break
+    sleep 0.05
+  done
+  cat "$work/served.err" >&2
+  fail "not ready: $*"
+}
+# ended STATUS: the server ends by itself, so.
+ended() {
+  local status=0
+  wait "$server" || status=$?
+  equal "$status" "$1" 'exit status of the server'
+}
+# stop [STATUS]: asks it to end; with 0 unless told.
+stop() { kill -TERM "$server"; ended "${1:-0}"; }

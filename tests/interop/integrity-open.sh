@@ -9,26 +9,8 @@ head -c 16 /dev/urandom > crypt-key
 secured=(--integrity hmac-sha256 --integrity-key-file key --journal-integrity hmac-sha256
   --journal-integrity-key-file key --journal-crypt ctr-aes --journal-crypt-key-file crypt-key)
 
-# served ARGUMENT...: opens `disk` in the background; sets server. Waits until it says that it is ready.
-served() {
-  : > served.out
-  "$intact" integrity open disk "$@" > served.out 2> served.err < /dev/null &
-  server=$!
-  local i
-  for ((i = 0; i < 200; i++)); do
-    ! grep -q 'can be read' served.out || return 0
-    kill -0 "$server" 2> /dev/null || break
-    sleep 0.05
-  done
-  cat served.err >&2
-  fail "not ready: $*"
-}
-ended() {
-  local status=0
-  wait "$server" || status=$?
-  equal "$status" "$1" 'exit status of the server'
-}
-stop() { kill -TERM "$server"; ended 0; }
+# served ARGUMENT...: opens `disk` in the background
+served() { serve "$intact" integrity open disk "$@"; }
 # formatted OPTION...: `disk` anew
 formatted() {
   rm -f disk

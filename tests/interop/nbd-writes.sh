@@ -11,25 +11,7 @@ uri="nbd+unix:///?socket=$work/sock"
 head -c $size /dev/urandom > image
 truncate -s $size disk
 
-# served [OPTION]: serves `disk` in the background; sets server.
-served() {
-  : > served.out
-  "$intact" open disk --nbd sock "$@" > served.out 2> served.err < /dev/null &
-  server=$!
-  local i
-  for ((i = 0; i < 200; i++)); do
-    ! grep -q 'disk can be' served.out || return 0
-    sleep 0.05
-  done
-  cat served.err >&2
-  fail 'not ready'
-}
-stop() {
-  local status=0
-  kill -TERM "$server"
-  wait "$server" || status=$?
-  equal "$status" "${1:-0}" 'exit status of the server'
-}
+served() { serve "$intact" open disk --nbd sock "$@"; }
 
 served
 grep -q 'can be read and written' served.out || fail 'it does not say so'

@@ -96,23 +96,8 @@ expect 2 "$intact" open raw
 # served FILE [OPTION...]
 failing=()
 served() {
-  : > served.out
   : >> view
-  "${failing[@]}" "$intact" open "$@" --fuse view > served.out 2> served.err < /dev/null &
-  server=$!
-  local i
-  for ((i = 0; i < 200; i++)); do
-    ! grep -q 'can be' served.out || return 0
-    sleep 0.05
-  done
-  cat served.err >&2
-  fail 'not ready'
-}
-stop() {
-  local status=0
-  kill -TERM "$server"
-  wait "$server" || status=$?
-  equal "$status" "${1:-0}" 'exit status of the server'
+  serve "${failing[@]}" "$intact" open "$@" --fuse view
 }
 head -c 8M /dev/urandom > content
 served raw

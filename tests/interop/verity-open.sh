@@ -11,27 +11,8 @@ dd if=/dev/zero of=data bs=$block seek=200 count=100 conv=notrunc status=none
 "$intact" verity format data tree --root-hash-file root --fec-device parity > /dev/null
 cp data good
 
-# served ARGUMENT...: serves the volume in the background; sets server. Waits until it says that it is ready.
-served() {
-  : > served.out
-  "$intact" verity open data tree --root-hash-file root "$@" > served.out 2> served.err < /dev/null &
-  server=$!
-  local i
-  for ((i = 0; i < 200; i++)); do
-    ! grep -q 'can be read at' served.out || return 0
-    kill -0 "$server" 2> /dev/null || break
-    sleep 0.05
-  done
-  cat served.err >&2
-  fail "not ready: $*"
-}
-# ended STATUS: the server ends, or is told to.
-ended() {
-  local status=0
-  wait "$server" || status=$?
-  equal "$status" "$1" 'exit status of the server'
-}
-stop() { kill -TERM "$server"; ended 0; }
+# served ARGUMENT...: serves the volume in the background
+served() { serve "$intact" verity open data tree --root-hash-file root "$@"; }
 # gone PID: waits until the process is not there any more.
 gone() {
   local i

@@ -13,26 +13,6 @@ mkfs.erofs image tree > /dev/null
 expect 0 "$intact" verity format image hash --root-hash-file root
 cp image good
 
-# served COMMAND...: runs it in the background until it says that it can be read; sets server.
-served() {
-  : > served.out
-  "$@" > served.out 2> served.err < /dev/null &
-  server=$!
-  local i
-  for ((i = 0; i < 600; i++)); do
-    ! grep -q 'can be' served.out || return 0
-    kill -0 "$server" 2> /dev/null || break
-    sleep 0.1
-  done
-  cat served.err >&2
-  fail "not ready: $*"
-}
-stop() {
-  local status=0
-  kill -TERM "$server"
-  wait "$server" || status=$?
-  equal "$status" 0 'exit status of the server'
-}
 attach() {
   nbd-client -unix sock /dev/nbd0 "$@" > nbd.log 2>&1 || fail "nbd-client: $(cat nbd.log)"
   local i
@@ -69,7 +49,7 @@ for damaged in '' yes; do
   [[ -z $damaged ]] || dd if=/dev/urandom of=image bs=4096 "seek=$(block_of_file7)" count=1 conv=notrunc status=none
 
   case_of "NBD${damaged:+, damaged}"
-  served "$intact" verity open image hash --root-hash-file root --nbd sock
+  serve "$intact" verity open image hash --root-hash-file root --nbd sock
   attach -readonly
   equal "$(blockdev --getro /dev/nbd0)" 1 'read-only'
   [[ $damaged ]] || cmp -n "$(stat -c %s good)" /dev/nbd0 good
@@ -81,7 +61,7 @@ for damaged in '' yes; do
 
   case_of "FUSE${damaged:+, damaged}"
   : > view
-  served "$intact" verity open image hash --root-hash-file root --fuse view
+  serve "$intact" verity open image hash --root-hash-file root --fuse view
   mount_file view mnt
   equal "$(mount_type "$PWD/mnt")" erofs 'what is mounted'
   [[ -z $(losetup -a) ]] || fail 'by a loop device'
@@ -99,7 +79,7 @@ disk_is_good() {
 }
 case_of "a file system made and written over NBD"
 truncate -s 64M disk
-served "$intact" open disk --nbd sock
+serve "$intact" open disk --nbd sock
 attach
 mkfs.ext4 -q /dev/nbd0
 mount /dev/nbd0 mnt
@@ -115,7 +95,7 @@ case_of "a file system made and written in a FUSE file"
 rm disk
 truncate -s 64M disk
 : > view
-served "$intact" open disk --fuse view
+serve "$intact" open disk --fuse view
 loop=$(losetup --find --show view)
 mkfs.ext4 -q "$loop"
 mount "$loop" mnt
