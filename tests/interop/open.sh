@@ -88,6 +88,10 @@ for format in luks1 luks2 qcow2 tar tar.gz tar.xz; do
   same $format copy7
   rm copy7
 done
+printf 'integrt\0' > integrity
+truncate -s 1M integrity
+expect 6 "$intact" open integrity --to copy7
+said 'intact integrity open'
 expect 7 "$intact" open nowhere --to copy7
 expect 2 "$intact" open raw
 
