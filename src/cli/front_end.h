@@ -26,6 +26,9 @@ class FrontEnd {
   /// Whether an option says how to open it.
   bool chosen() const { return !(fuse_.empty() && nbd_.empty() && to_.empty() && dm_.empty()); }
 
+  /// How files are to be opened.
+  block::Access access() const;
+
   /// Describes the volume with files that are open for this access.
   using Prepare = std::function<Result<stack::Volume>(block::Access)>;
   /// Has the kernel make the device `name`.
@@ -38,7 +41,6 @@ class FrontEnd {
  private:
   struct Log;
   Result<void> check() const;
-  block::Access access() const;
   Result<void> serve(const stack::Volume& volume, const Log& log) const;
   Result<void> serve_file(const stack::Volume& volume, const Log& log) const;
   Result<void> serve_nbd(const stack::Volume& volume, const Log& log) const;

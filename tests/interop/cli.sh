@@ -11,7 +11,7 @@ said '^Usage: intact composefs create '
 for command in keygen trust 'trust add' 'trust list' 'trust rm' seal pull images inspect rm gc fsck verify mount \
   umount run export fsverity 'fsverity digest' composefs 'composefs create' 'composefs dump' 'composefs info' \
   'composefs objects' verity 'verity format' 'verity verify' 'verity dump' 'verity repair' 'verity open' 'verity close' 'verity status' \
-  integrity 'integrity format' 'integrity open' 'integrity dump' 'integrity status' 'integrity check' \
+  integrity 'integrity format' 'integrity open' 'integrity close' 'integrity dump' 'integrity status' 'integrity check' \
   'integrity replay' 'integrity recalculate' 'integrity resize' 'integrity detect' open info; do
   # shellcheck disable=SC2086
   expect 0 "$intact" $command --help

@@ -3,6 +3,7 @@
 #include <intact/base/file.h>
 
 #include "../front_end.h"
+#include "../integrity_mapping.h"
 #include "../integrity_tab.h"
 #include "integrity_commands.h"
 
@@ -14,7 +15,20 @@ constexpr std::uint64_t kMaxTab = 1 << 20;  // bytes
 struct Options : IntegrityOptions {
   FrontEnd front_end;
   std::vector<std::string> tab;  // a file, and a name in it
+  std::string dm;                // the kernel's device, without an option as integritysetup has it
+
+  Result<stack::IntegrityVolume> volume(block::Access access) const;
 };
+
+Result<stack::IntegrityVolume> Options::volume(block::Access access) const {
+  // Nothing can be written in recovery.
+  auto files = TRY(open_files(recovery_mode ? block::Access::read_only : access));
+  stack::IntegrityVolume volume;
+  volume.params = TRY(params(files.devices()));
+  volume.data = std::move(files.data);
+  volume.meta = std::move(files.meta);
+  return volume;
+}
 
 /// The options with what the line in integritytab says.
 Result<Options> complete(const Options& options) {
@@ -24,20 +38,23 @@ Result<Options> complete(const Options& options) {
   if (!actual.tab.empty())
     TRY(apply_integrity_tab(as_text(TRY(read_file(actual.tab[0], kMaxTab))), actual.tab[1], actual)
             .context(actual.tab[0]));
+  if (!actual.dm.empty() && actual.front_end.chosen())
+    return Error(ErrorKind::invalid_argument,
+                 "FILE DEVICE is for a device of the kernel's: not with an option that says how to "
+                 "open it");
+  if (!actual.dm.empty()) actual.front_end.set_dm(actual.dm);
   return actual;
 }
 
 Result<int> open(const Options& given) {
   const Options options = TRY(complete(given));
-  return options.front_end.run([&options](block::Access access) -> Result<stack::Volume> {
-    // Nothing can be written in recovery.
-    auto files = TRY(options.open_files(options.recovery_mode ? block::Access::read_only : access));
-    stack::IntegrityVolume volume;
-    volume.params = TRY(options.params(files.devices()));
-    volume.data = std::move(files.data);
-    volume.meta = std::move(files.meta);
-    return stack::Volume{.name = options.device, .layer = std::move(volume)};
-  });
+  return options.front_end.run(
+      [&options](block::Access access) -> Result<stack::Volume> {
+        return stack::Volume{.name = options.device, .layer = TRY(options.volume(access))};
+      },
+      [&options](const std::string& name) -> Result<void> {
+        return map_integrity(name, TRY(options.volume(options.front_end.access())));
+      });
 }
 
 }  // namespace
@@ -46,7 +63,9 @@ void add_integrity_open_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
       program, group, "open", "Give out the data, every read checked, and take writes", open);
   options->add_device(command, false);
-  options->front_end.add_options(command, {.writable = true});
+  command->add_option("DEVICE", options->dm, "Have the kernel open it: as --dm DEVICE")
+      ->type_name("DEVICE");
+  options->front_end.add_options(command, {.writable = true, .dm = true});
   command
       ->add_option("--tab", options->tab,
                    "Take FILE and options from the line NAME of a file like /etc/integritytab")
