@@ -39,11 +39,12 @@ std::uint64_t valid_blocks(const Superblock& superblock, const Layout& layout) {
 }
 
 std::vector<std::uint64_t> blocks_to_try(std::uint64_t blocks) {
-  std::vector<std::uint64_t> chosen;
   const std::uint64_t first = std::min(blocks, kFirstBlocks);
-  for (std::uint64_t i = 0; i < first; ++i) chosen.push_back(i);
   const std::uint64_t rest = blocks - first;
   const std::uint64_t others = std::min(rest, kOtherBlocks);
+  std::vector<std::uint64_t> chosen;
+  chosen.reserve(first + others);
+  for (std::uint64_t i = 0; i < first; ++i) chosen.push_back(i);
   for (std::uint64_t i = 0; i < others; ++i) chosen.push_back(first + rest / others * i);
   return chosen;
 }
@@ -113,7 +114,7 @@ class Detector {
 
   /// A tag of a byte or two may fit by chance.
   bool is_convincing(std::uint32_t matching) const {
-    return matching != 0 && (layout_.tag_size() >= 4 || matching * 2 > samples_.size());
+    return matching != 0 && (layout_.tag_size() >= 4 || matching > samples_.size() / 2);
   }
 
   const Layout& layout_;
@@ -125,7 +126,7 @@ class Detector {
 }  // namespace
 
 Result<Detection> detect(const Params& params, const Devices& devices,
-                         std::shared_ptr<const crypto::Secret> key) {
+                         const std::shared_ptr<const crypto::Secret>& key) {
   const Superblock superblock = TRY(read_superblock(params, devices));
   Params actual = params;
   actual.tag_size = superblock.tag_size;

@@ -34,6 +34,6 @@ struct Detection {
 /// here and there. The journal is not looked at. Of the params, start and buffer_sectors count.
 /// Errors as of read_superblock(), and what cannot be read.
 Result<Detection> detect(const Params& params, const Devices& devices,
-                         std::shared_ptr<const crypto::Secret> key);
+                         const std::shared_ptr<const crypto::Secret>& key);
 
 }  // namespace intact::integrity
