@@ -137,6 +137,19 @@ class Sweep {
   GcReport& report_;
 };
 
+/// Those of objects/ that have become empty: a pull that needs one publishes its own by one rename.
+/// Nobody publishes while garbage is collected.
+Result<void> remove_empty_directories(const Store& store) {
+  for (const std::string& name : TRY(list_directory(store.dir_fd(), kObjects))) {
+    if (name.size() != 2 || !from_hex(name)) continue;
+    const std::string path = std::string(kObjects) + "/" + name;
+    if (::unlinkat(store.dir_fd(), path.c_str(), AT_REMOVEDIR) != 0 && errno != ENOTEMPTY &&
+        errno != EEXIST && errno != ENOENT && errno != ENOTDIR)
+      return Error::from_errno(store.path() + "/" + path, errno);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListPayloads& list_payloads) {
@@ -151,6 +164,7 @@ Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListPayloads&
   GcReport report;
   Sweep sweep(store, marked, dry_run, report);
   TRY(take_inventory(store, [&](const Item& item) { return sweep.visit(item); }));
+  if (!dry_run) TRY(remove_empty_directories(store));
   return report;
 }
 

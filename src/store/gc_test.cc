@@ -32,6 +32,21 @@ TEST_F(StoreTest, GarbageIsWhatNoNameRefersTo) {
   EXPECT_TRUE(fsck(*store_).ok());
 }
 
+TEST_F(StoreTest, DirectoriesThatBecomeEmptyGo) {
+  must(pull(*store_, "a", {"x"}));
+  must(pull(*store_, "b", {"y"}));
+  must(make_directories(path_ + "/objects/zz"));
+  ASSERT_EQ(entries("objects").size(), 3u);
+  must(store_->remove("a"));
+  must(collect(*store_, true));
+  EXPECT_EQ(entries("objects").size(), 3u);
+  must(collect(*store_));
+  EXPECT_EQ(entries("objects").size(), 2u);  // the one of "y", and the one that is not ours
+  expect_readable(*store_, {"y"});
+  must(pull(*store_, "a", {"x"}));
+  expect_readable(*store_, {"x", "y"});
+}
+
 TEST_F(StoreTest, ForeignFilesAreNeverCollected) {
   must(pull(*store_, "a", {"x"}));
   must(make_directories(path_ + "/objects/ab"));
