@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 requires jq
 cd "$work" || exit
-head -c 32 /dev/urandom > key
+# The last byte is not zero: HMAC pads keys with zeros, and a shorter key would be the same.
+{ head -c 31 /dev/urandom; printf k; } > key
 
 # formatted OPTION...: `disk` anew, 16 MiB
 formatted() {

@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit
 size=$((8 << 20))
-head -c 32 /dev/urandom > key
+# The last byte is not zero: HMAC pads keys with zeros, and a shorter key would be the same.
+{ head -c 31 /dev/urandom; printf k; } > key
 head -c 16 /dev/urandom > crypt-key
 secured=(--integrity hmac-sha256 --integrity-key-file key --journal-integrity hmac-sha256
   --journal-integrity-key-file key --journal-crypt ctr-aes --journal-crypt-key-file crypt-key)

@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 requires integritysetup
 cd "$work" || exit
-head -c 32 /dev/urandom > key
+# The last byte is not zero: HMAC pads keys with zeros, and a shorter key would be the same.
+{ head -c 31 /dev/urandom; printf k; } > key
 head -c 32 /dev/urandom > journal-key
 with_key=(--integrity-key-file key --integrity-key-size 32)
 
