@@ -17,6 +17,7 @@
 #include <intact/verity/kernel_table.h>
 
 #include "kernel_devices.h"
+#include "kernel_mapping.h"
 
 namespace intact::cli {
 namespace {
@@ -25,7 +26,6 @@ using verity::KernelTable;
 
 constexpr std::uint64_t kSector = 512;
 constexpr const char* kTarget = "verity";
-constexpr std::string_view kNodes = "/dev/mapper/";
 
 /// "NAME", or "UUID-NAME" where there is one.
 std::string full_name(const VerityMapping& mapping, bool dashes) {
@@ -44,20 +44,6 @@ Result<std::string> add_key(const VerityMapping& mapping) {
   return description;
 }
 
-std::string without_directory(const std::string& name) {
-  return name.starts_with(kNodes) ? name.substr(kNodes.size()) : name;
-}
-
-/// The device, which must be one of dm-verity.
-Result<serve::MappingState> find_verity(const std::string& name) {
-  serve::MappingState state = TRY(serve::find_mapping(without_directory(name)));
-  if (state.mapping.target != kTarget)
-    return Error(
-        ErrorKind::invalid_argument,
-        fmt::format("{} is a device of dm-{}, not of dm-verity", name, state.mapping.target));
-  return state;
-}
-
 // --- status, with the field names of veritysetup ------------------------------------------------
 
 void print_device(const char* label, const char* loop_label, const std::string& number) {
@@ -68,7 +54,7 @@ void print_device(const char* label, const char* loop_label, const std::string& 
 
 void print_status(const serve::MappingState& state, const KernelTable& table) {
   const verity::Params& params = table.params;
-  print("{}{} is active{}.\n", kNodes, state.mapping.name,
+  print("{}{} is active{}.\n", kMapperDirectory, state.mapping.name,
         state.open_count > 0 ? " and is in use" : "");
   print("  type:        VERITY\n");
   print("  status:      {}{}\n", state.status.starts_with('C') ? "corrupted" : "verified",
@@ -117,10 +103,10 @@ Json json_of(const serve::MappingState& state, const KernelTable& table) {
 }
 
 Result<int> show_status(const std::string& name, bool json) {
-  auto found = find_verity(name);
+  auto found = find_mapping_of(kTarget, name);
   if (!found && found.error().kind() == ErrorKind::not_found)
     return Error(ErrorKind::not_found,
-                 fmt::format("{}{} is inactive", kNodes, without_directory(name)));
+                 fmt::format("{}{} is inactive", kMapperDirectory, mapping_name(name)));
   const serve::MappingState state = TRY(std::move(found));
   const KernelTable table = TRY(KernelTable::parse(state.mapping.parameters));
   if (json)
@@ -130,29 +116,11 @@ Result<int> show_status(const std::string& name, bool json) {
   return 0;
 }
 
-struct CloseOptions {
-  std::string name;
-  bool deferred = false;
-  bool cancel_deferred = false;
-};
-
-Result<int> close(const CloseOptions& options) {
-  TRY(find_verity(options.name));
-  TRY(serve::remove_mapping(without_directory(options.name),
-                            options.deferred          ? serve::Removal::deferred
-                            : options.cancel_deferred ? serve::Removal::cancel
-                                                      : serve::Removal::now));
-  return 0;
-}
-
 }  // namespace
 
 Result<void> map_verity(const VerityMapping& mapping) {
   const stack::VerityVolume& volume = mapping.volume;
-  const auto known = serve::find_mapping(mapping.name);
-  if (known)
-    return Error(ErrorKind::busy, fmt::format("there is a device {} already", mapping.name));
-  if (known.error().kind() != ErrorKind::not_found) return Error(known.error());
+  TRY(check_mapping_is_new(mapping.name));
   // The kernel would take any table and fail at the first read.
   TRY(stack::open({.name = mapping.name, .layer = volume}, {}));
   KernelDevices devices;
@@ -173,18 +141,7 @@ Result<void> map_verity(const VerityMapping& mapping) {
 }
 
 void add_verity_mapping_commands(Program& program, CLI::App* group) {
-  {
-    CLI::App* command = program.add(*group, "close", "Take a device of the kernel's away again");
-    const auto options = std::make_shared<CloseOptions>();
-    command->add_option("DEVICE", options->name, "Name of the device")->required();
-    CLI::Option* const deferred =
-        command->add_flag("--deferred", options->deferred, "When nobody has it open any more");
-    command
-        ->add_flag("--cancel-deferred", options->cancel_deferred,
-                   "Keep it, although it was closed with --deferred")
-        ->excludes(deferred);
-    program.on_chosen(command, [options] { return close(*options); });
-  }
+  add_close_command(program, group, kTarget);
   CLI::App* command = program.add(*group, "status", "Show a device of the kernel's");
   struct Options {
     std::string name;

@@ -203,12 +203,14 @@ expect 2 "$intact" verity open data tree --root-hash-file root --nbd tcp:localho
 expect 2 "$intact" verity open data tree --root-hash-file root --root-hash-signature root --to x
 said 'needs --root-hash-cert'
 # tests/vm/40-verity-dm.sh has what a kernel with a device mapper does.
-if [[ ! -e /dev/mapper/control ]] && ! grep -q device-mapper /proc/misc; then
+# A node proves nothing: libdevmapper leaves one behind.
+if ! grep -q device-mapper /proc/misc && ! (: < /dev/mapper/control) 2> /dev/null; then
   expect 6 "$intact" verity open data tree --root-hash-file root --dm volume
   said 'no device mapper'
   expect 6 "$intact" verity open data volume tree "$(cat root)"
   expect 6 "$intact" verity status volume
   expect 6 "$intact" verity close volume
+  expect 6 "$intact" integrity close volume
 fi
 for end in --to --nbd --fuse; do
   : > wanted

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "../integrity_mapping.h"
+#include "../kernel_mapping.h"
 #include "commands.h"
 #include "integrity_commands.h"
 
@@ -22,7 +22,7 @@ void add_integrity_commands(Program& program) {
   group->require_subcommand(1);
   add_integrity_format_command(program, group);
   add_integrity_open_command(program, group);
-  add_integrity_close_command(program, group);
+  add_close_command(program, group, "integrity");
   add_integrity_dump_commands(program, group);
   add_integrity_check_command(program, group);
   add_integrity_replay_command(program, group);

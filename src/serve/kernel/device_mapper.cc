@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <libdevmapper.h>
 #include <linux/dm-ioctl.h>
@@ -55,11 +56,15 @@ Error failure(const std::string& name, int code) {
   return {ErrorKind::io, fmt::format("{}: {}", message, last_message())};
 }
 
-/// Whether there is a device mapper at all, said better than its library would.
+/// Whether there is a device mapper at all, said better than its library would. The node proves
+/// nothing: the library makes it by itself. Opening it loads the module where there is one.
 Result<void> check_kernel() {
-  if (::access("/dev/mapper/control", F_OK) == 0) return {};
   const auto misc = read_file("/proc/misc", 1 << 16);
   if (misc && as_text(*misc).find("device-mapper") != std::string_view::npos) return {};
+  const auto control = open_file("/dev/mapper/control", O_RDONLY);
+  if (control) return {};
+  const int reason = control.error().sys_errno();
+  if (reason != ENOENT && reason != ENODEV && reason != ENXIO) return {};
   return Error(ErrorKind::unsupported,
                "this kernel has no device mapper, or it is not loaded (modprobe dm-mod), or this "
                "container was not given /dev/mapper/control; --fuse, --nbd and --to need none");

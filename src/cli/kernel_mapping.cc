@@ -1,0 +1,60 @@
+#include "kernel_mapping.h"
+
+#include <memory>
+
+#include <fmt/format.h>
+
+namespace intact::cli {
+namespace {
+
+struct CloseOptions {
+  std::string target;
+  std::string name;
+  bool deferred = false;
+  bool cancel_deferred = false;
+};
+
+Result<int> close(const CloseOptions& options) {
+  const serve::MappingState state = TRY(find_mapping_of(options.target, options.name));
+  TRY(serve::remove_mapping(state.mapping.name, options.deferred          ? serve::Removal::deferred
+                                                : options.cancel_deferred ? serve::Removal::cancel
+                                                                          : serve::Removal::now));
+  return 0;
+}
+
+}  // namespace
+
+std::string mapping_name(const std::string& given) {
+  return given.starts_with(kMapperDirectory) ? given.substr(kMapperDirectory.size()) : given;
+}
+
+Result<serve::MappingState> find_mapping_of(std::string_view target, const std::string& given) {
+  serve::MappingState state = TRY(serve::find_mapping(mapping_name(given)));
+  if (state.mapping.target != target)
+    return Error(ErrorKind::invalid_argument, fmt::format("{} is a device of dm-{}, not of dm-{}",
+                                                          given, state.mapping.target, target));
+  return state;
+}
+
+Result<void> check_mapping_is_new(const std::string& name) {
+  const auto known = serve::find_mapping(name);
+  if (known) return Error(ErrorKind::busy, fmt::format("there is a device {} already", name));
+  if (known.error().kind() != ErrorKind::not_found) return Error(known.error());
+  return {};
+}
+
+void add_close_command(Program& program, CLI::App* group, std::string_view target) {
+  CLI::App* command = program.add(*group, "close", "Take a device of the kernel's away again");
+  const auto options = std::make_shared<CloseOptions>();
+  options->target = target;
+  command->add_option("DEVICE", options->name, "Name of the device")->required();
+  CLI::Option* const deferred =
+      command->add_flag("--deferred", options->deferred, "When nobody has it open any more");
+  command
+      ->add_flag("--cancel-deferred", options->cancel_deferred,
+                 "Keep it, although it was closed with --deferred")
+      ->excludes(deferred);
+  program.on_chosen(command, [options] { return close(*options); });
+}
+
+}  // namespace intact::cli
