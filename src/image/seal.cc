@@ -13,6 +13,7 @@
 #include "layers.h"
 #include "object_sink.h"
 #include "paths.h"
+#include "pending_key.h"
 #include "progress_meter.h"
 #include "signatures.h"
 
@@ -97,11 +98,18 @@ Result<void> refuse_other_image(const oci::LayoutWriter& layout, const oci::Refe
   return {};
 }
 
-}  // namespace
+/// A sealed image but for its signature. Nothing of it shows yet.
+struct Draft {
+  Destination destination;
+  std::unique_ptr<oci::LayoutWriter> layout;
+  oci::Descriptor manifest;
+  SealReport report;
+};
 
-Result<SealReport> seal(const oci::Reference& source,
-                        const std::optional<oci::Reference>& asked_destination,
-                        const sign::PrivateKey& key, const SealOptions& options) {
+/// Everything that needs no key. It ends early, with `cancelled`, when `key` does not open.
+Result<Draft> make_draft(const oci::Reference& source,
+                         const std::optional<oci::Reference>& asked_destination,
+                         const SealOptions& options, PendingKey& key) {
   if (!options.identity.empty()) TRY(sign::parse_identity(options.identity).context("--identity"));
 
   // The source, as far as documents go.
@@ -126,10 +134,16 @@ Result<SealReport> seal(const oci::Reference& source,
   LayerOpener open_layer;
   if (images) {
     meter.begin("Reading layers", sum_of_sizes(manifest.layers));
+    const auto advance = [&](std::uint64_t bytes) {
+      meter.advance(bytes);
+      return key.check();
+    };
     for (const oci::Descriptor& layer : manifest.layers)
-      TRY(layout->copy_blob(*images, layer, [&meter](std::uint64_t n) { meter.advance(n); }));
+      TRY(layout->copy_blob(*images, layer, advance));
     open_layer = [&images](const oci::Descriptor& layer) { return images->open_blob(layer); };
   } else {
+    // Compressing goes on for long, and nothing in it looks at the key.
+    TRY(key.wait());
     meter.begin("Making a layer", 0);
     BaseImage base = TRY(make_base_image(source, options.platform, *layout,
                                          parent_directory(destination.directory), options.limits));
@@ -140,7 +154,8 @@ Result<SealReport> seal(const oci::Reference& source,
 
   const LayerOpener open_metered =
       [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-    return std::make_unique<MeteredStream>(TRY(open_layer(layer)), meter);
+    auto metered = std::make_unique<MeteredStream>(TRY(open_layer(layer)), meter);
+    return std::make_unique<WhileKeyMayOpen>(std::move(metered), key);
   };
   meter.begin("Unpacking", sum_of_sizes(manifest.layers));
 
@@ -156,32 +171,48 @@ Result<SealReport> seal(const oci::Reference& source,
   report.layers = manifest.layers.size();
   report.image = TRY(make_composefs(tree)).merkle.digest;
 
-  // The documents and the signature over them.
   manifest.config =
       TRY(layout->put_blob(TRY(encode_sealed(config, report.image)), oci::kConfigType));
   use_oci_types(manifest);
-  const oci::Descriptor sealed =
+  oci::Descriptor sealed =
       TRY(layout->put_blob(oci::encode_manifest(manifest), oci::kManifestType));
   report.manifest = sealed.digest;
   TRY(refuse_other_image(*layout, destination.reference, sealed.digest));
+  return Draft{std::move(destination), std::move(layout), std::move(sealed), std::move(report)};
+}
 
-  const SignatureState old = TRY(read_signatures(destination.directory, sealed.digest));
-  const sign::SigningPayload payload{options.identity, sealed.digest};
-  oci::Descriptor signatures;
+/// Signs the draft, unless it is there already with such a signature. Returns the descriptor of
+/// the manifest of its signatures.
+Result<oci::Descriptor> sign_draft(Draft& draft, const std::string& identity,
+                                   const sign::PrivateKey& key) {
+  const SignatureState old =
+      TRY(read_signatures(draft.destination.directory, draft.manifest.digest));
+  const sign::SigningPayload payload{identity, draft.manifest.digest};
   if (old.descriptor && old.has(payload, key.public_key())) {
-    signatures = *old.descriptor;
-    report.unchanged = !layout->find_tag(destination.reference.tag).empty();
-  } else {
-    signatures = TRY(put_signature(*layout, old, payload, key));
+    draft.report.unchanged = !draft.layout->find_tag(draft.destination.reference.tag).empty();
+    return *old.descriptor;
   }
-  report.signature = signatures.digest;
+  return put_signature(*draft.layout, old, payload, key);
+}
 
-  TRY(name_sealed_image(*layout, destination.reference, sealed, signatures));
-  meter.begin("Writing to disk", 0);
-  TRY(layout->commit());
-  if (destination.scratch)
-    TRY(oci::write_layout_archive(destination.directory, destination.reference.path));
-  return report;
+}  // namespace
+
+Result<SealReport> seal(const oci::Reference& source,
+                        const std::optional<oci::Reference>& destination,
+                        std::future<Result<sign::PrivateKey>> opening, const SealOptions& options) {
+  PendingKey pending(std::move(opening));
+  auto made = make_draft(source, destination, options, pending);
+  const sign::PrivateKey key = TRY(pending.get());
+  Draft draft = TRY(std::move(made));
+
+  const oci::Descriptor signatures = TRY(sign_draft(draft, options.identity, key));
+  draft.report.signature = signatures.digest;
+  TRY(name_sealed_image(*draft.layout, draft.destination.reference, draft.manifest, signatures));
+  ProgressMeter(options.progress).begin("Writing to disk", 0);
+  TRY(draft.layout->commit());
+  if (draft.destination.scratch)
+    TRY(oci::write_layout_archive(draft.destination.directory, draft.destination.reference.path));
+  return std::move(draft.report);
 }
 
 }  // namespace intact::image

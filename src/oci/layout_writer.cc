@@ -166,14 +166,11 @@ Result<Descriptor> LayoutWriter::put_blob(ByteSpan bytes, std::string_view media
 }
 
 Result<void> LayoutWriter::copy_blob(const ImageSource& source, const Descriptor& descriptor,
-                                     const std::function<void(std::uint64_t)>& progress) {
-  const auto advance = [&](std::uint64_t bytes) {
-    if (progress) progress(bytes);
+                                     const std::function<Result<void>(std::uint64_t)>& progress) {
+  const auto advance = [&](std::uint64_t bytes) -> Result<void> {
+    return progress ? progress(bytes) : Result<void>();
   };
-  if (TRY(is_present(descriptor.digest, descriptor.size))) {
-    advance(descriptor.size);
-    return {};
-  }
+  if (TRY(is_present(descriptor.digest, descriptor.size))) return advance(descriptor.size);
   std::string temp;
   UniqueFd fd = TRY(make_temp(temp));
   const auto copy = [&]() -> Result<void> {
@@ -190,7 +187,7 @@ Result<void> LayoutWriter::copy_blob(const ImageSource& source, const Descriptor
     Bytes piece(kPiece);
     while (const std::size_t n = TRY(checked.read(piece))) {
       if (!cloned) TRY(write_all(fd.get(), ByteSpan(piece).first(n)).context(directory_));
-      advance(n);
+      TRY(advance(n));
     }
     return {};
   };

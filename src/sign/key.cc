@@ -1,4 +1,6 @@
+#include <optional>
 #include <span>
+#include <utility>
 
 #include <intact/base/file.h>
 #include <intact/crypto/hash.h>
@@ -11,6 +13,7 @@ namespace intact::sign {
 namespace {
 
 using crypto::KeyType;
+using crypto::PrivateKeyForm;
 using crypto::SignatureScheme;
 
 /// What a key's signatures may be, the one that we make first: no algorithm is stored with a
@@ -74,30 +77,48 @@ std::string PublicKey::to_pem() const {
   return crypto::encode_pem("PUBLIC KEY", key_.spki());
 }
 
-Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const PasswordSource& password) {
-  using crypto::PrivateKeyForm;
-  const auto blocks = TRY(crypto::parse_pem(pem));
-  const crypto::PemBlock* block = nullptr;
-  for (const crypto::PemBlock& candidate : blocks) {
+namespace {
+
+/// What the file of a private key holds.
+struct KeyBlock {
+  PrivateKeyForm form = PrivateKeyForm::pkcs8;
+  crypto::Secret der;                  // of a key without a password
+  std::optional<CosignKey> encrypted;  // of one with
+
+  static Result<KeyBlock> parse(std::string_view pem);
+
+  /// Nothing for a key that needs none.
+  Result<std::optional<crypto::Secret>> ask(const PasswordSource& password) const {
+    if (!encrypted) return std::optional<crypto::Secret>();
+    return std::optional(TRY(password()));
+  }
+
+  Result<crypto::SigningKey> open(const std::optional<crypto::Secret>& password) const {
+    if (!encrypted) return crypto::SigningKey::from_der(form, der);
+    return crypto::SigningKey::from_der(form, TRY(encrypted->decrypt(*password)));
+  }
+};
+
+Result<KeyBlock> KeyBlock::parse(std::string_view pem) {
+  auto blocks = TRY(crypto::parse_pem(pem));
+  crypto::PemBlock* block = nullptr;
+  for (crypto::PemBlock& candidate : blocks) {
     // OpenSSL may put the name of the curve in front of the key; the key says it again.
     if (candidate.label == "EC PARAMETERS") continue;
     if (block) return Error(ErrorKind::malformed, "want one private key, and no more");
     block = &candidate;
   }
   if (!block) return Error(ErrorKind::malformed, "no private key");
-  const auto parse = [](PrivateKeyForm form, const crypto::Secret& der) -> Result<PrivateKey> {
-    return PrivateKey(TRY(crypto::SigningKey::from_der(form, der)));
-  };
-  if (block->label == "PRIVATE KEY") return parse(PrivateKeyForm::pkcs8, block->body);
-  if (block->label == "EC PRIVATE KEY") return parse(PrivateKeyForm::sec1, block->body);
-  if (block->label == "RSA PRIVATE KEY") return parse(PrivateKeyForm::pkcs1, block->body);
-  if (block->label == kSigstoreLabel || block->label == kCosignLabel) {
-    const CosignKey encrypted =
-        TRY(CosignKey::parse(block->body.expose()).context("encrypted key"));
-    const crypto::Secret secret = TRY(password());
-    const crypto::Secret pkcs8 = TRY(encrypted.decrypt(secret));
-    return parse(PrivateKeyForm::pkcs8, pkcs8);
-  }
+  if (block->label == "PRIVATE KEY")
+    return KeyBlock{PrivateKeyForm::pkcs8, std::move(block->body), {}};
+  if (block->label == "EC PRIVATE KEY")
+    return KeyBlock{PrivateKeyForm::sec1, std::move(block->body), {}};
+  if (block->label == "RSA PRIVATE KEY")
+    return KeyBlock{PrivateKeyForm::pkcs1, std::move(block->body), {}};
+  if (block->label == kSigstoreLabel || block->label == kCosignLabel)
+    return KeyBlock{PrivateKeyForm::pkcs8,
+                    {},
+                    TRY(CosignKey::parse(block->body.expose()).context("encrypted key"))};
   if (block->label == "ENCRYPTED PRIVATE KEY")
     return Error(
         ErrorKind::unsupported,
@@ -109,11 +130,35 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const PasswordSour
   return Error(ErrorKind::unsupported, "a PEM block of '" + block->label + "', not a private key");
 }
 
-Result<PrivateKey> PrivateKey::load(const std::string& file, const PasswordSource& password) {
+Result<KeyBlock> load_block(const std::string& file) {
   const UniqueFd fd = TRY(open_file(file, O_RDONLY));
   const crypto::Secret text =
       TRY(crypto::Secret::read_from(fd.get(), crypto::kMaxPemSize).context(file));
-  return from_pem(text.expose_text(), password).context(file);
+  return KeyBlock::parse(text.expose_text()).context(file);
+}
+
+}  // namespace
+
+Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const PasswordSource& password) {
+  const KeyBlock block = TRY(KeyBlock::parse(pem));
+  return PrivateKey(TRY(block.open(TRY(block.ask(password)))));
+}
+
+Result<PrivateKey> PrivateKey::load(const std::string& file, const PasswordSource& password) {
+  const KeyBlock block = TRY(load_block(file));
+  const auto secret = TRY(block.ask(password).context(file));
+  return PrivateKey(TRY(block.open(secret).context(file)));
+}
+
+Result<std::future<Result<PrivateKey>>> PrivateKey::begin_loading(const std::string& file,
+                                                                  const PasswordSource& password) {
+  KeyBlock block = TRY(load_block(file));
+  auto secret = TRY(block.ask(password).context(file));
+  return std::async(
+      std::launch::async,
+      [file, block = std::move(block), secret = std::move(secret)]() -> Result<PrivateKey> {
+        return PrivateKey(TRY(block.open(secret).context(file)));
+      });
 }
 
 Result<PrivateKey> PrivateKey::generate() {

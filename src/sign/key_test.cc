@@ -92,6 +92,32 @@ TEST(PrivateKey, HandsOnWhyThereIsNoPassword) {
   EXPECT_EQ(kind_of(key), ErrorKind::invalid_argument);
 }
 
+TEST(PrivateKey, AsksBeforeItOpensBesideItsUser) {
+  bool asked = false;
+  const auto ask = [&](std::string_view text) {
+    return [&asked, text] {
+      asked = true;
+      return password(text)();
+    };
+  };
+  auto good = PrivateKey::begin_loading(golden_path("cosign.key"), ask(kGoldenPassword));
+  EXPECT_TRUE(std::exchange(asked, false));
+  ASSERT_TRUE(good) << why(good);
+  const auto key = good->get();
+  ASSERT_TRUE(key) << why(key);
+  EXPECT_EQ(key->public_key().to_pem(), golden_text("cosign.pub"));
+
+  auto wrong = PrivateKey::begin_loading(golden_path("cosign.key"), ask("golden-passwor"));
+  EXPECT_TRUE(std::exchange(asked, false));
+  ASSERT_TRUE(wrong) << why(wrong);
+  EXPECT_EQ(kind_of(wrong->get()), ErrorKind::bad_secret);
+
+  // What is no such key at all is told at once, and nobody is asked.
+  EXPECT_EQ(kind_of(PrivateKey::begin_loading(golden_path("cosign.pub"), ask(kGoldenPassword))),
+            ErrorKind::invalid_argument);
+  EXPECT_FALSE(asked);
+}
+
 TEST(PublicKey, AcceptsBothKindsOfEd25519AndBothHashesOfACurve) {
   using crypto::SignatureScheme;
   const ByteSpan message = as_bytes("message");

@@ -35,6 +35,18 @@ for file in "$work"/good/blobs/sha256/*; do
   refused 3 "$work/flipped"
 done
 
+# The password is wrong. The layers are read while the key is opened; what comes of it must not matter.
+printf 'not the password\n' > "$work/wrong"
+cp -a "$work/good" "$work/locked"
+sum=$(tree_sum "$work/locked")
+sealed_wrongly() { "$intact" seal "oci:$1:latest" "${@:2}" --key "$work/key.key" --password-file "$work/wrong"; }
+expect 4 sealed_wrongly "$work/locked"
+equal "$(tree_sum "$work/locked")" "$sum" 'layout after a wrong password'
+expect 4 sealed_wrongly "$work/locked" "oci:$work/none:latest"
+[[ ! -e $work/none ]] || fail 'a wrong password left a new layout'
+expect 4 sealed_wrongly "$work/flipped"
+expect 0 seal "$work/locked"
+
 # An index of other platforms only.
 cp -a "$work/good" "$work/foreign"
 edit_index "$work/foreign" '.manifests[0].platform = {architecture: "s390x", os: "linux"}'

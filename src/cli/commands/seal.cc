@@ -36,13 +36,13 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
   seal_options.identity = options.identity;
   seal_options.limits = limits.limits();
   if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
-  const auto key = TRY(sign::PrivateKey::load(options.key, [&] {
+  auto key = TRY(sign::PrivateKey::begin_loading(options.key, [&] {
     return read_password(options.password, "the key " + options.key, PasswordUse::existing);
   }));
   const auto report = TRY([&] {
     ProgressLine line;
     seal_options.progress = line.sink();
-    return image::seal(source, destination, key, seal_options);
+    return image::seal(source, destination, std::move(key), seal_options);
   }());
 
   for (const std::string& warning : report.warnings) warn(warning);

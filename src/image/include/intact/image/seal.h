@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,9 +39,10 @@ struct SealReport {
 /// source is checked. The result depends on nothing but the source (the signature itself is
 /// random). Without a destination, an oci: source gets the tag TAG-sealed. A different image under
 /// the destination's tag: exists. Nothing is visible at the destination unless everything
-/// succeeded.
+/// succeeded. The layers are read while `key` is still being opened; should it not open, that is
+/// the error, whatever else is wrong.
 Result<SealReport> seal(const oci::Reference& source,
                         const std::optional<oci::Reference>& destination,
-                        const sign::PrivateKey& key, const SealOptions& options);
+                        std::future<Result<sign::PrivateKey>> key, const SealOptions& options);
 
 }  // namespace intact::image

@@ -64,9 +64,9 @@ class LayoutWriter {
   /// Copies a blob out of `source`, cloned where the file system can; tampered unless it has the
   /// size and digest of `descriptor`. One that is already here and intact is left alone; a damaged
   /// one is replaced. `progress` is told of bytes that are dealt with; their sum is the blob's
-  /// size.
+  /// size. An error from it ends the copying.
   Result<void> copy_blob(const ImageSource& source, const Descriptor& descriptor,
-                         const std::function<void(std::uint64_t bytes)>& progress = {});
+                         const std::function<Result<void>(std::uint64_t bytes)>& progress = {});
 
   /// Descriptors of index.json that bear this name.
   std::vector<Descriptor> find_tag(std::string_view tag) const;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <string>
 #include <string_view>
 
@@ -47,6 +48,11 @@ class PrivateKey {
   static Result<PrivateKey> from_pem(std::string_view pem, const PasswordSource& password);
   /// The same from a file; errors name it.
   static Result<PrivateKey> load(const std::string& file, const PasswordSource& password);
+  /// The same, but only reading the file and asking for the password happen here and now: the
+  /// derivation of the key from it, which cosign makes slow on purpose (a fifth of a second), goes
+  /// on beside what the caller does next. Destroying the future waits for it.
+  static Result<std::future<Result<PrivateKey>>> begin_loading(const std::string& file,
+                                                               const PasswordSource& password);
   /// A new ECDSA P-256 key.
   static Result<PrivateKey> generate();
 
