@@ -26,6 +26,8 @@ inline constexpr std::array<std::string_view, 11> kCapabilities = {
 struct IdRange {
   std::uint32_t container = 0, host = 0, size = 0;
 };
+/// Whether the id exists in the container.
+bool contains(const std::vector<IdRange>& ranges, std::uint32_t id);
 
 /// What the bundle depends on beside image and wishes.
 struct HostFacts {
