@@ -1,143 +1,42 @@
 // Serves an open stack through nbdkit. become_nbdkit() starts it and says by descriptors what to
 // open; nothing secret stands on its command line.
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <csignal>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <shared_mutex>
 #include <string>
-#include <thread>
 
-#include <semaphore.h>
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/line_log.h>
 #include <intact/base/terminal.h>
-#include <intact/base/unique_fd.h>
-#include <intact/block/byte_target.h>
 #include <intact/stack/handover.h>
-#include <intact/stack/stack.h>
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
-namespace {
+#include "ending.h"
+#include "server.h"
 
-using namespace intact;
-
-constexpr std::uint64_t kMostDescription = 1 << 20;  // bytes
-constexpr int kFailed = 1;                           // exit status, as of every command
-constexpr int kTampered = 3;                         // likewise
-constexpr std::uint32_t kMaxPreferredBlock = 32u << 20;
-
-/// All that the plugin knows; filled before the first client comes, constant from then on.
-struct Server {
-  UniqueFd description;
-  UniqueFd log;     // in place of stderr
-  UniqueFd ready;   // gets a byte once clients may come; the terminal is then left for the log
-  UniqueFd output;  // where the announcement goes once clients may come: nbdkit hides stdout
-  std::string announcement;
-  std::string unlink;  // the unix socket
-  std::optional<LineLog> lines;
-  std::optional<stack::Stack> stack;
-  std::shared_ptr<block::BlockTarget> device;  // its top; takes writes of any bytes
-  std::shared_mutex writing;                   // shared by whoever writes
-  bool closed = false;                         // nobody may write any more
-  bool serving = false;                        // clients may come
-  std::atomic<int> status = 0;                 // with which to exit
-};
+namespace intact {
 
 Server& server() {
   static Server instance;
   return instance;
 }
 
+namespace {
+
+constexpr std::uint64_t kMostDescription = 1 << 20;  // bytes
+constexpr std::uint32_t kMaxPreferredBlock = 32u << 20;
+
 block::BlockTarget& device() {
   return *server().device;
-}
-
-/// Ends all writing and makes durable what was written.
-void close_stack() {
-  Server& own = server();
-  const std::unique_lock lock(own.writing);
-  own.closed = true;
-  const auto closed = own.stack->close();
-  if (closed) return;
-  own.lines->add(closed.error().message());
-  own.status = closed.error().kind() == ErrorKind::tampered ? kTampered : kFailed;
-}
-
-// --- the end ------------------------------------------------------------------------------------
-
-// When it is told to end, nbdkit waits until its clients have gone by themselves, idle or not.
-// Whoever ends a server wants it to end, and a client that is cut off knows which of its writes
-// were answered: so they get a moment, and then the volume is closed and the process ends.
-constexpr std::chrono::milliseconds kGrace(500);
-
-sem_t end_wanted;
-struct sigaction nbdkit_handlers[NSIG];
-
-/// Once, whoever comes first.
-void cleanup() {
-  static std::once_flag done;
-  std::call_once(done, [] {
-    Server& own = server();
-    if (!own.unlink.empty()) ::unlink(own.unlink.c_str());
-    close_stack();
-    if (const std::string summary = own.stack->summary(); !summary.empty()) own.lines->add(summary);
-  });
-}
-
-void want_end(int signal) {
-  nbdkit_handlers[signal].sa_handler(signal);
-  ::sem_post(&end_wanted);
-}
-
-void end_after_grace() {
-  while (::sem_wait(&end_wanted) != 0) {
-  }
-  std::this_thread::sleep_for(kGrace);
-  cleanup();
-  ::_exit(server().status);
-}
-
-/// Starts what waits for the end. nbdkit has set its handlers before it calls this.
-void watch_for_end() {
-  ::sem_init(&end_wanted, 0, 0);
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread(end_after_grace).detach();
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
-    struct sigaction& old = nbdkit_handlers[signal];
-    if (::sigaction(signal, nullptr, &old) != 0 || (old.sa_flags & SA_SIGINFO) ||
-        old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN)
-      continue;
-    struct sigaction ours = old;
-    ours.sa_handler = want_end;
-    ::sigaction(signal, &ours, nullptr);
-  }
-}
-
-void stop_because_of_damage() {
-  server().status = kTampered;
-  nbdkit_shutdown();
-  ::sem_post(&end_wanted);
-}
-
-/// The last that nbdkit calls. It would unmap us, with a thread that still waits, and end with 0
-/// whatever has happened.
-void unload() {
-  if (server().serving) ::_exit(server().status);
 }
 
 // --- the beginning -------------------------------------------------------------------------------
@@ -317,5 +216,7 @@ nbdkit_plugin make_plugin() {
 nbdkit_plugin plugin = make_plugin();
 
 }  // namespace
+}  // namespace intact
 
+using intact::plugin;
 NBDKIT_REGISTER_PLUGIN(plugin)
