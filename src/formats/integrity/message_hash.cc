@@ -10,6 +10,8 @@
 #include <intact/base/endian.h>
 #include <intact/crypto/block_mac.h>
 
+#include "crc_word.h"
+
 namespace intact::integrity {
 namespace {
 
@@ -24,6 +26,7 @@ struct Crc32c {
         const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes.data()));
     state = crc32_iscsi(data, static_cast<int>(bytes.size()), state);
   }
+  void update(le64 word) { state = CrcWord<0x82f63b78>::update(state, word.get()); }
   le32 finish() const { return ~state; }
   Value state;
 };
@@ -37,6 +40,7 @@ struct Crc32 {
     state = ~crc32_gzip_refl(~state, reinterpret_cast<const unsigned char*>(bytes.data()),
                              bytes.size());
   }
+  void update(le64 word) { state = CrcWord<0xedb88320>::update(state, word.get()); }
   le32 finish() const { return state; }
   Value state;
 };
@@ -49,6 +53,7 @@ struct Xxhash64 {
   void update(ByteSpan bytes) {
     if (!bytes.empty()) XXH64_update(&state, bytes.data(), bytes.size());
   }
+  void update(le64 word) { update(bytes_of(word)); }
   le64 finish() const { return XXH64_digest(&state); }
   XXH64_state_t state;
 };
@@ -65,7 +70,11 @@ class Checksum final : public MessageHash {
   void hash(ByteSpan blocks, ByteSpan heads, MutableByteSpan digests) const override {
     for (std::size_t i = 0; i < blocks.size() / block_size_; ++i) {
       Function state = start_;
-      state.update(heads.subspan(i * frame_.head_size, frame_.head_size));
+      const ByteSpan head = heads.subspan(i * frame_.head_size, frame_.head_size);
+      if (head.size() == sizeof(le64))
+        state.update(load<le64>(head, 0).value());
+      else
+        state.update(head);
       state.update(blocks.subspan(i * block_size_, block_size_));
       state.update(frame_.suffix);
       const auto value = state.finish();
