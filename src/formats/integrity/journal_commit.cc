@@ -17,6 +17,33 @@ std::vector<JournalRing::Section*> JournalRing::some_sections(std::size_t from, 
   return some;
 }
 
+/// Gives them their commit ids and writes them, the oldest first.
+Result<void> JournalRing::write_sections(const std::vector<Section*>& batch) {
+  for (Section* section : batch) {
+    TRY(store_->write(section->index, section->image, sequence_));
+    if (section->index + 1 == store_->sections()) sequence_ = next(sequence_);
+  }
+  wrote_ = wrote_ || !batch.empty();
+  return {};
+}
+
+/// Their place in the journal is free and takes no more entries: a crash finds what it would find
+/// in the midst of a commit.
+Result<void> JournalRing::write_full() {
+  const std::lock_guard committing(commit_mutex_);
+  TRY(volume_.failure.check());
+  std::vector<Section*> batch;
+  {
+    const std::shared_lock lock(mutex_);
+    const std::size_t first = placed_ + committed_ + written_;
+    batch = some_sections(first, first + full_sections_locked());
+  }
+  TRY(write_sections(batch));
+  const std::lock_guard lock(mutex_);
+  written_ += batch.size();
+  return {};
+}
+
 Result<void> JournalRing::commit() {
   const std::lock_guard committing(commit_mutex_);
   return commit_locked();
@@ -25,30 +52,30 @@ Result<void> JournalRing::commit() {
 Result<void> JournalRing::commit_locked() {
   TRY(volume_.failure.check());
   std::vector<Section*> batch;
+  std::size_t uncommitted = 0;
   {
     const std::lock_guard lock(mutex_);
-    batch = some_sections(placed_ + committed_, sections_.size());
+    const std::size_t first = placed_ + committed_;
+    uncommitted = sections_.size() - first;
+    batch = some_sections(first + written_, sections_.size());
     open_ = false;  // what is left of the last section goes unused
     uncommitted_since_.reset();
   }
-  if (batch.empty()) return {};
-  wrote_ = true;
-  for (Section* section : batch) {
-    TRY(store_->write(section->index, section->image, sequence_));
-    if (section->index + 1 == store_->sections()) sequence_ = next(sequence_);
-  }
-  if (placed_ > 0)
-    TRY(reclaim_locked());
+  if (uncommitted == 0) return {};
+  TRY(write_sections(batch));
+  if (const std::size_t placed = placed_sections(); placed > 0)
+    TRY(reclaim_locked(placed));
   else
     TRY(volume_.meta.flush());
   commits_.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
-  committed_ += batch.size();
+  committed_ += uncommitted;
+  written_ = 0;
   return {};
 }
 
 Result<void> JournalRing::write_back() {
-  const std::lock_guard committing(commit_mutex_);
+  const std::lock_guard writing_back(write_back_mutex_);
   return write_back_locked();
 }
 
@@ -69,17 +96,25 @@ Result<void> JournalRing::write_back_locked() {
 
 Result<void> JournalRing::reclaim() {
   const std::lock_guard committing(commit_mutex_);
-  return reclaim_locked();
+  return reclaim_locked(placed_sections());
 }
 
-Result<void> JournalRing::reclaim_locked() {
-  if (placed_ == 0) return {};
+std::size_t JournalRing::placed_sections() const {
+  const std::shared_lock lock(mutex_);
+  return placed_;
+}
+
+/// Makes the first `placed` sections free, and no others: only these were in place when it was
+/// flushed.
+Result<void> JournalRing::reclaim_locked(std::size_t placed) {
+  if (placed == 0) return {};
   TRY(volume_.flush_in_place());
   const std::lock_guard lock(mutex_);
-  for (; placed_ > 0; --placed_) {
+  for (std::size_t i = 0; i < placed; ++i) {
     spare_.push_back(std::move(sections_.front().image));
     sections_.pop_front();
   }
+  placed_ -= placed;
   return {};
 }
 
@@ -155,10 +190,10 @@ Result<void> JournalRing::erase(std::uint32_t first, Sequence sequence) {
 }
 
 Result<void> JournalRing::close() {
-  const std::lock_guard committing(commit_mutex_);
+  const std::scoped_lock alone(write_back_mutex_, commit_mutex_);
   TRY(commit_locked());
   TRY(write_back_locked());
-  TRY(reclaim_locked());
+  TRY(reclaim_locked(placed_sections()));
   if (!wrote_) return {};
   std::uint32_t free_section = 0;
   {

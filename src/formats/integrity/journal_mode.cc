@@ -20,10 +20,10 @@ class JournalMode final : public WriteMode {
       blocks = blocks.subspan(taken * volume_.layout.block_size());
       if (!tags.empty()) tags = tags.subspan(taken * volume_.layout.tag_size());
     }
-    const bool full = ring_.above_watermark();
-    if (waker_ && (first || full)) waker_();
-    if (!waker_ && full) return make_room();
-    return {};
+    const bool above = ring_.above_watermark();
+    if (waker_ && (first || above || ring_.has_full())) waker_();
+    if (waker_) return {};
+    return above ? make_room() : ring_.write_full();
   }
 
   Result<void> flush() override { return ring_.commit(); }
@@ -39,14 +39,17 @@ class JournalMode final : public WriteMode {
 
   std::optional<Time> due() const override {
     const auto since = ring_.uncommitted_since();
-    if (ring_.above_watermark()) return Time{};
+    if (ring_.above_watermark() || ring_.has_full()) return Time{};
     if (!since) return std::nullopt;
     return *since + std::chrono::milliseconds(volume_.params.commit_time);
   }
 
   Result<void> work() override {
-    if (ring_.above_watermark()) return make_room();
-    return ring_.commit();
+    if (ring_.has_full()) return ring_.write_full();
+    if (!ring_.above_watermark()) return ring_.commit();
+    // What is committed anyway goes first: whoever writes flushes when they like, at no extra cost.
+    if (ring_.has_committed()) return ring_.write_back();
+    return make_room();
   }
 
  private:

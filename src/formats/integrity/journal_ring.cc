@@ -94,6 +94,21 @@ bool JournalRing::above_watermark() const {
   return free_entries_locked() + placed_ * section_entries_ <= threshold_;
 }
 
+std::size_t JournalRing::full_sections_locked() const {
+  const bool last_has_room = open_ && sections_.back().filled < section_entries_;
+  return sections_.size() - placed_ - committed_ - written_ - (last_has_room ? 1 : 0);
+}
+
+bool JournalRing::has_full() const {
+  const std::shared_lock lock(mutex_);
+  return full_sections_locked() > 0;
+}
+
+bool JournalRing::has_committed() const {
+  const std::shared_lock lock(mutex_);
+  return committed_ > 0;
+}
+
 std::uint64_t JournalRing::free_entries() const {
   const std::shared_lock lock(mutex_);
   return free_entries_locked();

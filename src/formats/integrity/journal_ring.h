@@ -44,6 +44,8 @@ class JournalRing {
   /// copies them, with their tags unless `tags` is empty.
   Run copy(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags) const;
 
+  /// Writes sections that are full, which leaves less to do for commit(). Not flushed.
+  Result<void> write_full();
   /// All that was inserted survives a power cut when this returns.
   Result<void> commit();
   /// All that was committed is in place. Its sections get free with the next commit, whose flush
@@ -56,6 +58,8 @@ class JournalRing {
 
   /// So many entries wait to be committed or written back that they should be.
   bool above_watermark() const;
+  bool has_full() const;       ///< whether write_full() has anything to do
+  bool has_committed() const;  ///< whether write_back() has
   std::uint64_t free_entries() const;
   std::uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
   /// When the oldest block that is not committed was inserted, if there is one.
@@ -82,9 +86,12 @@ class JournalRing {
   Section* section_with_room();
   std::uint64_t free_entries_locked() const;
   std::vector<Section*> some_sections(std::size_t from, std::size_t to);
+  std::size_t placed_sections() const;
+  std::size_t full_sections_locked() const;
+  Result<void> write_sections(const std::vector<Section*>& batch);
   Result<void> commit_locked();
   Result<void> write_back_locked();
-  Result<void> reclaim_locked();
+  Result<void> reclaim_locked(std::size_t placed);
   std::vector<Placement> newest_entries(const std::vector<Section*>& sections) const;
   Result<void> put_in_place(const std::vector<Placement>& entries);
   void forget(const Placement* first, std::size_t count);
@@ -94,16 +101,19 @@ class JournalRing {
   const std::uint64_t section_entries_;
   std::uint64_t threshold_;  // free entries at which it is written back
 
-  // Taken before mutex_: one thread commits or writes back.
+  // Taken before mutex_: one thread writes back, and one commits. They do not wait for each other,
+  // since a flush must not wait for what is being put in place.
+  std::mutex write_back_mutex_;
   std::mutex commit_mutex_;
   Sequence sequence_ = 0;
   bool wrote_ = false;  // sections on disk that have entries
 
   mutable std::shared_mutex mutex_;
   std::deque<Section> sections_;  // not free; the oldest in front
-  std::size_t placed_ = 0;        // of those, in front; changes under commit_mutex_ only
-  std::size_t committed_ = 0;     // behind them; the same
-  bool open_ = false;             // the last one takes entries
+  std::size_t placed_ = 0;        // of those, in front; gets less under commit_mutex_ only
+  std::size_t committed_ = 0;     // behind them; gets less under write_back_mutex_ only
+  std::size_t written_ = 0;  // behind those, full and on disk but not flushed; see commit_mutex_
+  bool open_ = false;        // the last one takes entries
   std::uint32_t next_section_ = 0;
   std::vector<SectionImage> spare_;
   std::map<std::uint64_t, Place> newest_;  // by block
