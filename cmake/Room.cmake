@@ -52,7 +52,7 @@ function(intact_room name)
       set(label threads)
       add_dependencies(threaded_tests ${name}_test)
     endif()
-    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES PROPERTIES TIMEOUT 300
                          LABELS ${label})
   endif()
 endfunction()
