@@ -129,12 +129,18 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                              .count();
   report.image.layers_kept = !options.drop_layers;
   meter.begin("Writing to disk", 0);
-  // Before the commit: a name that is replaced must not be refused should we end in between.
-  TRY(announce_pull(options.anchors, store.path(), name, chain.manifest_digest));
-  TRY(transaction->commit(report.image, options.replace, objects));
-
-  if (auto remembered = remember_pull(options.anchors, store.path(), name, chain.manifest_digest);
-      !remembered)
+  // What is remembered of the name changes together with it, or a pull beside ours could leave the
+  // one in the store and the other in the memory.
+  Result<void> remembered;
+  const auto announce = [&] {
+    return announce_pull(options.anchors, store.path(), name, chain.manifest_digest);
+  };
+  const auto remember = [&] {
+    remembered = remember_pull(options.anchors, store.path(), name, chain.manifest_digest);
+  };
+  TRY(transaction->commit(report.image, options.replace, objects,
+                          {.before = announce, .after = remember}));
+  if (!remembered)
     report.warnings.push_back(
         "what was pulled cannot be remembered outside the store, so a swapped name there would go "
         "unnoticed: " +

@@ -10,7 +10,8 @@ namespace intact::image {
 
 // What was pulled under which name is remembered beside the trust policy, outside the store. A name
 // record is only the store's word: without this memory, whoever writes to the store could offer
-// another validly signed image, or an older one, under the name.
+// another validly signed image, or an older one, under the name. Both functions that change the
+// memory are called while no other pull can change the name (store::NamingHooks).
 
 /// To be called before a name is replaced: `manifest` is right under it from now on, beside what is
 /// there. A pull that ends between the store and this memory thus leaves a name that passes. Does

@@ -145,7 +145,8 @@ Result<void> Staging::replace_files(const Replacements& files) {
   return {};
 }
 
-Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<Digest>& objects) {
+Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<Digest>& objects,
+                             const NamingHooks& hooks) {
   TRY(check_name(image.name));
   if (!image_ || image_->digest != image.image)
     return Error(ErrorKind::invalid_argument, "the image to be named has not been staged");
@@ -166,9 +167,12 @@ Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<D
   }
   const FileLock names = TRY(FileLock::exclusive(store_.dir_fd(), kNamesLock));
   TRY(check_name_free(image, replace));  // another transaction may have been faster
-  return write_file_durably_at(store_.dir_fd(),
-                               std::string(kNames) + "/" + encode_name(image.name) + ".json",
-                               as_bytes(encode_record(image)), kFileMode);
+  if (hooks.before) TRY(hooks.before());
+  TRY(write_file_durably_at(store_.dir_fd(),
+                            std::string(kNames) + "/" + encode_name(image.name) + ".json",
+                            as_bytes(encode_record(image)), kFileMode));
+  if (hooks.after) hooks.after();
+  return {};
 }
 
 }  // namespace intact::store

@@ -16,6 +16,7 @@
 #include <intact/base/unique_fd.h>
 #include <intact/fsverity/tree.h>
 #include <intact/store/store.h>
+#include <intact/store/transaction.h>
 
 #include "tree_pack.h"
 
@@ -71,7 +72,8 @@ class Staging {
 
   Result<void> add_image(ByteSpan image, const fsverity::MerkleTree& tree);
 
-  Result<void> commit(NamedImage image, bool replace, const std::vector<Digest>& objects);
+  Result<void> commit(NamedImage image, bool replace, const std::vector<Digest>& objects,
+                      const NamingHooks& hooks);
 
  private:
   /// Files of the staging directory and the paths that they are to replace.

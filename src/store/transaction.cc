@@ -167,8 +167,8 @@ Result<void> Transaction::add_image(ByteSpan image, const fsverity::MerkleTree& 
 }
 
 Result<void> Transaction::commit(const NamedImage& image, bool replace,
-                                 const std::vector<Digest>& objects) {
-  return staging_->commit(image, replace, objects);
+                                 const std::vector<Digest>& objects, const NamingHooks& hooks) {
+  return staging_->commit(image, replace, objects, hooks);
 }
 
 }  // namespace intact::store

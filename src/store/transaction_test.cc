@@ -51,6 +51,46 @@ TEST(StoreOnDisk, WorksAsInMemory) {
   EXPECT_TRUE(fsck(*store).ok());
 }
 
+TEST_F(StoreTest, HooksSeeANameChangeAndNobodyComesBetween) {
+  const std::vector<std::string> old = {"old"};
+  const std::vector<std::string> fresh = {"new"};
+  must(pull(*store_, "a", old));
+  const auto manifest_of = [](const std::vector<std::string>& contents) {
+    return TestImage(contents).record("a").manifest;
+  };
+  const UniqueFd names = must(open_at(store_->dir_fd(), kNamesLock, O_RDWR));
+  int calls = 0;
+  const NamingHooks hooks{
+      .before = [&]() -> Result<void> {
+        EXPECT_EQ(calls++, 0);
+        EXPECT_EQ(must(store_->find("a")).manifest, manifest_of(old));
+        EXPECT_FALSE(must(try_lock_exclusive(names.get())));
+        return {};
+      },
+      .after =
+          [&] {
+            EXPECT_EQ(calls++, 1);
+            EXPECT_EQ(must(store_->find("a")).manifest, manifest_of(fresh));
+            EXPECT_FALSE(must(try_lock_exclusive(names.get())));
+          },
+  };
+  const TestImage image(fresh);
+  const auto commit = [&](const NamingHooks& with) -> Result<void> {
+    auto transaction = must(Transaction::begin(*store_));
+    must(stage(*transaction, image, fresh));
+    return transaction->commit(image.record("a"), true, image.objects, with);
+  };
+  const NamingHooks refuses{
+      .before = [] { return Result<void>(Error(ErrorKind::busy, "not now")); },
+      .after = [] { ADD_FAILURE() << "after a commit that was refused"; },
+  };
+  EXPECT_ERROR(busy, commit(refuses));
+  EXPECT_EQ(must(store_->find("a")).manifest, manifest_of(old));
+  EXPECT_OK(commit(hooks));
+  EXPECT_EQ(calls, 2);
+  EXPECT_TRUE(must(try_lock_exclusive(names.get())));
+}
+
 TEST_F(StoreTest, ContentMayArriveInPiecesOfAnySize) {
   const std::string content = make_content(700000, 5);
   auto transaction = must(Transaction::begin(*store_));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -76,6 +77,13 @@ class BlobWriter {
   std::string file_;
 };
 
+/// What somebody else does about a name while it gets its meaning: no other commit comes in
+/// between, of no process.
+struct NamingHooks {
+  std::function<Result<void>()> before;  ///< an error ends the commit, the name stays what it was
+  std::function<void()> after;           ///< the name has its meaning, durably
+};
+
 /// One image on its way into the store. Everything is staged in a private directory that a lock
 /// tells apart from what a dead process left, then published by rename and made durable by one
 /// syncfs, the name last: a crash at any instant leaves rubbish at most. Destroyed without commit()
@@ -116,7 +124,9 @@ class Transaction {
   /// (invalid_argument if not); others that were staged are dropped. `image.image` is the one
   /// added; `image.blobs` and `image.object_dirs` are filled in here. A name that stands for
   /// another manifest: exists, unless `replace`. After an error the transaction is of no use.
-  Result<void> commit(const NamedImage& image, bool replace, const std::vector<Digest>& objects);
+  /// `hooks` may be empty; they must not use the store.
+  Result<void> commit(const NamedImage& image, bool replace, const std::vector<Digest>& objects,
+                      const NamingHooks& hooks = {});
 
  private:
   explicit Transaction(std::unique_ptr<Staging> staging);
