@@ -5,6 +5,8 @@
 # shellcheck shell=bash disable=SC2034
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+# shellcheck source=tools/own-mounts.sh
+source "$root/tools/own-mounts.sh"
 intact=${BUILD:?run this by bench/run}/bin/intact
 runs=${RUNS:-5}
 image=$root/build/test-image

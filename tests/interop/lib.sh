@@ -9,20 +9,8 @@ export PATH="$root/build/peers/bin:$PATH:/usr/sbin:/sbin"
 export LC_ALL=C.UTF-8
 umask 022
 
-# Machines without udev may keep /dev/fuse from ordinary users. Root then gives the test one that they
-# may open, in a mount namespace of its own.
-if ((EUID == 0)) && [[ -c /dev/fuse && ${INTACT_OWN_FUSE:-} != 1 && $(stat -c %a /dev/fuse) != *6 ]]; then
-  export INTACT_OWN_FUSE=1
-  # shellcheck disable=SC2016
-  exec unshare --mount --propagation private bash -euc '
-    dir=$(mktemp -d)
-    mount -t tmpfs -o mode=755 fuse "$dir"
-    mknod -m 666 "$dir/fuse" c 10 229
-    mount --bind "$dir/fuse" /dev/fuse
-    umount -l "$dir"
-    rmdir "$dir"
-    exec bash "$0" "$@"' "$0" "$@"
-fi
+# shellcheck source=tools/own-mounts.sh
+. "$root/tools/own-mounts.sh"
 
 cleanup() {
   local status=$? mountpoint pid
