@@ -208,7 +208,7 @@ class LayerApplier::Layer {
   }
 
   Result<tree::InodePtr> find_target(const std::string& link, const LayerTree::Directory& directory,
-                                     const std::string& name) const {
+                                     const std::string& name) {
     const std::string what = "a hard link to '" + printable(link) + "'";
     std::vector<std::string> components = TRY(split(link).context(what));
     if (components.empty()) return malformed(what + ", which is a directory");

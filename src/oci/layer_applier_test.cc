@@ -217,6 +217,30 @@ TEST(LayerApplier, SymlinksCannotMakePathsGrowForEver) {
   EXPECT_EQ(applied.error().kind(), ErrorKind::limit);
 }
 
+TEST(LayerApplier, SymlinksCannotMakeSmallLayersSlow) {
+  // Each link walks in and out of a directory before it comes to the one before it.
+  const auto through = [](int links, int paths) {
+    std::vector<std::string> parts{dir("a"), dir("d")};
+    std::string target = "d";
+    std::string walk;
+    for (int i = 0; i < 400; ++i) walk += "a/../";
+    for (int i = 0; i < links; ++i) {
+      const std::string name = "s" + std::to_string(i);
+      parts.push_back(pax(pax_record("linkpath", walk + target)) + symlink(name, "x"));
+      target = name;
+    }
+    for (int i = 0; i < paths; ++i) parts.push_back(file(target + "/f" + std::to_string(i)));
+    return archive(parts);
+  };
+  EXPECT_TRUE(apply({through(39, 4)}));
+  EXPECT_TRUE(apply({through(1, 200)}));
+  for (const auto& layer : {through(39, 400), through(1, 4000)}) {
+    const auto applied = apply({layer});
+    ASSERT_FALSE(applied);
+    EXPECT_EQ(applied.error().kind(), ErrorKind::limit);
+  }
+}
+
 TEST(LayerApplier, Attributes) {
   const auto applied = apply({
       archive({raw({.name = "./",

@@ -69,7 +69,8 @@ LayerTree::Place LayerTree::child(const Place& place, std::string_view name,
   return result;
 }
 
-Result<LayerTree::Directory> LayerTree::resolve(const std::vector<std::string>& components) const {
+Result<LayerTree::Directory> LayerTree::resolve(const std::vector<std::string>& components) {
+  ++resolved_;
   Directory at;
   at.places.push_back({const_cast<Inode*>(&upper_.root()), &lower_.root()});
   std::vector<std::string> rest(components.rbegin(), components.rend());
@@ -97,7 +98,13 @@ Result<LayerTree::Directory> LayerTree::resolve(const std::vector<std::string>& 
         at.places.resize(1);
         path_bytes = 0;
       }
+      const std::size_t before = rest.size();
       push_target(rest, visible->payload);
+      target_components_ += rest.size() - before;
+      if (target_components_ > kTargetComponents + kTargetComponentsOfAPath * resolved_)
+        return Error(ErrorKind::limit,
+                     "its parent leads through symbolic links, and those of the layer have more "
+                     "components than is reasonable for so few paths");
       continue;
     }
     if (visible && !visible->attributes.is_directory())

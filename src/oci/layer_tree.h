@@ -41,7 +41,9 @@ class LayerTree {
 
   /// Follows `components` with all symlinks, within the root. Directories that do not exist are
   /// fine. malformed: a component is something else than a directory, or symlinks run in a circle.
-  Result<Directory> resolve(const std::vector<std::string>& components) const;
+  /// limit: what symlinks lead through is out of all proportion to the number of paths, so that
+  /// no small layer takes hours ("a/../a/../..." in each of forty links that lead to each other).
+  Result<Directory> resolve(const std::vector<std::string>& components);
 
   /// The file of that name, symlinks not followed; null when there is none.
   tree::InodePtr find(const Directory& directory, std::string_view name) const;
@@ -71,6 +73,10 @@ class LayerTree {
     std::set<std::string, std::less<>> whiteouts;
   };
 
+  /// What the targets of symlinks may have in components: for a layer, and for each path besides.
+  static constexpr std::uint64_t kTargetComponents = 200'000;
+  static constexpr std::uint64_t kTargetComponentsOfAPath = 64;
+
   const Marks* marks(const tree::Inode* directory) const;
   Place child(const Place& place, std::string_view name, tree::InodePtr* visible) const;
   tree::Inode& materialize(Directory& directory);
@@ -79,6 +85,8 @@ class LayerTree {
   Limits limits_;
   tree::Tree upper_;
   std::uint64_t implied_ = 0;
+  std::uint64_t resolved_ = 0;           // paths
+  std::uint64_t target_components_ = 0;  // of the symlinks that they led through
   /// Only directories that need them have marks. Keys are inodes of upper_ or of replaced_.
   std::unordered_map<const tree::Inode*, Marks> marks_;
   std::vector<tree::InodePtr> replaced_;  ///< kept, so that no other inode gets their address
