@@ -1,9 +1,11 @@
 #include "damaged_files.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
+#include <intact/erofs/extent_map.h>
 #include <intact/erofs/image.h>
 
 namespace intact::cli {
@@ -11,14 +13,74 @@ namespace {
 
 /// No image of ours has as many; a hostile one may name one directory in many places.
 constexpr std::size_t kMostNames = 50'000'000;
+/// Entries of maps of content in all: 4 TiB of compressed files. A hostile image may have many
+/// names for one large file.
+constexpr std::uint64_t kMostMapEntries = std::uint64_t{1} << 30;
+/// Extents of the packed inode, which are kept in memory.
+constexpr std::size_t kMostPackedExtents = 4'000'000;
+
+/// A part of an image that cannot be read is damaged itself, and found by that.
+bool is_damage(const Error& error) {
+  return error.kind() == ErrorKind::tampered || error.kind() == ErrorKind::io;
+}
+
+/// The file that holds the ends of others ("fragments"), if an image has one.
+class PackedFile {
+ public:
+  explicit PackedFile(const erofs::Image& image) {
+    if (image.superblock().packed_nid == 0)
+      error_ = Error(ErrorKind::malformed, "fragments in an image without a file for them");
+    else if (auto done = read(image); !done)
+      error_ = std::move(done).error();
+  }
+
+  /// Inode and map: without them nothing in it can be found.
+  ByteRange metadata() const { return metadata_; }
+
+  /// Calls `touch` for the bytes of the image that these bytes of the file are made of.
+  template <typename Touch>
+  Result<void> place(std::uint64_t offset, std::uint64_t length, Touch touch) const {
+    if (error_) return Error(*error_);
+    auto extent = std::ranges::upper_bound(
+        extents_, offset, {}, [](const erofs::Extent& e) { return e.logical + e.length; });
+    for (; extent != extents_.end() && extent->logical < offset + length; ++extent)
+      touch(extent->offset, extent->stored_length);
+    return {};
+  }
+
+ private:
+  Result<void> read(const erofs::Image& image) {
+    const std::uint64_t nid = image.superblock().packed_nid;
+    const std::uint64_t begin = image.superblock().meta_offset + nid * erofs::kSlotSize;
+    metadata_ = {.offset = begin, .length = sizeof(erofs::RawInodeExtended)};
+    const erofs::Inode inode = TRY(image.inode(nid));
+    metadata_.length = erofs::map_header_end(inode) - begin;
+    const auto map = TRY(erofs::ExtentMap::open(image, inode));
+    metadata_.length = map.metadata_end() - begin;
+    return map.list([&](const erofs::Extent& extent) -> Result<void> {
+      if (extent.place == erofs::Extent::Place::packed)
+        return Error(ErrorKind::malformed, "fragments within the file for them");
+      if (extents_.size() == kMostPackedExtents)
+        return Error(ErrorKind::limit, "too many fragments");
+      extents_.push_back(extent);
+      return {};
+    });
+  }
+
+  ByteRange metadata_{};
+  std::vector<erofs::Extent> extents_;
+  std::optional<Error> error_;
+};
 
 class Search {
  public:
   Search(const erofs::Image& image, const std::vector<ByteRange>& ranges)
-      : image_(image), ranges_(ranges), found_(ranges.size()) {}
+      : image_(image), ranges_(ranges), packed_(image) {
+    found_.in_range.resize(ranges.size());
+  }
 
   Result<void> walk() {
-    visit("/", image_.root());
+    TRY(visit("/", image_.root()));
     while (!directories_.empty()) {
       const auto [path, inode] = std::move(directories_.back());
       directories_.pop_back();
@@ -26,7 +88,7 @@ class Search {
     }
     return {};
   }
-  std::vector<std::vector<std::string>> take() { return std::move(found_); }
+  DamagedFiles take() { return std::move(found_); }
 
  private:
   void touch(const std::string& path, std::uint64_t offset, std::uint64_t length) {
@@ -35,29 +97,59 @@ class Search {
     auto range = std::ranges::upper_bound(ranges_, offset, {},
                                           [](const ByteRange& r) { return r.offset + r.length; });
     for (; range != ranges_.end() && range->offset < offset + length; ++range) {
-      auto& paths = found_[static_cast<std::size_t>(range - ranges_.begin())];
+      auto& paths = found_.in_range[static_cast<std::size_t>(range - ranges_.begin())];
       if (paths.empty() || paths.back() != path) paths.push_back(path);
     }
   }
 
+  /// Nobody knows where this file lies; if not for damage, then it is not named for that either.
+  void give_up(const std::string& path, const Error& error) {
+    if (!is_damage(error)) found_.not_looked_into.push_back(path);
+  }
+
   /// A name that leads to this inode.
-  void visit(const std::string& path, std::uint64_t nid) {
+  Result<void> visit(const std::string& path, std::uint64_t nid) {
     const std::uint64_t begin = image_.superblock().meta_offset + nid * erofs::kSlotSize;
     const auto inode = image_.inode(nid);
     if (!inode) {
-      touch(path, begin, erofs::kSlotSize);  // what it is cannot be read either
-      return;
+      // What it is cannot be read, or its second half cannot.
+      touch(path, begin,
+            is_damage(inode.error()) ? sizeof(erofs::RawInodeExtended) : erofs::kSlotSize);
+      give_up(path, inode.error());
+      return {};
     }
-    const std::uint64_t size = inode->attributes.size;
-    const bool packed = inode->layout == erofs::Layout::tail_packed;
-    const bool in_blocks = inode->attributes.is_regular() || inode->attributes.is_directory() ||
-                           inode->attributes.is_symlink();
-    const std::uint64_t tail = packed ? size % erofs::kBlockSize : 0;
-    touch(path, begin, inode->tail_offset + tail - begin);
-    if (in_blocks && inode->layout != erofs::Layout::chunked)
-      touch(path, inode->data_offset, size - tail);
+    const auto map = erofs::ExtentMap::open(image_, *inode);
+    if (map) {
+      touch(path, begin, map->metadata_end() - begin);
+      TRY(touch_content(path, *map));
+    } else {
+      const bool damaged = is_damage(map.error());
+      touch(path, begin, (damaged ? erofs::map_header_end(*inode) : inode->tail_offset) - begin);
+      give_up(path, map.error());
+    }
     if (inode->is_directory() && entered_.insert(nid).second)
       directories_.emplace_back(path, *inode);
+    return {};
+  }
+
+  Result<void> touch_content(const std::string& path, const erofs::ExtentMap& map) {
+    map_entries_ += map.entries();
+    if (map_entries_ > kMostMapEntries)
+      return Error(ErrorKind::limit, "more content than an image can have");
+    const auto listed = map.list([&](const erofs::Extent& extent) -> Result<void> {
+      if (extent.place == erofs::Extent::Place::packed) return touch_fragment(path, extent);
+      touch(path, extent.offset, extent.stored_length);
+      return {};
+    });
+    if (!listed) give_up(path, listed.error());
+    return {};
+  }
+
+  Result<void> touch_fragment(const std::string& path, const erofs::Extent& extent) {
+    touch(path, packed_.metadata().offset, packed_.metadata().length);
+    return packed_.place(
+        extent.offset, extent.length,
+        [&](std::uint64_t offset, std::uint64_t length) { touch(path, offset, length); });
   }
 
   Result<void> enter(const std::string& path, const erofs::Inode& directory) {
@@ -71,28 +163,33 @@ class Search {
         });
     names_ += entries.size();
     if (names_ > kMostNames) return Error(ErrorKind::limit, "more names than an image can have");
-    for (const auto& [name, nid] : entries) visit(name, nid);
-    if (!listed && listed.error().kind() == ErrorKind::tampered)
+    for (const auto& [name, nid] : entries) TRY(visit(name, nid));
+    if (listed) return {};
+    if (is_damage(listed.error()))
       touch(prefix + "...", directory.data_offset, directory.attributes.size);
+    give_up(prefix + "...", listed.error());
     return {};
   }
 
   const erofs::Image& image_;
   const std::vector<ByteRange>& ranges_;
-  std::vector<std::vector<std::string>> found_;  // for each range
+  PackedFile packed_;
+  DamagedFiles found_;
   std::vector<std::pair<std::string, erofs::Inode>> directories_;
   std::unordered_set<std::uint64_t> entered_;
   std::size_t names_ = 0;
+  std::uint64_t map_entries_ = 0;
 };
 
 }  // namespace
 
-Result<std::vector<std::vector<std::string>>> files_in(std::shared_ptr<const ByteSource> image,
-                                                       const std::vector<ByteRange>& ranges) {
-  auto opened = erofs::Image::open(std::move(image));
+Result<DamagedFiles> files_in(std::shared_ptr<const ByteSource> image,
+                              const std::vector<ByteRange>& ranges) {
+  const auto opened = erofs::Image::open(std::move(image), erofs::Accept::mappable);
   if (!opened) {
     if (opened.error().kind() == ErrorKind::unsupported) return Error(opened.error());
-    return std::vector<std::vector<std::string>>(ranges.size());
+    return DamagedFiles{.in_range = std::vector<std::vector<std::string>>(ranges.size()),
+                        .not_looked_into = {}};
   }
   Search search(**opened, ranges);
   TRY(search.walk());

@@ -34,7 +34,7 @@ struct Options : VerityOptions {
 
 /// `files`: for each damage the files that it concerns; empty if nobody has looked.
 Json to_json(const std::vector<Damage>& list, const Options& options, const verity::Layout& layout,
-             std::uint64_t hash_area, const std::vector<std::vector<std::string>>& files = {}) {
+             std::uint64_t hash_area, const std::vector<std::vector<std::string>>& files) {
   Json damaged = Json::array();
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Damage& damage = list[i];
@@ -67,9 +67,9 @@ Result<Volume> open_volume(const Options& options, Access access) {
   return volume;
 }
 
-/// For each damage the files that it concerns, if the data is an EROFS that we can read.
-std::vector<std::vector<std::string>> files_of(
-    const std::vector<Damage>& damaged, const std::shared_ptr<const verity::VerityTarget>& target) {
+/// The files that damage concerns, for each damage, if the data is an EROFS that we can read.
+DamagedFiles files_of(const std::vector<Damage>& damaged,
+                      const std::shared_ptr<const verity::VerityTarget>& target) {
   std::vector<ByteRange> ranges;
   std::vector<std::size_t> places;  // of the ranges in `damaged`
   for (std::size_t i = 0; i < damaged.size(); ++i) {
@@ -78,22 +78,30 @@ std::vector<std::vector<std::string>> files_of(
                       .length = damaged[i].blocks * target->block_size()});
     places.push_back(i);
   }
-  std::vector<std::vector<std::string>> files(damaged.size());
+  DamagedFiles files;
+  files.in_range.resize(damaged.size());
   if (ranges.empty()) return files;
   auto found = files_in(target, ranges);
   if (!found) {
     warn("the files in it cannot be named: " + found.error().message());
     return files;
   }
-  for (std::size_t i = 0; i < places.size(); ++i) files[places[i]] = std::move((*found)[i]);
+  for (std::size_t i = 0; i < places.size(); ++i)
+    files.in_range[places[i]] = std::move(found->in_range[i]);
+  files.not_looked_into = std::move(found->not_looked_into);
   return files;
 }
 
-void print_files(const std::vector<std::string>& paths) {
+/// "  in PATH" and the like, a line each.
+void print_files(std::string_view relation, const std::vector<std::string>& paths) {
   constexpr std::size_t kMost = 10;  // a block of metadata concerns many
   for (std::size_t i = 0; i < std::min(paths.size(), kMost); ++i)
-    print("  in {}\n", report::visible(paths[i]));
-  if (paths.size() > kMost) print("  and in {} more\n", paths.size() - kMost);
+    print("{} {}\n", relation, report::visible(paths[i]));
+  if (paths.size() > kMost) print("{} {} more\n", relation, paths.size() - kMost);
+}
+
+void print_not_looked_into(const DamagedFiles& files) {
+  print_files("not looked into, for its form is not known:", files.not_looked_into);
 }
 
 Result<int> verify(const Options& options) {
@@ -116,14 +124,16 @@ Result<int> verify(const Options& options) {
                                  {"hash_blocks", geometry.hash_blocks()},
                                  {"bytes", geometry.data_size() + geometry.hash_size()}}},
                                {"damaged", to_json(damaged, options, volume.layout,
-                                                   volume.hash_area, files)}}));
+                                                   volume.hash_area, files.in_range)},
+                               {"not_looked_into", files.not_looked_into}}));
     return damaged.empty() ? 0 : 3;
   }
   for (std::size_t i = 0; i < damaged.size(); ++i) {
     print("DAMAGED {}: {}{}\n", verity::place_of(damaged[i], params, volume.hash_area).text,
           damaged[i].reason, damaged[i].mendable ? "; FEC can mend it" : "");
-    print_files(files[i]);
+    print_files("  in", files.in_range[i]);
   }
+  print_not_looked_into(files);
   if (damaged.empty())
     print("{} is intact: {} data blocks and {} hash blocks checked\n", options.data,
           params.data_blocks, geometry.hash_blocks());
@@ -160,18 +170,28 @@ Result<int> repair(const Options& options) {
   }();
   const verity::RepairReport done = TRY(std::move(report));
   made.keep();
+  DamagedFiles files;
+  if (!done.lost.empty())
+    files = files_of(done.lost, TRY(verity::open(volume.layout, volume.devices, root,
+                                                 {.cache_size = verity::kScanCacheSize})));
   if (options.json) {
-    print("{}\n",
-          to_text(Json{{"ok", done.lost.empty()},
-                       {"mended", to_json(done.mended, actual, volume.layout, volume.hash_area)},
-                       {"damaged", to_json(done.lost, actual, volume.layout, volume.hash_area)}}));
+    print("{}\n", to_text(Json{
+                      {"ok", done.lost.empty()},
+                      {"mended", to_json(done.mended, actual, volume.layout, volume.hash_area, {})},
+                      {"damaged",
+                       to_json(done.lost, actual, volume.layout, volume.hash_area, files.in_range)},
+                      {"not_looked_into", files.not_looked_into}}));
     return done.lost.empty() ? 0 : 3;
   }
   for (const Damage& damage : done.mended)
     print("mended {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text);
-  for (const Damage& damage : done.lost)
+  for (std::size_t i = 0; i < done.lost.size(); ++i) {
+    const Damage& damage = done.lost[i];
     print("LOST {}: {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text,
           damage.reason);
+    print_files("  in", files.in_range[i]);
+  }
+  print_not_looked_into(files);
   if (!done.lost.empty())
     print("{} is still damaged: what is lost is beyond what FEC can mend\n", actual.data);
   else if (done.mended.empty())

@@ -9,6 +9,7 @@ namespace intact::erofs {
 Result<void> Image::read(const Inode& inode, std::uint64_t offset, MutableByteSpan out) const {
   if (inode.layout == Layout::chunked)
     return unsupported_inode(inode.nid, "its content is not in the image");
+  if (is_compressed(inode.layout)) return unsupported_inode(inode.nid, "compressed data");
   const std::uint64_t size = inode.attributes.size;
   if (offset > size || out.size() > size - offset)
     return Error(ErrorKind::invalid_argument,

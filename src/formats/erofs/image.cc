@@ -6,6 +6,7 @@
 #include <intact/erofs/xattr.h>
 
 #include "damage.h"
+#include "ranges.h"
 
 namespace intact::erofs {
 namespace {
@@ -20,9 +21,13 @@ Error unsupported(std::string_view what) {
   return Error(ErrorKind::unsupported, fmt::format("EROFS superblock: {}", what));
 }
 
-Result<Superblock> parse_superblock(const RawSuperblock& raw, std::uint64_t source_size) {
+Result<Superblock> parse_superblock(const RawSuperblock& raw, std::uint64_t source_size,
+                                    Accept accept) {
   if (raw.magic.get() != kMagic) return bad_superblock("no EROFS image (wrong magic number)");
-  if (const std::uint32_t unknown = raw.feature_incompat.get() & ~kIncompatChunkedFile)
+  const std::uint32_t features = raw.feature_incompat.get();
+  const std::uint32_t known =
+      accept == Accept::mappable ? kIncompatMappable : std::uint32_t{kIncompatChunkedFile};
+  if (const std::uint32_t unknown = features & ~known)
     return unsupported(fmt::format("incompatible features {:#x}", unknown));
   if (raw.block_bits != kBlockBits)
     return unsupported(fmt::format("block size 2^{}, want 4096 bytes", raw.block_bits));
@@ -43,12 +48,8 @@ Result<Superblock> parse_superblock(const RawSuperblock& raw, std::uint64_t sour
   super.xattr_offset = std::uint64_t{raw.xattr_blkaddr.get()} * kBlockSize;
   if (super.meta_offset >= super.size || super.xattr_offset >= super.size)
     return bad_superblock("metadata lies beyond the end of the image");
+  if ((features & kIncompatFragments) != 0) super.packed_nid = raw.packed_nid.get();
   return super;
-}
-
-/// Whether `length` bytes at `offset` lie within an image of `size` bytes.
-bool fits(std::uint64_t size, std::uint64_t offset, std::uint64_t length) {
-  return offset <= size && length <= size - offset;
 }
 
 /// Where the data of a file with whole blocks (and a tail) lies.
@@ -70,32 +71,35 @@ Result<void> check_blocks(const Inode& inode, std::uint64_t image_size) {
   return {};
 }
 
-Result<void> check_layout(Inode& inode, std::uint32_t u, std::uint64_t image_size) {
+Result<void> check_layout(Inode& inode, std::uint32_t u, std::uint64_t image_size, Accept accept) {
   const bool has_data = inode.attributes.is_regular() || inode.attributes.is_directory() ||
                         inode.attributes.is_symlink();
   if (inode.layout == Layout::chunked) {
     if (!inode.attributes.is_regular())
       return bad_inode(inode.nid, "chunks in something other than a regular file");
-    if ((u & 0xFFFF & ~kChunkBitsMask) != 0)
-      return unsupported_inode(inode.nid, "unknown form of chunks");
+    const std::uint32_t known =
+        accept == Accept::mappable ? kChunkBitsMask | kChunkIndexes : kChunkBitsMask;
+    if ((u & 0xFFFF & ~known) != 0) return unsupported_inode(inode.nid, "unknown form of chunks");
     inode.chunk_bits = kBlockBits + (u & kChunkBitsMask);
+    inode.chunk_indexes = (u & kChunkIndexes) != 0;
     return {};
   }
-  if (!has_data) return {};
+  if (!has_data || is_compressed(inode.layout)) return {};
   inode.data_offset = std::uint64_t{u} * kBlockSize;
   return check_blocks(inode, image_size);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Image>> Image::open(std::shared_ptr<const ByteSource> source) {
+Result<std::unique_ptr<Image>> Image::open(std::shared_ptr<const ByteSource> source,
+                                           Accept accept) {
   const std::uint64_t size = source->size();
   if (size < kSuperblockOffset + sizeof(RawSuperblock))
     return Error(ErrorKind::malformed, "too short for an EROFS image");
   RawSuperblock raw;
   TRY(source->read(kSuperblockOffset, std::as_writable_bytes(std::span(&raw, 1))));
-  const Superblock super = TRY(parse_superblock(raw, size));
-  return std::unique_ptr<Image>(new Image(std::move(source), super));
+  const Superblock super = TRY(parse_superblock(raw, size, accept));
+  return std::unique_ptr<Image>(new Image(std::move(source), super, accept));
 }
 
 Result<Inode> Image::inode(std::uint64_t nid) const {
@@ -104,12 +108,12 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
   if (!offset || !fits(superblock_.size, *offset, sizeof(RawInodeCompact)))
     return bad_inode(nid, "lies beyond the end of the image");
 
-  // Both forms in one read: slots are followed by further slots nearly always.
+  // Both forms in one read, but no byte of the next block for the short one: it may be damaged.
   std::array<std::byte, sizeof(RawInodeExtended)> buffer;
-  const auto length =
-      static_cast<std::size_t>(std::min<std::uint64_t>(sizeof buffer, superblock_.size - *offset));
-  const auto bytes = MutableByteSpan(buffer).first(length);
-  TRY(source_->read(*offset, bytes));
+  const auto bytes = MutableByteSpan(buffer);
+  const auto in_block = static_cast<std::size_t>(
+      std::min<std::uint64_t>(sizeof buffer, kBlockSize - *offset % kBlockSize));
+  TRY(source_->read(*offset, bytes.first(in_block)));
   const auto compact = TRY(load<RawInodeCompact>(bytes, 0));
 
   Inode inode;
@@ -119,9 +123,9 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
   const std::uint16_t format = compact.format.get();
   if ((format & ~kFormatKnownBits) != 0) return unsupported_inode(nid, "unknown inode format");
   inode.layout = static_cast<Layout>(format >> kFormatLayoutShift);
-  if (inode.layout != Layout::plain && inode.layout != Layout::tail_packed &&
-      inode.layout != Layout::chunked)
-    return unsupported_inode(nid, "compressed data or an unknown data layout");
+  if (inode.layout > Layout::chunked) return unsupported_inode(nid, "unknown data layout");
+  if (is_compressed(inode.layout) && accept_ != Accept::mappable)
+    return unsupported_inode(nid, "compressed data");
   attributes.mode = compact.mode.get();
   if (file_type_of(attributes.mode) == FileType::unknown)
     return bad_inode(nid, fmt::format("impossible file type (mode {:o})", attributes.mode));
@@ -136,8 +140,9 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
     attributes.mtime = superblock_.build_time;
   } else {
     end += sizeof(RawInodeExtended);
-    if (bytes.size() < sizeof(RawInodeExtended))
+    if (!fits(superblock_.size, *offset, sizeof(RawInodeExtended)))
       return bad_inode(nid, "lies beyond the end of the image");
+    if (in_block < bytes.size()) TRY(source_->read(*offset + in_block, bytes.subspan(in_block)));
     const auto extended = TRY(load<RawInodeExtended>(bytes, 0));
     attributes.nlink = extended.nlink.get();
     attributes.uid = extended.uid.get();
@@ -156,7 +161,7 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
   if (!fits(superblock_.size, end, inode.xattr_size))
     return bad_inode(nid, "its extended attributes lie beyond the end of the image");
   inode.tail_offset = end + inode.xattr_size;
-  TRY(check_layout(inode, u, superblock_.size));
+  TRY(check_layout(inode, u, superblock_.size, accept_));
   return inode;
 }
 

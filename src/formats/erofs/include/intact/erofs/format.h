@@ -7,8 +7,10 @@
 
 #include <intact/base/endian.h>
 
-/// The part of the EROFS on-disk format that metadata images use: uncompressed, 4 KiB blocks, one
-/// device. Source: fs/erofs/erofs_fs.h of Linux and the EROFS core on-disk format document.
+/// The EROFS on-disk format, as far as we know it: 4 KiB blocks, one device. Metadata images
+/// (composefs) are uncompressed; of compressed files we know where their content lies, but not how
+/// to decompress it. Source: fs/erofs/erofs_fs.h of Linux and the EROFS core on-disk format
+/// document.
 ///
 /// An image is
 ///
@@ -32,6 +34,23 @@
 /// ones, then entries. An id times 4 is the byte offset of an entry from block `xattr_blkaddr`. An
 /// entry is 4 bytes, the name without the prefix that `name_index` stands for, the value, and zeros
 /// up to a multiple of 4.
+///
+/// The content of a compressed file is cut into extents. Each is stored in a physical cluster: one
+/// block or, where "big" ones are allowed, several. Behind the extended attributes, at a multiple
+/// of 8 bytes, come a map header and the index: an entry for each logical cluster, that is for each
+/// 4096 bytes of content. In a head entry an extent begins, at a byte of the logical cluster that
+/// the entry says; the others ("nonhead") are wholly of the extent before. An extent ends where the
+/// next one begins or the file ends; a head at or behind the end of the file only says so. The
+/// first nonhead entry behind the head of a big cluster says how many blocks it has.
+///
+/// The full index has 8 bytes for an entry. The compact index packs 2 entries into 8 bytes or, from
+/// the first multiple of 32 bytes on and where the file has that many, 16 entries into 32 bytes:
+/// each 12 bits of value and 2 bits of type (16 or 14 bits apart, lowest bit first), and at the end
+/// of the pack the 32-bit block that the blocks of its heads count from.
+///
+/// The last extent may lie elsewhere: right behind the index, uncrossed by a block boundary
+/// ("inline"), or within the uncompressed content of the packed inode, which many files share (a
+/// "fragment").
 namespace intact::erofs {
 
 constexpr std::uint32_t kBlockBits = 12;
@@ -48,8 +67,16 @@ enum FeatureCompat : std::uint32_t {
   kCompatXattrFilter = 4,  ///< xattr headers hold a name filter
 };
 enum FeatureIncompat : std::uint32_t {
-  kIncompatChunkedFile = 4,  ///< chunk-based inodes occur (composefs has them without this bit)
+  kIncompatZeroPadding = 1,    ///< compressed data stands at the end of its cluster
+  kIncompatCompression = 2,    ///< compression is configured; big clusters occur
+  kIncompatChunkedFile = 4,    ///< chunk-based inodes occur (composefs has them without this bit)
+  kIncompatSecondHead = 8,     ///< a second algorithm, or data on further devices
+  kIncompatInline = 16,        ///< last extents may lie behind the index
+  kIncompatFragments = 32,     ///< ... or in the packed inode; files may share clusters
+  kIncompatXattrPrefixes = 64  ///< xattr names may have prefixes of the image's own
 };
+/// Features that change nothing about where the content of files lies, or only what is known.
+constexpr std::uint32_t kIncompatMappable = 127;
 
 struct RawSuperblock {
   le32 magic;
@@ -73,7 +100,7 @@ struct RawSuperblock {
   std::uint8_t dir_block_bits = 0;  ///< directory block size is block size << this; 0
   std::uint8_t xattr_prefix_count = 0;
   le32 xattr_prefix_start;
-  le64 packed_nid;
+  le64 packed_nid;  ///< of the inode that fragments lie in; 0: none
   std::uint8_t xattr_filter_reserved = 0;
   std::array<std::byte, 23> reserved{};
 };
@@ -95,11 +122,14 @@ static_assert(std::has_unique_object_representations_v<RawSuperblock>);
 /// Where the data of an inode lies: bits 1 to 3 of `format`.
 enum class Layout : std::uint8_t {
   plain = 0,            ///< whole blocks from block `u` on
-  compressed_full = 1,  ///< refused
+  compressed_full = 1,  ///< map header and full index behind the xattrs; `u`: blocks, for stat
   tail_packed = 2,      ///< whole blocks from block `u` on, the rest behind the xattrs
-  compressed = 3,       ///< refused
-  chunked = 4,          ///< 32-bit block addresses of chunks behind the xattrs
+  compressed = 3,       ///< map header and compact index behind the xattrs
+  chunked = 4,          ///< block addresses of chunks behind the xattrs
 };
+constexpr bool is_compressed(Layout layout) {
+  return layout == Layout::compressed_full || layout == Layout::compressed;
+}
 constexpr std::uint16_t kFormatExtended = 1;  ///< bit 0 of `format`: 64 bytes, not 32
 constexpr unsigned kFormatLayoutShift = 1;
 constexpr std::uint16_t kFormatKnownBits = 0xF;
@@ -107,6 +137,64 @@ constexpr std::uint16_t kFormatKnownBits = 0xF;
 /// Low 5 bits of `u` of a chunk-based inode: log2 of the chunk size, less kBlockBits.
 constexpr std::uint32_t kChunkBitsMask = 31;
 constexpr std::uint32_t kChunkBitsMax = kBlockBits + kChunkBitsMask;
+/// Bit of the same: the addresses are of the form RawChunkIndex, not just le32.
+constexpr std::uint32_t kChunkIndexes = 32;
+
+struct RawChunkIndex {
+  le16 reserved;
+  le16 device_id;  ///< 0: this image
+  le32 block;      ///< kNoBlock: a hole
+};
+static_assert(sizeof(RawChunkIndex) == 8 && alignof(RawChunkIndex) == 1);
+static_assert(std::has_unique_object_representations_v<RawChunkIndex>);
+
+/// Bits of RawMapHeader::advise.
+enum MapAdvice : std::uint16_t {
+  kAdviseWidePacks = 1,    ///< compact index: packs of 16 entries occur
+  kAdviseExtents = 1,      ///< full index: in truth a list of extents, a later form
+  kAdviseBigHead1 = 2,     ///< clusters of HEAD1 may have many blocks
+  kAdviseBigHead2 = 4,     ///< ... and those of PLAIN and HEAD2
+  kAdviseInline = 8,       ///< `inline_size` tells whether the last extent is inline
+  kAdviseInterlaced = 16,  ///< how plain clusters are laid out within
+  kAdviseFragment = 32,    ///< the last extent is a fragment
+};
+constexpr std::uint16_t kAdviseKnownBits = 63;
+/// Highest bit of a map header as one 64-bit number: all of the file is one fragment, and the other
+/// bits are its offset in the packed inode.
+constexpr std::uint64_t kWholeFileFragment = std::uint64_t{1} << 63;
+
+struct RawMapHeader {
+  le16 fragment_offset_low;  ///< bytes in the packed inode: bits 0 to 15
+  le16 inline_size;          ///< bytes of the inline cluster; or bits 16 to 31 of that offset
+  le16 advise;
+  std::uint8_t algorithms = 0;    ///< of HEAD1 (low half) and HEAD2
+  std::uint8_t cluster_bits = 0;  ///< low half: log2 of the logical cluster size, less kBlockBits
+};
+static_assert(sizeof(RawMapHeader) == 8 && alignof(RawMapHeader) == 1);
+static_assert(std::has_unique_object_representations_v<RawMapHeader>);
+
+/// Kinds of entries of an index.
+enum class ClusterType : std::uint8_t {
+  plain = 0,  ///< head; its cluster is not compressed
+  head1 = 1,
+  nonhead = 2,
+  head2 = 3,
+};
+constexpr std::uint16_t kClusterTypeMask = 3;
+/// Bit of a nonhead entry's first distance: the rest are the blocks of a big cluster.
+constexpr std::uint16_t kBlockCount = 1 << 11;
+
+/// An entry of a full index. It begins 8 bytes behind the map header.
+struct RawClusterIndex {
+  le16 advise;          ///< bits 0 and 1: the type
+  le16 cluster_offset;  ///< head: byte of the logical cluster where its extent begins
+  /// Head: first block of its cluster, or bits 32 to 63 of a fragment's offset. Nonhead: two 16-bit
+  /// distances, in entries: to its head, and to the next one.
+  le32 block_or_distances;
+};
+static_assert(sizeof(RawClusterIndex) == 8 && alignof(RawClusterIndex) == 1);
+static_assert(std::has_unique_object_representations_v<RawClusterIndex>);
+constexpr std::uint32_t kFullIndexGap = 8;  ///< bytes between map header and full index
 
 struct RawInodeCompact {
   le16 format;

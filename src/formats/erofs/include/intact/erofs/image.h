@@ -24,6 +24,7 @@ struct Superblock {
   std::uint64_t size = 0;          ///< bytes; nothing beyond belongs to the image
   std::uint64_t meta_offset = 0;   ///< byte that nids count from
   std::uint64_t xattr_offset = 0;  ///< byte that shared attribute ids count from
+  std::uint64_t packed_nid = 0;    ///< of the inode that fragments lie in; 0: there is none
 };
 
 /// An inode, checked: all its offsets lie within the image.
@@ -37,6 +38,7 @@ struct Inode {
   std::uint64_t data_offset = 0;   ///< bytes; of the whole blocks, if there are any
   std::uint64_t tail_offset = 0;   ///< bytes; behind the attributes
   std::uint32_t chunk_bits = 0;    ///< log2 of the chunk size, chunk-based inodes only
+  bool chunk_indexes = false;      ///< chunks are named by a RawChunkIndex each
 
   bool is_directory() const { return attributes.is_directory(); }
 };
@@ -48,7 +50,13 @@ struct Dirent {
   FileType type;
 };
 
-/// Strict reader of an uncompressed EROFS image. Opens in constant time and keeps nothing but the
+/// What files an image may have.
+enum class Accept {
+  readable,  ///< those that can be read; anything else is unsupported
+  mappable,  ///< compressed ones as well: ExtentMap knows where they lie, Image::read refuses them
+};
+
+/// Strict reader of an EROFS image. Opens in constant time and keeps nothing but the
 /// superblock; every call reads what it needs from the source. Thread-safe.
 ///
 /// Every number that leads somewhere is bounded before it is followed. malformed: not a
@@ -57,7 +65,8 @@ struct Dirent {
 /// for the caller to watch.
 class Image {
  public:
-  static Result<std::unique_ptr<Image>> open(std::shared_ptr<const ByteSource> source);
+  static Result<std::unique_ptr<Image>> open(std::shared_ptr<const ByteSource> source,
+                                             Accept accept = Accept::readable);
 
   const Superblock& superblock() const { return superblock_; }
   const ByteSource& source() const { return *source_; }
@@ -83,21 +92,23 @@ class Image {
   Result<std::vector<tree::Xattr>> xattrs(const Inode& inode) const;
 
   /// Reads content of a regular file or symlink that the image itself holds: exactly `out.size()`
-  /// bytes at byte `offset`, which must lie within the file. Chunk-based files are unsupported.
+  /// bytes at byte `offset`, which must lie within the file. Chunk-based and compressed files are
+  /// unsupported.
   Result<void> read(const Inode& inode, std::uint64_t offset, MutableByteSpan out) const;
 
   /// The target of a symlink: 1 to 4095 bytes, none of them NUL.
   Result<std::string> read_link(const Inode& symlink) const;
 
  private:
-  Image(std::shared_ptr<const ByteSource> source, Superblock superblock)
-      : source_(std::move(source)), superblock_(superblock) {}
+  Image(std::shared_ptr<const ByteSource> source, Superblock superblock, Accept accept)
+      : source_(std::move(source)), superblock_(superblock), accept_(accept) {}
   Result<ByteSpan> directory_block(const Inode& directory, std::uint64_t block,
                                    MutableByteSpan buffer) const;
   Result<void> read_shared_xattr(std::uint32_t id, std::vector<tree::Xattr>& out) const;
 
   std::shared_ptr<const ByteSource> source_;
   Superblock superblock_;
+  Accept accept_;
 };
 
 }  // namespace intact::erofs
