@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 
 namespace intact::serve {
@@ -12,6 +13,11 @@ namespace {
 constexpr unsigned kRequestSize = 256u << 10;
 constexpr unsigned kReadAhead = 1u << 20;
 constexpr unsigned kMostBackgroundRequests = 64;
+
+template <typename... Arguments>
+void refuse(fuse_req_t request, Arguments...) noexcept {
+  fuse_reply_err(request, EROFS);
+}
 
 }  // namespace
 
@@ -48,6 +54,22 @@ char* reply_buffer(std::size_t size) {
     buffer.reset(new char[capacity]);
   }
   return buffer.get();
+}
+
+void refuse_changes(fuse_lowlevel_ops& handlers) {
+  handlers.setattr = refuse;
+  handlers.mknod = refuse;
+  handlers.mkdir = refuse;
+  handlers.unlink = refuse;
+  handlers.rmdir = refuse;
+  handlers.symlink = refuse;
+  handlers.rename = refuse;
+  handlers.link = refuse;
+  handlers.create = refuse;
+  handlers.write = refuse;
+  handlers.fallocate = refuse;
+  handlers.setxattr = refuse;
+  handlers.removexattr = refuse;
 }
 
 }  // namespace intact::serve

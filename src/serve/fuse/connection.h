@@ -1,7 +1,6 @@
 #pragma once
 
 #define FUSE_USE_VERSION 312
-#include <cerrno>
 #include <cstddef>
 
 #include <fuse_lowlevel.h>
@@ -21,11 +20,8 @@ void want(fuse_conn_info* connection, unsigned capability, bool wanted = true);
 /// The thread's own reply buffer of at least `size` bytes, uninitialised.
 char* reply_buffer(std::size_t size);
 
-/// Answers whatever would write. The mounts are read-only, so the kernel refuses it itself; but
-/// root can remount them.
-template <typename... Arguments>
-void refuse(fuse_req_t request, Arguments...) noexcept {
-  fuse_reply_err(request, EROFS);
-}
+/// Has whatever would change anything answered with EROFS. The mounts are read-only, so the kernel
+/// refuses it itself; but root can remount them.
+void refuse_changes(fuse_lowlevel_ops& handlers);
 
 }  // namespace intact::serve

@@ -176,11 +176,7 @@ fuse_lowlevel_ops make_handlers(bool writable) {
     handlers.write = write;
     handlers.fallocate = fallocate;
   } else {
-    handlers.setattr = refuse;
-    handlers.write = refuse;
-    handlers.fallocate = refuse;
-    handlers.setxattr = refuse;
-    handlers.removexattr = refuse;
+    refuse_changes(handlers);
   }
   return handlers;
 }

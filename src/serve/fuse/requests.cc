@@ -343,19 +343,7 @@ fuse_lowlevel_ops make_handlers() {
   handlers.release = release;
   handlers.getxattr = getxattr;
   handlers.listxattr = listxattr;
-  handlers.setattr = refuse;
-  handlers.mknod = refuse;
-  handlers.mkdir = refuse;
-  handlers.unlink = refuse;
-  handlers.rmdir = refuse;
-  handlers.symlink = refuse;
-  handlers.rename = refuse;
-  handlers.link = refuse;
-  handlers.create = refuse;
-  handlers.write = refuse;
-  handlers.fallocate = refuse;
-  handlers.setxattr = refuse;
-  handlers.removexattr = refuse;
+  refuse_changes(handlers);
   return handlers;
 }
 
