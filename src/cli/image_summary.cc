@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <intact/base/visible.h>
 #include <intact/sign/payload.h>
 #include <intact/sign/signature_image.h>
 
@@ -26,18 +27,15 @@ Result<std::vector<std::string>> read_identities(const store::Store& store,
   return identities;
 }
 
-/// What comes out of an image must not steer the terminal.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += byte < 0x20 || byte == 0x7f ? std::string("?") : std::string(1, c);
-  }
-  return out;
-}
-
+/// ["WORD","WORD"], as visible text: a quotation mark within a word has a backslash.
 std::string quoted_list(const std::vector<std::string>& words) {
-  return printable(to_text(Json(words)));
+  std::string list;
+  for (const std::string& word : words) {
+    list += list.empty() ? "\"" : ",\"";
+    for (const char c : visible(word)) (list += c == '"' ? "\\" : "") += c;
+    list += '"';
+  }
+  return "[" + list + "]";
 }
 
 }  // namespace
@@ -98,12 +96,12 @@ std::string to_lines(const ImageSummary& summary) {
     out += fmt::format("{:<12} {}\n", key, value);
   };
   line("Name", record.name);
-  line("Source", printable(record.source));
+  line("Source", visible(record.source));
   line("Pulled", format_time(record.created));
   if (record.signature_manifest) {
     line("Signature", record.signature_manifest->to_string() + " (not checked here)");
     for (const std::string& identity : summary.identities)
-      line("  made for", identity.empty() ? "(no identity)" : printable(identity));
+      line("  made for", identity.empty() ? "(no identity)" : visible(identity));
   } else {
     line("Signature", "none");
   }
@@ -111,22 +109,21 @@ std::string to_lines(const ImageSummary& summary) {
   line("Config", summary.manifest.config.digest.to_string());
   line("Image", record.image.to_string() + " (fs-verity)");
   line("Size", format_size(record.size));
-  line("Platform", printable(oci::to_string(summary.config.platform)));
+  line("Platform", visible(oci::to_string(summary.config.platform)));
   for (std::size_t i = 0; i < summary.manifest.layers.size(); ++i) {
     const oci::Descriptor& layer = summary.manifest.layers[i];
     line(i == 0 ? "Layers" : "",
          fmt::format("{} {}{}", layer.digest.to_string(), format_size(layer.size),
                      summary.layer_present[i] ? "" : ", not kept"));
   }
-  for (const std::string& dir : record.object_dirs) line("Objects from", printable(dir));
+  for (const std::string& dir : record.object_dirs) line("Objects from", visible(dir));
   const oci::ImageConfig& config = summary.config;
   if (!config.entrypoint.empty()) line("Entrypoint", quoted_list(config.entrypoint));
   if (!config.cmd.empty()) line("Cmd", quoted_list(config.cmd));
-  if (!config.user.empty()) line("User", printable(config.user));
-  if (!config.working_dir.empty()) line("Directory", printable(config.working_dir));
-  for (const std::string& variable : config.env) line("Env", printable(variable));
-  for (const auto& [key, value] : config.labels)
-    line("Label", printable(key) + "=" + printable(value));
+  if (!config.user.empty()) line("User", visible(config.user));
+  if (!config.working_dir.empty()) line("Directory", visible(config.working_dir));
+  for (const std::string& variable : config.env) line("Env", visible(variable));
+  for (const auto& [key, value] : config.labels) line("Label", visible(key) + "=" + visible(value));
   return out;
 }
 

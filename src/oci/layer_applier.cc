@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include <intact/base/visible.h>
 #include <intact/oci/layer_applier.h>
 
 #include "layer_tree.h"
@@ -18,12 +19,10 @@ Error malformed(std::string text) {
   return Error(ErrorKind::malformed, std::move(text));
 }
 
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, 200)) {
-    out += static_cast<unsigned char>(c) >= 0x20 && c != 0x7f ? c : '?';
-  }
-  return text.size() > 200 ? out + "..." : out;
+/// A path or link out of a layer, as far as messages show it.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 200;  // bytes
+  return visible(text.substr(0, kMost)) + (text.size() > kMost ? "..." : "");
 }
 
 class NullFile final : public ContentSink::File {
@@ -89,7 +88,7 @@ class LayerApplier::Layer {
       if (applied) applied = apply_entry(std::move(*entry));
       if (applied) applied = check_count();
       if (!applied)
-        return std::move(applied).context("layer entry '" + printable(path_) + "' (at byte " +
+        return std::move(applied).context("layer entry '" + shown(path_) + "' (at byte " +
                                           std::to_string(offset) + ")");
     }
     applier_.entries_ += tree_.implied();
@@ -100,7 +99,7 @@ class LayerApplier::Layer {
  private:
   void warn(std::string_view text) {
     if (applier_.warnings_.size() < limits_.warnings)
-      applier_.warnings_.push_back("layer entry '" + printable(path_) + "': " + std::string(text));
+      applier_.warnings_.push_back("layer entry '" + shown(path_) + "': " + std::string(text));
   }
 
   /// Adds up what the entry leaves in memory.
@@ -209,7 +208,7 @@ class LayerApplier::Layer {
 
   Result<tree::InodePtr> find_target(const std::string& link, const LayerTree::Directory& directory,
                                      const std::string& name) {
-    const std::string what = "a hard link to '" + printable(link) + "'";
+    const std::string what = "a hard link to '" + shown(link) + "'";
     std::vector<std::string> components = TRY(split(link).context(what));
     if (components.empty()) return malformed(what + ", which is a directory");
     const std::string target_name = std::move(components.back());

@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <intact/base/visible.h>
 #include <intact/report/block_map.h>
-#include <intact/report/escape.h>
 
 namespace intact::report {
 namespace {

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include <intact/base/file.h>
+#include <intact/base/visible.h>
 #include <intact/image/opened_image.h>
 #include <intact/run/container.h>
 #include <intact/serve/fuse_server.h>
@@ -32,22 +33,15 @@ struct RunArguments {
   run::RunOptions options;
 };
 
-/// Text with names out of an image, which may not forge a line or steer a terminal.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return text;
-}
-
 /// One line on stderr for each damaged block, however often it is read.
 class DamageLog {
  public:
   void operator()(const image::Damage& damage) {
     const std::lock_guard lock(mutex_);
     if (seen_.size() >= kMost || !seen_.insert({damage.object, damage.block}).second) return;
-    warn(printable(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
-                               damage.path.empty() ? "the image's metadata" : damage.path,
-                               damage.block, damage.offset, damage.object, damage.reason)));
+    warn(visible(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
+                             damage.path.empty() ? "the image's metadata" : damage.path,
+                             damage.block, damage.offset, damage.object, damage.reason)));
   }
 
  private:
@@ -62,7 +56,7 @@ Result<void> serve_root(const std::shared_ptr<const tree::FileTree>& tree,
   serve::FuseOptions options;
   options.mountpoint = mountpoint;
   options.allow_other = others;
-  options.log = [](std::string_view line) { warn(printable(std::string(line))); };
+  options.log = [](std::string_view line) { warn(visible(line)); };
   options.ready_fd = ready.release();
   const auto server = TRY(serve::FuseServer::mount(tree, options));
   return server->serve();
@@ -100,11 +94,10 @@ Result<run::Outcome> run_image(RunArguments arguments, const StoreOption& store_
   open_options.damage = [log](const image::Damage& damage) { (*log)(damage); };
   const auto store = TRY(store_option.open());
   const auto opened = TRY(image::OpenedImage::open(store, arguments.name, open_options));
-  const run::ContainerParts parts{
-      .tree = opened->tree(),
-      .image = process_image(opened->config()),
-      .serve = serve_root,
-      .warn = [](std::string_view line) { warn(printable(std::string(line))); }};
+  const run::ContainerParts parts{.tree = opened->tree(),
+                                  .image = process_image(opened->config()),
+                                  .serve = serve_root,
+                                  .warn = [](std::string_view line) { warn(visible(line)); }};
   return run::run_container(parts, options);
 }
 
@@ -162,7 +155,7 @@ void add_run_command(Program& program) {
   });
   program.on_chosen(command, [=]() -> Result<int> {
     const auto fail = [&](const Error& error, int status) {
-      fmt::print(stderr, "intact: {}\n", printable(error.message()));
+      fmt::print(stderr, "intact: {}\n", visible(error.message()));
       report_status(arguments->status_fd, exit_status(error));
       return status;
     };

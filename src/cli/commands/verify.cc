@@ -1,8 +1,8 @@
 #include <memory>
 
+#include <intact/base/visible.h>
 #include <intact/image/verify.h>
 #include <intact/json/json.h>
-#include <intact/report/escape.h>
 
 #include "anchor_options.h"
 #include "command.h"
@@ -47,8 +47,8 @@ Json to_json(const image::VerifyReport& report) {
 void print_for_people(const std::string& what, const image::VerifyReport& report) {
   for (const image::Damage& damage : report.damaged)
     print("DAMAGED {}: block {} (byte {}) of {}: {}\n",
-          damage.path.empty() ? "(image metadata)" : report::visible(damage.path), damage.block,
-          damage.offset, damage.object, report::visible(damage.reason));
+          damage.path.empty() ? "(image metadata)" : visible(damage.path), damage.block,
+          damage.offset, damage.object, visible(damage.reason));
   const std::string signer =
       report.signer ? "signed by " + report.signer->key_fingerprint : "NOT SIGNED by a trusted key";
   if (report.ok()) {

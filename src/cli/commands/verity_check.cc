@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <intact/base/visible.h>
 #include <intact/json/json.h>
-#include <intact/report/escape.h>
 #include <intact/verity/volume.h>
 
 #include "command.h"
@@ -96,7 +96,7 @@ DamagedFiles files_of(const std::vector<Damage>& damaged,
 void print_files(std::string_view relation, const std::vector<std::string>& paths) {
   constexpr std::size_t kMost = 10;  // a block of metadata concerns many
   for (std::size_t i = 0; i < std::min(paths.size(), kMost); ++i)
-    print("{} {}\n", relation, report::visible(paths[i]));
+    print("{} {}\n", relation, visible(paths[i]));
   if (paths.size() > kMost) print("{} {} more\n", relation, paths.size() - kMost);
 }
 

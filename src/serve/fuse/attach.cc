@@ -42,8 +42,8 @@ Result<std::string> resolve_mountpoint(const std::string& mountpoint, MountKind 
   return std::string(resolved);
 }
 
-/// The name as one option of fusermount3, where a comma would begin the next one.
-std::string printable(std::string_view name) {
+/// The name as the value of one option of fusermount3, where a comma would begin the next one.
+std::string option_value(std::string_view name) {
   std::string out;
   for (const char c : name) out += c > ' ' && c < 0x7f && c != ',' && c != '\\' ? c : '_';
   return out;
@@ -70,7 +70,7 @@ Result<std::optional<UniqueFd>> attach_directly(const FuseOptions& options,
   if (options.allow_other) data += ",allow_other";
   const unsigned long flags = (is_writable(kind) ? 0 : MS_RDONLY) | (options.suid ? 0 : MS_NOSUID) |
                               (options.dev ? 0 : MS_NODEV);
-  const std::string type = "fuse." + printable(options.subtype);
+  const std::string type = "fuse." + option_value(options.subtype);
   if (::mount(options.fsname.c_str(), mountpoint.c_str(), type.c_str(), flags, data.c_str()) == 0)
     return std::optional(std::move(device));
   if (errno == EPERM) return std::optional<UniqueFd>();
@@ -104,7 +104,7 @@ Result<UniqueFd> attach_through_helper(const FuseOptions& options, const std::st
                  "only root can mount with set-user-id programs or devices enabled");
   std::string list =
       fmt::format("{},nosuid,nodev,fsname={},subtype={}", is_writable(kind) ? "rw" : "ro",
-                  printable(options.fsname), printable(options.subtype));
+                  option_value(options.fsname), option_value(options.subtype));
   if (check) list += ",default_permissions";
   if (options.allow_other) list += ",allow_other";
   FusermountOutcome outcome = TRY(run_fusermount({"-o", list, "--", mountpoint}));

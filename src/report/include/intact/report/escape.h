@@ -5,12 +5,7 @@
 
 namespace intact::report {
 
-/// Text of unknown origin (names in images, what errors say) as one line that does nothing but
-/// show: control characters, bytes that are not UTF-8, and the characters that turn the direction
-/// of text or break lines appear as \xNN or \u{NNNN}, a backslash as two.
-std::string visible(std::string_view text);
-
-/// The same for the text of an HTML page and for its quoted attributes.
+/// visible(), for the text of an HTML page and for its quoted attributes.
 std::string html(std::string_view text);
 
 }  // namespace intact::report
