@@ -1,0 +1,158 @@
+#include "commands/composefs_create.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/composefs/dump.h>
+#include <intact/composefs/scan.h>
+#include <intact/composefs/write.h>
+#include <intact/fsverity/tree.h>
+
+namespace intact::cli {
+namespace {
+
+Error wrong(std::string message) {
+  return Error(ErrorKind::invalid_argument, std::move(message));
+}
+
+struct CreateOptions {
+  std::string source;
+  std::string image;
+  bool from_file = false;
+  bool strict = false;
+  bool print_digest = false;
+  bool print_digest_only = false;
+  std::optional<unsigned> min_version;
+  std::optional<unsigned> max_version;
+  std::optional<unsigned> threads;
+  composefs::ScanOptions scan;
+};
+
+/// A descriptor read as it comes: pipes, too.
+class PipeStream final : public ByteStream {
+ public:
+  explicit PipeStream(int fd) : fd_(fd) {}
+  Result<std::size_t> read(MutableByteSpan out) override {
+    for (;;) {
+      const ssize_t count = ::read(fd_, out.data(), out.size());
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) return Error::from_errno("read", errno);
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+Result<tree::Tree> read_source(const CreateOptions& options) {
+  if (!options.from_file) {
+    if (options.strict) return wrong("--strict is for dumps: it needs --from-file");
+    return composefs::scan_directory(options.source, options.scan);
+  }
+  const bool from_stdin = options.source == "-";
+  const UniqueFd file = from_stdin ? UniqueFd() : TRY(open_file(options.source, O_RDONLY));
+  PipeStream stream(from_stdin ? STDIN_FILENO : file.get());
+  return composefs::parse_dump(stream, {.strict = options.strict})
+      .context(from_stdin ? "standard input" : options.source);
+}
+
+/// The permissions that a new file gets by the umask.
+mode_t default_mode() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
+}
+
+Result<void> write_output(std::string path, ByteSpan image) {
+  if (path == "-") {
+    print("{}", as_text(image));
+    return {};
+  }
+  struct stat st;
+  if (::stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) {
+    const UniqueFd fd = TRY(open_file(path, O_WRONLY | O_TRUNC));
+    return write_all(fd.get(), image).context(path);
+  }
+  // Through a symlink: the file that it leads to is replaced, not the link.
+  std::error_code error;
+  if (std::filesystem::is_symlink(path, error)) {
+    const auto target = std::filesystem::canonical(path, error);
+    if (error) return Error::from_errno(path, error.value());
+    path = target.string();
+  }
+  return write_file_durably(path, image, default_mode());
+}
+
+Result<int> create(const CreateOptions& options) {
+  if (options.source.empty()) return wrong("the path of the source is empty");
+  if (options.print_digest_only && !options.image.empty())
+    return wrong("with --print-digest-only no IMAGE is written: leave it out");
+  if (!options.print_digest_only && options.image.empty())
+    return wrong("say where to write the IMAGE ('-' for standard output)");
+  if (options.image == "-" && ::isatty(STDOUT_FILENO) == 1)
+    return wrong("an image is not for a terminal: redirect the output");
+  if (options.threads == 0u) return wrong("--threads: at least one is needed");
+  if (options.from_file && !options.scan.digest_store.empty())
+    warn("--digest-store is ignored with --from-file: a dump has no content");
+
+  composefs::WriteOptions versions;
+  if (options.min_version || options.max_version)
+    versions = {.min_version = options.min_version.value_or(0),
+                .max_version = options.max_version.value_or(0)};
+  const tree::Tree tree = TRY(read_source(options));
+  const Bytes image = TRY(composefs::write_image(tree, versions));
+  if (!options.print_digest_only) TRY(write_output(options.image, image));
+  if (options.print_digest || options.print_digest_only)
+    print("{}\n", fsverity::digest_of(image).hex());
+  return 0;
+}
+
+}  // namespace
+
+void add_composefs_create_command(Program& program, CLI::App& group) {
+  CLI::App* command = program.add(
+      group, "create", "Write the composefs image of a directory or a dump, as mkcomposefs does");
+  const auto options = std::make_shared<CreateOptions>();
+  command
+      ->add_option("SOURCE", options->source, "A directory; with --from-file a dump ('-': stdin)")
+      ->type_name("DIR|FILE")
+      ->required();
+  command->add_option("IMAGE", options->image, "The image to write ('-': stdout)")
+      ->type_name("FILE");
+  command
+      ->add_option("--digest-store", options->scan.digest_store,
+                   "Copy the files that are not kept inline into this object directory")
+      ->type_name("DIR");
+  command->add_flag("--use-epoch", options->scan.use_epoch, "Make all mtimes zero");
+  command->add_flag("--skip-devices", options->scan.skip_devices, "Leave out device nodes");
+  command->add_flag("--skip-xattrs", options->scan.skip_xattrs, "Leave out extended attributes");
+  command->add_flag("--user-xattrs", options->scan.user_xattrs,
+                    "Keep only extended attributes of user.*");
+  command->add_flag("--print-digest", options->print_digest,
+                    "Print the fs-verity digest of the image");
+  command->add_flag("--print-digest-only", options->print_digest_only,
+                    "Print the digest, write no image");
+  command->add_flag("--from-file", options->from_file, "SOURCE is a dump, not a directory");
+  command->add_flag("--strict", options->strict, "Refuse dumps with meaningless numbers");
+  command->add_option("--min-version", options->min_version, "Format version to use (0)")
+      ->type_name("N");
+  command
+      ->add_option("--max-version", options->max_version,
+                   "Raise the format version up to this where the tree needs it (1)")
+      ->type_name("N");
+  command->add_option("--threads", options->threads, "Threads that hash and copy")->type_name("N");
+  program.on_chosen(command, [options] {
+    options->scan.threads = options->threads.value_or(0);
+    return create(*options);
+  });
+}
+
+}  // namespace intact::cli
