@@ -37,6 +37,13 @@ Result<void> check_signature(ByteSpan root, const std::string& file,
 
 }  // namespace
 
+CLI::App* add_verity_command(Program& program, CLI::App* group, const char* name,
+                             const char* description) {
+  CLI::App* command = program.add(*group, name, description);
+  command->set_help_flag("--help", "Print this help and exit");
+  return command;
+}
+
 void VerityOptions::add_devices(CLI::App* command, bool with_root_hash) {
   command->add_option("DATA", data, "Device or file with the data")->type_name("FILE")->required();
   command->add_option("HASH", hash_device, "Device or file with the hash tree; may be DATA again")

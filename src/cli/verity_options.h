@@ -4,14 +4,18 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/stack/volume.h>
 #include <intact/verity/volume.h>
 
+#include "command.h"
+
 namespace intact::cli {
+
+/// A command of the group `verity`. -h is the hash function there, as it is for veritysetup.
+CLI::App* add_verity_command(Program& program, CLI::App* group, const char* name,
+                             const char* description);
 
 /// The options of veritysetup that say what a volume is and where its parts lie.
 struct VerityOptions {

@@ -227,10 +227,8 @@ void add_verity_commands(Program& program) {
   group->require_subcommand(1);
   const auto add = [&](const char* name, const char* description,
                        Result<int> (*action)(const Options&)) {
-    CLI::App* command = program.add(*group, name, description);
+    CLI::App* command = add_verity_command(program, group, name, description);
     const auto options = std::make_shared<Options>();
-    // -h is the hash function, as it is for veritysetup.
-    command->set_help_flag("--help", "Print this help and exit");
     command->add_flag("--json", options->json, "Print the result as JSON");
     program.on_chosen(command, [options, action] { return action(*options); });
     return std::pair(command, options.get());

@@ -206,10 +206,8 @@ Result<int> repair(const Options& options) {
 void add_verity_check_commands(Program& program, CLI::App* group) {
   const auto add = [&](const char* name, const char* description,
                        Result<int> (*action)(const Options&)) {
-    CLI::App* command = program.add(*group, name, description);
+    CLI::App* command = add_verity_command(program, group, name, description);
     const auto options = std::make_shared<Options>();
-    // -h is the hash function, as it is for veritysetup.
-    command->set_help_flag("--help", "Print this help and exit");
     command->add_flag("--json", options->json, "Print the result as JSON");
     options->add_devices(command, true);
     options->add_signature(command);

@@ -83,10 +83,9 @@ Result<int> open(Options& options) {
 }  // namespace
 
 void add_verity_open_command(Program& program, CLI::App* group) {
-  CLI::App* command =
-      program.add(*group, "open", "Give out the data, every read checked against the root hash");
+  CLI::App* command = add_verity_command(
+      program, group, "open", "Give out the data, every read checked against the root hash");
   const auto options = std::make_shared<Options>();
-  command->set_help_flag("--help", "Print this help and exit");  // -h is the hash function
   options->add_devices(command, true);
   // Unnamed in the help: it is there for those who come from veritysetup.
   command->add_option("FOURTH", options->fourth)->group("");
