@@ -6,7 +6,7 @@ cd "$work" || exit
 modprobe dm-integrity
 device=/dev/mapper/volume
 head -c 32 /dev/urandom > key
-head -c 64K /dev/urandom > bytes
+head -c 65536 /dev/urandom > bytes
 keyed=(--integrity hmac-sha256 --integrity-key-file key --integrity-key-size 32)
 
 # same_device OPTION...: on block devices, so that both name the same ones.
