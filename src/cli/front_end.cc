@@ -13,6 +13,7 @@
 #include <intact/serve/mounts.h>
 #include <intact/serve/nbdkit.h>
 #include <intact/stack/handover.h>
+#include <intact/stack/status_server.h>
 
 #include "background.h"
 #include "command.h"
@@ -34,6 +35,13 @@ namespace {
 
 const char* what_for(const block::BlockTarget& target) {
   return target.writable() ? "read and written" : "read";
+}
+
+/// Where others may ask what the stack counts; empty if it counts nothing, or there is no place.
+std::string status_dir(const stack::Stack& stack) {
+  if (!stack.status().tell) return {};
+  const auto dir = make_runtime_dir();
+  return dir ? *dir : std::string();
 }
 
 }  // namespace
@@ -153,6 +161,14 @@ Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) c
   if (log.process) fuse.ready_fd = log.process->take_ready_fd();
   const auto server = TRY(serve::FuseServer::mount_file(stack.top(), fuse));
   record.emplace(TRY(MountRecord::create(server->device())));
+  std::unique_ptr<stack::StatusServer> status;
+  if (const std::string dir = status_dir(stack); !dir.empty()) {
+    auto started = stack::StatusServer::start(dir, stack);
+    if (started)
+      status = std::move(*started);
+    else
+      lines.add(started.error().message());  // nothing that is served depends on it
+  }
   if (log.process) {
     log.process->leave_terminal(log.fd());
   } else {
@@ -161,6 +177,7 @@ Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) c
     std::fflush(stdout);
   }
   Result<void> served = server->serve();
+  status.reset();
   Result<void> closed = stack.close();
   for (const Result<void>* result : {&served, &closed})
     if (!*result && log.process) lines.add(result->error().message());
@@ -179,6 +196,7 @@ Result<void> FrontEnd::serve_nbd(const stack::Volume& volume, const Log& log) co
   serve::NbdListener listener = TRY(serve::NbdListener::bind(nbd_));
   serve::NbdkitOptions options{.plugin = nbdkit_plugin(),
                                .description = handover.description,
+                               .status_dir = status_dir(stack),
                                .tls_certificates = tls_certificates_,
                                .tls_psk = tls_psk_};
   if (log.process) {

@@ -78,6 +78,10 @@ void IntegrityOptions::add_device(CLI::App* command, bool required) {
   command->add_option("FILE", device, "Device or file with superblock, journal and tags")
       ->type_name("FILE")
       ->required(required);
+  add_place(command);
+}
+
+void IntegrityOptions::add_place(CLI::App* command) {
   command
       ->add_option("--data-device", data_device,
                    "The data lie apart, on this device or file, and not among the tags")

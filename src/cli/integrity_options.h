@@ -60,6 +60,7 @@ struct IntegrityOptions {
   bool allow_discards = false;
 
   void add_device(CLI::App* command, bool required = true);
+  void add_place(CLI::App* command);       ///< where its parts lie
   void add_key(CLI::App* command);         ///< of the internal hash
   void add_algorithms(CLI::App* command);  ///< with their keys
   void add_format(CLI::App* command);      ///< what goes into the superblock

@@ -91,6 +91,12 @@ Result<std::string> make_runtime_dir() {
                                           fmt::join(dirs, ", ")));
 }
 
+std::vector<std::string> find_runtime_dirs(uid_t user) {
+  std::vector<std::string> dirs = runtime_dirs(user);
+  std::erase_if(dirs, [user](const std::string& dir) { return !is_private(dir, user); });
+  return dirs;
+}
+
 Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name,
                                    IfHeld if_held) {
   // One at a time: a file that is not locked yet must not be taken for one that was left behind.
@@ -131,8 +137,7 @@ MountRecord::~MountRecord() {
 MountServer MountServer::find(const serve::MountEntry& entry) {
   MountServer server;
   const uid_t user = user_of(entry);
-  for (const std::string& dir : runtime_dirs(user)) {
-    if (!is_private(dir, user)) continue;
+  for (const std::string& dir : find_runtime_dirs(user)) {
     auto fd = open_file(dir + "/" + record_name(entry.device), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!fd) continue;
     server.fd_ = std::move(*fd);

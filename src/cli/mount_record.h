@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
+
+#include <sys/types.h>
 
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
@@ -12,6 +15,9 @@ namespace intact::cli {
 /// Where servers leave their records and logs: /run/intact for root, $XDG_RUNTIME_DIR/intact for
 /// others, else /tmp/intact-UID. Made if missing, private to the user.
 Result<std::string> make_runtime_dir();
+
+/// Those of a user that are there and that nobody else can have put things into.
+std::vector<std::string> find_runtime_dirs(uid_t user);
 
 /// What to do about a file that a living process holds: leave it, or put another in its place.
 enum class IfHeld { refuse, replace };

@@ -55,6 +55,7 @@ void cleanup() {
   std::call_once(done, [] {
     Server& own = server();
     if (!own.unlink.empty()) ::unlink(own.unlink.c_str());
+    own.status_server.reset();
     close_stack();
     if (const std::string summary = own.stack->summary(); !summary.empty()) own.lines->add(summary);
   });

@@ -46,6 +46,7 @@ int config(const char* key, const char* value) {
   const std::string_view text = value;
   if (name == "announce") return server().announcement = text, 0;
   if (name == "unlink") return server().unlink = text, 0;
+  if (name == "status-dir") return server().status_dir = text, 0;
   UniqueFd* const fd = name == "stack-fd"    ? &server().description
                        : name == "log-fd"    ? &server().log
                        : name == "ready-fd"  ? &server().ready
@@ -93,6 +94,14 @@ int after_fork() {
   Server& own = server();
   watch_for_end();
   own.serving = true;
+  if (!own.status_dir.empty()) {
+    auto started = stack::StatusServer::start(own.status_dir, *own.stack);
+    // Nothing that is served depends on it.
+    if (started)
+      own.status_server = std::move(*started);
+    else
+      own.lines->add(started.error().message());
+  }
   // With sockets given to it nbdkit asks to end with its parent. Ours is whoever started `intact`.
   ::prctl(PR_SET_PDEATHSIG, 0);
   if (own.output) (void)write_all(own.output.get(), as_bytes(own.announcement + "\n"));

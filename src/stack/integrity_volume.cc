@@ -1,6 +1,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <intact/integrity/integrity_target.h>
 
@@ -24,6 +25,24 @@ std::string summary_of(const IntegrityTarget& target) {
     text +=
         fmt::format("{}{} reads of damaged blocks", text.empty() ? "" : ", ", status.mismatches);
   return text;
+}
+
+std::string status_of(const IntegrityTarget& target) {
+  const IntegrityTarget::Status status = target.status();
+  Json json = {{"pid", ::getpid()},
+               {"writable", target.writable()},
+               {"mismatches", status.mismatches},
+               {"provided_data_sectors", status.provided_data_sectors},
+               {"recalc_sector", nullptr},
+               {"replayed_sections", status.replayed_sections},
+               {"replayed_blocks", status.replayed_blocks},
+               {"commits", status.commits},
+               {"journal_free_entries", status.journal_free_entries},
+               {"dirty_regions", status.dirty_regions},
+               {"failure", nullptr}};
+  if (status.recalc_sector) json["recalc_sector"] = *status.recalc_sector;
+  if (status.failure) json["failure"] = *status.failure;
+  return to_text(json);
 }
 
 std::string damage_text(const std::string& name, const Mismatch& mismatch) {
@@ -96,6 +115,7 @@ Result<Stack> Layer<IntegrityVolume>::open(const IntegrityVolume& volume, const 
   const std::shared_ptr<IntegrityTarget> target = TRY(IntegrityTarget::open(
       volume.params, {.data = volume.data, .meta = volume.meta}, std::move(options)));
   return Stack(target, {.summary = [target] { return summary_of(*target); },
+                        .status = {.tell = [target] { return status_of(*target); }, .file = meta},
                         .close = [target] { return target->close(); }});
 }
 

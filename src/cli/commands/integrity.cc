@@ -23,7 +23,8 @@ void add_integrity_commands(Program& program) {
   add_integrity_format_command(program, group);
   add_integrity_open_command(program, group);
   add_close_command(program, group, "integrity");
-  add_integrity_dump_commands(program, group);
+  add_integrity_dump_command(program, group);
+  add_integrity_status_command(program, group);
   add_integrity_check_command(program, group);
   add_integrity_replay_command(program, group);
   add_integrity_recalculate_command(program, group);

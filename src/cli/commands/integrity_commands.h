@@ -2,6 +2,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
+
+#include <intact/integrity/superblock.h>
+#include <intact/json/json.h>
 
 #include "../command.h"
 #include "../integrity_options.h"
@@ -25,6 +29,14 @@ std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App*
   return {command, options.get()};
 }
 
+/// What can be seen of a device without keys, and without keeping anybody from writing.
+struct SeenIntegrity {
+  integrity::Superblock superblock;
+  bool locked = false;        ///< somebody writes to it
+  std::vector<Json> servers;  ///< what each of its servers counts
+};
+Result<SeenIntegrity> look_at_integrity(const IntegrityOptions& options);
+
 /// "sectors 8 to 15", "sector 8".
 std::string sector_range(std::uint64_t first, std::uint64_t sectors);
 /// "N thing" or "N things".
@@ -32,7 +44,8 @@ std::string counted(std::uint64_t count, const std::string& thing);
 
 // One function for each file integrity_*.cc.
 void add_integrity_format_command(Program& program, CLI::App* group);
-void add_integrity_dump_commands(Program& program, CLI::App* group);  // dump, status
+void add_integrity_dump_command(Program& program, CLI::App* group);
+void add_integrity_status_command(Program& program, CLI::App* group);
 void add_integrity_open_command(Program& program, CLI::App* group);
 void add_integrity_check_command(Program& program, CLI::App* group);
 void add_integrity_replay_command(Program& program, CLI::App* group);

@@ -101,6 +101,7 @@ Error become_nbdkit(NbdListener listener, const NbdkitOptions& options) {
       arguments.push_back(fmt::format("output-fd={}", output.get()));
       arguments.push_back("announce=" + options.announcement);
     }
+    if (!options.status_dir.empty()) arguments.push_back("status-dir=" + options.status_dir);
     if (!listener.path().empty()) arguments.push_back("unlink=" + listener.path());
     TRY(place_sockets(listener.sockets()));
     return execute(arguments);

@@ -17,9 +17,16 @@ struct Events {
   std::function<void()> stop = {};  ///< damage was met, and no read will be answered any more
 };
 
+/// What an open volume counts, for those who ask its server.
+struct Status {
+  std::function<std::string()> tell = {};  ///< a JSON object, by any thread; empty: nothing
+  File file = {};                          ///< by which it is known
+};
+
 /// What a layer adds to its device. Each may be empty.
 struct Hooks {
   std::function<std::string()> summary = {};
+  Status status = {};
   std::function<Result<void>()> close = {};  ///< after the last flush
 };
 
@@ -32,6 +39,7 @@ class Stack {
   const std::shared_ptr<block::BlockTarget>& top() const { return top_; }
   /// A line on what was mended and what was beyond it; empty if there was no damage.
   std::string summary() const;
+  const Status& status() const { return hooks_.status; }
   /// Makes all that was written durable and leaves the volume as one that was closed. Nothing may
   /// be written during it and afterwards. A stack that goes without it is what a crash leaves.
   Result<void> close();

@@ -13,6 +13,7 @@ namespace intact::serve {
 struct NbdkitOptions {
   ByteSpan plugin;           ///< the plugin: a shared object
   std::string description;   ///< of the stack that the plugin opens
+  std::string status_dir;    ///< where others may ask the plugin how it goes; may be empty
   std::string announcement;  ///< is printed on stdout once clients may come; may be empty
   int log_fd = -1;           ///< what is damaged is written there; -1: to stderr
   /// Gets the byte 'R' once clients may come; the server then leaves the terminal for log_fd, which

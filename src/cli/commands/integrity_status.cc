@@ -1,0 +1,228 @@
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/integrity/layout.h>
+#include <intact/integrity/table.h>
+#include <intact/stack/status_server.h>
+
+#include "../kernel_mapping.h"
+#include "../mount_record.h"
+#include "integrity_commands.h"
+
+namespace intact::cli {
+namespace {
+
+using integrity::Superblock;
+
+/// What the servers of the file say; one that is no JSON is none of ours.
+Result<std::vector<Json>> ask_servers(int fd) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);
+  std::vector<Json> answers;
+  for (const uid_t user : std::set{::geteuid(), st.st_uid})
+    for (const std::string& dir : find_runtime_dirs(user))
+      for (const std::string& text : stack::ask_status_servers(dir, fd))
+        if (auto answer = parse_json(text); answer && answer->is_object())
+          answers.push_back(std::move(*answer));
+  return answers;
+}
+
+Result<std::uint64_t> journal_bytes(const Superblock& superblock) {
+  const auto section =
+      TRY(integrity::SectionGeometry::create(superblock.tag_size, superblock.log2_sectors_per_block,
+                                             superblock.has(Superblock::have_journal_mac)));
+  return std::uint64_t{superblock.journal_sections} * section.sectors * integrity::kSectorSize;
+}
+
+// --- files
+// ----------------------------------------------------------------------------------------
+
+std::string text_of(const Json& server, const char* key) {
+  const auto found = server.find(key);
+  return found == server.end() || found->is_null() ? "-" : to_text(*found);
+}
+
+void print_server(const Json& server) {
+  print("  server:  process {}, {}\n", text_of(server, "pid"),
+        text_of(server, "writable") == "true" ? "read/write" : "readonly");
+  print("    failures: {}\n", text_of(server, "mismatches"));
+  print("    size:     {} sectors\n", text_of(server, "provided_data_sectors"));
+  print("    recalculated: {}\n", text_of(server, "recalc_sector"));
+  print("    replayed: {} blocks\n", text_of(server, "replayed_blocks"));
+  if (const std::string failure = text_of(server, "failure"); failure != "-")
+    print("    it fails all requests: {}\n", failure);
+}
+
+Result<int> file_status(const IntegrityCommand& options) {
+  const SeenIntegrity seen = TRY(look_at_integrity(options));
+  const Superblock& superblock = seen.superblock;
+  const std::uint64_t journal = TRY(journal_bytes(superblock));
+  const std::uint64_t interleave = superblock.log2_interleave_sectors == 0
+                                       ? 0
+                                       : std::uint64_t{1} << superblock.log2_interleave_sectors;
+  const bool dirty = superblock.has(Superblock::dirty_bitmap);
+  const bool recalculating = superblock.has(Superblock::recalculating) &&
+                             superblock.recalc_sector < superblock.provided_data_sectors;
+  const bool active = seen.locked || !seen.servers.empty();
+  if (options.json) {
+    print("{}\n", to_text(Json{{"device", options.device},
+                               {"active", active},
+                               {"tag_size", superblock.tag_size},
+                               {"sector_size", superblock.block_size()},
+                               {"interleave_sectors", interleave},
+                               {"sectors", superblock.provided_data_sectors},
+                               {"journal_bytes", journal},
+                               {"dirty_bitmap", dirty},
+                               {"recalculating", recalculating},
+                               {"recalc_sector", superblock.recalc_sector},
+                               {"servers", seen.servers}}));
+    return 0;
+  }
+  print("{} is {}.\n", options.device, active ? "active" : "inactive");
+  print("  type:    INTEGRITY\n");
+  print("  tag size: {}\n", superblock.tag_size);
+  print("  device:  {}\n", options.device);
+  print("  sector size:  {} bytes\n", superblock.block_size());
+  if (interleave != 0) print("  interleave sectors: {}\n", interleave);
+  print("  size:    {} sectors\n", superblock.provided_data_sectors);
+  print("  journal size: {} bytes\n", journal);
+  if (dirty) print("  bitmap:  in use{}\n", active ? "" : ", and not closed");
+  if (recalculating) print("  recalculated: {} sectors\n", superblock.recalc_sector);
+  for (const Json& server : seen.servers) print_server(server);
+  return 0;
+}
+
+// --- devices of the kernel's
+// ----------------------------------------------------------------------
+
+/// The target's status line.
+struct Counts {
+  std::uint64_t mismatches = 0;
+  std::uint64_t provided = 0;
+  std::optional<std::uint64_t> recalc_sector = {};
+};
+
+Result<Counts> parse_status(const std::string& line) {
+  std::istringstream words(line);
+  Counts counts;
+  std::uint64_t recalculated = 0;
+  if (!(words >> counts.mismatches >> counts.provided))
+    return Error(ErrorKind::malformed, "the kernel's status line: " + line);
+  if (words >> recalculated) counts.recalc_sector = recalculated;
+  return counts;
+}
+
+void print_tuning(const integrity::Params& params) {
+  if (params.mode == integrity::Mode::bitmap) {
+    print("  bitmap 512-byte sectors per bit: {}\n", params.sectors_per_bit);
+    print("  bitmap flush interval: {} ms\n", params.bitmap_flush_interval);
+  } else if (params.mode != integrity::Mode::journal) {
+    print("  journal: not active\n");
+  } else {
+    if (params.journal_sectors)
+      print("  journal size: {} bytes\n", *params.journal_sectors * integrity::kSectorSize);
+    print("  journal watermark: {}%\n", params.journal_watermark);
+    print("  journal commit time: {} ms\n", params.commit_time);
+    if (params.journal_mac) print("  journal integrity MAC: {}\n", params.journal_mac->name);
+    if (params.journal_crypt) print("  journal encryption: {}\n", params.journal_crypt->name);
+  }
+}
+
+Result<int> mapping_status(const IntegrityCommand& options) {
+  const std::string name = mapping_name(options.device);
+  const std::string device = std::string(kMapperDirectory) + name;
+  auto found = find_mapping_of("integrity", name);
+  if (!found && found.error().kind() == ErrorKind::not_found && !options.json)
+    print("{} is inactive.\n", device);
+  const serve::MappingState state = TRY(std::move(found));
+  const Counts counts = TRY(parse_status(state.status));
+  const integrity::TableLine table = TRY(integrity::parse_table(state.mapping.parameters));
+  const integrity::Params& params = table.params;
+  const std::string hash = params.internal_hash ? params.internal_hash->name : "(none)";
+  if (options.json) {
+    Json json = {{"device", device},
+                 {"active", true},
+                 {"open_count", state.open_count},
+                 {"tag_size", params.tag_size.value_or(0)},
+                 {"sector_size", params.block_size},
+                 {"mode", std::string(1, static_cast<char>(params.mode))},
+                 {"integrity", hash},
+                 {"sectors", state.mapping.sectors},
+                 {"mismatches", counts.mismatches},
+                 {"provided_data_sectors", counts.provided},
+                 {"recalc_sector", nullptr}};
+    if (counts.recalc_sector) json["recalc_sector"] = *counts.recalc_sector;
+    print("{}\n", to_text(json));
+    return 0;
+  }
+  print("{} is active{}.\n", device, state.open_count != 0 ? " and is in use" : "");
+  print("  type:    INTEGRITY\n");
+  print("  tag size: {}\n", params.tag_size.value_or(0));
+  print("  integrity: {}\n", hash);
+  const std::string& data = table.meta_device.empty() ? table.device : table.meta_device;
+  print("  device:  {}\n", serve::device_node(data));
+  if (const std::string file = serve::loop_file(data); !file.empty())
+    print("  loop:    {}\n", file);
+  print("  sector size:  {} bytes\n", params.block_size);
+  print("  interleave sectors: {}\n", params.interleave_sectors);
+  print("  size:    {} sectors\n", state.mapping.sectors);
+  print("  mode:    {}\n", state.mapping.read_only ? "readonly" : "read/write");
+  print("  failures: {}\n", counts.mismatches);
+  if (counts.recalc_sector)
+    print("  recalculated: {} of {} sectors\n", *counts.recalc_sector, counts.provided);
+  print_tuning(params);
+  return 0;
+}
+
+Result<int> status(const IntegrityCommand& options) {
+  if (options.device.starts_with(kMapperDirectory)) return mapping_status(options);
+  if (options.device.find('/') != std::string::npos || ::access(options.device.c_str(), F_OK) == 0)
+    return file_status(options);
+  auto done = mapping_status(options);
+  if (!done && done.error().kind() == ErrorKind::unsupported)
+    return Error(ErrorKind::not_found,
+                 fmt::format("{}: there is no such file, and no device mapper", options.device));
+  return done;
+}
+
+}  // namespace
+
+Result<SeenIntegrity> look_at_integrity(const IntegrityOptions& options) {
+  UniqueFd fd = TRY(open_file(options.device, O_RDONLY));
+  SeenIntegrity seen;
+  seen.locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  seen.servers = TRY(ask_servers(fd.get()));
+  const auto target = TRY(
+      block::FileTarget::create(std::move(fd), block::Access::read_only).context(options.device));
+  Bytes bytes(sizeof(integrity::RawSuperblock));
+  if (options.start > target->size() / integrity::kSectorSize ||
+      target->size() - options.start * integrity::kSectorSize < integrity::kSuperblockSize)
+    return Error(ErrorKind::malformed, options.device + ": too small for a superblock");
+  TRY(target->read(options.start * integrity::kSectorSize, bytes).context(options.device));
+  seen.superblock = TRY(integrity::parse_superblock(TRY(load<integrity::RawSuperblock>(bytes, 0)))
+                            .context(options.device));
+  return seen;
+}
+
+void add_integrity_status_command(Program& program, CLI::App* group) {
+  const auto [command, options] = add_integrity_command<IntegrityCommand>(
+      program, group, "status",
+      "Show whether a device is in use, what state it is in, and what its server counts", status);
+  command
+      ->add_option("FILE", options->device,
+                   "Device or file, or the name of a device of the kernel's")
+      ->type_name("FILE|DEVICE")
+      ->required();
+  options->add_place(command);
+  command->add_flag("--json", options->json, "Print it as JSON");
+}
+
+}  // namespace intact::cli

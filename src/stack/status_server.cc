@@ -1,0 +1,137 @@
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/stack/status_server.h>
+
+namespace intact::stack {
+namespace {
+
+constexpr std::string_view kStart = "status-";
+constexpr std::string_view kEnd = ".sock";
+constexpr std::uint64_t kMostText = 1 << 16;  // bytes
+constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
+
+/// By which servers and those who ask know the same file.
+Result<std::string> identity_of(int fd) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);
+  if (S_ISBLK(st.st_mode))
+    return fmt::format("{}b{}:{}-", kStart, major(st.st_rdev), minor(st.st_rdev));
+  return fmt::format("{}{}:{}:{}-", kStart, major(st.st_dev), minor(st.st_dev), st.st_ino);
+}
+
+/// The place of a socket in a directory, however long the directory's name is.
+sockaddr_un address_in(int dir, const std::string& name) {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  const std::string path = fmt::format("/proc/self/fd/{}/{}", dir, name);
+  std::memcpy(address.sun_path, path.c_str(), std::min(path.size() + 1, sizeof address.sun_path));
+  return address;
+}
+
+Result<UniqueFd> make_socket() {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return Error::from_errno("socket", errno);
+  for (const int option : {SO_SNDTIMEO, SO_RCVTIMEO})
+    ::setsockopt(fd.get(), SOL_SOCKET, option, &kPatience, sizeof kPatience);
+  return fd;
+}
+
+Result<UniqueFd> connect_to(int dir, const std::string& name) {
+  UniqueFd fd = TRY(make_socket());
+  const sockaddr_un address = address_in(dir, name);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return Error::from_errno(name, errno);
+  return fd;
+}
+
+/// The text of each server in the directory whose name begins so. What killed ones left goes away.
+std::vector<std::string> ask_all(int dir, const std::string& path, std::string_view start) {
+  std::vector<std::string> answers;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(path, failed)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(start) || !name.ends_with(kEnd)) continue;
+    const auto server = connect_to(dir, name);
+    if (!server) {
+      if (server.error().sys_errno() == ECONNREFUSED) ::unlinkat(dir, name.c_str(), 0);
+      continue;
+    }
+    const auto text = read_fd(server->get(), kMostText);
+    if (text && !text->empty()) answers.emplace_back(as_text(*text));
+  }
+  return answers;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir,
+                                                          const Stack& stack) {
+  if (!stack.status().tell) return std::unique_ptr<StatusServer>();
+  std::unique_ptr<StatusServer> server(new StatusServer());
+  server->status_ = stack.status();
+  server->dir_ = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
+  (void)ask_all(server->dir_.get(), dir, kStart);
+  UniqueFd listener = TRY(make_socket());
+  // It gets its name when it listens: one that does not is taken for one that was left.
+  const std::string early = fmt::format(".status-{}", ::getpid());
+  ::unlinkat(server->dir_.get(), early.c_str(), 0);
+  const sockaddr_un address = address_in(server->dir_.get(), early);
+  std::string name =
+      fmt::format("{}{}{}", TRY(identity_of(server->status_.file->fd())), ::getpid(), kEnd);
+  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener.get(), SOMAXCONN) != 0 ||
+      ::renameat(server->dir_.get(), early.c_str(), server->dir_.get(), name.c_str()) != 0)
+    return Error::from_errno("cannot make a socket in " + dir, errno);
+  server->name_ = std::move(name);
+  server->listener_ = std::move(listener);
+  // Signals are for the threads that were there before.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  server->thread_ = std::thread([own = server.get()] { own->serve(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return server;
+}
+
+void StatusServer::serve() {
+  for (;;) {
+    const UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (client) {
+      ::setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+      const std::string text = status_.tell();
+      (void)::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    } else if (errno == EINVAL || errno == EBADF) {
+      return;  // shut down
+    }
+  }
+}
+
+StatusServer::~StatusServer() {
+  if (!thread_.joinable()) return;
+  ::unlinkat(dir_.get(), name_.c_str(), 0);
+  ::shutdown(listener_.get(), SHUT_RDWR);
+  thread_.join();
+}
+
+std::vector<std::string> ask_status_servers(const std::string& dir, int fd) {
+  const auto open_dir = open_file(dir, O_RDONLY | O_DIRECTORY);
+  const auto identity = identity_of(fd);
+  if (!open_dir || !identity) return {};
+  return ask_all(open_dir->get(), dir, *identity);
+}
+
+}  // namespace intact::stack
