@@ -99,7 +99,7 @@ if (requires_fuse); then
 fi
 
 # --- NBD ------------------------------------------------------------------------------------------
-if (requires nbdkit nbdcopy nbdinfo qemu-img qemu-io); then
+if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   uri="nbd+unix:///?socket=$work/sock"
   served --nbd sock
   grep -qF "$uri" served.out || fail 'the address is not told'
@@ -156,6 +156,29 @@ if (requires nbdkit nbdcopy nbdinfo qemu-img qemu-io); then
   sleep 0.5
   stop
   kill "$client"
+
+  # Nor do clients that go away with answers outstanding end it. Where nbdkit could not bear that (up to 1.33.9) it
+  # gets one thread for each connection.
+  nbdsh() { PATH=/usr/bin:$PATH command nbdsh "$@"; }
+  mkdir newer
+  printf '#!/bin/sh\n[ "$1" != --version ] || { echo nbdkit 1.34.0; exit; }\nexec %s "$@"\n' "$(command -v nbdkit)" \
+    > newer/nbdkit
+  chmod +x newer/nbdkit
+  served --nbd sock
+  for ((i = 0; i < 20; i++)); do
+    nbdsh -u "$uri" -c 'import os' -c "for i in range(16): h.aio_pread(nbd.Buffer($block), $block * i)" -c 'os._exit(0)'
+  done
+  nbdcopy "$uri" - | cmp - good
+  tr '\0' '\n' < /proc/"$server"/cmdline > arguments
+  stop
+  if [[ $(nbdkit --version) == 'nbdkit 1.32'* ]]; then
+    grep -qx -e --threads=1 arguments || fail 'several threads serve a connection'
+  fi
+  PATH=$work/newer:$PATH served --nbd sock
+  tr '\0' '\n' < /proc/"$server"/cmdline > arguments
+  nbdcopy "$uri" - | cmp - good
+  stop
+  ! grep -e --threads arguments || fail 'one thread alone serves a connection'
 
   # In the background: nothing of the terminal is held, so the substitution ends.
   ready=$(timeout 60 "$intact" verity open data tree --root-hash-file root --nbd sock --daemon --log nbd.log)
