@@ -44,17 +44,20 @@ Result<void> check_mapping_is_new(const std::string& name) {
 }
 
 void add_close_command(Program& program, CLI::App* group, std::string_view target) {
-  CLI::App* command = program.add(*group, "close", "Take a device of the kernel's away again");
-  const auto options = std::make_shared<CloseOptions>();
-  options->target = target;
-  command->add_option("DEVICE", options->name, "Name of the device")->required();
-  CLI::Option* const deferred =
-      command->add_flag("--deferred", options->deferred, "When nobody has it open any more");
-  command
-      ->add_flag("--cancel-deferred", options->cancel_deferred,
-                 "Keep it, although it was closed with --deferred")
-      ->excludes(deferred);
-  program.on_chosen(command, [options] { return close(*options); });
+  for (const char* name : {"close", "remove"}) {
+    CLI::App* command = program.add(*group, name, "Take a device of the kernel's away again");
+    if (name == std::string_view("remove")) command->group("");  // the peers' old name of it
+    const auto options = std::make_shared<CloseOptions>();
+    options->target = target;
+    command->add_option("DEVICE", options->name, "Name of the device")->required();
+    CLI::Option* const deferred =
+        command->add_flag("--deferred", options->deferred, "When nobody has it open any more");
+    command
+        ->add_flag("--cancel-deferred", options->cancel_deferred,
+                   "Keep it, although it was closed with --deferred")
+        ->excludes(deferred);
+    program.on_chosen(command, [options] { return close(*options); });
+  }
 }
 
 }  // namespace intact::cli

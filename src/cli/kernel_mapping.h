@@ -24,7 +24,7 @@ Result<serve::MappingState> find_mapping_of(std::string_view target, const std::
 /// busy if there is a device of that name.
 Result<void> check_mapping_is_new(const std::string& name);
 
-/// `close DEVICE` of a command group, for devices of dm-`target`.
+/// `close DEVICE` of a command group, for devices of dm-`target`; `remove` is an old name of it.
 void add_close_command(Program& program, CLI::App* group, std::string_view target);
 
 }  // namespace intact::cli

@@ -41,6 +41,8 @@ CLI::App* add_verity_command(Program& program, CLI::App* group, const char* name
                              const char* description) {
   CLI::App* command = program.add(*group, name, description);
   command->set_help_flag("--help", "Print this help and exit");
+  // Scripts may give these to veritysetup; there is nothing more to tell.
+  command->add_flag_callback("-v,--verbose,--debug", [] {})->group("");
   return command;
 }
 

@@ -115,3 +115,25 @@ expect 2 "$intact" verity format data tree2 --data-block-size=1000
 expect 2 "$intact" verity format data tree2 --fec-device parity2 --fec-roots=25
 expect 7 "$intact" verity format nowhere tree2
 [[ ! -e tree2 && ! -e parity2 ]] || fail 'a refused format left a file'
+
+# The examples of veritysetup's manual page, with the name replaced: options before the command, old names.
+cp data one
+truncate -s 4M one
+cp one one.theirs
+examples=(--data-blocks=256 --hash-offset=1052672)
+veritysetup "${examples[@]}" format one.theirs one.theirs --uuid=$uuid --salt=01 > /dev/null
+expect 0 "$intact" verity "${examples[@]}" format one one --uuid=$uuid --salt=01 --root-hash-file root
+cmp one one.theirs
+expect 0 "$intact" verity "${examples[@]}" verify one one "$(cat root)"
+expect 0 "$intact" verity "${examples[@]}" --root-hash-file root verify one one
+expect 0 "$intact" verity -v --debug verify one one --root-hash-file root --hash-offset 1052672
+rm -f theirs.fec
+veritysetup --fec-device=theirs.fec --fec-roots=10 format data theirs --uuid=$uuid --salt=01 > /dev/null
+expect 0 "$intact" verity --fec-device ours.fec --fec-roots 10 format data ours --uuid=$uuid --salt=01
+cmp theirs.fec ours.fec
+if [[ ! -e /dev/mapper/control ]]; then
+  expect 6 "$intact" verity "${examples[@]}" create test-device one one "$(cat root)"
+  expect 6 "$intact" verity remove test-device
+fi
+expect 2 "$intact" verity create test-device one one "$(cat root)" --to copy
+expect 2 "$intact" verity "${examples[@]}"

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "../kernel_mapping.h"
+#include "../peer_arguments.h"
 #include "commands.h"
 #include "integrity_commands.h"
 
@@ -20,6 +21,7 @@ void add_integrity_commands(Program& program) {
   CLI::App* group = program.add(program.app(), "integrity",
                                 "dm-integrity devices, with the options of integritysetup");
   group->require_subcommand(1);
+  program.before_parsing([group](auto& arguments) { put_command_first(*group, arguments); });
   add_integrity_format_command(program, group);
   add_integrity_open_command(program, group);
   add_close_command(program, group, "integrity");

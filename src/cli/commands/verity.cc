@@ -19,6 +19,7 @@
 #include "command.h"
 #include "commands.h"
 #include "password.h"
+#include "peer_arguments.h"
 #include "progress.h"
 #include "verity_check.h"
 #include "verity_files.h"
@@ -225,6 +226,7 @@ void add_verity_commands(Program& program) {
   CLI::App* group =
       program.add(program.app(), "verity", "dm-verity volumes, with the options of veritysetup");
   group->require_subcommand(1);
+  program.before_parsing([group](auto& arguments) { put_command_first(*group, arguments); });
   const auto add = [&](const char* name, const char* description,
                        Result<int> (*action)(const Options&)) {
     CLI::App* command = add_verity_command(program, group, name, description);

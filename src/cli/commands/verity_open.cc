@@ -18,7 +18,8 @@ namespace {
 
 struct Options : VerityOptions {
   FrontEnd front_end;
-  std::string fourth;  // behind DATA, HASH and ROOT
+  std::string fourth;      // behind DATA, HASH and ROOT
+  std::string first_name;  // in front of DATA: of `create`
   bool ignore_corruption = false;
   bool restart_on_corruption = false;
   bool panic_on_corruption = false;
@@ -32,6 +33,12 @@ struct Options : VerityOptions {
 
 /// Without a front end there is a name behind DATA, as veritysetup has it: DATA NAME HASH ROOT.
 Result<void> Options::read_places() {
+  if (!first_name.empty()) {
+    if (front_end.chosen())
+      return Error(ErrorKind::invalid_argument, "create is for devices of the kernel's: use open");
+    front_end.set_dm(std::move(first_name));
+    return {};
+  }
   const bool has_name = !front_end.chosen() && !root_hash.empty();
   if (!has_name && !fourth.empty())
     return Error(ErrorKind::invalid_argument,
@@ -80,15 +87,9 @@ Result<int> open(Options& options) {
       [&options](const std::string& name) { return options.map(name); });
 }
 
-}  // namespace
-
-void add_verity_open_command(Program& program, CLI::App* group) {
-  CLI::App* command = add_verity_command(
-      program, group, "open", "Give out the data, every read checked against the root hash");
-  const auto options = std::make_shared<Options>();
-  options->add_devices(command, true);
-  // Unnamed in the help: it is there for those who come from veritysetup.
-  command->add_option("FOURTH", options->fourth)->group("");
+/// All but where its parts are.
+void add_open_options(Program& program, CLI::App* command,
+                      const std::shared_ptr<Options>& options) {
   options->front_end.add_options(command, {.dm = true});
   options->add_signature(command, true);
   CLI::Option* const ignore =
@@ -108,6 +109,26 @@ void add_verity_open_command(Program& program, CLI::App* group) {
   options->add_format(command);
   options->add_placement(command);
   program.on_chosen(command, [options] { return open(*options); });
+}
+
+}  // namespace
+
+void add_verity_open_command(Program& program, CLI::App* group) {
+  CLI::App* command = add_verity_command(
+      program, group, "open", "Give out the data, every read checked against the root hash");
+  const auto options = std::make_shared<Options>();
+  options->add_devices(command, true);
+  // Unnamed in the help: it is there for those who come from veritysetup.
+  command->add_option("FOURTH", options->fourth)->group("");
+  add_open_options(program, command, options);
+
+  // Likewise: its old name of the same, with arguments in another order.
+  CLI::App* create = add_verity_command(program, group, "create", "open --dm NAME");
+  create->group("");
+  const auto create_options = std::make_shared<Options>();
+  create->add_option("NAME", create_options->first_name)->required();
+  create_options->add_devices(create, true);
+  add_open_options(program, create, create_options);
 }
 
 }  // namespace intact::cli
