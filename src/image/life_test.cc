@@ -1,0 +1,163 @@
+// The whole way of an image, with enough files of all sizes to keep every thread at work: run under
+// the thread sanitizer, this is what looks for races in seal, pull and verify.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <random>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/image/pull.h>
+#include <intact/image/seal.h>
+#include <intact/image/verify.h>
+
+namespace intact::image {
+namespace {
+
+constexpr int kSmallFiles = 300;
+
+class ImageLife : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(::mkdir(root_.c_str(), 0755), 0);
+    write("tiny", 10);
+    for (int i = 0; i < kSmallFiles; ++i)
+      write("small" + std::to_string(i), 100 + static_cast<std::size_t>(i) * 97);
+    for (int i = 0; i < 3; ++i) write("large" + std::to_string(i), (1u << 20) + 12345u * (i + 1));
+    ASSERT_EQ(::symlink("tiny", (root_ + "/link").c_str()), 0);
+    std::ofstream(anchors_.key_files.front()) << key_.public_key().to_pem();
+    anchors_.policy_file = dir_.path("policy.json");
+    std::ofstream(*anchors_.policy_file) << sign::Policy().to_text();
+  }
+
+  void write(const std::string& name, std::size_t size) {
+    std::string content(size, '\0');
+    for (char& c : content) c = static_cast<char>(random_());
+    std::ofstream(root_ + "/" + name, std::ios::binary) << content;
+  }
+
+  std::future<Result<sign::PrivateKey>> opening_key() const {
+    return std::async(std::launch::async, [this]() -> Result<sign::PrivateKey> { return key_; });
+  }
+
+  Result<SealReport> seal_with(std::future<Result<sign::PrivateKey>> key) {
+    SealOptions options;
+    options.progress = [this](std::string_view, std::uint64_t, std::uint64_t) { ++progress_; };
+    return seal(source_, sealed_, std::move(key), options);
+  }
+
+  Result<PullReport> pull_as(const std::string& name) const {
+    const auto store = TRY(store::Store::open_or_create(store_));
+    PullOptions options;
+    options.anchors = anchors_;
+    options.replace = true;
+    return pull(sealed_, name, *store, options);
+  }
+
+  Result<VerifyReport> verify(const std::string& name) const {
+    const auto store = TRY(store::Store::open(store_));
+    int calls = 0;  // not atomic: the callback is not to be called by two threads at once
+    const Progress progress = [&](std::string_view, std::uint64_t, std::uint64_t) { ++calls; };
+    auto report = verify_stored(*store, name, anchors_, progress);
+    EXPECT_GT(calls, 0);
+    return report;
+  }
+
+  // In memory where there is such a place: syncing disks is not what is looked at here.
+  TempDir dir_ = *TempDir::create(std::filesystem::exists("/dev/shm") ? "/dev/shm"
+                                                                      : TempDir::default_parent());
+  std::string root_ = dir_.path("root");
+  std::mt19937 random_{1};
+  sign::PrivateKey key_ = *sign::PrivateKey::generate();
+  sign::Anchors anchors_{.key_files = {dir_.path("key.pub")}};
+  oci::Reference source_ = **oci::parse_reference("rootfs:" + root_);
+  oci::Reference sealed_ = **oci::parse_reference("oci:" + dir_.path("layout") + ":x");
+  std::string store_ = dir_.path("store");
+  int progress_ = 0;
+};
+
+std::string why(const auto& result) {
+  return result ? "" : result.error().message();
+}
+
+TEST_F(ImageLife, IsSealedPulledByManyAndVerified) {
+  const auto sealed = seal_with(opening_key());
+  ASSERT_TRUE(sealed) << why(sealed);
+  EXPECT_GT(progress_, 0);
+
+  std::vector<std::thread> pulls;
+  for (const char* name : {"a", "b", "contested", "contested"})
+    pulls.emplace_back([this, name] {
+      const auto pulled = pull_as(name);
+      EXPECT_TRUE(pulled) << why(pulled);
+    });
+  for (std::thread& thread : pulls) thread.join();
+
+  for (const char* name : {"a", "b", "contested"}) {
+    const auto verified = verify(name);
+    ASSERT_TRUE(verified) << why(verified);
+    EXPECT_TRUE(verified->ok());
+    EXPECT_EQ(verified->image, sealed->image);
+    EXPECT_EQ(verified->objects, kSmallFiles + 3u);
+  }
+  const auto source = verify_source(sealed_, oci::Platform::host(), anchors_);
+  ASSERT_TRUE(source) << why(source);
+  EXPECT_TRUE(source->ok());
+  EXPECT_EQ(source->files, sealed->files);
+}
+
+TEST_F(ImageLife, DamageIsFoundByWhicheverThread) {
+  ASSERT_TRUE(seal_with(opening_key()));
+  ASSERT_TRUE(pull_as("a"));
+  // One bit in every object of one directory in four.
+  int damaged = 0;
+  for (int i = 0; i < 256; i += 4) {
+    char name[3];
+    std::snprintf(name, sizeof name, "%02x", i);
+    const std::string directory = store_ + "/objects/" + name;
+    const auto entries = std::filesystem::exists(directory)
+                             ? std::filesystem::directory_iterator(directory)
+                             : std::filesystem::directory_iterator();
+    for (const auto& entry : entries) {
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      const char first = static_cast<char>(file.get());
+      file.seekp(0);
+      file.put(static_cast<char>(first ^ 1));
+      ++damaged;
+    }
+  }
+  ASSERT_GT(damaged, 10);
+  const auto verified = verify("a");
+  ASSERT_TRUE(verified) << why(verified);
+  EXPECT_EQ(verified->damaged.size(), static_cast<std::size_t>(damaged));
+}
+
+TEST_F(ImageLife, AKeyThatDoesNotOpenEndsTheSeal) {
+  // From a layout, whose layers are read while the key is opened.
+  ASSERT_TRUE(seal_with(opening_key()));
+  const oci::Reference target = **oci::parse_reference("oci:" + dir_.path("other") + ":x");
+  const auto never = [] {
+    return std::async(std::launch::async, []() -> Result<sign::PrivateKey> {
+      return Error(ErrorKind::bad_secret, "wrong password");
+    });
+  };
+  const auto refused = seal(sealed_, target, never(), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::bad_secret);
+  EXPECT_EQ(refused.error().message(), "wrong password");
+  EXPECT_FALSE(std::filesystem::exists(dir_.path("other")));
+  // The same when the source is wrong as well.
+  const oci::Reference nothing = **oci::parse_reference("oci:" + dir_.path("nothing") + ":x");
+  const auto both = seal(nothing, target, never(), {});
+  ASSERT_FALSE(both);
+  EXPECT_EQ(both.error().kind(), ErrorKind::bad_secret);
+  EXPECT_TRUE(seal(sealed_, target, opening_key(), {}));
+}
+
+}  // namespace
+}  // namespace intact::image
