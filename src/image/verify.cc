@@ -135,7 +135,8 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
 }
 
 Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::Platform& platform,
-                                   const sign::Anchors& anchors, const UnpackLimits& limits) {
+                                   const sign::Anchors& anchors, const UnpackLimits& limits,
+                                   const TreeSink& tree_sink) {
   const SourceChain source =
       TRY(check_source_chain(reference, "", platform, anchors, limits.decompress));
   const Chain& chain = source.chain;
@@ -154,6 +155,7 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::P
     auto checked = blob ? oci::CheckedStream(std::move(*blob), layer.digest, layer.size).finish()
                         : Result<void>(std::move(blob).error());
     if (!checked) damaged("blobs/sha256/" + layer.digest.hex(), checked.error());
+    report.layer_checks.push_back({layer.digest, layer.size, checked.has_value()});
   }
   if (!report.ok()) return report;
 
@@ -170,11 +172,14 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::P
     return {};
   }));
   const ComposefsImage image = TRY(make_composefs(*tree));
-  if (image.merkle.digest != chain.image_digest)
-    return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
-                                          image.merkle.digest.to_string() +
-                                          ", but it was sealed as " +
-                                          chain.image_digest.to_string());
+  if (image.merkle.digest != chain.image_digest) {
+    damaged(
+        "images/" + chain.image_digest.hex(),
+        Error(ErrorKind::tampered, "the layers make the image " + image.merkle.digest.to_string() +
+                                       ", but it was sealed as " + chain.image_digest.to_string()));
+    return report;
+  }
+  if (tree_sink) tree_sink(std::move(*tree));
   return report;
 }
 

@@ -89,9 +89,11 @@ std::string damage_section(const View& view) {
   for (const image::Damage& damage : view.damage) {
     if (!damage.path.empty() || shown++ >= kMost) continue;
     out += fmt::format(
-        "<tr><td>Metadata</td><td class=\"mono\">{}</td><td></td><td "
+        "<tr><td>{}</td><td class=\"mono\">{}</td><td></td><td "
         "class=\"mono\">{}<br>{}</td></tr>\n",
-        number_text(damage.block), html(damage.object), html(damage.reason));
+        view.from_layers ? "Layers" : "Metadata",
+        view.from_layers ? "all" : number_text(damage.block), html(damage.object),
+        html(damage.reason));
   }
   if (shown >= kMost) out += "<tr><td colspan=\"4\">and more</td></tr>\n";
   return out + "</table></div>\n";

@@ -26,7 +26,8 @@ std::string verdict(const View& view) {
   } else if (!view.failure.empty()) {
     says = "<b>Refused.</b> " + html(view.failure);
   } else if (view.rows.empty()) {
-    says = "<b>Damaged.</b> The metadata of the image is not what was signed.";
+    says = view.from_layers ? "<b>Damaged.</b> The layers of the image are not what was signed."
+                            : "<b>Damaged.</b> The metadata of the image is not what was signed.";
   } else {
     says = fmt::format("<b>Damaged.</b> {} file{} not what {} signed; everything else is.",
                        number_text(view.damaged_files), view.damaged_files == 1 ? " is" : "s are",
@@ -46,11 +47,12 @@ std::string facts(const View& view) {
                        alarm ? " alarm" : "", value, what);
   };
   fact(number_text(view.rows.size()), "names");
-  fact(number_text(view.contents.size()), "distinct contents");
+  fact(number_text(view.contents.size()),
+       view.from_layers && view.rows.empty() ? "layers" : "distinct contents");
   fact(size_text(view.bytes), "hashed");
   std::uint64_t bad = 0;
   for (const Content& content : view.contents) bad += content.bad_blocks.size();
-  if (view.rows.empty()) bad = view.damage.size();
+  if (view.rows.empty() && !view.from_layers) bad = view.damage.size();
   fact(number_text(bad), "damaged blocks", bad > 0);
   fact(number_text(view.damaged_files), "damaged files", view.damaged_files > 0);
   return out + "</div>\n";

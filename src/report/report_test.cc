@@ -74,6 +74,56 @@ TEST(View, OneContentUnderTwoNamesIsDamagedUnderBoth) {
   EXPECT_EQ(view.contents.size(), 3U);
 }
 
+image::VerifyReport report_of_layers(bool first_good) {
+  image::VerifyReport report;
+  report.signer = sign::Verdict{"sha256:1234", "host/app:1"};
+  report.layer_checks = {{*Digest::parse_hex(std::string(64, 'a')), 9000, first_good},
+                         {*Digest::parse_hex(std::string(64, 'b')), 4096, true}};
+  if (!first_good)
+    report.damaged.push_back({.path = "",
+                              .object = "blobs/sha256/" + std::string(64, 'a'),
+                              .reason = "its digest differs"});
+  return report;
+}
+
+std::vector<std::string> bad_links(const View& view) {
+  std::vector<std::string> titles;
+  for (const Link& link : view.chain)
+    if (link.status != Link::Status::good) titles.push_back(link.title);
+  return titles;
+}
+
+TEST(View, ADamagedLayerIsBadFromEndToEndAndEndsTheChain) {
+  const View view = make_view("oci:app", 0, report_of_layers(false), nullptr);
+  EXPECT_FALSE(view.ok);
+  EXPECT_THAT(bad_links(view), testing::ElementsAre("Layers", "Image digest", "Files"));
+  const BlockMap map = make_block_map(view.contents, 100);
+  EXPECT_EQ(map.blocks, 4U);
+  EXPECT_EQ(map.bad_blocks, 3U);
+  ASSERT_EQ(map.groups.size(), 2U);
+  EXPECT_EQ(map.groups[0].folder, "/layer 1");
+  const std::string page = to_html(view);
+  EXPECT_THAT(page, HasSubstr("The layers of the image are not what was signed"));
+  EXPECT_THAT(page, HasSubstr("its digest differs"));
+}
+
+TEST(View, GoodLayersThatMakeAnotherTreeAreTold) {
+  image::VerifyReport report = report_of_layers(true);
+  report.damaged.push_back({.path = "", .object = "images/00", .reason = "another image"});
+  const View view = make_view("oci:app", 0, report, nullptr);
+  EXPECT_THAT(bad_links(view), testing::ElementsAre("Image digest", "Files"));
+  EXPECT_EQ(make_block_map(view.contents, 100).bad_blocks, 0U);
+}
+
+TEST(View, GoodLayersShowTheTree) {
+  const tree::Tree tree = small_tree();
+  const View view = make_view("oci:app", 0, report_of_layers(true), &tree);
+  EXPECT_TRUE(view.ok);
+  EXPECT_THAT(bad_links(view), testing::IsEmpty());
+  EXPECT_EQ(view.contents.size(), 3U);
+  EXPECT_THAT(to_html(view), HasSubstr("large"));
+}
+
 TEST(BlockMap, OneBadBlockAmongManyIsSeen) {
   const tree::Tree tree = small_tree();
   for (const std::uint64_t block : {0, 1, 25'000, 49'999}) {

@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <map>
-#include <set>
+#include <numeric>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -83,8 +83,8 @@ Link signature_link(const image::VerifyReport& report) {
           Status::good};
 }
 
-std::vector<Link> make_chain(const image::VerifyReport& report, const View& view,
-                             bool metadata_good) {
+/// From the key to the config, which lead to an image wherever it is.
+std::vector<Link> document_links(const image::VerifyReport& report) {
   std::vector<Link> chain;
   if (report.signer && report.signer->is_signed())
     chain.push_back({"Trusted key", report.signer->key_fingerprint, "Kept outside of the store.",
@@ -94,6 +94,16 @@ std::vector<Link> make_chain(const image::VerifyReport& report, const View& view
       {"Manifest", report.manifest.to_string(), "The document that is signed.", Status::good});
   chain.push_back(
       {"Config", "", "Has the digest that the manifest gives, and names the image.", Status::good});
+  return chain;
+}
+
+Link unreached(std::string title) {
+  return {std::move(title), "", "Not reached.", Status::unreached};
+}
+
+/// The rest of the chain of an image in the store.
+void add_stored_links(const image::VerifyReport& report, const View& view, bool metadata_good,
+                      std::vector<Link>& chain) {
   chain.push_back({"Image digest", report.image.to_string(),
                    "Stands for each name, attribute and byte of the tree.", Status::good});
   if (!metadata_good) {
@@ -101,8 +111,8 @@ std::vector<Link> make_chain(const image::VerifyReport& report, const View& view
         {"Metadata", "",
          count(view.damage.size(), "block") + " damaged: what the image lists cannot be believed.",
          Status::bad});
-    chain.push_back({"Files", "", "Not reached.", Status::unreached});
-    return chain;
+    chain.push_back(unreached("Files"));
+    return;
   }
   chain.push_back(
       {"Metadata", "", count(report.files, "name") + ", each block as signed.", Status::good});
@@ -114,7 +124,48 @@ std::vector<Link> make_chain(const image::VerifyReport& report, const View& view
                        ? count(report.objects, "object") + ", each block as signed."
                        : fmt::format("{} of {} damaged.", bad, count(report.objects, "object")),
                    bad == 0 ? Status::good : Status::bad});
-  return chain;
+}
+
+/// The same for one in a layout or archive: its layers make the tree, and the tree has the digest.
+void add_source_links(const image::VerifyReport& report, bool tree_good, std::vector<Link>& chain) {
+  const auto bad = static_cast<std::uint64_t>(
+      std::count_if(report.layer_checks.begin(), report.layer_checks.end(),
+                    [](const image::LayerCheck& layer) { return !layer.good; }));
+  const std::string layers = count(report.layer_checks.size(), "layer");
+  chain.push_back({"Layers", "",
+                   bad == 0 ? layers + ", each as the manifest has it."
+                            : fmt::format("{} of {} damaged.", bad, layers),
+                   bad == 0 ? Status::good : Status::bad});
+  if (bad > 0) {
+    for (const char* title : {"Image digest", "Files"}) chain.push_back(unreached(title));
+    return;
+  }
+  chain.push_back({"Image digest", report.image.to_string(),
+                   tree_good ? "That of the tree which the layers make."
+                             : "The layers make another tree than the one that was signed.",
+                   tree_good ? Status::good : Status::bad});
+  chain.push_back(
+      tree_good ? Link{"Files", "", count(report.files, "name") + ", all as signed.", Status::good}
+                : unreached("Files"));
+}
+
+/// Layers in place of files, where there is no tree that could be believed. A layer that is not
+/// what it should be is bad from end to end: nobody can tell where.
+std::vector<Content> layer_contents(const std::vector<image::LayerCheck>& layers) {
+  std::vector<Content> contents;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const image::LayerCheck& layer = layers[i];
+    Content content{.path = fmt::format("/layer {}/", i + 1),
+                    .object = "blobs/sha256/" + layer.digest.hex(),
+                    .blocks = std::max<std::uint64_t>(1, (layer.size + kBlock - 1) / kBlock),
+                    .bad_blocks = {}};
+    if (!layer.good) {
+      content.bad_blocks.resize(content.blocks);
+      std::iota(content.bad_blocks.begin(), content.bad_blocks.end(), std::uint64_t{0});
+    }
+    contents.push_back(std::move(content));
+  }
+  return contents;
 }
 
 }  // namespace
@@ -145,7 +196,14 @@ View make_view(const std::string& name, std::int64_t time, const image::VerifyRe
         })
         .has_value();
   }
-  view.chain = make_chain(report, view, tree != nullptr);
+  view.chain = document_links(report);
+  if (report.layer_checks.empty()) {
+    add_stored_links(report, view, tree != nullptr, view.chain);
+  } else {
+    add_source_links(report, tree != nullptr, view.chain);
+    view.from_layers = true;
+    if (tree == nullptr) view.contents = layer_contents(report.layer_checks);
+  }
   return view;
 }
 

@@ -71,5 +71,23 @@ rm "$work/page.html"
 expect 7 "$intact" verify nobody --pub "$work/key.pub" --report "$work/page.html"
 [[ ! -e $work/page.html ]] || fail "a page about nothing"
 expect 7 verify --report "$work/nowhere/page.html"
-expect 2 "$intact" verify "oci:$work/layout:v1" --pub "$work/key.pub" --report "$work/page.html"
+
+# An image in a layout: its tree where all is well, else its layers.
+source_verify() { "$intact" verify "oci:$work/layout:v1" --pub "$work/key.pub" "$@"; }
+expect 0 source_verify --report "$work/page.html" --map
+said 'there is none'
+check_page
+page | grep -q '<b>Intact.</b>'
+page | grep -qF '&lt;script&gt;alert(1)'
+layer=$(blob "$work/layout" "$(jq -r '.layers[0].digest' "$(blob "$work/layout" "$(manifest_digest "$work/layout" v1)")")")
+flip "$layer" 1000
+expect 3 source_verify --report "$work/page.html" --map
+said '^/layer 1 +X'
+check_page
+page | grep -q 'The layers of the image are not what was signed'
+page | grep -qF "${layer##*/}"
+flip "$layer" 1000
+expect 0 source_verify
+expect 5 "$intact" verify "oci:$work/layout:v1" --pub "$work/other.pub" --report "$work/page.html"
+page | grep -q 'No trusted key has signed'
 expect 2 verify --map --json

@@ -65,24 +65,21 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
                    const AnchorOptions& anchor_options, const LimitOptions& limits) {
   const auto reference = TRY(oci::parse_reference(options.image));
   const bool wants_view = options.map || !options.report.empty();
-  if (wants_view && reference)
-    return Error(ErrorKind::invalid_argument,
-                 "--report and --map are for images in the store, by NAME");
   if (options.map && options.json)
     return Error(ErrorKind::invalid_argument, "--map is for people, --json for machines");
   std::optional<tree::Tree> tree;
   const sign::Anchors anchors = anchor_options.anchors();
+  const image::TreeSink keep_tree =
+      wants_view ? [&tree](tree::Tree read) { tree = std::move(read); } : image::TreeSink();
   auto check = [&]() -> Result<image::VerifyReport> {
     if (reference) {
       const auto platform = options.platform.empty() ? oci::Platform::host()
                                                      : TRY(oci::parse_platform(options.platform));
-      return image::verify_source(*reference, platform, anchors, limits.limits());
+      return image::verify_source(*reference, platform, anchors, limits.limits(), keep_tree);
     }
     const auto store = TRY(store_option.open());
     ProgressLine line;
-    return image::verify_stored(
-        *store, options.image, anchors, line.sink(),
-        wants_view ? [&tree](tree::Tree read) { tree = std::move(read); } : image::TreeSink());
+    return image::verify_stored(*store, options.image, anchors, line.sink(), keep_tree);
   };
   auto report = check();
   if (!report) {

@@ -19,6 +19,13 @@
 
 namespace intact::image {
 
+/// A layer of an image that is not in the store, as a whole: within it nothing has a digest.
+struct LayerCheck {
+  Digest digest;
+  std::uint64_t size = 0;  ///< bytes, as it is stored
+  bool good = false;
+};
+
 struct VerifyReport {
   Digest manifest;
   Digest image;
@@ -28,6 +35,7 @@ struct VerifyReport {
   std::uint64_t layers = 0;   ///< hashed; 0 for an image in the store, which runs without them
   std::uint64_t bytes = 0;    ///< that were hashed, metadata included
   std::vector<Damage> damaged;
+  std::vector<LayerCheck> layer_checks;  ///< base first; empty for an image in the store
 
   bool ok() const { return damaged.empty(); }
 };
@@ -43,8 +51,9 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
                                    const TreeSink& tree = {});
 
 /// The same for a sealed image in a layout or archive: signature, documents, every layer, and that
-/// the layers make the image that was signed.
+/// the layers make the image that was signed. `tree` gets what they make only if it is that image.
 Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::Platform& platform,
-                                   const sign::Anchors& anchors, const UnpackLimits& limits = {});
+                                   const sign::Anchors& anchors, const UnpackLimits& limits = {},
+                                   const TreeSink& tree = {});
 
 }  // namespace intact::image

@@ -46,7 +46,8 @@ struct View {
   std::string name;
   std::int64_t time = 0;  ///< of the verification, seconds since 1970
   bool ok = false;
-  std::string failure;  ///< why there is no more to tell; empty if all links were walked
+  bool from_layers = false;  ///< of a layout or archive; without rows, contents are its layers
+  std::string failure;       ///< why there is no more to tell; empty if all links were walked
   std::vector<Link> chain;
   std::vector<Row> rows;
   std::vector<Content> contents;
@@ -55,7 +56,7 @@ struct View {
   std::uint64_t bytes = 0;  ///< that were hashed
 };
 
-/// `tree` is that of the image, null when its metadata is damaged.
+/// `tree` is that of the image, null when its metadata (or what layers make of it) is damaged.
 View make_view(const std::string& name, std::int64_t time, const image::VerifyReport& report,
                const tree::Tree* tree);
 
