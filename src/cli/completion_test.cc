@@ -39,6 +39,7 @@ class CompletionTest : public testing::Test {
     const auto offered = texts(words);
     words.pop_back();
     for (const CLI::Option* option : command.get_options()) {
+      if (option->get_group().empty()) continue;
       for (const std::string& name : option->get_lnames())
         EXPECT_THAT(offered, Contains("--" + name));
       for (const std::string& name : option->get_snames())
@@ -63,8 +64,10 @@ TEST_F(CompletionTest, OffersEveryCommandAndOption) {
   check_all(program_.app(), {});
 }
 
-TEST_F(CompletionTest, HiddenCommandsStayHidden) {
+TEST_F(CompletionTest, HiddenCommandsAndOptionsStayHidden) {
   EXPECT_THAT(texts({""}), Not(Contains("__complete")));
+  EXPECT_THAT(texts({"verity", ""}), Not(Contains("create")));
+  EXPECT_THAT(texts({"verity", "format", "-"}), Not(Contains("--verbose")));
 }
 
 TEST_F(CompletionTest, OffersTheWordsThatAnOptionTakes) {
