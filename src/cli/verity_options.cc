@@ -109,11 +109,9 @@ Result<verity::Params> VerityOptions::params(Bytes default_salt) const {
                         .hash_block_size = hash_block_size,
                         .data_blocks = data_blocks,
                         .salt = std::move(default_salt)};
-  if (salt == "-") {
-    params.salt.clear();
-  } else if (!salt.empty()) {
-    auto bytes = from_hex(salt);
-    if (!bytes) return wrong(fmt::format("--salt {} is not a hexadecimal string", salt));
+  if (salt) {
+    auto bytes = *salt == "-" ? Result<Bytes>(Bytes()) : from_hex(*salt);
+    if (!bytes) return wrong(fmt::format("--salt {} is not a hexadecimal string", *salt));
     params.salt = *std::move(bytes);
   }
   return params;

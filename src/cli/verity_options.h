@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct VerityOptions {
   std::uint32_t hash_block_size = 4096;
   std::uint64_t data_blocks = 0;  ///< 0: all of the data device
   std::uint64_t hash_offset = 0;
-  std::string salt;
+  std::optional<std::string> salt;  ///< empty or "-": none
   std::string uuid;
   bool no_superblock = false;
   std::string fec_device;

@@ -29,6 +29,7 @@ for hash in sha1 sha224 sha256 sha384 sha512 sha512-256 sha512-224 sha3-224 sha3
   same --hash=$hash --salt=00112233 --format=0
 done
 same --salt=-
+same --salt=
 same --salt="$(printf '%0512d' 7)"
 same --salt=01 --data-blocks=1
 same --salt=01 --data-blocks=129
@@ -109,7 +110,11 @@ said 'not a multiple of the data block size 4096; it is compressed'
 [[ ! -e tree2 ]] || fail 'a refused format left a file'
 expect 2 "$intact" verity format data data --data-blocks=512 --hash-offset=1048576
 said 'lies over the data area'
+expect 2 "$intact" verity format data data
+said 'one file: say with --hash-offset .* --hash-offset 2097152'
 cmp good data
+expect 2 "$intact" verity format data tree2 --fec-device parity2 --fec-offset=100
+said 'the FEC offset 100 is not a multiple of 512'
 expect 6 "$intact" verity format data tree2 --hash=crc32c
 expect 2 "$intact" verity format data tree2 --data-block-size=1000
 expect 2 "$intact" verity format data tree2 --fec-device parity2 --fec-roots=25

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include <intact/base/checked.h>
 #include <intact/base/file.h>
 #include <intact/crypto/hash_function.h>
 #include <intact/crypto/pem.h>
@@ -89,8 +90,14 @@ Result<std::uint64_t> blocks_to_protect(const Options& options) {
   const std::uint64_t size = TRY(file_size(fd.get()).context(options.data));
   if (options.data_block_size == 0) return 0;  // refused later, with the others of its kind
   // In one file the data ends where the tree begins.
-  if (same_file(options.data, options.hash_device))
-    return std::min(options.hash_offset, size) / options.data_block_size;
+  if (same_file(options.data, options.hash_device)) {
+    const std::uint64_t blocks = std::min(options.hash_offset, size) / options.data_block_size;
+    if (blocks > 0) return blocks;
+    return wrong(fmt::format(
+        "DATA and HASH are one file: say with --hash-offset where behind the data the hash tree is "
+        "to begin, as --hash-offset {}",
+        align_up<std::uint64_t>(size, options.data_block_size)));
+  }
   const std::uint64_t rest = size % options.data_block_size;
   if (rest == 0) return size / options.data_block_size;
   Bytes magic(6);

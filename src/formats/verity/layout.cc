@@ -125,6 +125,9 @@ Result<void> check_layout(const Layout& layout, const Devices& devices) {
   };
   for (const Extent& extent : extents) TRY(check_extent(extent));
   if (layout.fec) {
+    if (layout.fec->offset % kMinBlockSize != 0)
+      return wrong(fmt::format("the FEC offset {} is not a multiple of {}", layout.fec->offset,
+                               kMinBlockSize));
     // Where the parity begins decides what it covers, so overlap with the hash area comes first.
     const Extent start{"the FEC area", devices.fec.get(), layout.fec->offset, 1};
     for (const Extent& extent : extents) TRY(check_apart(extent, start));
