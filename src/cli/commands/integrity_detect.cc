@@ -26,12 +26,38 @@ const char* word_for(Detection::TagUse use) {
   return "";
 }
 
+const char* word_for(Detection::Journal journal) {
+  switch (journal) {
+    case Detection::Journal::plain:
+      return "plain";
+    case Detection::Journal::encrypted:
+      return "encrypted";
+    case Detection::Journal::unknown:
+      return "unknown";
+  }
+  return "";
+}
+
+const char* text_for(Detection::Journal journal) {
+  switch (journal) {
+    case Detection::Journal::plain:
+      return "not encrypted";
+    case Detection::Journal::encrypted:
+      return "encrypted (--journal-crypt), or destroyed: it has no commit ids";
+    case Detection::Journal::unknown:
+      return "cut off in bitmap mode, whether it is encrypted cannot be known";
+  }
+  return "";
+}
+
 void print_json(const Detection& found) {
   Json json = {{"ok", found.hash.has_value()},
                {"sampled", found.sampled},
                {"blank", found.blank},
                {"discarded", found.discarded},
-               {"matching", found.matching}};
+               {"matching", found.matching},
+               {"journal", word_for(found.journal)},
+               {"journal_mac", found.journal_mac}};
   if (found.hash) {
     json["integrity"] = *found.hash;
     json["digest_size"] = found.digest_size;
@@ -67,6 +93,12 @@ void print_text(const Options& options, const Detection& found, bool with_key) {
   }
 }
 
+void print_journal(const Detection& found) {
+  print("journal:   {}; {}\n",
+        found.journal_mac ? "with a MAC (--journal-integrity)" : "without a MAC",
+        text_for(found.journal));
+}
+
 Result<int> detect(const Options& options) {
   const auto files = TRY(options.open_files(block::Access::read_only));
   // Any name will do: it is the key that is wanted.
@@ -78,6 +110,7 @@ Result<int> detect(const Options& options) {
     print_json(found);
   else
     print_text(options, found, key != nullptr);
+  if (!options.json) print_journal(found);
   return found.hash ? 0 : 7;
 }
 

@@ -7,6 +7,8 @@
 #include <intact/integrity/layout.h>
 #include <intact/integrity/tag_hash.h>
 
+#include "journal_store.h"
+
 namespace intact::integrity {
 namespace {
 
@@ -123,6 +125,21 @@ class Detector {
   Detection found_ = {};
 };
 
+/// The commit ids of a journal that is not encrypted are the same on all devices.
+Result<Detection::Journal> look_at_journal(const Superblock& superblock, const Layout& layout,
+                                           const Devices& devices) {
+  if (superblock.has(Superblock::dirty_bitmap) || layout.journal_sections() == 0)
+    return Detection::Journal::unknown;
+  Failure failure;
+  MetaIo meta(devices.of_meta(), failure);
+  const auto store = TRY(JournalStore::create({}, superblock, layout, meta));
+  SectionImage section(layout);
+  TRY(store->read(0, section));
+  for (std::uint32_t sector = 0; sector < layout.section().sectors; ++sector)
+    if (store->sequence_of(section, 0, sector)) return Detection::Journal::plain;
+  return Detection::Journal::encrypted;
+}
+
 }  // namespace
 
 Result<Detection> detect(const Params& params, const Devices& devices,
@@ -142,7 +159,10 @@ Result<Detection> detect(const Params& params, const Devices& devices,
     }
     detector.try_algorithm({.name = "cmac(aes)", .key = key});
   }
-  return detector.found();
+  Detection found = detector.found();
+  found.journal = TRY(look_at_journal(superblock, layout, devices));
+  found.journal_mac = superblock.has(Superblock::have_journal_mac);
+  return found;
 }
 
 }  // namespace intact::integrity

@@ -103,5 +103,31 @@ TEST(Detect, HasNothingToGoByWhereNothingWasWritten) {
   EXPECT_EQ(found->blank, found->sampled);
 }
 
+TEST(Detect, SeesWhatTheJournalIsUnder) {
+  const auto journal_of = [](std::optional<Algorithm> mac, std::optional<Algorithm> crypt) {
+    const TestDevice device({.internal_hash = named("crc32c"),
+                             .journal_crypt = std::move(crypt),
+                             .journal_mac = std::move(mac)},
+                            4 << 20);
+    const Detection found = detect({}, device.devices(), nullptr).value();
+    return std::pair(found.journal, found.journal_mac);
+  };
+  using Journal = Detection::Journal;
+  const Algorithm mac = named("hmac(sha256)", 32);
+  EXPECT_EQ(journal_of({}, {}), std::pair(Journal::plain, false));
+  EXPECT_EQ(journal_of(mac, {}), std::pair(Journal::plain, true));
+  EXPECT_EQ(journal_of(mac, named("cbc(aes)", 16)), std::pair(Journal::encrypted, true));
+  EXPECT_EQ(journal_of({}, named("ctr(aes)", 16)), std::pair(Journal::encrypted, false));
+}
+
+TEST(Detect, KnowsThatABitmapLiesInPlaceOfTheJournal) {
+  Params params{.mode = Mode::bitmap, .internal_hash = named("crc32c")};
+  const TestDevice device(params, 4 << 20);
+  const auto target = device.must_open();
+  EXPECT_EQ(detect({}, device.copy().devices(), nullptr)->journal, Detection::Journal::unknown);
+  ASSERT_TRUE(target->close());
+  EXPECT_EQ(detect({}, device.copy().devices(), nullptr)->journal, Detection::Journal::plain);
+}
+
 }  // namespace
 }  // namespace intact::integrity

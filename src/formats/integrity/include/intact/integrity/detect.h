@@ -27,12 +27,21 @@ struct Detection {
   bool keyed = false;  ///< with the key that was given
   bool salted = false;
 
+  /// What the journal is under. That it is encrypted shows in sectors without commit ids.
+  enum class Journal {
+    plain,
+    encrypted,  ///< or destroyed: no sector has a commit id
+    unknown,    ///< the device was cut off in bitmap mode, or lacks a journal
+  };
+  Journal journal = Journal::unknown;
+  bool journal_mac = false;  ///< sections have a MAC; always under a key
+
   std::uint32_t tagged() const { return sampled - blank - discarded; }
 };
 
 /// Tries the hashes that are known, with `key` (may be null) those as well that take one, on blocks
-/// here and there. The journal is not looked at. Of the params, start and buffer_sectors count.
-/// Errors as of read_superblock(), and what cannot be read.
+/// here and there. Of the journal the first section is looked at. Of the params, start and
+/// buffer_sectors count. Errors as of read_superblock(), and what cannot be read.
 Result<Detection> detect(const Params& params, const Devices& devices,
                          const std::shared_ptr<const crypto::Secret>& key);
 
