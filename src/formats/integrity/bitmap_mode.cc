@@ -25,6 +25,12 @@ class BitmapMode final : public WriteMode {
     return volume_.write_places(block, blocks, tags);
   }
 
+  Result<void> write_zeros(std::uint64_t block, ByteSpan zeros, ByteSpan tags) override {
+    const std::shared_lock gate(gate_);
+    const std::uint64_t blocks = volume_.block_of(volume_.sectors_in(zeros));
+    TRY(mark(block, blocks));
+    return volume_.zero_places(block, blocks, tags);
+  }
   Result<void> flush() override { return volume_.flush_in_place(); }
 
   Result<void> mark_discarded(std::uint64_t block, std::uint64_t blocks) override {

@@ -26,6 +26,10 @@ class DataArea {
     TRY(failure_.check());
     return device_.write(layout_.data_sector(sector) * kSectorSize, bytes);
   }
+  Result<void> zero(std::uint64_t sector, std::uint64_t sectors) {
+    TRY(failure_.check());
+    return device_.zero(layout_.data_sector(sector) * kSectorSize, sectors * kSectorSize);
+  }
   Result<void> discard(std::uint64_t sector, std::uint64_t sectors) {
     TRY(failure_.check());
     return device_.discard(layout_.data_sector(sector) * kSectorSize, sectors * kSectorSize);

@@ -13,6 +13,9 @@ class DirectMode final : public WriteMode {
   Result<void> write(std::uint64_t block, ByteSpan blocks, ByteSpan tags) override {
     return volume_.write_places(block, blocks, tags);
   }
+  Result<void> write_zeros(std::uint64_t block, ByteSpan zeros, ByteSpan tags) override {
+    return volume_.zero_places(block, volume_.block_of(volume_.sectors_in(zeros)), tags);
+  }
   Result<void> flush() override { return volume_.flush_in_place(); }
   Result<void> mark_discarded(std::uint64_t block, std::uint64_t blocks) override {
     return volume_.fill_tags(block, blocks);

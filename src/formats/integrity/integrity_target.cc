@@ -93,21 +93,31 @@ Result<void> IntegrityTarget::write(std::uint64_t offset, ByteSpan bytes) {
   return impl_->write(offset, bytes);
 }
 
-Result<void> IntegrityTarget::Impl::write(std::uint64_t offset, ByteSpan bytes) {
+/// Hands `bytes` on to a function of the mode, with their tags.
+Result<void> IntegrityTarget::Impl::hand_on(HandOn function, std::uint64_t offset, ByteSpan bytes) {
   const std::size_t block_size = volume().layout.block_size();
   std::uint64_t block = offset / block_size;
-  if (!volume().hash) return device.mode->write(block, bytes, {});
   Bytes tags;
   while (!bytes.empty()) {
     const std::size_t size = std::min(bytes.size(), kWriteChunk);
     const std::size_t count = size / block_size;
     tags.resize(count * volume().layout.tag_size());
     volume().hash->compute(block, bytes.first(size), tags);
-    TRY(device.mode->write(block, bytes.first(size), tags));
+    TRY((*device.mode.*function)(block, bytes.first(size), tags));
     bytes = bytes.subspan(size);
     block += count;
   }
   return {};
+}
+
+Result<void> IntegrityTarget::Impl::write(std::uint64_t offset, ByteSpan bytes) {
+  if (!volume().hash) return device.mode->write(offset / volume().layout.block_size(), bytes, {});
+  return hand_on(&WriteMode::write, offset, bytes);
+}
+
+Result<void> IntegrityTarget::Impl::zero(std::uint64_t offset, ByteSpan zeros) {
+  if (!volume().hash) return write(offset, zeros);
+  return hand_on(&WriteMode::write_zeros, offset, zeros);
 }
 
 Result<void> IntegrityTarget::flush() {
@@ -141,7 +151,7 @@ Result<void> IntegrityTarget::zero(std::uint64_t offset, std::uint64_t length) {
   const Bytes zeros(std::min<std::uint64_t>(length, kWriteChunk));
   while (length > 0) {
     const std::size_t size = std::min<std::uint64_t>(length, zeros.size());
-    TRY(impl_->write(offset, ByteSpan(zeros).first(size)));
+    TRY(impl_->zero(offset, ByteSpan(zeros).first(size)));
     offset += size;
     length -= size;
   }

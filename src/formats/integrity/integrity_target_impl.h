@@ -24,6 +24,9 @@ class IntegrityTarget::Impl {
                            std::uint64_t length) const;
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const;
   Result<void> write(std::uint64_t offset, ByteSpan bytes);
+  Result<void> zero(std::uint64_t offset, ByteSpan zeros);
+  using HandOn = Result<void> (WriteMode::*)(std::uint64_t block, ByteSpan blocks, ByteSpan tags);
+  Result<void> hand_on(HandOn function, std::uint64_t offset, ByteSpan bytes);
   Result<void> discard(std::uint64_t offset, std::uint64_t length);
   Result<void> close();
 

@@ -90,6 +90,19 @@ TEST(IntegrityTarget, ServesSeveralThreads) {
   }
 }
 
+TEST(IntegrityTarget, WritesZerosWithTheirTags) {
+  for (const Mode mode : {Mode::journal, Mode::direct, Mode::bitmap}) {
+    const TestDevice device(some(mode, 4096), 1 << 20);
+    Bytes content = device.fill();
+    const auto target = device.must_open();
+    ASSERT_TRUE(target->zero(3 * 4096, 70 * 4096));
+    std::fill_n(content.begin() + 3 * 4096, 70 * 4096, std::byte{});
+    EXPECT_EQ(read_all(*target), content);
+    ASSERT_TRUE(target->close());
+    EXPECT_EQ(read_all(*device.must_open()), content);
+  }
+}
+
 TEST(IntegrityTarget, ReadsNothingWithoutTags) {
   const TestDevice device(some(Mode::journal));
   const auto target = device.must_open();

@@ -26,6 +26,9 @@ class JournalMode final : public WriteMode {
     return above ? make_room() : ring_.write_full();
   }
 
+  Result<void> write_zeros(std::uint64_t block, ByteSpan zeros, ByteSpan tags) override {
+    return write(block, zeros, tags);
+  }
   Result<void> flush() override { return ring_.commit(); }
 
   Result<void> mark_discarded(std::uint64_t block, std::uint64_t blocks) override {

@@ -29,6 +29,20 @@ Result<void> Volume::write_places(std::uint64_t block, ByteSpan blocks, ByteSpan
   return {};
 }
 
+Result<void> Volume::zero_places(std::uint64_t block, std::uint64_t blocks, ByteSpan block_tags) {
+  while (blocks > 0) {
+    const std::uint64_t count =
+        std::min(blocks, block_of(layout.contiguous_sectors(sector_of(block))));
+    const RangeLock::Exclusive lock(ranges, sector_of(block), sector_of(count));
+    TRY(data.zero(sector_of(block), sector_of(count)));
+    TRY(tags.write(block, block_tags.first(count * layout.tag_size())));
+    block_tags = block_tags.subspan(count * layout.tag_size());
+    block += count;
+    blocks -= count;
+  }
+  return {};
+}
+
 Result<void> Volume::fill_tags(std::uint64_t block, std::uint64_t blocks) {
   const RangeLock::Exclusive lock(ranges, sector_of(block), sector_of(blocks));
   const Bytes filler(std::min(blocks, kFillBlocks) * layout.tag_size(), kDiscardFiller);

@@ -60,6 +60,8 @@ struct Volume {
   }
   /// The same for blocks that need not be contiguous on the device.
   Result<void> write_places(std::uint64_t block, ByteSpan blocks, ByteSpan block_tags);
+  /// Zeros and their tags in place: as write_places(), but of the zeros a file need keep none.
+  Result<void> zero_places(std::uint64_t block, std::uint64_t blocks, ByteSpan block_tags);
   /// Makes data and tags in place durable.
   Result<void> flush_in_place() {
     if (devices.meta) TRY(meta.flush());

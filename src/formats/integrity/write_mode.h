@@ -18,6 +18,8 @@ class WriteMode {
   virtual ~WriteMode() = default;
   /// Whole blocks with their tags; no tags: zeros, or those that are there (mode D).
   virtual Result<void> write(std::uint64_t block, ByteSpan blocks, ByteSpan tags) = 0;
+  /// The same for zeros with their tags, which are not empty.
+  virtual Result<void> write_zeros(std::uint64_t block, ByteSpan zeros, ByteSpan tags) = 0;
   virtual Result<void> flush() = 0;
   /// Marks blocks as discarded, durably, before they are.
   virtual Result<void> mark_discarded(std::uint64_t block, std::uint64_t blocks) = 0;

@@ -103,6 +103,7 @@ class IntegrityTarget final : public block::BlockTarget {
   Result<void> flush() override;
   /// unsupported unless discards are allowed. A discarded block reads as anything, unchecked.
   Result<void> discard(std::uint64_t offset, std::uint64_t length) override;
+  /// Outside of mode J the file system is told that the data are zeros, and need not keep them.
   Result<void> zero(std::uint64_t offset, std::uint64_t length) override;
 
   /// For devices without internal hash: whole blocks with the tags that were written with them, one
