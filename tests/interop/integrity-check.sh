@@ -17,6 +17,20 @@ formatted() {
 data_at() { echo $(((440 + $1) * 512)); }
 tag_at() { echo $((94208 + 4 * $1)); }
 
+# --- format ---------------------------------------------------------------------------------------
+# Zeros take no room, with tags or without, and what was there before is gone.
+truncate -s 256M disk
+expect 0 "$intact" integrity format disk --sector-size 4096
+(($(stat -c %b disk) * 512 < 8 << 20)) || fail "zeros take $(stat -c %b disk) sectors of 512 bytes"
+expect 0 "$intact" integrity check disk
+head -c 64M /dev/urandom > disk
+truncate -s 256M disk
+expect 0 "$intact" integrity format disk -q --sector-size 4096 --integrity sha256
+expect 0 "$intact" integrity check disk --integrity sha256
+expect 0 "$intact" integrity open disk --integrity sha256 --to zeros
+cmp -n "$(stat -c %s zeros)" zeros /dev/zero || fail 'not all zeros'
+rm zeros
+
 # --- check ----------------------------------------------------------------------------------------
 formatted
 expect 0 "$intact" integrity check disk --json
@@ -88,6 +102,17 @@ expect 7 "$intact" integrity detect disk --integrity-key-file other-key
 expect 0 "$intact" integrity detect disk --integrity-key-file key
 said 'integrity: hmac\(sha512\)'
 said 'key:       the one given'
+# What the journal is under, and a superblock that does not lie at the beginning.
+said '^journal:   without a MAC; not encrypted'
+for crypt in ctr-aes cbc-aes; do
+  formatted --start 2048 --journal-integrity hmac-sha256 --journal-integrity-key-file key --journal-crypt $crypt \
+    --journal-crypt-key-file key
+  expect 7 "$intact" integrity detect disk
+  expect 0 "$intact" integrity detect disk --start 2048
+  said '^journal:   with a MAC \(--journal-integrity\); encrypted'
+  expect 0 "$intact" integrity detect disk --start 2048 --json
+  equal "$(jq -c '[.journal, .journal_mac]' out)" '["encrypted",true]' 'journal'
+done
 
 # --- recalculate ----------------------------------------------------------------------------------
 formatted
@@ -166,6 +191,10 @@ os.kill($server, signal.SIGKILL)
   expect 0 "$intact" integrity replay disk "${mac[@]}" --output mended
   said '^2 blocks of 1 section replayed; mended is in order'
   same cut-off disk
+  # A key that can be read but once serves both the look and the replay.
+  expect 0 "$intact" integrity replay disk --journal-integrity hmac-sha256 --journal-integrity-key-fd 3 \
+    --output again 3< <(cat key)
+  same mended again
   expect 1 "$intact" integrity replay disk "${mac[@]}" --output mended
   expect 0 "$intact" integrity replay disk "${mac[@]}" --in-place
   same mended disk
@@ -187,6 +216,35 @@ os.kill($server, signal.SIGKILL)
   cp cut-off disk
   expect 4 "$intact" integrity replay disk --journal-integrity hmac-sha256 --journal-integrity-key-file other-key --in-place
   same cut-off disk
+
+  # The data apart: both are copied, and neither original is written to.
+  truncate -s 8M far-data
+  truncate -s 2M far-tags
+  far=(far-tags --data-device far-data)
+  expect 0 "$intact" integrity format "${far[@]}"
+  serve "$intact" integrity open "${far[@]}" --nbd sock
+  nbdsh -u "nbd+unix:///?socket=$work/sock" -c "
+import os, signal
+h.pwrite(b'c' * 512, 4096)
+h.flush()
+os.kill($server, signal.SIGKILL)
+"
+  ended 137
+  cp far-data data-before
+  cp far-tags tags-before
+  expect 2 "$intact" integrity replay "${far[@]}" --output new-tags
+  expect 2 "$intact" integrity replay disk "${mac[@]}" --output new-disk --data-output new-data
+  [[ ! -e new-tags && ! -e new-disk && ! -e new-data ]] || fail 'a copy was left'
+  : > taken
+  expect 1 "$intact" integrity replay "${far[@]}" --output new-tags --data-output taken
+  [[ ! -e new-tags && ! -s taken ]] || fail 'a copy was left'
+  expect 0 "$intact" integrity replay "${far[@]}" --output new-tags --data-output new-data
+  same data-before far-data
+  same tags-before far-tags
+  expect 0 "$intact" integrity check new-tags --data-device new-data
+  equal "$(dd if=new-data bs=512 skip=8 count=1 status=none | tr -d c | wc -c)" 0 'what was replayed'
+  expect 0 "$intact" integrity replay new-tags --data-device new-data
+  said 'There is nothing to replay'
 fi
 
 # --- integritytab ---------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ using State = JournalReport::Entry::State;
 struct Options : IntegrityCommand {
   bool in_place = false;
   std::string output;
+  std::string data_output;
 };
 
 const char* word_for(State state) {
@@ -97,11 +98,10 @@ Result<int> show(const Options& options) {
 
 // --- a replay -----------------------------------------------------------------------------------
 
-Result<int> replay(const Options& options) {
-  const auto files = TRY(options.open_files(block::Access::read_write));
-  const auto params = TRY(options.params(files.devices()));
-  const auto target = TRY(IntegrityTarget::open(params, files.devices(), {.background = false})
-                              .context(options.device));
+Result<int> replay(const Options& options, const integrity::Params& params,
+                   const integrity::Devices& devices) {
+  const auto target =
+      TRY(IntegrityTarget::open(params, devices, {.background = false}).context(options.device));
   const IntegrityTarget::Status status = target->status();
   TRY(target->close().context(options.device));
   if (options.json)
@@ -115,31 +115,43 @@ Result<int> replay(const Options& options) {
   return 0;
 }
 
+Result<int> replay_in_place(const Options& options) {
+  const auto files = TRY(options.open_files(block::Access::read_write));
+  return replay(options, TRY(options.params(files.devices())), files.devices());
+}
+
 Result<int> replay_into_copy(const Options& options) {
-  if (!options.data_device.empty())
+  if (options.data_device.empty() != options.data_output.empty())
     return Error(ErrorKind::invalid_argument,
-                 "--output copies one file: copy both, and replay the copies with --in-place");
+                 "--data-output is for the copy of --data-device: give both or neither");
+  GrownFiles made;
+  integrity::Params params;  // a key that comes by a descriptor can be read once
   {
     // Whatever is wrong with it is found out before all of it is copied.
     const auto files = TRY(options.open_files(block::Access::read_only));
+    params = TRY(options.params(files.devices()));
     const auto report =
-        TRY(integrity::report_journal(TRY(options.params(files.devices())), files.devices())
-                .context(options.device));
+        TRY(integrity::report_journal(params, files.devices()).context(options.device));
     if (!report.refused.empty())
       return Error(ErrorKind::tampered, fmt::format("{}: {}", options.device, report.refused));
-    TRY(copy_out(*files.data, options.output));
+    TRY(copy_out(files.devices().of_meta(), options.output));
+    made.adopt(options.output);
+    if (files.meta) {
+      TRY(copy_out(*files.data, options.data_output));
+      made.adopt(options.data_output);
+    }
   }
-  GrownFiles made;
-  made.adopt(options.output);
   Options copy = options;
   copy.device = options.output;
-  const int status = TRY(replay(copy));
+  copy.data_device = options.data_output;
+  const auto files = TRY(copy.open_files(block::Access::read_write));
+  const int status = TRY(replay(copy, params, files.devices()));
   made.keep();
   return status;
 }
 
 Result<int> run(const Options& options) {
-  if (options.in_place) return replay(options);
+  if (options.in_place) return replay_in_place(options);
   return options.output.empty() ? show(options) : replay_into_copy(options);
 }
 
@@ -151,9 +163,14 @@ void add_integrity_replay_command(Program& program, CLI::App* group) {
   options->add_device(command);
   CLI::Option* const in_place =
       command->add_flag("--in-place", options->in_place, "Replay it, and close the device");
-  command->add_option("--output", options->output, "Replay it in a copy of FILE, this new file")
+  CLI::Option* const output = command->add_option("--output", options->output,
+                                                  "Replay it in a copy of FILE, this new file");
+  output->type_name("FILE")->excludes(in_place);
+  command
+      ->add_option("--data-output", options->data_output,
+                   "With --output: the copy of --data-device, a new file as well")
       ->type_name("FILE")
-      ->excludes(in_place);
+      ->needs(output);
   options->add_algorithms(command);
   options->add_tuning(command);
   options->add_mode(command);
