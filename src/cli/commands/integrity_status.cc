@@ -42,8 +42,7 @@ Result<std::uint64_t> journal_bytes(const Superblock& superblock) {
   return std::uint64_t{superblock.journal_sections} * section.sectors * integrity::kSectorSize;
 }
 
-// --- files
-// ----------------------------------------------------------------------------------------
+// --- files --------------------------------------------------------------------------------------
 
 std::string text_of(const Json& server, const char* key) {
   const auto found = server.find(key);
@@ -100,8 +99,7 @@ Result<int> file_status(const IntegrityCommand& options) {
   return 0;
 }
 
-// --- devices of the kernel's
-// ----------------------------------------------------------------------
+// --- devices of the kernel's --------------------------------------------------------------------
 
 /// The target's status line.
 struct Counts {
