@@ -5,13 +5,17 @@
 #include <optional>
 
 #include <intact/crypto/block_hasher.h>
+#include <intact/crypto/secret.h>
 
 #include "evp.h"
 
 namespace intact::crypto {
 
-/// What a BlockHasher hashes.
+/// What a BlockHasher hashes. A key may be a part of the prefix (HMAC's is), so no copy of it is
+/// left behind: to move one is to copy and to wipe it.
 struct BlockShape {
+  ~BlockShape() { wipe(frame.prefix); }
+
   std::size_t block_size;
   MessageFrame frame;
 };

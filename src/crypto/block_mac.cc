@@ -7,6 +7,7 @@
 
 #include <intact/crypto/block_mac.h>
 #include <intact/crypto/hash_function.h>
+#include <intact/crypto/secret.h>
 
 #include "block_mac_kinds.h"
 
@@ -41,28 +42,29 @@ class Hmac final : public BlockMac {
   BlockHasher inner_, outer_;
 };
 
-/// The key as HMAC uses it: a whole block of the hash function, XORed with `pad`.
-Bytes padded_key(ByteSpan key, std::size_t size, std::byte pad) {
-  Bytes block(size, pad);
-  for (std::size_t i = 0; i < key.size(); ++i) block[i] ^= key[i];
-  return block;
+/// The key as HMAC uses it: a whole block of the hash function, XORed with `pad`; then `rest`. In
+/// memory that does not move: the engine that gets it wipes it.
+Bytes padded_key(ByteSpan key, std::size_t size, std::byte pad, ByteSpan rest = {}) {
+  Bytes prefix(size + rest.size(), pad);
+  for (std::size_t i = 0; i < key.size(); ++i) prefix[i] ^= key[i];
+  std::ranges::copy(rest, prefix.begin() + static_cast<std::ptrdiff_t>(size));
+  return prefix;
 }
 
 Result<std::unique_ptr<const BlockMac>> make_hmac(const HashFunction& function, ByteSpan key,
                                                   std::size_t block_size, MessageFrame frame) {
   if (key.empty())
     return Error(ErrorKind::bad_secret, fmt::format("hmac({}) needs a key", function.name));
-  Bytes short_key(key.begin(), key.end());
+  Secret digest;
   if (key.size() > function.input_block) {
-    short_key.resize(function.digest_size);
-    BlockHasher(function, key.size()).hash(key, short_key);
+    digest = Secret(function.digest_size);
+    BlockHasher(function, key.size()).hash(key, digest.expose());
+    key = std::as_const(digest).expose();
   }
-  Bytes prefix = padded_key(short_key, function.input_block, std::byte{0x36});
-  prefix.insert(prefix.end(), frame.prefix.begin(), frame.prefix.end());
-  frame.prefix = std::move(prefix);
+  frame.prefix = padded_key(key, function.input_block, std::byte{0x36}, frame.prefix);
   BlockHasher inner(function, block_size, std::move(frame));
   BlockHasher outer(function, function.digest_size,
-                    {.prefix = padded_key(short_key, function.input_block, std::byte{0x5c})});
+                    {.prefix = padded_key(key, function.input_block, std::byte{0x5c})});
   return std::make_unique<const Hmac>(std::move(inner), std::move(outer));
 }
 

@@ -1,5 +1,7 @@
 #include <sodium/crypto_generichash_blake2b.h>
 
+#include <intact/crypto/secret.h>
+
 #include "block_mac_kinds.h"
 #include "sodium_library.h"
 
@@ -15,11 +17,16 @@ class Blake2b final : public BlockMac {
                                     digest_size);
     update(start_, frame_.prefix);
   }
+  ~Blake2b() override { wipe(start_); }
+  Blake2b(const Blake2b&) = delete;
+  Blake2b& operator=(const Blake2b&) = delete;
+
   std::size_t digest_size() const override { return digest_size_; }
 
   void hash(ByteSpan blocks, ByteSpan heads, MutableByteSpan digests) const override {
+    State state;
     for (std::size_t i = 0; i < blocks.size() / block_size_; ++i) {
-      auto state = start_;
+      state = start_;
       update(state, heads.subspan(i * frame_.head_size, frame_.head_size));
       update(state, blocks.subspan(i * block_size_, block_size_));
       update(state, frame_.suffix);
@@ -27,6 +34,7 @@ class Blake2b final : public BlockMac {
           &state, reinterpret_cast<unsigned char*>(digests.data() + i * digest_size_),
           digest_size_);
     }
+    wipe(state);
   }
 
  private:
@@ -34,6 +42,9 @@ class Blake2b final : public BlockMac {
 
   static const unsigned char* bytes(ByteSpan span) {
     return reinterpret_cast<const unsigned char*>(span.data());
+  }
+  static void wipe(State& state) {
+    crypto::wipe({reinterpret_cast<std::byte*>(&state), sizeof state});
   }
   static void update(State& state, ByteSpan span) {
     if (!span.empty()) crypto_generichash_blake2b_update(&state, bytes(span), span.size());

@@ -1,6 +1,7 @@
 #include "sha2_blocks.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace intact::crypto {
@@ -45,6 +46,12 @@ Sha2Blocks<Word>::Sha2Blocks(const BlockShape& shape, std::vector<Sha2Step<Word>
 }
 
 template <class Word>
+Sha2Blocks<Word>::~Sha2Blocks() {
+  wipe(lead_);
+  wipe(std::as_writable_bytes(std::span(midstate_)));
+}
+
+template <class Word>
 void Sha2Blocks<Word>::make_midstate(ByteSpan whole) {
   // Any kernel can do it: all its lanes do the same.
   const Sha2Kernel<Word>& kernel = *steps_.back().kernel;
@@ -55,6 +62,7 @@ void Sha2Blocks<Word>::make_midstate(ByteSpan whole) {
     std::fill_n(state.begin() + i * kernel.lanes, kernel.lanes, Sha2<Word>::kInitial[i]);
   kernel.compress(state.data(), input.data(), whole.size() / kInput);
   for (std::size_t i = 0; i < 8; ++i) midstate_[i] = state[i * kernel.lanes];
+  wipe(std::as_writable_bytes(std::span(state)));
 }
 
 template <class Word>
@@ -115,6 +123,8 @@ void Sha2Blocks<Word>::hash_group(const Sha2Kernel<Word>& kernel, const std::byt
     compress(scratch.data() + lead_blocks_ * kInput, composed, trail_.size() / kInput);
   else
     compress(trail_.data(), 0, trail_.size() / kInput);
+  // The block may be a key that is hashed to shorten it.
+  wipe(MutableByteSpan(scratch).first(count * composed));
 
   for (std::size_t lane = 0; lane < count; ++lane)
     for (std::size_t i = 0; i < 8; ++i)

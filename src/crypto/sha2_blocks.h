@@ -31,6 +31,11 @@ class Sha2Blocks final : public BlockEngine {
   Sha2Blocks(const BlockShape& shape, std::vector<Sha2Step<Word>> steps,
              std::unique_ptr<BlockEngine> rest);
 
+  /// Wipes what was made of the prefix: a key may be in it.
+  ~Sha2Blocks() override;
+  Sha2Blocks(const Sha2Blocks&) = delete;
+  Sha2Blocks& operator=(const Sha2Blocks&) = delete;
+
   void hash(const std::byte* blocks, const std::byte* heads, std::byte* digests,
             std::size_t count) const override;
 
