@@ -12,7 +12,8 @@ same() {
   local fec=() ours_fec=()
   rm -f theirs ours theirs.fec ours.fec
   case " $* " in *' --fec-'*) fec=(--fec-device theirs.fec) ours_fec=(--fec-device ours.fec) ;; esac
-  veritysetup format data theirs --uuid=$uuid "${fec[@]}" "$@" 2> /dev/null > theirs.out
+  veritysetup format data theirs --uuid=$uuid "${fec[@]}" "$@" 2> theirs.err > theirs.out ||
+    fail "veritysetup format $*: $(cat theirs.err)"
   "$intact" verity format data ours --uuid=$uuid "${ours_fec[@]}" "$@" > ours.out
   cmp theirs ours || fail "hash device: $*"
   [[ ${#fec[@]} = 0 ]] || cmp theirs.fec ours.fec || fail "FEC device: $*"
@@ -52,12 +53,18 @@ veritysetup format theirs.one theirs.one "${layout[@]}" --fec-device theirs.one 
 "$intact" verity format ours.one ours.one "${layout[@]}" --fec-device ours.one > /dev/null
 cmp theirs.one ours.one
 
-# Random configurations.
-for ((i = 0; i < 20; i++)); do
-  sizes=(512 1024 4096)
-  size=${sizes[RANDOM % 3]}
-  same --salt="$(printf %04x $RANDOM)" --format=$((RANDOM % 2)) --data-block-size=$size --hash-block-size=$size \
-    --data-blocks=$((1 + RANDOM % (2097152 / size))) --fec-roots=$((2 + RANDOM % 23))
+# Random configurations: with FEC, for which both block sizes have to be one, and without.
+hashes=(sha1 sha256 sha512 sha3-384 blake2s-256 rmd160)
+sizes=(512 1024 2048 4096)
+for ((i = 0; i < 30; i++)); do
+  size=${sizes[RANDOM % 4]}
+  config=(--hash="${hashes[RANDOM % 6]}" --salt="$(head -c $((RANDOM % 257)) /dev/urandom | od -An -v -tx1 | tr -d ' \n')"
+    --format=$((RANDOM % 2)) --data-block-size="$size" --data-blocks=$((1 + RANDOM % (2097152 / size))))
+  if ((i % 2)); then
+    same "${config[@]}" --hash-block-size="$size" --fec-roots=$((2 + RANDOM % 23))
+  else
+    same "${config[@]}" --hash-block-size="${sizes[RANDOM % 4]}"
+  fi
 done
 
 # Damage is found at its place, told with what FEC can do, and mended; the twin is intact.
@@ -96,6 +103,21 @@ said 'hash block 4 .*may have more data blocks than stated'
 ! veritysetup verify data short --root-hash-file=root 2> /dev/null || fail 'veritysetup takes a short device'
 expect 0 "$intact" verity verify data tree --root-hash-file root
 veritysetup verify data tree --root-hash-file=root
+
+# A file that was cut is not read as if it were whole; nor is a number believed that no file can have.
+for file in data tree parity; do
+  cp $file whole
+  truncate -s -1 $file
+  expect 2 "$intact" verity verify "${volume[@]}"
+  said 'was cut short'
+  mv whole $file
+done
+cp tree absurd
+printf '\377\377\377\377\377\377\007' | dd of=absurd bs=1 seek=72 conv=notrunc status=none
+expect 2 "$intact" verity verify data absurd --root-hash-file root
+printf '\177' | dd of=absurd bs=1 seek=79 conv=notrunc status=none
+expect 6 "$intact" verity verify data absurd --root-hash-file root
+expect 0 "$intact" verity verify "${volume[@]}"
 
 # What cannot be meant.
 expect 2 "$intact" verity verify data tree

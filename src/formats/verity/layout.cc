@@ -27,9 +27,10 @@ struct Extent {
 Result<void> check_extent(const Extent& extent) {
   const auto end = checked_add(extent.begin, extent.size);
   if (end && *end <= extent.device->size()) return {};
-  return wrong(fmt::format("{} needs bytes {} to {} of a device of {} bytes", extent.what,
-                           extent.begin, end ? fmt::to_string(*end) : "beyond all numbers",
-                           extent.device->size()));
+  return wrong(fmt::format(
+      "{} needs bytes {} to {} of its device, which has {}: it was cut short, or it is another one",
+      extent.what, extent.begin, end ? fmt::to_string(*end) : "beyond all numbers",
+      extent.device->size()));
 }
 
 Result<void> check_apart(const Extent& a, const Extent& b) {

@@ -3,6 +3,7 @@
 #include <intact/verity/volume.h>
 
 namespace intact::verity {
+
 Result<RepairReport> repair(const Layout& layout, const Devices& devices, ByteSpan root,
                             unsigned threads, const Progress& progress) {
   const std::uint64_t hash_area = TRY(hash_area_offset(layout));
