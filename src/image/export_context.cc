@@ -4,9 +4,11 @@
 #include <cerrno>
 #include <cstdio>
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include <intact/base/directory.h>
+#include <intact/base/file.h>
 #include <intact/composefs/read.h>
 
 #include "object_opener.h"
@@ -34,16 +36,11 @@ class ContentStream final : public ByteStream {
 };
 
 Result<bool> is_missing_or_empty(const std::string& path) {
-  DIR* dir = ::opendir(path.c_str());
-  if (!dir) {
-    if (errno == ENOENT) return true;
-    if (errno == ENOTDIR) return false;
-    return Error::from_errno(path, errno);
-  }
-  std::size_t entries = 0;
-  while (::readdir(dir) && entries <= 2) ++entries;
-  ::closedir(dir);
-  return entries <= 2;  // "." and ".."
+  auto fd = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (!fd && fd.error().kind() == ErrorKind::not_found) return true;
+  if (!fd && fd.error().sys_errno() == ENOTDIR) return false;
+  if (!fd) return std::move(fd).error();
+  return TRY(list_names(fd->get()).context(path)).empty();
 }
 
 }  // namespace

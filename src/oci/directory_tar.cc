@@ -1,12 +1,11 @@
-#include <algorithm>
 #include <cerrno>
 #include <map>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/oci/tree_tar.h>
 
@@ -21,22 +20,8 @@ constexpr std::size_t kMaxDepth = 1024;
 constexpr std::string_view kSelinux = "security.selinux";
 
 Result<std::vector<std::string>> sorted_names(int root, const std::string& path) {
-  UniqueFd fd = TRY(open_at(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  DIR* dir = ::fdopendir(fd.get());
-  if (!dir) return Error::from_errno(path, errno);
-  (void)fd.release();
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(dir)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-    errno = 0;
-  }
-  const int failed = errno;
-  ::closedir(dir);
-  if (failed != 0) return Error::from_errno(path, failed);
-  std::sort(names.begin(), names.end());
-  return names;
+  const UniqueFd fd = TRY(open_at(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return list_names(fd.get()).context(path);
 }
 
 /// Calls an xattr function until the value fits; the value may grow in between.

@@ -2,11 +2,11 @@
 #include <cerrno>
 #include <cstdio>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/oci/layout_writer.h>
 #include <intact/oci/tar_writer.h>
@@ -18,14 +18,9 @@ namespace {
 
 /// Names in `directory` that begin with no dot, sorted.
 Result<std::vector<std::string>> names_in(const std::string& directory) {
-  DIR* dir = ::opendir(directory.c_str());
-  if (!dir) return Error::from_errno(directory, errno);
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(dir)) {
-    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  }
-  ::closedir(dir);
-  std::sort(names.begin(), names.end());
+  const UniqueFd fd = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
+  std::vector<std::string> names = TRY(list_names(fd.get()).context(directory));
+  std::erase_if(names, [](const std::string& name) { return name.starts_with('.'); });
   return names;
 }
 

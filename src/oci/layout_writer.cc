@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/layout_writer.h>
@@ -20,22 +20,6 @@ namespace {
 
 constexpr std::string_view kTempPrefix = ".intact-tmp-";
 constexpr std::size_t kPiece = 256 * 1024;
-
-/// Names in a directory but for "." and "..".
-Result<std::vector<std::string>> list_names(int directory) {
-  UniqueFd fd = TRY(open_at(directory, ".", O_RDONLY | O_DIRECTORY));
-  DIR* dir = ::fdopendir(fd.get());
-  if (!dir) return Error::from_errno("fdopendir", errno);
-  (void)fd.release();
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(dir)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  ::closedir(dir);
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 Json empty_index() {
   return Json{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", Json::array()}};

@@ -1,11 +1,9 @@
 #include "layout.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <memory>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
@@ -14,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 
 namespace intact::store {
@@ -127,18 +126,8 @@ Result<std::vector<std::string>> list_directory(int dir_fd, const std::string& p
   std::vector<std::string> names;
   auto opened = open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY);
   if (!opened && opened.error().kind() == ErrorKind::not_found) return names;
-  UniqueFd fd = TRY(std::move(opened));
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd.get()), ::closedir);
-  if (!dir) return Error::from_errno(path, errno);
-  (void)fd.release();  // the stream's from here on
-  errno = 0;
-  while (const dirent* entry = ::readdir(dir.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) return Error::from_errno(path, errno);
-  std::sort(names.begin(), names.end());
-  return names;
+  if (!opened) return std::move(opened).error();
+  return list_names(opened->get()).context(path);
 }
 
 Result<void> make_directory(int dir_fd, const std::string& path, mode_t mode) {
