@@ -68,6 +68,37 @@ mkfifo "$work/pipe"
 fails 'a pipe as an archive' 2 'pipe: not a regular file' pull "oci-archive:$work/pipe:latest-sealed" bad
 fails 'a pipe as a tar' 2 'pipe: not a regular file' seal "tar:$work/pipe" "oci:$work/new"
 
+### Sources that go away while they are read: the disk behind a mount fails, then its server is killed.
+if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
+  mkdir "$work/box" "$work/lent"
+  cp "$work/whole.tar" "$work/box/"
+  expect 0 seal "rootfs:$work/box" "oci:$work/boxed:x"
+  expect 0 pull "oci:$work/boxed:x" box --store "$work/lender"
+  lend() { "$intact" mount box "$work/lent" --pub "$work/signer.pub" --store "$work/lender" --foreground & }
+  server_is_up() { for ((i = 0; i < 600; i++)); do [[ ! -e $work/lent/whole.tar ]] || return 0; sleep 0.05; done; fail "no mount"; }
+  far=oci-archive:$work/lent/whole.tar
+  lend > /dev/null
+  server_is_up
+  expect 0 pull "$far:latest-sealed" twin
+  expect 0 "$intact" rm twin
+  expect 0 "$intact" gc
+  unchanged_store
+  expect 0 "$intact" umount "$work/lent"
+  wait $!
+  object=$(find "$work/lender/objects" -type f -size +100k)
+  for ((at = 50000; at < size; at += 50000)); do flip "$object" "$at"; done
+  lend > /dev/null 2>&1
+  server_is_up
+  fails 'a disk that fails' 1 'whole.tar.*Input/output error' pull "$far:latest-sealed" bad
+  fails 'a disk that fails' 1 'whole.tar.*Input/output error' seal "$far:latest" "oci:$work/new"
+  [[ ! -e $work/new ]] || fail "a layout of a source that cannot be read"
+  kill -KILL $!
+  wait $! 2> /dev/null || :
+  fails 'a lost connection' 1 'whole.tar.*not connected' pull "$far:latest-sealed" bad
+  fails 'a lost connection' 1 'whole.tar.*not connected' seal "$far:latest" "oci:$work/new"
+  fusermount3 -u -z "$work/lent"
+fi
+
 ### Stores that are full or read-only.
 if ((EUID == 0)); then
   mkdir "$work/small"
@@ -113,6 +144,15 @@ if ((EUID == 0)); then
   fails 'a read-only layout' 1 'Read-only file system' seal "oci:$work/fixed:latest"
   umount "$work/fixed" "$work/small"
   INTACT_STORE=$good
+  # A full one.
+  mount -t tmpfs -o size=2m,mode=755 small "$work/small"
+  cp -a "$work/big/." "$work/small"
+  expect 0 seal "oci:$work/small:latest" # it is sealed already, so that takes next to nothing
+  head -c 2M /dev/zero > "$work/small/filler" 2> /dev/null || :
+  dir=$work/small
+  fails 'a full layout' 1 'No space left on device' seal "oci:$dir:latest" "oci:$dir:new" --identity host/app
+  dir=$work/big
+  umount "$work/small"
 fi
 
 ### Metadata images: the digest comes before the parser, and without one the parser stands alone.
