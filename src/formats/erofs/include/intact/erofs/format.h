@@ -75,8 +75,10 @@ enum FeatureIncompat : std::uint32_t {
   kIncompatFragments = 32,     ///< ... or in the packed inode; files may share clusters
   kIncompatXattrPrefixes = 64  ///< xattr names may have prefixes of the image's own
 };
-/// Features that change nothing about where the content of files lies, or only what is known.
-constexpr std::uint32_t kIncompatMappable = 127;
+/// Features with which ExtentMap knows where the content of files lies.
+constexpr std::uint32_t kIncompatMappable =
+    kIncompatZeroPadding | kIncompatCompression | kIncompatChunkedFile | kIncompatSecondHead |
+    kIncompatInline | kIncompatFragments | kIncompatXattrPrefixes;
 
 struct RawSuperblock {
   le32 magic;
@@ -158,7 +160,8 @@ enum MapAdvice : std::uint16_t {
   kAdviseInterlaced = 16,  ///< how plain clusters are laid out within
   kAdviseFragment = 32,    ///< the last extent is a fragment
 };
-constexpr std::uint16_t kAdviseKnownBits = 63;
+constexpr std::uint16_t kAdviseKnownBits = kAdviseWidePacks | kAdviseBigHead1 | kAdviseBigHead2 |
+                                           kAdviseInline | kAdviseInterlaced | kAdviseFragment;
 /// Highest bit of a map header as one 64-bit number: all of the file is one fragment, and the other
 /// bits are its offset in the packed inode.
 constexpr std::uint64_t kWholeFileFragment = std::uint64_t{1} << 63;
