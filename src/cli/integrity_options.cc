@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/file.h>
+#include <intact/integrity/layout.h>
 #include <intact/integrity/superblock.h>
 
 #include "verity_files.h"
@@ -79,6 +80,20 @@ void IntegrityOptions::add_device(CLI::App* command, bool required) {
       ->type_name("FILE")
       ->required(required);
   add_place(command);
+}
+
+void IntegrityOptions::add_talk(CLI::App* command) {
+  command->add_flag("-q,--batch-mode", progress.quiet, "Ask nothing, and show no progress");
+  command->add_flag("-v,--verbose", verbose, "Say on stderr how it ended");
+  command->add_flag("--debug", debug, "Say on stderr where the parts of the device lie");
+}
+
+void IntegrityOptions::add_progress(CLI::App* command) {
+  command->add_flag("--progress-json", progress.json,
+                    "Print progress as lines of JSON on stdout, every half second");
+  command
+      ->add_option("--progress-frequency", progress.frequency, "Print a line of progress so often")
+      ->type_name("SECONDS");
 }
 
 void IntegrityOptions::add_place(CLI::App* command) {
@@ -232,10 +247,31 @@ Result<integrity::Params> IntegrityOptions::params(const integrity::Devices& dev
   if (superblock) {
     params.tag_size = superblock->tag_size;
     params.block_size = superblock->block_size();
+    if (debug) say_layout(*superblock, params, devices);
   } else if (params.mode != integrity::Mode::recovery) {
     return Error(superblock.error()).with_context(device);
   }
   return params;
+}
+
+/// In the form of cryptsetup's debug messages.
+void IntegrityOptions::say_layout(const integrity::Superblock& superblock,
+                                  const integrity::Params& params,
+                                  const integrity::Devices& devices) const {
+  fmt::print(stderr, "# {}: superblock of version {} at sector {}, flags {:#x}\n", device,
+             superblock.version, start, superblock.flags);
+  const auto layout = integrity::Layout::create(superblock, params, devices.sizes());
+  if (!layout) {
+    fmt::print(stderr, "# {}: no layout: {}\n", device, layout.error().message());
+    return;
+  }
+  fmt::print(stderr,
+             "# {}: tags of {} bytes for blocks of {}; journal of {} sections of {} sectors\n",
+             device, layout->tag_size(), layout->block_size(), layout->journal_sections(),
+             layout->section().sectors);
+  fmt::print(stderr, "# {}: {} sectors provided; the first tag at byte {}, the first data at {}\n",
+             device, layout->provided_data_sectors(), layout->tag_byte(0),
+             layout->data_sector(0) * integrity::kSectorSize);
 }
 
 Result<IntegrityOptions::Files> IntegrityOptions::open_files(block::Access access) const {

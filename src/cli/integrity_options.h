@@ -10,7 +10,10 @@
 #include <intact/block/file_target.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/params.h>
+#include <intact/integrity/superblock.h>
 #include <intact/stack/volume.h>
+
+#include "step_progress.h"
 
 namespace intact::cli {
 
@@ -59,7 +62,13 @@ struct IntegrityOptions {
   bool legacy_recalculate = false;
   bool allow_discards = false;
 
+  ProgressOptions progress;  ///< its `quiet` is --batch-mode
+  bool verbose = false;
+  bool debug = false;
+
   void add_device(CLI::App* command, bool required = true);
+  void add_talk(CLI::App* command);        ///< how much is said
+  void add_progress(CLI::App* command);    ///< how progress is shown
   void add_place(CLI::App* command);       ///< where its parts lie
   void add_key(CLI::App* command);         ///< of the internal hash
   void add_algorithms(CLI::App* command);  ///< with their keys
@@ -83,6 +92,8 @@ struct IntegrityOptions {
 
  private:
   Result<integrity::Params> given_params() const;
+  void say_layout(const integrity::Superblock& superblock, const integrity::Params& params,
+                  const integrity::Devices& devices) const;
 };
 
 }  // namespace intact::cli

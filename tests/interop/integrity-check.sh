@@ -31,6 +31,26 @@ expect 0 "$intact" integrity open disk --integrity sha256 --to zeros
 cmp -n "$(stat -c %s zeros)" zeros /dev/zero || fail 'not all zeros'
 rm zeros
 
+# Progress as cryptsetup's tools print it, for scripts; the end is told of even where it comes at once.
+truncate -s 64M disk
+expect 0 "$intact" integrity format disk -q --progress-json --json
+tail -n 1 out | jq -e '.wiped' > /dev/null || fail 'no result'
+head -n -1 out | jq -se 'length > 0 and (.[-1] | .device == "disk" and .device_bytes == .device_size and .eta_ms == "0"
+  and (keys == ["device", "device_bytes", "device_size", "eta_ms", "speed", "time_ms"]))' > /dev/null ||
+  fail "progress: $(cat out)"
+expect 0 "$intact" integrity check disk --progress-frequency 1
+said '^Finished, time 00m[0-9]+s, +[0-9]+ MiB written, speed +[0-9.]+ .*/s$'
+expect 0 "$intact" integrity check disk --progress-frequency 1 -q
+! grep -q Finished out || fail 'progress although it was to be quiet'
+expect 0 "$intact" integrity recalculate disk --reset --progress-json
+equal "$(grep -c '"eta_ms":"0"' out)" 1 'ends that were told of'
+"$intact" integrity dump disk --verbose > /dev/null 2> err
+grep -qx 'Command successful.' err || fail "--verbose: $(cat err)"
+"$intact" integrity dump nothing --verbose > /dev/null 2> err || :
+grep -qx 'Command failed with code 7.' err || fail "--verbose: $(cat err)"
+"$intact" integrity check disk --debug > /dev/null 2> err
+grep -q '^# disk: superblock of version 5 at sector 0' err || fail "--debug: $(cat err)"
+
 # --- check ----------------------------------------------------------------------------------------
 formatted
 expect 0 "$intact" integrity check disk --json

@@ -17,6 +17,14 @@ std::string counted(std::uint64_t count, const std::string& thing) {
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
+void say_end(const Result<int>& done) {
+  const int status = done ? *done : exit_status(done.error());
+  if (status == 0)
+    fmt::print(stderr, "Command successful.\n");
+  else
+    fmt::print(stderr, "Command failed with code {}.\n", status);
+}
+
 void add_integrity_commands(Program& program) {
   CLI::App* group = program.add(program.app(), "integrity",
                                 "dm-integrity devices, with the options of integritysetup");

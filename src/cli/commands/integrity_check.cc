@@ -88,7 +88,7 @@ Result<int> check(const IntegrityCommand& options) {
   const auto files = TRY(options.open_files(block::Access::read_only));
   const auto params = TRY(options.params(files.devices()));
   auto scanned = [&] {
-    ProgressLine line;
+    StepProgress line(options.progress, options.device);
     return integrity::scan(
         params, files.devices(),
         [&line](std::uint64_t done, std::uint64_t total) { line.show("Checking", done, total); });
@@ -117,6 +117,7 @@ void add_integrity_check_command(Program& program, CLI::App* group) {
   options->add_tuning(command);
   options->add_mode(command);
   options->add_opening(command);
+  options->add_progress(command);
   command->add_flag("--json", options->json, "Print the result as JSON");
 }
 

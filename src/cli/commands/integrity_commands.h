@@ -18,6 +18,9 @@ struct IntegrityCommand : IntegrityOptions {
   bool json = false;
 };
 
+/// What --verbose says at the end, in the words of cryptsetup's tools.
+void say_end(const Result<int>& done);
+
 /// A command of the group that runs `action` with options of its own kind.
 template <typename Options>
 std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App* group,
@@ -25,7 +28,12 @@ std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App*
                                                      Result<int> (*action)(const Options&)) {
   CLI::App* const command = program.add(*group, name, description);
   const auto options = std::make_shared<Options>();
-  program.on_chosen(command, [options, action] { return action(*options); });
+  options->add_talk(command);
+  program.on_chosen(command, [options, action]() -> Result<int> {
+    Result<int> done = action(*options);
+    if (options->verbose) say_end(done);
+    return done;
+  });
   return {command, options.get()};
 }
 

@@ -19,7 +19,6 @@ using integrity::Params;
 constexpr std::uint64_t kWipeChunk = 1 << 20;  // bytes
 
 struct Options : IntegrityCommand {
-  bool batch_mode = false;
   bool no_wipe = false;
 };
 
@@ -46,7 +45,7 @@ Result<void> clear_the_way(const Options& options, const Params& params, const D
     return Error(ErrorKind::invalid_argument, "The device is too small: it ends before --start");
   const std::uint64_t place = params.start * integrity::kSectorSize;
   const bool blank = TRY(is_blank(devices.of_meta(), place).context(options.device));
-  if (!options.batch_mode) {
+  if (!options.progress.quiet) {
     if (!blank) return refuse(options.device, "");
     if (devices.meta && !options.no_wipe && !TRY(is_blank(*devices.data, 0)))
       return refuse(options.data_device, ", or --no-wipe to keep it");
@@ -61,12 +60,12 @@ Result<void> clear_the_way(const Options& options, const Params& params, const D
 
 /// Writes zeros to all of the device, which gives every block its tag. Nothing is lost if that is
 /// cut short, so there is no need for a journal.
-Result<void> wipe(Params params, const Devices& devices) {
+Result<void> wipe(const Options& options, Params params, const Devices& devices) {
   params.mode = integrity::Mode::direct;
   const auto target =
       TRY(IntegrityTarget::open(params, devices, {.check_key = false, .background = false}));
   const std::uint64_t size = target->size();
-  ProgressLine line;
+  StepProgress line(options.progress, options.device);
   std::atomic<std::uint64_t> done = 0;
   {
     WorkerPool pool;
@@ -77,11 +76,13 @@ Result<void> wipe(Params params, const Devices& devices) {
         done += length;
         return {};
       });
-      line.show("Wiping", done, size);
+      if (const std::uint64_t so_far = done; so_far != size) line.show("Wiping", so_far, size);
     }
     TRY(pool.wait());
   }
-  return target->close();
+  TRY(target->close());
+  line.show("Wiping", size, size);
+  return {};
 }
 
 Result<int> format(const Options& options) {
@@ -96,7 +97,7 @@ Result<int> format(const Options& options) {
   const auto superblock = TRY(integrity::format(params, devices).context(options.device));
   if (!options.no_wipe) {
     if (params.internal_hash)
-      TRY(wipe(params, devices));
+      TRY(wipe(options, params, devices));
     else
       warn("there is no internal hash: no tag has been written");
   }
@@ -125,7 +126,7 @@ void add_integrity_format_command(Program& program, CLI::App* group) {
   command->add_flag("--no-wipe", options->no_wipe,
                     "Write no data and no tags: reads fail until blocks are written, or tags "
                     "recalculated");
-  command->add_flag("-q,--batch-mode", options->batch_mode, "Overwrite what is there");
+  options->add_progress(command);
   command->add_flag("--json", options->json, "Print the result as JSON");
 }
 

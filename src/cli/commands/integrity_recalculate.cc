@@ -27,13 +27,16 @@ Result<int> recalculate(const Options& given) {
               .context(options.device));
   const std::uint64_t total = target->size();
   {
-    ProgressLine line;
+    StepProgress line(options.progress, options.device);
     TRY(target
             ->recalculate([&](std::uint64_t sector) {
-              line.show("Recalculating", sector * integrity::kSectorSize, total);
+              // The end is told of once.
+              const std::uint64_t done = sector * integrity::kSectorSize;
+              if (done < total) line.show("Recalculating", done, total);
               return true;
             })
             .context(options.device));
+    line.show("Recalculating", total, total);
   }
   TRY(target->close().context(options.device));
   if (options.json)
@@ -57,6 +60,7 @@ void add_integrity_recalculate_command(Program& program, CLI::App* group) {
   options->add_legacy_recalculate(command);
   options->add_tuning(command);
   options->add_mode(command);
+  options->add_progress(command);
   command->add_flag("--json", options->json, "Print the result as JSON");
 }
 

@@ -90,8 +90,9 @@ Result<void> set_length(const std::string& path, std::uint64_t bytes) {
 }
 
 /// Gives tags to sectors that had none: over zeros, or over what is there.
-Result<void> fill(IntegrityTarget& target, const Devices& devices, std::uint64_t first, bool wipe) {
-  ProgressLine line;
+Result<void> fill(const Options& options, IntegrityTarget& target, const Devices& devices,
+                  std::uint64_t first) {
+  StepProgress line(options.progress, options.device);
   const Layout& layout = target.layout();
   const std::uint64_t end = layout.provided_data_sectors();
   Bytes buffer(kChunk);
@@ -100,13 +101,14 @@ Result<void> fill(IntegrityTarget& target, const Devices& devices, std::uint64_t
     const std::uint64_t sectors =
         std::min({layout.contiguous_sectors(sector), end - sector, kChunk / kSectorSize});
     const MutableByteSpan bytes = MutableByteSpan(buffer).first(sectors * kSectorSize);
-    if (wipe)
+    if (options.wipe)
       std::ranges::fill(bytes, std::byte{});
     else
       TRY(devices.data->read(layout.data_sector(sector) * kSectorSize, bytes));
     TRY(target.write(sector * kSectorSize, bytes));
     sector += sectors;
   }
+  if (first < end) line.show("Filling", (end - first) * kSectorSize, (end - first) * kSectorSize);
   return {};
 }
 
@@ -148,7 +150,7 @@ Result<int> resize(const Options& options) {
   const auto target = TRY(IntegrityTarget::open(shape.params, files.devices(),
                                                 {.check_key = false, .background = false})
                               .context(options.device));
-  if (shape.params.internal_hash) TRY(fill(*target, files.devices(), tagged, options.wipe));
+  if (shape.params.internal_hash) TRY(fill(options, *target, files.devices(), tagged));
   TRY(target->close().context(options.device));
   const std::uint64_t before = shape.superblock.provided_data_sectors;
   const std::uint64_t after = target->size() / kSectorSize;
@@ -181,6 +183,7 @@ void add_integrity_resize_command(Program& program, CLI::App* group) {
   options->add_tuning(command);
   options->add_mode(command);
   options->add_legacy_recalculate(command);
+  options->add_progress(command);
   command->add_flag("--json", options->json, "Print the result as JSON");
 }
 

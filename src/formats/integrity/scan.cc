@@ -70,7 +70,9 @@ Result<void> read_all(const IntegrityTarget& target, const ScanProgress& progres
       return read_chunk(target, offset, std::min(kChunk, size - offset), findings);
     });
   }
-  return pool.wait();
+  TRY(pool.wait());
+  if (progress) progress(size, size);
+  return {};
 }
 
 ScanReport::Why why_unprotected(const Params& params, const Superblock& before) {
