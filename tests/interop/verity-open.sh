@@ -222,6 +222,8 @@ expect 2 "$intact" verity open data tree --root-hash-file root
 said '--fuse FILE, --nbd SOCKET, --to FILE'
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --nbd sock
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --daemon
+expect 2 "$intact" verity open data tree --root-hash-file root --to x --use-tasklets
+said "with NAME or --dm"
 expect 2 "$intact" verity open data tree --root-hash-file root --nbd tcp:localhost
 expect 2 "$intact" verity open data tree --root-hash-file root --root-hash-signature root --to x
 said 'needs --root-hash-cert'

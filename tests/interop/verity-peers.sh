@@ -101,7 +101,7 @@ printf '\364\001' | dd of=short bs=1 seek=72 conv=notrunc status=none
 expect 3 "$intact" verity verify data short --root-hash-file root
 said 'hash block 4 .*may have more data blocks than stated'
 ! veritysetup verify data short --root-hash-file=root 2> /dev/null || fail 'veritysetup takes a short device'
-expect 0 "$intact" verity verify data tree --root-hash-file root
+expect 0 "$intact" verity verify data tree --root-hash-file root -v --debug
 veritysetup verify data tree --root-hash-file=root
 
 # A file that was cut is not read as if it were whole; nor is a number believed that no file can have.

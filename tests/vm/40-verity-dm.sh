@@ -45,6 +45,8 @@ same_device --data-blocks=3 --hash-offset=4096 -- --hash-offset=4096
 same_device -- --ignore-corruption --ignore-zero-blocks
 same_device -- --restart-on-corruption --check-at-most-once
 same_device -- --panic-on-corruption
+same_device -- --use-tasklets --ignore-zero-blocks
+grep -q ' try_verify_in_tasklet' table.theirs || fail "veritysetup knows no tasklets: $(cat table.theirs)"
 same_device --fec-device="$fec" --fec-roots=4 -- --fec-device="$fec" --fec-roots=4
 same_device --fec-device="$fec" --fec-offset=8192 -- --fec-device="$fec" --fec-offset=8192 --ignore-zero-blocks
 bare=(--no-superblock --salt=0102 --data-blocks=256 --hash-offset=8192)

@@ -25,6 +25,7 @@ struct Options : VerityOptions {
   bool panic_on_corruption = false;
   bool ignore_zero_blocks = false;
   bool check_at_most_once = false;
+  bool use_tasklets = false;
 
   Result<void> read_places();
   Result<stack::VerityVolume> layer(Bytes trusted) const;
@@ -71,6 +72,7 @@ Result<void> Options::map(const std::string& name) const {
   flag(panic_on_corruption, "panic_on_corruption");
   flag(ignore_zero_blocks, "ignore_zero_blocks");
   flag(check_at_most_once, "check_at_most_once");
+  flag(use_tasklets, "try_verify_in_tasklet");
   if (!signature.empty()) mapping.signature = TRY(read_file(signature, crypto::kMaxPkcs7Size));
   return map_verity(mapping);
 }
@@ -81,6 +83,9 @@ Result<int> open(Options& options) {
     warn("--ignore-corruption: damaged blocks are given out as they are");
   return options.front_end.run(
       [&options](block::Access) -> Result<stack::Volume> {
+        if (options.use_tasklets)
+          return Error(ErrorKind::invalid_argument,
+                       "--use-tasklets is for a device of the kernel's: with NAME or --dm");
         return stack::Volume{.name = options.data,
                              .layer = TRY(options.layer(TRY(options.root())))};
       },
@@ -106,6 +111,9 @@ void add_open_options(Program& program, CLI::App* command,
                     "Do not read blocks that must be zero: give out zeros");
   command->add_flag("--check-at-most-once", options->check_at_most_once,
                     "Check each data block only the first time that it is read");
+  command->add_flag(
+      "--use-tasklets", options->use_tasklets,
+      "With --dm: the kernel checks in the context of the disk's interrupt if it can");
   options->add_format(command);
   options->add_placement(command);
   program.on_chosen(command, [options] { return open(*options); });
