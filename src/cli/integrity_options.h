@@ -24,6 +24,7 @@ struct KeyedAlgorithm {
   std::optional<int> key_fd;
   std::optional<std::uint32_t> key_size;  ///< bytes; none: all there is
 
+  bool given() const { return !name.empty() || !key_file.empty() || key_fd.has_value(); }
   /// Its key is read here: once only, where it comes by descriptor. invalid_argument; bad_secret:
   /// the key is shorter than was said.
   Result<std::optional<integrity::Algorithm>> load(const char* option) const;
@@ -78,6 +79,10 @@ struct IntegrityOptions {
   void add_legacy_recalculate(CLI::App* command);
   void add_opening(CLI::App* command);  ///< recovery, recalculation, discards
 
+  /// Whether a hash, MAC or cipher, or the key of one, is given; of the hash, if it has no default.
+  bool names_algorithm() const {
+    return integrity.given() || journal_integrity.given() || journal_crypt.given();
+  }
   /// The params to format with; keys are read.
   Result<integrity::Params> format_params() const;
   /// The params to open these files with: tag and block size are those of the superblock.

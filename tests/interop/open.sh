@@ -88,12 +88,61 @@ for format in luks1 luks2 qcow2 tar tar.gz tar.xz; do
   same $format copy7
   rm copy7
 done
-printf 'integrt\0' > integrity
-truncate -s 1M integrity
-expect 6 "$intact" open integrity --to copy7
-said 'intact integrity open'
 expect 7 "$intact" open nowhere --to copy7
 expect 2 "$intact" open raw
+
+# --- dm-integrity ---------------------------------------------------------------------------------
+# The hash is found out by the tags.
+head -c 32 /dev/urandom > secret
+head -c 32 /dev/urandom > other
+keyed=(--integrity-key-file secret)
+# device NAME [OPTION...]: of 4 MiB, all zeros
+device() {
+  truncate -s 4M "$1"
+  expect 0 "$intact" integrity format "$@"
+}
+device plain --integrity sha256
+equal "$("$intact" info --json plain | jq -r '.layers[0].integrity')" sha256 hash
+expect 0 "$intact" open plain --to zeros
+cmp -n "$(stat -c %s zeros)" zeros /dev/zero
+device hmac --integrity hmac-sha256 "${keyed[@]}"
+equal "$("$intact" info --json hmac | jq -r '.layers[0].integrity')" null 'hash without key'
+expect 2 "$intact" open hmac --to copy7
+said 'give --integrity-key-file'
+expect 4 "$intact" open hmac --integrity-key-file other --to copy7
+said 'with this key or without'
+expect 0 "$intact" open hmac "${keyed[@]}" --to zeros.hmac
+cmp -n "$(stat -c %s zeros.hmac)" zeros.hmac /dev/zero
+# Whoever gives a key is not content with tags that anybody can make, and who names a hash with no other.
+expect 4 "$intact" open plain "${keyed[@]}" --to copy7
+said 'anybody can make'
+expect 3 "$intact" open plain --integrity crc32c --to copy7
+for none in raw image; do
+  expect 6 "$intact" open $none "${keyed[@]}" --to copy7
+  said 'is not dm-integrity'
+done
+# Where there are no tags yet there is nothing to go by.
+device fresh --no-wipe
+expect 2 "$intact" open fresh --to copy7
+said 'no tag was ever written'
+device mac --integrity hmac-sha256 "${keyed[@]}" --journal-integrity hmac-sha256 --journal-integrity-key-file other
+expect 2 "$intact" open mac "${keyed[@]}" --to copy7
+said 'give --journal-integrity'
+expect 0 "$intact" open mac "${keyed[@]}" --journal-integrity hmac-sha256 --journal-integrity-key-file other --to zeros.mac
+device crypt --journal-crypt ctr-aes --journal-crypt-key-file other
+expect 2 "$intact" open crypt --to copy7
+said 'give --journal-crypt'
+expect 0 "$intact" open crypt --journal-crypt ctr-aes --journal-crypt-key-file other --to zeros.crypt
+truncate -s 4M apart data
+expect 0 "$intact" integrity format apart --data-device data
+expect 2 "$intact" open apart --to copy7
+said 'a device of their own'
+[[ ! -e copy7 ]] || fail 'a copy was made'
+# Damage is no reason to take the hash for another.
+cp plain damaged
+printf x | dd of=damaged bs=1 seek=$((3 << 20)) conv=notrunc status=none
+expect 3 "$intact" open damaged --to copy7
+rm -f copy7
 
 # --- a plain image as a file ----------------------------------------------------------------------
 (requires_fuse) || exit 0
@@ -104,6 +153,44 @@ served() {
   serve "${failing[@]}" "$intact" open "$@" --fuse view
 }
 head -c 8M /dev/urandom > content
+# What is in dm-integrity: written through the tags, and recognised.
+served plain
+grep -q 'read and written' served.out || fail "not for writing: $(cat served.out)"
+dd if=erofs of=view bs=4K conv=notrunc,fsync status=none
+stop
+equal "$(formats plain)" 'integrity erofs' layers
+expect 0 "$intact" integrity check plain --integrity sha256
+served plain --readonly
+cmp -n "$(stat -c %s erofs)" erofs view
+stop
+# A few tags of a checksum may fit by chance: enough to read by, and not to write.
+device few --no-wipe
+: >> view
+serve "$intact" integrity open few --fuse view
+dd if=erofs of=view bs=512 count=3 conv=notrunc,fsync status=none
+stop
+expect 2 "$intact" open few --fuse view
+said '3 of 3 blocks have the tags of crc32c, which is not enough to write by'
+served few --readonly
+dd if=view of=seen bs=512 count=3 iflag=direct status=none
+cmp -n 1536 erofs seen
+stop
+served few --integrity crc32c
+dd if=erofs of=view bs=512 count=64 conv=notrunc,fsync status=none
+stop
+served few
+grep -q 'read and written' served.out || fail "not for writing: $(cat served.out)"
+stop
+cp plain inner
+for inside in luks2 image inner; do
+  rm -f outer
+  device outer --integrity crc32c
+  served outer
+  dd if=$inside of=view bs=4K count=100 conv=notrunc,fsync status=none
+  stop
+  expect 6 "$intact" open outer --to copy7
+  said 'intact integrity open'
+done
 served raw
 dd if=content of=view bs=1M conv=notrunc,fsync status=none
 same content view

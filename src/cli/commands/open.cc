@@ -13,6 +13,7 @@
 #include "command.h"
 #include "commands.h"
 #include "front_end.h"
+#include "recognised_integrity.h"
 #include "verity_options.h"
 
 namespace intact::cli {
@@ -21,15 +22,17 @@ namespace {
 using stack::Content;
 
 constexpr const char* kRaw = "raw";
+constexpr const char* kIntegrity = "integrity";
 
 std::optional<std::uint64_t> given_offset(const CLI::Option* option, std::uint64_t offset) {
   return option->count() > 0 ? std::optional(offset) : std::nullopt;
 }
 
 /// Opened without a lock: it may be in use.
-Result<std::unique_ptr<block::FileTarget>> open_to_look(const std::string& path) {
-  return block::FileTarget::create(TRY(open_file(path, O_RDONLY)), block::Access::read_only)
-      .context(path);
+Result<std::shared_ptr<block::FileTarget>> open_to_look(const std::string& path) {
+  UniqueFd fd = TRY(open_file(path, O_RDONLY));
+  return std::shared_ptr<block::FileTarget>(
+      TRY(block::FileTarget::create(std::move(fd), block::Access::read_only).context(path)));
 }
 
 // --- info ---------------------------------------------------------------------------------------
@@ -57,8 +60,11 @@ void print_layers(const std::string& file, std::uint64_t size, const std::vector
 
 Result<int> info(const InfoOptions& options) {
   const auto file = TRY(open_to_look(options.file));
-  const auto layers =
+  auto layers =
       TRY(stack::recognise(*file, given_offset(options.hash_offset_option, options.hash_offset)));
+  if (!layers.empty() && layers.back().format == kIntegrity)
+    for (Content& inner : look_into_integrity(file, layers.back()))
+      layers.push_back(std::move(inner));
   if (!options.json) {
     print_layers(options.file, file->size(), layers);
     return 0;
@@ -77,23 +83,23 @@ Result<int> info(const InfoOptions& options) {
 
 struct OpenOptions : VerityOptions {
   FrontEnd front_end;
+  IntegrityOptions integrity;
   std::string format;  // empty: by content
   const CLI::Option* hash_offset_option = nullptr;
 };
 
-/// What keeps a file with this content from being opened as it is: its bytes are not the disk's.
-Result<void> check_plain(const std::string& file, const Content& content) {
-  const auto refuse = [&](ErrorKind kind, const std::string& advice) {
-    return Error(kind, fmt::format("{} is {}: {}; --format raw opens it as it is", file,
-                                   content.title, advice));
+/// What keeps a file or device with this content from being given out as it is: its bytes are not
+/// the disk's. `as_it_is` says how it can be had nevertheless.
+Result<void> check_plain(const std::string& file, const Content& content, const char* as_it_is) {
+  const auto refuse = [&](const char* advice) {
+    return Error(ErrorKind::unsupported,
+                 fmt::format("{} {}: {}; {}", file, content.title, advice, as_it_is));
   };
   const std::string& format = content.format;
   for (const char* packed : {"gzip", "xz", "zstd", "bzip2", "zip", "tar"})
-    if (format == packed) return refuse(ErrorKind::unsupported, "no disk image; unpack it first");
-  if (format == "integrity")
-    return refuse(ErrorKind::unsupported, "`intact integrity open` opens it, with its options");
+    if (format == packed) return refuse("no disk image; unpack it first");
   for (const char* volume : {"luks1", "luks2", "qcow2"})
-    if (format == volume) return refuse(ErrorKind::unsupported, "no format that can be opened");
+    if (format == volume) return refuse("no format that can be opened");
   return {};
 }
 
@@ -110,19 +116,41 @@ Result<stack::Volume> prepare_verity(const OpenOptions& options, std::uint64_t h
   return stack::Volume{.name = verity.data, .layer = TRY(verity.volume(TRY(verity.root())))};
 }
 
+/// What is in the device must be all there is: no volume in a volume is given out as a disk.
+Result<stack::Volume> prepare_integrity(const OpenOptions& options, block::Access access) {
+  constexpr const char* kAsItIs = "`intact integrity open` opens it as it is";
+  IntegrityOptions integrity = options.integrity;
+  integrity.device = options.data;
+  auto volume = TRY(recognised_integrity(integrity, access));
+  const auto layers = TRY(content_of(volume).context(options.data));
+  const std::string place = options.data + " is dm-integrity, and in it is";
+  if (!layers.empty()) TRY(check_plain(place, layers[0], kAsItIs));
+  for (const char* format : {"verity", kIntegrity})
+    if (!layers.empty() && layers[0].format == format)
+      return Error(ErrorKind::unsupported,
+                   fmt::format("{} {}: one behind the other cannot be opened; {}", place,
+                               layers[0].title, kAsItIs));
+  return stack::Volume{.name = options.data, .layer = std::move(volume)};
+}
+
 Result<stack::Volume> prepare(const OpenOptions& options, block::Access access) {
   if (options.format != kRaw) {
     const auto offset = given_offset(options.hash_offset_option, options.hash_offset);
     const std::string& hash = options.hash_device.empty() ? options.data : options.hash_device;
     const auto layers = TRY(stack::recognise(*TRY(open_to_look(hash)), offset));
-    if (!layers.empty() && layers[0].format == "verity")
+    if (!layers.empty() && layers[0].format == "verity" && !options.integrity.names_algorithm())
       return prepare_verity(options, layers[0].offset);
     if (offset || !options.hash_device.empty() || !options.root_hash.empty() ||
         !options.root_hash_file.empty())
       return Error(
           ErrorKind::malformed,
           hash + " has no dm-verity superblock where one was looked for; see --hash-offset");
-    if (!layers.empty()) TRY(check_plain(options.data, layers[0]));
+    if (!layers.empty() && layers[0].format == kIntegrity)
+      return prepare_integrity(options, access);
+    if (options.integrity.names_algorithm())
+      return Error(ErrorKind::malformed, options.data + " is not dm-integrity");
+    if (!layers.empty())
+      TRY(check_plain(options.data + " is", layers[0], "--format raw opens it as it is"));
   }
   return stack::Volume{
       .name = options.data,
@@ -154,6 +182,8 @@ void add_open_command(Program& program) {
                        "Where that superblock begins, if it is not found by itself")
           ->type_name("BYTES");
   options->add_fec(command);
+  options->integrity.integrity.name.clear();
+  options->integrity.add_algorithms(command);
   program.on_chosen(command, [options] {
     return options->front_end.run(
         [&options](block::Access access) { return prepare(*options, access); });

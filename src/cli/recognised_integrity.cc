@@ -1,0 +1,130 @@
+#include "recognised_integrity.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <intact/integrity/detect.h>
+#include <intact/integrity/integrity_target.h>
+
+namespace intact::cli {
+namespace {
+
+using integrity::Detection;
+using integrity::Superblock;
+
+/// For the loading of a key whose hash is not known yet.
+constexpr const char* kAnyHash = "crc32c";
+constexpr std::uint32_t kMinProof = 16;  // bytes of tags that have to fit before we write
+
+Error error(ErrorKind kind, const std::string& device, const std::string& message) {
+  return {kind, fmt::format("{} is dm-integrity: {}", device, message)};
+}
+
+/// Whether nothing speaks against it, and enough for it.
+bool beyond_doubt(const Detection& found, std::uint32_t tag_size) {
+  return found.matching == found.tagged() &&
+         std::uint64_t{found.matching} * std::min(tag_size, found.digest_size) >= kMinProof;
+}
+
+std::string why_unknown(const Detection& found, bool with_key) {
+  if (found.tagged() == 0)
+    return "no tag was ever written where one was looked for, so what makes them is for you to "
+           "say: --integrity";
+  if (with_key) return "no hash that is known makes its tags, with this key or without";
+  return "no hash that is known makes its tags without a key: give --integrity-key-file, and "
+         "--integrity unless it is an HMAC. Tags that come from above (LUKS2) cannot be checked "
+         "here";
+}
+
+/// The name of the hash that makes the tags.
+Result<std::string> find_hash(const IntegrityOptions& options, const integrity::Devices& devices,
+                              const integrity::Params& params, bool writing) {
+  const auto& key = params.internal_hash->key;
+  const Detection found = TRY(integrity::detect(params, devices, key).context(options.device));
+  if (!found.hash)
+    return error(key && found.tagged() != 0 ? ErrorKind::bad_secret : ErrorKind::invalid_argument,
+                 options.device, why_unknown(found, key != nullptr));
+  if (key && !found.keyed)
+    return error(ErrorKind::bad_secret, options.device,
+                 fmt::format("its tags are plain {}, which anybody can make, and not of the key "
+                             "that was given",
+                             *found.hash));
+  if (writing && !beyond_doubt(found, *params.tag_size))
+    return error(
+        ErrorKind::invalid_argument, options.device,
+        fmt::format("{} of {} blocks have the tags of {}, which is not enough to write by: "
+                    "--integrity says what makes them, --readonly does without",
+                    found.matching, found.tagged(), *found.hash));
+  if (found.journal == Detection::Journal::encrypted && !params.journal_crypt)
+    return error(ErrorKind::invalid_argument, options.device,
+                 "its journal is encrypted or destroyed: give --journal-crypt and its key");
+  return *found.hash;
+}
+
+/// The superblock, if all that it stands for can be opened with these options.
+Result<Superblock> usable_superblock(const IntegrityOptions& options,
+                                     const integrity::Devices& devices) {
+  integrity::RawSuperblock raw;
+  if (devices.data->size() >= sizeof raw) {
+    TRY(devices.data->read(0, MutableByteSpan(reinterpret_cast<std::byte*>(&raw), sizeof raw)));
+    const auto parsed = integrity::parse_superblock(raw);
+    if (parsed && parsed->log2_interleave_sectors == 0 && !parsed->has(Superblock::in_line))
+      return error(ErrorKind::invalid_argument, options.device,
+                   "its data lie on a device of their own; `intact integrity open` takes both");
+  }
+  const Superblock superblock =
+      TRY(integrity::read_superblock({}, devices).context(options.device));
+  if (superblock.has(Superblock::have_journal_mac) && !options.journal_integrity.given())
+    return error(ErrorKind::invalid_argument, options.device,
+                 "its journal has a MAC: give --journal-integrity and its key");
+  return superblock;
+}
+
+}  // namespace
+
+Result<stack::IntegrityVolume> recognised_integrity(const IntegrityOptions& given,
+                                                    block::Access access) {
+  IntegrityOptions options = given;
+  const bool named = !options.integrity.name.empty();
+  if (!named) options.integrity.name = kAnyHash;
+  auto files = TRY(options.open_files(access));
+  const Superblock superblock = TRY(usable_superblock(options, files.devices()));
+  stack::IntegrityVolume volume;
+  volume.params = TRY(options.params(files.devices()));
+  // Whatever else it was used with, a device that was closed opens with a journal.
+  if (superblock.has(Superblock::dirty_bitmap)) volume.params.mode = integrity::Mode::bitmap;
+  if (!named)
+    volume.params.internal_hash->name = TRY(
+        find_hash(options, files.devices(), volume.params, access == block::Access::read_write));
+  volume.data = std::move(files.data);
+  volume.meta = std::move(files.meta);
+  return volume;
+}
+
+Result<std::vector<stack::Content>> content_of(const stack::IntegrityVolume& volume) {
+  const auto target = TRY(
+      integrity::IntegrityTarget::open(volume.params, {.data = volume.data, .meta = volume.meta},
+                                       {.read_only = true, .background = false}));
+  auto layers = stack::recognise(*target);
+  if (!layers && layers.error().kind() == ErrorKind::tampered) return std::vector<stack::Content>();
+  return layers;
+}
+
+std::vector<stack::Content> look_into_integrity(const stack::File& file,
+                                                stack::Content& description) {
+  const integrity::Devices devices{.data = file};
+  const auto superblock = integrity::read_superblock({}, devices);
+  if (!superblock) return {};
+  const auto found = integrity::detect({}, devices, nullptr);
+  if (found && found->hash) description.facts["integrity"] = *found->hash;
+  const auto layers = content_of({.params = {.tag_size = superblock->tag_size,
+                                             .mode = integrity::Mode::recovery,
+                                             .block_size = superblock->block_size()},
+                                  .data = file});
+  return layers ? *layers : std::vector<stack::Content>();
+}
+
+}  // namespace intact::cli
