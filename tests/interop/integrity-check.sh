@@ -134,6 +134,40 @@ for crypt in ctr-aes cbc-aes; do
   equal "$(jq -c '[.journal, .journal_mac]' out)" '["encrypted",true]' 'journal'
 done
 
+# --- keys -----------------------------------------------------------------------------------------
+# With a wrong key, or none, nothing is given out and nothing is written, whatever is asked for.
+keyed=(--integrity hmac-sha256 --journal-integrity hmac-sha256)
+formatted "${keyed[@]}" --integrity-key-file key --journal-integrity-key-file key
+cp disk before
+wrong() {
+  expect "$1" "$intact" integrity "${@:2}" "${keyed[@]}" "${keys[@]}"
+  same before disk
+}
+for keys in '--integrity-key-file other-key --journal-integrity-key-file key' \
+  '--integrity-key-file key --journal-integrity-key-file other-key' '--journal-integrity-key-file key' \
+  '--integrity-key-file key'; do
+  read -ra keys <<< "$keys"
+  wrong 4 open disk --to never
+  wrong 4 replay disk --in-place
+  wrong 4 recalculate disk
+  wrong 4 resize disk --device-size $((20 << 20))
+  wrong 4 check disk
+  [[ ! -e never ]] || fail 'something was given out'
+done
+keys=(--integrity-key-file key --journal-integrity-key-file key)
+wrong 0 open disk --to given
+wrong 0 check disk
+rm given
+expect 0 "$intact" integrity recalculate disk "${keyed[@]}" "${keys[@]}"
+expect 0 "$intact" integrity check disk "${keyed[@]}" "${keys[@]}"
+# In-line mode is told by its name.
+formatted
+printf '\6' | dd of=disk bs=1 seek=8 conv=notrunc status=none
+printf '\0\0\0\0' | dd of=disk bs=1 seek=12 conv=notrunc status=none
+printf '\40' | dd of=disk bs=1 seek=24 conv=notrunc status=none
+expect 6 "$intact" integrity check disk
+said 'in-line mode'
+
 # --- recalculate ----------------------------------------------------------------------------------
 formatted
 flip disk "$(data_at 77)"

@@ -45,7 +45,7 @@ const char* text_for(Detection::Journal journal) {
     case Detection::Journal::encrypted:
       return "encrypted (--journal-crypt), or destroyed: it has no commit ids";
     case Detection::Journal::unknown:
-      return "cut off in bitmap mode, whether it is encrypted cannot be known";
+      return "whether it is encrypted cannot be known: none, or a bitmap in its place";
   }
   return "";
 }

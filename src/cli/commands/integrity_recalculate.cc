@@ -21,7 +21,14 @@ Result<int> recalculate(const Options& given) {
   options.recalculate_reset = options.reset;
   const auto files = TRY(options.open_files(block::Access::read_write));
   const auto params = TRY(options.params(files.devices()));
-  // With the tags of another hash, or none, there is nothing by which to know a wrong key.
+  // With --reset the hash may be another one. Else tags of another key are not to be replaced by
+  // those of a wrong one, which nobody could tell from right ones afterwards.
+  if (!options.reset) {
+    integrity::Params as_it_is = params;
+    as_it_is.recalculate = false;
+    TRY(IntegrityTarget::open(as_it_is, files.devices(), {.read_only = true, .background = false})
+            .context(options.device + " (--reset recalculates all of it)"));
+  }
   const auto target =
       TRY(IntegrityTarget::open(params, files.devices(), {.check_key = false, .background = false})
               .context(options.device));

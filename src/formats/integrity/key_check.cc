@@ -26,7 +26,10 @@ bool says_nothing(ByteSpan tag) {
 Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
                        const std::optional<RegionMap>& dirty) {
   const Superblock superblock = volume.superblock->get();
-  if (!volume.hash || volume.params.reset_recalculate) return {};
+  const Params& params = volume.params;
+  const bool all_anew = params.reset_recalculate ||
+                        (params.recalculate && !superblock.has(Superblock::recalculating));
+  if (!volume.hash || all_anew) return {};
   const std::uint64_t blocks = volume.layout.provided_blocks();
   const std::uint64_t valid = superblock.has(Superblock::recalculating)
                                   ? superblock.recalc_sector
@@ -47,8 +50,8 @@ Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
     if (equal(tag, stored)) return {};
     ++bad;
   }
-  if (bad < enough(volume.params.mode)) return {};
-  const bool keyed = !volume.params.internal_hash->key_bytes().empty();
+  if (bad < enough(params.mode)) return {};
+  const bool keyed = !params.internal_hash->key_bytes().empty();
   return Error(keyed ? ErrorKind::bad_secret : ErrorKind::invalid_argument,
                keyed ? "no block fits its tag: wrong internal hash or key, or tags that were never "
                        "written"

@@ -27,8 +27,8 @@ class Activation {
     dirty_ = superblock().has(Superblock::dirty_bitmap);
     if (!dirty_) TRY(load_journal());
     if (dirty_) TRY(load_bitmap());
-    if (options_.read_only) return watch(std::move(bitmap_));
     if (options_.check_key) TRY(check_key(volume_, journaled_, bitmap_));
+    if (options_.read_only) return watch(std::move(bitmap_));
     TRY(note_size());
     if (volume_.params.mode == Mode::bitmap) return begin_bitmap();
     return begin_journal();

@@ -19,8 +19,10 @@ Error invalid(std::string what) {
 
 /// What the table says must be what the superblock says.
 Result<void> match(const Params& params, const Superblock& superblock, std::uint32_t tag_size) {
-  if (superblock.has(Superblock::in_line) != (params.mode == Mode::in_line))
-    return invalid("Inline flag mismatch");
+  if (superblock.has(Superblock::in_line))
+    return Error(ErrorKind::unsupported,
+                 "Inline flag mismatch: the tags of this device are in its own metadata (in-line "
+                 "mode), which files do not have");
   if (superblock.tag_size != tag_size)
     return invalid(fmt::format("Tag size doesn't match the information in superblock: {}, not {}",
                                superblock.tag_size, tag_size));

@@ -110,7 +110,8 @@ std::uint64_t ScanReport::damaged_sectors() const {
 Result<ScanReport> scan(const Params& params, const Devices& devices, const ScanProgress& progress,
                         unsigned threads) {
   Findings findings;
-  IntegrityTarget::Options options{.read_only = true, .background = false};
+  // All that is damaged is wanted, and be it everything.
+  IntegrityTarget::Options options{.read_only = true, .check_key = false, .background = false};
   options.on_mismatch = [&findings](const Mismatch& mismatch) {
     findings.add(
         {.sector = mismatch.sector, .sectors = mismatch.sectors, .reason = "fails its tag"});

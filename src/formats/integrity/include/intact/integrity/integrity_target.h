@@ -58,8 +58,8 @@ class IntegrityTarget final : public block::BlockTarget {
     bool read_only = false;  ///< nothing is written; what is in the journal is read from there
     /// A zeroed superblock is formatted first, as the kernel does it.
     bool format_zeroed = false;
-    /// Before anything is written some blocks are read; if all of them fail, hash or key are taken
-    /// to be wrong. A device of which no tag was ever written passes.
+    /// Before anything is given out or written some blocks are read; if all of them fail, hash or
+    /// key are taken to be wrong. A device of which no tag was ever written passes.
     bool check_key = true;
     /// A thread of its own commits, writes back, flushes the bitmap and recalculates. Without it
     /// writes and flushes do that by the way (but for what is due by time) and recalculate() has to
