@@ -32,40 +32,44 @@ Result<MutableByteSpan> TagStore::load(Set& set, std::uint64_t page) {
   return bytes;
 }
 
-Result<void> TagStore::read(std::uint64_t block, MutableByteSpan tags) {
-  std::uint64_t byte = layout_.tag_byte(block);
-  TRY(block::check_range(meta_.size(), byte, tags.size()));
-  while (!tags.empty()) {
-    const std::uint64_t page = byte / kPageSize, within = byte % kPageSize;
-    const std::size_t count = std::min<std::size_t>(tags.size(), kPageSize - within);
+/// Calls `use(page's number, its bytes, offset within it, tags' offset, count)` for each page in
+/// which some of `size` bytes of tags lie, in order, with the page locked.
+template <typename Use>
+Result<void> TagStore::for_each_page(std::uint64_t block, std::size_t size, Use use) {
+  const std::uint64_t byte = layout_.tag_byte(block);
+  TRY(block::check_range(meta_.size(), byte, size));
+  for (std::size_t done = 0; done < size;) {
+    const std::uint64_t page = (byte + done) / kPageSize, within = (byte + done) % kPageSize;
+    const std::size_t count = std::min<std::size_t>(size - done, kPageSize - within);
     Set& set = set_of(page);
     const std::lock_guard lock(set.mutex);
-    const ByteSpan cached = TRY(load(set, page));
-    std::ranges::copy(cached.subspan(within, count), tags.begin());
-    tags = tags.subspan(count);
-    byte += count;
+    TRY(use(page, TRY(load(set, page)), within, done, count));
+    done += count;
   }
   return {};
 }
 
+Result<void> TagStore::read(std::uint64_t block, MutableByteSpan tags) {
+  return for_each_page(block, tags.size(),
+                       [tags](std::uint64_t, ByteSpan cached, std::uint64_t within,
+                              std::size_t done, std::size_t count) -> Result<void> {
+                         std::ranges::copy(cached.subspan(within, count),
+                                           tags.subspan(done).begin());
+                         return {};
+                       });
+}
+
 Result<void> TagStore::write(std::uint64_t block, ByteSpan tags) {
-  std::uint64_t byte = layout_.tag_byte(block);
-  TRY(block::check_range(meta_.size(), byte, tags.size()));
-  while (!tags.empty()) {
-    const std::uint64_t page = byte / kPageSize, within = byte % kPageSize;
-    const std::size_t count = std::min<std::size_t>(tags.size(), kPageSize - within);
-    Set& set = set_of(page);
-    const std::lock_guard lock(set.mutex);
-    const MutableByteSpan cached = TRY(load(set, page));
-    std::ranges::copy(tags.first(count), cached.subspan(within).begin());
-    const std::uint64_t first = within / unit_ * unit_;
-    const std::uint64_t end =
-        std::min(align_up(within + count, unit_), meta_.size() - page * kPageSize);
-    TRY(meta_.write(page * kPageSize + first, cached.subspan(first, end - first)));
-    tags = tags.subspan(count);
-    byte += count;
-  }
-  return {};
+  return for_each_page(
+      block, tags.size(),
+      [this, tags](std::uint64_t page, MutableByteSpan cached, std::uint64_t within,
+                   std::size_t done, std::size_t count) -> Result<void> {
+        std::ranges::copy(tags.subspan(done, count), cached.subspan(within).begin());
+        const std::uint64_t first = within / unit_ * unit_;
+        const std::uint64_t end =
+            std::min(align_up(within + count, unit_), meta_.size() - page * kPageSize);
+        return meta_.write(page * kPageSize + first, cached.subspan(first, end - first));
+      });
 }
 
 }  // namespace intact::integrity

@@ -45,6 +45,8 @@ class TagStore {
 
   Set& set_of(std::uint64_t page) { return sets_[page % sets_.size()]; }
   Result<MutableByteSpan> load(Set& set, std::uint64_t page);
+  template <typename Use>
+  Result<void> for_each_page(std::uint64_t block, std::size_t size, Use use);
 
   const Layout& layout_;
   MetaIo& meta_;
