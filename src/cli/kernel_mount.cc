@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <intact/fsverity/measure.h>
-#include <intact/serve/kernel_mount.h>
 #include <intact/store/mount_lease.h>
 
 #include "stored_objects.h"
@@ -47,17 +46,23 @@ serve::KernelVerity kernel_verity(image::VerityMode mode) {
 
 }  // namespace
 
+Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
+                                             const image::OpenedImage& image,
+                                             const std::string& name, image::VerityMode verity,
+                                             int image_file) {
+  if (verity != image::VerityMode::off) TRY(check_objects_have_verity(store, image.image_digest()));
+  serve::KernelLayers layers{
+      .image = image_file, .digest = image.image_digest(), .objects = {store.objects_fd()}};
+  for (std::size_t i = 0; i < store.object_dirs().size(); ++i)
+    layers.objects.push_back(store.object_dir_fd(i));
+  return serve::KernelMount::create(layers, {.source = name, .verity = kernel_verity(verity)});
+}
+
 Result<void> mount_by_kernel(store::Store& store, const image::OpenedImage& image,
                              const std::string& name, const std::string& directory,
                              image::VerityMode verity) {
   store::MountLease lease = TRY(store::MountLease::take(store, image.image_digest()));
-  if (verity != image::VerityMode::off) TRY(check_objects_have_verity(store, image.image_digest()));
-  serve::KernelLayers layers{
-      .image = lease.image(), .digest = image.image_digest(), .objects = {store.objects_fd()}};
-  for (std::size_t i = 0; i < store.object_dirs().size(); ++i)
-    layers.objects.push_back(store.object_dir_fd(i));
-  auto mount =
-      TRY(serve::KernelMount::create(layers, {.source = name, .verity = kernel_verity(verity)}));
+  auto mount = TRY(make_kernel_mount(store, image, name, verity, lease.image()));
   TRY(mount.attach(directory));
   lease.leave_to_kernel();
   return {};

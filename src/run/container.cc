@@ -91,6 +91,14 @@ class SavedTerminal {
   bool saved_;
 };
 
+/// Nothing where a server is to do it.
+Result<RootAttacher> make_root(const ContainerParts& parts) {
+  if (!parts.mount) return RootAttacher();
+  auto made = parts.mount();
+  if (!made && made.error().kind() == ErrorKind::unsupported && parts.serve) return RootAttacher();
+  return made;
+}
+
 /// The process between the caller and the supervisor: it makes the namespaces, because the first
 /// child after unshare(CLONE_NEWPID) is the one that rules them.
 Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int report) {
@@ -110,6 +118,7 @@ Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int 
       TRY(map_ids_from_inside(ids));
     }
   }
+  task.attach_root = TRY(make_root(*task.parts));
   TRY(make_private_namespaces());
   const pid_t first = TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {
     auto outcome = supervise(task);

@@ -54,6 +54,9 @@ class Supervisor {
   Result<Outcome> run();
 
  private:
+  /// Read-only, with or without a server.
+  Result<void> mount_image(const std::string& mountpoint);
+  Result<void> mount_without_server(const std::string& mountpoint);
   Result<Attempt> attempt(const Runtime& runtime);
   /// Passes signals on until the runtime's process ends.
   Result<int> wait_for_runtime(pid_t pid, int child_events, const std::function<void(int)>& pass_on,
@@ -64,7 +67,7 @@ class Supervisor {
   HostFacts host_;
   Bundle bundle_;
   std::string room_;
-  RootProcess root_;
+  RootProcess root_;  // none where nobody serves it
 };
 
 Result<Outcome> Supervisor::run() {
@@ -88,15 +91,12 @@ Result<Outcome> Supervisor::run() {
                    Error(refused->status == kCommandNotFound ? ErrorKind::not_found : ErrorKind::io,
                          refused->reason)};
 
-  const auto tree = TRY(add_mount_points(parts.tree, bundle_.mount_points));
   room_ = TRY(make_room(task_.uid));
   for (const char* name : {"bundle", "bundle/rootfs", "image", "state"})
     if (::mkdir(room(name).c_str(), 0700) != 0) return Error::from_errno(room(name), errno);
-  // With one id there is nobody else, and modes for ids that do not exist would only be in the way.
-  const bool others = host_.uids.size() > 1 || host_.uids.front().size > 1;
   const std::string rootfs = room("bundle/rootfs");
   const std::string image = options.writable ? room("image") : rootfs;
-  root_ = TRY(start_root(parts.serve, tree, image, others));
+  TRY(mount_image(image));
   std::unique_ptr<WritableRoot> writable;
   if (options.writable)
     writable = TRY(WritableRoot::mount(room_, image, rootfs, task_.user_namespace));
@@ -119,6 +119,31 @@ Result<Outcome> Supervisor::run() {
     failures += (failures.empty() ? "" : "; ") + name + ": " + done.error;
   }
   return Error(ErrorKind::unsupported, "no container runtime works here: " + failures);
+}
+
+Result<void> Supervisor::mount_without_server(const std::string& mountpoint) {
+  const ContainerParts& parts = *task_.parts;
+  std::string lacking;
+  for (const MountPoint& point : bundle_.mount_points) {
+    if (TRY(add_mount_points(parts.tree, {point})) != parts.tree) lacking += " " + point.path;
+  }
+  if (!lacking.empty())
+    return Error(ErrorKind::unsupported, "the image has no places to mount these on:" + lacking);
+  return task_.attach_root(mountpoint);
+}
+
+Result<void> Supervisor::mount_image(const std::string& mountpoint) {
+  const ContainerParts& parts = *task_.parts;
+  if (task_.attach_root) {
+    auto mounted = mount_without_server(mountpoint);
+    const bool left_over = !mounted && mounted.error().kind() == ErrorKind::unsupported;
+    if (!left_over || !parts.serve) return mounted;
+  }
+  const auto tree = TRY(add_mount_points(parts.tree, bundle_.mount_points));
+  // With one id there is nobody else, and modes for ids that do not exist would only be in the way.
+  const bool others = host_.uids.size() > 1 || host_.uids.front().size > 1;
+  root_ = TRY(start_root(parts.serve, tree, mountpoint, others));
+  return {};
 }
 
 Result<Attempt> Supervisor::attempt(const Runtime& runtime) {

@@ -15,6 +15,7 @@ struct SupervisorTask {
   int control_fd = -1;
   /// The container's process shares our process group, and so the terminal.
   bool share_terminal = false;
+  RootAttacher attach_root;  ///< of a root that needs no server; empty: there is none
 };
 
 /// The life of a container inside the namespaces: mounts, bundle, server of the root, runtime.

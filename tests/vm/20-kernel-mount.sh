@@ -86,6 +86,55 @@ equal "$(mount_type "$kernel")" ""
 expect 0 "$intact" gc
 equal "$(ls "$INTACT_STORE/leases")" "" "leases"
 
+case_of "run: the root of a container by the kernel"
+root=$work/root
+mkdir -p "$root"/{bin,dev,etc,proc,run,sys,tmp,var/tmp}
+cp "$(command -v busybox)" "$root/bin"
+head -c 300000 /dev/urandom > "$root/large"
+expect 0 "$intact" seal "rootfs:$root" "oci:$work/roots:x" --key /host/key.key --password-file /host/password
+expect 0 "$intact" pull "oci:$work/roots:x" root --pub "$key"
+run_root() { expect "$1" "$intact" run root --pub "$key" --runtime crun "${@:2}"; }
+root_is() { grep -qE " / / ro,.* - $1" "$work/out" || fail "the root is not $1: $(cat "$work/out")"; }
+shows=(-- /bin/busybox sh -c 'busybox sha256sum < /large; busybox grep " / / " /proc/self/mountinfo')
+sum=$(sha256sum < "$root/large")
+while read -r type options; do
+  # shellcheck disable=SC2086
+  run_root 0 $options "${shows[@]}"
+  root_is "$type"
+  equal "$(head -1 "$work/out")" "$sum" "content with '$options'"
+done << CASES
+overlay --method kernel
+overlay --method kernel --verity on
+overlay
+fuse --method fuse
+fuse --verity on
+CASES
+run_root 0 --rw -- /bin/busybox sh -c 'echo x > /new'
+run_root 125 --method kernel --rw "${shows[@]}"
+run_root 125 --method other "${shows[@]}"
+# An image that lacks what a container mounts on is for FUSE, which adds it.
+expect 125 "$intact" run app --pub "$key" --method kernel --entrypoint true
+said 'no places to mount these on: /var/tmp'
+expect 0 "$intact" run app --pub "$key" --entrypoint true
+# What is damaged cannot be read; what has no digest is not mounted.
+object=$INTACT_STORE/objects/$(object_of "$root/large")
+mv "$object" "$work/disk/saved"
+cp "$work/disk/saved" "$object"
+run_root 125 --method kernel "${shows[@]}"
+said '1 of . objects are missing or have no fs-verity'
+run_root 0 "${shows[@]}"
+root_is fuse
+flip "$object" 5000
+fsverity enable "$object"
+run_root 0 --method kernel "${shows[@]}"
+said "can't open /large|Input/output error|I/O error"
+! grep -q "^[0-9a-f]\{64\}" "$work/out" || fail "a damaged file was read"
+mv -f "$work/disk/saved" "$object"
+expect 0 "$intact" rm root
+equal "$(awk '/erofs|intact:root/ { n++ } END { print n + 0 }' /proc/self/mountinfo)" 0 "mounts left behind"
+expect 0 "$intact" gc
+equal "$(ls "$INTACT_STORE/leases")" "" "leases"
+
 case_of "whoever is killed leaves all of the mount or nothing"
 fully=0
 for ((i = 0; i < 12; i++)); do

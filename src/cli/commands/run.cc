@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <utility>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <intact/base/file.h>
 #include <intact/base/visible.h>
@@ -15,6 +17,7 @@
 #include "command.h"
 #include "commands.h"
 #include "container_command.h"
+#include "kernel_mount.h"
 #include "process_image.h"
 #include "store_option.h"
 
@@ -26,7 +29,7 @@ constexpr int kOwnFailure = 125;
 
 struct RunArguments {
   std::string name;
-  std::string runtime, network = "none", verity = "require";
+  std::string runtime, network = "none", verity = "require", method = "auto";
   std::vector<std::string> volumes;
   std::string entrypoint;
   int status_fd = -1;
@@ -62,6 +65,23 @@ Result<void> serve_root(const std::shared_ptr<const tree::FileTree>& tree,
   return server->serve();
 }
 
+/// For the container alone: the mount goes with the processes that hold the image's lease.
+Result<run::RootAttacher> mount_root(const store::Store& store, const image::OpenedImage& image,
+                                     const std::string& name, image::VerityMode verity) {
+  const UniqueFd file = TRY(store.open_image(image.image_digest()));
+  const auto mount = std::make_shared<serve::KernelMount>(
+      TRY(make_kernel_mount(store, image, name, verity, file.get())));
+  return run::RootAttacher(
+      [mount](const std::string& directory) { return mount->attach(directory); });
+}
+
+/// Whether the kernel is to be asked first. It checks as strictly as the FUSE server only in the
+/// mode require, and is not asked in vain by those who may not mount.
+bool prefers_kernel(const RunArguments& arguments) {
+  if (arguments.method != "auto") return arguments.method == "kernel";
+  return arguments.verity == "require" && !arguments.options.writable && ::geteuid() == 0;
+}
+
 /// Takes the descriptor for ourselves: the container does not get it.
 Result<void> claim_status_fd(int fd) {
   if (fd < 0) return {};
@@ -88,16 +108,26 @@ Result<run::Outcome> run_image(RunArguments arguments, const StoreOption& store_
   image::OpenOptions open_options;
   open_options.anchors = anchors.anchors();
   open_options.verity = TRY(image::parse_verity_mode(arguments.verity));
+  if (arguments.method != "auto" && arguments.method != "fuse" && arguments.method != "kernel")
+    return Error(ErrorKind::invalid_argument,
+                 "--method " + arguments.method + ": not auto, fuse or kernel");
+  if (arguments.method == "kernel" && options.writable)
+    return Error(ErrorKind::invalid_argument,
+                 "--rw is for --method fuse: overlayfs stacks no third file system");
   if (open_options.verity == image::VerityMode::off)
     warn("--verity off: the contents of files are not checked");
   auto log = std::make_shared<DamageLog>();
   open_options.damage = [log](const image::Damage& damage) { (*log)(damage); };
   const auto store = TRY(store_option.open());
   const auto opened = TRY(image::OpenedImage::open(store, arguments.name, open_options));
-  const run::ContainerParts parts{.tree = opened->tree(),
-                                  .image = process_image(opened->config()),
-                                  .serve = serve_root,
-                                  .warn = [](std::string_view line) { warn(visible(line)); }};
+  run::ContainerParts parts{.tree = opened->tree(),
+                            .image = process_image(opened->config()),
+                            .mount = {},
+                            .serve = {},
+                            .warn = [](std::string_view line) { warn(visible(line)); }};
+  if (prefers_kernel(arguments))
+    parts.mount = [&] { return mount_root(*store, *opened, arguments.name, open_options.verity); };
+  if (arguments.method != "kernel") parts.serve = serve_root;
   return run::run_container(parts, options);
 }
 
@@ -143,6 +173,11 @@ void add_run_command(Program& program) {
                    "Contents without a digest: refuse (require) or allow (on, validate) them; off "
                    "checks no contents at all")
       ->type_name("require|on|validate|off");
+  command
+      ->add_option("--method", arguments->method,
+                   "Who serves the root: the kernel where it checks as strictly (auto), or one of "
+                   "the two")
+      ->type_name("auto|fuse|kernel");
   command
       ->add_option("--status-fd", arguments->status_fd,
                    "Write the precise exit code of a failure of intact itself to this "

@@ -20,9 +20,20 @@ using RootServer =
     std::function<Result<void>(std::shared_ptr<const tree::FileTree> tree,
                                const std::string& mountpoint, bool others, int ready_fd)>;
 
+/// Attaches a mount that has been made, once. Called inside the private mount namespace, with which
+/// the mount goes.
+using RootAttacher = std::function<Result<void>(const std::string& mountpoint)>;
+/// Makes a mount of the same tree that needs no process to serve it, read-only, attached nowhere.
+/// Called in another process than the caller's, in the caller's namespaces: those own the mounts
+/// that it is made of. unsupported: it cannot be done here.
+using RootMounter = std::function<Result<RootAttacher>()>;
+
 struct ContainerParts {
   std::shared_ptr<const tree::FileTree> tree;
   ProcessImage image;
+  /// One of the two may be empty. `mount` comes first; what it does not support, or a tree that
+  /// lacks places to mount on, which `serve` can add, is left to `serve`.
+  RootMounter mount;
   RootServer serve;
   /// Gets a line for the user. Called in another process than the caller's.
   std::function<void(std::string_view)> warn;
