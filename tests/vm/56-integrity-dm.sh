@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Devices of dm-integrity made by `intact integrity open --dm` are what integritysetup would have made: the same table
-# and UUID; the kernel writes what we read, and closing them leaves no loop device.
+# and UUID, the same status; the kernel writes what we read, and closing them leaves no loop device.
 . "$(dirname "$0")/guest-lib.sh"
 cd "$work" || exit
 modprobe dm-integrity
@@ -26,6 +26,8 @@ same_device() {
   same theirs ours
   integritysetup status volume > status
   grep -q 'type: *INTEGRITY' status || fail "$(cat status)"
+  expect 0 "$intact" integrity status volume
+  same status out
   expect 8 "$intact" integrity open "$loop" --dm volume "$@"
   dd if=bytes of=$device bs=64K seek=3 oflag=direct conv=notrunc status=none
   expect 0 "$intact" integrity close volume
