@@ -12,7 +12,7 @@
 namespace intact::crypto {
 
 /// What a BlockHasher hashes. A key may be a part of the prefix (HMAC's is), so no copy of it is
-/// left behind: to move one is to copy and to wipe it.
+/// left behind: whoever keeps one has a copy of their own, and each is wiped.
 struct BlockShape {
   ~BlockShape() { wipe(frame.prefix); }
 
@@ -29,10 +29,10 @@ class BlockEngine {
                     std::size_t count) const = 0;
 };
 
-std::unique_ptr<BlockEngine> make_openssl_engine(const EVP_MD* method, BlockShape shape);
+std::unique_ptr<BlockEngine> make_openssl_engine(const EVP_MD* method, const BlockShape& shape);
 
 /// With no `engine` the fastest for each number of blocks.
-std::unique_ptr<BlockEngine> make_engine(HashAlgorithm algorithm, BlockShape shape,
+std::unique_ptr<BlockEngine> make_engine(HashAlgorithm algorithm, const BlockShape& shape,
                                          std::optional<HashEngine> engine);
 
 }  // namespace intact::crypto

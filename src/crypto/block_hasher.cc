@@ -10,16 +10,16 @@ namespace intact::crypto {
 
 namespace {
 
-std::unique_ptr<BlockEngine> engine_for(const HashFunction& function, BlockShape shape) {
+std::unique_ptr<BlockEngine> engine_for(const HashFunction& function, const BlockShape& shape) {
   if (function.library == HashLibrary::libgcrypt)
-    return make_gcrypt_engine(function.library_name, std::move(shape));
+    return make_gcrypt_engine(function.library_name, shape);
   const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> method(
       EVP_MD_fetch(nullptr, function.library_name, nullptr), EVP_MD_free);
   require_hash(method != nullptr);
   for (const HashAlgorithm ours : {HashAlgorithm::sha256, HashAlgorithm::sha512})
     if (EVP_MD_is_a(method.get(), EVP_MD_get0_name(hash_method(ours))))
-      return make_engine(ours, std::move(shape), {});
-  return make_openssl_engine(method.get(), std::move(shape));
+      return make_engine(ours, shape, {});
+  return make_openssl_engine(method.get(), shape);
 }
 
 }  // namespace

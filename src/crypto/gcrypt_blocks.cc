@@ -1,7 +1,6 @@
 #include "gcrypt_blocks.h"
 
 #include <cstring>
-#include <utility>
 
 #include <gcrypt.h>
 
@@ -24,10 +23,8 @@ void require_gcrypt() {
 
 class GcryptBlocks final : public BlockEngine {
  public:
-  GcryptBlocks(int algorithm, BlockShape shape)
-      : algorithm_(algorithm),
-        digest_size_(gcry_md_get_algo_dlen(algorithm)),
-        shape_(std::move(shape)) {}
+  GcryptBlocks(int algorithm, const BlockShape& shape)
+      : algorithm_(algorithm), digest_size_(gcry_md_get_algo_dlen(algorithm)), shape_(shape) {}
 
   void hash(const std::byte* blocks, const std::byte* heads, std::byte* digests,
             std::size_t count) const override {
@@ -60,9 +57,9 @@ std::size_t gcrypt_digest_size(const char* name) {
   return gcry_md_get_algo_dlen(algorithm);
 }
 
-std::unique_ptr<BlockEngine> make_gcrypt_engine(const char* name, BlockShape shape) {
+std::unique_ptr<BlockEngine> make_gcrypt_engine(const char* name, const BlockShape& shape) {
   require_gcrypt();
-  return std::make_unique<GcryptBlocks>(gcry_md_map_name(name), std::move(shape));
+  return std::make_unique<GcryptBlocks>(gcry_md_map_name(name), shape);
 }
 
 }  // namespace intact::crypto

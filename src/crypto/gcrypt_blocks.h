@@ -12,6 +12,6 @@ namespace intact::crypto {
 std::size_t gcrypt_digest_size(const char* name);
 
 /// One block after the other. The name is one that has a digest size.
-std::unique_ptr<BlockEngine> make_gcrypt_engine(const char* name, BlockShape shape);
+std::unique_ptr<BlockEngine> make_gcrypt_engine(const char* name, const BlockShape& shape);
 
 }  // namespace intact::crypto

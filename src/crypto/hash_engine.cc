@@ -98,10 +98,10 @@ Steps512 steps_for_sha512(std::optional<HashEngine> engine) {
 }
 
 template <class Word>
-std::unique_ptr<BlockEngine> with_steps(HashAlgorithm algorithm, BlockShape shape,
+std::unique_ptr<BlockEngine> with_steps(HashAlgorithm algorithm, const BlockShape& shape,
                                         std::vector<Sha2Step<Word>> steps) {
   std::unique_ptr<BlockEngine> rest;
-  if (steps.empty()) return make_openssl_engine(hash_method(algorithm), std::move(shape));
+  if (steps.empty()) return make_openssl_engine(hash_method(algorithm), shape);
   if (steps.back().least > 1) rest = make_openssl_engine(hash_method(algorithm), shape);
   return std::make_unique<Sha2Blocks<Word>>(shape, std::move(steps), std::move(rest));
 }
@@ -133,18 +133,18 @@ std::vector<HashEngine> available_engines(HashAlgorithm algorithm) {
   return engines;
 }
 
-std::unique_ptr<BlockEngine> make_engine(HashAlgorithm algorithm, BlockShape shape,
+std::unique_ptr<BlockEngine> make_engine(HashAlgorithm algorithm, const BlockShape& shape,
                                          std::optional<HashEngine> engine) {
 #if defined(__x86_64__)
   switch (algorithm) {
     case HashAlgorithm::sha256:
-      return with_steps(algorithm, std::move(shape), steps_for_sha256(engine));
+      return with_steps(algorithm, shape, steps_for_sha256(engine));
     case HashAlgorithm::sha512:
-      return with_steps(algorithm, std::move(shape), steps_for_sha512(engine));
+      return with_steps(algorithm, shape, steps_for_sha512(engine));
   }
 #endif
   static_cast<void>(engine);  // there is only one
-  return make_openssl_engine(hash_method(algorithm), std::move(shape));
+  return make_openssl_engine(hash_method(algorithm), shape);
 }
 
 }  // namespace intact::crypto

@@ -1,5 +1,3 @@
-#include <utility>
-
 #include "block_engine.h"
 
 namespace intact::crypto {
@@ -8,8 +6,8 @@ namespace {
 /// One block after the other.
 class OpensslBlocks final : public BlockEngine {
  public:
-  OpensslBlocks(const EVP_MD* method, BlockShape shape)
-      : method_(const_cast<EVP_MD*>(method)), shape_(std::move(shape)) {
+  OpensslBlocks(const EVP_MD* method, const BlockShape& shape)
+      : method_(const_cast<EVP_MD*>(method)), shape_(shape) {
     EVP_MD_up_ref(method_);
   }
   ~OpensslBlocks() override { EVP_MD_free(method_); }
@@ -42,8 +40,8 @@ class OpensslBlocks final : public BlockEngine {
 
 }  // namespace
 
-std::unique_ptr<BlockEngine> make_openssl_engine(const EVP_MD* method, BlockShape shape) {
-  return std::make_unique<OpensslBlocks>(method, std::move(shape));
+std::unique_ptr<BlockEngine> make_openssl_engine(const EVP_MD* method, const BlockShape& shape) {
+  return std::make_unique<OpensslBlocks>(method, shape);
 }
 
 }  // namespace intact::crypto
