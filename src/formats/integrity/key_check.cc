@@ -54,9 +54,9 @@ Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
   const bool keyed = !params.internal_hash->key_bytes().empty();
   return Error(keyed ? ErrorKind::bad_secret : ErrorKind::invalid_argument,
                keyed ? "no block fits its tag: wrong internal hash or key, or tags that were never "
-                       "written"
+                       "written (recalculating all makes them)"
                      : "no block fits its tag: another internal hash, or tags that were never "
-                       "written");
+                       "written (recalculating all makes them)");
 }
 
 }  // namespace intact::integrity
