@@ -1,8 +1,8 @@
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/stack/status_server.h>
 
@@ -24,6 +25,7 @@ constexpr std::string_view kStart = "status-";
 constexpr std::string_view kEnd = ".sock";
 constexpr std::uint64_t kMostText = 1 << 16;  // bytes
 constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
+constexpr std::chrono::milliseconds kRetry(100);
 
 /// By which servers and those who ask know the same file.
 Result<std::string> identity_of(int fd) {
@@ -59,11 +61,11 @@ Result<UniqueFd> connect_to(int dir, const std::string& name) {
 }
 
 /// The text of each server in the directory whose name begins so. What killed ones left goes away.
-std::vector<std::string> ask_all(int dir, const std::string& path, std::string_view start) {
+std::vector<std::string> ask_all(int dir, std::string_view start) {
   std::vector<std::string> answers;
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(path, failed)) {
-    const std::string name = entry.path().filename().string();
+  const auto names = list_names(dir);
+  if (!names) return answers;
+  for (const std::string& name : *names) {
     if (!name.starts_with(start) || !name.ends_with(kEnd)) continue;
     const auto server = connect_to(dir, name);
     if (!server) {
@@ -84,7 +86,7 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
   std::unique_ptr<StatusServer> server(new StatusServer());
   server->status_ = stack.status();
   server->dir_ = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
-  (void)ask_all(server->dir_.get(), dir, kStart);
+  (void)ask_all(server->dir_.get(), kStart);
   UniqueFd listener = TRY(make_socket());
   // It gets its name when it listens: one that does not is taken for one that was left.
   const std::string early = fmt::format(".status-{}", ::getpid());
@@ -116,6 +118,8 @@ void StatusServer::serve() {
       (void)::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
     } else if (errno == EINVAL || errno == EBADF) {
       return;  // shut down
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      std::this_thread::sleep_for(kRetry);  // no descriptors or no memory: not to be had at once
     }
   }
 }
@@ -131,7 +135,7 @@ std::vector<std::string> ask_status_servers(const std::string& dir, int fd) {
   const auto open_dir = open_file(dir, O_RDONLY | O_DIRECTORY);
   const auto identity = identity_of(fd);
   if (!open_dir || !identity) return {};
-  return ask_all(open_dir->get(), dir, *identity);
+  return ask_all(open_dir->get(), *identity);
 }
 
 }  // namespace intact::stack

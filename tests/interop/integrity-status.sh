@@ -47,7 +47,7 @@ serve "$intact" integrity open disk --nbd sock
 counts nbdcopy "nbd+unix:///?socket=$work/sock" null:
 stop
 servers 0
-[[ -z $(find "$XDG_RUNTIME_DIR" /run/intact -name 'status-*' -newer whole -user "$(id -u)" 2> /dev/null) ]] ||
+[[ -z $(find "$XDG_RUNTIME_DIR" /run/intact -name "status-*:$(stat -c %i disk)-*" 2> /dev/null) ]] ||
   fail 'a socket was left'
 
 # Killed: nobody answers, and what was left goes away with the next question.

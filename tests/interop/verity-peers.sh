@@ -154,7 +154,7 @@ cmp one one.theirs
 expect 0 "$intact" verity "${examples[@]}" verify one one "$(cat root)"
 expect 0 "$intact" verity "${examples[@]}" --root-hash-file root verify one one
 expect 0 "$intact" verity -v --debug verify one one --root-hash-file root --hash-offset 1052672
-rm -f theirs.fec
+rm -f theirs theirs.fec ours ours.fec
 veritysetup --fec-device=theirs.fec --fec-roots=10 format data theirs --uuid=$uuid --salt=01 > /dev/null
 expect 0 "$intact" verity --fec-device ours.fec --fec-roots 10 format data ours --uuid=$uuid --salt=01
 cmp theirs.fec ours.fec

@@ -2,10 +2,8 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <intact/integrity/superblock.h>
-#include <intact/json/json.h>
 
 #include "../command.h"
 #include "../integrity_options.h"
@@ -37,13 +35,8 @@ std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App*
   return {command, options.get()};
 }
 
-/// What can be seen of a device without keys, and without keeping anybody from writing.
-struct SeenIntegrity {
-  integrity::Superblock superblock;
-  bool locked = false;        ///< somebody writes to it
-  std::vector<Json> servers;  ///< what each of its servers counts
-};
-Result<SeenIntegrity> look_at_integrity(const IntegrityOptions& options);
+/// The superblock as it is: no key is needed, and nobody is kept from writing.
+Result<integrity::Superblock> superblock_of(const IntegrityOptions& options);
 
 /// "sectors 8 to 15", "sector 8".
 std::string sector_range(std::uint64_t first, std::uint64_t sectors);

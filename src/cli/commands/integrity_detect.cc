@@ -68,6 +68,12 @@ void print_json(const Detection& found) {
   print("{}\n", to_text(json));
 }
 
+void print_journal(const Detection& found) {
+  print("journal:   {}; {}\n",
+        found.journal_mac ? "with a MAC (--journal-integrity)" : "without a MAC",
+        text_for(found.journal));
+}
+
 void print_text(const Options& options, const Detection& found, bool with_key) {
   print("{}: {} looked at, {} never written, {} discarded\n", options.device,
         counted(found.sampled, "block"), found.blank, found.discarded);
@@ -91,12 +97,7 @@ void print_text(const Options& options, const Detection& found, bool with_key) {
         "No hash that is known makes these tags without a key: there is one "
         "(--integrity-key-file tries it), or they come from above (LUKS2)\n");
   }
-}
-
-void print_journal(const Detection& found) {
-  print("journal:   {}; {}\n",
-        found.journal_mac ? "with a MAC (--journal-integrity)" : "without a MAC",
-        text_for(found.journal));
+  print_journal(found);
 }
 
 Result<int> detect(const Options& options) {
@@ -110,7 +111,6 @@ Result<int> detect(const Options& options) {
     print_json(found);
   else
     print_text(options, found, key != nullptr);
-  if (!options.json) print_journal(found);
   return found.hash ? 0 : 7;
 }
 

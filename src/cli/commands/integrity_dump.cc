@@ -2,8 +2,10 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
+#include <intact/base/file.h>
 #include <intact/integrity/superblock.h>
 #include <intact/json/json.h>
 
@@ -46,7 +48,7 @@ Json to_json(const Superblock& superblock) {
 }
 
 Result<int> dump(const IntegrityCommand& options) {
-  const Superblock superblock = TRY(look_at_integrity(options)).superblock;
+  const Superblock superblock = TRY(superblock_of(options));
   if (options.json) {
     print("{}\n", to_text(to_json(superblock)));
     return 0;
@@ -68,6 +70,19 @@ Result<int> dump(const IntegrityCommand& options) {
 }
 
 }  // namespace
+
+Result<Superblock> superblock_of(const IntegrityOptions& options) {
+  UniqueFd fd = TRY(open_file(options.device, O_RDONLY));
+  const auto target = TRY(
+      block::FileTarget::create(std::move(fd), block::Access::read_only).context(options.device));
+  Bytes bytes(sizeof(integrity::RawSuperblock));
+  if (options.start > target->size() / integrity::kSectorSize ||
+      target->size() - options.start * integrity::kSectorSize < integrity::kSuperblockSize)
+    return Error(ErrorKind::malformed, options.device + ": too small for a superblock");
+  TRY(target->read(options.start * integrity::kSectorSize, bytes).context(options.device));
+  return integrity::parse_superblock(TRY(load<integrity::RawSuperblock>(bytes, 0)))
+      .context(options.device);
+}
 
 void add_integrity_dump_command(Program& program, CLI::App* group) {
   const auto [command, options] =

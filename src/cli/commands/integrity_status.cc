@@ -1,6 +1,9 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,6 +14,7 @@
 #include <intact/base/file.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/table.h>
+#include <intact/json/json.h>
 #include <intact/stack/status_server.h>
 
 #include "../kernel_mapping.h"
@@ -22,17 +26,27 @@ namespace {
 
 using integrity::Superblock;
 
-/// What the servers of the file say; one that is no JSON is none of ours.
-Result<std::vector<Json>> ask_servers(int fd) {
+/// Who uses a file.
+struct Use {
+  bool locked = false;        // somebody writes to it
+  std::vector<Json> servers;  // what each of its servers counts
+
+  bool active() const { return locked || !servers.empty(); }
+};
+
+/// What of the servers' answers is no JSON comes from none of ours.
+Result<Use> use_of(const std::string& path) {
+  const UniqueFd fd = TRY(open_file(path, O_RDONLY));
   struct stat st;
-  if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);
-  std::vector<Json> answers;
+  if (::fstat(fd.get(), &st) != 0) return Error::from_errno("fstat", errno);
+  Use use;
+  use.locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   for (const uid_t user : std::set{::geteuid(), st.st_uid})
     for (const std::string& dir : find_runtime_dirs(user))
-      for (const std::string& text : stack::ask_status_servers(dir, fd))
+      for (const std::string& text : stack::ask_status_servers(dir, fd.get()))
         if (auto answer = parse_json(text); answer && answer->is_object())
-          answers.push_back(std::move(*answer));
-  return answers;
+          use.servers.push_back(std::move(*answer));
+  return use;
 }
 
 Result<std::uint64_t> journal_bytes(const Superblock& superblock) {
@@ -61,8 +75,8 @@ void print_server(const Json& server) {
 }
 
 Result<int> file_status(const IntegrityCommand& options) {
-  const SeenIntegrity seen = TRY(look_at_integrity(options));
-  const Superblock& superblock = seen.superblock;
+  const Superblock superblock = TRY(superblock_of(options));
+  const Use use = TRY(use_of(options.device));
   const std::uint64_t journal = TRY(journal_bytes(superblock));
   const std::uint64_t interleave = superblock.log2_interleave_sectors == 0
                                        ? 0
@@ -70,10 +84,9 @@ Result<int> file_status(const IntegrityCommand& options) {
   const bool dirty = superblock.has(Superblock::dirty_bitmap);
   const bool recalculating = superblock.has(Superblock::recalculating) &&
                              superblock.recalc_sector < superblock.provided_data_sectors;
-  const bool active = seen.locked || !seen.servers.empty();
   if (options.json) {
     print("{}\n", to_text(Json{{"device", options.device},
-                               {"active", active},
+                               {"active", use.active()},
                                {"tag_size", superblock.tag_size},
                                {"sector_size", superblock.block_size()},
                                {"interleave_sectors", interleave},
@@ -82,10 +95,10 @@ Result<int> file_status(const IntegrityCommand& options) {
                                {"dirty_bitmap", dirty},
                                {"recalculating", recalculating},
                                {"recalc_sector", superblock.recalc_sector},
-                               {"servers", seen.servers}}));
+                               {"servers", use.servers}}));
     return 0;
   }
-  print("{} is {}.\n", options.device, active ? "active" : "inactive");
+  print("{} is {}.\n", options.device, use.active() ? "active" : "inactive");
   print("  type:    INTEGRITY\n");
   print("  tag size: {}\n", superblock.tag_size);
   print("  device:  {}\n", options.device);
@@ -93,9 +106,9 @@ Result<int> file_status(const IntegrityCommand& options) {
   if (interleave != 0) print("  interleave sectors: {}\n", interleave);
   print("  size:    {} sectors\n", superblock.provided_data_sectors);
   print("  journal size: {} bytes\n", journal);
-  if (dirty) print("  bitmap:  in use{}\n", active ? "" : ", and not closed");
+  if (dirty) print("  bitmap:  in use{}\n", use.active() ? "" : ", and not closed");
   if (recalculating) print("  recalculated: {} sectors\n", superblock.recalc_sector);
-  for (const Json& server : seen.servers) print_server(server);
+  for (const Json& server : use.servers) print_server(server);
   return 0;
 }
 
@@ -192,23 +205,6 @@ Result<int> status(const IntegrityCommand& options) {
 }
 
 }  // namespace
-
-Result<SeenIntegrity> look_at_integrity(const IntegrityOptions& options) {
-  UniqueFd fd = TRY(open_file(options.device, O_RDONLY));
-  SeenIntegrity seen;
-  seen.locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  seen.servers = TRY(ask_servers(fd.get()));
-  const auto target = TRY(
-      block::FileTarget::create(std::move(fd), block::Access::read_only).context(options.device));
-  Bytes bytes(sizeof(integrity::RawSuperblock));
-  if (options.start > target->size() / integrity::kSectorSize ||
-      target->size() - options.start * integrity::kSectorSize < integrity::kSuperblockSize)
-    return Error(ErrorKind::malformed, options.device + ": too small for a superblock");
-  TRY(target->read(options.start * integrity::kSectorSize, bytes).context(options.device));
-  seen.superblock = TRY(integrity::parse_superblock(TRY(load<integrity::RawSuperblock>(bytes, 0)))
-                            .context(options.device));
-  return seen;
-}
 
 void add_integrity_status_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<IntegrityCommand>(
