@@ -50,7 +50,7 @@ std::vector<MerkleTree> build_trees(std::span<const ByteSpan> contents) {
   static thread_local TreeBatch batch({}, true);
   for (const ByteSpan content : contents)
     if (content.size() <= TreeBatch::kMaxContent)
-      std::ranges::copy(content, batch.add(content.size()).begin());
+      std::copy_n(content.begin(), content.size(), batch.add(content.size()).begin());
   std::vector<MerkleTree> small = batch.finish();
   std::vector<MerkleTree> trees;
   trees.reserve(contents.size());

@@ -96,7 +96,7 @@ Result<ByteSpan> VerifiedMemory::view(std::uint64_t offset, std::size_t length) 
 
 Result<void> VerifiedMemory::read(std::uint64_t offset, MutableByteSpan out) const {
   const ByteSpan bytes = TRY(view(offset, out.size()));
-  std::ranges::copy(bytes, out.begin());
+  std::copy_n(bytes.begin(), bytes.size(), out.begin());
   return {};
 }
 
