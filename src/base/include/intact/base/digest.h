@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <span>
 #include <string>
@@ -46,6 +47,11 @@ class Digest {
   std::string to_string() const;  ///< "sha256:HEX"
 
   auto operator<=>(const Digest&) const = default;
+  /// As by default, which compares byte by byte.
+  bool operator==(const Digest& other) const {
+    return algorithm_ == other.algorithm_ &&
+           std::memcmp(bytes_.data(), other.bytes_.data(), bytes_.size()) == 0;
+  }
 
  private:
   HashAlgorithm algorithm_ = HashAlgorithm::sha256;
