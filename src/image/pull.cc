@@ -1,4 +1,6 @@
 #include <chrono>
+#include <future>
+#include <memory>
 
 #include <intact/composefs/read.h>
 #include <intact/image/pull.h>
@@ -14,8 +16,6 @@
 namespace intact::image {
 namespace {
 
-constexpr std::size_t kCopyBuffer = 1024 * 1024;
-
 /// Stages a layer blob, hashed by its writer on its way: what is inflated later is read from this
 /// copy.
 Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& layer,
@@ -26,15 +26,14 @@ Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& 
   }
   const auto stored = TRY(source.open_blob(layer));
   auto writer = TRY(transaction.new_blob(layer.digest.algorithm()));
-  Bytes buffer(kCopyBuffer);
   for (std::uint64_t left = layer.size;;) {
-    const std::size_t n = TRY(read_fully(*stored, buffer));
+    const std::size_t n = TRY(read_fully(*stored, writer->space()));
     if (n == 0 && left == 0) return writer->finish(layer.digest);
     if (n == 0 || n > left)
       return Error(ErrorKind::tampered,
                    "the blob is " + std::string(n == 0 ? "shorter" : "longer") + " than the " +
                        std::to_string(layer.size) + " bytes it should have");
-    TRY(writer->write(ByteSpan(buffer).first(n)));
+    TRY(writer->take(n));
     left -= n;
     meter.advance(n);
   }
@@ -90,16 +89,21 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   };
   meter.begin("Unpacking", layer_bytes);
   Bytes image_bytes;
+  std::future<void> taken_down;
   {
     ObjectSink sink(transaction.get());
-    const tree::Tree tree = TRY(apply_layers(chain.manifest, chain.config, open_layer, sink,
-                                             options.limits, report.warnings));
+    tree::Tree tree = TRY(apply_layers(chain.manifest, chain.config, open_layer, sink,
+                                       options.limits, report.warnings));
     ComposefsImage image = TRY(make_composefs(tree));
     if (image.merkle.digest != chain.image_digest)
       return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
                                             image.merkle.digest.to_string() +
                                             ", but it was sealed as " +
                                             chain.image_digest.to_string());
+    // Of a large image that takes long.
+    taken_down = std::async(
+        std::launch::async,
+        [tree = std::make_unique<tree::Tree>(std::move(tree))]() mutable { tree.reset(); });
     TRY(transaction->add_image(image.bytes, image.merkle));
     image_bytes = std::move(image.bytes);
   }

@@ -1,3 +1,4 @@
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -19,6 +20,8 @@ constexpr std::size_t kBuffer = 256 * 1024;
 // would cost more than it saves.
 constexpr std::uint64_t kWriteBackEarly = 1024 * 1024;
 
+// Pieces in which a blob is hashed beside its being read and written.
+constexpr std::size_t kBlobPiece = 1024 * 1024;
 // For less, waking a thread costs more than hashing.
 constexpr std::size_t kHashBeside = 512 * 1024;
 
@@ -68,8 +71,11 @@ Result<StagedObject> ObjectWriter::finish() {
 
 struct BlobWriter::Hashing {
   explicit Hashing(HashAlgorithm algorithm) : hasher(algorithm) {}
+
   crypto::Hasher hasher;
-  std::optional<WorkerPool> beside;  ///< one thread that hashes while ours writes
+  std::array<Bytes, 2> pieces;  ///< one is filled while the other is hashed
+  std::size_t filled = 0;       ///< index of the one that is lent
+  std::optional<WorkerPool> beside;
 };
 
 BlobWriter::BlobWriter(Staging& staging, UniqueFd fd, std::string file)
@@ -80,21 +86,33 @@ BlobWriter::~BlobWriter() {
 }
 
 Result<void> BlobWriter::write(ByteSpan bytes) {
-  if (bytes.size() < kHashBeside) {
-    hashing_->hasher.update(bytes);
-    return write_all(fd_.get(), bytes).context("write a blob");
-  }
+  if (hashing_->beside) TRY(hashing_->beside->wait());
+  hashing_->hasher.update(bytes);
+  return write_all(fd_.get(), bytes).context("write a blob");
+}
+
+MutableByteSpan BlobWriter::space() {
+  Bytes& piece = hashing_->pieces[hashing_->filled];
+  piece.resize(kBlobPiece);
+  return piece;
+}
+
+Result<void> BlobWriter::take(std::size_t size) {
+  const ByteSpan bytes = ByteSpan(hashing_->pieces[hashing_->filled]).first(size);
+  if (!hashing_->beside && size < kHashBeside) return write(bytes);
   if (!hashing_->beside) hashing_->beside.emplace(1);
+  // The piece before this one is lent next.
+  TRY(hashing_->beside->wait());
   hashing_->beside->submit([this, bytes]() -> Result<void> {
     hashing_->hasher.update(bytes);
     return {};
   });
-  auto written = write_all(fd_.get(), bytes);
-  TRY(hashing_->beside->wait());
-  return std::move(written).context("write a blob");
+  hashing_->filled ^= 1;
+  return write_all(fd_.get(), bytes).context("write a blob");
 }
 
 Result<void> BlobWriter::finish(const Digest& expected) {
+  if (hashing_->beside) TRY(hashing_->beside->wait());
   const Digest found = hashing_->hasher.finish();
   if (found != expected)
     return Error(ErrorKind::tampered,

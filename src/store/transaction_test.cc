@@ -257,6 +257,40 @@ TEST_F(StoreTest, ReusedObjectsSurviveACollectionMeanwhile) {
   EXPECT_TRUE(fsck(*store_).ok());
 }
 
+TEST_F(StoreTest, BlobsMayBeReadIntoWhatTheirWriterLends) {
+  auto transaction = must(Transaction::begin(*store_));
+  const std::string content = make_content(5'000'000, 3);
+  // `pieces` in turn, 0 for as much as is lent.
+  const auto write = [&](std::vector<std::size_t> pieces, const Digest& expected) -> Result<void> {
+    const auto writer = must(transaction->new_blob());
+    ByteSpan rest = as_bytes(content);
+    for (std::size_t i = 0; !rest.empty(); ++i) {
+      const std::size_t piece = pieces[i % pieces.size()];
+      const MutableByteSpan space = writer->space();
+      EXPECT_GT(space.size(), 0u);
+      const std::size_t n = std::min({rest.size(), space.size(), piece ? piece : space.size()});
+      std::copy_n(rest.begin(), n, space.begin());
+      EXPECT_OK(writer->take(n));
+      rest = rest.subspan(n);
+      const std::size_t copied = std::min<std::size_t>(rest.size(), i % 3);
+      EXPECT_OK(writer->write(rest.first(copied)));
+      rest = rest.subspan(copied);
+    }
+    return writer->finish(expected);
+  };
+  const Digest digest = crypto::sha256(as_bytes(content));
+  const Digest other = crypto::sha256(as_bytes("other"));
+  for (const std::vector<std::size_t>& pieces :
+       {std::vector<std::size_t>{0}, {1000}, {1000, 0, 0, 700'000, 1}}) {
+    EXPECT_ERROR(tampered, write(pieces, other));
+    EXPECT_ERROR(not_found, transaction->open_blob(other));
+    EXPECT_OK(write(pieces, digest));
+    const auto fd = must(transaction->open_blob(digest));
+    EXPECT_EQ(as_text(must(read_fd(fd.get(), content.size() + 1))), content);
+    must(transaction->drop_blob(digest));
+  }
+}
+
 TEST_F(StoreTest, BlobsAreCheckedOnTheirWayIn) {
   auto transaction = must(Transaction::begin(*store_));
   const Digest digest = crypto::sha256(as_bytes("blob"));

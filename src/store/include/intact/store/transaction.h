@@ -61,8 +61,12 @@ class BlobWriter {
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
 
-  /// Large pieces are hashed and written at the same time.
   Result<void> write(ByteSpan bytes);
+  /// The same without a copy, for content that is read from somewhere: lends memory for its next
+  /// bytes, at least one, and takes the `size` first of them. While these are hashed and written
+  /// the next can be read. Valid until take().
+  MutableByteSpan space();
+  Result<void> take(std::size_t size);
   /// tampered, and nothing staged, if what was written does not hash to `expected`. Call once.
   Result<void> finish(const Digest& expected);
 
