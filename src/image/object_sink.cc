@@ -17,27 +17,29 @@ void set_object(tree::Inode& inode, const Digest& digest) {
 
 class ObjectSink::SmallFile final : public File {
  public:
-  SmallFile(ObjectSink& sink, std::uint64_t size) : sink_(sink) {
-    content_.reserve(static_cast<std::size_t>(size));
-  }
+  explicit SmallFile(ObjectSink& sink) : sink_(sink) {}
 
   Result<void> write(ByteSpan bytes) override {
-    content_.insert(content_.end(), bytes.begin(), bytes.end());
+    Bytes& contents = sink_.batch_.contents;
+    contents.insert(contents.end(), bytes.begin(), bytes.end());
     return {};
   }
 
   Result<void> finish(const tree::InodePtr& inode) override {
-    if (content_.size() <= composefs::kInlineLimit) {
-      inode->content = as_text(content_);
+    Batch& batch = sink_.batch_;
+    const ByteSpan content = ByteSpan(batch.contents).subspan(batch.end());
+    if (content.size() <= composefs::kInlineLimit) {
+      inode->content = as_text(content);
+      batch.contents.resize(batch.end());
       return {};
     }
-    sink_.add_small({std::move(content_), inode});
+    batch.files.push_back({batch.contents.size(), inode});
+    if (batch.end() >= kBatchBytes || batch.files.size() == kBatchFiles) sink_.hand_over();
     return {};
   }
 
  private:
   ObjectSink& sink_;
-  Bytes content_;
 };
 
 class ObjectSink::LargeFile final : public File {
@@ -74,36 +76,58 @@ ObjectSink::ObjectSink(store::Transaction* destination)
 
 ObjectSink::~ObjectSink() = default;
 
-void ObjectSink::add_small(SmallContent file) {
-  batch_bytes_ += file.content.size();
-  batch_.push_back(std::move(file));
-  if (batch_bytes_ >= kBatchBytes || batch_.size() == kBatchFiles) hand_over();
+void ObjectSink::make_room(std::size_t size) {
+  if (!batch_.files.empty() && batch_.end() + size > kBatchBytes) hand_over();
+  batch_.contents.resize(batch_.end());  // a file that was not finished is forgotten
+  if (batch_.contents.capacity() != 0) return;
+  const std::lock_guard lock(mutex_);
+  if (spare_.empty()) {
+    batch_.contents.reserve(kSmall);
+  } else {
+    batch_.contents = std::move(spare_.back());
+    spare_.pop_back();
+  }
 }
 
 void ObjectSink::hand_over() {
-  pool_.submit([destination = destination_, batch = std::exchange(batch_, {})]() -> Result<void> {
-    std::vector<ByteSpan> contents;
-    contents.reserve(batch.size());
-    for (const SmallContent& file : batch) contents.push_back(file.content);
-    if (destination) {
-      const auto objects = TRY(destination->add_objects(contents));
-      for (std::size_t i = 0; i < batch.size(); ++i) set_object(*batch[i].inode, objects[i].digest);
-    } else {
-      const auto trees = fsverity::build_trees(contents);
-      for (std::size_t i = 0; i < batch.size(); ++i) set_object(*batch[i].inode, trees[i].digest);
-    }
+  pool_.submit([this, batch = std::exchange(batch_, {})]() mutable -> Result<void> {
+    TRY(digest(batch));
+    batch.contents.clear();
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(batch.contents));
     return {};
   });
-  batch_bytes_ = 0;
+}
+
+Result<void> ObjectSink::digest(const Batch& batch) const {
+  std::vector<ByteSpan> contents;
+  contents.reserve(batch.files.size());
+  for (std::size_t begin = 0; const Batch::File& file : batch.files) {
+    contents.push_back(ByteSpan(batch.contents).subspan(begin, file.end - begin));
+    begin = file.end;
+  }
+  if (destination_) {
+    const auto objects = TRY(destination_->add_objects(contents));
+    for (std::size_t i = 0; i < objects.size(); ++i)
+      set_object(*batch.files[i].inode, objects[i].digest);
+  } else {
+    const auto trees = fsverity::build_trees(contents);
+    for (std::size_t i = 0; i < trees.size(); ++i)
+      set_object(*batch.files[i].inode, trees[i].digest);
+  }
+  return {};
 }
 
 Result<void> ObjectSink::wait() {
-  if (!batch_.empty()) hand_over();
+  if (!batch_.files.empty()) hand_over();
   return pool_.wait();
 }
 
 Result<std::unique_ptr<oci::ContentSink::File>> ObjectSink::begin(std::uint64_t size) {
-  if (size <= kSmall) return std::unique_ptr<File>(std::make_unique<SmallFile>(*this, size));
+  if (size <= kSmall) {
+    make_room(static_cast<std::size_t>(size));
+    return std::unique_ptr<File>(std::make_unique<SmallFile>(*this));
+  }
   if (!destination_) return std::unique_ptr<File>(std::make_unique<LargeFile>());
   return std::unique_ptr<File>(std::make_unique<StoredLargeFile>(TRY(destination_->new_object())));
 }

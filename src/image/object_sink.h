@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include <intact/base/bytes.h>
@@ -27,9 +28,16 @@ class ObjectSink final : public oci::ContentSink {
   class SmallFile;
   class LargeFile;
   class StoredLargeFile;
-  struct SmallContent {
-    Bytes content;
-    tree::InodePtr inode;
+  /// Files of a batch, their contents one behind the other.
+  struct Batch {
+    struct File {
+      std::size_t end;  ///< of its content, in `contents`
+      tree::InodePtr inode;
+    };
+    Bytes contents;
+    std::vector<File> files;
+
+    std::size_t end() const { return files.empty() ? 0 : files.back().end; }
   };
 
   /// Files up to this many bytes are held in memory.
@@ -41,12 +49,15 @@ class ObjectSink final : public oci::ContentSink {
   /// Batches waiting for a thread: some 20 MiB at most.
   static constexpr std::size_t kBatches = 16;
 
-  void add_small(SmallContent file);
+  /// Makes room for a file of at most kSmall bytes behind those of the batch.
+  void make_room(std::size_t size);
   void hand_over();
+  Result<void> digest(const Batch& batch) const;
 
   store::Transaction* destination_;
-  std::vector<SmallContent> batch_;
-  std::size_t batch_bytes_ = 0;
+  Batch batch_;
+  std::mutex mutex_;          ///< guards the next
+  std::vector<Bytes> spare_;  ///< memory to be used again: fresh pages cost as much as hashing does
   WorkerPool pool_;
 };
 
