@@ -1,17 +1,22 @@
 // The whole way of an image, with enough files of all sizes to keep every thread at work: run under
 // the thread sanitizer, this is what looks for races in seal, pull and verify.
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <optional>
 #include <random>
 #include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/lock_file.h>
 #include <intact/image/pull.h>
 #include <intact/image/seal.h>
 #include <intact/image/verify.h>
@@ -109,6 +114,33 @@ TEST_F(ImageLife, IsSealedPulledByManyAndVerified) {
   ASSERT_TRUE(source) << why(source);
   EXPECT_TRUE(source->ok());
   EXPECT_EQ(source->files, sealed->files);
+}
+
+// Else a pull of another image under the name could come between: the store would have one of them
+// and the memory the other.
+TEST_F(ImageLife, ANameIsLockedUntilItIsRemembered) {
+  using namespace std::chrono_literals;
+  ASSERT_TRUE(seal_with(opening_key()));
+  const std::string memory = dir_.path("pulled.json");
+  auto no_memory = std::make_optional(*LockFile::take(memory + ".lock", 0ms));
+  auto pulling = std::async(std::launch::async, [this] { return pull_as("app"); });
+  while (!std::filesystem::exists(store_ + "/names/app.json") &&
+         pulling.wait_for(1ms) == std::future_status::timeout) {
+  }
+  const UniqueFd names(::open((store_ + "/names.lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_TRUE(names);
+  // It has its name and waits for the memory. If it let go of the lock, then any moment now.
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_NE(::flock(names.get(), LOCK_EX | LOCK_NB), 0);
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_FALSE(std::filesystem::exists(memory));
+  no_memory.reset();
+  const auto pulled = pulling.get();
+  ASSERT_TRUE(pulled) << why(pulled);
+  EXPECT_TRUE(pulled->warnings.empty());
+  EXPECT_TRUE(std::filesystem::exists(memory));
+  EXPECT_EQ(::flock(names.get(), LOCK_EX | LOCK_NB), 0);
 }
 
 TEST_F(ImageLife, DamageIsFoundByWhicheverThread) {

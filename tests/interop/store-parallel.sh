@@ -33,13 +33,6 @@ replacer() {
     must pull old replaced --replace
   done
 }
-# Two of these give one name two meanings at once; whichever holds must be the one that is remembered.
-rival() {
-  local i
-  for ((i = 0; i < rounds; i++)); do
-    must pull "$1" contested --replace
-  done
-}
 reader() {
   local i
   for ((i = 0; i < rounds * 2; i++)); do
@@ -79,8 +72,6 @@ begin() { "$@" & pids+=($!); }
 begin puller other
 begin puller new
 begin replacer
-begin rival old
-begin rival new
 begin reader
 begin collector
 begin checker
@@ -88,6 +79,6 @@ begin checker
 bad=0
 for pid in "${pids[@]}"; do wait "$pid" || bad=1; done
 ((!bad)) || fail "one of them failed"
-whole stable replaced contested
+whole stable replaced
 tidy
 ((has_fuse)) || echo "without mounts: no FUSE here"
