@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <mutex>
 #include <shared_mutex>
 
@@ -5,6 +6,29 @@
 
 namespace intact::integrity {
 namespace {
+
+/// How many regions are marked beyond those that a write touches. A mark costs a flush, which waits
+/// for all data on their way; where writes go on in order one flush does for several regions. Their
+/// number doubles with each mark that begins where the last one ended, so what is marked and not
+/// written is never more than the run of writes has behind it, and never more than kMost.
+class MarkAhead {
+ public:
+  static constexpr std::uint64_t kMost = 16;
+
+  /// Regions `first` to `last`, not all of them marked, are about to be: `last`, or the one up to
+  /// which to go on.
+  std::uint64_t extend(std::uint64_t first, std::uint64_t last, std::uint64_t regions) {
+    const bool in_order = first <= next_ && next_ <= last;
+    count_ = in_order ? std::clamp<std::uint64_t>(2 * count_, 1, kMost) : 0;
+    const std::uint64_t end = std::min(last + count_, regions - 1);
+    next_ = end + 1;
+    return end;
+  }
+
+ private:
+  std::uint64_t next_ = ~std::uint64_t{0};  // the region behind the last mark
+  std::uint64_t count_ = 0;
+};
 
 /// Mode B: data and tags in place, after the bitmap on disk says that they may differ.
 class BitmapMode final : public WriteMode {
@@ -85,9 +109,10 @@ class BitmapMode final : public WriteMode {
   /// The bits of these blocks are on disk when this returns.
   Result<void> mark(std::uint64_t block, std::uint64_t blocks) {
     const std::uint64_t first = dirty_.region_of(volume_.sector_of(block));
-    const std::uint64_t last = dirty_.region_of(volume_.sector_of(block + blocks) - 1);
+    std::uint64_t last = dirty_.region_of(volume_.sector_of(block + blocks) - 1);
     const std::lock_guard lock(mutex_);
     if (dirty_.all_set(first, last)) return {};
+    last = ahead_.extend(first, last, dirty_.regions());
     dirty_.set(first, last);
     const std::uint64_t first_block = RegionMap::block_of(first);
     TRY(dirty_.write(volume_.layout, volume_.meta, first_block,
@@ -106,6 +131,7 @@ class BitmapMode final : public WriteMode {
   std::shared_mutex gate_;  // shared: a write is under way; exclusive: bits are being cleared
   mutable std::mutex mutex_;
   RegionMap dirty_;
+  MarkAhead ahead_;
   std::optional<Time> dirty_since_;
   bool stale_left_ = false;
   Waker waker_;

@@ -92,8 +92,8 @@ class Workload {
     devices_.meta = std::make_shared<RecordingTarget>(initial_[1], log_, 1);
   }
 
-  /// Random writes and flushes, then a clean end.
-  void run(unsigned operations) {
+  /// Writes here and there or in order, flushes at random, then a clean end.
+  void run(unsigned operations, bool in_order) {
     const auto device = open_device(params_, devices_, options(), {});
     ASSERT_TRUE(device) << device.error().message();
     for (unsigned i = 0; i < operations; ++i) {
@@ -103,7 +103,7 @@ class Workload {
       else if (what == 4)
         ASSERT_TRUE(device->mode->work());
       else
-        write(*device, what < 8 ? 1 + random_() % 12 : 1);
+        write(*device, what < 8 ? 1 + random_() % 12 : 1, in_order);
     }
     flush(*device->mode);
     ASSERT_TRUE(device->mode->close());
@@ -152,9 +152,10 @@ class Workload {
     ASSERT_TRUE(mode.flush());
     model_->flushed(log_->operations.size());
   }
-  void write(const Device& device, std::uint64_t most) {
-    const std::uint64_t block = random_() % model_->blocks();
+  void write(const Device& device, std::uint64_t most, bool in_order) {
+    const std::uint64_t block = (in_order ? next_ : random_()) % model_->blocks();
     const std::uint64_t count = std::min(most, model_->blocks() - block);
+    next_ = block + count;
     const Bytes bytes = model_->begin_write(block, count, log_->operations.size());
     Bytes tags(count * device.volume->layout.tag_size());
     device.volume->hash->compute(block, bytes, tags);
@@ -163,6 +164,7 @@ class Workload {
 
   Params params_;
   std::mt19937 random_;
+  std::uint64_t next_ = 0;  // block behind the last write
   std::shared_ptr<OperationLog> log_;
   std::vector<Bytes> initial_;
   Devices devices_;
@@ -227,6 +229,7 @@ struct Case {
   Params params;
   std::size_t size = 72 << 10, meta_size = 0;  // bytes
   unsigned operations = 8;
+  bool in_order = false;
 };
 
 void run(const std::vector<Case>& cases, const Workload::Judge& judge) {
@@ -234,7 +237,7 @@ void run(const std::vector<Case>& cases, const Workload::Judge& judge) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     Workload workload(c.params, c.size, c.meta_size);
-    workload.run(c.operations * length());
+    workload.run(c.operations * length(), c.in_order);
     states += workload.for_each_crash(judge);
     if (::testing::Test::HasFailure()) break;
   }
@@ -264,7 +267,10 @@ TEST(IntegrityCrash, DirectWritesFailTheirTagsOrAreWhole) {
 }
 
 TEST(IntegrityCrash, BitmapMarksAllThatMayDiffer) {
+  Params fine = small(Mode::bitmap, 512, 1);
+  fine.sectors_per_bit = 8;
   run({{"blocks of 512", small(Mode::bitmap, 512, 1)},
+       {"in order", fine, 128 << 10, 0, 8, true},
        {"blocks of 1024", small(Mode::bitmap, 1024, 2), 96 << 10},
        {"metadata device", small(Mode::bitmap, 512, 1), 16 << 10, 64 << 10}},
       judge_bitmap);

@@ -36,7 +36,7 @@ struct ScanReport {
     no_hash,        ///< whoever is above supplies the tags
     recovery,       ///< mode R
     recalculation,  ///< tags that were not computed yet
-    dirty_bitmap,   ///< mode B and not closed: regions that were being written to
+    dirty_bitmap,   ///< mode B and not closed: regions written to, or about to be
   };
   std::uint64_t sectors = 0;         ///< of the device
   std::uint64_t checked = 0;         ///< sectors, good or damaged
