@@ -99,7 +99,8 @@ TEST_F(ImageLife, IsSealedPulledByManyAndVerified) {
   for (const char* name : {"a", "b", "contested", "contested"})
     pulls.emplace_back([this, name] {
       const auto pulled = pull_as(name);
-      EXPECT_TRUE(pulled) << why(pulled);
+      ASSERT_TRUE(pulled) << why(pulled);
+      EXPECT_EQ(pulled->objects, kSmallFiles + 3u);
     });
   for (std::thread& thread : pulls) thread.join();
 

@@ -1,8 +1,8 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <unordered_set>
 
-#include <intact/composefs/read.h>
 #include <intact/image/pull.h>
 #include <intact/store/name.h>
 #include <intact/store/transaction.h>
@@ -52,6 +52,31 @@ Result<void> stage_documents(const SourceChain& source, store::Transaction& tran
   return {};
 }
 
+struct Objects {
+  std::vector<Digest> digests;  ///< each once
+  std::uint64_t bytes = 0;
+};
+
+/// What the image of the tree refers to: the image itself would tell the same, in several times the
+/// time.
+Objects objects_of(const tree::Tree& tree) {
+  Objects objects;
+  std::unordered_set<Digest> seen;
+  std::vector<const tree::Inode*> directories{&tree.root()};
+  while (!directories.empty()) {
+    const tree::Inode& directory = *directories.back();
+    directories.pop_back();
+    for (const auto& [name, entry] : directory.entries) {
+      const tree::Inode& inode = *entry.inode;
+      if (inode.attributes.is_directory()) directories.push_back(&inode);
+      if (!inode.digest || !seen.insert(*inode.digest).second) continue;
+      objects.digests.push_back(*inode.digest);
+      objects.bytes += inode.attributes.size;
+    }
+  }
+  return objects;
+}
+
 }  // namespace
 
 Result<PullReport> pull(const oci::Reference& reference, const std::string& asked_name,
@@ -88,7 +113,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
         std::make_unique<FileStream>(TRY(transaction->open_blob(layer.digest))), meter);
   };
   meter.begin("Unpacking", layer_bytes);
-  Bytes image_bytes;
+  Objects objects;
   std::future<void> taken_down;
   {
     ObjectSink sink(transaction.get());
@@ -100,21 +125,15 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                                             image.merkle.digest.to_string() +
                                             ", but it was sealed as " +
                                             chain.image_digest.to_string());
+    objects = objects_of(tree);
     // Of a large image that takes long.
     taken_down = std::async(
         std::launch::async,
         [tree = std::make_unique<tree::Tree>(std::move(tree))]() mutable { tree.reset(); });
     TRY(transaction->add_image(image.bytes, image.merkle));
-    image_bytes = std::move(image.bytes);
   }
-
-  std::vector<Digest> objects;
-  for (const composefs::ObjectReference& object :
-       TRY(composefs::list_objects(std::make_shared<MemorySource>(std::move(image_bytes))))) {
-    objects.push_back(object.digest);
-    report.object_bytes += object.size;
-  }
-  report.objects = objects.size();
+  report.objects = objects.digests.size();
+  report.object_bytes = objects.bytes;
 
   TRY(stage_documents(source, *transaction));
   if (options.drop_layers) {
@@ -142,7 +161,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   const auto remember = [&] {
     remembered = remember_pull(options.anchors, store.path(), name, chain.manifest_digest);
   };
-  TRY(transaction->commit(report.image, options.replace, objects,
+  TRY(transaction->commit(report.image, options.replace, objects.digests,
                           {.before = announce, .after = remember}));
   if (!remembered)
     report.warnings.push_back(
