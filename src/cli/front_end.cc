@@ -39,7 +39,7 @@ const char* what_for(const block::BlockTarget& target) {
 
 /// Where others may ask what the stack counts; empty if it counts nothing, or there is no place.
 std::string status_dir(const stack::Stack& stack) {
-  if (!stack.status().tell) return {};
+  if (!stack.has_status()) return {};
   const auto dir = make_runtime_dir();
   return dir ? *dir : std::string();
 }

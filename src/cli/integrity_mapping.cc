@@ -16,19 +16,19 @@ constexpr const char* kTarget = "integrity";
 
 }  // namespace
 
-Result<void> map_integrity(const std::string& name, const stack::IntegrityVolume& volume) {
+Result<void> map_integrity(const std::string& name, const stack::File& file,
+                           const stack::IntegrityLayer& layer) {
   TRY(check_mapping_is_new(name));
   KernelDevices devices;
-  const std::string data = TRY(devices.number(volume.data));
-  const std::string meta = volume.meta ? TRY(devices.number(volume.meta)) : std::string();
+  const std::string data = TRY(devices.number(file));
+  const std::string meta = layer.meta ? TRY(devices.number(layer.meta)) : std::string();
   serve::Mapping mapping{
       .name = name, .uuid = "CRYPT-INTEGRITY-" + name, .target = kTarget, .read_only = false};
-  mapping.read_only = !volume.data->writable();
+  mapping.read_only = !file->writable();
   {
     // The kernel is told what we have understood; nothing is written here.
-    const auto target =
-        TRY(IntegrityTarget::open(volume.params, {.data = volume.data, .meta = volume.meta},
-                                  {.read_only = true, .background = false}));
+    const auto target = TRY(IntegrityTarget::open(layer.params, {.data = file, .meta = layer.meta},
+                                                  {.read_only = true, .background = false}));
     mapping.sectors = target->size() / integrity::kSectorSize;
     std::string words = target->table(meta, true);
     mapping.parameters.reserve(data.size() + 1 + words.size());

@@ -13,6 +13,7 @@ namespace intact::cli {
 namespace {
 
 using integrity::Detection;
+using integrity::IntegrityTarget;
 using integrity::Superblock;
 
 /// For the loading of a key whose hash is not known yet.
@@ -23,10 +24,16 @@ Error error(ErrorKind kind, const std::string& device, const std::string& messag
   return {kind, fmt::format("{} is dm-integrity: {}", device, message)};
 }
 
-/// Whether nothing speaks against it, and enough for it.
-bool beyond_doubt(const Detection& found, std::uint32_t tag_size) {
-  return found.matching == found.tagged() &&
-         std::uint64_t{found.matching} * std::min(tag_size, found.digest_size) >= kMinProof;
+/// None if nothing speaks against it, and enough for it.
+std::optional<Error> doubt_of(const Detection& found, std::uint32_t tag_size,
+                              const std::string& device) {
+  if (found.matching == found.tagged() &&
+      std::uint64_t{found.matching} * std::min(tag_size, found.digest_size) >= kMinProof)
+    return std::nullopt;
+  return error(ErrorKind::invalid_argument, device,
+               fmt::format("{} of {} blocks have the tags of {}, which is not enough to write by: "
+                           "--integrity says what makes them, --readonly does without",
+                           found.matching, found.tagged(), *found.hash));
 }
 
 std::string why_unknown(const Detection& found, bool with_key) {
@@ -39,9 +46,9 @@ std::string why_unknown(const Detection& found, bool with_key) {
          "here";
 }
 
-/// The name of the hash that makes the tags.
-Result<std::string> find_hash(const IntegrityOptions& options, const integrity::Devices& devices,
-                              const integrity::Params& params, bool writing) {
+/// The hash that makes the tags, and how sure that is.
+Result<Detection> find_hash(const IntegrityOptions& options, const integrity::Devices& devices,
+                            const integrity::Params& params) {
   const auto& key = params.internal_hash->key;
   const Detection found = TRY(integrity::detect(params, devices, key).context(options.device));
   if (!found.hash)
@@ -52,16 +59,10 @@ Result<std::string> find_hash(const IntegrityOptions& options, const integrity::
                  fmt::format("its tags are plain {}, which anybody can make, and not of the key "
                              "that was given",
                              *found.hash));
-  if (writing && !beyond_doubt(found, *params.tag_size))
-    return error(
-        ErrorKind::invalid_argument, options.device,
-        fmt::format("{} of {} blocks have the tags of {}, which is not enough to write by: "
-                    "--integrity says what makes them, --readonly does without",
-                    found.matching, found.tagged(), *found.hash));
   if (found.journal == Detection::Journal::encrypted && !params.journal_crypt)
     return error(ErrorKind::invalid_argument, options.device,
                  "its journal is encrypted or destroyed: give --journal-crypt and its key");
-  return *found.hash;
+  return found;
 }
 
 /// The superblock, if all that it stands for can be opened with these options.
@@ -85,46 +86,36 @@ Result<Superblock> usable_superblock(const IntegrityOptions& options,
 
 }  // namespace
 
-Result<stack::IntegrityVolume> recognised_integrity(const IntegrityOptions& given,
-                                                    block::Access access) {
+Result<RecognisedIntegrity> recognised_integrity(
+    const IntegrityOptions& given, const std::shared_ptr<block::BlockTarget>& device) {
   IntegrityOptions options = given;
   const bool named = !options.integrity.name.empty();
   if (!named) options.integrity.name = kAnyHash;
-  auto files = TRY(options.open_files(access));
-  const Superblock superblock = TRY(usable_superblock(options, files.devices()));
-  stack::IntegrityVolume volume;
-  volume.params = TRY(options.params(files.devices()));
+  const integrity::Devices devices{.data = device};
+  const Superblock superblock = TRY(usable_superblock(options, devices));
+  RecognisedIntegrity result{.layer = {.params = TRY(options.params(devices))}};
+  integrity::Params& params = result.layer.params;
   // Whatever else it was used with, a device that was closed opens with a journal.
-  if (superblock.has(Superblock::dirty_bitmap)) volume.params.mode = integrity::Mode::bitmap;
-  if (!named)
-    volume.params.internal_hash->name = TRY(
-        find_hash(options, files.devices(), volume.params, access == block::Access::read_write));
-  volume.data = std::move(files.data);
-  volume.meta = std::move(files.meta);
-  return volume;
+  if (superblock.has(Superblock::dirty_bitmap)) params.mode = integrity::Mode::bitmap;
+  if (named) return result;
+  const Detection found = TRY(find_hash(options, devices, params));
+  params.internal_hash->name = *found.hash;
+  result.doubt = doubt_of(found, *params.tag_size, options.device);
+  return result;
 }
 
-Result<std::vector<stack::Content>> content_of(const stack::IntegrityVolume& volume) {
-  const auto target = TRY(
-      integrity::IntegrityTarget::open(volume.params, {.data = volume.data, .meta = volume.meta},
-                                       {.read_only = true, .background = false}));
-  auto layers = stack::recognise(*target);
-  if (!layers && layers.error().kind() == ErrorKind::tampered) return std::vector<stack::Content>();
-  return layers;
-}
-
-std::vector<stack::Content> look_into_integrity(const stack::File& file,
-                                                stack::Content& description) {
-  const integrity::Devices devices{.data = file};
+std::shared_ptr<block::BlockTarget> look_into_integrity(
+    const std::shared_ptr<block::BlockTarget>& device, stack::Content& description) {
+  const integrity::Devices devices{.data = device};
   const auto superblock = integrity::read_superblock({}, devices);
-  if (!superblock) return {};
+  if (!superblock) return nullptr;
   const auto found = integrity::detect({}, devices, nullptr);
   if (found && found->hash) description.facts["integrity"] = *found->hash;
-  const auto layers = content_of({.params = {.tag_size = superblock->tag_size,
-                                             .mode = integrity::Mode::recovery,
-                                             .block_size = superblock->block_size()},
-                                  .data = file});
-  return layers ? *layers : std::vector<stack::Content>();
+  auto target = IntegrityTarget::open({.tag_size = superblock->tag_size,
+                                       .mode = integrity::Mode::recovery,
+                                       .block_size = superblock->block_size()},
+                                      devices, {.read_only = true, .background = false});
+  return target ? *std::move(target) : nullptr;
 }
 
 }  // namespace intact::cli

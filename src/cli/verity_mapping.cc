@@ -119,23 +119,24 @@ Result<int> show_status(const std::string& name, bool json) {
 }  // namespace
 
 Result<void> map_verity(const VerityMapping& mapping) {
-  const stack::VerityVolume& volume = mapping.volume;
+  const stack::VerityLayer& layer = mapping.layer;
   TRY(check_mapping_is_new(mapping.name));
   // The kernel would take any table and fail at the first read.
-  TRY(stack::open({.name = mapping.name, .layer = volume}, {}));
+  TRY(stack::open({.name = mapping.name, .file = mapping.data, .layers = {layer}}, {}));
   KernelDevices devices;
-  verity::DeviceNames names{.data = TRY(devices.number(volume.data)),
-                            .hash = TRY(devices.number(volume.hash))};
-  if (volume.fec) names.fec = TRY(devices.number(volume.fec));
-  KernelTable table = TRY(KernelTable::create(
-      volume.layout, {.data = volume.data, .hash = volume.hash, .fec = volume.fec}, names,
-      volume.root));
+  const auto number = [&](const stack::File& file) {
+    return devices.number(file ? file : mapping.data);
+  };
+  verity::DeviceNames names{.data = TRY(number(mapping.data)), .hash = TRY(number(layer.hash))};
+  if (layer.layout.fec) names.fec = TRY(number(layer.fec));
+  KernelTable table =
+      TRY(KernelTable::create(layer.layout, layer.devices(mapping.data), names, layer.root));
   table.flags = mapping.flags;
   if (!mapping.signature.empty()) table.signature_key = TRY(add_key(mapping));
   return serve::create_mapping(
       {.name = mapping.name,
        .uuid = "CRYPT-VERITY-" + full_name(mapping, false),
-       .sectors = volume.layout.params.data_blocks * volume.layout.params.data_block_size / kSector,
+       .sectors = layer.layout.params.data_blocks * layer.layout.params.data_block_size / kSector,
        .target = kTarget,
        .parameters = table.text()});
 }

@@ -16,7 +16,8 @@ namespace intact::cli {
 /// A dm-verity device for the kernel to make.
 struct VerityMapping {
   std::string name;
-  stack::VerityVolume volume;
+  stack::File data;
+  stack::VerityLayer layer;
   std::optional<verity::Uuid> uuid = {};  ///< none: there is no superblock
   std::vector<std::string> flags = {};    ///< of the kernel's table
   Bytes signature = {};                   ///< PKCS#7, of the root hash; empty: none

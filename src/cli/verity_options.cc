@@ -162,13 +162,24 @@ Result<Bytes> VerityOptions::root_for_kernel() const {
   return bytes;
 }
 
-Result<stack::VerityVolume> VerityOptions::volume(Bytes root) const {
-  stack::VerityVolume volume{.root = std::move(root)};
+Result<void> VerityOptions::find_parts(stack::VerityLayer& layer,
+                                       const std::shared_ptr<block::BlockTarget>& below) const {
   DeviceFiles files(block::Access::read_only);
-  volume.data = TRY(files.open(data));
-  volume.hash = TRY(files.open(hash_device));
-  if (!fec_device.empty()) volume.fec = TRY(files.open(fec_device));
-  volume.layout = TRY(stored_layout(*volume.hash, *volume.data));
+  const auto open = [&](const std::string& path) {
+    return path.empty() || same_file(path, data) ? Result<stack::File>(stack::File())
+                                                 : files.open(path);
+  };
+  layer.hash = TRY(open(hash_device));
+  layer.fec = TRY(open(fec_device));
+  layer.layout = TRY(stored_layout(layer.hash ? *layer.hash : *below, *below));
+  return {};
+}
+
+Result<stack::Volume> VerityOptions::volume(stack::VerityLayer layer) const {
+  stack::Volume volume{.name = data,
+                       .file = TRY(block::FileTarget::open(data, block::Access::read_only))};
+  TRY(find_parts(layer, volume.file));
+  volume.layers.emplace_back(std::move(layer));
   return volume;
 }
 

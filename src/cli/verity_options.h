@@ -56,8 +56,12 @@ struct VerityOptions {
   Result<Bytes> root() const;
   /// The same where the kernel is to check the signature: only certificates that are given count.
   Result<Bytes> root_for_kernel() const;
-  /// The files, opened for reading, and their layout.
-  Result<stack::VerityVolume> volume(Bytes root) const;
+  /// Fills in where the parts of a volume lie whose data are on `below`, and its layout. What is
+  /// named as `data` lies on `below` as well; other files are opened for reading.
+  Result<void> find_parts(stack::VerityLayer& layer,
+                          const std::shared_ptr<block::BlockTarget>& below) const;
+  /// The same with `data` as the device below.
+  Result<stack::Volume> volume(stack::VerityLayer layer) const;
 
  private:
   Result<Bytes> stated_root() const;

@@ -66,6 +66,11 @@ Result<File> IncomingDescriptors::file(std::uint64_t number) {
   return file;
 }
 
+Result<File> IncomingDescriptors::optional_file(const Json& json, const char* key) {
+  const auto number = TRY(optional_uint(json, key));
+  return number ? file(*number) : Result<File>(File());
+}
+
 Result<crypto::Secret> IncomingDescriptors::secret(std::uint64_t number) {
   const UniqueFd reader(TRY(claimed(number)));
   return crypto::Secret::read_from(reader.get(), kMaxSecret).context("a secret handed over");

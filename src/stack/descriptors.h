@@ -7,7 +7,8 @@
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 #include <intact/crypto/secret.h>
-#include <intact/stack/volume.h>
+#include <intact/json/json.h>
+#include <intact/stack/layer.h>
 
 namespace intact::stack {
 
@@ -33,6 +34,8 @@ class IncomingDescriptors {
  public:
   /// Writable if its descriptor is.
   Result<File> file(std::uint64_t number);
+  /// The file of the member `key`; null if there is none.
+  Result<File> optional_file(const Json& json, const char* key);
   Result<crypto::Secret> secret(std::uint64_t number);
 
  private:

@@ -1,72 +1,92 @@
-#include <array>
+#include <ranges>
 #include <utility>
 
-#include <intact/stack/handover.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <intact/stack/stack.h>
 
-#include "layer.h"
-
 namespace intact::stack {
-namespace {
 
-using AnyLayer = decltype(Volume::layer);
-
-template <typename Kind>
-Result<AnyLayer> decode(const Json& json, IncomingDescriptors& descriptors) {
-  return AnyLayer(TRY(Layer<Kind>::decode(json, descriptors)));
+const char* name_of(const AnyLayer& layer) {
+  return std::visit([]<typename Kind>(const Kind&) { return Kind::kName; }, layer);
 }
 
-struct NamedDecoder {
-  const char* name;
-  Result<AnyLayer> (*decode)(const Json& json, IncomingDescriptors& descriptors);
-};
-
-template <typename... Kinds>
-constexpr std::array<NamedDecoder, sizeof...(Kinds)> decoders_of(const std::variant<Kinds...>*) {
-  return {{{Layer<Kinds>::kName, decode<Kinds>}...}};
+bool is_read_only(const Volume& volume) {
+  return std::ranges::any_of(volume.layers, [](const AnyLayer& layer) {
+    return std::visit([]<typename Kind>(const Kind&) { return !Kind::kWritable; }, layer);
+  });
 }
 
-constexpr auto kDecoders = decoders_of(static_cast<const AnyLayer*>(nullptr));
+Result<void> Stack::open(const AnyLayer& layer, const std::string& name, const Events& events,
+                         Writing writing) {
+  const std::size_t number = parts_.size() + 1;
+  if (number > kMaxLayers)
+    return Error(ErrorKind::limit,
+                 fmt::format("{}: more than {} layers, one in the other", name, kMaxLayers));
+  const char* const format = name_of(layer);
+  const Opening opening{
+      .below = top(),
+      .name = number == 1 ? name : fmt::format("{}, layer {} ({})", name, number, format),
+      .events = events,
+      .read_only = writing == Writing::never};
+  OpenLayer open =
+      TRY(std::visit([&opening](const auto& kind) { return kind.open(opening); }, layer));
+  push(format, std::move(open));
+  return {};
+}
 
-}  // namespace
+void Stack::push(std::string format, OpenLayer layer) {
+  parts_.push_back({std::move(format), std::move(layer)});
+}
+
+std::shared_ptr<block::BlockTarget> Stack::top() const {
+  return parts_.empty() ? file_ : parts_.back().layer.device;
+}
 
 std::string Stack::summary() const {
-  return hooks_.summary ? hooks_.summary() : std::string();
+  std::string all;
+  for (const Part& part : parts_) {
+    const std::string own = part.layer.summary ? part.layer.summary() : std::string();
+    if (own.empty()) continue;
+    if (!all.empty()) all += "; ";
+    all += parts_.size() == 1 ? own : part.format + ": " + own;
+  }
+  return all;
+}
+
+bool Stack::has_status() const {
+  return std::ranges::any_of(parts_, [](const Part& part) { return bool(part.layer.status); });
+}
+
+Json Stack::status() const {
+  Json all = {{"pid", ::getpid()}, {"layers", Json::array()}};
+  for (const Part& part : parts_) {
+    Json own = {{"format", part.format}};
+    if (part.layer.status) own.update(part.layer.status());
+    all["layers"].push_back(std::move(own));
+  }
+  return all;
+}
+
+const File& Stack::known_by() const {
+  return parts_.empty() || !parts_.front().layer.known_by ? file_ : parts_.front().layer.known_by;
 }
 
 Result<void> Stack::close() {
-  TRY(top_->flush());
-  return hooks_.close ? hooks_.close() : Result<void>();
+  Result<void> outcome = top()->flush();
+  for (const Part& part : std::views::reverse(parts_)) {
+    if (!part.layer.close) continue;
+    Result<void> closed = part.layer.close();
+    if (outcome) outcome = std::move(closed);
+  }
+  return outcome;
 }
 
-Result<Stack> open(const Volume& volume, const Events& events) {
-  return std::visit(
-      [&]<typename Kind>(const Kind& layer) {
-        return Layer<Kind>::open(layer, volume.name, events);
-      },
-      volume.layer);
-}
-
-Result<Handover> hand_over(const Volume& volume) {
-  OutgoingDescriptors descriptors;
-  const auto encoded = std::visit(
-      [&]<typename Kind>(const Kind& layer) -> Result<Json> {
-        return Json{{"name", volume.name},
-                    {Layer<Kind>::kName, TRY(Layer<Kind>::encode(layer, descriptors))}};
-      },
-      volume.layer);
-  if (!encoded) return Error(encoded.error());
-  return Handover{.description = to_text(*encoded), .descriptors = descriptors.take()};
-}
-
-Result<Volume> take_over(std::string_view description) {
-  const Json document = TRY(parse_json(description));
-  std::string name = TRY(require_string(document, "name"));
-  IncomingDescriptors descriptors;
-  for (const NamedDecoder& decoder : kDecoders)
-    if (const Json* const json = TRY(optional_object(document, decoder.name)))
-      return Volume{.name = std::move(name), .layer = TRY(decoder.decode(*json, descriptors))};
-  return Error(ErrorKind::malformed, "stack description: no kind of volume that is known");
+Result<Stack> open(const Volume& volume, const Events& events, Writing writing) {
+  Stack stack(volume.file);
+  for (const AnyLayer& layer : volume.layers) TRY(stack.open(layer, volume.name, events, writing));
+  return stack;
 }
 
 }  // namespace intact::stack

@@ -82,9 +82,8 @@ std::vector<std::string> ask_all(int dir, std::string_view start) {
 
 Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir,
                                                           const Stack& stack) {
-  if (!stack.status().tell) return std::unique_ptr<StatusServer>();
-  std::unique_ptr<StatusServer> server(new StatusServer());
-  server->status_ = stack.status();
+  if (!stack.has_status()) return std::unique_ptr<StatusServer>();
+  std::unique_ptr<StatusServer> server(new StatusServer(stack));
   server->dir_ = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
   (void)ask_all(server->dir_.get(), kStart);
   UniqueFd listener = TRY(make_socket());
@@ -93,7 +92,7 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
   ::unlinkat(server->dir_.get(), early.c_str(), 0);
   const sockaddr_un address = address_in(server->dir_.get(), early);
   std::string name =
-      fmt::format("{}{}{}", TRY(identity_of(server->status_.file->fd())), ::getpid(), kEnd);
+      fmt::format("{}{}{}", TRY(identity_of(stack.known_by()->fd())), ::getpid(), kEnd);
   if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener.get(), SOMAXCONN) != 0 ||
       ::renameat(server->dir_.get(), early.c_str(), server->dir_.get(), name.c_str()) != 0)
@@ -114,7 +113,7 @@ void StatusServer::serve() {
     const UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (client) {
       ::setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-      const std::string text = status_.tell();
+      const std::string text = to_text(stack_.status());
       (void)::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
     } else if (errno == EINVAL || errno == EBADF) {
       return;  // shut down

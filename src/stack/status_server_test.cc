@@ -6,7 +6,6 @@
 #include <sys/un.h>
 
 #include <intact/base/file.h>
-#include <intact/block/memory_target.h>
 #include <intact/stack/status_server.h>
 
 namespace intact::stack {
@@ -22,11 +21,19 @@ class StatusServerTest : public ::testing::Test {
   Stack counting(const char* name) {
     EXPECT_TRUE(write_file_durably(dir_.path(name), Bytes(4096), 0600));
     const File file = block::FileTarget::open(dir_.path(name), block::Access::read_only).value();
-    const auto tell = [count = std::make_shared<int>(0)] { return std::to_string(++*count); };
-    return Stack(file, {.status = {.tell = tell, .file = file}});
+    Stack stack(file);
+    stack.push("counter", {.device = file, .status = [count = std::make_shared<int>(0)] {
+                             return Json{{"asked", ++*count}};
+                           }});
+    return stack;
   }
-  std::vector<std::string> ask(const char* name) const {
-    return ask_status_servers(dir(), open_file(dir_.path(name), O_RDONLY).value().get());
+  /// How often each of its servers says that it was asked.
+  std::vector<int> ask(const char* name) const {
+    std::vector<int> counts;
+    for (const std::string& text :
+         ask_status_servers(dir(), open_file(dir_.path(name), O_RDONLY).value().get()))
+      counts.push_back(parse_json(text).value()["layers"][0]["asked"].get<int>());
+    return counts;
   }
   std::string dir() const { return dir_.path("sockets"); }
   std::ptrdiff_t sockets() const {
@@ -42,11 +49,11 @@ TEST_F(StatusServerTest, AnswersForItsFileAlone) {
   const Stack other = counting("other");
   {
     const auto server = StatusServer::start(dir(), stack).value();
-    EXPECT_THAT(ask("one"), ElementsAre("1"));
-    EXPECT_THAT(ask("one"), ElementsAre("2"));
+    EXPECT_THAT(ask("one"), ElementsAre(1));
+    EXPECT_THAT(ask("one"), ElementsAre(2));
     EXPECT_THAT(ask("other"), IsEmpty());
     const auto second = StatusServer::start(dir(), other).value();
-    EXPECT_THAT(ask("other"), ElementsAre("1"));
+    EXPECT_THAT(ask("other"), ElementsAre(1));
     EXPECT_THAT(ask("one"), SizeIs(1));
   }
   EXPECT_THAT(ask("one"), IsEmpty());
@@ -54,7 +61,7 @@ TEST_F(StatusServerTest, AnswersForItsFileAlone) {
 }
 
 TEST_F(StatusServerTest, IsNoneWhereNothingIsCounted) {
-  const Stack stack(std::make_shared<block::MemoryTarget>(Bytes(512)));
+  const Stack stack((File()));
   EXPECT_EQ(StatusServer::start(dir(), stack).value(), nullptr);
 }
 
@@ -72,7 +79,7 @@ TEST_F(StatusServerTest, RemovesWhatKilledServersLeft) {
   EXPECT_EQ(sockets(), 1);
   const auto server = StatusServer::start(dir(), stack).value();
   EXPECT_EQ(sockets(), 1);
-  EXPECT_THAT(ask("one"), ElementsAre("1"));
+  EXPECT_THAT(ask("one"), ElementsAre(1));
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 

@@ -17,17 +17,15 @@ struct Options : IntegrityOptions {
   std::vector<std::string> tab;  // a file, and a name in it
   std::string dm;                // the kernel's device, without an option as integritysetup has it
 
-  Result<stack::IntegrityVolume> volume(block::Access access) const;
+  Result<stack::Volume> volume(block::Access access) const;
 };
 
-Result<stack::IntegrityVolume> Options::volume(block::Access access) const {
+Result<stack::Volume> Options::volume(block::Access access) const {
   // Nothing can be written in recovery.
   auto files = TRY(open_files(recovery_mode ? block::Access::read_only : access));
-  stack::IntegrityVolume volume;
-  volume.params = TRY(params(files.devices()));
-  volume.data = std::move(files.data);
-  volume.meta = std::move(files.meta);
-  return volume;
+  stack::IntegrityLayer layer{.params = TRY(params(files.devices())),
+                              .meta = std::move(files.meta)};
+  return stack::Volume{.name = device, .file = std::move(files.data), .layers = {std::move(layer)}};
 }
 
 /// The options with what the line in integritytab says.
@@ -49,11 +47,10 @@ Result<Options> complete(const Options& options) {
 Result<int> open(const Options& given) {
   const Options options = TRY(complete(given));
   return options.front_end.run(
-      [&options](block::Access access) -> Result<stack::Volume> {
-        return stack::Volume{.name = options.device, .layer = TRY(options.volume(access))};
-      },
+      [&options](block::Access access) { return options.volume(access); },
       [&options](const std::string& name) -> Result<void> {
-        return map_integrity(name, TRY(options.volume(options.front_end.access())));
+        const stack::Volume volume = TRY(options.volume(options.front_end.access()));
+        return map_integrity(name, volume.file, std::get<stack::IntegrityLayer>(volume.layers[0]));
       });
 }
 

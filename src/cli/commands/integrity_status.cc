@@ -29,12 +29,25 @@ using integrity::Superblock;
 /// Who uses a file.
 struct Use {
   bool locked = false;        // somebody writes to it
-  std::vector<Json> servers;  // what each of its servers counts
+  std::vector<Json> servers;  // what each of its servers counts, layer by layer
 
   bool active() const { return locked || !servers.empty(); }
 };
 
-/// What of the servers' answers is no JSON comes from none of ours.
+/// A row for each layer that a server has: what it counts, and the server's process. What is not
+/// written like that comes from none of ours.
+void add_layers(const std::string& answer, std::vector<Json>& rows) {
+  const auto server = parse_json(answer);
+  if (!server) return;
+  const auto layers = optional_array(*server, "layers");
+  if (!layers || *layers == nullptr) return;
+  for (const Json& layer : **layers) {
+    if (!layer.is_object()) continue;
+    rows.push_back({{"pid", server->value("pid", Json())}});
+    rows.back().update(layer);
+  }
+}
+
 Result<Use> use_of(const std::string& path) {
   const UniqueFd fd = TRY(open_file(path, O_RDONLY));
   struct stat st;
@@ -44,8 +57,7 @@ Result<Use> use_of(const std::string& path) {
   for (const uid_t user : std::set{::geteuid(), st.st_uid})
     for (const std::string& dir : find_runtime_dirs(user))
       for (const std::string& text : stack::ask_status_servers(dir, fd.get()))
-        if (auto answer = parse_json(text); answer && answer->is_object())
-          use.servers.push_back(std::move(*answer));
+        add_layers(text, use.servers);
   return use;
 }
 
@@ -64,6 +76,11 @@ std::string text_of(const Json& server, const char* key) {
 }
 
 void print_server(const Json& server) {
+  if (text_of(server, "format") == "\"verity\"") {
+    print("    verity on it: {} blocks verified, {} reads of damaged blocks, {} reads mended\n",
+          text_of(server, "verified"), text_of(server, "corrupted"), text_of(server, "mended"));
+    return;
+  }
   print("  server:  process {}, {}\n", text_of(server, "pid"),
         text_of(server, "writable") == "true" ? "read/write" : "readonly");
   print("    failures: {}\n", text_of(server, "mismatches"));

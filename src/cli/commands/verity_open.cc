@@ -28,7 +28,7 @@ struct Options : VerityOptions {
   bool use_tasklets = false;
 
   Result<void> read_places();
-  Result<stack::VerityVolume> layer(Bytes trusted) const;
+  stack::VerityLayer layer(Bytes trusted) const;
   Result<void> map(const std::string& name) const;
 };
 
@@ -50,20 +50,25 @@ Result<void> Options::read_places() {
   return {};
 }
 
-Result<stack::VerityVolume> Options::layer(Bytes trusted) const {
-  stack::VerityVolume volume = TRY(VerityOptions::volume(std::move(trusted)));
-  if (ignore_corruption) volume.on_corruption = verity::OnCorruption::ignore;
-  if (restart_on_corruption || panic_on_corruption)
-    volume.on_corruption = verity::OnCorruption::stop;
-  volume.ignore_zero_blocks = ignore_zero_blocks;
-  volume.check_at_most_once = check_at_most_once;
-  return volume;
+/// How it is to be read; where its parts lie is yet to be found.
+stack::VerityLayer Options::layer(Bytes trusted) const {
+  const bool stops = restart_on_corruption || panic_on_corruption;
+  return {.root = std::move(trusted),
+          .on_corruption = stops               ? verity::OnCorruption::stop
+                           : ignore_corruption ? verity::OnCorruption::ignore
+                                               : verity::OnCorruption::error,
+          .ignore_zero_blocks = ignore_zero_blocks,
+          .check_at_most_once = check_at_most_once};
 }
 
 Result<void> Options::map(const std::string& name) const {
-  VerityMapping mapping{.name = name, .volume = TRY(layer(TRY(root_for_kernel())))};
+  VerityMapping mapping{.name = name,
+                        .data = TRY(block::FileTarget::open(data, block::Access::read_only)),
+                        .layer = layer(TRY(root_for_kernel()))};
+  TRY(find_parts(mapping.layer, mapping.data));
   if (!no_superblock)
-    mapping.uuid = TRY(verity::read_superblock(*mapping.volume.hash, hash_offset)).uuid;
+    mapping.uuid =
+        TRY(verity::read_superblock(*mapping.layer.devices(mapping.data).hash, hash_offset)).uuid;
   const auto flag = [&mapping](bool set, const char* word) {
     if (set) mapping.flags.emplace_back(word);
   };
@@ -86,8 +91,7 @@ Result<int> open(Options& options) {
         if (options.use_tasklets)
           return Error(ErrorKind::invalid_argument,
                        "--use-tasklets is for a device of the kernel's: with NAME or --dm");
-        return stack::Volume{.name = options.data,
-                             .layer = TRY(options.layer(TRY(options.root())))};
+        return options.volume(options.layer(TRY(options.root())));
       },
       [&options](const std::string& name) { return options.map(name); });
 }

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include <intact/base/result.h>
 #include <intact/block/target.h>
@@ -11,46 +10,49 @@
 
 namespace intact::stack {
 
-/// Whom an open stack tells things. Called by reading threads, several at once.
-struct Events {
-  std::function<void(std::string_view line)> log;  ///< of damage, one line
-  std::function<void()> stop = {};  ///< damage was met, and no read will be answered any more
-};
+enum class Writing { as_files_allow, never };
 
-/// What an open volume counts, for those who ask its server.
-struct Status {
-  std::function<std::string()> tell = {};  ///< a JSON object, by any thread; empty: nothing
-  File file = {};                          ///< by which it is known
-};
-
-/// What a layer adds to its device. Each may be empty.
-struct Hooks {
-  std::function<std::string()> summary = {};
-  Status status = {};
-  std::function<Result<void>()> close = {};  ///< after the last flush
-};
-
-/// An open volume. Its device is thread-safe and may be shared with front ends.
+/// An open volume: a file and the layers on it, each on the device of the one below. Its top is
+/// thread-safe and may be shared with front ends.
 class Stack {
  public:
-  explicit Stack(std::shared_ptr<block::BlockTarget> top, Hooks hooks = {})
-      : top_(std::move(top)), hooks_(std::move(hooks)) {}
+  /// The file as it is.
+  explicit Stack(File file) : file_(std::move(file)) {}
 
-  const std::shared_ptr<block::BlockTarget>& top() const { return top_; }
+  /// Opens a layer on top(); the stack stays as it is if that fails. `name` is that of the volume.
+  /// limit: kMaxLayers are there.
+  Result<void> open(const AnyLayer& layer, const std::string& name, const Events& events,
+                    Writing writing = Writing::as_files_allow);
+  /// Puts a layer on top that was opened on top().
+  void push(std::string format, OpenLayer layer);
+
+  std::shared_ptr<block::BlockTarget> top() const;
   /// A line on what was mended and what was beyond it; empty if there was no damage.
   std::string summary() const;
-  const Status& status() const { return hooks_.status; }
-  /// Makes all that was written durable and leaves the volume as one that was closed. Nothing may
-  /// be written during it and afterwards. A stack that goes without it is what a crash leaves.
+  /// What its layers count, for those who ask its server: {"pid", "layers": [{"format", ...}]}, the
+  /// lowest first. By any thread.
+  Json status() const;
+  /// Whether a layer counts anything.
+  bool has_status() const;
+  /// By which those who ask know the stack: where its lowest layer has its metadata.
+  const File& known_by() const;
+  /// Makes all that was written durable and leaves the layers as those that were closed, the top
+  /// first, all of them even after an error; the first error is returned. Nothing may be written
+  /// during it and afterwards. A stack that goes without it is what a crash leaves.
   Result<void> close();
 
  private:
-  std::shared_ptr<block::BlockTarget> top_;
-  Hooks hooks_;
+  struct Part {
+    std::string format;
+    OpenLayer layer;
+  };
+  File file_;
+  std::vector<Part> parts_;  // the lowest first
 };
 
 /// Checks all that can be checked without reading all: layouts, sizes, the root hash. Errors as of
-/// the open of each layer.
-Result<Stack> open(const Volume& volume, const Events& events);
+/// the open of each layer; limit: more than kMaxLayers.
+Result<Stack> open(const Volume& volume, const Events& events,
+                   Writing writing = Writing::as_files_allow);
 
 }  // namespace intact::stack

@@ -12,8 +12,8 @@
 namespace intact::stack {
 
 /// Tells others what an open stack counts, for as long as it is served: whoever connects to a unix
-/// socket gets one JSON object. The socket lies in a directory, which decides who that may be, and
-/// has a name made of the file that the stack stands on and the process.
+/// socket gets what Stack::status() says. The socket lies in a directory, which decides who that
+/// may be, and has a name made of the file that the stack stands on and the process.
 class StatusServer {
  public:
   /// Starts a thread. Null if the stack counts nothing. Sockets in `dir` that servers left there
@@ -25,13 +25,13 @@ class StatusServer {
   StatusServer& operator=(const StatusServer&) = delete;
 
  private:
-  StatusServer() = default;
+  explicit StatusServer(const Stack& stack) : stack_(stack) {}
   void serve();
 
   UniqueFd dir_;
   std::string name_;
   UniqueFd listener_;
-  Status status_;
+  Stack stack_;
   std::thread thread_;
 };
 

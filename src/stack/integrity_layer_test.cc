@@ -11,21 +11,20 @@ namespace {
 constexpr std::size_t kBlock = 4096;
 
 /// A formatted device of two files, with keys for tags and journal.
-class IntegrityStack : public ::testing::Test {
+class IntegrityOnFiles : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(write_file_durably(path("data"), Bytes(1 << 20), 0600));
     ASSERT_TRUE(write_file_durably(path("tags"), Bytes(1 << 20), 0600));
-    volume_.params.block_size = kBlock;
-    volume_.params.internal_hash = keyed("hmac(sha256)", 32);
-    volume_.params.journal_mac = keyed("hmac(sha256)", 24);
-    volume_.params.journal_crypt = keyed("ctr(aes)", 16);
-    volume_.params.fix_hmac = true;
+    layer_.params.block_size = kBlock;
+    layer_.params.internal_hash = keyed("hmac(sha256)", 32);
+    layer_.params.journal_mac = keyed("hmac(sha256)", 24);
+    layer_.params.journal_crypt = keyed("ctr(aes)", 16);
+    layer_.params.fix_hmac = true;
     open_files(block::Access::read_write);
-    const auto formatted =
-        integrity::format(volume_.params, {.data = volume_.data, .meta = volume_.meta});
+    const auto formatted = integrity::format(layer_.params, {.data = data_, .meta = layer_.meta});
     ASSERT_TRUE(formatted) << formatted.error().message();
-    volume_.params.tag_size = formatted->tag_size;
+    layer_.params.tag_size = formatted->tag_size;
     // Every block is written, so that there is a tag to check keys by.
     Stack stack = open(volume(), {}).value();
     ASSERT_TRUE(stack.top()->write(0, Bytes(stack.top()->size(), std::byte{5})));
@@ -38,12 +37,12 @@ class IntegrityStack : public ::testing::Test {
                 crypto::Secret::copy_of(Bytes(size, std::byte{7})))};
   }
   void open_files(block::Access access) {
-    volume_.data.reset();
-    volume_.meta.reset();
-    volume_.data = block::FileTarget::open(path("data"), access).value();
-    volume_.meta = block::FileTarget::open(path("tags"), access).value();
+    data_.reset();
+    layer_.meta.reset();
+    data_ = block::FileTarget::open(path("data"), access).value();
+    layer_.meta = block::FileTarget::open(path("tags"), access).value();
   }
-  Volume volume() const { return {.name = "tags", .layer = volume_}; }
+  Volume volume() const { return {.name = "tags", .file = data_, .layers = {layer_}}; }
   std::string path(const char* name) const { return dir_.path(name); }
   static bool holds(const Stack& stack, std::uint64_t offset, std::byte value) {
     Bytes out(kBlock);
@@ -51,16 +50,17 @@ class IntegrityStack : public ::testing::Test {
   }
 
   TempDir dir_ = TempDir::create().value();
-  IntegrityVolume volume_;
+  File data_;
+  IntegrityLayer layer_;
 };
 
-TEST_F(IntegrityStack, IsWrittenThroughAnotherProcess) {
+TEST_F(IntegrityOnFiles, IsWrittenThroughAnotherProcess) {
   Handover handover = hand_over(volume()).value();
   EXPECT_EQ(handover.description.find("0707"), std::string::npos) << "a key is written down";
   for (UniqueFd& fd : handover.descriptors) fd.release();
   const Volume taken = take_over(handover.description).value();
   EXPECT_EQ(taken.name, "tags");
-  const auto& layer = std::get<IntegrityVolume>(taken.layer);
+  const auto& layer = std::get<IntegrityLayer>(taken.layers.at(0));
   EXPECT_EQ(layer.params.block_size, kBlock);
   EXPECT_EQ(layer.params.journal_mac->key->size(), 24u);
   {
@@ -76,7 +76,7 @@ TEST_F(IntegrityStack, IsWrittenThroughAnotherProcess) {
   EXPECT_TRUE(again.close());
 }
 
-TEST_F(IntegrityStack, IsOnlyReadWhereAFileIs) {
+TEST_F(IntegrityOnFiles, IsOnlyReadWhereAFileIs) {
   open_files(block::Access::read_only);
   Stack stack = open(volume(), {}).value();
   EXPECT_FALSE(stack.top()->writable());
@@ -85,8 +85,8 @@ TEST_F(IntegrityStack, IsOnlyReadWhereAFileIs) {
   EXPECT_TRUE(stack.close());
 }
 
-TEST_F(IntegrityStack, TellsOfDamage) {
-  ASSERT_TRUE(volume_.data->write(3 * kBlock, Bytes(2 * kBlock, std::byte{1})));
+TEST_F(IntegrityOnFiles, TellsOfDamage) {
+  ASSERT_TRUE(data_->write(3 * kBlock, Bytes(2 * kBlock, std::byte{1})));
   std::vector<std::string> lines;
   Stack stack =
       open(volume(), {.log = [&](std::string_view line) { lines.emplace_back(line); }}).value();
@@ -98,7 +98,7 @@ TEST_F(IntegrityStack, TellsOfDamage) {
   EXPECT_TRUE(stack.close());
 }
 
-TEST_F(IntegrityStack, RefusesDescriptionsThatCannotBe) {
+TEST_F(IntegrityOnFiles, RefusesDescriptionsThatCannotBe) {
   Handover handover = hand_over(volume()).value();
   const auto with = [&](const std::string& what, const std::string& other) {
     std::string text = handover.description;
@@ -108,7 +108,7 @@ TEST_F(IntegrityStack, RefusesDescriptionsThatCannotBe) {
   };
   for (const std::string& text :
        {with("\"mode\":\"J\"", "\"mode\":\"X\""), with("\"start\":0", "\"start\":-1"),
-        with("\"block_size\":4096", "\"block_size\":4294967296"), with("\"data\":", "\"date\":")})
+        with("\"block_size\":4096", "\"block_size\":4294967296"), with("\"file\":", "\"fill\":")})
     EXPECT_EQ(take_over(text).error().kind(), ErrorKind::malformed) << text;
 }
 

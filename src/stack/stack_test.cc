@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,8 +17,7 @@ constexpr std::size_t kSize = 64 * 512;
 
 Volume plain(const TempDir& dir, block::Access access) {
   EXPECT_TRUE(write_file_durably(dir.path("disk"), Bytes(kSize, std::byte{7}), 0600));
-  return {.name = "disk",
-          .layer = PlainVolume{.file = block::FileTarget::open(dir.path("disk"), access).value()}};
+  return {.name = "disk", .file = block::FileTarget::open(dir.path("disk"), access).value()};
 }
 
 /// As exec would: only what the description names is left.
@@ -27,7 +27,7 @@ Volume passed_on(const Volume& volume) {
   return take_over(handover.description).value();
 }
 
-TEST(PlainVolume, IsWrittenWhereTheFileIsWritable) {
+TEST(AFileAsItIs, IsWrittenWhereTheFileIsWritable) {
   const TempDir dir = TempDir::create().value();
   const Volume volume = plain(dir, block::Access::read_write);
   Stack stack = open(volume, {}).value();
@@ -40,7 +40,7 @@ TEST(PlainVolume, IsWrittenWhereTheFileIsWritable) {
   EXPECT_EQ(read_file(dir.path("disk"), kSize).value(), expected);
 }
 
-TEST(PlainVolume, AnotherProcessMayWriteIfWeMay) {
+TEST(AFileAsItIs, AnotherProcessMayWriteIfWeMay) {
   for (const block::Access access : {block::Access::read_only, block::Access::read_write}) {
     const TempDir dir = TempDir::create().value();
     const Volume taken = passed_on(plain(dir, access));
@@ -53,27 +53,49 @@ TEST(PlainVolume, AnotherProcessMayWriteIfWeMay) {
   }
 }
 
-TEST(Stack, CloseTellsOfWhatCouldNotBeMadeDurable) {
-  /// A device whose disk is gone.
-  class Gone final : public block::ReadOnlyTarget {
-   public:
-    std::uint64_t size() const override { return 0; }
-    std::uint32_t block_size() const override { return 512; }
-    Result<void> read(std::uint64_t, MutableByteSpan) const override { return {}; }
-  };
-  bool closed = false;
-  const auto close = [&closed](Result<void>& result) {
-    return [&closed, &result]() -> Result<void> {
-      closed = true;
-      return std::move(result);
-    };
-  };
-  Result<void> good;
-  EXPECT_TRUE(Stack(std::make_shared<Gone>(), {.close = close(good)}).close());
-  EXPECT_TRUE(closed);
-  Result<void> bad = Error(ErrorKind::io, "no space for the journal");
-  EXPECT_EQ(Stack(std::make_shared<Gone>(), {.close = close(bad)}).close().error().message(),
-            "no space for the journal");
+/// A device whose disk is gone.
+class Gone final : public block::ReadOnlyTarget {
+ public:
+  std::uint64_t size() const override { return 0; }
+  std::uint32_t block_size() const override { return 512; }
+  Result<void> read(std::uint64_t, MutableByteSpan) const override { return {}; }
+};
+
+TEST(Stack, IsClosedFromTheTopDownWhateverFails) {
+  for (const bool fails : {false, true}) {
+    std::vector<int> closed;
+    Stack stack((File()));
+    for (const int number : {1, 2, 3})
+      stack.push("gone", {.device = std::make_shared<Gone>(),
+                          .close = [&closed, number, fails]() -> Result<void> {
+                            closed.push_back(number);
+                            if (fails)
+                              return Error(ErrorKind::io, fmt::format("no space for {}", number));
+                            return {};
+                          }});
+    const auto done = stack.close();
+    EXPECT_EQ(closed, (std::vector<int>{3, 2, 1}));
+    EXPECT_EQ(done.has_value(), !fails);
+    EXPECT_EQ(done ? "" : done.error().message(), fails ? "no space for 3" : "");
+  }
+}
+
+TEST(Stack, TellsOfItsLayersByName) {
+  Stack stack((File()));
+  EXPECT_FALSE(stack.has_status());
+  stack.push("lower", {.device = std::make_shared<Gone>(),
+                       .summary = [] { return std::string("2 bad"); },
+                       .status = [] { return Json{{"bad", 2}}; }});
+  EXPECT_EQ(stack.summary(), "2 bad");
+  stack.push("middle", {.device = std::make_shared<Gone>()});
+  stack.push("upper", {.device = std::make_shared<Gone>(),
+                       .summary = [] { return std::string("1 mended"); }});
+  EXPECT_EQ(stack.summary(), "lower: 2 bad; upper: 1 mended");
+  ASSERT_TRUE(stack.has_status());
+  const Json status = stack.status();
+  EXPECT_EQ(status["pid"], ::getpid());
+  EXPECT_EQ(to_text(status["layers"]),
+            R"([{"format":"lower","bad":2},{"format":"middle"},{"format":"upper"}])");
 }
 
 TEST(HandedOverSecrets, AreReadOnceAndStandInNoDescription) {

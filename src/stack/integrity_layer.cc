@@ -1,12 +1,12 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <intact/integrity/integrity_target.h>
+#include <intact/block/byte_target.h>
+#include <intact/stack/integrity_layer.h>
 
+#include "descriptors.h"
 #include "fields.h"
-#include "layer.h"
 
 namespace intact::stack {
 namespace {
@@ -27,10 +27,9 @@ std::string summary_of(const IntegrityTarget& target) {
   return text;
 }
 
-std::string status_of(const IntegrityTarget& target) {
+Json status_of(const IntegrityTarget& target) {
   const IntegrityTarget::Status status = target.status();
-  Json json = {{"pid", ::getpid()},
-               {"writable", target.writable()},
+  Json json = {{"writable", target.writable()},
                {"mismatches", status.mismatches},
                {"provided_data_sectors", status.provided_data_sectors},
                {"recalc_sector", nullptr},
@@ -42,7 +41,7 @@ std::string status_of(const IntegrityTarget& target) {
                {"failure", nullptr}};
   if (status.recalc_sector) json["recalc_sector"] = *status.recalc_sector;
   if (status.failure) json["failure"] = *status.failure;
-  return to_text(json);
+  return json;
 }
 
 std::string damage_text(const std::string& name, const Mismatch& mismatch) {
@@ -103,26 +102,28 @@ Result<Params> decode_params(const Json& json, IncomingDescriptors& descriptors)
 
 }  // namespace
 
-Result<Stack> Layer<IntegrityVolume>::open(const IntegrityVolume& volume, const std::string& name,
-                                           const Events& events) {
+Result<OpenLayer> IntegrityLayer::open(const Opening& opening) const {
+  integrity::Devices devices{.data = opening.below, .meta = meta};
+  // Sectors are written, and the blocks of another layer may be larger.
+  if (opening.below->writable() && opening.below->block_size() > integrity::kSectorSize)
+    devices.data = std::make_shared<block::ByteTarget>(opening.below);
   IntegrityTarget::Options options;
-  const File& meta = volume.meta ? volume.meta : volume.data;
-  options.read_only = !volume.data->writable() || !meta->writable();
-  if (events.log)
-    options.on_mismatch = [log = events.log, name](const Mismatch& mismatch) {
-      log(damage_text(name, mismatch));
-    };
-  const std::shared_ptr<IntegrityTarget> target = TRY(IntegrityTarget::open(
-      volume.params, {.data = volume.data, .meta = volume.meta}, std::move(options)));
-  return Stack(target, {.summary = [target] { return summary_of(*target); },
-                        .status = {.tell = [target] { return status_of(*target); }, .file = meta},
-                        .close = [target] { return target->close(); }});
+  options.read_only =
+      opening.read_only || !devices.data->writable() || !devices.of_meta().writable();
+  if (opening.events.log)
+    options.on_mismatch = [log = opening.events.log, name = opening.name](
+                              const Mismatch& mismatch) { log(damage_text(name, mismatch)); };
+  const std::shared_ptr<IntegrityTarget> target =
+      TRY(IntegrityTarget::open(params, devices, std::move(options)));
+  return OpenLayer{.device = target,
+                   .summary = [target] { return summary_of(*target); },
+                   .status = [target] { return status_of(*target); },
+                   .known_by = meta,
+                   .close = [target] { return target->close(); }};
 }
 
 /// What matters when a device is formatted is not in it: this one is.
-Result<Json> Layer<IntegrityVolume>::encode(const IntegrityVolume& volume,
-                                            OutgoingDescriptors& descriptors) {
-  const Params& params = volume.params;
+Result<Json> IntegrityLayer::encode(OutgoingDescriptors& descriptors) const {
   Json json = {{"start", params.start},
                {"mode", std::string(1, static_cast<char>(params.mode))},
                {"block_size", params.block_size},
@@ -134,23 +135,18 @@ Result<Json> Layer<IntegrityVolume>::encode(const IntegrityVolume& volume,
                {"recalculate", params.recalculate ? 1 : 0},
                {"reset_recalculate", params.reset_recalculate ? 1 : 0},
                {"legacy_recalculate", params.legacy_recalculate ? 1 : 0},
-               {"allow_discards", params.allow_discards ? 1 : 0},
-               {"data", TRY(descriptors.add(volume.data))}};
+               {"allow_discards", params.allow_discards ? 1 : 0}};
   if (params.tag_size) json["tag_size"] = *params.tag_size;
-  if (volume.meta) json["meta"] = TRY(descriptors.add(volume.meta));
+  if (meta) json["meta"] = TRY(descriptors.add(meta));
   TRY(encode_algorithm(json, "internal_hash", params.internal_hash, descriptors));
   TRY(encode_algorithm(json, "journal_crypt", params.journal_crypt, descriptors));
   TRY(encode_algorithm(json, "journal_mac", params.journal_mac, descriptors));
   return json;
 }
 
-Result<IntegrityVolume> Layer<IntegrityVolume>::decode(const Json& json,
-                                                       IncomingDescriptors& descriptors) {
-  IntegrityVolume volume{.params = TRY(decode_params(json, descriptors)),
-                         .data = TRY(descriptors.file(TRY(require_uint(json, "data"))))};
-  if (const auto meta = TRY(optional_uint(json, "meta")))
-    volume.meta = TRY(descriptors.file(*meta));
-  return volume;
+Result<IntegrityLayer> IntegrityLayer::decode(const Json& json, IncomingDescriptors& descriptors) {
+  return IntegrityLayer{.params = TRY(decode_params(json, descriptors)),
+                        .meta = TRY(descriptors.optional_file(json, "meta"))};
 }
 
 }  // namespace intact::stack

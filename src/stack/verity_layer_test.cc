@@ -14,7 +14,7 @@ constexpr std::size_t kBlock = 4096;
 constexpr std::size_t kBlocks = 300;
 
 /// A formatted volume of three files, one of them used for hashes and parity.
-class StackVolume : public ::testing::Test {
+class VerityOnFiles : public ::testing::Test {
  protected:
   void SetUp() override {
     Bytes data(kBlocks * kBlock);
@@ -23,17 +23,16 @@ class StackVolume : public ::testing::Test {
     ASSERT_TRUE(write_file_durably(path("data"), data, 0600));
     ASSERT_TRUE(write_file_durably(path("hash"), Bytes(kBlock * 64), 0600));
     content_ = std::move(data);
-    volume_.layout = {.params = {.data_blocks = kBlocks, .salt = Bytes(4, std::byte{9})},
-                      .fec = verity::Layout::Fec{.roots = 4, .offset = kBlock * 32}};
+    layer_.layout = {.params = {.data_blocks = kBlocks, .salt = Bytes(4, std::byte{9})},
+                     .fec = verity::Layout::Fec{.roots = 4, .offset = kBlock * 32}};
     const std::shared_ptr<block::FileTarget> hash =
         block::FileTarget::open(path("hash"), block::Access::read_write).value();
-    volume_.data = block::FileTarget::open(path("data"), block::Access::read_only).value();
-    volume_.hash = volume_.fec = hash;
-    volume_.root =
-        verity::format(volume_.layout, {volume_.data, hash, hash}, verity::Uuid{}).value();
+    data_ = block::FileTarget::open(path("data"), block::Access::read_only).value();
+    layer_.hash = layer_.fec = hash;
+    layer_.root = verity::format(layer_.layout, layer_.devices(data_), verity::Uuid{}).value();
   }
 
-  Volume volume() const { return {.name = "data", .layer = volume_}; }
+  Volume volume() const { return {.name = "data", .file = data_, .layers = {layer_}}; }
   std::string path(const char* name) const { return dir_.path(name); }
   void damage(std::uint64_t block, std::uint64_t blocks) {
     const UniqueFd fd = open_file(path("data"), O_WRONLY).value();
@@ -52,12 +51,13 @@ class StackVolume : public ::testing::Test {
 
   TempDir dir_ = TempDir::create().value();
   Bytes content_;
-  VerityVolume volume_;
+  File data_;
+  VerityLayer layer_;
   std::vector<std::string> lines_;
   int stops_ = 0;
 };
 
-TEST_F(StackVolume, TellsOfNothingWhereAllIsWell) {
+TEST_F(VerityOnFiles, TellsOfNothingWhereAllIsWell) {
   const Stack stack = open(volume(), events()).value();
   for (std::uint64_t block = 0; block < kBlocks; ++block)
     EXPECT_TRUE(reads(stack, content_, block)) << block;
@@ -65,7 +65,7 @@ TEST_F(StackVolume, TellsOfNothingWhereAllIsWell) {
   EXPECT_EQ(stack.summary(), "");
 }
 
-TEST_F(StackVolume, CountsWhatWasMended) {
+TEST_F(VerityOnFiles, CountsWhatWasMended) {
   damage(17, 1);
   const Stack stack = open(volume(), events()).value();
   EXPECT_TRUE(reads(stack, content_, 17));
@@ -73,7 +73,7 @@ TEST_F(StackVolume, CountsWhatWasMended) {
   EXPECT_THAT(stack.summary(), ::testing::EndsWith("1 reads mended"));
 }
 
-TEST_F(StackVolume, NamesDamageThatCannotBeMendedAndGoesOn) {
+TEST_F(VerityOnFiles, NamesDamageThatCannotBeMendedAndGoesOn) {
   damage(17, 40);
   const Stack stack = open(volume(), events()).value();
   EXPECT_FALSE(reads(stack, content_, 20));
@@ -83,9 +83,9 @@ TEST_F(StackVolume, NamesDamageThatCannotBeMendedAndGoesOn) {
   EXPECT_EQ(stops_, 0);
 }
 
-TEST_F(StackVolume, StopsForGoodWhereThatIsAskedFor) {
+TEST_F(VerityOnFiles, StopsForGoodWhereThatIsAskedFor) {
   damage(17, 40);
-  volume_.on_corruption = verity::OnCorruption::stop;
+  layer_.on_corruption = verity::OnCorruption::stop;
   const Stack stack = open(volume(), events()).value();
   EXPECT_TRUE(reads(stack, content_, 200));
   EXPECT_FALSE(reads(stack, content_, 20));
@@ -93,10 +93,10 @@ TEST_F(StackVolume, StopsForGoodWhereThatIsAskedFor) {
   EXPECT_EQ(stops_, 1);
 }
 
-TEST_F(StackVolume, AnotherProcessOpensWhatWasHandedOver) {
+TEST_F(VerityOnFiles, AnotherProcessOpensWhatWasHandedOver) {
   damage(17, 1);
-  volume_.ignore_zero_blocks = true;
-  volume_.on_corruption = verity::OnCorruption::ignore;
+  layer_.ignore_zero_blocks = true;
+  layer_.on_corruption = verity::OnCorruption::ignore;
   Handover handover = hand_over(volume()).value();
   EXPECT_EQ(handover.descriptors.size(), 2u) << "hash and parity are one file";
   for (UniqueFd& fd : handover.descriptors) {
@@ -106,12 +106,12 @@ TEST_F(StackVolume, AnotherProcessOpensWhatWasHandedOver) {
   }
   const Volume whole = take_over(handover.description).value();
   EXPECT_EQ(whole.name, "data");
-  const auto& taken = std::get<VerityVolume>(whole.layer);
-  EXPECT_EQ(taken.layout.params, volume_.layout.params);
-  EXPECT_EQ(taken.root, volume_.root);
+  const auto& taken = std::get<VerityLayer>(whole.layers.at(0));
+  EXPECT_EQ(taken.layout.params, layer_.layout.params);
+  EXPECT_EQ(taken.root, layer_.root);
   EXPECT_EQ(taken.hash, taken.fec) << "one file is one object";
-  EXPECT_NE(taken.hash, taken.data);
-  EXPECT_EQ(taken.on_corruption, volume_.on_corruption);
+  EXPECT_NE(taken.hash, whole.file);
+  EXPECT_EQ(taken.on_corruption, layer_.on_corruption);
   EXPECT_TRUE(taken.ignore_zero_blocks);
   EXPECT_FALSE(taken.check_at_most_once);
   const Stack stack = open(whole, events()).value();
@@ -119,7 +119,7 @@ TEST_F(StackVolume, AnotherProcessOpensWhatWasHandedOver) {
     EXPECT_TRUE(reads(stack, content_, block)) << block;
 }
 
-TEST_F(StackVolume, RefusesDescriptionsThatCannotBe) {
+TEST_F(VerityOnFiles, RefusesDescriptionsThatCannotBe) {
   const Handover handover = hand_over(volume()).value();
   const auto with = [&](const std::string& what, const std::string& other) {
     std::string text = handover.description;
@@ -130,7 +130,7 @@ TEST_F(StackVolume, RefusesDescriptionsThatCannotBe) {
   for (const std::string& text :
        {std::string("{}"), std::string("nonsense"), with("\"verity\"", "\"varity\""),
         with("\"root\":\"", "\"root\":\"x"), with("\"on_corruption\":0", "\"on_corruption\":9"),
-        with("\"data\":", "\"data\":1000"),
+        with("\"file\":", "\"file\":1000"),
         with("\"data_block_size\":4096", "\"data_block_size\":4095")})
     EXPECT_FALSE(take_over(text)) << text;
 }

@@ -1,0 +1,241 @@
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <intact/base/file.h>
+#include <intact/block/byte_target.h>
+#include <intact/stack/handover.h>
+#include <intact/stack/recognise.h>
+#include <intact/stack/stack.h>
+
+namespace intact::stack {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+constexpr std::size_t kBlock = 4096;
+constexpr std::size_t kDataBlocks = 100;
+
+/// Layers that are put on a file one by one, each formatted on the device below it.
+class Layers : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(write_file_durably(dir_.path("disk"), Bytes(4 << 20), 0600));
+    open_file(block::Access::read_write);
+  }
+  void open_file(block::Access access) {
+    volume_.name = "disk";
+    volume_.file.reset();
+    volume_.file = block::FileTarget::open(dir_.path("disk"), access).value();
+  }
+  Stack opened(Writing writing = Writing::as_files_allow) {
+    return open(volume_, {.log = [this](std::string_view line) { lines_.emplace_back(line); }},
+                writing)
+        .value();
+  }
+
+  /// dm-integrity over all there is, every block written.
+  void add_integrity(integrity::Mode mode = integrity::Mode::journal) {
+    IntegrityLayer layer{.params = {.block_size = kBlock}};
+    layer.params.internal_hash = integrity::Algorithm{.name = "crc32c"};
+    layer.params.mode = mode;
+    Stack stack = opened();
+    layer.params.tag_size =
+        integrity::format(layer.params, {.data = bytes_of(stack)}).value().tag_size;
+    ASSERT_TRUE(stack.open(layer, volume_.name, {}));
+    ASSERT_TRUE(stack.top()->write(0, Bytes(stack.top()->size())));
+    ASSERT_TRUE(stack.close());
+    volume_.layers.emplace_back(std::move(layer));
+  }
+
+  /// dm-verity: blocks of data that were there or else are numbered, superblock and tree behind.
+  void add_verity(bool numbered = true, std::uint64_t blocks = kDataBlocks) {
+    VerityLayer layer{
+        .layout = {.params = {.data_blocks = blocks}, .hash_offset = blocks * kBlock}};
+    Stack stack = opened();
+    for (std::size_t i = 0; numbered && i < blocks; ++i)
+      ASSERT_TRUE(stack.top()->write(i * kBlock, content(i)));
+    layer.root =
+        verity::format(layer.layout, layer.devices(bytes_of(stack)), verity::Uuid{}).value();
+    ASSERT_TRUE(stack.close());
+    volume_.layers.emplace_back(std::move(layer));
+  }
+
+  /// What takes writes of any bytes, as a front end does.
+  static std::shared_ptr<block::BlockTarget> bytes_of(const Stack& stack) {
+    return std::make_shared<block::ByteTarget>(stack.top());
+  }
+  static Bytes content(std::size_t block) {
+    return Bytes(kBlock, static_cast<std::byte>(block + 1));
+  }
+  static bool reads(const Stack& stack, std::size_t block) {
+    Bytes out(kBlock);
+    return stack.top()->read(block * kBlock, out) && out == content(block);
+  }
+  /// Writes to the device that the lowest `layers` layers make.
+  void damage(std::size_t layers, std::uint64_t offset) {
+    Volume lower = volume_;
+    lower.layers.resize(layers);
+    Stack stack = open(lower, {}).value();
+    ASSERT_TRUE(stack.top()->write(offset, Bytes(kBlock, std::byte{0xee})));
+    ASSERT_TRUE(stack.close());
+  }
+  /// Where in the file block `block` lies of what is numbered.
+  std::uint64_t place_of(std::size_t block) const {
+    const Bytes file = read_file(dir_.path("disk"), 4 << 20).value();
+    const Bytes wanted = content(block);
+    const auto found = std::search(file.rbegin(), file.rend(), wanted.begin(), wanted.end());
+    EXPECT_NE(found, file.rend()) << "another copy may be in the journal, which comes first";
+    return static_cast<std::uint64_t>(file.rend() - found) - kBlock;
+  }
+
+  TempDir dir_ = TempDir::create().value();
+  Volume volume_;
+  std::vector<std::string> lines_;
+};
+
+TEST_F(Layers, VerityInIntegrityIsReadThroughBoth) {
+  add_integrity();
+  add_verity();
+  EXPECT_TRUE(is_read_only(volume_));
+  Stack stack = opened();
+  EXPECT_FALSE(stack.top()->writable());
+  EXPECT_EQ(stack.top()->size(), kDataBlocks * kBlock);
+  for (std::size_t i = 0; i < kDataBlocks; ++i) EXPECT_TRUE(reads(stack, i)) << i;
+  EXPECT_EQ(stack.status()["layers"][1]["verified"], kDataBlocks);
+  EXPECT_EQ(stack.known_by(), volume_.file);
+  EXPECT_TRUE(stack.close());
+  EXPECT_THAT(lines_, IsEmpty());
+}
+
+TEST_F(Layers, DamageIsNamedByTheLayerThatFindsIt) {
+  add_integrity();
+  add_verity();
+  const std::uint64_t raw = place_of(7);
+  damage(0, raw);
+  damage(1, 50 * kBlock);
+  Stack stack = opened();
+  EXPECT_TRUE(reads(stack, 6));
+  EXPECT_TRUE(reads(stack, 8));
+  EXPECT_THAT(lines_, IsEmpty());
+  EXPECT_FALSE(reads(stack, 7));
+  ASSERT_GE(lines_.size(), 1u);
+  EXPECT_EQ(lines_[0], "DAMAGED disk: sectors 56 to 63 (bytes 28672 to 32767): fail their tags");
+  lines_.clear();
+  EXPECT_FALSE(reads(stack, 50));
+  EXPECT_THAT(lines_,
+              ElementsAre(HasSubstr(
+                  "DAMAGED disk, layer 2 (verity): data block 50 (bytes 204800 to 208895)")));
+  EXPECT_THAT(stack.summary(), AllOf(StartsWith("integrity: "), HasSubstr("; verity: ")));
+  EXPECT_TRUE(stack.close());
+}
+
+TEST_F(Layers, WhereTheTopIsOnlyReadNothingBelowIsWritten) {
+  add_integrity();
+  add_verity();
+  const Bytes before = read_file(dir_.path("disk"), 4 << 20).value();
+  open_file(block::Access::read_only);
+  Stack stack = opened();
+  EXPECT_TRUE(reads(stack, 3));
+  EXPECT_TRUE(stack.close());
+  EXPECT_EQ(read_file(dir_.path("disk"), 4 << 20).value(), before);
+}
+
+TEST_F(Layers, AnotherProcessOpensAllOfThem) {
+  add_integrity();
+  add_verity();
+  Handover handover = hand_over(volume_).value();
+  EXPECT_EQ(handover.descriptors.size(), 1u) << "there is one file";
+  for (UniqueFd& fd : handover.descriptors) fd.release();
+  const Volume taken = take_over(handover.description).value();
+  ASSERT_EQ(taken.layers.size(), 2u);
+  EXPECT_EQ(name_of(taken.layers[0]), std::string("integrity"));
+  Stack stack = open(taken, {}).value();
+  for (std::size_t i = 0; i < kDataBlocks; ++i) EXPECT_TRUE(reads(stack, i)) << i;
+  EXPECT_TRUE(stack.close());
+}
+
+/// What a crash left in the journal is read from there: nothing needs to be written, and nothing
+/// can.
+TEST_F(Layers, IntegrityInVerityIsReadWithItsJournal) {
+  add_integrity();
+  {
+    Stack stack = opened();
+    ASSERT_TRUE(stack.top()->write(5 * kBlock, content(5)));
+    ASSERT_TRUE(stack.top()->flush());
+    // Copied as a crash would leave it: committed, and perhaps not in its place.
+    ASSERT_TRUE(write_file_durably(dir_.path("crashed"),
+                                   read_file(dir_.path("disk"), 4 << 20).value(), 0600));
+    ASSERT_TRUE(stack.close());
+  }
+  const AnyLayer integrity = volume_.layers[0];
+  volume_.layers.clear();
+  volume_.file.reset();
+  Bytes disk = read_file(dir_.path("crashed"), 4 << 20).value();
+  const std::uint64_t blocks = disk.size() / kBlock;
+  disk.resize(disk.size() + (1 << 20));
+  ASSERT_TRUE(write_file_durably(dir_.path("disk"), disk, 0600));
+  open_file(block::Access::read_write);
+  add_verity(false, blocks);
+  const Bytes before = read_file(dir_.path("disk"), 8 << 20).value();
+  volume_.layers.push_back(integrity);
+  Stack stack = opened();
+  EXPECT_FALSE(stack.top()->writable());
+  EXPECT_FALSE(stack.top()->write(0, Bytes(kBlock)));
+  EXPECT_TRUE(reads(stack, 5));
+  Bytes zeros(kBlock);
+  EXPECT_TRUE(stack.top()->read(6 * kBlock, zeros));
+  EXPECT_EQ(zeros, Bytes(kBlock));
+  EXPECT_TRUE(stack.close());
+  EXPECT_EQ(read_file(dir_.path("disk"), 8 << 20).value(), before);
+}
+
+TEST_F(Layers, IntegrityInIntegrityIsWrittenToo) {
+  add_integrity();
+  add_integrity();
+  EXPECT_FALSE(is_read_only(volume_));
+  {
+    Stack stack = opened();
+    ASSERT_TRUE(stack.top()->writable());
+    ASSERT_TRUE(stack.top()->write(9 * kBlock, content(9)));
+    ASSERT_TRUE(stack.close());
+  }
+  Stack stack = opened(Writing::never);
+  EXPECT_FALSE(stack.top()->writable());
+  EXPECT_TRUE(reads(stack, 9));
+  EXPECT_TRUE(stack.close());
+}
+
+TEST_F(Layers, AreRecognisedThroughThoseBelow) {
+  add_integrity();
+  add_verity();
+  Stack stack = open({.name = "disk", .file = volume_.file}, {}, Writing::never).value();
+  for (const AnyLayer& layer : volume_.layers) {
+    const auto contents = recognise(*stack.top(), kDataBlocks * kBlock).value();
+    ASSERT_FALSE(contents.empty());
+    EXPECT_EQ(contents[0].format, name_of(layer));
+    ASSERT_TRUE(stack.open(layer, "disk", {}, Writing::never));
+  }
+  EXPECT_THAT(recognise(*stack.top()).value(), IsEmpty());
+}
+
+TEST_F(Layers, AreNoMoreThanThereMayBe) {
+  for (std::size_t i = 0; i < kMaxLayers; ++i) add_integrity(integrity::Mode::direct);
+  Stack stack = opened();
+  ASSERT_TRUE(stack.top()->write(0, content(0)));
+  EXPECT_TRUE(reads(stack, 0));
+  volume_.layers.push_back(volume_.layers.back());
+  EXPECT_EQ(stack.open(volume_.layers.back(), "disk", {}).error().kind(), ErrorKind::limit);
+  EXPECT_EQ(open(volume_, {}).error().kind(), ErrorKind::limit);
+  Handover handover = hand_over(volume_).value();
+  for (UniqueFd& fd : handover.descriptors) fd.release();
+  EXPECT_EQ(take_over(handover.description).error().kind(), ErrorKind::malformed);
+}
+
+}  // namespace
+}  // namespace intact::stack
