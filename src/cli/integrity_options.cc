@@ -180,6 +180,8 @@ void IntegrityOptions::add_mode(CLI::App* command) {
                  "A bitmap instead of the journal: after a crash what was being written to gets "
                  "new tags")
       ->excludes(direct);
+  command->add_flag("--integrity-inline", in_line,
+                    "Tags in the device's own metadata of each block: not supported");
 }
 
 void IntegrityOptions::add_legacy_recalculate(CLI::App* command) {
@@ -230,6 +232,7 @@ Result<integrity::Params> IntegrityOptions::given_params() const {
   if (bitmap_mode) params.mode = integrity::Mode::bitmap;
   if (no_journal) params.mode = integrity::Mode::direct;
   if (recovery_mode) params.mode = integrity::Mode::recovery;
+  if (in_line) params.mode = integrity::Mode::in_line;
   params.internal_hash = TRY(integrity.load("--integrity"));
   params.journal_mac = TRY(journal_integrity.load("--journal-integrity"));
   params.journal_crypt = TRY(journal_crypt.load("--journal-crypt"));

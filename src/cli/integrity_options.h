@@ -58,6 +58,7 @@ struct IntegrityOptions {
   bool no_journal = false;
   bool bitmap_mode = false;
   bool recovery_mode = false;
+  bool in_line = false;
   bool recalculate = false;
   bool recalculate_reset = false;
   bool legacy_recalculate = false;

@@ -87,11 +87,12 @@ Result<void> wipe(const Options& options, Params params, const Devices& devices)
 
 Result<int> format(const Options& options) {
   Params params = TRY(options.format_params());
-  params.mode = integrity::Mode::journal;  // any device can be opened in every mode
+  if (!options.in_line) params.mode = integrity::Mode::journal;  // can be opened in all the others
   const auto files = TRY(options.open_files(block::Access::read_write));
   const Devices devices = files.devices();
   // All that can be refused is refused while nothing is written yet.
   params.tag_size = TRY(integrity::check_params(params, devices.meta != nullptr));
+  TRY(integrity::check_mode(params));
   TRY(integrity::plan_format(params, devices.sizes()).context(options.device));
   TRY(clear_the_way(options, params, devices));
   const auto superblock = TRY(integrity::format(params, devices).context(options.device));

@@ -115,7 +115,8 @@ Result<void> fill(const Options& options, IntegrityTarget& target, const Devices
 /// Opens and closes it as it is: a wrong key is found here, and the journal is replayed to places
 /// that are still there. Returns how many sectors had tags.
 Result<std::uint64_t> settle(const Shape& shape, const Devices& devices) {
-  const auto target = TRY(IntegrityTarget::open(shape.params, devices, {.background = false}));
+  const auto target =
+      TRY(IntegrityTarget::open(shape.params, devices, {.may_shrink = true, .background = false}));
   TRY(target->close());
   return std::min(shape.superblock.provided_data_sectors, target->size() / kSectorSize);
 }
@@ -147,9 +148,10 @@ Result<int> resize(const Options& options) {
     tagged = TRY(set_size(options, shape, files.devices()).context(options.device));
   }
   const auto files = TRY(options.open_files(block::Access::read_write));
-  const auto target = TRY(IntegrityTarget::open(shape.params, files.devices(),
-                                                {.check_key = false, .background = false})
-                              .context(options.device));
+  const auto target =
+      TRY(IntegrityTarget::open(shape.params, files.devices(),
+                                {.may_shrink = true, .check_key = false, .background = false})
+              .context(options.device));
   if (shape.params.internal_hash) TRY(fill(options, *target, files.devices(), tagged));
   TRY(target->close().context(options.device));
   const std::uint64_t before = shape.superblock.provided_data_sectors;

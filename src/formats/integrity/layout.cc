@@ -25,7 +25,8 @@ unsigned floor_log2(std::uint64_t value) {
 }
 
 Error too_small() {
-  return Error(ErrorKind::invalid_argument, "The device is too small");
+  return Error(ErrorKind::malformed,
+               "The device is too small: it ends before the journal and the first data");
 }
 
 Error cannot_format() {

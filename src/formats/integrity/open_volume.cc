@@ -67,6 +67,16 @@ Result<Superblock> find_superblock(const Params& params, const Devices& devices,
   return parse_superblock(raw, devices.meta != nullptr);
 }
 
+/// The kernel is told how much to map by whoever asks for it, which is what the superblock says.
+Result<void> check_not_cut_short(const Superblock& superblock, const Layout& layout) {
+  const std::uint64_t said = superblock.provided_data_sectors;
+  if (layout.provided_data_sectors() >= said) return {};
+  return Error(ErrorKind::malformed,
+               fmt::format("Not enough provided sectors for requested mapping size: the superblock "
+                           "says {}, the device has room for {}: it was cut short",
+                           said, layout.provided_data_sectors()));
+}
+
 Result<void> check_writes(const Params& params, const Superblock& superblock, const Layout& layout,
                           const Devices& devices) {
   if ((superblock.flags & ~Superblock::kKnownFlags) != 0)
@@ -93,15 +103,14 @@ Result<void> check_writes(const Params& params, const Superblock& superblock, co
 Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices& devices,
                                             const IntegrityTarget::Options& options) {
   const std::uint32_t tag_size = TRY(check_params(params, devices.meta != nullptr));
-  if (params.mode == Mode::in_line)
-    return Error(ErrorKind::unsupported,
-                 "in-line mode needs a device with metadata in each of its blocks");
+  TRY(check_mode(params));
   Bytes on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
   Superblock superblock = TRY(find_superblock(params, devices, options, on_disk));
   TRY(match(params, superblock, tag_size));
   const bool recovery = params.mode == Mode::recovery;
   if (!recovery) TRY(check_superblock_mac(params, superblock, on_disk));
   const Layout layout = TRY(Layout::create(superblock, params, devices.sizes()));
+  if (!recovery && !options.may_shrink) TRY(check_not_cut_short(superblock, layout));
   if (!recovery && !options.read_only) {
     TRY(check_writes(params, superblock, layout, devices));
     if (params.recalculate && !superblock.has(Superblock::recalculating)) {
@@ -135,9 +144,7 @@ Result<Superblock> format(const Params& params, const Devices& devices) {
     return Error(ErrorKind::exists,
                  "The device is not initialized, but not empty either: something is where the "
                  "superblock is to be");
-  if (params.mode == Mode::in_line)
-    return Error(ErrorKind::unsupported,
-                 "in-line mode needs a device with metadata in each of its blocks");
+  TRY(check_mode(params));
   Superblock superblock = TRY(plan_format(params, devices.sizes()));
   const Layout layout = TRY(Layout::create(superblock, params, devices.sizes()));
   TRY(check_writes(params, superblock, layout, devices));

@@ -44,6 +44,9 @@ Result<void> check_numbers(const Params& params) {
     return invalid("Invalid block_size argument: 512, 1024, 2048 or 4096 bytes");
   if (params.journal_watermark > 100)
     return invalid("Invalid argument: journal_watermark is a percentage");
+  if (params.bitmap_flush_interval > kMaxBitmapFlushInterval)
+    return invalid(fmt::format("Invalid bitmap_flush_interval argument: at most {} ms",
+                               kMaxBitmapFlushInterval));
   if (params.tag_size && *params.tag_size == 0) return invalid("Invalid tag size");
   return {};
 }
@@ -81,6 +84,13 @@ Result<std::uint32_t> check_params(const Params& params, bool has_meta_device) {
   if ((params.recalculate || params.reset_recalculate) && !params.internal_hash)
     return invalid("Recalculate can only be specified with internal_hash");
   return static_cast<std::uint32_t>(tag_size);
+}
+
+Result<void> check_mode(const Params& params) {
+  if (params.mode != Mode::in_line) return {};
+  return Error(ErrorKind::unsupported,
+               "Integrity profile not supported: in-line mode needs a device with metadata of its "
+               "own in each block");
 }
 
 }  // namespace intact::integrity

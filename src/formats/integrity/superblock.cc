@@ -73,10 +73,11 @@ Result<Superblock> parse_superblock(const RawSuperblock& raw) {
 
 Result<Superblock> parse_superblock(const RawSuperblock& raw, bool has_meta_device) {
   Superblock superblock = TRY(parse_superblock(raw));
-  if (has_meta_device == (superblock.log2_interleave_sectors != 0))
-    return wrong_interleave(superblock.log2_interleave_sectors)
-        .with_context(has_meta_device ? "with a separate metadata device"
-                                      : "without a separate metadata device");
+  if (has_meta_device == (superblock.log2_interleave_sectors != 0) &&
+      !superblock.has(Superblock::in_line))
+    return malformed(fmt::format("Invalid interleave_sectors in the superblock: {}",
+                                 has_meta_device ? "its data lie among the tags, not apart"
+                                                 : "its data lie on a device of their own"));
   return superblock;
 }
 

@@ -23,7 +23,8 @@ Result<std::unique_ptr<const MessageHash>> make_mac(const Params& params) {
 Result<Bytes> read_superblock_bytes(const Params& params, const block::BlockTarget& meta) {
   Bytes bytes(kSuperblockSize);
   if (params.start > meta.size() / kSectorSize)
-    return Error(ErrorKind::invalid_argument, "The device is too small");
+    return Error(ErrorKind::invalid_argument,
+                 "The device is too small: it ends before the superblock's place");
   TRY(block::check_range(meta.size(), params.start * kSectorSize, bytes.size())
           .context("The device is too small"));
   TRY(meta.read(params.start * kSectorSize, bytes).context("Error reading superblock"));

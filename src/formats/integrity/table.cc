@@ -13,8 +13,6 @@ namespace intact::integrity {
 namespace {
 
 constexpr std::size_t kMaxOptions = 18;
-/// Linux with 250 ticks a second counts no longer interval.
-constexpr std::uint32_t kMaxFlushInterval = 17179864;  // ms
 
 Error invalid(std::string what) {
   return Error(ErrorKind::invalid_argument, std::move(what));
@@ -108,7 +106,7 @@ Result<void> set_option(TableLine& line, std::string_view word) {
   }
   if (name == "bitmap_flush_interval") {
     const auto interval = number<std::uint32_t>(value);
-    if (!interval || *interval > kMaxFlushInterval)
+    if (!interval || *interval > kMaxBitmapFlushInterval)
       return invalid("Invalid bitmap_flush_interval argument");
     line.params.bitmap_flush_interval = *interval;
     return {};

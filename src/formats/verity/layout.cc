@@ -24,13 +24,15 @@ struct Extent {
   std::uint64_t size;
 };
 
-Result<void> check_extent(const Extent& extent) {
+Result<void> check_extent(const Extent& extent, ErrorKind too_short) {
   const auto end = checked_add(extent.begin, extent.size);
   if (end && *end <= extent.device->size()) return {};
-  return wrong(fmt::format(
-      "{} needs bytes {} to {} of its device, which has {}: it was cut short, or it is another one",
-      extent.what, extent.begin, end ? fmt::to_string(*end) : "beyond all numbers",
-      extent.device->size()));
+  return Error(
+      too_short,
+      fmt::format("{} needs bytes {} to {} of its device, which has {}: it was cut short, or "
+                  "it is another one",
+                  extent.what, extent.begin, end ? fmt::to_string(*end) : "beyond all numbers",
+                  extent.device->size()));
 }
 
 Result<void> check_apart(const Extent& a, const Extent& b) {
@@ -116,7 +118,7 @@ Result<DeviceSizes> needed_sizes(const Layout& layout, std::uint64_t hash_size,
   return sizes;
 }
 
-Result<void> check_layout(const Layout& layout, const Devices& devices) {
+Result<void> check_layout(const Layout& layout, const Devices& devices, ErrorKind too_short) {
   const Geometry geometry = TRY(Geometry::create(layout.params));
   const std::uint64_t area = TRY(hash_area_offset(layout));
   std::vector<Extent> extents = {
@@ -124,7 +126,7 @@ Result<void> check_layout(const Layout& layout, const Devices& devices) {
       {"the hash area", devices.hash.get(), layout.hash_offset,
        area - layout.hash_offset + geometry.hash_size()},
   };
-  for (const Extent& extent : extents) TRY(check_extent(extent));
+  for (const Extent& extent : extents) TRY(check_extent(extent, too_short));
   if (layout.fec) {
     if (layout.fec->offset % kMinBlockSize != 0)
       return wrong(fmt::format("the FEC offset {} is not a multiple of {}", layout.fec->offset,
@@ -135,7 +137,7 @@ Result<void> check_layout(const Layout& layout, const Devices& devices) {
     const auto coverage = TRY(fec_coverage(layout, devices));
     const FecGeometry fec = TRY(fec_geometry(layout, *coverage));
     extents.push_back({"the FEC area", devices.fec.get(), layout.fec->offset, fec.size()});
-    TRY(check_extent(extents.back()));
+    TRY(check_extent(extents.back(), too_short));
   }
   for (std::size_t i = 0; i < extents.size(); ++i)
     for (std::size_t k = i + 1; k < extents.size(); ++k) TRY(check_apart(extents[i], extents[k]));

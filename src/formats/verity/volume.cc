@@ -54,7 +54,9 @@ Result<Bytes> format(const Layout& layout, const Devices& devices, const Uuid& u
 
 Result<std::unique_ptr<VerityTarget>> open(const Layout& layout, const Devices& devices,
                                            ByteSpan root, VerityTarget::Options options) {
-  TRY(check_layout(layout, devices));
+  // What a superblock says is the file's fault, what an option says the caller's.
+  TRY(check_layout(layout, devices,
+                   layout.superblock ? ErrorKind::malformed : ErrorKind::invalid_argument));
   std::optional<FecDecoder> decoder;
   if (layout.fec) {
     const auto coverage = TRY(fec_coverage(layout, devices));

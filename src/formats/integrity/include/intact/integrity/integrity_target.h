@@ -58,6 +58,9 @@ class IntegrityTarget final : public block::BlockTarget {
     bool read_only = false;  ///< nothing is written; what is in the journal is read from there
     /// A zeroed superblock is formatted first, as the kernel does it.
     bool format_zeroed = false;
+    /// A device that has become smaller than its superblock says provides what is left. Otherwise
+    /// it is malformed (but in recovery): most likely it was cut short.
+    bool may_shrink = false;
     /// Before anything is given out or written some blocks are read; if all of them fail, hash or
     /// key are taken to be wrong. A device of which no tag was ever written passes.
     bool check_key = true;

@@ -31,6 +31,9 @@ struct Algorithm {
   ByteSpan key_bytes() const { return key ? key->expose() : ByteSpan(); }
 };
 
+/// Linux with 250 ticks a second counts no longer interval.
+constexpr std::uint32_t kMaxBitmapFlushInterval = 17179864;  // ms
+
 /// The parameters of a dm-integrity device: all that a table line says but for the devices. The
 /// defaults are the kernel's.
 struct Params {
@@ -66,8 +69,11 @@ unsigned log2_sectors_per_block(const Params& params);
 
 /// What the kernel's constructor checks before it looks at the devices, with its words where it has
 /// any: invalid_argument for what does not go together or is out of range, unsupported for unknown
-/// algorithms and for in-line mode, bad_secret for a key that an algorithm lacks or refuses.
-/// Returns the tag size in bytes.
+/// algorithms, bad_secret for a key that an algorithm lacks or refuses. Returns the tag size in
+/// bytes.
 Result<std::uint32_t> check_params(const Params& params, bool has_meta_device);
+
+/// unsupported: in-line mode, which files have no place for.
+Result<void> check_mode(const Params& params);
 
 }  // namespace intact::integrity

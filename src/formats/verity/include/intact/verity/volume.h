@@ -48,7 +48,9 @@ Result<FecGeometry> fec_geometry(const Layout& layout, const block::BlockTarget&
 
 /// Whether all parts fit on their devices and none lies over another: invalid_argument if not, with
 /// what to do.
-Result<void> check_layout(const Layout& layout, const Devices& devices);
+/// `too_short`: the kind of error where a device ends before its part does.
+Result<void> check_layout(const Layout& layout, const Devices& devices,
+                          ErrorKind too_short = ErrorKind::invalid_argument);
 
 /// Bytes that the devices of a new volume must have at least.
 struct DeviceSizes {
