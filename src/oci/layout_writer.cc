@@ -87,6 +87,7 @@ Result<std::unique_ptr<LayoutWriter>> LayoutWriter::open_or_create(const std::st
     return Error(ErrorKind::busy, directory + ": another process is writing to this layout");
   }
   bool has_layout = false;
+  bool has_index = false;
   bool has_other = false;
   for (const std::string& name : TRY(list_names(fd.get()).context(directory))) {
     if (name.starts_with(kTempPrefix)) {
@@ -94,13 +95,16 @@ Result<std::unique_ptr<LayoutWriter>> LayoutWriter::open_or_create(const std::st
       ::unlinkat(fd.get(), name.c_str(), 0);
     } else if (name == "oci-layout") {
       has_layout = true;
+    } else if (name == "index.json") {
+      has_index = true;
     } else if (name != "blobs") {
       has_other = true;
     }
   }
-  if (!has_layout && has_other)
+  if (!has_layout && (has_index || has_other))
     return Error(ErrorKind::exists, directory + ": is no image layout and not empty");
-  Json index = has_layout ? TRY(read_index(fd.get()).context(directory)) : empty_index();
+  // The index is written last: a first writer that failed has left none.
+  Json index = has_index ? TRY(read_index(fd.get()).context(directory)) : empty_index();
   return std::unique_ptr<LayoutWriter>(
       new LayoutWriter(directory, std::move(fd), std::move(index), !has_layout, created));
 }

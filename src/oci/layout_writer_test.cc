@@ -81,6 +81,21 @@ TEST(LayoutWriter, LeavesNothingWithoutCommit) {
   EXPECT_EQ(text_of(path + "/index.json"), index);
 }
 
+TEST(LayoutWriter, GoesOnWhereAFirstWriterFailed) {
+  const TempDir dir = *TempDir::create();
+  for (const bool has_layout : {true, false}) {
+    const std::string path = dir.path(has_layout ? "layout" : "other");
+    std::filesystem::create_directories(path + "/blobs/sha256");
+    std::ofstream(path + (has_layout ? "/oci-layout" : "/index.json"))
+        << (has_layout ? R"({"imageLayoutVersion":"1.0.0"})" : R"({"schemaVersion":2})");
+    const auto writer = LayoutWriter::open_or_create(path);
+    ASSERT_EQ(writer.has_value(), has_layout);
+    if (!has_layout) continue;
+    EXPECT_TRUE((*writer)->commit());
+    EXPECT_TRUE(std::filesystem::exists(path + "/index.json"));
+  }
+}
+
 TEST(LayoutWriter, WhatIsAddedUnnamedHasNoName) {
   const TempDir dir = TempDir::create().value();
   const auto writer = LayoutWriter::open_or_create(dir.path()).value();

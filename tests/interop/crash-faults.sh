@@ -76,6 +76,20 @@ inject gc '
   ended; fsck; whole app
   tidy; mends other other; whole app' "$intact" gc
 
+# An archive is there whole or not at all; a layout shows what is whole, and takes it when asked again.
+begin app=old
+export export="$intact export app --policy $policy"
+inject "export archive" '
+  ended 1 3; fsck; whole app
+  ((STATUS == 0)) || [[ ! -e $disk/image.tar ]] || fail "there is an archive"
+  ((STATUS)) || "$intact" verify "oci-archive:$disk/image.tar:x" --policy "$policy" || fail "what was exported"
+  ' $export "oci-archive:$disk/image.tar:x"
+inject "export layout" '
+  ended 1 3; fsck; whole app
+  ((STATUS == 0)) || $export "oci:$disk/out:x" || fail "again"
+  "$intact" verify "oci:$disk/out:x" --policy "$policy" || fail "what was exported"
+  ' $export "oci:$disk/out:x"
+
 begin
 cp -r "$work/layout" "$disk/layout"
 jq '.manifests |= map(select(.annotations["org.opencontainers.image.ref.name"] == "old"))' \
