@@ -55,6 +55,10 @@ void Program::on_chosen(CLI::App* command, Action action) {
   });
 }
 
+void Program::on_end(const CLI::App* command, std::function<void(const Result<int>&)> told) {
+  endings_.emplace(command, std::move(told));
+}
+
 void Program::before_parsing(std::function<void(std::vector<std::string>&)> rewrite) {
   rewrites_.push_back(std::move(rewrite));
 }
@@ -79,12 +83,6 @@ void keep_empty_values(const CLI::App& program, std::vector<std::string>& argume
     arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, "");
     ++i;
   }
-}
-
-/// "intact store gc": the words that lead to a command.
-std::string words_of(const CLI::App& command) {
-  const CLI::App* const parent = command.get_parent();
-  return parent ? words_of(*parent) + " " + command.get_name() : command.get_name();
 }
 
 bool can_move_limits(const CLI::App& command) {
@@ -120,12 +118,19 @@ int Program::run(int argc, const char* const* argv) {
   auto result =
       chosen_ ? chosen_() : Result<int>(Error(ErrorKind::invalid_argument, "no command given"));
   if (!flush_output()) return 1;
+  if (const auto told = endings_.find(chosen_command_); told != endings_.end())
+    told->second(result);
   if (result) return *result;
   fmt::print(stderr, "intact: {}\n", result.error().message());
   if (result.error().kind() == ErrorKind::limit && can_move_limits(*chosen_command_))
     fmt::print(stderr, "intact: limits that can be raised stand in `{} --help`\n",
                words_of(*chosen_command_));
   return exit_status(result.error());
+}
+
+std::string words_of(const CLI::App& command) {
+  const CLI::App* const parent = command.get_parent();
+  return parent ? words_of(*parent) + " " + command.get_name() : command.get_name();
 }
 
 int exit_status(const Error& error) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,9 @@ class Program {
   /// Has `command` run `action` when it is the one chosen.
   void on_chosen(CLI::App* command, Action action);
 
+  /// Has `told` hear how `command` ended, if it is the one chosen.
+  void on_end(const CLI::App* command, std::function<void(const Result<int>&)> told);
+
   /// Has `rewrite` change the arguments (without the program's name) before they are parsed, for
   /// what the parser cannot express.
   void before_parsing(std::function<void(std::vector<std::string>&)> rewrite);
@@ -39,8 +43,12 @@ class Program {
   CLI::App app_;
   const CLI::App* chosen_command_ = nullptr;
   Action chosen_;
+  std::map<const CLI::App*, std::function<void(const Result<int>&)>> endings_;
   std::vector<std::function<void(std::vector<std::string>&)>> rewrites_;
 };
+
+/// "intact store gc": the words that lead to a command.
+std::string words_of(const CLI::App& command);
 
 /// The group in `--help` of options that move a limit: who meets an error of kind limit is sent
 /// there.

@@ -84,7 +84,6 @@ void IntegrityOptions::add_device(CLI::App* command, bool required) {
 
 void IntegrityOptions::add_talk(CLI::App* command) {
   command->add_flag("-q,--batch-mode", progress.quiet, "Ask nothing, and show no progress");
-  command->add_flag("-v,--verbose", verbose, "Say on stderr how it ended");
   command->add_flag("--debug", debug, "Say on stderr where the parts of the device lie");
 }
 

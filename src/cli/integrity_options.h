@@ -65,7 +65,6 @@ struct IntegrityOptions {
   bool allow_discards = false;
 
   ProgressOptions progress;  ///< its `quiet` is --batch-mode
-  bool verbose = false;
   bool debug = false;
 
   void add_device(CLI::App* command, bool required = true);

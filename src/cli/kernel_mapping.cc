@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "peer_commands.h"
+
 namespace intact::cli {
 namespace {
 
@@ -12,10 +14,12 @@ struct CloseOptions {
   std::string name;
   bool deferred = false;
   bool cancel_deferred = false;
+  bool debug = false;
 };
 
 Result<int> close(const CloseOptions& options) {
   const serve::MappingState state = TRY(find_mapping_of(options.target, options.name));
+  if (options.debug) say_mapping(state);
   TRY(serve::remove_mapping(state.mapping.name, options.deferred          ? serve::Removal::deferred
                                                 : options.cancel_deferred ? serve::Removal::cancel
                                                                           : serve::Removal::now));
@@ -36,6 +40,12 @@ Result<serve::MappingState> find_mapping_of(std::string_view target, const std::
   return state;
 }
 
+void say_mapping(const serve::MappingState& state) {
+  fmt::print(stderr, "# {}{}: {} sectors of dm-{}, open {} times, UUID {}.\n", kMapperDirectory,
+             state.mapping.name, state.mapping.sectors, state.mapping.target, state.open_count,
+             state.mapping.uuid);
+}
+
 Result<void> check_mapping_is_new(const std::string& name) {
   const auto known = serve::find_mapping(name);
   if (known) return Error(ErrorKind::busy, fmt::format("there is a device {} already", name));
@@ -43,9 +53,10 @@ Result<void> check_mapping_is_new(const std::string& name) {
   return {};
 }
 
-void add_close_command(Program& program, CLI::App* group, std::string_view target) {
+void add_close_command(Program& program, CLI::App* group, std::string_view target, bool batch) {
   for (const char* name : {"close", "remove"}) {
-    CLI::App* command = program.add(*group, name, "Take a device of the kernel's away again");
+    CLI::App* command =
+        add_peer_command(program, group, name, "Take a device of the kernel's away again");
     if (name == std::string_view("remove")) command->group("");  // the peers' old name of it
     const auto options = std::make_shared<CloseOptions>();
     options->target = target;
@@ -56,6 +67,9 @@ void add_close_command(Program& program, CLI::App* group, std::string_view targe
         ->add_flag("--cancel-deferred", options->cancel_deferred,
                    "Keep it, although it was closed with --deferred")
         ->excludes(deferred);
+    command->add_flag("--debug", options->debug,
+                      "Say on stderr which device of the kernel's it is");
+    if (batch) command->add_flag_callback("-q,--batch-mode", [] {}, "Ask nothing: it never does");
     program.on_chosen(command, [options] { return close(*options); });
   }
 }

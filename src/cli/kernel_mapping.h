@@ -24,7 +24,12 @@ Result<serve::MappingState> find_mapping_of(std::string_view target, const std::
 /// busy if there is a device of that name.
 Result<void> check_mapping_is_new(const std::string& name);
 
+/// What --debug says of a device, on stderr.
+void say_mapping(const serve::MappingState& state);
+
 /// `close DEVICE` of a command group, for devices of dm-`target`; `remove` is an old name of it.
-void add_close_command(Program& program, CLI::App* group, std::string_view target);
+/// `batch`: with -q, which asks nothing, as nothing is asked anyway.
+void add_close_command(Program& program, CLI::App* group, std::string_view target,
+                       bool batch = false);
 
 }  // namespace intact::cli

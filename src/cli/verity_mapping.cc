@@ -18,6 +18,7 @@
 
 #include "kernel_devices.h"
 #include "kernel_mapping.h"
+#include "peer_commands.h"
 
 namespace intact::cli {
 namespace {
@@ -102,12 +103,13 @@ Json json_of(const serve::MappingState& state, const KernelTable& table) {
   return json;
 }
 
-Result<int> show_status(const std::string& name, bool json) {
+Result<int> show_status(const std::string& name, bool json, bool debug) {
   auto found = find_mapping_of(kTarget, name);
   if (!found && found.error().kind() == ErrorKind::not_found)
     return Error(ErrorKind::not_found,
                  fmt::format("{}{} is inactive", kMapperDirectory, mapping_name(name)));
   const serve::MappingState state = TRY(std::move(found));
+  if (debug) say_mapping(state);
   const KernelTable table = TRY(KernelTable::parse(state.mapping.parameters));
   if (json)
     print("{}\n", to_text(json_of(state, table)));
@@ -143,15 +145,18 @@ Result<void> map_verity(const VerityMapping& mapping) {
 
 void add_verity_mapping_commands(Program& program, CLI::App* group) {
   add_close_command(program, group, kTarget);
-  CLI::App* command = program.add(*group, "status", "Show a device of the kernel's");
+  CLI::App* command = add_peer_command(program, group, "status", "Show a device of the kernel's");
   struct Options {
     std::string name;
     bool json = false;
+    bool debug = false;
   };
   const auto options = std::make_shared<Options>();
   command->add_option("DEVICE", options->name, "Name of the device")->required();
   command->add_flag("--json", options->json, "Print the result as JSON");
-  program.on_chosen(command, [options] { return show_status(options->name, options->json); });
+  command->add_flag("--debug", options->debug, "Say on stderr which device of the kernel's it is");
+  program.on_chosen(
+      command, [options] { return show_status(options->name, options->json, options->debug); });
 }
 
 }  // namespace intact::cli

@@ -10,6 +10,7 @@
 #include <intact/crypto/pem.h>
 #include <intact/crypto/pkcs7.h>
 
+#include "peer_commands.h"
 #include "verity_files.h"
 
 namespace intact::cli {
@@ -17,6 +18,22 @@ namespace {
 
 Error wrong(std::string message) {
   return Error(ErrorKind::invalid_argument, std::move(message));
+}
+
+/// In the form of cryptsetup's debug messages. What cannot be is refused elsewhere.
+void say_layout(const verity::Layout& layout) {
+  const auto geometry = verity::Geometry::create(layout.params);
+  const auto area = verity::hash_area_offset(layout);
+  if (!geometry || !area) return;
+  fmt::print(stderr, "# {} data blocks of {} bytes.\n", geometry->data_blocks(),
+             layout.params.data_block_size);
+  if (layout.superblock) fmt::print(stderr, "# Superblock at byte {}.\n", layout.hash_offset);
+  fmt::print(stderr, "# {} hash blocks of {} bytes, in {} levels, from byte {}.\n",
+             geometry->hash_blocks(), layout.params.hash_block_size, geometry->levels().size(),
+             *area);
+  if (layout.fec)
+    fmt::print(stderr, "# Parity from byte {}, {} bytes for each codeword.\n", layout.fec->offset,
+               layout.fec->roots);
 }
 
 constexpr std::uint64_t kMaxRootHashFile = 4096;  // bytes
@@ -39,11 +56,11 @@ Result<void> check_signature(ByteSpan root, const std::string& file,
 
 CLI::App* add_verity_command(Program& program, CLI::App* group, const char* name,
                              const char* description) {
-  CLI::App* command = program.add(*group, name, description);
-  command->set_help_flag("--help", "Print this help and exit");
-  // Scripts may give these to veritysetup; there is nothing more to tell.
-  command->add_flag_callback("-v,--verbose,--debug", [] {})->group("");
-  return command;
+  return add_peer_command(program, group, name, description, "--help");
+}
+
+void VerityOptions::add_talk(CLI::App* command) {
+  command->add_flag("--debug", debug, "Say on stderr where the parts of the volume lie");
 }
 
 void VerityOptions::add_devices(CLI::App* command, bool with_root_hash) {
@@ -122,6 +139,7 @@ Result<verity::Layout> VerityOptions::layout(verity::Params params) const {
       .params = std::move(params), .hash_offset = hash_offset, .superblock = !no_superblock};
   if (!fec_device.empty())
     layout.fec = verity::Layout::Fec{.roots = fec_roots, .offset = fec_offset};
+  if (debug) say_layout(layout);
   return layout;
 }
 

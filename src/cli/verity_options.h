@@ -38,7 +38,9 @@ struct VerityOptions {
   unsigned fec_roots = 2;
   std::string signature;                  ///< file of the PKCS#7 signature of the root hash
   std::vector<std::string> certificates;  ///< whose signature it may be
+  bool debug = false;
 
+  void add_talk(CLI::App* command);  ///< how much is said
   void add_devices(CLI::App* command, bool with_root_hash);
   void add_format(CLI::App* command);     ///< what a superblock would hold
   void add_placement(CLI::App* command);  ///< offsets, --no-superblock, FEC

@@ -17,22 +17,15 @@ std::string counted(std::uint64_t count, const std::string& thing) {
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
-void say_end(const Result<int>& done) {
-  const int status = done ? *done : exit_status(done.error());
-  if (status == 0)
-    fmt::print(stderr, "Command successful.\n");
-  else
-    fmt::print(stderr, "Command failed with code {}.\n", status);
-}
-
 void add_integrity_commands(Program& program) {
   CLI::App* group = program.add(program.app(), "integrity",
                                 "dm-integrity devices, with the options of integritysetup");
   group->require_subcommand(1);
+  add_peer_options(group);
   program.before_parsing([group](auto& arguments) { put_command_first(*group, arguments); });
   add_integrity_format_command(program, group);
   add_integrity_open_command(program, group);
-  add_close_command(program, group, "integrity");
+  add_close_command(program, group, "integrity", true);
   add_integrity_dump_command(program, group);
   add_integrity_status_command(program, group);
   add_integrity_check_command(program, group);

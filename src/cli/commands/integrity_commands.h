@@ -7,6 +7,7 @@
 
 #include "../command.h"
 #include "../integrity_options.h"
+#include "../peer_commands.h"
 #include "../progress.h"
 
 namespace intact::cli {
@@ -16,22 +17,15 @@ struct IntegrityCommand : IntegrityOptions {
   bool json = false;
 };
 
-/// What --verbose says at the end, in the words of cryptsetup's tools.
-void say_end(const Result<int>& done);
-
 /// A command of the group that runs `action` with options of its own kind.
 template <typename Options>
 std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App* group,
                                                      const char* name, const char* description,
                                                      Result<int> (*action)(const Options&)) {
-  CLI::App* const command = program.add(*group, name, description);
+  CLI::App* const command = add_peer_command(program, group, name, description);
   const auto options = std::make_shared<Options>();
   options->add_talk(command);
-  program.on_chosen(command, [options, action]() -> Result<int> {
-    Result<int> done = action(*options);
-    if (options->verbose) say_end(done);
-    return done;
-  });
+  program.on_chosen(command, [options, action] { return action(*options); });
   return {command, options.get()};
 }
 

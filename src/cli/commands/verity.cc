@@ -21,6 +21,7 @@
 #include "commands.h"
 #include "password.h"
 #include "peer_arguments.h"
+#include "peer_commands.h"
 #include "progress.h"
 #include "verity_check.h"
 #include "verity_files.h"
@@ -212,7 +213,7 @@ Result<int> dump(const Options& options) {
   const auto hash = TRY(files.open(options.hash_device));
   const auto superblock =
       TRY(verity::read_superblock(*hash, options.hash_offset).context(options.hash_device));
-  const verity::Layout layout{.params = superblock.params, .hash_offset = options.hash_offset};
+  const verity::Layout layout = TRY(options.layout(superblock.params));
   const auto geometry = TRY(verity::Geometry::create(layout.params));
   const std::uint64_t size = TRY(verity::hash_area_offset(layout)) + geometry.hash_size();
   if (options.json) {
@@ -233,11 +234,13 @@ void add_verity_commands(Program& program) {
   CLI::App* group =
       program.add(program.app(), "verity", "dm-verity volumes, with the options of veritysetup");
   group->require_subcommand(1);
+  add_peer_options(group);
   program.before_parsing([group](auto& arguments) { put_command_first(*group, arguments); });
   const auto add = [&](const char* name, const char* description,
                        Result<int> (*action)(const Options&)) {
     CLI::App* command = add_verity_command(program, group, name, description);
     const auto options = std::make_shared<Options>();
+    options->add_talk(command);
     command->add_flag("--json", options->json, "Print the result as JSON");
     program.on_chosen(command, [options, action] { return action(*options); });
     return std::pair(command, options.get());

@@ -208,6 +208,7 @@ void add_verity_check_commands(Program& program, CLI::App* group) {
                        Result<int> (*action)(const Options&)) {
     CLI::App* command = add_verity_command(program, group, name, description);
     const auto options = std::make_shared<Options>();
+    options->add_talk(command);
     command->add_flag("--json", options->json, "Print the result as JSON");
     options->add_devices(command, true);
     options->add_signature(command);

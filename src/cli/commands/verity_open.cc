@@ -99,6 +99,7 @@ Result<int> open(Options& options) {
 /// All but where its parts are.
 void add_open_options(Program& program, CLI::App* command,
                       const std::shared_ptr<Options>& options) {
+  options->add_talk(command);
   options->front_end.add_options(command, {.dm = true});
   options->add_signature(command, true);
   CLI::Option* const ignore =
