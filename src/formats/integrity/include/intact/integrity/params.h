@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,8 +32,9 @@ struct Algorithm {
   ByteSpan key_bytes() const { return key ? key->expose() : ByteSpan(); }
 };
 
-/// Linux with 250 ticks a second counts no longer interval.
-constexpr std::uint32_t kMaxBitmapFlushInterval = 17179864;  // ms
+/// The kernel counts UINT_MAX ticks, the shortest of which are 1 ms: the limit wherever it runs.
+constexpr std::uint32_t kMaxBitmapFlushInterval =
+    std::numeric_limits<std::uint32_t>::max() - 1;  // ms
 
 /// The parameters of a dm-integrity device: all that a table line says but for the devices. The
 /// defaults are the kernel's.
