@@ -15,6 +15,7 @@
 #include <intact/serve/device_mapper.h>
 #include <intact/stack/stack.h>
 #include <intact/verity/kernel_table.h>
+#include <intact/verity/superblock.h>
 
 #include "kernel_devices.h"
 #include "kernel_mapping.h"
@@ -28,19 +29,23 @@ using verity::KernelTable;
 constexpr std::uint64_t kSector = 512;
 constexpr const char* kTarget = "verity";
 
-/// "NAME", or "UUID-NAME" where there is one.
-std::string full_name(const VerityMapping& mapping, bool dashes) {
-  if (!mapping.uuid) return mapping.name;
-  std::string uuid = mapping.uuid->to_string();
-  if (!dashes) std::erase(uuid, '-');
-  return uuid + "-" + mapping.name;
+/// That of the superblock; empty where there is none.
+Result<std::string> uuid_of(const VerityMapping& mapping) {
+  const verity::Layout& layout = mapping.layer.layout;
+  if (!layout.superblock) return std::string();
+  const auto devices = mapping.layer.devices(mapping.data);
+  return TRY(verity::read_superblock(*devices.hash, layout.hash_offset)).uuid.to_string();
+}
+
+std::string full_name(const std::string& uuid, const std::string& name) {
+  return uuid.empty() ? name : uuid + "-" + name;
 }
 
 /// Gives the signature to the kernel: as a key that goes with this thread. Its description.
-Result<std::string> add_key(const VerityMapping& mapping) {
-  const std::string description = "cryptsetup:" + full_name(mapping, true);
-  if (::syscall(SYS_add_key, "user", description.c_str(), mapping.signature.data(),
-                mapping.signature.size(), KEY_SPEC_THREAD_KEYRING) < 0)
+Result<std::string> add_key(const std::string& name, ByteSpan signature) {
+  const std::string description = "cryptsetup:" + name;
+  if (::syscall(SYS_add_key, "user", description.c_str(), signature.data(), signature.size(),
+                KEY_SPEC_THREAD_KEYRING) < 0)
     return Error::from_errno("cannot give the signature to the kernel", errno);
   return description;
 }
@@ -134,10 +139,13 @@ Result<void> map_verity(const VerityMapping& mapping) {
   KernelTable table =
       TRY(KernelTable::create(layer.layout, layer.devices(mapping.data), names, layer.root));
   table.flags = mapping.flags;
-  if (!mapping.signature.empty()) table.signature_key = TRY(add_key(mapping));
+  std::string uuid = TRY(uuid_of(mapping));
+  if (!mapping.signature.empty())
+    table.signature_key = TRY(add_key(full_name(uuid, mapping.name), mapping.signature));
+  std::erase(uuid, '-');
   return serve::create_mapping(
       {.name = mapping.name,
-       .uuid = "CRYPT-VERITY-" + full_name(mapping, false),
+       .uuid = "CRYPT-VERITY-" + full_name(uuid, mapping.name),
        .sectors = layer.layout.params.data_blocks * layer.layout.params.data_block_size / kSector,
        .target = kTarget,
        .parameters = table.text()});

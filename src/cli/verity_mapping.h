@@ -1,13 +1,11 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/stack/volume.h>
-#include <intact/verity/superblock.h>
 
 #include "command.h"
 
@@ -18,9 +16,8 @@ struct VerityMapping {
   std::string name;
   stack::File data;
   stack::VerityLayer layer;
-  std::optional<verity::Uuid> uuid = {};  ///< none: there is no superblock
-  std::vector<std::string> flags = {};    ///< of the kernel's table
-  Bytes signature = {};                   ///< PKCS#7, of the root hash; empty: none
+  std::vector<std::string> flags = {};  ///< of the kernel's table
+  Bytes signature = {};                 ///< PKCS#7, of the root hash; empty: none
 };
 
 /// Makes it, with loop devices for plain files, after the same checks as without the kernel. What

@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "front_end.h"
 #include "image_layers.h"
+#include "image_mapping.h"
 #include "recognised_integrity.h"
 
 namespace intact::cli {
@@ -114,13 +115,25 @@ Result<stack::Volume> prepare(const OpenOptions& options, block::Access access) 
                        .file = TRY(block::FileTarget::open(options.data, access))};
 }
 
+/// To the kernel a dm-integrity device is written, whatever lies in it: it uses up its journal.
+Result<void> map(const OpenOptions& options, const std::string& name) {
+  const block::Access access = options.front_end.access();
+  stack::Volume volume = TRY(prepare(options, access));
+  if (access == block::Access::read_write && !volume.file->writable() &&
+      std::holds_alternative<stack::IntegrityLayer>(volume.layers[0])) {
+    volume.file.reset();  // and its lock
+    volume.file = TRY(block::FileTarget::open(options.data, access));
+  }
+  return map_image(name, volume);
+}
+
 void add_open_command(Program& program) {
   CLI::App* command = program.add(program.app(), "open", "Give out what is in a disk image");
   const auto options = std::make_shared<OpenOptions>();
   command->add_option("FILE", options->data, "The image: a file or block device")
       ->type_name("FILE")
       ->required();
-  options->front_end.add_options(command, {.writable = true});
+  options->front_end.add_options(command, {.writable = true, .dm = true});
   command->add_option("--format", options->format, "Open it as this, whatever it looks like")
       ->check(CLI::IsMember({kRaw}));
   command->add_option("--root-hash", options->root_hash, "Root hash of dm-verity, in hexadecimal")
@@ -142,7 +155,8 @@ void add_open_command(Program& program) {
   options->integrity.add_algorithms(command);
   program.on_chosen(command, [options] {
     return options->front_end.run(
-        [&options](block::Access access) { return prepare(*options, access); });
+        [&options](block::Access access) { return prepare(*options, access); },
+        [&options](const std::string& name) { return map(*options, name); });
   });
 }
 

@@ -66,9 +66,6 @@ Result<void> Options::map(const std::string& name) const {
                         .data = TRY(block::FileTarget::open(data, block::Access::read_only)),
                         .layer = layer(TRY(root_for_kernel()))};
   TRY(find_parts(mapping.layer, mapping.data));
-  if (!no_superblock)
-    mapping.uuid =
-        TRY(verity::read_superblock(*mapping.layer.devices(mapping.data).hash, hash_offset)).uuid;
   const auto flag = [&mapping](bool set, const char* word) {
     if (set) mapping.flags.emplace_back(word);
   };

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# `intact open --dm`: the kernel opens what is recognised, a device for each layer; the lower ones go away with the
+# uppermost, and nothing is left of what cannot be opened.
+. "$(dirname "$0")/guest-lib.sh"
+cd "$work" || exit
+modprobe dm-integrity
+modprobe dm-verity
+# nothing_left: neither devices nor loop devices; those that are deferred may take a moment
+nothing_left() {
+  for ((i = 0; i < 50; i++)); do
+    [[ -z $(dmsetup ls --target integrity)$(dmsetup ls --target verity)$(losetup -a) ]] && return
+    sleep 0.1
+  done
+  fail "something is left: $(dmsetup ls) $(losetup -a)"
+}
+# dmsetup says "No devices found" where there are none.
+dmsetup() { command dmsetup "$@" 2>&1 | { grep -v '^No devices found' || :; }; }
+head -c 1048576 /dev/urandom > data
+cp data volume
+expect 0 "$intact" verity format volume volume --hash-offset 1048576 --root-hash-file root
+
+case_of "one layer: dm-verity"
+expect 0 "$intact" open volume --root-hash-file root --dm top
+cmp data /dev/mapper/top
+expect 0 "$intact" verity status top
+expect 0 "$intact" verity close top
+nothing_left
+
+case_of "one layer: dm-integrity, written by the kernel"
+truncate -s 8M disk
+expect 0 "$intact" integrity format disk --sector-size 4096
+expect 0 "$intact" open disk --dm top
+dd if=volume of=/dev/mapper/top bs=64K oflag=direct conv=notrunc status=none
+expect 8 "$intact" open disk --dm top
+expect 0 "$intact" integrity close top
+nothing_left
+expect 0 "$intact" integrity check disk
+
+case_of "dm-verity in dm-integrity"
+root=(--root-hash-file root --hash-offset 1048576)
+expect 0 "$intact" open disk "${root[@]}" --dm top
+equal "$(dmsetup ls --target integrity | cut -f 1)" top-1 'the device below'
+cmp data /dev/mapper/top
+expect 0 "$intact" verity status top
+said 'data device: */dev/'
+expect 8 "$intact" integrity close top-1
+expect 0 "$intact" verity close top
+nothing_left
+expect 0 "$intact" open disk "${root[@]}" --to copy
+cmp data copy
+
+case_of "damage is found by the layer that it is in"
+cp disk whole
+# Smaller than an interleaving, it has its data at the end.
+sectors=$("$intact" integrity dump disk | sed -n 's/^provided_data_sectors //p')
+where=$((8388608 - sectors * 512 + 100 * 4096))
+equal "$(dd if=disk bs=1 skip=$where count=16 status=none | od -An -tx1)" \
+  "$(dd if=data bs=1 skip=409600 count=16 status=none | od -An -tx1)" 'block 100 on the disk'
+printf 'damaged' | dd of=disk bs=1 seek="$where" conv=notrunc status=none
+expect 0 "$intact" open disk "${root[@]}" --dm top
+! dd if=/dev/mapper/top of=/dev/null bs=4096 skip=100 count=1 iflag=direct status=none 2> /dev/null || fail 'damage was read'
+cmp -n 409600 data /dev/mapper/top
+expect 0 "$intact" verity close top
+nothing_left
+cp whole disk
+expect 0 "$intact" open disk --dm top
+head -c 4096 /dev/urandom | dd of=/dev/mapper/top bs=4096 seek=100 oflag=direct conv=notrunc status=none
+expect 0 "$intact" integrity close top
+nothing_left
+expect 0 "$intact" open disk "${root[@]}" --dm top
+! dd if=/dev/mapper/top of=/dev/null bs=4096 skip=100 count=1 iflag=direct status=none 2> /dev/null || fail 'damage was read'
+cmp -n 409600 data /dev/mapper/top
+expect 0 "$intact" verity close top
+nothing_left
+cp whole disk
+
+case_of "what cannot be opened leaves nothing"
+expect 3 "$intact" open disk --hash-offset 1048576 --root-hash "$(printf %064d 0)" --dm top
+nothing_left
+truncate -s 4M other
+expect 0 "$intact" integrity format other --sector-size 4096
+expect 0 "$intact" open other --dm top-1
+expect 8 "$intact" open disk "${root[@]}" --dm top
+expect 0 "$intact" integrity close top-1
+nothing_left
+expect 0 "$intact" open disk "${root[@]}" --dm top
+expect 0 "$intact" verity close top
+nothing_left
+# The kernel would write to its journal, which dm-verity does not let it.
+expect 0 "$intact" verity format disk tree --root-hash-file outer
+expect 6 "$intact" open disk --hash-device tree --root-hash-file outer --dm top
+said 'cannot be written to'
+nothing_left
+expect 0 "$intact" open disk --hash-device tree --root-hash-file outer --to second
+cmp -n 1048576 data second
+expect 2 "$intact" open data --dm top
+said 'neither dm-verity nor dm-integrity'
