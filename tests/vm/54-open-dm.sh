@@ -51,28 +51,30 @@ cmp data copy
 
 case_of "damage is found by the layer that it is in"
 cp disk whole
+read_block() { dd if=/dev/mapper/top of=/dev/null bs=4096 skip="$1" count=1 iflag=direct status=none 2> /dev/null; }
+# hundredth_fails: block 100 of the disk is not read, and the others are; then the disk is whole again
+hundredth_fails() {
+  expect 0 "$intact" open disk "${root[@]}" --dm top
+  ! read_block 100 || fail 'damage was read'
+  read_block 99
+  read_block 101
+  cmp -n 409600 data /dev/mapper/top
+  expect 0 "$intact" verity close top
+  nothing_left
+  cp whole disk
+}
 # Smaller than an interleaving, it has its data at the end.
 sectors=$("$intact" integrity dump disk | sed -n 's/^provided_data_sectors //p')
 where=$((8388608 - sectors * 512 + 100 * 4096))
 equal "$(dd if=disk bs=1 skip=$where count=16 status=none | od -An -tx1)" \
   "$(dd if=data bs=1 skip=409600 count=16 status=none | od -An -tx1)" 'block 100 on the disk'
 printf 'damaged' | dd of=disk bs=1 seek="$where" conv=notrunc status=none
-expect 0 "$intact" open disk "${root[@]}" --dm top
-! dd if=/dev/mapper/top of=/dev/null bs=4096 skip=100 count=1 iflag=direct status=none 2> /dev/null || fail 'damage was read'
-cmp -n 409600 data /dev/mapper/top
-expect 0 "$intact" verity close top
-nothing_left
-cp whole disk
+hundredth_fails
 expect 0 "$intact" open disk --dm top
 head -c 4096 /dev/urandom | dd of=/dev/mapper/top bs=4096 seek=100 oflag=direct conv=notrunc status=none
 expect 0 "$intact" integrity close top
 nothing_left
-expect 0 "$intact" open disk "${root[@]}" --dm top
-! dd if=/dev/mapper/top of=/dev/null bs=4096 skip=100 count=1 iflag=direct status=none 2> /dev/null || fail 'damage was read'
-cmp -n 409600 data /dev/mapper/top
-expect 0 "$intact" verity close top
-nothing_left
-cp whole disk
+hundredth_fails
 
 case_of "what cannot be opened leaves nothing"
 expect 3 "$intact" open disk --hash-offset 1048576 --root-hash "$(printf %064d 0)" --dm top
