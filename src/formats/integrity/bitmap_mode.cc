@@ -61,7 +61,7 @@ class BitmapMode final : public WriteMode {
     const std::shared_lock gate(gate_);
     TRY(mark(block, blocks));
     TRY(volume_.fill_tags(block, blocks));
-    return volume_.meta.flush();
+    return volume_.flush_tags();
   }
 
   Result<void> close() override {
@@ -87,8 +87,9 @@ class BitmapMode final : public WriteMode {
   /// Everything in place is made durable; then no region is dirty but those that are stale.
   Result<void> work() override {
     const std::lock_guard gate(gate_);
-    TRY(volume_.flush_in_place());
+    // What is recalculated from here on may miss the flush.
     const auto stale = recalculation_.stale();
+    TRY(volume_.flush_in_place());
     const std::lock_guard lock(mutex_);
     RegionMap clean = stale ? *stale : RegionMap(volume_.layout, dirty_.log2_sectors());
     for (std::uint64_t i = 0; i < clean.blocks(); ++i)

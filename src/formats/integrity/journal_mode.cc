@@ -35,7 +35,7 @@ class JournalMode final : public WriteMode {
     // Nothing in memory may be written over the marks.
     TRY(make_room());
     TRY(volume_.fill_tags(block, blocks));
-    return volume_.meta.flush();
+    return volume_.flush_tags();
   }
 
   Result<void> close() override { return ring_.close(); }

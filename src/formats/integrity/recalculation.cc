@@ -119,7 +119,7 @@ Result<void> Recalculation::save() {
 Result<void> Recalculation::save_locked() {
   const std::uint64_t reached = position();
   if (reached == saved_) return {};
-  TRY(volume_.meta.flush());
+  TRY(volume_.flush_tags());
   volume_.superblock->change([&](Superblock& superblock) { superblock.recalc_sector = reached; });
   TRY(volume_.superblock->save(volume_.meta));
   saved_ = reached;

@@ -26,7 +26,10 @@ struct Volume {
         layout(l),
         meta(devices.of_meta(), failure),
         data(layout, *devices.data, failure),
-        tags(layout, meta, tag_cache_size),
+        tags(
+            layout, meta, tag_cache_size,
+            // Mode D has nothing that mends what a killed process left half done.
+            params.mode == Mode::direct ? TagStore::Writes::at_once : TagStore::Writes::with_flush),
         superblock(std::move(s)) {}
   Volume(const Volume&) = delete;
   Volume& operator=(const Volume&) = delete;
@@ -64,8 +67,14 @@ struct Volume {
   Result<void> zero_places(std::uint64_t block, std::uint64_t blocks, ByteSpan block_tags);
   /// Makes data and tags in place durable.
   Result<void> flush_in_place() {
+    TRY(tags.write_back());
     if (devices.meta) TRY(meta.flush());
     return data.flush();
+  }
+  /// Makes tags in place durable.
+  Result<void> flush_tags() {
+    TRY(tags.write_back());
+    return meta.flush();
   }
   /// Marks blocks as discarded: any content is accepted then. Not flushed.
   Result<void> fill_tags(std::uint64_t block, std::uint64_t blocks);
