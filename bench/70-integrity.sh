@@ -24,19 +24,22 @@ serve() {
   echo "$1 is not served" >&2
   return 1
 }
+# Fills what is served, by requests as large as those of the writes that are measured: the page cache keeps a file in
+# pieces as large as what brought them, and each piece costs at every write.
+fill() { nbdcopy --request-size=1048576 --flush "$memory/image" "$(uri "$1")"; }
 # raw_in DIR NAME, with_hash DIR NAME HASH [OPTION...]: a file or device of that name in DIR, with the image in it,
 # served as NAME.sock. The journal is as large as that of a usual device.
 raw_in() {
   truncate -s "$size" "$1/$2"
   serve "$2.sock" open --format raw "$1/$2"
-  nbdcopy --flush "$memory/image" "$(uri "$2.sock")"
+  fill "$2.sock"
 }
 with_hash() {
   truncate -s $((size + size / 8 + (128 << 20))) "$1/$2"
   "$intact" integrity format "$1/$2" --no-wipe --sector-size 4096 --integrity "$3" --journal-size $((64 << 20)) > /dev/null
   "$intact" integrity resize "$1/$2" --integrity "$3" --size $((size / 512)) > /dev/null
   serve "$2.sock" integrity open "$1/$2" --integrity "$3" "${@:4}"
-  nbdcopy --flush "$memory/image" "$(uri "$2.sock")"
+  fill "$2.sock"
 }
 # beside_raw NAME HOW URI RAW_URI: does HOW with both and sets ratio, the part of the raw file's speed.
 beside_raw() {
