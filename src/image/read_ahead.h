@@ -22,8 +22,9 @@ class ReadAheadStream final : public ByteStream {
   Result<std::size_t> read(MutableByteSpan out) override;
 
  private:
-  static constexpr std::size_t kChunk = 256 * 1024;
-  static constexpr std::size_t kChunks = 8;  // 2 MiB ahead at most
+  // Handing a chunk over may wake a thread, which costs as much as inflating some ten KiB.
+  static constexpr std::size_t kChunk = 1024 * 1024;
+  static constexpr std::size_t kChunks = 8;  // so far ahead at most
 
   void work();
 
