@@ -33,6 +33,7 @@ declare -A first cpus second
 for ((i = 0; i < runs; i++)); do
   for mode in require off; do
     attach large "$mode"
+    in_use "$work"
     before=$(server_ticks)
     once : '"$tool" read "$work/mnt/large"'
     first[$mode]+=" $wall"

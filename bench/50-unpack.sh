@@ -15,23 +15,16 @@ pull() { INTACT_STORE=$1 "$intact" pull "oci:$work/image:latest-sealed" app --pu
 rootless=$( ((EUID == 0)) || echo --rootless)
 # shellcheck disable=SC2086
 unpack() { umoci --log error unpack $rootless --image "$work/image:latest" "$1"; }
-# A virtual machine gives memory that is free back to its host, and a program that is handed such memory waits for the
-# host longer than it works. What was in use a moment ago has not been given back yet.
-ready() {
-  sync
-  head -c 1G /dev/zero > "$dir/in-use"
-  rm "$dir/in-use"
-}
 # beside_umoci WHERE DIRECTORY TIMES
 beside_umoci() {
   local n=0 dir=$2
   mkdir -p "$dir"
   if ! has umoci; then
-    measure "pull into an empty store, $1" 'ready; n=$((n + 1))' 'pull "$dir/store$n"'
+    measure "pull into an empty store, $1" 'sync; in_use "$dir"; n=$((n + 1))' 'pull "$dir/store$n"'
     return
   fi
-  compare "pull into an empty store, $1" 'ready; n=$((n + 1))' 'pull "$dir/store$n"' \
-    "umoci unpack, $1" ready 'unpack "$dir/root$n"'
+  compare "pull into an empty store, $1" 'sync; in_use "$dir"; n=$((n + 1))' 'pull "$dir/store$n"' \
+    "umoci unpack, $1" 'sync; in_use "$dir"' 'unpack "$dir/root$n"'
   target '  times as fast' "$(ratio "$peer_median" "$median")" at-least "$3"
   printf '%-48s %8.2f\n' '  the same by processor time' "$(ratio "$peer_cpu" "$cpu")"
 }
