@@ -26,7 +26,7 @@ beside_umoci() {
   compare "pull into an empty store, $1" 'sync; in_use "$dir"; n=$((n + 1))' 'pull "$dir/store$n"' \
     "umoci unpack, $1" 'sync; in_use "$dir"' 'unpack "$dir/root$n"'
   target '  times as fast' "$(ratio "$peer_median" "$median")" at-least "$3"
-  printf '%-48s %8.2f\n' '  the same by processor time' "$(ratio "$peer_cpu" "$cpu")"
+  target '  the same by processor time' "$(ratio "$peer_cpu" "$cpu")" at-least "$3"
 }
 memory=$(mktemp -d /dev/shm/intact-bench.XXXXXX) || exit 0
 trap 'wipe "$memory"; cleanup' EXIT

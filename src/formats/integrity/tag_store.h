@@ -22,7 +22,7 @@ class TagStore {
  public:
   /// When what is written goes to the device.
   enum class Writes : std::uint8_t {
-    at_once,     ///< with the data: a process that is killed leaves both or neither
+    at_once,     ///< right behind the data: a process that is killed leaves little half done
     with_flush,  ///< when write_back() asks for it, or when the cache needs the room
   };
 

@@ -28,7 +28,7 @@ struct Volume {
         data(layout, *devices.data, failure),
         tags(
             layout, meta, tag_cache_size,
-            // Mode D has nothing that mends what a killed process left half done.
+            // Mode D has nothing that mends what a killed process left: the less, the better.
             params.mode == Mode::direct ? TagStore::Writes::at_once : TagStore::Writes::with_flush),
         superblock(std::move(s)) {}
   Volume(const Volume&) = delete;
