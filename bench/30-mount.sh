@@ -29,35 +29,48 @@ find "$work/store-large/objects" -type f -exec cat {} + > /dev/null
 
 server_ticks() { awk '{ print $14 + $15 }' "/proc/$(pgrep -n -f "mount large $work/mnt")/stat"; }
 per_second=$(getconf CLK_TCK)
-declare -A first cpus second
-for ((i = 0; i < runs; i++)); do
+# read_large NAME MODE: sets wall, and cpus with what the server took.
+read_large() {
+  local before
+  before=$(server_ticks)
+  once : '"$tool" read "$work/mnt/large"'
+  walls[$1-$2]+=" $wall"
+  cpus[$1-$2]+=" $(awk -v c="$used" -v t="$(($(server_ticks) - before))" -v h="$per_second" 'BEGIN { print c + t / h }')"
+  servers[$1-$2]+=" $(($(server_ticks) - before))"
+}
+declare -A walls cpus servers
+# They are short.
+for ((i = 0; i < 3 * runs; i++)); do
   for mode in require off; do
     attach large "$mode"
     in_use "$work"
-    before=$(server_ticks)
-    once : '"$tool" read "$work/mnt/large"'
-    first[$mode]+=" $wall"
-    cpus[$mode]+=" $(awk -v c="$used" -v t="$(($(server_ticks) - before))" -v h="$per_second" 'BEGIN { print c + t / h }')"
-    once : '"$tool" read "$work/mnt/large"'
-    second[$mode]+=" $wall"
+    for name in first second third; do read_large "$name" "$mode"; done
     detach
   done
   once : '"$tool" read "$work/root/large"'
-  second[native]+=" $wall"
+  walls[native]+=" $wall"
 done
 # shellcheck disable=SC2086
-rate_of() { ratio "$size" "$(median_of $1)" 1e-9; }
+rate_of() { ratio "$size" "$(median_of ${walls[$1]})" 1e-9; }
 # shellcheck disable=SC2086
 for mode in require off; do
   printf '%-48s %8.3f GB/s  (processors %.3f s)\n' "first read of a large file, --verity $mode" \
-    "$(rate_of "${first[$mode]}")" "$(median_of ${cpus[$mode]})"
+    "$(rate_of "first-$mode")" "$(median_of ${cpus[first-$mode]})"
 done
-target '  verified to unverified' "$(ratio "$(rate_of "${first[require]}")" "$(rate_of "${first[off]}")")" at-least 0.6
+target '  verified to unverified' "$(ratio "$(rate_of first-require)" "$(rate_of first-off)")" at-least 0.6
 # shellcheck disable=SC2086
-target '  the same by processor time' "$(ratio "$(median_of ${cpus[off]})" "$(median_of ${cpus[require]})")" at-least 0.6
-printf '%-48s %8.3f GB/s\n' 'second read, verified' "$(rate_of "${second[require]}")" \
-  '  beside it: a native file in the page cache' "$(rate_of "${second[native]}")"
-target '  to the native file' "$(ratio "$(rate_of "${second[require]}")" "$(rate_of "${second[native]}")")" at-least 0.9
+target '  the same by processor time' "$(ratio "$(median_of ${cpus[first-off]})" "$(median_of ${cpus[first-require]})")" at-least 0.6
+# At the second read of a page the kernel marks it as used again, once, and for each page: those of a native
+# file may be larger than those of FUSE.
+# shellcheck disable=SC2086
+for name in second third; do
+  printf '%-48s %8.3f GB/s  (server %s ms)\n' "$name read, verified" "$(rate_of "$name-require")" \
+    "$(ratio "$(median_of ${servers[$name-require]})" "$per_second" 1000)"
+done
+printf '%-48s %8.3f GB/s\n' '  beside it: a native file in the page cache' "$(rate_of native)"
+for name in second third; do
+  target "  $name to the native file" "$(ratio "$(rate_of "$name-require")" "$(rate_of native)")" at-least 0.9
+done
 
 need_image
 cp -a "$image" "$work/demo"

@@ -6,7 +6,7 @@
 tests=$(dirname "$INTACT")/../tests/integrity_test
 [[ -x $tests ]] || skip "no $tests"
 length=8
-((!${INTACT_LONG:-0})) || length=80
+((!${INTACT_LONG:-0})) || length=24
 SEED=${SEED:-1} INTACT_CRASH_LENGTH=$length "$tests" --gtest_filter='IntegrityCrash.*' > "$work/out" 2>&1 ||
   fail "$(cat "$work/out")"
 grep 'crash states' "$work/out"
