@@ -45,6 +45,9 @@ TEST(ProgressText, SaysNothingOfWhatItCannotKnow) {
   state.seconds = 0;
   EXPECT_THAT(progress_text(state, 100), testing::Not(HasSubstr("left")));
   state.total = 0;
+  EXPECT_EQ(progress_text(state, 100), "Unpacking  50.0 MB");
+  EXPECT_EQ(progress_text(state, 13), "Unpacking ...");
+  state.done = 0;
   EXPECT_EQ(progress_text(state, 100), "Unpacking ...");
 }
 

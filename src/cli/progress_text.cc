@@ -21,7 +21,11 @@ double in_megabytes(std::uint64_t bytes) {
 
 std::string progress_text(const ProgressState& state, std::size_t columns) {
   std::string step(state.step.substr(0, columns));
-  if (state.total == 0) return fmt::format("{} ...", step).substr(0, columns);
+  if (state.total == 0) {
+    const std::string amount = fmt::format("  {:.1f} MB", in_megabytes(state.done));
+    if (state.done > 0 && step.size() + amount.size() <= columns) return step + amount;
+    return fmt::format("{} ...", step).substr(0, columns);
+  }
   const std::uint64_t done = std::min(state.done, state.total);
   const double share = static_cast<double>(done) / static_cast<double>(state.total);
   const double rate = state.seconds > 0 ? static_cast<double>(done) / state.seconds : 0;

@@ -48,10 +48,14 @@ Result<UniqueFd> open_tar(const std::string& path) {
 }
 
 /// The directory as a tar in a temporary file.
-Result<UniqueFd> tar_of_directory(const std::string& directory, const std::string& scratch) {
+Result<UniqueFd> tar_of_directory(const std::string& directory, const std::string& scratch,
+                                  ProgressMeter& meter) {
   UniqueFd fd = TRY(anonymous_file(scratch));
-  TRY(oci::write_directory_tar(directory, {},
-                               [&](ByteSpan bytes) { return write_all(fd.get(), bytes); }));
+  meter.begin("Reading files", 0);
+  TRY(oci::write_directory_tar(directory, {}, [&](ByteSpan bytes) {
+    meter.advance(bytes.size());
+    return write_all(fd.get(), bytes);
+  }));
   return fd;
 }
 
@@ -59,21 +63,29 @@ Result<UniqueFd> tar_of_directory(const std::string& directory, const std::strin
 
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
                                   oci::LayoutWriter& layout, const std::string& scratch,
-                                  const UnpackLimits& limits) {
+                                  const UnpackLimits& limits, ProgressMeter& meter) {
   const bool is_directory = source.transport == oci::Reference::Transport::rootfs;
-  auto file = std::make_shared<UniqueFd>(is_directory ? TRY(tar_of_directory(source.path, scratch))
-                                                      : TRY(open_tar(source.path)));
+  auto file =
+      std::make_shared<UniqueFd>(is_directory ? TRY(tar_of_directory(source.path, scratch, meter))
+                                              : TRY(open_tar(source.path)));
+  const std::uint64_t size = TRY(file_size(file->get()).context(source.path));
   auto open_layer = [file]() -> Result<std::unique_ptr<ByteStream>> {
     return std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate(*file))));
   };
 
+  const auto open_metered = [&]() -> Result<std::unique_ptr<ByteStream>> {
+    return std::make_unique<MeteredStream>(TRY(open_layer()), meter);
+  };
+  meter.begin("Making a layer", size);
   oci::Compression compression;
-  auto plain =
-      TRY(oci::decompress(TRY(open_layer()), limits.decompress, &compression).context(source.path));
+  auto plain = TRY(
+      oci::decompress(TRY(open_metered()), limits.decompress, &compression).context(source.path));
   oci::HashingStream content(*plain);
   oci::LayoutBlob blob = TRY(layout.new_blob());
   if (compression == oci::Compression::gzip || compression == oci::Compression::zstd) {
-    auto stored = TRY(open_layer());
+    // Read twice: as it is, and for the digest of its content.
+    meter.begin("Making a layer", 2 * size);
+    auto stored = TRY(open_metered());
     TRY(for_each_chunk(*stored, [&](ByteSpan bytes) {
           return blob.write(bytes);
         }).context(source.path));
@@ -95,6 +107,7 @@ Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platf
   image.manifest.config = oci::describe(oci::kConfigType, config);
   image.manifest.layers.push_back(layer);
   image.open_layer = std::move(open_layer);
+  image.layer_bytes = size;
   return image;
 }
 

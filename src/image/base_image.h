@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -10,6 +11,8 @@
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 
+#include "progress_meter.h"
+
 namespace intact::image {
 
 /// An image of one layer, made of a plain directory (rootfs:) or tar (tar:).
@@ -18,12 +21,13 @@ struct BaseImage {
   oci::ImageConfig config;
   /// Opens the layer's bytes, compressed or not: their content is what the config's diff_id says.
   std::function<Result<std::unique_ptr<ByteStream>>()> open_layer;
+  std::uint64_t layer_bytes;  ///< what that gives
 };
 
 /// Stages the layer blob in `layout`. A tar that is compressed with gzip or zstd is taken as it is;
 /// everything else becomes gzip. `scratch` is a directory for temporary files, as large as the tar.
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
                                   oci::LayoutWriter& layout, const std::string& scratch,
-                                  const UnpackLimits& limits);
+                                  const UnpackLimits& limits, ProgressMeter& meter);
 
 }  // namespace intact::image

@@ -33,6 +33,12 @@ Result<tree::Tree> apply_layers(const oci::Manifest& manifest, const oci::ImageC
   return tree;
 }
 
+std::uint64_t stored_bytes(const std::vector<oci::Descriptor>& layers) {
+  std::uint64_t sum = 0;
+  for (const oci::Descriptor& layer : layers) sum += layer.size;
+  return sum;
+}
+
 Result<ComposefsImage> make_composefs(const tree::Tree& tree) {
   ComposefsImage image;
   image.bytes = TRY(composefs::write_image(tree, {.min_version = 1, .max_version = 1}));

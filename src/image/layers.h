@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,10 @@ using LayerOpener =
 Result<tree::Tree> apply_layers(const oci::Manifest& manifest, const oci::ImageConfig& config,
                                 const LayerOpener& open_layer, oci::ContentSink& sink,
                                 const UnpackLimits& limits, std::vector<std::string>& warnings);
+
+/// Bytes of the layers as they are stored, to tell progress by: the sizes are only what descriptors
+/// claim.
+std::uint64_t stored_bytes(const std::vector<oci::Descriptor>& layers);
 
 /// The composefs image of a tree, with its Merkle tree and digest.
 struct ComposefsImage {

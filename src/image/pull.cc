@@ -96,8 +96,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                                         present->manifest.to_string() +
                                         "): pull under another name, or with --replace");
 
-  std::uint64_t layer_bytes = 0;
-  for (const oci::Descriptor& layer : chain.manifest.layers) layer_bytes += layer.size;
+  const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
   ProgressMeter meter(options.progress);
 
   auto transaction = TRY(store::Transaction::begin(store));

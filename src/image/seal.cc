@@ -81,12 +81,6 @@ void use_oci_types(oci::Manifest& manifest) {
   }
 }
 
-std::uint64_t sum_of_sizes(const std::vector<oci::Descriptor>& layers) {
-  std::uint64_t sum = 0;
-  for (const oci::Descriptor& layer : layers) sum += layer.size;
-  return sum;
-}
-
 Result<void> refuse_other_image(const oci::LayoutWriter& layout, const oci::Reference& destination,
                                 const Digest& manifest) {
   for (const oci::Descriptor& present : layout.find_tag(destination.tag)) {
@@ -132,8 +126,10 @@ Result<Draft> make_draft(const oci::Reference& source,
   // The layers: every stored byte is hashed here, before anything is inflated.
   ProgressMeter meter(options.progress);
   LayerOpener open_layer;
+  std::uint64_t layer_bytes = 0;
   if (images) {
-    meter.begin("Reading layers", sum_of_sizes(manifest.layers));
+    layer_bytes = stored_bytes(manifest.layers);
+    meter.begin("Reading layers", layer_bytes);
     const auto advance = [&](std::uint64_t bytes) {
       meter.advance(bytes);
       return key.check();
@@ -144,11 +140,12 @@ Result<Draft> make_draft(const oci::Reference& source,
   } else {
     // Compressing goes on for long, and nothing in it looks at the key.
     TRY(key.wait());
-    meter.begin("Making a layer", 0);
-    BaseImage base = TRY(make_base_image(source, options.platform, *layout,
-                                         parent_directory(destination.directory), options.limits));
+    BaseImage base =
+        TRY(make_base_image(source, options.platform, *layout,
+                            parent_directory(destination.directory), options.limits, meter));
     manifest = std::move(base.manifest);
     config = std::move(base.config);
+    layer_bytes = base.layer_bytes;
     open_layer = [open = std::move(base.open_layer)](const oci::Descriptor&) { return open(); };
   }
 
@@ -157,7 +154,7 @@ Result<Draft> make_draft(const oci::Reference& source,
     auto metered = std::make_unique<MeteredStream>(TRY(open_layer(layer)), meter);
     return std::make_unique<WhileKeyMayOpen>(std::move(metered), key);
   };
-  meter.begin("Unpacking", sum_of_sizes(manifest.layers));
+  meter.begin("Unpacking", layer_bytes);
 
   SealReport report;
   report.destination = destination.reference;

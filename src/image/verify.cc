@@ -3,6 +3,7 @@
 #include <mutex>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include <intact/base/worker_pool.h>
 #include <intact/composefs/read.h>
@@ -12,6 +13,7 @@
 
 #include "layers.h"
 #include "object_sink.h"
+#include "progress_meter.h"
 #include "source_chain.h"
 #include "stored_image.h"
 
@@ -46,10 +48,11 @@ Result<void> scan_image(const store::Store& store, const Digest& image, VerifyRe
 
 /// Every bad block of one object; one that cannot be opened or read is bad as a whole.
 std::vector<fsverity::DamagedBlock> scan_object(const store::Store& store, const Digest& image,
-                                                const composefs::ObjectReference& object) {
+                                                const composefs::ObjectReference& object,
+                                                const fsverity::ScanProgress& progress) {
   auto scan = [&]() -> Result<std::vector<fsverity::DamagedBlock>> {
     return fsverity::scan_file(TRY(store.open_object(object.payload)), object.size, object.digest,
-                               TRY(store.tree_of(image, object.digest)));
+                               TRY(store.tree_of(image, object.digest)), progress);
   }();
   if (scan) return std::move(*scan);
   return {{.block = 0, .offset = 0, .reason = scan.error().message()}};
@@ -112,15 +115,22 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
   std::mutex mutex;
   std::vector<BadObject> bad;
   std::uint64_t done = 0;
+  const auto advance = [&](std::uint64_t bytes) {
+    const std::lock_guard lock(mutex);
+    done += bytes;
+    if (progress) progress("Checking files", done, total);
+  };
   WorkerPool pool;
   for (const composefs::ObjectReference& object : objects) {
     pool.submit([&]() -> Result<void> {
-      auto blocks = scan_object(store, chain.image_digest, object);
+      std::uint64_t scanned = 0;
+      auto blocks = scan_object(store, chain.image_digest, object, [&](std::uint64_t bytes) {
+        advance(bytes - std::exchange(scanned, bytes));
+      });
+      advance(object.size - scanned);  // what is missing needs no reading
       const std::lock_guard lock(mutex);
       for (fsverity::DamagedBlock& block : blocks)
         bad.push_back({object.payload, std::move(block)});
-      done += object.size;
-      if (progress) progress("Checking files", done, total);
       return {};
     });
   }
@@ -136,7 +146,7 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
 
 Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::Platform& platform,
                                    const sign::Anchors& anchors, const UnpackLimits& limits,
-                                   const TreeSink& tree_sink) {
+                                   const Progress& progress, const TreeSink& tree_sink) {
   const SourceChain source =
       TRY(check_source_chain(reference, "", platform, anchors, limits.decompress));
   const Chain& chain = source.chain;
@@ -148,10 +158,17 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::P
     report.damaged.push_back(
         {.path = "", .object = object, .block = 0, .offset = 0, .reason = error.message()});
   };
+  ProgressMeter meter(progress);
+  const auto open_metered =
+      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
+    return std::make_unique<MeteredStream>(TRY(source.source->open_blob(layer)), meter);
+  };
+  const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
+  meter.begin("Reading layers", layer_bytes);
   for (const oci::Descriptor& layer : chain.manifest.layers) {
     ++report.layers;
     report.bytes += layer.size;
-    auto blob = source.source->open_blob(layer);
+    auto blob = open_metered(layer);
     auto checked = blob ? oci::CheckedStream(std::move(*blob), layer.digest, layer.size).finish()
                         : Result<void>(std::move(blob).error());
     if (!checked) damaged("blobs/sha256/" + layer.digest.hex(), checked.error());
@@ -161,10 +178,8 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::P
 
   std::vector<std::string> warnings;
   ObjectSink sink(nullptr);
-  auto tree = apply_layers(
-      chain.manifest, chain.config,
-      [&](const oci::Descriptor& layer) { return source.source->open_blob(layer); }, sink, limits,
-      warnings);
+  meter.begin("Unpacking", layer_bytes);
+  auto tree = apply_layers(chain.manifest, chain.config, open_metered, sink, limits, warnings);
   if (!tree) return std::move(tree).error();
   TRY(tree->walk([&](const std::string&, const tree::Entry& entry) -> Result<void> {
     ++report.files;

@@ -29,7 +29,20 @@ for columns in 100 40; do
   check 'Unpacking' 'Pulled'
   on_terminal "$columns" "$intact" verify app --pub "$work/key.pub"
   check 'Checking files' "'app' is intact"
+  on_terminal "$columns" "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
+  check 'Reading layers' "'oci:.*' is intact"
 done
+# Of a directory most time goes into the layer that is made of it.
+mkdir "$work/rootfs"
+head -c 8M /dev/urandom > "$work/rootfs/file"
+columns=100
+on_terminal 100 "$intact" seal "rootfs:$work/rootfs" "oci:$work/made:v1" --key "$work/key.key" \
+  --password-file "$work/password"
+check 'Making a layer .*[0-9]%' 'Sealed'
+# A long file is told of while it is read.
+"$intact" pull "oci:$work/made:v1" long --pub "$work/key.pub" > /dev/null
+on_terminal 100 "$intact" verify long --pub "$work/key.pub"
+check 'Checking files .* [1-9][0-9]%' "'long' is intact"
 # Nor on a terminal that cannot redraw, nor in a pipe.
 TERM_HERE=dumb on_terminal 100 "$intact" verify app --pub "$work/key.pub"
 ! grep -q '%' "$work/tty" || fail "progress on a dumb terminal"

@@ -72,13 +72,14 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
   const image::TreeSink keep_tree =
       wants_view ? [&tree](tree::Tree read) { tree = std::move(read); } : image::TreeSink();
   auto check = [&]() -> Result<image::VerifyReport> {
+    ProgressLine line;
     if (reference) {
       const auto platform = options.platform.empty() ? oci::Platform::host()
                                                      : TRY(oci::parse_platform(options.platform));
-      return image::verify_source(*reference, platform, anchors, limits.limits(), keep_tree);
+      return image::verify_source(*reference, platform, anchors, limits.limits(), line.sink(),
+                                  keep_tree);
     }
     const auto store = TRY(store_option.open());
-    ProgressLine line;
     return image::verify_stored(*store, options.image, anchors, line.sink(), keep_tree);
   };
   auto report = check();

@@ -350,6 +350,24 @@ TEST(VerifiedFile, ScanFileListsWhatOpenRefuses) {
   EXPECT_THAT(scan(true), ElementsAre(Field(&DamagedBlock::block, 2u)));
 }
 
+TEST(VerifiedFile, ScanTellsHowFarItIs) {
+  const auto told = [](std::size_t size, std::size_t cut_to) {
+    Sample sample(size);
+    const auto file = sample.open().value();
+    sample.file.resize(cut_to);
+    std::vector<std::uint64_t> all;
+    file->scan([&](std::uint64_t done) { all.push_back(done); }).value();
+    EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
+    return all;
+  };
+  const auto long_file = told(1100 * kBlock + 1, 1100 * kBlock + 1);
+  EXPECT_GT(long_file.size(), 1u);
+  EXPECT_EQ(long_file.back(), 1100 * kBlock + 1);
+  EXPECT_THAT(told(3 * kBlock, 3 * kBlock), ElementsAre(3 * kBlock));
+  EXPECT_THAT(told(3 * kBlock, kBlock), ElementsAre(kBlock));
+  EXPECT_THAT(told(0, 0), IsEmpty());
+}
+
 TEST(VerifiedFile, WhatTheDeviceCannotReadIsAnIoErrorAndListedByScan) {
   Sample sample(3 * kBlock);
   // Every read of a descriptor that is open for writing only fails.

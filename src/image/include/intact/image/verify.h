@@ -54,6 +54,6 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
 /// the layers make the image that was signed. `tree` gets what they make only if it is that image.
 Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::Platform& platform,
                                    const sign::Anchors& anchors, const UnpackLimits& limits = {},
-                                   const TreeSink& tree = {});
+                                   const Progress& progress = {}, const TreeSink& tree = {});
 
 }  // namespace intact::image

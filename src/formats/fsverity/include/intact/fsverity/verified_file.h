@@ -26,6 +26,10 @@ struct DamagedBlock {
 /// once; must not call back into the file.
 using DamageSink = std::function<void(const DamagedBlock&)>;
 
+/// Told now and then how many bytes of a file have been scanned, from its beginning; never less
+/// than before, and at last how many there were. Called by the scanning thread.
+using ScanProgress = std::function<void(std::uint64_t done)>;
+
 /// Random verified access to a file that anyone may change at any time. Every block is checked
 /// against the Merkle tree, up to the file's digest, at every read; only hash blocks that have been
 /// verified once are kept, in at most 64 MiB of memory. Thread-safe.
@@ -65,7 +69,8 @@ class VerifiedFile final : public ByteSource {
   /// device cannot read is bad. Blocks missing at the end are one entry, and so are excess bytes,
   /// and so is a run of blocks of which only the sum can be told, their stored hashes being damaged
   /// as well. io only when nothing can be said about the file at all.
-  Result<std::vector<DamagedBlock>> scan() const;
+  /// `progress` may be empty.
+  Result<std::vector<DamagedBlock>> scan(const ScanProgress& progress = {}) const;
 
   /// How many hash blocks of the stored tree have been refused so far: it should be written anew.
   std::uint64_t refused_hash_blocks() const;
@@ -81,6 +86,7 @@ class VerifiedFile final : public ByteSource {
 /// Opens and scans: what open() refuses as tampered becomes an entry of the list as well.
 Result<std::vector<DamagedBlock>> scan_file(UniqueFd data, std::uint64_t expected_size,
                                             const Digest& digest,
-                                            std::shared_ptr<const ByteSource> tree);
+                                            std::shared_ptr<const ByteSource> tree,
+                                            const ScanProgress& progress = {});
 
 }  // namespace intact::fsverity
