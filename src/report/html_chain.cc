@@ -64,8 +64,8 @@ std::string damage_section(const View& view) {
   // Thousands of rows tell no more than the first; the map and the tree have all of it.
   constexpr std::size_t kMost = 500;
   std::string out =
-      "<h2>Damage</h2>\n<div class=\"card\"><table><tr><th>File</th><th>Damaged blocks"
-      "</th><th>of</th><th>Object</th></tr>\n";
+      "<h2>Damage</h2>\n<div class=\"card\"><table><tr><th>File</th><th>Bad blocks, counted from "
+      "0</th><th>Size in blocks</th><th>Object</th></tr>\n";
   std::size_t shown = 0;
   for (std::size_t i = 0; i < view.rows.size() && shown < kMost; ++i) {
     const Row& row = view.rows[i];

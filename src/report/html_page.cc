@@ -29,9 +29,8 @@ std::string verdict(const View& view) {
     says = view.from_layers ? "<b>Damaged.</b> The layers of the image are not what was signed."
                             : "<b>Damaged.</b> The metadata of the image is not what was signed.";
   } else {
-    says = fmt::format("<b>Damaged.</b> {} file{} not what {} signed; everything else is.",
-                       number_text(view.damaged_files), view.damaged_files == 1 ? " is" : "s are",
-                       view.damaged_files == 1 ? "was" : "were");
+    says = fmt::format("<b>Damaged.</b> {} file{} not what was signed; everything else is.",
+                       number_text(view.damaged_files), view.damaged_files == 1 ? " is" : "s are");
   }
   return fmt::format(
       "<div class=\"card verdict {}\"><div class=\"mark\">{}</div><div><h1>{}</h1><p>{}</p></div>"

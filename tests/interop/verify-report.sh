@@ -44,7 +44,7 @@ grep -q 'X' "$work/out"
 said 'has damage: 2 of'
 said 'DAMAGED /usr/<script>'
 check_page
-page | grep -q '2 files are not what were signed'
+page | grep -q '2 files are not what was signed'
 page | grep -q 'class="ring"'
 page | grep -qF '&lt;script&gt;alert(1)'
 page | grep -qF '\x1b[2Jfile'
