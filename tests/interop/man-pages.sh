@@ -14,6 +14,10 @@ for page in "$pages"/*.1; do
   grep -q '^SYNOPSIS' "$work/${page##*/}.txt" && grep -q '^DESCRIPTION' "$work/${page##*/}.txt" ||
     fail "${page##*/} is not complete"
 done
+# What stands below the options of --help, and the pages to read next.
+grep -q 'Fixed limits: names of 255' "$work/intact-seal.1.txt" || fail "intact-seal has no fixed limits"
+grep -A2 '^SEE ALSO' "$work/intact-mount.1.txt" | grep -q 'intact-umount(1)' || fail "intact-mount does not lead to intact-umount"
+! grep -F '\(ga' "$pages"/*.1 || fail "a backquote in a page"
 # These checks do find mistakes.
 printf '.TH X 1\n.SH NAME\nx\n.nonsense\n' > "$work/bad.1"
 [[ -n $(groff -man -ww -z -Tutf8 "$work/bad.1" 2>&1) ]] || fail "groff warns of nothing"

@@ -220,8 +220,8 @@ void add_store_commands(Program& program) {
   CLI::App* show = add_store_command(program, options, "inspect",
                                      "Show what is known about an image, unverified", inspect);
   show->add_option("NAME", options->names, "The image")->required()->expected(1);
-  CLI::App* rm = add_store_command(program, options, "rm",
-                                   "Forget names; `gc` then frees the space", remove_names);
+  CLI::App* rm = add_store_command(program, options, "rm", "Forget names; gc then frees the space",
+                                   remove_names);
   rm->add_option("NAME", options->names, "The images")->required();
   CLI::App* gc = add_store_command(
       program, options, "gc",

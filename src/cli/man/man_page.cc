@@ -77,6 +77,21 @@ std::string group_sections(const std::string& words, const CommandModel& group) 
   return out;
 }
 
+/// The pages of other commands that the prose speaks of, and the one that has what all share.
+std::string see_also(const CommandModel& program, const CommandModel& command,
+                     std::string_view prose) {
+  std::string out = ".SH SEE ALSO\n";
+  for (const CommandModel& other : program.commands) {
+    const bool spoken_of = prose.find("`intact " + other.name + "`") != std::string_view::npos ||
+                           prose.find("`intact " + other.name + " ") != std::string_view::npos;
+    if (&other != &command && spoken_of)
+      out += "\\fB" + roff_code(page_name(program, other)) + "\\fR(1),\n";
+  }
+  return out +
+         "\\fBintact\\fR(1), which has the exit status, the files and the environment of all "
+         "commands.\n";
+}
+
 std::string command_list(const CommandModel& program) {
   std::string out;
   for (const CommandModel& command : program.commands) {
@@ -124,11 +139,9 @@ std::string make_man_page(const CommandModel& program, const CommandModel& comma
     out += section("COMMANDS", group_sections(words, command));
   }
   out += section("OPTIONS", options_list(command.options));
+  if (!command.footer.empty()) out += ".PP\n" + roff_text(command.footer) + "\n";
   out += roff_from_markdown(prose.substr(heading));
-  if (!is_program)
-    out +=
-        ".SH SEE ALSO\n\\fBintact\\fR(1), which has the exit status, the files and the "
-        "environment of all commands.\n";
+  if (!is_program) out += see_also(program, command, prose);
   return out;
 }
 

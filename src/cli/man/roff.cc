@@ -31,13 +31,14 @@ std::string at_line_start(std::string out) {
   return out;
 }
 
-/// Text with `typed` and *variable* parts. A mark without its twin is a character.
-std::string inline_markup(std::string_view text) {
+/// Text with `typed` and *variable* parts, or those of `marks`. A mark without its twin is a
+/// character.
+std::string inline_markup(std::string_view text, std::string_view marks = "`*") {
   std::string out;
   std::size_t plain = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char mark = text[i];
-    if (mark != '`' && mark != '*') continue;
+    if (marks.find(mark) == std::string_view::npos) continue;
     const std::size_t end = text.find(mark, i + 1);
     if (end == std::string_view::npos || end == i + 1) continue;
     // A star between blanks is a star.
@@ -121,7 +122,7 @@ class Converter {
 }  // namespace
 
 std::string roff_text(std::string_view text) {
-  return at_line_start(escaped(text, false));
+  return inline_markup(text, "`");
 }
 
 std::string roff_code(std::string_view text) {

@@ -10,6 +10,8 @@ TEST(Roff, NothingInTextIsARequest) {
   EXPECT_EQ(roff_text("'br"), "\\&'br");
   EXPECT_EQ(roff_text("a\\fB"), "a\\efB");
   EXPECT_EQ(roff_text("a.b 'c'"), "a.b 'c'");
+  EXPECT_EQ(roff_text("no `export oci:-`, *"), "no \\fBexport oci:\\-\\fR, *");
+  EXPECT_EQ(roff_text("a ` alone"), "a \\(ga alone");
 }
 
 TEST(Roff, WhatIsTypedKeepsItsCharacters) {
