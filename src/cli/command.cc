@@ -16,15 +16,49 @@ const CLI::App* find_command(const CLI::App& parent, const std::string& name) {
   return found.empty() ? nullptr : found.front();
 }
 
+/// Without what the library says of itself: the type of a check, a default that is none.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text = CLI::Formatter::make_option_opts(option);
+    for (const std::string_view noise : {":NONNEGATIVE", "=[]", "=-1"})
+      if (const std::size_t at = text.find(noise); at != std::string::npos)
+        text.erase(at, noise.size());
+    return text;
+  }
+};
+
+/// What is wrong with a command line of which words are left over, which the library tells
+/// backwards or, where something is missing as well, not at all. Empty if none are.
+std::string about_leftovers(const CLI::App& program) {
+  const CLI::App* command = &program;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  const std::vector<std::string> left = program.remaining(true);
+  if (left.empty()) return "";
+  const std::string name = words_of(*command);
+  const auto option = std::find_if(left.begin(), left.end(), [](const std::string& word) {
+    return word.size() > 1 && word.starts_with("-");
+  });
+  if (option != left.end()) {
+    if (command->get_option_no_throw(option->substr(0, option->find('='))))
+      return fmt::format("'{}' belongs behind `{}`", *option, name);
+    return fmt::format("`{}` has no option '{}'", name, *option);
+  }
+  if (command->get_require_subcommand_min() > 0)
+    return fmt::format("there is no command '{} {}'", name, left.front());
+  return fmt::format("`{}` does not take '{}'", name, fmt::join(left, " "));
+}
+
 }  // namespace
 
 Program::Program() : app_("Seal, verify, encrypt and repair container and VM images", "intact") {
+  app_.formatter(std::make_shared<HelpFormatter>());
   app_.require_subcommand(1);
   app_.set_version_flag("--version", std::string("intact ") + INTACT_VERSION);
   app_.option_defaults()->always_capture_default();
 
   auto words = std::make_shared<std::vector<std::string>>();
-  CLI::App* help = add(app_, "help", "Show what a command does: intact help COMMAND...");
+  CLI::App* help = add(app_, "help", "Show what a command does, as its --help");
   help->add_option("COMMAND", *words);
   on_chosen(help, [this, words]() -> Result<int> {
     const CLI::App* command = &app_;
@@ -112,6 +146,11 @@ int Program::run(int argc, const char* const* argv) {
     // 0.
     // `run` passes on the status of a container, where 2 would be the container's.
     const int wrong_usage = argc > 1 && std::string_view(argv[1]) == "run" ? 125 : 2;
+    if (const std::string leftovers = e.get_exit_code() == 0 ? "" : about_leftovers(app_);
+        !leftovers.empty()) {
+      fmt::print(stderr, "intact: {}\nRun with --help for more information.\n", leftovers);
+      return wrong_usage;
+    }
     if (app_.exit(e) != 0) return wrong_usage;
     return flush_output() ? 0 : 1;
   }

@@ -16,10 +16,26 @@ for command in keygen trust 'trust add' 'trust list' 'trust rm' seal pull images
   # shellcheck disable=SC2086
   expect 0 "$intact" $command --help
   said '[Uu]sage'
+  ! grep -E '=\[\]|=-1|NONNEGATIVE' "$work/out" || fail "--help of $command speaks of the parser"
 done
 expect 2 "$intact"
 expect 2 "$intact" nonsense
+said "there is no command 'intact nonsense'"
+expect 2 "$intact" trust nonsense --json
+said "has no option '--json'"
+expect 2 "$intact" trust nonsense
+said "there is no command 'intact trust nonsense'"
+expect 2 "$intact" --store here images
+said "'--store' belongs behind \`intact images\`"
+expect 2 "$intact" --store here
+said "\`intact\` has no option '--store'"
+expect 2 "$intact" images one two
+said "\`intact images\` does not take 'one two'"
+# Neither is what is missing as well.
 expect 2 "$intact" verify --nonsense
+said "\`intact verify\` has no option '--nonsense'"
+expect 2 "$intact" verify
+said 'IMAGE is required'
 if [[ -c /dev/full ]]; then
   status=0
   "$intact" --help > /dev/full 2> /dev/null || status=$?
