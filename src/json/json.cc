@@ -114,6 +114,9 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
     return Error(ErrorKind::limit, "JSON: document of " + std::to_string(text.size()) +
                                        " bytes, at most " + std::to_string(limits.bytes) +
                                        " are taken");
+  // To the library a NUL is the end of the text, whatever may follow it.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos)
+    return Error(ErrorKind::malformed, "JSON: byte " + std::to_string(nul + 1) + ": NUL");
   Builder builder(limits);
   const bool whole = Json::sax_parse(text.begin(), text.end(), &builder);
   if (builder.error()) return std::move(*builder.error());

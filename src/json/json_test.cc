@@ -20,7 +20,10 @@ TEST(ParseJson, RefusesDuplicateKeys) {
 TEST(ParseJson, RefusesWhatIsNotOneDocument) {
   for (const char* text : {"", "{", "{}x", "{} {}", "// c\n{}", "{\"a\":\"\xff\"}", "[1,]", "nul"})
     EXPECT_EQ(parse_json(text).error().kind(), ErrorKind::malformed) << text;
+  for (const std::string_view text : {std::string_view("{}\0", 3), std::string_view("{}\0{}", 5)})
+    EXPECT_EQ(parse_json(text).error().kind(), ErrorKind::malformed) << "NUL";
   EXPECT_TRUE(parse_json(" {} \n"));
+  EXPECT_TRUE(parse_json(R"(["\u0000"])"));
 }
 
 TEST(ParseJson, KeepsToItsLimits) {
