@@ -40,9 +40,7 @@ bool acts(char32_t code) {
          (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f);
 }
 
-}  // namespace
-
-std::string visible(std::string_view text) {
+std::string escaped(std::string_view text, bool backslashes) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
@@ -50,7 +48,7 @@ std::string visible(std::string_view text) {
     const std::size_t length = c.length == 0 ? 1 : c.length;
     if (c.length == 0 || c.code < 0x20 || c.code == 0x7f) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
-    } else if (c.code == '\\') {
+    } else if (c.code == '\\' && backslashes) {
       out += "\\\\";
     } else if (acts(c.code)) {
       out += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(c.code));
@@ -60,6 +58,16 @@ std::string visible(std::string_view text) {
     text.remove_prefix(length);
   }
   return out;
+}
+
+}  // namespace
+
+std::string visible(std::string_view text) {
+  return escaped(text, true);
+}
+
+std::string visible_message(std::string_view text) {
+  return escaped(text, false);
 }
 
 }  // namespace intact

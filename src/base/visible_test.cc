@@ -14,5 +14,11 @@ TEST(Visible, ShowsWhatWouldAct) {
   EXPECT_EQ(visible("\u0085\u2028\ufeff"), "\\u{85}\\u{2028}\\u{feff}");
 }
 
+TEST(Visible, EscapesNothingTwiceInMessages) {
+  EXPECT_EQ(visible_message("plain \u00e9"), "plain \u00e9");
+  EXPECT_EQ(visible_message("entry '" + visible("a\nb\\") + "': type '\x1b'\n"),
+            "entry 'a\\x0ab\\\\': type '\\x1b'\\x0a");
+}
+
 }  // namespace
 }  // namespace intact

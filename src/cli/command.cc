@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include <intact/base/visible.h>
+
 namespace intact::cli {
 namespace {
 
@@ -160,7 +162,8 @@ int Program::run(int argc, const char* const* argv) {
   if (const auto told = endings_.find(chosen_command_); told != endings_.end())
     told->second(result);
   if (result) return *result;
-  fmt::print(stderr, "intact: {}\n", result.error().message());
+  // Errors quote what they are about: names, media types, keys, whatever an image holds.
+  fmt::print(stderr, "intact: {}\n", visible_message(result.error().message()));
   if (result.error().kind() == ErrorKind::limit && can_move_limits(*chosen_command_))
     fmt::print(stderr, "intact: limits that can be raised stand in `{} --help`\n",
                words_of(*chosen_command_));
@@ -199,7 +202,7 @@ int exit_status(const Error& error) {
 }
 
 void warn(std::string_view text) {
-  fmt::print(stderr, "intact: warning: {}\n", text);
+  fmt::print(stderr, "intact: warning: {}\n", visible_message(text));
 }
 
 }  // namespace intact::cli

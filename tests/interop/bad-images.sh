@@ -100,6 +100,13 @@ for kind in manifest config; do
 done
 bad 'a deep array of 100,000 levels' 6 'nested deeper than 64 levels' manifest sed \
   "s/^{/{\"a\":$(printf '[%.0s' {1..100000}),/"
+for kind in manifest config; do
+  bad "NUL behind the $kind" 6 "$kind: JSON: .*NUL" "$kind" sed 's/$/\x00{}/'
+done
+bad 'a key that would act on a terminal' 6 'duplicate key "a.x0a.x1b\[31m"' manifest sed \
+  's/^{/{"a\\n\\u001b[31m":1,"a\\n\\u001b[31m":2,/'
+bad 'a media type that would act on a terminal' 6 'media type .x/.x0a.x1b\[31m' manifest jq \
+  '.layers[0].mediaType = "x/\n\u001b[31m"'
 bad 'a number as mediaType' 6 '"mediaType"' manifest jq '.layers[0].mediaType = 1'
 bad 'layers that are an object' 6 '"layers"' manifest jq '.layers = {}'
 bad 'a layer that is a string' 6 'layer' manifest jq '.layers[0] = "x"'

@@ -85,6 +85,9 @@ layer 'a PAX record of a wrong length' 'PAX header: record' $'file PaxHeaders/x 
 layer 'a file as a parent' 'parent /f is a regular file' $'file f text=x\nfile f/g text=y'
 layer 'symlinks in a circle' 'symbolic links' $'symlink a to=b\nsymlink b to=a\nfile a/f text=x'
 layer 'a file as the root' 'the root of the image must be a directory' 'file . text=x'
+layer 'names that would act on a terminal' 'parent /a.x1b\[31mb.x0ac is a regular file$' \
+  $'file a%1b[31mb%0ac text=x\nfile a%1b[31mb%0ac/d text=y'
+fine 'names with control characters' $'file a%1b[31mb%0ac text=x'
 
 ### Hard links.
 layer 'a hard link to nothing' "hard link to 'nothing', which is not there" 'link f to=nothing'

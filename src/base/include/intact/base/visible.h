@@ -10,4 +10,8 @@ namespace intact {
 /// of text or break lines appear as \xNN or \u{NNNN}, a backslash as two.
 std::string visible(std::string_view text);
 
+/// The same for a message, whose parts may have come through visible() already: backslashes stay as
+/// they are, so that nothing is escaped twice.
+std::string visible_message(std::string_view text);
+
 }  // namespace intact
