@@ -27,6 +27,14 @@ bool is_file_at(const std::string& path, int fd) {
          ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
+Result<UniqueFd> open_regular_at(int dir_fd, const std::string& path) {
+  UniqueFd fd = TRY(open_at(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
+  if (!S_ISREG(st.st_mode)) return Error(ErrorKind::malformed, path + ": not a regular file");
+  return fd;
+}
+
 Result<std::uint64_t> file_size(int fd) {
   struct stat st;
   if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);
@@ -104,13 +112,9 @@ Result<Bytes> read_fd(int fd, std::uint64_t limit) {
   }
 }
 
-Result<Bytes> read_file_at(int dir_fd, const std::string& path, std::uint64_t limit) {
-  const UniqueFd fd = TRY(open_at(dir_fd, path, O_RDONLY));
-  return read_fd(fd.get(), limit).context(path);
-}
-
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit) {
-  return read_file_at(AT_FDCWD, path, limit);
+  const UniqueFd fd = TRY(open_file(path, O_RDONLY));
+  return read_fd(fd.get(), limit).context(path);
 }
 
 Result<void> write_file_durably(const std::string& path, ByteSpan bytes, mode_t mode) {

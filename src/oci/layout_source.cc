@@ -44,8 +44,7 @@ class DirectoryLayout final : public LayoutSource {
 
  private:
   Result<UniqueFd> open(const Descriptor& descriptor) const {
-    // A FIFO in the place of a blob must not hang us.
-    auto fd = open_at(directory_.get(), blob_path(descriptor.digest), O_RDONLY | O_NONBLOCK);
+    auto fd = open_regular_at(directory_.get(), blob_path(descriptor.digest));
     if (!fd && fd.error().kind() == ErrorKind::not_found) return missing_blob(where(), descriptor);
     if (!fd) return std::move(fd).context(where());
     const std::uint64_t size = TRY(file_size(fd->get()).context(descriptor.digest.to_string()));
@@ -126,12 +125,18 @@ std::string blob_path(const Digest& digest) {
   return "blobs/" + std::string(to_string(digest.algorithm())) + "/" + digest.hex();
 }
 
+Result<Bytes> read_layout_file(int directory, const std::string& name, std::uint64_t limit) {
+  const UniqueFd fd = TRY(open_regular_at(directory, name));
+  return read_fd(fd.get(), limit).context(name);
+}
+
 Result<std::unique_ptr<ImageSource>> open_layout_directory(const std::string& directory) {
   UniqueFd fd = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
-  auto header = read_file_at(fd.get(), "oci-layout", kMaxHeader);
+  auto header = read_layout_file(fd.get(), "oci-layout", kMaxHeader);
   if (!header && header.error().kind() == ErrorKind::not_found) return no_layout(directory);
   TRY(check_layout_header(TRY(std::move(header).context(directory))).context(directory));
-  const Bytes bytes = TRY(read_file_at(fd.get(), "index.json", kMaxDocument).context(directory));
+  const Bytes bytes =
+      TRY(read_layout_file(fd.get(), "index.json", kMaxDocument).context(directory));
   Index index = TRY(parse_index(bytes, "").context(directory + "/index.json"));
   return std::unique_ptr<ImageSource>(
       std::make_unique<DirectoryLayout>(directory, std::move(index), std::move(fd)));

@@ -27,8 +27,8 @@ Json empty_index() {
 
 /// index.json as it is, checked.
 Result<Json> read_index(int directory) {
-  TRY(check_layout_header(TRY(read_file_at(directory, "oci-layout", 64 * 1024))));
-  const Bytes bytes = TRY(read_file_at(directory, "index.json", kMaxDocument));
+  TRY(check_layout_header(TRY(read_layout_file(directory, "oci-layout", 64 * 1024))));
+  const Bytes bytes = TRY(read_layout_file(directory, "index.json", kMaxDocument));
   TRY(parse_index(bytes, ""));
   return parse_json(bytes, {.bytes = kMaxDocument});
 }

@@ -19,4 +19,7 @@ Result<void> check_layout_header(ByteSpan bytes);
 /// Where a blob lies in a layout: "blobs/sha256/HEX".
 std::string blob_path(const Digest& digest);
 
+/// `oci-layout` or `index.json` of a layout in a directory; malformed where it is no regular file.
+Result<Bytes> read_layout_file(int directory, const std::string& name, std::uint64_t limit);
+
 }  // namespace intact::oci

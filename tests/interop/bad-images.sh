@@ -137,6 +137,24 @@ index 'an index with an unknown algorithm' 6 'index: entry [01]: digest algorith
 fresh
 head -c 5000000 /dev/zero | tr '\0' ' ' >> "$dir/index.json"
 refused 'an index that is too big' 6 'index.json'
+# What is no file must not be waited for, and is no mistake of the command line.
+for name in index.json oci-layout; do
+  fresh
+  mkfifo "$dir/fifo"
+  mv "$dir/fifo" "$dir/$name"
+  refused "a FIFO as $name" 6 "$name: not a regular file"
+  fresh
+  ln -sf /dev/zero "$dir/$name"
+  refused "a device as $name" 6 "$name: not a regular file"
+done
+fresh
+layer=$(blob "$dir" "$(jq -r '.layers[0].digest' "$(blob "$dir" "$(manifest_digest "$dir" plain)")")")
+rm "$layer"
+mkfifo "$layer"
+refused 'a FIFO as a layer' 6 'not a regular file'
+rm "$layer"
+mkdir "$layer"
+refused 'a directory as a layer' 6 'not a regular file'
 fresh
 echo '{"imageLayoutVersion":"9.0.0"}' > "$dir/oci-layout"
 refused 'an unknown layout version' 6 'oci-layout|version'

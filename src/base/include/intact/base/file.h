@@ -26,6 +26,10 @@ bool is_file_at(const std::string& path, int fd);
 /// Size in bytes of an open regular file or block device.
 Result<std::uint64_t> file_size(int fd);
 
+/// Opens for reading what others have put below a directory: a regular file, or malformed. Waits
+/// for nobody, as opening a FIFO would.
+Result<UniqueFd> open_regular_at(int dir_fd, const std::string& path);
+
 /// Reads up to `out.size()` bytes at byte `offset`; fewer only at the end of the file.
 Result<std::size_t> pread_up_to(int fd, std::uint64_t offset, MutableByteSpan out);
 /// Reads exactly `out.size()` bytes at byte `offset`; an earlier end of the file is an io error.
@@ -36,7 +40,6 @@ Result<void> write_all(int fd, ByteSpan bytes);
 
 /// The whole of a file of at most `limit` bytes (error kind limit beyond it).
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit);
-Result<Bytes> read_file_at(int dir_fd, const std::string& path, std::uint64_t limit);
 Result<Bytes> read_fd(int fd, std::uint64_t limit);
 
 /// Creates or replaces `path` so that a reader and a crash see the old content or the new, never a
