@@ -176,6 +176,54 @@ TEST(DecompressGzip, ChecksChecksumAndLength) {
   EXPECT_TRUE(unpack(packed));
 }
 
+/// A member whose header has everything that one can have.
+std::string with_full_header(const std::string& member, int flags = 0x1e) {
+  std::string header("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
+  header[3] = static_cast<char>(flags);
+  header += std::string("\x04\0SG\0\0", 6) + std::string("a name\0", 7) + std::string("why\0", 4);
+  const auto sum =
+      crc32(0, reinterpret_cast<const Bytef*>(header.data()), static_cast<uInt>(header.size()));
+  header += static_cast<char>(sum & 0xff);
+  header += static_cast<char>(sum >> 8 & 0xff);
+  return header + member.substr(10);
+}
+
+/// Hands out its bytes in pieces of a given size.
+class InPieces final : public ByteStream {
+ public:
+  InPieces(const std::string& bytes, std::size_t size) : stream_(to_bytes(bytes)), size_(size) {}
+  Result<std::size_t> read(MutableByteSpan out) override {
+    return stream_.read(out.first(std::min(out.size(), size_)));
+  }
+
+ private:
+  MemoryStream stream_;
+  std::size_t size_;
+};
+
+TEST(DecompressGzip, ReadsWholeHeadersInPieces) {
+  const std::string packed = with_full_header(gzip(sample(700))) + with_full_header(gzip("b"));
+  for (const std::size_t size : {1u, 2u, 3u, 9u, 11u, 20u, 28u, 1000u}) {
+    auto stream = decompress(std::make_unique<InPieces>(packed, size), {});
+    ASSERT_TRUE(stream);
+    Bytes text(1000);
+    const auto got = read_fully(**stream, text);
+    ASSERT_TRUE(got) << size << ": " << got.error().message();
+    EXPECT_EQ(as_text(ByteSpan(text).first(*got)), sample(700) + "b");
+  }
+}
+
+TEST(DecompressGzip, RefusesBadHeaders) {
+  const std::string member = gzip(sample(100));
+  ASSERT_TRUE(unpack(member));
+  std::string wrong = with_full_header(member);
+  ASSERT_TRUE(unpack(wrong));
+  wrong[27] = static_cast<char>(wrong[27] ^ 1);  // of the header's checksum
+  EXPECT_EQ(unpack(wrong).error().kind(), ErrorKind::malformed);
+  for (const int flags : {0x3e, 0x5e, 0x9e})
+    EXPECT_EQ(unpack(with_full_header(member, flags)).error().kind(), ErrorKind::malformed);
+}
+
 TEST(DecompressZstd, SkipsSkippableFrames) {
   const std::string skip(
       "\x50\x2a\x4d\x18\x03\x00\x00\x00"

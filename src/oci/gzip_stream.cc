@@ -16,7 +16,7 @@ class GzipStream final : public ByteStream {
   explicit GzipStream(std::unique_ptr<ByteStream> input)
       : input_(std::move(input)), buffer_(kInputPiece) {
     isal_inflate_init(&state_);
-    state_.crc_flag = ISAL_GZIP;
+    expect_header();
   }
 
   Result<std::size_t> read(MutableByteSpan out) override {
@@ -32,7 +32,11 @@ class GzipStream final : public ByteStream {
       if (state_.avail_in == 0 && !input_ended_) TRY(fill());
       const std::uint32_t in_before = state_.avail_in;
       const std::uint32_t out_before = state_.avail_out;
-      TRY(check(isal_inflate(&state_)));
+      if (in_header_) {
+        TRY(take_header());
+      } else {
+        TRY(check(isal_inflate(&state_)));
+      }
       if (state_.avail_out == 0) return want;
       const bool moved = state_.avail_in != in_before || state_.avail_out != out_before;
       if (state_.block_state != ISAL_BLOCK_FINISH && input_ended_ && state_.avail_in == 0 && !moved)
@@ -55,10 +59,31 @@ class GzipStream final : public ByteStream {
     if (state_.avail_in == 0) return false;
     if (state_.next_in[0] != 0x1f)
       return malformed("bytes behind the last member that are no other member");
-    // The inflater's header parser checks the second byte of the magic and what follows.
+    // The header parser checks the second byte of the magic and what follows.
     isal_inflate_reset(&state_);
-    state_.crc_flag = ISAL_GZIP;
+    expect_header();
     return true;
+  }
+
+  /// The inflater can parse headers by itself, but forgets its checksum of one that comes in
+  /// pieces.
+  void expect_header() {
+    in_header_ = true;
+    isal_gzip_header_init(&header_);
+    state_.crc_flag = ISAL_GZIP_NO_HDR_VER;
+  }
+
+  /// As much of a header as there is.
+  Result<void> take_header() {
+    constexpr std::uint32_t kReservedFlags = 0xe0;
+    const int status = isal_read_gzip_header(&state_, &header_);
+    if (status == ISAL_INCORRECT_CHECKSUM) return malformed("bad checksum of a member header");
+    TRY(check(status));
+    if (status != ISAL_DECOMP_OK) return {};
+    if ((header_.flags & kReservedFlags) != 0)
+      return malformed("a member header with flags that nobody knows");
+    in_header_ = false;
+    return {};
   }
 
   static Result<void> check(int status) {
@@ -84,6 +109,8 @@ class GzipStream final : public ByteStream {
   Bytes buffer_;
   bool input_ended_ = false;
   bool ended_ = false;
+  bool in_header_ = false;
+  isal_gzip_header header_;
   inflate_state state_;
 };
 

@@ -134,11 +134,15 @@ for method in gzip zstd xz bzip2; do
   packed gzip
   refused "$method, garbage behind it" 6 'layer 1 '
 done
-gzip -nc < "$work/tar" > "$work/packed"
+gzip -nc < "$work/tar" > "$work/whole.gz"
+cp "$work/whole.gz" "$work/packed"
 flip "$work/packed" -6
 packed
 refused 'gzip, a wrong checksum' 6 'layer 1 .*checksum or length of a member is wrong'
 printf '\x1f\x8b\x08\x00 and no more' > "$work/packed"
+perl -e 'my $g = join "", <>; substr($g, 3, 1) = "\x80"; print $g' < "$work/whole.gz" > "$work/packed"
+packed
+refused 'gzip, unknown flags' 6 'layer 1 .*flags that nobody knows'
 packed
 refused 'gzip, no deflate data' 6 'layer 1 '
 
