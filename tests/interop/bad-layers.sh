@@ -156,6 +156,11 @@ fine '1000 xattrs' "file f text=x$(xattrs 1000)"
 layer '1001 xattrs' 'more xattrs than the limit of 1000' "file f text=x$(xattrs 1001)"
 layer 'an xattr over the size' '32756 bytes of xattrs, the limit is 32755' "file f text=x xattr:user.a=$(n 32743)"
 layer 'a long xattr name' 'xattr name of 256 bytes' "file f text=x xattr:user.$(n 251)=x"
+# A file whose content is an object needs some for the image itself.
+fine 'the most xattrs of a file of its own' "file f text=$(n 100) xattr:user.a=$(n 32500)"
+layer_error() { image_of "$3"; refused "$1" 6 "$2"; }
+layer_error 'xattrs that leave no room for the image' 'sizes of /d/f add up to 32931 bytes with the image' \
+  "file d/f text=$(n 100) xattr:user.a=$(n 32742)"
 fine 'xattrs at a limit' 'file f text=x xattr:user.a=b' --max-xattr-size 14
 layer 'xattrs over a limit' '14 bytes of xattrs, the limit is 13' 'file f text=x xattr:user.a=b' --max-xattr-size 13
 two=$'file f text=x\nfile d/g text=y'

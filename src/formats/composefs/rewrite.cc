@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,21 @@ namespace {
 
 Error bad_xattr(ErrorKind kind, std::string_view what) {
   return Error(kind, fmt::format("cannot write the image: extended attribute {}", what));
+}
+
+/// A path of the inode, cut where it is long. For messages alone: it searches the tree.
+std::string path_of(const tree::Inode& root, const tree::Inode& wanted) {
+  constexpr std::size_t kMost = 200;  // bytes
+  std::vector<std::pair<const tree::Inode*, std::string>> pending{{&root, ""}};
+  while (!pending.empty()) {
+    const auto [inode, path] = std::move(pending.back());
+    pending.pop_back();
+    if (inode == &wanted)
+      return path.empty() ? "/" : path.substr(0, kMost) + (path.size() > kMost ? "..." : "");
+    for (const auto& [name, entry] : inode->entries)
+      pending.emplace_back(entry.inode.get(), path + "/" + name);
+  }
+  return {};
 }
 
 Result<void> check(const tree::Xattr& xattr) {
@@ -77,9 +93,11 @@ Result<const std::vector<XattrView>*> Rewriter::xattrs(const Numbering::Node& no
   if (node.inode == numbering_.nodes().front().inode) set(kOpaque, "y");
 
   if (!xattrs_.empty() && total_ > kXattrTotalMax)
-    return bad_xattr(ErrorKind::limit,
-                     fmt::format("sizes of one file add up to {} bytes, at most {} are possible",
-                                 total_, kXattrTotalMax));
+    return bad_xattr(
+        ErrorKind::limit,
+        fmt::format("sizes of {} add up to {} bytes with the image's own, at most {} are possible",
+                    path_of(*numbering_.nodes().front().inode, *node.inode), total_,
+                    kXattrTotalMax));
   std::sort(xattrs_.begin(), xattrs_.end(),
             [](const XattrView& a, const XattrView& b) { return a.name < b.name; });
   return &xattrs_;
