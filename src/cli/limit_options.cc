@@ -95,9 +95,8 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
            "Up to here --max-expansion does not count: files of zeros compress well");
   command->footer(fmt::format(
       "SIZE is in bytes, or has a K, M, G, T or P behind it (1G is 1024M). Fixed limits: names of "
-      "255 and paths and link targets of 4095 bytes, {} levels of "
-      "directories, "
-      "{} layers, JSON documents of {} and {} levels.",
+      "255 and paths (from / on) and link targets of 4095 bytes, {} levels of directories, {} "
+      "layers, JSON documents of {} and {} levels.",
       limits.layers.depth, oci::kMaxLayers, size_text(oci::kMaxDocument), JsonLimits().depth));
 }
 

@@ -160,8 +160,7 @@ class LayerApplier::Layer {
     components.pop_back();
     LayerTree::Directory directory = TRY(tree_.resolve(components));
     if (directory.path().size() + 1 + name.size() > limits_.path_bytes)
-      return Error(ErrorKind::limit, "its path with symbolic links resolved is over the limit of " +
-                                         std::to_string(limits_.path_bytes) + " bytes");
+      return path_too_long(limits_.path_bytes);
     tree::Entry made;
     if (entry.type == TarType::hard_link) {
       made = {TRY(find_target(entry.link, directory, name)), true};

@@ -33,6 +33,12 @@ void copy_description(Inode& to, Inode&& from) {
 
 }  // namespace
 
+Error path_too_long(std::uint32_t limit) {
+  return Error(ErrorKind::limit,
+               "its path from / on, symbolic links resolved, is over the limit of " +
+                   std::to_string(limit) + " bytes");
+}
+
 LayerTree::LayerTree(tree::Tree& lower, const Limits& limits) : lower_(lower), limits_(limits) {
   marks_[&upper_.root()].implicit = true;
 }
@@ -115,9 +121,7 @@ Result<LayerTree::Directory> LayerTree::resolve(const std::vector<std::string>& 
     at.names.push_back(std::move(name));
     at.places.push_back(place);
     // One more for the file itself.
-    if (path_bytes + 1 > limits_.path_bytes)
-      return Error(ErrorKind::limit, "its path with symbolic links resolved is over the limit of " +
-                                         std::to_string(limits_.path_bytes) + " bytes");
+    if (path_bytes + 1 > limits_.path_bytes) return path_too_long(limits_.path_bytes);
     if (at.names.size() >= limits_.depth)
       return Error(ErrorKind::limit,
                    "nested deeper than the limit of " + std::to_string(limits_.depth));

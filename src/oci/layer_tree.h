@@ -12,6 +12,9 @@
 
 namespace intact::oci {
 
+/// limit: a path that is too long for the image, as its symlinks lead. `limit` in bytes.
+Error path_too_long(std::uint32_t limit);
+
 /// What one layer says, beside the tree of the layers below, until the two are merged. Paths are
 /// resolved in the union of both as it stands at that moment. Not thread-safe.
 class LayerTree {

@@ -77,6 +77,7 @@ layer 'a name of 256 bytes' 'a name of 256 bytes, the limit is 255' "file $(n 25
 long=$(n 255)
 for ((i = 0; i < 14; i++)); do long+=/$(n 255); done
 fine 'a path of 4094 bytes' "file $long/$(n 254) text=x"
+layer 'a path of 4096 bytes with its /' 'path from / on.*over the limit of 4095' "file $long/$(n 255) text=x"
 layer 'a path of 4096 bytes' '4096 bytes, the limit is 4095' "file $long/$(n 255)/ text=x"
 layer 'a link target of 4096 bytes' '4096 bytes, the limit is 4095' "symlink l to=$long/$(n 255)/"
 layer 'NUL in the PAX path' "NUL in the value of 'path'" 'file f text=x pax:path=a%00b'
@@ -84,10 +85,10 @@ layer 'NUL in a PAX comment' "NUL in the value of 'comment'" 'file f text=x pax:
 layer 'a PAX record of a wrong length' 'PAX header: record' $'file PaxHeaders/x type=x text=999%20path=a%0a\nfile f text=x'
 layer 'a file as a parent' 'parent /f is a regular file' $'file f text=x\nfile f/g text=y'
 layer 'symlinks in a circle' 'symbolic links' $'symlink a to=b\nsymlink b to=a\nfile a/f text=x'
-layer 'a file as the root' 'the root of the image must be a directory' 'file . text=x'
 layer 'names that would act on a terminal' 'parent /a.x1b\[31mb.x0ac is a regular file$' \
   $'file a%1b[31mb%0ac text=x\nfile a%1b[31mb%0ac/d text=y'
 fine 'names with control characters' $'file a%1b[31mb%0ac text=x'
+layer 'a file as the root' 'the root of the image must be a directory' 'file . text=x'
 
 ### Hard links.
 layer 'a hard link to nothing' "hard link to 'nothing', which is not there" 'link f to=nothing'
@@ -139,10 +140,10 @@ cp "$work/whole.gz" "$work/packed"
 flip "$work/packed" -6
 packed
 refused 'gzip, a wrong checksum' 6 'layer 1 .*checksum or length of a member is wrong'
-printf '\x1f\x8b\x08\x00 and no more' > "$work/packed"
 perl -e 'my $g = join "", <>; substr($g, 3, 1) = "\x80"; print $g' < "$work/whole.gz" > "$work/packed"
 packed
 refused 'gzip, unknown flags' 6 'layer 1 .*flags that nobody knows'
+printf '\x1f\x8b\x08\x00 and no more' > "$work/packed"
 packed
 refused 'gzip, no deflate data' 6 'layer 1 '
 
@@ -155,12 +156,12 @@ xattrs() { for ((i = 1; i <= $1; i++)); do printf ' xattr:user.%04d=v' "$i"; don
 fine '1000 xattrs' "file f text=x$(xattrs 1000)"
 layer '1001 xattrs' 'more xattrs than the limit of 1000' "file f text=x$(xattrs 1001)"
 layer 'an xattr over the size' '32756 bytes of xattrs, the limit is 32755' "file f text=x xattr:user.a=$(n 32743)"
-layer 'a long xattr name' 'xattr name of 256 bytes' "file f text=x xattr:user.$(n 251)=x"
 # A file whose content is an object needs some for the image itself.
 fine 'the most xattrs of a file of its own' "file f text=$(n 100) xattr:user.a=$(n 32500)"
 layer_error() { image_of "$3"; refused "$1" 6 "$2"; }
 layer_error 'xattrs that leave no room for the image' 'sizes of /d/f add up to 32931 bytes with the image' \
   "file d/f text=$(n 100) xattr:user.a=$(n 32742)"
+layer 'a long xattr name' 'xattr name of 256 bytes' "file f text=x xattr:user.$(n 251)=x"
 fine 'xattrs at a limit' 'file f text=x xattr:user.a=b' --max-xattr-size 14
 layer 'xattrs over a limit' '14 bytes of xattrs, the limit is 13' 'file f text=x xattr:user.a=b' --max-xattr-size 13
 two=$'file f text=x\nfile d/g text=y'
