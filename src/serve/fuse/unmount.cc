@@ -46,7 +46,12 @@ Result<void> try_to_detach(const MountEntry& entry, bool lazy) {
   const FusermountOutcome outcome = TRY(run_fusermount(arguments));
   if (outcome.succeeded) return {};
   if (outcome.message.find("busy") != std::string::npos) return in_use(path);
-  return Error(ErrorKind::io, fmt::format("cannot unmount {}: {}", path, outcome.message));
+  // Booted systems have it; a root that was made of packages alone, as for a chroot, does not.
+  const bool lacks_mtab = outcome.message.find("/etc/mtab") != std::string::npos;
+  return Error(
+      ErrorKind::io,
+      fmt::format("cannot unmount {}: {}{}", path, outcome.message,
+                  lacks_mtab ? "; root makes it by `ln -s ../proc/self/mounts /etc/mtab`" : ""));
 }
 
 /// A process that has just ended, or a desktop that looks at every new mount, still holds it for a
