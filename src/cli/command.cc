@@ -201,6 +201,10 @@ int exit_status(const Error& error) {
   return 1;
 }
 
+std::string counted(std::uint64_t count, std::string_view thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
 void warn(std::string_view text) {
   fmt::print(stderr, "intact: warning: {}\n", visible_message(text));
 }

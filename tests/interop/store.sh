@@ -5,6 +5,7 @@ requires jq fsverity
 pulled_image
 size() { du -s --apparent-size "$INTACT_STORE" | cut -f1; }
 expect 0 "$intact" images
+said "^NAME .* PULLED$"
 said 'app'
 expect 0 "$intact" images --json
 jq -e '.' "$work/out" > /dev/null

@@ -78,6 +78,19 @@ for ((i = 0; i < $(stat -c %s "$record"); i += 7)); do
 done
 expect 0 verify
 
+# Of a file with many bad blocks people are told some, machines all; the map stands below.
+cp "$large" "$work/saved"
+for ((i = 0; i < 30; i++)); do flip "$large" $((i * 8192)); done
+expect 3 verify --map
+equal "$(grep -c '^DAMAGED .*: block ' "$work/out")" 10 "blocks that are named"
+said '^DAMAGED /.*: 20 further places \(--json lists them\)'
+said 'is damaged in 30 places'
+tail -3 "$work/out" | grep -q 'X has damage' || fail "the map does not stand behind the list"
+expect 3 verify --json
+equal "$(jq '.damaged | length' "$work/out")" 30 "damaged blocks"
+cp "$work/saved" "$large"
+expect 0 verify
+
 # A layout is verified as well as a name.
 expect 0 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
 flip "$(blob "$work/layout" "$(jq -r '.layers[1].digest' "$manifest")")" 500

@@ -13,10 +13,6 @@ std::string sector_range(std::uint64_t first, std::uint64_t sectors) {
                       : fmt::format("sectors {} to {}", first, first + sectors - 1);
 }
 
-std::string counted(std::uint64_t count, const std::string& thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 void add_integrity_commands(Program& program) {
   CLI::App* group = program.add(program.app(), "integrity",
                                 "dm-integrity devices, with the options of integritysetup");

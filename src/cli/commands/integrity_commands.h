@@ -34,8 +34,6 @@ Result<integrity::Superblock> superblock_of(const IntegrityOptions& options);
 
 /// "sectors 8 to 15", "sector 8".
 std::string sector_range(std::uint64_t first, std::uint64_t sectors);
-/// "N thing" or "N things".
-std::string counted(std::uint64_t count, const std::string& thing);
 
 // One function for each file integrity_*.cc.
 void add_integrity_format_command(Program& program, CLI::App* group);

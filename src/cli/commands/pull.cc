@@ -63,7 +63,7 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   } else {
     print("  NOT SIGNED by a trusted key\n");
   }
-  print("  {} objects, {:.1f} MB\n", report.objects,
+  print("  {}, {:.1f} MB\n", counted(report.objects, "object"),
         static_cast<double>(report.object_bytes) / 1e6);
   return 0;
 }

@@ -59,8 +59,8 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
   }
   print("{} {}\n", report.unchanged ? "Already sealed:" : "Sealed", to_string(report.destination));
   print("  manifest  {}\n  image     {}\n", report.manifest.to_string(), report.image.to_string());
-  print("  {} files in {} layer{}, signed{}\n", report.files, report.layers,
-        report.layers == 1 ? "" : "s", options.identity.empty() ? "" : " as " + options.identity);
+  print("  {} in {}, signed{}\n", counted(report.files, "file"), counted(report.layers, "layer"),
+        options.identity.empty() ? "" : " as " + options.identity);
   return 0;
 }
 

@@ -25,10 +25,6 @@ std::string short_digest(const Digest& digest) {
   return digest.hex().substr(0, 12);
 }
 
-std::string plural(std::uint64_t count, std::string_view one) {
-  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
-}
-
 Result<int> list_images(const Options& options, const StoreOption& store_option) {
   // No store is a store without images: pull makes one when it is needed.
   std::vector<store::NamedImage> images;
@@ -58,7 +54,7 @@ Result<int> list_images(const Options& options, const StoreOption& store_option)
     for (const store::NamedImage& image : images) width = std::max(width, image.name.size());
     const std::size_t digest_width = options.digests ? 71 : 12;
     print("{:<{}}  {:<{}}  {:<{}}  {:>9}  {}\n", "NAME", width, "MANIFEST", digest_width, "IMAGE",
-          digest_width, "SIZE", "CREATED");
+          digest_width, "SIZE", "PULLED");
     for (const store::NamedImage& image : images) {
       auto text = [&](const Digest& digest) {
         return options.digests ? digest.to_string() : short_digest(digest);
@@ -122,13 +118,13 @@ Result<int> collect(const Options& options, const StoreOption& store_option) {
   }
   const std::string_view verb = options.dry_run ? "Would remove" : "Removed";
   if (report.removed() == 0) {
-    print("Nothing to remove: {} and {} are in use\n", plural(report.kept_images, "image"),
-          plural(report.kept_objects, "object"));
+    print("Nothing to remove: {} and {} are in use\n", counted(report.kept_images, "image"),
+          counted(report.kept_objects, "object"));
   } else {
     print("{} {}, {}, {}, {} and {} from processes that died: {}\n", verb,
-          plural(report.objects, "object"), plural(report.images, "image"),
-          plural(report.trees, "file") + " of hash trees", plural(report.blobs, "blob"),
-          plural(report.staging + report.leases, "leftover"), format_size(report.bytes));
+          counted(report.objects, "object"), counted(report.images, "image"),
+          counted(report.trees, "file") + " of hash trees", counted(report.blobs, "blob"),
+          counted(report.staging + report.leases, "leftover"), format_size(report.bytes));
   }
   return 0;
 }
@@ -166,16 +162,16 @@ void print_for_people(const store::FsckReport& report) {
   }
   for (const std::string& path : report.foreign) print("Not ours, left alone: {}\n", path);
   if (report.rubbish > 0)
-    print("{} that nothing needs ({}): `intact gc` removes them\n", plural(report.rubbish, "file"),
+    print("{} that nothing needs ({}): `intact gc` removes them\n", counted(report.rubbish, "file"),
           format_size(report.rubbish_bytes));
   const std::string checked = fmt::format(
-      "{}, {}, {}, {} ({}) checked", plural(report.names, "name"), plural(report.images, "image"),
-      plural(report.objects, "object"), plural(report.blobs, "blob"), format_size(report.bytes));
+      "{}, {}, {}, {} ({}) checked", counted(report.names, "name"), counted(report.images, "image"),
+      counted(report.objects, "object"), counted(report.blobs, "blob"), format_size(report.bytes));
   if (report.ok()) {
     print("The store is in order: {}\n", checked);
   } else {
     print("The store is damaged in {}: {}. Pull the images again to mend it\n",
-          plural(report.damaged.size(), "place"), checked);
+          counted(report.damaged.size(), "place"), checked);
   }
 }
 

@@ -1,4 +1,6 @@
+#include <map>
 #include <memory>
+#include <string_view>
 
 #include <intact/base/visible.h>
 #include <intact/image/verify.h>
@@ -44,20 +46,37 @@ Json to_json(const image::VerifyReport& report) {
   return json;
 }
 
-void print_for_people(const std::string& what, const image::VerifyReport& report) {
-  for (const image::Damage& damage : report.damaged)
-    print("DAMAGED {}: block {} (byte {}) of {}: {}\n",
-          damage.path.empty() ? "(image metadata)" : visible(damage.path), damage.block,
-          damage.offset, damage.object, visible(damage.reason));
+/// Every damaged file, and its first blocks: who looks for the next hundred thousand has --json.
+void print_damage(const std::vector<image::Damage>& damaged) {
+  constexpr std::uint64_t kMostBlocks = 10;
+  std::map<std::string_view, std::uint64_t> blocks;
+  const auto shown = [](const image::Damage& damage) {
+    return damage.path.empty() ? "(image metadata)" : visible(damage.path);
+  };
+  for (const image::Damage& damage : damaged) {
+    if (++blocks[damage.path] <= kMostBlocks)
+      print("DAMAGED {}: block {} (byte {}) of {}: {}\n", shown(damage), damage.block,
+            damage.offset, damage.object, visible(damage.reason));
+  }
+  for (const image::Damage& damage : damaged) {
+    const std::uint64_t more = blocks[damage.path];
+    if (more > kMostBlocks)
+      print("DAMAGED {}: {} (--json lists them)\n", shown(damage),
+            counted(more - kMostBlocks, "further place"));
+    blocks[damage.path] = 0;  // told
+  }
+}
+
+void print_verdict(const std::string& what, const image::VerifyReport& report) {
   const std::string signer =
       report.signer ? "signed by " + report.signer->key_fingerprint : "NOT SIGNED by a trusted key";
+  const double megabytes = static_cast<double>(report.bytes) / 1e6;
   if (report.ok()) {
-    print("'{}' is intact: {} files, {} objects, {:.1f} MB checked; {}\n", what, report.files,
-          report.objects, static_cast<double>(report.bytes) / 1e6, signer);
+    print("'{}' is intact: {}, {}, {:.1f} MB checked; {}\n", what, counted(report.files, "file"),
+          counted(report.objects, "object"), megabytes, signer);
   } else {
-    print("'{}' is damaged in {} place{}; the rest is intact ({:.1f} MB checked; {})\n", what,
-          report.damaged.size(), report.damaged.size() == 1 ? "" : "s",
-          static_cast<double>(report.bytes) / 1e6, signer);
+    print("'{}' is damaged in {}; the rest is intact ({:.1f} MB checked; {})\n", what,
+          counted(report.damaged.size(), "place"), megabytes, signer);
   }
 }
 
@@ -94,6 +113,7 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
                                  {"damaged", Json::array()}}));
     return std::move(report).error();
   }
+  if (!options.json) print_damage(report->damaged);
   if (wants_view) {
     const report::View view =
         report::make_view(options.image, current_time(), *report, tree ? &*tree : nullptr);
@@ -103,7 +123,7 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
   if (options.json) {
     print("{}\n", to_text(to_json(*report)));
   } else {
-    print_for_people(options.image, *report);
+    print_verdict(options.image, *report);
   }
   return report->ok() ? 0 : 3;
 }
