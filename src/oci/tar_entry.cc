@@ -1,6 +1,7 @@
 // From the headers of an entry to the entry: the part of TarReader that looks at values.
 
 #include <algorithm>
+#include <array>
 
 #include <sys/sysmacros.h>
 
@@ -55,8 +56,18 @@ std::string path_of(const RawTarHeader& raw) {
 
 constexpr std::string_view kNoSparse =
     "sparse files are not supported: write the archive without --sparse";
+constexpr std::string_view kGnuSparse = "GNU.sparse.";
 
 }  // namespace
+
+bool is_used_record(std::string_view key) {
+  static constexpr std::array<std::string_view, 7> kKeys{"path", "linkpath", "size",      "uid",
+                                                         "gid",  "mtime",    "hdrcharset"};
+  static constexpr std::array kPrefixes{kSchilyXattr, kLibarchiveXattr, kSchilyAcl, kGnuSparse};
+  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end() ||
+         std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [&](std::string_view prefix) { return key.starts_with(prefix); });
+}
 
 /// Lays the headers over each other: the entry's own, then global records, then local ones, then
 /// GNU's names. A local record of a key, be it an empty one, hides the global one.
@@ -119,7 +130,7 @@ Result<void> TarReader::apply_record(TarEntry& entry, const std::string& key,
   };
   if (key.starts_with(kSchilyXattr) || key.starts_with(kLibarchiveXattr))
     return add_xattr(entry, key, value);
-  if (key.starts_with("GNU.sparse.")) return error(ErrorKind::unsupported, std::string(kNoSparse));
+  if (key.starts_with(kGnuSparse)) return error(ErrorKind::unsupported, std::string(kNoSparse));
   if (value.empty()) return {};  // removed: the header's own value holds
   if (key.starts_with(kSchilyAcl)) {
     entry.has_acl_text = true;

@@ -204,6 +204,7 @@ Result<void> TarReader::read_global(std::uint64_t size) {
   for (auto& [key, value] : records) {
     if (key == "path" || key == "linkpath" || key == "size")
       return error(ErrorKind::malformed, "a global header sets " + key + " for all entries");
+    if (!is_used_record(key)) continue;
     global_.insert_or_assign(key, std::move(value));
   }
   std::size_t bytes = 0;

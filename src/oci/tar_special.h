@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <intact/oci/tar_reader.h>
 
@@ -16,5 +17,8 @@ struct TarReader::Special {
 
   bool any() const { return has_records || name || link; }
 };
+
+/// Whether a PAX record of this key says anything to make_entry(); the others need not be kept.
+bool is_used_record(std::string_view key);
 
 }  // namespace intact::oci
