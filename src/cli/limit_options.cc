@@ -82,7 +82,7 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
   add_number("--max-entries", limits.layers.entries,
              "Files and directories in all layers, replaced and removed ones too");
   add_size("--max-metadata", limits.layers.metadata_bytes,
-           "Paths, link targets and xattrs of all layers");
+           "Paths, link targets and xattrs of all layers, with 64 bytes more for each xattr");
   add("--max-id", limits.layers.tar.max_id, "Largest user and group id", kNoId - 1, false);
   add_number("--max-xattrs", limits.layers.tar.xattrs, "Xattrs of one file");
   add("--max-xattr-size", limits.layers.xattr_bytes,

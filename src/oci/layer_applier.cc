@@ -98,7 +98,9 @@ class LayerApplier::Layer {
 
  private:
   void warn(std::string_view text) {
-    if (applier_.warnings_.size() < limits_.warnings)
+    if (applier_.warnings_.size() == limits_.warnings)
+      ++applier_.dropped_warnings_;
+    else
       applier_.warnings_.push_back("layer entry '" + shown(path_) + "': " + std::string(text));
   }
 
@@ -107,7 +109,7 @@ class LayerApplier::Layer {
     ++applier_.entries_;
     applier_.metadata_bytes_ += entry.path.size() + entry.link.size();
     for (const tree::Xattr& xattr : entry.xattrs)
-      applier_.metadata_bytes_ += xattr.name.size() + xattr.value.size();
+      applier_.metadata_bytes_ += kXattrCost + xattr.name.size() + xattr.value.size();
     if (applier_.metadata_bytes_ > limits_.metadata_bytes)
       return Error(ErrorKind::limit,
                    "names, links and xattrs of the layers are over the limit of " +
@@ -264,6 +266,9 @@ Result<void> LayerApplier::apply(ByteStream& uncompressed_tar) {
 Result<void> LayerApplier::finish() {
   TRY(sink_.wait());
   tree_.normalize_links();
+  if (dropped_warnings_ != 0)
+    warnings_.push_back("and so on: " + std::to_string(dropped_warnings_) +
+                        " more layer entries that are there twice or have textual ACLs");
   return {};
 }
 

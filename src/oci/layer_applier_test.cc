@@ -309,6 +309,9 @@ TEST(LayerApplier, WarnsOfDuplicatesAndAcls) {
                       file("b"), file("d/x"), dir("d")})});
   ASSERT_TRUE(applied);
   EXPECT_THAT(applied->warnings, ElementsAre(testing::HasSubstr("'a'"), testing::HasSubstr("ACL")));
+  const auto many = apply({archive({file("a"), file("a"), file("a"), file("a")})}, {.warnings = 1});
+  ASSERT_TRUE(many);
+  EXPECT_THAT(many->warnings, ElementsAre(testing::HasSubstr("'a'"), testing::HasSubstr("2 more")));
   const auto none = apply({archive({file("a", "1")}), archive({file("a", "2"), file(".wh.zz")})});
   ASSERT_TRUE(none);
   EXPECT_THAT(none->warnings, testing::IsEmpty());
@@ -331,8 +334,9 @@ TEST(LayerApplier, ImpliedDirectoriesAreEntriesToo) {
 TEST(LayerApplier, LimitsNamesLinksAndXattrsOfAllLayers) {
   const Bytes layer = archive({file("12345"), symlink("l", "1234"),
                                pax(pax_record("SCHILY.xattr.user.a", "xyz")), file("f")});
-  EXPECT_TRUE(apply({layer, layer}, {.metadata_bytes = 40}));
-  EXPECT_EQ(apply({layer, layer}, {.metadata_bytes = 39}).error().kind(), ErrorKind::limit);
+  EXPECT_TRUE(apply({layer, layer}, {.metadata_bytes = 40 + 2 * kXattrCost}));
+  EXPECT_EQ(apply({layer, layer}, {.metadata_bytes = 39 + 2 * kXattrCost}).error().kind(),
+            ErrorKind::limit);
 }
 
 TEST(LayerApplier, ReadsTheStreamToItsEnd) {

@@ -26,6 +26,9 @@ tree_is '/etc 40755 -' '/etc/f 100644 x' '/etc/g @100644 x' '/h 100644 y'
 fine 'duplicates' $'file f text=first\ndir d\nfile f text=last'
 tree_is '/d 40755 -' '/f 100644 last'
 grep -q "warning: .*'f'.*twice" "$work/warnings" || fail "no warning of duplicates"
+fine 'very many duplicates' "$(for ((i = 0; i < 300; i++)); do echo 'file f text=x'; done)"
+equal "$(wc -l < "$work/warnings")" 101 "lines of warnings"
+grep -q 'and so on: 199 more layer entries' "$work/warnings" || fail "no count of warnings"
 fine 'whiteouts of what is not there' $'whiteout nothing\nwhiteout no/where\nfile f text=x'
 tree_is '/f 100644 x'
 fine 'opaque markers' $'opaque .\ndir d\nopaque d\nfile d/f text=x'
@@ -170,6 +173,8 @@ layer 'entries over a limit' 'more entries than the limit of 2' "$two" --max-ent
 said 'limits that can be raised stand in .intact (seal|pull) --help.'
 fine 'metadata at a limit' "$two" --max-metadata 4
 layer 'metadata over a limit' 'over the limit of 3 bytes' "$two" --max-metadata 3
+fine 'xattrs at the metadata limit' 'file f text=x xattr:user.a=b' --max-metadata 72
+layer 'xattrs over the metadata limit' 'over the limit of 71 bytes' 'file f text=x xattr:user.a=b' --max-metadata 71
 fine 'a layer at a limit' "$plain" --max-layer 2K
 layer 'a layer over a limit' 'over the limit of 2047 bytes' "$plain" --max-layer 2047
 layer 'an image over a limit' 'over the limit of 2047 bytes' "$plain" --max-expanded 2047

@@ -13,17 +13,21 @@
 
 namespace intact::oci {
 
+/// What an xattr takes in memory beside its bytes: many of them are short.
+inline constexpr std::uint64_t kXattrCost = 64;
+
 /// What all layers of one image together may cost.
 struct LayerLimits {
-  TarLimits tar;                              ///< for each layer
-  std::uint64_t entries = 4'000'000;          ///< of all layers, and the directories they imply
-  std::uint64_t metadata_bytes = 1ull << 30;  ///< names, link targets and xattrs of all entries
-  std::uint32_t name_bytes = 255;             ///< one component of a path
-  std::uint32_t path_bytes = 4095;            ///< a path after symlinks were resolved
-  std::uint32_t depth = 1024;                 ///< components of a path
-  std::uint32_t symlinks = 40;                ///< followed for one path, as in the kernel
+  TarLimits tar;                      ///< for each layer
+  std::uint64_t entries = 4'000'000;  ///< of all layers, and the directories they imply
+  /// Names, link targets and xattrs of all entries, each xattr with kXattrCost more.
+  std::uint64_t metadata_bytes = 1ull << 30;
+  std::uint32_t name_bytes = 255;     ///< one component of a path
+  std::uint32_t path_bytes = 4095;    ///< a path after symlinks were resolved
+  std::uint32_t depth = 1024;         ///< components of a path
+  std::uint32_t symlinks = 40;        ///< followed for one path, as in the kernel
   std::uint32_t xattr_bytes = 32755;  ///< of one file, each with 7 bytes more: what EROFS holds
-  std::size_t warnings = 1000;        ///< later ones are dropped
+  std::size_t warnings = 100;         ///< later ones are only counted
 };
 
 /// Applies layers, base first, to a tree in memory; no file system is touched, so names and links
@@ -69,6 +73,7 @@ class LayerApplier {
   std::uint64_t entries_ = 0;
   std::uint64_t metadata_bytes_ = 0;
   std::vector<std::string> warnings_;
+  std::uint64_t dropped_warnings_ = 0;
 };
 
 }  // namespace intact::oci
