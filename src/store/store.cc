@@ -56,8 +56,9 @@ Result<void> create_store(const std::string& dir) {
   TRY(make_directory(AT_FDCWD, dir, mode));
   const UniqueFd fd = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
   for (const std::string& name : TRY(list_directory(fd.get(), "."))) {
-    if (name == kMarkerFile) return {};  // another process has just made it
     if (is_marker_temporary(name)) continue;
+    // Another process has just made it. Its marker comes first, but may be listed last or not yet.
+    if (::faccessat(fd.get(), kMarkerFile, F_OK, 0) == 0) return {};
     return Error(
         ErrorKind::exists,
         fmt::format(
