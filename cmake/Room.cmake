@@ -17,6 +17,14 @@ if(INTACT_SANITIZE)
   target_compile_options(intact_flags INTERFACE -fsanitize=${INTACT_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
   target_link_options(intact_flags INTERFACE -fsanitize=${INTACT_SANITIZE})
+else()
+  # What is read is hostile until it has been checked. Where a check of ours should be missing, these end the
+  # program: the standard library's of indices and spans, libc's of buffers, the compiler's of return addresses;
+  # and no table of functions can be written to once the program runs.
+  target_compile_options(intact_flags INTERFACE -fstack-protector-strong
+                         "$<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
+  target_compile_definitions(intact_flags INTERFACE _GLIBCXX_ASSERTIONS)
+  target_link_options(intact_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 if(INTACT_FUZZ)
   # Coverage feedback everywhere; the fuzzing main only in the fuzz targets.

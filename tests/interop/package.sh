@@ -28,8 +28,9 @@ expect 0 "$work/installed/opt/intact/bin/intact" --version
 
 # lintian knows more of packages than we do. That there is no address to write to is known.
 if command -v lintian > /dev/null; then
-  lintian --allow-root --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs \
+  lintian --allow-root --display-info --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs \
     --fail-on error,warning "$deb" > "$work/log" 2>&1 || { cat "$work/log" >&2; fail "lintian"; }
+  ! grep hardening- "$work/log" || fail "the compiler's checks are missing"
 fi
 
 # A Debian 12 of nothing but what is essential, and apt. It is made once.
