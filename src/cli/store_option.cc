@@ -7,7 +7,9 @@ StoreOption::StoreOption(CLI::App* command) : dir_(std::make_shared<std::string>
       ->add_option("--store", *dir_,
                    "The store (default: $INTACT_STORE, else /var/lib/intact for root and "
                    "$XDG_DATA_HOME/intact for others)")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      // An unset variable of a script must not mean the default store.
+      ->check([](const std::string& dir) { return std::string(dir.empty() ? "is empty" : ""); });
 }
 
 std::string StoreOption::path() const {

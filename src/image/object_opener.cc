@@ -37,6 +37,10 @@ Result<std::shared_ptr<tree::OpenFile>> StoreObjectOpener::open(const std::strin
   auto opened = store_->open_object(payload);
   if (!opened) {
     tell(payload, node, 0, 0, "cannot be opened: " + opened.error().message());
+    // One that is gone is damage: "not found" is for names.
+    if (opened.error().kind() == ErrorKind::not_found)
+      return Error(ErrorKind::tampered,
+                   "objects/" + payload + " is missing from the store: pull the image again");
     return std::move(opened).error();
   }
   if (mode_ == VerityMode::off) {

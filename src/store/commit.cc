@@ -139,8 +139,16 @@ Result<void> Staging::publish(const NamedImage& image, const std::vector<Digest>
 
 Result<void> Staging::replace_files(const Replacements& files) {
   for (const auto& [file, path] : files) {
-    if (::renameat(dir_.get(), file.c_str(), store_.dir_fd(), path.c_str()) != 0)
-      return Error::from_errno("publish " + path, errno);
+    const auto put = [&] {
+      return ::renameat(dir_.get(), file.c_str(), store_.dir_fd(), path.c_str()) == 0;
+    };
+    if (put()) continue;
+    if (errno != EISDIR) return Error::from_errno("publish " + path, errno);
+    // An empty directory in its place is damage like any other; what is in a full one is not ours.
+    if (::unlinkat(store_.dir_fd(), path.c_str(), AT_REMOVEDIR) != 0)
+      return Error(ErrorKind::exists, store_.path() + "/" + path +
+                                          " is a directory with something in it: move it away");
+    if (!put()) return Error::from_errno("publish " + path, errno);
   }
   return {};
 }

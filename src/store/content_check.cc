@@ -176,14 +176,16 @@ void ContentCheck::check_object(const Object& object) {
     damage.reason = "its name is not a digest that this store makes";
     return damage_.add(std::move(damage));
   }
-  const auto tree = fsverity::build_tree(fd->get());
-  if (tree) count(tree->data_size);
-  if (!tree || tree->digest != *digest) return check_damaged_object(object, *digest);
-  if (tree->data_size != object.object.size) {
-    damage.reason = "has " + std::to_string(tree->data_size) + " bytes, but the image says " +
+  // Before anything is hashed: a sparse file can be made so long that this would never end.
+  const auto size = file_size(fd->get());
+  if (size && *size != object.object.size) {
+    damage.reason = "has " + std::to_string(*size) + " bytes, but the image says " +
                     std::to_string(object.object.size);
     return damage_.add(std::move(damage));
   }
+  const auto tree = fsverity::build_tree(fd->get());
+  if (tree) count(tree->data_size);
+  if (!tree || tree->digest != *digest) return check_damaged_object(object, *digest);
   check_trees(object, *digest, tree->blocks);
 }
 

@@ -59,6 +59,9 @@ TEST_F(FsckTest, TellsObjectsOfTheWrongSize) {
   EXPECT_EQ(only_damage().path, "/file1");
   ASSERT_EQ(::truncate(object_file(big_).c_str(), 20001), 0);
   EXPECT_GE(fsck(*store_).damaged.size(), 1u);
+  // Sparse, and so long that hashing it would never end.
+  ASSERT_EQ(::truncate(object_file(big_).c_str(), off_t{1} << 42), 0);
+  EXPECT_THAT(only_damage().reason, HasSubstr("4398046511104 bytes"));
 }
 
 TEST_F(FsckTest, TellsWhatIsMissing) {

@@ -59,7 +59,14 @@ Result<void> visit_objects(const Store& store, const Visit& visit) {
       TRY(visit({ItemKind::foreign, dir, std::nullopt}));
       continue;
     }
-    for (const std::string& name : TRY(list_readable(store, dir))) {
+    auto names = list_readable(store, dir);
+    // A symlink or a file in its place hides objects, which is told of each; it has none itself.
+    if (!names &&
+        (names.error().kind() == ErrorKind::malformed || names.error().sys_errno() == ENOTDIR)) {
+      TRY(visit({ItemKind::foreign, dir, std::nullopt}));
+      continue;
+    }
+    for (const std::string& name : TRY(std::move(names))) {
       auto digest = parse_file_name(first + name);
       TRY(visit({digest ? ItemKind::object : ItemKind::foreign, fmt::format("{}/{}", dir, name),
                  digest}));

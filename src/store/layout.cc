@@ -115,10 +115,13 @@ Result<UniqueFd> open_beneath(int dir_fd, const std::string& path, int flags) {
 }
 
 Result<UniqueFd> open_regular(int dir_fd, const std::string& path) {
-  UniqueFd fd = TRY(open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  const Error irregular(ErrorKind::malformed, path + ": not a regular file");
+  auto opened = open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!opened && opened.error().sys_errno() == ENXIO) return irregular;  // a socket
+  UniqueFd fd = TRY(std::move(opened));
   struct stat st;
   if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
-  if (!S_ISREG(st.st_mode)) return Error(ErrorKind::malformed, path + ": not a regular file");
+  if (!S_ISREG(st.st_mode)) return irregular;
   return fd;
 }
 

@@ -29,6 +29,8 @@ inline constexpr char kNamesLock[] = "names.lock";
 inline constexpr char kStagingLock[] = "lock";  // in the directory of a transaction
 
 inline constexpr std::uint64_t kStoreVersion = 1;
+/// Bytes that an EROFS image may have: so many fsverity::VerifiedMemory takes.
+inline constexpr std::uint64_t kMaxImageSize = std::uint64_t{64} << 30;
 
 // Whoever may enter the store's directory may read its content; who may enter is decided by the
 // mode of that directory alone. What only writers need is private: a lock that anybody may open is

@@ -32,6 +32,15 @@ bool is_plain_path(const std::string& path) {
          whole.find("/../") == std::string::npos && whole.find('\0') == std::string::npos;
 }
 
+/// Opens a file whose name is the digest of its content. Whatever else stands in its place, a
+/// symlink or a directory, is not that content.
+Result<UniqueFd> open_content(int dir_fd, const std::string& path) {
+  auto fd = open_regular(dir_fd, path);
+  if (!fd && fd.error().kind() == ErrorKind::malformed)
+    return Error(ErrorKind::tampered, fd.error().message());
+  return fd;
+}
+
 bool is_marker_temporary(const std::string& name) {
   return name.starts_with("." + std::string(kMarkerFile) + ".tmp");
 }
@@ -185,7 +194,7 @@ Result<void> Store::remove(const std::string& name) {
 }
 
 Result<UniqueFd> Store::open_blob(const Digest& digest) const {
-  return open_regular(dir_.get(), std::string(kBlobs) + "/" + blob_path(digest)).context(path_);
+  return open_content(dir_.get(), std::string(kBlobs) + "/" + blob_path(digest)).context(path_);
 }
 
 Result<bool> Store::has_blob(const Digest& digest) const {
@@ -206,17 +215,24 @@ Result<Bytes> Store::read_blob(const Digest& digest, std::uint64_t limit) const 
 }
 
 Result<UniqueFd> Store::open_image(const Digest& image) const {
-  return open_regular(dir_.get(), std::string(kImages) + "/" + image.hex()).context(path_);
+  const std::string path = std::string(kImages) + "/" + image.hex();
+  UniqueFd fd = TRY(open_content(dir_.get(), path).context(path_));
+  // A sparse file can be made so long that hashing it would never end.
+  const std::uint64_t size = TRY(file_size(fd.get()).context(path));
+  if (size > kMaxImageSize)
+    return Error(ErrorKind::tampered,
+                 fmt::format("{}: {}: has {} bytes, more than any image", path_, path, size));
+  return fd;
 }
 
 Result<UniqueFd> Store::open_object(const std::string& payload) const {
   if (!is_plain_path(payload))
     return Error(ErrorKind::malformed, "'" + payload + "' is not a path of an object");
   Result<UniqueFd> fd = Error(ErrorKind::not_found, payload + ": no such object");
-  if (objects_) fd = open_regular(objects_.get(), payload);
+  if (objects_) fd = open_content(objects_.get(), payload);
   for (const UniqueFd& dir : object_dirs_) {
     if (fd || fd.error().kind() != ErrorKind::not_found) break;
-    fd = open_regular(dir.get(), payload);
+    fd = open_content(dir.get(), payload);
   }
   return std::move(fd).context(path_);
 }

@@ -120,7 +120,17 @@ TEST_F(StoreTest, ObjectsAreOpenedWithoutLeavingTheStore) {
   EXPECT_FALSE(store_->open_object(""));
   ASSERT_EQ(::unlink(object_file("content").c_str()), 0);
   ASSERT_EQ(::symlink("/etc/passwd", object_file("content").c_str()), 0);
-  EXPECT_ERROR(malformed, store_->open_object(path));
+  EXPECT_ERROR(tampered, store_->open_object(path));
+}
+
+TEST_F(StoreTest, ImagesThatCouldNotBeHashedToTheirEndAreNotOpened) {
+  must(pull(*store_, "a", {"content"}));
+  const NamedImage image = must(store_->find("a"));
+  const std::string path = path_ + "/images/" + image.image.hex();
+  ASSERT_EQ(::truncate(path.c_str(), static_cast<off_t>(kMaxImageSize)), 0);
+  EXPECT_OK(store_->open_image(image.image));
+  ASSERT_EQ(::truncate(path.c_str(), static_cast<off_t>(kMaxImageSize) + 1), 0);
+  EXPECT_ERROR(tampered, store_->open_image(image.image));
 }
 
 TEST_F(StoreTest, ForeignObjectDirectoriesComeSecond) {

@@ -46,6 +46,61 @@ expect 0 "$intact" pull "oci:$work/layout:latest-sealed" again --pub "$work/key.
 expect 0 "$intact" verify again --pub "$work/key.pub"
 expect 0 "$intact" verify app --pub "$work/key.pub"
 
+# What else stands in the place of content is damage, noticed at once and put right: also a sparse file
+# that nobody could hash to its end. What is in a directory there is left alone.
+pull_again() { "$intact" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub"; }
+export_app() { "$intact" export app "tar:$work/app.tar" --pub "$work/key.pub"; }
+image=$(echo "$INTACT_STORE"/images/*)
+for file in "$object" "$image"; do
+  for how in gone symlink pipe socket directory endless; do
+    cp -a "$file" "$work/kept"
+    rm "$file"
+    case $how in
+      gone) ;;
+      symlink) ln -s "$work/kept" "$file" ;;
+      pipe) mkfifo "$file" ;;
+      socket) (cd "${file%/*}" && perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die' "${file##*/}") ;;
+      directory) mkdir "$file" ;;
+      endless) truncate -s 8T "$file" ;;
+    esac
+    expect 3 "$intact" fsck
+    said "^DAMAGED .*${file##*/}"
+    expect 3 "$intact" verify app --pub "$work/key.pub"
+    said "${file##*/}"
+    expect 3 export_app
+    said "${file##*/}"
+    [[ ! -e $work/app.tar ]] || fail "half an archive"
+    expect 0 pull_again
+    same "$file" "$work/kept"
+    expect 0 "$intact" fsck
+    expect 0 export_app
+    rm -f "$work/app.tar" "$work/kept"
+  done
+  mv "$file" "$work/kept"
+  mkdir "$file"
+  touch "$file/precious"
+  expect 1 pull_again
+  said 'is a directory with something in it'
+  [[ -e $file/precious ]] || fail "a file of others is gone"
+  rm -r "$file"
+  mv "$work/kept" "$file"
+  expect 0 "$intact" verify app --pub "$work/key.pub"
+done
+# A whole directory of objects led elsewhere.
+mv "${object%/*}" "$work/kept"
+ln -s "$work/kept" "${object%/*}"
+expect 3 "$intact" fsck
+said "^DAMAGED .*${object##*/}"
+expect 3 "$intact" verify app --pub "$work/key.pub"
+expect 0 "$intact" gc --dry-run
+rm "${object%/*}"
+mv "$work/kept" "${object%/*}"
+expect 0 "$intact" fsck
+
+# A variable that is not set is not the default store.
+expect 2 "$intact" gc --store ''
+said '--store: is empty'
+
 # A mounted image survives rm and gc until it is unmounted.
 if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
   mkdir "$work/mnt"

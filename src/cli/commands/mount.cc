@@ -51,6 +51,13 @@ Result<void> check_store_is_elsewhere(const std::string& store, const std::strin
   return {};
 }
 
+/// The root directory of a process cannot be covered: nobody would see the mount or end it.
+Result<void> check_is_not_root(const std::string& directory) {
+  char path[PATH_MAX];
+  if (::realpath(directory.c_str(), path) == nullptr || std::string_view(path) != "/") return {};
+  return Error(ErrorKind::invalid_argument, "cannot mount on /: mount on a directory below it");
+}
+
 /// Makes room: a mount whose server was killed goes away, a living one is not covered.
 Result<void> prepare_directory(const std::string& directory) {
   auto entry = TRY(serve::find_mount(directory));
@@ -73,6 +80,7 @@ struct ImageInStore {
 /// Checks that the directory can be mounted on, and the image down to its digest.
 Result<ImageInStore> open_image(const MountOptions& options, const StoreOption& store_option,
                                 const sign::Anchors& anchors, image::DamageSink damage) {
+  TRY(check_is_not_root(options.directory));
   TRY(prepare_directory(options.directory));
   ImageInStore opened;
   opened.store = TRY(store_option.open());

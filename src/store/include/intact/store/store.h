@@ -76,7 +76,8 @@ class Store {
   Result<UniqueFd> open_blob(const Digest& digest) const;  ///< unverified
   Result<bool> has_blob(const Digest& digest) const;
 
-  /// The EROFS file, unverified: a regular file, for reading.
+  /// The EROFS file, unverified: a regular file of at most 64 GiB, for reading. tampered when
+  /// something else stands in its place. So with blobs and objects.
   Result<UniqueFd> open_image(const Digest& image) const;
   /// The object at `payload` ("ab/cdef..."), unverified: a regular file, for reading. Neither
   /// symlinks nor mounts are followed, nor "..". Looks into our objects/ first, then into the
