@@ -78,7 +78,7 @@ Result<pid_t> spawn(const std::vector<std::string>& command, const ChildSetup& s
   if (setup.stderr_fd >= 0) ::dup2(setup.stderr_fd, STDERR_FILENO);
   // Not every descriptor of the libraries in this process needs to be marked close-on-exec.
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
-  // An ignored signal stays ignored in all descendants, and we ignore SIGPIPE.
+  // An ignored signal stays ignored in all descendants, and we ignore some.
   for (int signal = 1; signal < NSIG; ++signal) std::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);

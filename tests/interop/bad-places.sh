@@ -155,6 +155,19 @@ if ((EUID == 0)); then
   umount "$work/small"
 fi
 
+### A user whose files may not grow so large: no reason to die and leave things behind.
+limited() { (ulimit -f 100 && "$intact" "$@" --pub "$work/signer.pub"); }
+expect 1 limited pull "oci:$work/source:latest-sealed" twin
+current='a limit on file sizes' clearly 'File too large'
+unchanged_store
+expect 1 limited export good "tar:$work/limited.tar"
+current='a limit on file sizes' clearly 'File too large'
+[[ ! -e $work/limited.tar ]] || fail "half an archive"
+expect 0 pull "oci:$work/source:latest-sealed" twin
+expect 0 "$intact" rm twin
+expect 0 "$intact" gc
+unchanged_store
+
 ### Metadata images: the digest comes before the parser, and without one the parser stands alone.
 image=$(jq -r .image <(expect 0 "$intact" inspect good --json; cat "$work/out"))
 file=$good/images/${image#*:}
