@@ -5,7 +5,8 @@
 
 namespace intact::cli {
 
-/// Text as roff wants it: what stands between backquotes in bold, backslashes escaped, nothing taken for a request at the start of a line.
+/// Text as roff wants it: what stands between backquotes in bold, backslashes escaped, nothing
+/// taken for a request at the start of a line.
 std::string roff_text(std::string_view text);
 /// The same for what is typed: dashes stay dashes that can be copied.
 std::string roff_code(std::string_view text);
