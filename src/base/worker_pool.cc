@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <intact/base/thread.h>
 #include <intact/base/worker_pool.h>
 
 namespace intact {
@@ -16,7 +17,11 @@ unsigned available_processors() {
 WorkerPool::WorkerPool(unsigned threads, std::size_t queue_limit)
     : queue_limit_(std::max<std::size_t>(1, queue_limit)) {
   if (threads == 0) threads = available_processors();
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  while (threads_.size() < threads) {
+    auto thread = start_thread([this] { work(); });
+    if (!thread) break;
+    threads_.push_back(std::move(*thread));
+  }
 }
 
 WorkerPool::~WorkerPool() {
@@ -31,6 +36,10 @@ WorkerPool::~WorkerPool() {
 
 void WorkerPool::submit(Job job) {
   std::unique_lock lock(mutex_);
+  if (threads_.empty()) {
+    if (!error_) run(std::move(job), lock);
+    return;
+  }
   room_.wait(lock, [this] { return queue_.size() < queue_limit_ || error_; });
   if (error_) return;
   queue_.push_back(std::move(job));
@@ -58,20 +67,25 @@ void WorkerPool::work() {
     if (stop_) return;
     Job job = std::move(queue_.front());
     queue_.pop_front();
-    ++running_;
     room_.notify_one();
-    lock.unlock();
-    auto result = job();
-    job = nullptr;  // what the job holds is released before wait() may return
-    lock.lock();
-    --running_;
-    if (!result && !error_) {
-      error_ = std::move(result).error();
-      queue_.clear();
-      room_.notify_all();
-    }
-    if (queue_.empty() && running_ == 0) idle_.notify_all();
+    run(std::move(job), lock);
   }
+}
+
+/// Does a job without the lock, which is held before and after.
+void WorkerPool::run(Job job, std::unique_lock<std::mutex>& lock) {
+  ++running_;
+  lock.unlock();
+  auto result = job();
+  job = nullptr;  // what the job holds is released before wait() may return
+  lock.lock();
+  --running_;
+  if (!result && !error_) {
+    error_ = std::move(result).error();
+    queue_.clear();
+    room_.notify_all();
+  }
+  if (queue_.empty() && running_ == 0) idle_.notify_all();
 }
 
 }  // namespace intact

@@ -3,6 +3,7 @@
 #include <memory>
 #include <unordered_set>
 
+#include <intact/base/thread.h>
 #include <intact/image/pull.h>
 #include <intact/store/name.h>
 #include <intact/store/transaction.h>
@@ -126,8 +127,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                                             chain.image_digest.to_string());
     objects = objects_of(tree);
     // Of a large image that takes long.
-    taken_down = std::async(
-        std::launch::async,
+    taken_down = run_beside(
         [tree = std::make_unique<tree::Tree>(std::move(tree))]() mutable { tree.reset(); });
     TRY(transaction->add_image(image.bytes, image.merkle));
   }

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include <intact/base/thread.h>
+
 namespace intact::image {
 
-ReadAheadStream::ReadAheadStream(std::unique_ptr<ByteStream> inner)
-    : inner_(std::move(inner)), thread_([this] { work(); }) {}
+ReadAheadStream::ReadAheadStream(std::unique_ptr<ByteStream> inner) : inner_(std::move(inner)) {
+  if (auto thread = start_thread([this] { work(); })) thread_ = std::move(*thread);
+}
 
 ReadAheadStream::~ReadAheadStream() {
   {
@@ -13,7 +16,7 @@ ReadAheadStream::~ReadAheadStream() {
     stop_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void ReadAheadStream::work() {
@@ -44,6 +47,7 @@ void ReadAheadStream::work() {
 }
 
 Result<std::size_t> ReadAheadStream::read(MutableByteSpan out) {
+  if (!thread_.joinable()) return inner_->read(out);
   if (position_ == current_.size()) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !ready_.empty() || ended_; });

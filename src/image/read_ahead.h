@@ -14,6 +14,7 @@ namespace intact::image {
 
 /// Reads the inner stream on a thread of its own, a bounded distance ahead: it turns
 /// inflating, hashing and parsing into a pipeline. The inner stream is used by that thread alone.
+/// Where there may be no more threads it is read when its bytes are wanted.
 class ReadAheadStream final : public ByteStream {
  public:
   explicit ReadAheadStream(std::unique_ptr<ByteStream> inner);
@@ -38,7 +39,7 @@ class ReadAheadStream final : public ByteStream {
   bool stop_ = false;
   Bytes current_;  // the consumer's, outside the lock
   std::size_t position_ = 0;
-  std::thread thread_;
+  std::thread thread_;  // perhaps none
 };
 
 }  // namespace intact::image

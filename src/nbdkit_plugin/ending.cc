@@ -10,6 +10,8 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
+#include <intact/base/thread.h>
+
 #include "ending.h"
 #include "server.h"
 
@@ -61,13 +63,9 @@ void cleanup() {
   });
 }
 
-void watch_for_end() {
+Result<void> watch_for_end() {
   ::sem_init(&end_wanted, 0, 0);
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread(end_after_grace).detach();
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  TRY(start_thread_without_signals(end_after_grace)).detach();
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
     struct sigaction& old = nbdkit_handlers[signal];
     if (::sigaction(signal, nullptr, &old) != 0 || (old.sa_flags & SA_SIGINFO) ||
@@ -77,6 +75,7 @@ void watch_for_end() {
     ours.sa_handler = want_end;
     ::sigaction(signal, &ours, nullptr);
   }
+  return {};
 }
 
 void stop_because_of_damage() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <intact/base/result.h>
+
 namespace intact {
 
 /// Starts what waits for the end, once nbdkit has set its handlers of signals.
@@ -7,7 +9,7 @@ namespace intact {
 /// When it is told to end, nbdkit waits until its clients have gone by themselves, idle or not.
 /// Whoever ends a server wants it to end, and a client that is cut off knows which of its writes
 /// were answered: so they get a moment, and then the volume is closed and the process ends.
-void watch_for_end();
+Result<void> watch_for_end();
 
 /// Ends the server, from any thread; its exit status is then that of damage.
 void stop_because_of_damage();

@@ -92,7 +92,10 @@ int config_complete() {
 
 int after_fork() {
   Server& own = server();
-  watch_for_end();
+  if (const auto watching = watch_for_end(); !watching) {
+    nbdkit_error("%s", watching.error().message().c_str());
+    return -1;
+  }
   own.serving = true;
   if (!own.status_dir.empty()) {
     auto started = stack::StatusServer::start(own.status_dir, *own.stack);

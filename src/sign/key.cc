@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <intact/base/file.h>
+#include <intact/base/thread.h>
 #include <intact/crypto/hash.h>
 #include <intact/crypto/pem.h>
 #include <intact/sign/key.h>
@@ -154,8 +155,7 @@ Result<std::future<Result<PrivateKey>>> PrivateKey::begin_loading(const std::str
                                                                   const PasswordSource& password) {
   KeyBlock block = TRY(load_block(file));
   auto secret = TRY(block.ask(password).context(file));
-  return std::async(
-      std::launch::async,
+  return run_beside(
       [file, block = std::move(block), secret = std::move(secret)]() -> Result<PrivateKey> {
         return PrivateKey(TRY(block.open(secret).context(file)));
       });

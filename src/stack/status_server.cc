@@ -1,7 +1,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +15,7 @@
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
+#include <intact/base/thread.h>
 #include <intact/stack/status_server.h>
 
 namespace intact::stack {
@@ -99,12 +99,7 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
     return Error::from_errno("cannot make a socket in " + dir, errno);
   server->name_ = std::move(name);
   server->listener_ = std::move(listener);
-  // Signals are for the threads that were there before.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  server->thread_ = std::thread([own = server.get()] { own->serve(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  server->thread_ = TRY(start_thread_without_signals([own = server.get()] { own->serve(); }));
   return server;
 }
 
@@ -124,8 +119,8 @@ void StatusServer::serve() {
 }
 
 StatusServer::~StatusServer() {
+  if (!name_.empty()) ::unlinkat(dir_.get(), name_.c_str(), 0);
   if (!thread_.joinable()) return;
-  ::unlinkat(dir_.get(), name_.c_str(), 0);
   ::shutdown(listener_.get(), SHUT_RDWR);
   thread_.join();
 }

@@ -168,6 +168,19 @@ expect 0 "$intact" rm twin
 expect 0 "$intact" gc
 unchanged_store
 
+### A user who may have no more threads: no room for their stacks. What several would do one does.
+alone() { (ulimit -s $((64 << 20)) -v $((32 << 20)) && "$intact" "$@"); }
+expect 0 alone pull "oci:$work/source:latest-sealed" twin --pub "$work/signer.pub"
+expect 0 alone verify twin --pub "$work/signer.pub"
+expect 0 alone fsck
+expect 0 alone rm twin
+expect 0 alone gc
+unchanged_store
+mkdir "$work/alone"
+expect 1 alone mount good "$work/alone" --pub "$work/signer.pub"
+current='no threads to serve with' clearly 'cannot start a thread'
+! mountpoint -q "$work/alone" || fail "a mount that nobody serves"
+
 ### Metadata images: the digest comes before the parser, and without one the parser stands alone.
 image=$(jq -r .image <(expect 0 "$intact" inspect good --json; cat "$work/out"))
 file=$good/images/${image#*:}

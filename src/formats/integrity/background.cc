@@ -1,9 +1,12 @@
 #include "background.h"
 
+#include <intact/base/thread.h>
+
 namespace intact::integrity {
 
-void Background::start(Device& device) {
-  thread_ = std::thread([this, &device] { run(device); });
+Result<void> Background::start(Device& device) {
+  thread_ = TRY(start_thread([this, &device] { run(device); }));
+  return {};
 }
 
 void Background::stop() {

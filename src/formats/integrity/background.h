@@ -17,7 +17,7 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  void start(Device& device);
+  Result<void> start(Device& device);
   void stop();  ///< and waits for it
   void wake();  ///< something may be due
 

@@ -17,7 +17,7 @@ Result<std::unique_ptr<IntegrityTarget>> IntegrityTarget::open(const Params& par
   Waker waker;
   if (impl->options.background) waker = [impl = impl.get()] { impl->background.wake(); };
   impl->device = TRY(open_device(params, devices, impl->options, waker));
-  if (impl->device.mode && impl->options.background) impl->background.start(impl->device);
+  if (impl->device.mode && impl->options.background) TRY(impl->background.start(impl->device));
   return std::unique_ptr<IntegrityTarget>(new IntegrityTarget(std::move(impl)));
 }
 

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <thread>
 
 #include <fmt/format.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/thread.h>
 #include <intact/base/worker_pool.h>
 #include <intact/serve/mounts.h>
 
@@ -87,17 +86,13 @@ Result<void> Session::serve() {
   if (options_.handle_signals && fuse_set_signal_handlers(session_.get()) != 0)
     return Error(ErrorKind::io, "cannot set signal handlers");
   // Signals are for this thread, which they wake up.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread announcer([this] { announce(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  Result<void> served = loop();
+  auto announcer = start_thread_without_signals([this] { announce(); });
+  Result<void> served = announcer ? loop() : std::move(announcer).error();
   if (options_.handle_signals) fuse_remove_signal_handlers(session_.get());
   // First the connection, then the mount: whoever still waits for an answer (the announcer,
   // fusermount3) gets an error instead of waiting for ever.
   session_.reset();
-  announcer.join();
+  if (announcer) announcer->join();
   ready_.reset();
   Result<void> detached = detach();
   return served ? std::move(detached) : std::move(served);

@@ -1,7 +1,6 @@
 #include <cerrno>
 #include <chrono>
 #include <optional>
-#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <intact/base/thread.h>
 #include <intact/fsverity/measure.h>
 #include <intact/serve/kernel_mount.h>
 #include <intact/serve/loop_device.h>
@@ -140,7 +140,7 @@ Result<KernelMount> KernelMount::create(const KernelLayers& layers,
   for (const int dir : layers.objects) objects.push_back(TRY(clone_directory(dir)));
   // A thread, since its mount namespace must not become ours. It shares our descriptors.
   Result<UniqueFd> mount = Error(ErrorKind::io, "not run");
-  std::thread([&] { mount = mount_overlay(metadata, objects, options); }).join();
+  TRY(start_thread([&] { mount = mount_overlay(metadata, objects, options); })).join();
   return KernelMount(TRY(std::move(mount)));
 }
 

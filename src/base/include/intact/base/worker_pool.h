@@ -15,7 +15,8 @@ namespace intact {
 
 /// A fixed number of threads and a bounded queue of jobs. The first error is kept, jobs still
 /// queued are then dropped, and wait() returns it. Thread-safe; jobs must not call submit() or
-/// wait().
+/// wait(). Where there may not be so many threads there are fewer; where there may be none,
+/// submit() does the job itself.
 class WorkerPool {
  public:
   using Job = std::function<Result<void>()>;
@@ -36,6 +37,7 @@ class WorkerPool {
 
  private:
   void work();
+  void run(Job job, std::unique_lock<std::mutex>& lock);
 
   mutable std::mutex mutex_;
   std::condition_variable ready_;  ///< a job is queued, or there will be none
