@@ -15,7 +15,7 @@ for page in "$pages"/*.1; do
     fail "${page##*/} is not complete"
 done
 # What stands below the options of --help, and the pages to read next.
-grep -q 'Fixed limits: names of 255' "$work/intact-seal.1.txt" || fail "intact-seal has no fixed limits"
+tr -s ' \n' ' ' < "$work/intact-seal.1.txt" | grep 'Fixed limits: names of 255' > /dev/null || fail "intact-seal has no fixed limits"
 grep -A2 '^SEE ALSO' "$work/intact-mount.1.txt" | grep -q 'intact-umount(1)' || fail "intact-mount does not lead to intact-umount"
 ! grep -F '\(ga' "$pages"/*.1 || fail "a backquote in a page"
 # These checks do find mistakes.
