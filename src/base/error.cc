@@ -35,6 +35,19 @@ std::string_view to_string(ErrorKind kind) {
   return "unknown";
 }
 
+bool Error::concerns_caller() const {
+  switch (sys_errno_) {
+    case EACCES:
+    case EPERM:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Error Error::from_errno(std::string message, int sys_errno) {
   char buffer[128];
   message += ": ";

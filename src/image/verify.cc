@@ -30,6 +30,7 @@ Result<void> scan_image(const store::Store& store, const Digest& image, VerifyRe
   const std::string object = "images/" + image.hex();
   auto fd = store.open_image(image);
   if (!fd) {
+    if (fd.error().concerns_caller()) return std::move(fd).error();
     report.damaged.push_back(
         {.path = "", .object = object, .block = 0, .offset = 0, .reason = fd.error().message()});
     return {};
@@ -47,15 +48,17 @@ Result<void> scan_image(const store::Store& store, const Digest& image, VerifyRe
 }
 
 /// Every bad block of one object; one that cannot be opened or read is bad as a whole.
-std::vector<fsverity::DamagedBlock> scan_object(const store::Store& store, const Digest& image,
-                                                const composefs::ObjectReference& object,
-                                                const fsverity::ScanProgress& progress) {
+Result<std::vector<fsverity::DamagedBlock>> scan_object(const store::Store& store,
+                                                        const Digest& image,
+                                                        const composefs::ObjectReference& object,
+                                                        const fsverity::ScanProgress& progress) {
   auto scan = [&]() -> Result<std::vector<fsverity::DamagedBlock>> {
     return fsverity::scan_file(TRY(store.open_object(object.payload)), object.size, object.digest,
                                TRY(store.tree_of(image, object.digest)), progress);
   }();
-  if (scan) return std::move(*scan);
-  return {{.block = 0, .offset = 0, .reason = scan.error().message()}};
+  if (scan || scan.error().concerns_caller()) return scan;
+  return std::vector{
+      fsverity::DamagedBlock{.block = 0, .offset = 0, .reason = scan.error().message()}};
 }
 
 /// One entry for each path that shows the content: people ask which files were touched, not which
@@ -124,9 +127,9 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
   for (const composefs::ObjectReference& object : objects) {
     pool.submit([&]() -> Result<void> {
       std::uint64_t scanned = 0;
-      auto blocks = scan_object(store, chain.image_digest, object, [&](std::uint64_t bytes) {
+      auto blocks = TRY(scan_object(store, chain.image_digest, object, [&](std::uint64_t bytes) {
         advance(bytes - std::exchange(scanned, bytes));
-      });
+      }));
       advance(object.size - scanned);  // what is missing needs no reading
       const std::lock_guard lock(mutex);
       for (fsverity::DamagedBlock& block : blocks)

@@ -24,10 +24,6 @@ Result<Digest> hash_blob(int fd, HashAlgorithm algorithm, std::uint64_t& size) {
   }
 }
 
-std::string reason_of(const Error& error) {
-  return error.kind() == ErrorKind::not_found ? "is missing" : error.message();
-}
-
 }  // namespace
 
 void DamageList::add(StoreDamage damage) {
@@ -52,35 +48,39 @@ void ContentCheck::check_blobs(const NamedImage& image) {
   if (image.signature_manifest) digests.push_back(*image.signature_manifest);
   for (const Digest& digest : digests) {
     if (!blobs_.insert(digest).second) continue;
-    pool_.submit([this, digest, name = image.name]() -> Result<void> {
-      check_blob(digest, name);
-      return {};
-    });
+    pool_.submit(
+        [this, digest, name = image.name]() -> Result<void> { return check_blob(digest, name); });
   }
 }
 
-void ContentCheck::check_blob(const Digest& digest, const std::string& image) {
+/// Something that cannot be opened is damage, unless the reason lies with us.
+Result<void> ContentCheck::not_opened(StoreDamage damage, const Error& error) {
+  if (error.concerns_caller()) return Error(error.kind(), error.message(), error.sys_errno());
+  damage.reason = error.kind() == ErrorKind::not_found ? "is missing" : error.message();
+  damage_.add(std::move(damage));
+  return {};
+}
+
+Result<void> ContentCheck::check_blob(const Digest& digest, const std::string& image) {
   StoreDamage damage{.image = image, .path = std::string(kBlobs) + "/" + blob_path(digest)};
   const auto fd = store_.open_blob(digest);
-  if (!fd) {
-    damage.reason = reason_of(fd.error());
-    return damage_.add(std::move(damage));
-  }
+  if (!fd) return not_opened(std::move(damage), fd.error());
   std::uint64_t size = 0;
   const auto found = hash_blob(fd->get(), digest.algorithm(), size);
   count(size);
-  if (found && *found == digest) return;
+  if (found && *found == digest) return {};
   damage.reason = found ? "its digest is " + found->to_string() : found.error().message();
   damage_.add(std::move(damage));
+  return {};
 }
 
-std::shared_ptr<const ContentCheck::Pack> ContentCheck::open_pack(const NamedImage& image) {
+Result<std::shared_ptr<const ContentCheck::Pack>> ContentCheck::open_pack(const NamedImage& image) {
   auto pack = std::make_shared<Pack>();
   pack->path = std::string(kTrees) + "/" + image.image.hex();
   pack->image = image.name;
   auto fd = open_regular(store_.dir_fd(), pack->path);
   if (!fd) {
-    damage_.add({.image = image.name, .path = pack->path, .reason = reason_of(fd.error())});
+    TRY(not_opened({.image = image.name, .path = pack->path}, fd.error()));
     return pack;
   }
   auto opened = TreePack::open(std::move(*fd));
@@ -92,15 +92,15 @@ std::shared_ptr<const ContentCheck::Pack> ContentCheck::open_pack(const NamedIma
   return pack;
 }
 
-std::vector<ImageObject> ContentCheck::check_image(const NamedImage& image,
-                                                   const ListObjects& list_objects) {
+Result<std::vector<ImageObject>> ContentCheck::check_image(const NamedImage& image,
+                                                           const ListObjects& list_objects) {
   const auto [known, first] = images_.try_emplace(image.image);
   if (!first) return known->second;
-  const std::shared_ptr<const Pack> pack = open_pack(image);
-  auto objects = list_image(image, *pack, list_objects);
+  const std::shared_ptr<const Pack> pack = TRY(open_pack(image));
+  auto objects = TRY(list_image(image, *pack, list_objects));
   if (!objects) {
     all_listed_ = false;
-    return {};
+    return std::vector<ImageObject>();
   }
   for (const ImageObject& object : *objects) {
     const auto [entry, added] = objects_.try_emplace(object.payload);
@@ -111,23 +111,21 @@ std::vector<ImageObject> ContentCheck::check_image(const NamedImage& image,
   return known->second;
 }
 
-std::optional<std::vector<ImageObject>> ContentCheck::list_image(const NamedImage& image,
-                                                                 const Pack& pack,
-                                                                 const ListObjects& list_objects) {
-  if (!hash_image(image, pack)) return std::nullopt;
+Result<std::optional<std::vector<ImageObject>>> ContentCheck::list_image(
+    const NamedImage& image, const Pack& pack, const ListObjects& list_objects) {
+  if (!TRY(hash_image(image, pack))) return std::nullopt;
   auto objects = list_objects(image.image);
   if (objects) return std::move(*objects);
-  damage_.add({.image = image.name,
-               .path = std::string(kImages) + "/" + image.image.hex(),
-               .reason = objects.error().message()});
+  TRY(not_opened({.image = image.name, .path = std::string(kImages) + "/" + image.image.hex()},
+                 objects.error()));
   return std::nullopt;
 }
 
-bool ContentCheck::hash_image(const NamedImage& image, const Pack& pack) {
+Result<bool> ContentCheck::hash_image(const NamedImage& image, const Pack& pack) {
   const std::string path = std::string(kImages) + "/" + image.image.hex();
   auto fd = store_.open_image(image.image);
   if (!fd) {
-    damage_.add({.image = image.name, .path = path, .reason = reason_of(fd.error())});
+    TRY(not_opened({.image = image.name, .path = path}, fd.error()));
     return false;
   }
   const auto tree = fsverity::build_tree(fd->get());
@@ -163,33 +161,33 @@ bool ContentCheck::hash_image(const NamedImage& image, const Pack& pack) {
   return false;
 }
 
-void ContentCheck::check_object(const Object& object) {
+Result<void> ContentCheck::check_object(const Object& object) {
   StoreDamage damage{
       .image = object.image, .path = object.object.path, .object = object.object.payload};
   auto fd = store_.open_object(object.object.payload);
-  if (!fd) {
-    damage.reason = reason_of(fd.error());
-    return damage_.add(std::move(damage));
-  }
+  if (!fd) return not_opened(std::move(damage), fd.error());
   const auto digest = parse_object_path(object.object.payload);
   if (!digest || digest->algorithm() != HashAlgorithm::sha256) {
     damage.reason = "its name is not a digest that this store makes";
-    return damage_.add(std::move(damage));
+    damage_.add(std::move(damage));
+    return {};
   }
   // Before anything is hashed: a sparse file can be made so long that this would never end.
   const auto size = file_size(fd->get());
   if (size && *size != object.object.size) {
     damage.reason = "has " + std::to_string(*size) + " bytes, but the image says " +
                     std::to_string(object.object.size);
-    return damage_.add(std::move(damage));
+    damage_.add(std::move(damage));
+    return {};
   }
   const auto tree = fsverity::build_tree(fd->get());
   if (tree) count(tree->data_size);
   if (!tree || tree->digest != *digest) return check_damaged_object(object, *digest);
   check_trees(object, *digest, tree->blocks);
+  return {};
 }
 
-void ContentCheck::check_damaged_object(const Object& object, const Digest& digest) {
+Result<void> ContentCheck::check_damaged_object(const Object& object, const Digest& digest) {
   StoreDamage damage{
       .image = object.image, .path = object.object.path, .object = object.object.payload};
   std::shared_ptr<const ByteSource> stored;
@@ -200,14 +198,12 @@ void ContentCheck::check_damaged_object(const Object& object, const Digest& dige
       stored = pack->pack->tree(**entry);
   }
   auto fd = store_.open_object(object.object.payload);
-  if (!fd) {
-    damage.reason = reason_of(fd.error());
-    return damage_.add(std::move(damage));
-  }
+  if (!fd) return not_opened(std::move(damage), fd.error());
   const auto blocks = fsverity::scan_file(std::move(*fd), object.object.size, digest, stored);
   if (!blocks || blocks->empty()) {
     damage.reason = blocks ? "its digest is another" : blocks.error().message();
-    return damage_.add(std::move(damage));
+    damage_.add(std::move(damage));
+    return {};
   }
   for (const fsverity::DamagedBlock& block : *blocks) {
     damage.block = block.block;
@@ -215,6 +211,7 @@ void ContentCheck::check_damaged_object(const Object& object, const Digest& dige
     damage.reason = block.reason;
     damage_.add(damage);
   }
+  return {};
 }
 
 void ContentCheck::check_trees(const Object& object, const Digest& digest, ByteSpan blocks) {
@@ -243,10 +240,7 @@ void ContentCheck::check_tree(const Pack& pack, const Digest& digest, const std:
 
 Result<void> ContentCheck::finish(FsckReport& report) {
   for (const auto& [payload, object] : objects_) {
-    pool_.submit([this, &object]() -> Result<void> {
-      check_object(object);
-      return {};
-    });
+    pool_.submit([this, &object]() -> Result<void> { return check_object(object); });
   }
   TRY(pool_.wait());
   report.images = images_.size();

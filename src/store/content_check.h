@@ -33,6 +33,7 @@ class DamageList {
 };
 
 /// Hashes what records refer to, each file once however many images have it, on several threads.
+/// That we are not let at a file, or cannot open so many, is no damage but the error of the check.
 class ContentCheck {
  public:
   ContentCheck(const Store& store, unsigned threads, DamageList& damage);
@@ -40,7 +41,8 @@ class ContentCheck {
   void check_blobs(const NamedImage& image);
   /// Checks the EROFS file here and now and returns its objects, which are checked by finish().
   /// Empty when the image is damaged: what it says is then unknown.
-  std::vector<ImageObject> check_image(const NamedImage& image, const ListObjects& list_objects);
+  Result<std::vector<ImageObject>> check_image(const NamedImage& image,
+                                               const ListObjects& list_objects);
   /// Waits for everything and fills in the counts.
   Result<void> finish(FsckReport& report);
   bool all_images_listed() const { return all_listed_; }
@@ -57,15 +59,17 @@ class ContentCheck {
     std::vector<std::shared_ptr<const Pack>> packs;  // that should have its tree
   };
 
-  void check_blob(const Digest& digest, const std::string& image);
-  void check_object(const Object& object);
-  void check_damaged_object(const Object& object, const Digest& digest);
+  Result<void> not_opened(StoreDamage damage, const Error& error);
+  Result<void> check_blob(const Digest& digest, const std::string& image);
+  Result<void> check_object(const Object& object);
+  Result<void> check_damaged_object(const Object& object, const Digest& digest);
   void check_trees(const Object& object, const Digest& digest, ByteSpan blocks);
   void check_tree(const Pack& pack, const Digest& digest, const std::string& what, ByteSpan blocks);
-  std::shared_ptr<const Pack> open_pack(const NamedImage& image);
-  std::optional<std::vector<ImageObject>> list_image(const NamedImage& image, const Pack& pack,
-                                                     const ListObjects& list_objects);
-  bool hash_image(const NamedImage& image, const Pack& pack);
+  Result<std::shared_ptr<const Pack>> open_pack(const NamedImage& image);
+  Result<std::optional<std::vector<ImageObject>>> list_image(const NamedImage& image,
+                                                             const Pack& pack,
+                                                             const ListObjects& list_objects);
+  Result<bool> hash_image(const NamedImage& image, const Pack& pack);
   void count(std::uint64_t bytes) { bytes_ += bytes; }
 
   const Store& store_;

@@ -11,11 +11,14 @@ namespace intact::store {
 namespace {
 
 /// Adds the object directories that images were pulled with.
-void attach_object_dirs(Store& store, const NamedImage& image, DamageList& damage) {
+Result<void> attach_object_dirs(Store& store, const NamedImage& image, DamageList& damage) {
   for (const std::string& dir : image.object_dirs) {
-    if (auto added = store.add_object_dir(dir); !added)
-      damage.add({.image = image.name, .path = dir, .reason = added.error().message()});
+    auto added = store.add_object_dir(dir);
+    if (added) continue;
+    if (added.error().concerns_caller()) return added;
+    damage.add({.image = image.name, .path = dir, .reason = added.error().message()});
   }
+  return {};
 }
 
 /// What the references leave over: rubbish and what is none of ours.
@@ -69,21 +72,22 @@ Result<FsckReport> check(Store& store, const FsckOptions& options) {
   std::vector<Error> bad_records;
   const std::vector<NamedImage> named = TRY(store.list(&bad_records));
   report.names = named.size() + bad_records.size();
-  for (const Error& error : bad_records) {
+  for (Error& error : bad_records) {
+    if (error.concerns_caller()) return std::move(error);
     // The message begins with the path, as Store::list gives it.
     const std::string& text = error.message();
     damage.add({.path = text.substr(0, text.find(": ")), .reason = text});
   }
   for (const NamedImage& image : named) {
     references.add(image);
-    attach_object_dirs(store, image, damage);
+    TRY(attach_object_dirs(store, image, damage));
   }
 
   ContentCheck content(store, options.threads, damage);
   std::unordered_set<std::string> payloads;
   for (const NamedImage& image : named) {
     content.check_blobs(image);
-    const std::vector<ImageObject> objects = content.check_image(image, options.list_objects);
+    const std::vector<ImageObject> objects = TRY(content.check_image(image, options.list_objects));
     for (const ImageObject& object : objects) payloads.insert(object.payload);
   }
   TRY(content.finish(report));

@@ -181,6 +181,19 @@ expect 1 alone mount good "$work/alone" --pub "$work/signer.pub"
 current='no threads to serve with' clearly 'cannot start a thread'
 ! mountpoint -q "$work/alone" || fail "a mount that nobody serves"
 
+### A user who may open few files: that is no damage.
+for command in fsck "verify good --pub $work/signer.pub"; do
+  statuses=
+  for files in {8..20}; do
+    status=0
+    # shellcheck disable=SC2086
+    (ulimit -n "$files" && "$intact" $command) > "$work/out" 2> "$work/err" || status=$?
+    statuses+=" $status"
+    [[ $status != 1 ]] || current='few open files' clearly 'Too many open files'
+  done
+  [[ $statuses =~ ^\ 1(\ [01])+$ ]] || fail "$command with 8, 9, ... 20 files ended with$statuses"
+done
+
 ### Metadata images: the digest comes before the parser, and without one the parser stands alone.
 image=$(jq -r .image <(expect 0 "$intact" inspect good --json; cat "$work/out"))
 file=$good/images/${image#*:}

@@ -37,6 +37,9 @@ class Error {
   ErrorKind kind() const { return kind_; }
   int sys_errno() const { return sys_errno_; }
   const std::string& message() const { return message_; }
+  /// Whether it says more of who asks than of what was asked for: no permission, no descriptors or
+  /// memory left. Then what was asked for may be in the best of health.
+  bool concerns_caller() const;
 
   /// The same error with "CONTEXT: " in front of its message: what was being done, to what.
   Error with_context(std::string_view context) &&;
