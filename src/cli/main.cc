@@ -4,8 +4,8 @@
 #include "commands.h"
 
 int main(int argc, char** argv) {
-  // A reader that goes away or a file over the user's limit is an ordinary write error, not a reason
-  // to die in the middle of something.
+  // A reader that goes away or a file over the user's limit is an ordinary write error, not a
+  // reason to die in the middle of something.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   intact::cli::Program program;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/statfs.h>
@@ -86,13 +88,20 @@ Result<void> Session::serve() {
   if (options_.handle_signals && fuse_set_signal_handlers(session_.get()) != 0)
     return Error(ErrorKind::io, "cannot set signal handlers");
   // Signals are for this thread, which they wake up.
-  auto announcer = start_thread_without_signals([this] { announce(); });
-  Result<void> served = announcer ? loop() : std::move(announcer).error();
+  auto started = start_thread_without_signals([this] { announce(); });
+  std::thread announcer;
+  Result<void> served;
+  if (started) {
+    announcer = std::move(*started);
+    served = loop();
+  } else {
+    served = std::move(started).error();
+  }
   if (options_.handle_signals) fuse_remove_signal_handlers(session_.get());
   // First the connection, then the mount: whoever still waits for an answer (the announcer,
   // fusermount3) gets an error instead of waiting for ever.
   session_.reset();
-  if (announcer) announcer->join();
+  if (announcer.joinable()) announcer.join();
   ready_.reset();
   Result<void> detached = detach();
   return served ? std::move(detached) : std::move(served);
