@@ -31,12 +31,13 @@ server_ticks() { awk '{ print $14 + $15 }' "/proc/$(pgrep -n -f "mount large $wo
 per_second=$(getconf CLK_TCK)
 # read_large NAME MODE: sets wall, and cpus with what the server took.
 read_large() {
-  local before
+  local before took
   before=$(server_ticks)
   once : '"$tool" read "$work/mnt/large"'
+  took=$(($(server_ticks) - before))
   walls[$1-$2]+=" $wall"
-  cpus[$1-$2]+=" $(awk -v c="$used" -v t="$(($(server_ticks) - before))" -v h="$per_second" 'BEGIN { print c + t / h }')"
-  servers[$1-$2]+=" $(($(server_ticks) - before))"
+  cpus[$1-$2]+=" $(awk -v c="$used" -v t="$took" -v h="$per_second" 'BEGIN { print c + t / h }')"
+  servers[$1-$2]+=" $took"
 }
 declare -A walls cpus servers
 # They are short.

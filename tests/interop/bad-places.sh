@@ -192,6 +192,8 @@ for command in fsck "verify good --pub $work/signer.pub"; do
     [[ $status != 1 ]] || current='few open files' clearly 'Too many open files'
   done
   [[ $statuses =~ ^\ 1(\ [01])+$ ]] || fail "$command with 8, 9, ... 20 files ended with$statuses"
+  # shellcheck disable=SC2086
+  expect 0 "$intact" $command
 done
 
 ### Metadata images: the digest comes before the parser, and without one the parser stands alone.
