@@ -40,7 +40,7 @@ if has veritysetup; then
   against verify
 fi
 
-# Error correction. The damage is a run of blocks: veritysetup finds what can be mended, and writes nothing.
+# Error correction. The damage is a run of blocks: veritysetup finds what can be corrected, and writes nothing.
 truncate -s "$((${FEC_MIB:-256} << 20))" data
 if has veritysetup; then
   for roots in 2 24; do

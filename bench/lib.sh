@@ -29,9 +29,9 @@ trap 'exit 129' HUP INT TERM
 has() { command -v "$1" > /dev/null; }
 median_of() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-# in_use DIR: to be called last before what fills a GiB of memory or page cache is timed, and not before a sync. A
-# virtual machine gives memory that is free back to its host, and whoever is handed such memory waits for the host
-# longer than it works. What was in use a moment ago has not been given back yet.
+# in_use DIR: call it last before timing a step that fills a GiB of memory or page cache, and not before a sync. A
+# virtual machine returns free memory to its host, and a process that gets such memory back waits for the host
+# longer than it works. Memory that was in use a moment ago has not been returned yet.
 in_use() {
   head -c 1G /dev/zero > "$1/in-use"
   rm "$1/in-use"

@@ -18,7 +18,7 @@ if(INTACT_SANITIZE)
                          -fno-sanitize-recover=all)
   target_link_options(intact_flags INTERFACE -fsanitize=${INTACT_SANITIZE})
 else()
-  # What is read is hostile until it has been checked. Where a check of ours should be missing, these end the
+  # What is read is hostile until it has been checked. If one of our checks is missing, these end the
   # program: the standard library's of indices and spans, libc's of buffers, the compiler's of return addresses;
   # and no table of functions can be written to once the program runs.
   target_compile_options(intact_flags INTERFACE -fstack-protector-strong

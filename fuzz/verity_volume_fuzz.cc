@@ -40,8 +40,8 @@ struct Volume {
   std::vector<Bytes> parts;
 };
 
-/// What has another shape may be another truth: a level of the tree, taken for the data, has the
-/// same root hash. Whoever lets others choose the superblock must know that.
+/// Another shape may be valid too: a level of the tree, taken for the data, has the
+/// same root hash. Callers that let others choose the superblock must know that.
 bool same_shape(const verity::Params& a, const verity::Params& b) {
   return verity::Geometry::create(a)->levels().size() ==
          verity::Geometry::create(b)->levels().size();
