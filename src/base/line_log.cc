@@ -1,23 +1,26 @@
-#include <algorithm>
 #include <ctime>
 
 #include <fmt/format.h>
 
 #include <intact/base/file.h>
 #include <intact/base/line_log.h>
+#include <intact/base/visible.h>
 
 namespace intact {
-namespace {
-
-constexpr std::size_t kMostLines = 100000;
-
-}  // namespace
 
 void LineLog::add(std::string_view line) {
-  const std::lock_guard lock(mutex_);
-  if (lines_.size() >= kMostLines || !lines_.emplace(line).second) return;
-  write_line(line);
-  if (lines_.size() == kMostLines) write_line("too many different lines: no more are logged");
+  const std::lock_guard lock(writing_);
+  const bool cut = line.size() > kMaxLineSize;
+  const std::string text = std::string(line.substr(0, kMaxLineSize)) + (cut ? "..." : "");
+  switch (seen_.add(text)) {
+    case DistinctLines::Verdict::fresh:
+      return write_line(text);
+    case DistinctLines::Verdict::full:
+      return write_line("too many different lines: no more are logged");
+    case DistinctLines::Verdict::known:
+    case DistinctLines::Verdict::over:
+      return;
+  }
 }
 
 void LineLog::write_line(std::string_view line) {
@@ -26,10 +29,7 @@ void LineLog::write_line(std::string_view line) {
   ::localtime_r(&now, &local);
   char time[40];
   time[std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S%z", &local)] = '\0';
-  std::string text = fmt::format("{} {}", time, line);
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  text += '\n';
+  const std::string text = fmt::format("{} {}\n", time, visible_message(line));
   (void)write_all(fd_, as_bytes(text));
 }
 

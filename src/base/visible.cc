@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -13,7 +15,8 @@ struct Character {
   std::size_t length;  ///< in bytes; 0: not UTF-8
 };
 
-/// The first character of `text`, which is not empty. Overlong forms and surrogates are none.
+/// The first character of `text`, which must not be empty. Overlong forms and surrogates do not
+/// count as UTF-8.
 Character decode(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -31,13 +34,30 @@ Character decode(std::string_view text) {
   return {code, length};
 }
 
-/// Characters that act instead of showing: C1 controls, line and paragraph separators, marks that
-/// change the direction of what follows, those without width that hide differences, tags.
+struct CodeRange {
+  char32_t first;
+  char32_t last;  ///< inclusive
+};
+
+/// Characters that act, or that nobody sees, in order: C1 controls; the format characters of
+/// Unicode (category Cf: marks of direction, joiners, tags); line and paragraph separators; the
+/// letters, fillers and variation selectors that Unicode displays as nothing
+/// (Default_Ignorable_Code_Point); noncharacters.
+constexpr CodeRange kActing[] = {
+    {0x80, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x600, 0x605},
+    {0x61c, 0x61c},     {0x6dd, 0x6dd},     {0x70f, 0x70f},     {0x890, 0x891},
+    {0x8e2, 0x8e2},     {0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180b, 0x180f},
+    {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},   {0x3164, 0x3164},
+    {0xfdd0, 0xfdef},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb},   {0xfffe, 0xffff},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd},
+    {0x13430, 0x1343f}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+};
+
 bool acts(char32_t code) {
-  return (code >= 0x80 && code < 0xa0) || code == 0xad || code == 0x61c || code == 0x180e ||
-         (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-         (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
-         (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f);
+  if (code < kActing[0].first) return false;
+  const bool noncharacter = (code & 0xfffe) == 0xfffe;
+  const auto* const range = std::ranges::lower_bound(kActing, code, {}, &CodeRange::last);
+  return noncharacter || (range != std::end(kActing) && range->first <= code);
 }
 
 std::string escaped(std::string_view text, bool backslashes) {

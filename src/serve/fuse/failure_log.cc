@@ -2,11 +2,17 @@
 
 namespace intact::serve {
 
-void FailureLog::add(const std::string& line) {
+void FailureLog::add(std::string_view line) {
   if (!sink_) return;
-  const std::lock_guard lock(mutex_);
-  if (seen_.size() > kMostLines || !seen_.insert(line).second) return;
-  sink_(seen_.size() > kMostLines ? "too many different failures: no more are logged" : line);
+  switch (seen_.add(line)) {
+    case DistinctLines::Verdict::fresh:
+      return sink_(line);
+    case DistinctLines::Verdict::full:
+      return sink_("too many different failures: no more are logged");
+    case DistinctLines::Verdict::known:
+    case DistinctLines::Verdict::over:
+      return;
+  }
 }
 
 }  // namespace intact::serve

@@ -1,30 +1,25 @@
 #pragma once
 
-#include <cstddef>
 #include <functional>
-#include <mutex>
-#include <string>
 #include <string_view>
-#include <unordered_set>
+
+#include <intact/base/distinct_lines.h>
 
 namespace intact::serve {
 
-/// Passes each line on once: the kernel repeats a request that failed, and users do. Remembers a
-/// limited number of lines and then stops. Thread-safe.
+/// Passes each line on once: the kernel repeats a request that failed, and users do. Stops at the
+/// limits of DistinctLines. Thread-safe.
 class FailureLog {
  public:
   using Sink = std::function<void(std::string_view)>;
 
   explicit FailureLog(Sink sink) : sink_(std::move(sink)) {}
 
-  void add(const std::string& line);
+  void add(std::string_view line);
 
  private:
-  static constexpr std::size_t kMostLines = 10000;
-
   Sink sink_;
-  std::mutex mutex_;
-  std::unordered_set<std::string> seen_;
+  DistinctLines seen_;
 };
 
 }  // namespace intact::serve

@@ -1,18 +1,21 @@
 #pragma once
 
 #include <mutex>
-#include <set>
-#include <string>
 #include <string_view>
+
+#include <intact/base/distinct_lines.h>
 
 namespace intact {
 
-/// Lines with a time, each different one once: damage is met again at every attempt to read it.
-/// Control characters are replaced, so that no name forges a line or steers a terminal. Stops after
-/// many lines. Thread-safe.
+/// Writes lines with a time to a descriptor, each different line once: a damaged block is met again
+/// at every attempt to read it. Lines go through visible_message(), so that no name forges a line
+/// or steers a terminal, and long ones are cut. Stops at the limits of DistinctLines. Thread-safe.
 class LineLog {
  public:
-  explicit LineLog(int fd) : fd_(fd) {}  ///< `fd` stays the caller's
+  /// Longer lines are cut here; in bytes.
+  static constexpr std::size_t kMaxLineSize = 8192;
+
+  explicit LineLog(int fd) : fd_(fd) {}  ///< `fd` is borrowed
 
   void add(std::string_view line);
 
@@ -20,8 +23,8 @@ class LineLog {
   void write_line(std::string_view line);
 
   int fd_;
-  std::mutex mutex_;
-  std::set<std::string, std::less<>> lines_;
+  std::mutex writing_;  ///< keeps the lines of a log in order and whole
+  DistinctLines seen_;
 };
 
 }  // namespace intact
