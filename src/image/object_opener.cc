@@ -1,6 +1,7 @@
 #include "object_opener.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <intact/fsverity/verified_file.h>
 
@@ -36,6 +37,9 @@ Result<std::shared_ptr<tree::OpenFile>> StoreObjectOpener::open(const std::strin
                                                                 tree::NodeId node) const {
   auto opened = store_->open_object(payload);
   if (!opened) {
+    const int code = opened.error().sys_errno();
+    // A shortage of this process says nothing about the object.
+    if (code == EMFILE || code == ENFILE || code == ENOMEM) return std::move(opened).error();
     tell(payload, node, 0, 0, "cannot be opened: " + opened.error().message());
     // One that is gone is damage: "not found" is for names.
     if (opened.error().kind() == ErrorKind::not_found)
@@ -43,8 +47,20 @@ Result<std::shared_ptr<tree::OpenFile>> StoreObjectOpener::open(const std::strin
                    "objects/" + payload + " is missing from the store: pull the image again");
     return std::move(opened).error();
   }
+  struct stat st;
+  if (::fstat(opened->get(), &st) != 0) return Error::from_errno("objects/" + payload, errno);
+  const auto key = OpenObjects::key_of(node, st);
+  if (auto known = open_.find(key)) return known;
+  auto file = TRY(open_file(std::move(*opened), payload, digest, size, node));
+  open_.add(key, file);
+  return file;
+}
+
+Result<std::shared_ptr<tree::OpenFile>> StoreObjectOpener::open_file(
+    UniqueFd object, const std::string& payload, const std::optional<Digest>& digest,
+    std::uint64_t size, tree::NodeId node) const {
   if (mode_ == VerityMode::off) {
-    auto source = TRY(FileSource::open(std::move(*opened)));
+    auto source = TRY(FileSource::open(std::move(object)));
     if (source->size() != size) {
       tell(payload, node, 0, 0,
            "has " + std::to_string(source->size()) + " bytes, not " + std::to_string(size));
@@ -57,13 +73,13 @@ Result<std::shared_ptr<tree::OpenFile>> StoreObjectOpener::open(const std::strin
     if (mode_ == VerityMode::require)
       return Error(ErrorKind::tampered,
                    "objects/" + payload + " has no digest in the image, so nothing can check it");
-    return as_open_file(TRY(FileSource::open(std::move(*opened))));
+    return as_open_file(TRY(FileSource::open(std::move(object))));
   }
   auto report = [this, payload, node](const fsverity::DamagedBlock& block) {
     tell(payload, node, block.block, block.offset, block.reason);
   };
-  auto verified = fsverity::VerifiedFile::open(std::move(*opened), size, *digest,
-                                               TRY(store_->tree_of(image_, *digest)), report);
+  auto verified = fsverity::VerifiedFile::open(
+      std::move(object), size, *digest, TRY(store_->tree_of(image_, *digest)), report, hashes_);
   if (!verified) return std::move(verified).error();
   return as_open_file(std::move(*verified));
 }

@@ -3,13 +3,18 @@
 #include <memory>
 
 #include <intact/composefs/image_tree.h>
+#include <intact/fsverity/hash_cache.h>
 #include <intact/image/damage.h>
 #include <intact/image/opened_image.h>
 #include <intact/store/store.h>
 
+#include "open_objects.h"
+
 namespace intact::image {
 
-/// Opens the objects of one image in a store, each read checked as `mode` says. Thread-safe.
+/// Opens the objects of one image in a store, each read checked as `mode` says. All of them share
+/// one cache of hash blocks, so that memory does not grow with the number of open files.
+/// Thread-safe.
 class StoreObjectOpener final : public composefs::ObjectOpener {
  public:
   StoreObjectOpener(std::shared_ptr<const store::Store> store, Digest image, VerityMode mode,
@@ -26,6 +31,9 @@ class StoreObjectOpener final : public composefs::ObjectOpener {
                                                tree::NodeId node) const override;
 
  private:
+  Result<std::shared_ptr<tree::OpenFile>> open_file(UniqueFd object, const std::string& payload,
+                                                    const std::optional<Digest>& digest,
+                                                    std::uint64_t size, tree::NodeId node) const;
   void tell(const std::string& payload, tree::NodeId node, std::uint64_t block,
             std::uint64_t offset, const std::string& reason) const;
 
@@ -34,6 +42,8 @@ class StoreObjectOpener final : public composefs::ObjectOpener {
   VerityMode mode_;
   DamageSink damage_;
   std::weak_ptr<const composefs::ImageTree> tree_;
+  std::shared_ptr<fsverity::HashCache> hashes_ = std::make_shared<fsverity::HashCache>();
+  mutable OpenObjects open_;
 };
 
 }  // namespace intact::image

@@ -18,15 +18,14 @@ constexpr std::size_t kReadSize = 256 << 10;
 }  // namespace
 
 HashTree::HashTree(int data_fd, std::uint64_t data_size, const Digest& digest, const Params& params,
-                   std::shared_ptr<const ByteSource> stored, std::size_t cache_size)
+                   std::shared_ptr<const ByteSource> stored, std::shared_ptr<HashCache> cache)
     : data_fd_(data_fd),
       digest_(digest),
       params_(params),
       geometry_(data_size, params_),
       hasher_(make_hasher(params_)),
       stored_(std::move(stored)),
-      leaves_(std::max<std::size_t>(cache_size / 4 * 3 / params_.block_size, 1)),
-      upper_(std::max<std::size_t>(cache_size / 4 / params_.block_size, 1)) {}
+      cache_(std::move(cache)) {}
 
 bool HashTree::is_root(ByteSpan root) const {
   return hash_descriptor(make_descriptor(params_, geometry_.data_size(), root),
@@ -36,14 +35,14 @@ bool HashTree::is_root(ByteSpan root) const {
 /// Recursion ends at the top level; there are at most as many levels as bits in a file size.
 Result<HashTree::Block> HashTree::block(std::size_t level, std::uint64_t index) {
   const std::uint64_t tree_index = index_in_tree(level, index);
-  if (Block known = cache_of(level).find(tree_index)) return known;
+  if (Block known = find(level, tree_index)) return known;
   Block parent;
   if (level + 1 < geometry_.levels().size())
     parent = TRY(block(level + 1, index / geometry_.hashes_per_block()));
   if (stored_) {
     Block loaded = load_stored(tree_index);
     if (loaded && verifies(*loaded, parent, index)) {
-      cache_of(level).insert(tree_index, loaded);
+      keep(level, tree_index, loaded);
       return loaded;
     }
   }
@@ -57,8 +56,8 @@ HashTree::Block HashTree::load_stored(std::uint64_t tree_index) const {
   return bytes;
 }
 
-/// Whether `block`, number `index` of its level, has the hash that its parent says; the top
-/// block has no parent but must be the root.
+/// Whether `block`, number `index` of its level, has the hash that its parent holds for it; the top
+/// block has no parent but must lead to the digest.
 bool HashTree::verifies(const Bytes& block, const Block& parent, std::uint64_t index) const {
   const std::size_t size = digest_size(params_.algorithm);
   std::array<std::byte, 64> out;
@@ -73,22 +72,21 @@ Result<HashTree::Block> HashTree::rebuild(std::size_t level, std::uint64_t index
                                           const Block& parent) {
   const std::uint64_t tree_index = index_in_tree(level, index);
   const std::lock_guard lock(rebuilding_);
-  if (Block known = cache_of(level).find(tree_index)) return known;
+  if (Block known = find(level, tree_index)) return known;
   const bool seen = lost_.contains(tree_index);
   if (stored_ && !seen) refused_.fetch_add(1, std::memory_order_relaxed);
   if (!seen) {
-    Pass pass;
+    Pass pass(*cache_);
     auto computed = compute(level, index, pass);
     if (computed && verifies(**computed, parent, index)) {
-      for (auto& [leaf, bytes] : pass.leaves) leaves_.insert(leaf, std::move(bytes));
-      for (auto& [upper, bytes] : pass.upper) upper_.insert(upper, std::move(bytes));
-      cache_of(level).insert(tree_index, *computed);
+      for (auto& [of_level, at, bytes] : pass.computed) keep(of_level, at, std::move(bytes));
+      keep(level, tree_index, *computed);
       return *computed;
     }
     // What the device could not read now it may read later.
     if (!computed && computed.error().kind() != ErrorKind::tampered)
       return std::move(computed).error();
-    lost_.insert(tree_index);
+    lost_.add(tree_index);
   }
   if (!parent)
     return Error(ErrorKind::tampered, stored_
@@ -113,13 +111,12 @@ Result<HashTree::Block> HashTree::compute(std::size_t level, std::uint64_t index
     TRY(hash_data(first, count, MutableByteSpan(*block).first(count * size), pass));
     return Block(block);
   }
-  auto& children = level == 1 ? pass.leaves : pass.upper;
-  const std::size_t room = (level == 1 ? leaves_ : upper_).max_blocks();
   for (std::uint64_t i = 0; i < count; ++i) {
     Block child = TRY(compute(level - 1, first + i, pass));
     hasher_.hash(*child, MutableByteSpan(*block).subspan(i * size, size));
-    if (children.size() < room)
-      children.emplace_back(index_in_tree(level - 1, first + i), std::move(child));
+    if (!cache_->reserve(cache_level(level - 1), child->size())) continue;
+    (level == 1 ? pass.reserved_leaves : pass.reserved_upper) += child->size();
+    pass.computed.emplace_back(level - 1, index_in_tree(level - 1, first + i), std::move(child));
   }
   return Block(block);
 }

@@ -5,36 +5,33 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <unordered_set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-#include <intact/base/block_cache.h>
 #include <intact/base/bytes.h>
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/crypto/block_hasher.h>
 #include <intact/fsverity/geometry.h>
+#include <intact/fsverity/hash_cache.h>
 #include <intact/fsverity/params.h>
+
+#include "recent_numbers.h"
 
 namespace intact::fsverity {
 
 /// The hash blocks of one file: read from a stored tree that is not trusted or, where that fails or
-/// is absent, computed from the data; never handed out before they have been verified up to the
+/// is absent, computed from the data; never returned before they have been verified up to the
 /// digest. Thread-safe.
 class HashTree {
  public:
-  using Block = BlockCache::Block;
+  using Block = HashCache::Block;
 
-  /// Bytes of verified hash blocks that are kept: three quarters for the lowest level (48 MiB stand
-  /// for 6 GiB of data), one quarter for all above it, which must not be driven out: with no stored
-  /// tree, each of those costs a pass over much of the data.
-  static constexpr std::size_t kCacheSize = 64 << 20;
-
-  /// `data_fd` is borrowed. `stored` may be null. `cache_size` in bytes.
+  /// `data_fd` is borrowed. `stored` may be null. `cache` keeps the blocks that have been verified.
   HashTree(int data_fd, std::uint64_t data_size, const Digest& digest, const Params& params,
-           std::shared_ptr<const ByteSource> stored, std::size_t cache_size = kCacheSize);
+           std::shared_ptr<const ByteSource> stored, std::shared_ptr<HashCache> cache);
 
   const Geometry& geometry() const { return geometry_; }
   const crypto::BlockHasher& hasher() const { return hasher_; }
@@ -55,12 +52,32 @@ class HashTree {
  private:
   /// One pass over data below some hash block.
   struct Pass {
+    explicit Pass(HashCache& owner) : cache(owner) {}
+    Pass(const Pass&) = delete;
+    Pass& operator=(const Pass&) = delete;
+    ~Pass() {
+      cache.release(HashCache::Level::leaf, reserved_leaves);
+      cache.release(HashCache::Level::upper, reserved_upper);
+    }
+
+    HashCache& cache;
     Bytes buffer;
-    /// What was computed below that block, as far as there is room in the caches; by tree index.
-    std::vector<std::pair<std::uint64_t, Block>> leaves, upper;
+    /// What was computed below that block, as far as there is memory for it; by level and tree
+    /// index.
+    std::vector<std::tuple<std::size_t, std::uint64_t, Block>> computed;
+    std::size_t reserved_leaves = 0;  ///< bytes
+    std::size_t reserved_upper = 0;   ///< bytes
   };
 
-  BlockCache& cache_of(std::size_t level) { return level == 0 ? leaves_ : upper_; }
+  static HashCache::Level cache_level(std::size_t level) {
+    return level == 0 ? HashCache::Level::leaf : HashCache::Level::upper;
+  }
+  Block find(std::size_t level, std::uint64_t tree_index) {
+    return cache_->find(digest_, cache_level(level), tree_index);
+  }
+  void keep(std::size_t level, std::uint64_t tree_index, Block block) {
+    cache_->insert(digest_, cache_level(level), tree_index, std::move(block));
+  }
   std::uint64_t index_in_tree(std::size_t level, std::uint64_t index) const {
     return geometry_.levels()[level].first_block + index;
   }
@@ -78,13 +95,12 @@ class HashTree {
   Geometry geometry_;
   crypto::BlockHasher hasher_;
   std::shared_ptr<const ByteSource> stored_;
-  BlockCache leaves_;
-  BlockCache upper_;
+  std::shared_ptr<HashCache> cache_;
   std::atomic<std::uint64_t> refused_ = 0;
   std::mutex rebuilding_;  ///< held over a pass, so that readers do not all make the same one
-  /// Tree indices of hash blocks that could not be had in either way: a pass over the data is
-  /// not made again for each read that fails. Guarded by rebuilding_.
-  std::unordered_set<std::uint64_t> lost_;
+  /// Tree indices of hash blocks that could not be obtained in either way: a pass over the data is
+  /// not repeated for each read that fails. Guarded by rebuilding_.
+  RecentNumbers lost_;
 };
 
 }  // namespace intact::fsverity

@@ -11,7 +11,10 @@ namespace {
 
 const Params kParams{.block_size = 1024};
 
-constexpr std::size_t kSmallCache = 16 * 1024;
+/// Room for ten blocks of the lowest level and for the three above them.
+std::shared_ptr<HashCache> small_cache() {
+  return std::make_shared<HashCache>(20 * 1024);
+}
 
 struct Sample {
   explicit Sample(std::size_t bytes)
@@ -28,12 +31,12 @@ struct Sample {
 };
 
 TEST(HashTree, BlocksThatFellOutOfTheCacheComeBack) {
-  // 41 hash blocks at the lowest level, room for twelve of them.
+  // 41 hash blocks at the lowest level, room for ten of them.
   Sample sample(1300 * 1024);
   for (const bool with_stored : {true, false}) {
     HashTree tree(sample.file.fd(), sample.size, sample.tree.digest, kParams,
                   with_stored ? std::make_shared<MemorySource>(sample.tree.blocks) : nullptr,
-                  kSmallCache);
+                  small_cache());
     ASSERT_TRUE(tree.build());
     for (std::uint64_t i = 0; i < 200; ++i) {
       const std::uint64_t index = i * 17 % 41;
@@ -45,7 +48,7 @@ TEST(HashTree, BlocksThatFellOutOfTheCacheComeBack) {
 
 TEST(HashTree, WithoutStoredTreeOrCacheChangedDataTakesItsGroupAlong) {
   Sample sample(1300 * 1024);
-  HashTree tree(sample.file.fd(), sample.size, sample.tree.digest, kParams, nullptr, kSmallCache);
+  HashTree tree(sample.file.fd(), sample.size, sample.tree.digest, kParams, nullptr, small_cache());
   ASSERT_TRUE(tree.build());
   sample.file.flip(20 * 32 * 1024);
   for (std::uint64_t index = 25; index < 41; ++index) ASSERT_TRUE(tree.leaf(index)) << index;
@@ -58,7 +61,8 @@ TEST(HashTree, WithoutStoredTreeOrCacheChangedDataTakesItsGroupAlong) {
 TEST(HashTree, AReadErrorIsNotRememberedAsDamage) {
   Sample sample(100 * 1024);
   const UniqueFd fd = open_file(sample.file.path(), O_WRONLY).value();
-  HashTree tree(fd.get(), sample.size, sample.tree.digest, kParams, nullptr);
+  HashTree tree(fd.get(), sample.size, sample.tree.digest, kParams, nullptr,
+                std::make_shared<HashCache>());
   const auto failed = tree.build();
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().kind(), ErrorKind::io);

@@ -2,7 +2,6 @@
 #include <array>
 #include <mutex>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,8 +17,6 @@ namespace {
 /// Blocks read and hashed at once: 256 KiB of the default size, and their hashes fit on the stack.
 constexpr std::size_t kMaxRun = 64;
 constexpr std::size_t kMaxRunBytes = 256 << 10;
-/// Bad blocks remembered so that the sink hears of each once. Beyond it may hear again.
-constexpr std::size_t kMaxReported = 1 << 16;
 /// Files end below this: off_t.
 constexpr std::uint64_t kMaxSize = INT64_MAX;
 
@@ -44,12 +41,12 @@ struct Findings {
 class VerifiedFile::Impl {
  public:
   Impl(UniqueFd data, std::uint64_t size, const Digest& digest, const Params& params,
-       std::shared_ptr<const ByteSource> stored, DamageSink sink)
+       std::shared_ptr<const ByteSource> stored, DamageSink sink, std::shared_ptr<HashCache> cache)
       : data_(std::move(data)),
         size_(size),
         block_size_(params.block_size),
         digest_size_(digest_size(params.algorithm)),
-        tree_(data_.get(), size, digest, params, std::move(stored)),
+        tree_(data_.get(), size, digest, params, std::move(stored), std::move(cache)),
         sink_(std::move(sink)) {}
 
   HashTree& tree() { return tree_; }
@@ -86,7 +83,7 @@ class VerifiedFile::Impl {
   HashTree tree_;
   DamageSink sink_;
   std::mutex reported_mutex_;
-  std::unordered_set<std::uint64_t> reported_;
+  RecentNumbers reported_;  ///< the sink has heard of these
 };
 
 /// Blocks from `first` on, before `end`, whose hashes stand in one hash block.
@@ -209,8 +206,7 @@ void VerifiedFile::Impl::report(const DamageList& damage) {
 
 bool VerifiedFile::Impl::first_report(std::uint64_t block) {
   const std::lock_guard lock(reported_mutex_);
-  if (reported_.size() >= kMaxReported) return !reported_.contains(block);
-  return reported_.insert(block).second;
+  return reported_.add(block);
 }
 
 /// One run, with blocks that cannot be read told apart from those that can.
@@ -257,14 +253,17 @@ VerifiedFile::~VerifiedFile() = default;
 Result<std::unique_ptr<VerifiedFile>> VerifiedFile::open(UniqueFd data, std::uint64_t expected_size,
                                                          const Digest& digest,
                                                          std::shared_ptr<const ByteSource> tree,
-                                                         DamageSink sink) {
-  return open(std::move(data), expected_size, digest, std::move(tree), std::move(sink), Layout());
+                                                         DamageSink sink,
+                                                         std::shared_ptr<HashCache> cache) {
+  return open(std::move(data), expected_size, digest, std::move(tree), std::move(sink), Layout(),
+              std::move(cache));
 }
 
 Result<std::unique_ptr<VerifiedFile>> VerifiedFile::open(UniqueFd data, std::uint64_t expected_size,
                                                          const Digest& digest,
                                                          std::shared_ptr<const ByteSource> tree,
-                                                         DamageSink sink, const Layout& layout) {
+                                                         DamageSink sink, const Layout& layout,
+                                                         std::shared_ptr<HashCache> cache) {
   const Params params{
       .algorithm = digest.algorithm(), .block_size = layout.block_size, .salt = layout.salt};
   TRY(check_params(params));
@@ -272,8 +271,10 @@ Result<std::unique_ptr<VerifiedFile>> VerifiedFile::open(UniqueFd data, std::uin
     return Error(ErrorKind::limit, fmt::format("no file has {} bytes", expected_size));
   const std::uint64_t actual = TRY(file_size(data.get()));
   const bool has_tree = tree != nullptr;
+  // Files of one block have no hash blocks to keep.
+  if (!cache && expected_size > layout.block_size) cache = std::make_shared<HashCache>();
   auto impl = std::make_unique<Impl>(std::move(data), expected_size, digest, params,
-                                     std::move(tree), std::move(sink));
+                                     std::move(tree), std::move(sink), std::move(cache));
   const auto refuse = [&](std::uint64_t byte, std::string reason) {
     const std::uint64_t block = byte / layout.block_size;
     impl->report({{block, block * layout.block_size, reason}});

@@ -186,5 +186,39 @@ TEST(FuseContent, AMissingObjectIsAnInputErrorAndLoggedOnce) {
   EXPECT_THAT(lines, ElementsAre(HasSubstr("object ab/cdef is missing")));
 }
 
+TEST(FuseContent, OpenFilesHaveALimitAndClosedOnesMakeRoom) {
+  REQUIRE_FUSE();
+  constexpr std::size_t kLimit = 5;
+  tree::Tree tree;
+  for (std::size_t i = 0; i <= kLimit; ++i) add_file(tree, std::to_string(i), "content");
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  FuseOptions options;
+  options.max_open_files = kLimit;
+  options.log = [&](std::string_view line) {
+    const std::lock_guard lock(mutex);
+    lines.emplace_back(line);
+  };
+  MountedTree mounted(finish(std::move(tree)), options);
+  std::vector<UniqueFd> files;
+  for (std::size_t i = 0; i < kLimit; ++i)
+    files.push_back(open_for_reading(mounted.path(std::to_string(i))));
+  const std::string one_more = mounted.path(std::to_string(kLimit));
+  EXPECT_EQ(::open(one_more.c_str(), O_RDONLY), -1);
+  EXPECT_EQ(errno, ENFILE);
+  files.pop_back();
+  // The kernel tells the server of a closed file without waiting for it.
+  int fd = -1;
+  for (int i = 0; i < 1000 && fd < 0; ++i) {
+    fd = ::open(one_more.c_str(), O_RDONLY);
+    if (fd < 0) ::usleep(5000);
+  }
+  EXPECT_GE(fd, 0);
+  ::close(fd);
+  files.clear();
+  EXPECT_TRUE(mounted.stop());
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("5 files are open, which is the limit of this mount")));
+}
+
 }  // namespace
 }  // namespace intact::serve

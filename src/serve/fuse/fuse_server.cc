@@ -1,3 +1,7 @@
+#include <algorithm>
+
+#include <sys/resource.h>
+
 #include <intact/serve/fuse_server.h>
 
 #include "attach.h"
@@ -6,6 +10,24 @@
 #include "session.h"
 
 namespace intact::serve {
+namespace {
+
+/// How many files the server may keep open: each takes one descriptor. Raises the limit of this
+/// process on descriptors as far as that is permitted, and leaves some for other needs.
+std::size_t default_max_open_files() {
+  constexpr rlim_t kMax = 32768;
+  constexpr rlim_t kReserve = 256;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kReserve;
+  rlimit raised = limit;
+  raised.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kMax + kReserve));
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  const rlim_t left =
+      std::max(limit.rlim_cur / 2, limit.rlim_cur - std::min(limit.rlim_cur, kReserve));
+  return static_cast<std::size_t>(std::clamp<rlim_t>(left, 1, kMax));
+}
+
+}  // namespace
 
 struct FuseServer::Impl {
   std::shared_ptr<void> service;
@@ -18,11 +40,13 @@ FuseServer::~FuseServer() = default;
 Result<std::unique_ptr<FuseServer>> FuseServer::mount(
     const std::shared_ptr<const tree::FileTree>& tree, const FuseOptions& options) {
   Attached attached = TRY(attach(options, MountKind::directory));
-  std::shared_ptr<Service> service(
-      new Service{.tree = tree,
-                  .numbers = NodeNumbers(tree->root()),
-                  .kernel_checks_permissions = attached.kernel_checks_permissions,
-                  .failures = FailureLog(options.log)});
+  std::shared_ptr<Service> service(new Service{
+      .tree = tree,
+      .numbers = NodeNumbers(tree->root()),
+      .kernel_checks_permissions = attached.kernel_checks_permissions,
+      .failures = FailureLog(options.log),
+      .open_files =
+          OpenFiles(options.max_open_files ? options.max_open_files : default_max_open_files())});
   auto session =
       TRY(Session::open(options, std::move(attached), request_handlers(), service.get()));
   return std::unique_ptr<FuseServer>(

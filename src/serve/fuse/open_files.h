@@ -1,10 +1,13 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include <intact/tree/file_tree.h>
 
@@ -16,9 +19,14 @@ class OpenFiles {
  public:
   using Handle = std::uint64_t;
 
-  Handle add(std::shared_ptr<tree::OpenFile> file) {
+  /// `max_files`: how many different files may be open at a time.
+  explicit OpenFiles(std::size_t max_files) : max_files_(max_files) {}
+
+  /// Nothing when too many files are open.
+  std::optional<Handle> add(std::shared_ptr<tree::OpenFile> file) {
     const auto handle = std::bit_cast<Handle>(file.get());
     const std::lock_guard lock(mutex_);
+    if (files_.size() >= max_files_ && !files_.contains(handle)) return std::nullopt;
     auto& [owner, opens] = files_[handle];
     owner = std::move(file);
     ++opens;
@@ -37,12 +45,15 @@ class OpenFiles {
     files_.erase(it);
   }
 
+  std::size_t max_files() const { return max_files_; }
+
  private:
   struct Open {
     std::shared_ptr<tree::OpenFile> owner;
-    std::uint64_t opens = 0;  ///< a tree may hand one file out several times
+    std::uint64_t opens = 0;  ///< a tree may return one file several times
   };
 
+  const std::size_t max_files_;
   std::mutex mutex_;
   std::unordered_map<Handle, Open> files_;
 };

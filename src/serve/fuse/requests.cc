@@ -263,7 +263,15 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
     fuse_reply_err(request, errno_of_content(file.error()));
     return;
   }
-  info->fh = service.open_files.add(std::move(*file));
+  const auto handle = service.open_files.add(std::move(*file));
+  if (!handle) {
+    note(service, "open", inode,
+         Error(ErrorKind::limit, fmt::format("{} files are open, which is the limit of this mount",
+                                             service.open_files.max_files())));
+    fuse_reply_err(request, ENFILE);
+    return;
+  }
+  info->fh = *handle;
   info->keep_cache = 1;  // pages in the cache have been verified and never become stale
   info->noflush = 1;
   // The kernel does not release what it could not be told of.
@@ -356,8 +364,10 @@ const fuse_lowlevel_ops& request_handlers() {
 
 int errno_of_content(const Error& error) {
   const int code = error.sys_errno();
-  // Shortages of ours pass; the user may try again. All else is for the log to explain.
-  return code == ENOMEM || code == EMFILE || code == ENFILE ? code : EIO;
+  // Shortages of this process pass: the user may try again. EMFILE would name a limit of the
+  // user's own process. The log explains everything else.
+  if (code == EMFILE) return ENFILE;
+  return code == ENOMEM || code == ENFILE ? code : EIO;
 }
 
 int errno_of_metadata(const Error& error) {

@@ -22,7 +22,7 @@ struct Service {
   bool kernel_checks_permissions;
   FailureLog failures;
   bool directories_without_open = false;  ///< set by init, before any other request
-  OpenFiles open_files = {};
+  OpenFiles open_files;
 };
 
 /// The handlers. A session made with them takes a Service as its user data.

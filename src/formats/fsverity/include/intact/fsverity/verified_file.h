@@ -11,58 +11,63 @@
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/base/unique_fd.h>
+#include <intact/fsverity/hash_cache.h>
 #include <intact/fsverity/params.h>
 
 namespace intact::fsverity {
 
-/// A data block that is not what the digest says.
+/// A data block that does not match the digest.
 struct DamagedBlock {
   std::uint64_t block;   ///< index of the data block
   std::uint64_t offset;  ///< its first byte in the file
   std::string reason;    ///< continues the sentence "block N ..."
 };
 
-/// Told of bad blocks as reads meet them. Called by the reading thread, so perhaps by several at
+/// Receives bad blocks as reads meet them. Called by the reading thread, so perhaps by several at
 /// once; must not call back into the file.
 using DamageSink = std::function<void(const DamagedBlock&)>;
 
-/// Told now and then how many bytes of a file have been scanned, from its beginning; never less
-/// than before, and at last how many there were. Called by the scanning thread.
+/// Receives, now and then, how many bytes of a file have been scanned from its beginning: never
+/// less than before, and in the end all of them. Called by the scanning thread.
 using ScanProgress = std::function<void(std::uint64_t done)>;
 
 /// Random verified access to a file that anyone may change at any time. Every block is checked
-/// against the Merkle tree, up to the file's digest, at every read; only hash blocks that have been
-/// verified once are kept, in at most 64 MiB of memory. Thread-safe.
+/// against the Merkle tree, up to the file's digest, at every read. Only hash blocks that have been
+/// verified are kept, in a cache that many files may share. Thread-safe.
 ///
-/// A hash block of the stored tree that does not verify is never used: it is computed anew from the
-/// data that it covers, and if that does not lead to the digest either, this data is damaged.
+/// A hash block of the stored tree that does not verify is never used: it is computed again from
+/// the data that it covers, and if the result does not lead to the digest either, this data is
+/// damaged.
 class VerifiedFile final : public ByteSource {
  public:
-  /// How the digest was made, but for the algorithm, which the digest itself names.
+  /// How the digest was made, except for the algorithm, which the digest itself names.
   struct Layout {
     std::uint32_t block_size = kDefaultBlockSize;
     Bytes salt = {};
   };
 
-  /// `tree`: MerkleTree::blocks of the file, not trusted, read as needed, or null: then one pass
-  /// over the data is made here and compared with the digest. Files of at most one block need no
-  /// tree and no pass. tampered when the size is not `expected_size` or the pass gives another
-  /// digest; the sink is then told of block 0.
+  /// `tree`: MerkleTree::blocks of the file, not trusted, read as needed. Null: one pass over the
+  /// data is made here and compared with the digest. Files of at most one block need neither tree
+  /// nor pass. `cache`: null gives the file a cache of its own, of the default size.
+  /// tampered when the size is not `expected_size` or the pass results in another digest; the sink
+  /// is then told of block 0.
   static Result<std::unique_ptr<VerifiedFile>> open(UniqueFd data, std::uint64_t expected_size,
                                                     const Digest& digest,
                                                     std::shared_ptr<const ByteSource> tree,
-                                                    DamageSink sink = {});
+                                                    DamageSink sink = {},
+                                                    std::shared_ptr<HashCache> cache = {});
   static Result<std::unique_ptr<VerifiedFile>> open(UniqueFd data, std::uint64_t expected_size,
                                                     const Digest& digest,
                                                     std::shared_ptr<const ByteSource> tree,
-                                                    DamageSink sink, const Layout& layout);
+                                                    DamageSink sink, const Layout& layout,
+                                                    std::shared_ptr<HashCache> cache = {});
   ~VerifiedFile() override;
 
   std::uint64_t size() const override;
 
   /// All or nothing: if any block that the range touches is bad or missing, the error is tampered,
-  /// the sink hears of every bad block (once in the life of this object for each) and `out` is
-  /// cleared. A device that fails to read gives io.
+  /// the sink is told of every bad block (again only after hundreds of others) and `out` is
+  /// cleared. A device that fails to read is an io error.
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override;
 
   /// Reads everything and lists every bad block, in order; does not call the sink. A block that the

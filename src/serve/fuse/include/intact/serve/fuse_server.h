@@ -14,31 +14,35 @@ namespace intact::serve {
 struct FuseOptions {
   /// An existing directory; for mount_file() an existing regular file.
   std::string mountpoint;
-  /// Lets every user in, within what file modes and ACLs allow. Without it only the user who mounts
-  /// gets in, and not even root otherwise. For users /etc/fuse.conf must say user_allow_other.
+  /// Lets all users in, as far as file modes and ACLs allow. Without it only the user who mounts
+  /// has access; not even root does. Ordinary users need user_allow_other in /etc/fuse.conf.
   bool allow_other = false;
-  /// What the mount table shows as the source.
+  /// Shown in the mount table as the source.
   std::string fsname = "intact";
-  /// The mount table shows the type "fuse.SUBTYPE".
+  /// Shown in the mount table as the type "fuse.SUBTYPE".
   std::string subtype = "intact";
   /// Obey set-user-id bits and file capabilities, and device nodes: only root may ask for these.
   bool suid = false;
   bool dev = false;
-  /// Most threads that serve at the same time; 0: twice the processors, at least 4.
+  /// Maximum number of threads that serve at the same time; 0: twice the processors, at least 4.
   unsigned threads = 0;
-  /// Gets one line (without newline) for each different failure but reads of tampered content,
-  /// which the tree's owner hears of from the tree. Called from several threads.
+  /// Maximum number of different files of a tree that are open at the same time; opening another
+  /// one fails with ENFILE. 0: 32768, or as many as the limit on descriptors (RLIMIT_NOFILE)
+  /// allows, which mount() raises for this process as far as that is permitted.
+  std::size_t max_open_files = 0;
+  /// Receives one line (without newline) for each different failure, except reads of tampered
+  /// content, which the tree reports to its owner. Called from several threads.
   std::function<void(std::string_view)> log;
-  /// SIGTERM, SIGINT and SIGHUP end serve(). For one server in a process.
+  /// SIGTERM, SIGINT and SIGHUP end serve(). At most one server in a process can ask for this.
   bool handle_signals = false;
-  /// Gets the one byte kReady once a request has been answered, and is then closed. If nobody reads
-  /// it any more, serve() ends. -1: none.
+  /// Receives the one byte kReady once a request has been answered, and is then closed. If its
+  /// reader is gone by then, serve() ends. -1: none.
   int ready_fd = -1;
 };
 
 inline constexpr char kReady = 'R';
 
-/// A mount and what answers the kernel's requests for it, with libfuse.
+/// A FUSE mount together with the server that answers the kernel's requests for it.
 ///
 /// serve() belongs to one thread; unmount() may be called from any.
 class FuseServer {
@@ -47,22 +51,22 @@ class FuseServer {
   /// a user namespace of one's own, directly; otherwise through fusermount3. Errors: not_found (no
   /// such directory, no fusermount3), unsupported (no FUSE here), busy, io.
   ///
-  /// Who checks permissions: for root, and whenever others may get in, the kernel does by the modes
-  /// and ACLs of the tree. In a private mount of an ordinary user everything is readable to that
-  /// user: all of it comes from his own store, and in his containers root is he.
+  /// Permissions: for root, and whenever other users have access, the kernel checks the modes and
+  /// ACLs of the tree. In a private mount of an ordinary user that user can read everything: all of
+  /// it comes from the user's own store, and in the user's containers root is that user.
   static Result<std::unique_ptr<FuseServer>> mount(
       const std::shared_ptr<const tree::FileTree>& tree, const FuseOptions& options);
 
-  /// Mounts a block device as one regular file over an existing one: what reads that file reads the
-  /// device, and what writes to it writes to the device if that is writable. The kernel's own file
-  /// systems mount such a file like any image. Errors as of mount(). The device must be thread-safe
-  /// and is expected to tell of damage itself; options.log hears of all other failures.
+  /// Mounts a block device as one regular file over an existing one: reads of the file read the
+  /// device, and writes go to the device if it is writable. The kernel's own file systems can mount
+  /// such a file like any image. Errors: as for mount(). The device must be thread-safe and is
+  /// expected to report damage itself; options.log receives all other failures.
   ///
-  /// The file has the size of the device and keeps it: cutting it or appending to it fails, but the
-  /// end of the device is "no space". A hole that is punched reads as zeros. What write(2) returned
-  /// for has been written to the device, durably after fsync(2). Only the user who mounts may open
-  /// it unless options.allow_other; others then may read. A read that fails is EIO for the pages
-  /// that cannot be had and for no others.
+  /// The file has the size of the device and keeps it: truncating it fails, and writing past the
+  /// end fails with ENOSPC. A hole that is punched reads as zeros. When write(2) returns, the data
+  /// has been written to the device; after fsync(2) it is durable. Only the user who mounts may
+  /// open the file; with options.allow_other, others may read it. A read that fails is EIO for the
+  /// pages that cannot be read and for no others.
   static Result<std::unique_ptr<FuseServer>> mount_file(
       const std::shared_ptr<block::BlockTarget>& target, const FuseOptions& options);
 
@@ -73,13 +77,12 @@ class FuseServer {
 
   /// Blocks until the mount is unmounted, or a signal ends it and it has been unmounted. Once only.
   Result<void> serve();
-  /// Takes the mount out of the file system, in use or not; serve() then returns once the last user
-  /// of the mount is gone.
+  /// Detaches the mount, in use or not; serve() then returns once its last user is gone.
   void unmount();
 
-  /// Absolute, without symlinks: as the mount table has it.
+  /// Absolute, without symlinks: as in the mount table.
   const std::string& mountpoint() const;
-  /// "MAJOR:MINOR" of the mounted file system, as the mount table has it.
+  /// "MAJOR:MINOR" of the mounted file system, as in the mount table.
   const std::string& device() const;
 
  private:
