@@ -27,6 +27,9 @@ namespace {
 /// A job is so many files of a directory: waking a thread for each costs as much as hashing it.
 constexpr std::size_t kJobFiles = 32;
 
+/// Bytes of directory entries read at once.
+constexpr std::size_t kEntriesSize = 64 << 10;
+
 /// A directory that stays open while something below it is still to be done.
 struct Directory {
   UniqueFd fd;
@@ -92,20 +95,27 @@ class ContentJob {
       : directory_(directory), options_(options), store_(store), batch_(batch) {}
 
   Result<void> run(const std::vector<Content>& contents) {
-    for (const Content& content : contents)
-      TRY(begin(content).context(path_in(directory_, content.name)));
+    const auto in_file = [&](Result<void> done, const Content& content) {
+      return done ? std::move(done)
+                  : std::move(done).error().with_context(path_in(directory_, content.name));
+    };
+    for (const Content& content : contents) TRY(in_file(begin(content), content));
     const auto trees = batch_.finish();
-    for (std::size_t i = 0; i < files_.size(); ++i)
-      TRY(finish(*files_[i].content->inode, files_[i].fd.get(), trees[i].digest)
-              .context(path_in(directory_, files_[i].content->name)));
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      const File& file = files_[i];
+      TRY(in_file(finish(*file.content->inode, file.fd.get(), file.bytes, trees[i].digest),
+                  *file.content));
+    }
     return {};
   }
 
  private:
-  /// A file that has been read; open if it may have to be copied.
+  /// A file that has been read. What may become an object is either still open, so that its blocks
+  /// can be shared, or has been kept.
   struct File {
     const Content* content;
     UniqueFd fd;
+    Bytes bytes;
   };
 
   Result<void> begin(const Content& content) {
@@ -115,20 +125,23 @@ class ContentJob {
     if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode)) return changed();
     if (!S_ISREG(st.st_mode) || st.st_size == 0) return {};
     if (inode.attributes.size > fsverity::TreeBatch::kMaxContent)
-      return finish(inode, fd.get(), TRY(fsverity::digest_file(fd.get())));
+      return finish(inode, fd.get(), {}, TRY(fsverity::digest_file(fd.get())));
     const MutableByteSpan bytes = batch_.add(static_cast<std::size_t>(inode.attributes.size));
     TRY(pread_exact(fd.get(), 0, bytes));
     if (bytes.size() <= kInlineLimit) inode.content = as_text(bytes);
-    if (!store_) fd.reset();
-    files_.push_back({&content, std::move(fd)});
+    Bytes kept;
+    const bool is_object = store_ && bytes.size() > kInlineLimit;
+    if (is_object && !store_->may_clone()) kept.assign(bytes.begin(), bytes.end());
+    if (!is_object || !kept.empty()) fd.reset();
+    files_.push_back({&content, std::move(fd), std::move(kept)});
     return {};
   }
 
-  Result<void> finish(tree::Inode& inode, int fd, const Digest& digest) {
+  Result<void> finish(tree::Inode& inode, int fd, ByteSpan bytes, const Digest& digest) {
     inode.digest = digest;
     inode.payload = object_path(digest);
-    if (store_ && inode.attributes.size > kInlineLimit) TRY(store_->add(fd, digest));
-    return {};
+    if (!store_ || inode.attributes.size <= kInlineLimit) return {};
+    return bytes.empty() ? store_->add(fd, digest) : store_->add(bytes, digest);
   }
 
   const Directory& directory_;
@@ -172,22 +185,19 @@ class Scanner {
   };
 
   Result<void> read_directory(const DirectoryPtr& directory, tree::Inode& inode) {
-    const int copy = ::fcntl(directory->fd.get(), F_DUPFD_CLOEXEC, 0);
-    if (copy < 0) return Error::from_errno(directory->path, errno);
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(copy), ::closedir);
-    if (!stream) {
-      ::close(copy);
-      return Error::from_errno(directory->path, errno);
-    }
     for (;;) {
-      errno = 0;
-      const dirent* entry = ::readdir(stream.get());
-      if (!entry && errno != 0) return Error::from_errno(directory->path, errno);
-      if (!entry) break;
+      const ssize_t size = ::getdents64(directory->fd.get(), entries_.get(), kEntriesSize);
+      if (size < 0) return Error::from_errno(directory->path, errno);
+      if (size == 0) break;
       if (pool_.failed()) return {};
-      const std::string_view name = entry->d_name;
-      if (name == "." || name == "..") continue;
-      TRY(add(directory, inode, *entry).context(path_in(*directory, name)));
+      for (ssize_t at = 0; at < size;) {
+        const auto& entry = *reinterpret_cast<const dirent64*>(entries_.get() + at);
+        at += entry.d_reclen;
+        const std::string_view name = entry.d_name;
+        if (name == "." || name == "..") continue;
+        auto added = add(directory, inode, entry);
+        if (!added) return std::move(added).error().with_context(path_in(*directory, name));
+      }
     }
     submit(directory);
     return {};
@@ -205,7 +215,7 @@ class Scanner {
   }
 
   /// The type of a directory's entry, without looking at the file where it matters little.
-  Result<unsigned char> type_of(const Directory& directory, const dirent& entry) const {
+  Result<unsigned char> type_of(const Directory& directory, const dirent64& entry) const {
     // Only a mount can make a device of what is not one, and then the directory does not know it.
     if (entry.d_type != DT_UNKNOWN && !options_.skip_devices) return entry.d_type;
     struct stat st;
@@ -214,7 +224,7 @@ class Scanner {
     return static_cast<unsigned char>(IFTODT(st.st_mode));
   }
 
-  Result<void> add(const DirectoryPtr& directory, tree::Inode& parent, const dirent& entry) {
+  Result<void> add(const DirectoryPtr& directory, tree::Inode& parent, const dirent64& entry) {
     const unsigned char type = TRY(type_of(*directory, entry));
     if (options_.skip_devices && (type == DT_CHR || type == DT_BLK)) return {};
     const std::string name = entry.d_name;
@@ -254,6 +264,8 @@ class Scanner {
   tree::Tree tree_;
   std::vector<Pending> pending_;
   std::vector<Content> contents_;  ///< of the directory that is being read, for the next job
+  /// What getdents64(2) fills; one buffer for all directories.
+  std::unique_ptr<std::byte[]> entries_ = std::make_unique_for_overwrite<std::byte[]>(kEntriesSize);
   WorkerPool pool_;  ///< last, so that its jobs end before what they write to goes away
 };
 
@@ -263,10 +275,9 @@ Result<tree::Tree> scan_directory(const std::string& path, const ScanOptions& op
   if (options.skip_xattrs && options.user_xattrs)
     return Error(ErrorKind::invalid_argument,
                  "all extended attributes or all but those of users can be left out, not both");
-  std::optional<ObjectDirectory> store;
-  if (!options.digest_store.empty())
-    store.emplace(TRY(ObjectDirectory::open(options.digest_store)));
-  tree::Tree tree = TRY(Scanner(options, store ? &*store : nullptr).scan(path));
+  std::unique_ptr<ObjectDirectory> store;
+  if (!options.digest_store.empty()) store = TRY(ObjectDirectory::open(options.digest_store));
+  tree::Tree tree = TRY(Scanner(options, store.get()).scan(path));
   if (store) TRY(store->sync());
   return tree;
 }

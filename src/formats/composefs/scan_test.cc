@@ -138,10 +138,43 @@ TEST_F(Scan, AnObjectOfOtherContentIsNeverStored) {
   ASSERT_TRUE(file);
   const Digest right = fsverity::digest_of(as_bytes(std::string(65, 'l')));
   const Digest wrong = fsverity::digest_of(as_bytes("something else"));
-  EXPECT_FALSE(store->add(file->get(), wrong));
+  EXPECT_FALSE((*store)->add(file->get(), wrong));
   EXPECT_NE(::access(path("store/" + object_path(wrong)).c_str(), F_OK), 0);
-  EXPECT_TRUE(store->add(file->get(), right));
+  EXPECT_TRUE((*store)->add(file->get(), right));
+  EXPECT_TRUE((*store)->add(file->get(), right));  // again
+  EXPECT_NE(::access(path("store/" + object_path(right)).c_str(), F_OK), 0) << "not durable yet";
+  EXPECT_TRUE((*store)->sync());
   EXPECT_EQ(::access(path("store/" + object_path(right)).c_str(), F_OK), 0);
+}
+
+TEST_F(Scan, ObjectsThatWereNotFinishedLeaveNothing) {
+  {
+    auto store = ObjectDirectory::open(path("store"));
+    ASSERT_TRUE(store);
+    const std::string content(100, 'x');
+    ASSERT_TRUE((*store)->add(as_bytes(content), fsverity::digest_of(as_bytes(content))));
+  }
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path("store")))
+    EXPECT_TRUE(entry.is_directory()) << entry.path();
+}
+
+TEST_F(Scan, NoObjectIsWrittenThroughASymlink) {
+  const std::string content(100, 'x');
+  const Digest digest = fsverity::digest_of(as_bytes(content));
+  const std::string folder = digest.hex().substr(0, 2);
+  for (const bool link : {true, false}) {
+    const std::string store = path(link ? "linked" : "plain");
+    ASSERT_EQ(::mkdir(store.c_str(), 0755), 0);
+    ASSERT_EQ(::mkdir((store + "-elsewhere").c_str(), 0755), 0);
+    if (link) {
+      ASSERT_EQ(::symlink((store + "-elsewhere").c_str(), (store + "/" + folder).c_str()), 0);
+    }
+    auto objects = ObjectDirectory::open(store);
+    ASSERT_TRUE(objects);
+    EXPECT_EQ((*objects)->add(as_bytes(content), digest) && (*objects)->sync(), !link);
+    EXPECT_TRUE(std::filesystem::is_empty(store + "-elsewhere"));
+    EXPECT_EQ(::access((store + "/" + object_path(digest)).c_str(), F_OK) == 0, !link);
+  }
 }
 
 TEST_F(Scan, ErrorsNameTheFile) {
