@@ -24,7 +24,7 @@ bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// The next part of `rest` up to `separator`, which is taken off too.
+/// The next part of `rest` up to `separator`, which is removed with it.
 std::string_view take(std::string_view& rest, char separator) {
   const auto end = rest.find(separator);
   const std::string_view part = rest.substr(0, end);
@@ -32,21 +32,39 @@ std::string_view take(std::string_view& rest, char separator) {
   return part;
 }
 
+constexpr std::string_view kBlanks = " \t\v\f\r";
+
+std::string_view skip_blanks(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  return text;
+}
+
+/// The next line as glibc takes it: without leading blanks, and ending at a NUL.
+std::string_view take_line(std::string_view& rest) {
+  const std::string_view line = skip_blanks(take(rest, '\n'));
+  return line.substr(0, line.find('\0'));
+}
+
+/// Whether a line with this name counts. glibc reserves + and - for NIS, and # begins a comment.
+bool is_account(std::string_view name) {
+  return !name.empty() && name.front() != '#' && name.front() != '+' && name.front() != '-';
+}
+
 struct PasswdLine {
   std::string_view name, home;
   std::uint32_t uid, gid;
 };
 
+/// As glibc: everything after the two numbers may be missing, and the last field is the rest.
 std::optional<PasswdLine> parse_passwd_line(std::string_view line) {
-  if (std::count(line.begin(), line.end(), ':') != 6) return std::nullopt;
   PasswdLine out;
   out.name = take(line, ':');
   take(line, ':');
-  const auto uid = parse_id(take(line, ':'));
-  const auto gid = parse_id(take(line, ':'));
+  const auto uid = parse_id(skip_blanks(take(line, ':')));
+  const auto gid = parse_id(skip_blanks(take(line, ':')));
   take(line, ':');
   out.home = take(line, ':');
-  if (out.name.empty() || out.name.front() == '#' || !uid || !gid) return std::nullopt;
+  if (!is_account(out.name) || !uid || !gid) return std::nullopt;
   out.uid = *uid;
   out.gid = *gid;
   return out;
@@ -58,13 +76,12 @@ struct GroupLine {
 };
 
 std::optional<GroupLine> parse_group_line(std::string_view line) {
-  if (std::count(line.begin(), line.end(), ':') != 3) return std::nullopt;
   GroupLine out;
   out.name = take(line, ':');
   take(line, ':');
-  const auto gid = parse_id(take(line, ':'));
+  const auto gid = parse_id(skip_blanks(take(line, ':')));
   out.members = line;
-  if (out.name.empty() || out.name.front() == '#' || !gid) return std::nullopt;
+  if (!is_account(out.name) || !gid) return std::nullopt;
   out.gid = *gid;
   return out;
 }
@@ -73,20 +90,29 @@ std::optional<GroupLine> parse_group_line(std::string_view line) {
 template <typename Line, typename Parse, typename Wanted>
 std::optional<Line> find_line(std::string_view text, Parse parse, Wanted wanted) {
   while (!text.empty())
-    if (const std::optional<Line> line = parse(take(text, '\n')); line && wanted(*line))
-      return line;
+    if (const std::optional<Line> line = parse(take_line(text)); line && wanted(*line)) return line;
   return std::nullopt;
 }
 
 bool has_member(std::string_view members, std::string_view name) {
   while (!members.empty())
-    if (take(members, ',') == name) return true;
+    if (skip_blanks(take(members, ',')) == name) return true;
   return false;
 }
 
-Error too_big(std::string_view what, std::string_view number) {
-  return Error(ErrorKind::invalid_argument, std::string(what) + " " + std::string(number) +
-                                                " is out of range (0 to 2147483647)");
+/// The number in `text`. Digits are always a number and never a name: /etc/passwd of an image could
+/// otherwise make a number mean root. Nothing when it is not a number.
+Result<std::optional<std::uint32_t>> parse_number(std::string_view what, std::string_view text) {
+  if (!all_digits(text)) return std::optional<std::uint32_t>();
+  if (const auto id = parse_id(text)) return std::optional(*id);
+  return Error(ErrorKind::invalid_argument,
+               std::string(what) + " " + std::string(text) + ": out of range (0 to 2147483647)");
+}
+
+Error unknown(std::string_view what, std::string_view name, std::string_view file) {
+  return Error(ErrorKind::not_found, std::string(what) + " \"" + std::string(name) +
+                                         "\": no such entry in " + std::string(file) +
+                                         " of the image");
 }
 
 }  // namespace
@@ -96,52 +122,40 @@ Result<User> find_user(std::string_view spec, std::string_view passwd, std::stri
   const std::string_view who = spec.substr(0, colon);
   const std::string_view in =
       colon == std::string_view::npos ? std::string_view() : spec.substr(colon + 1);
-  if ((colon != std::string_view::npos && (who.empty() || in.empty())) ||
-      spec.find('\0') != std::string_view::npos || in.find(':') != std::string_view::npos)
+  if (spec.find('\0') != std::string_view::npos || in.find(':') != std::string_view::npos)
     return Error(ErrorKind::invalid_argument,
-                 "user \"" + std::string(spec) + "\" is not of the form USER[:GROUP]");
+                 "user \"" + std::string(spec) + "\": not of the form USER[:GROUP]");
 
   const std::string_view wanted = who.empty() ? "0" : who;
-  auto line = find_line<PasswdLine>(passwd, parse_passwd_line,
-                                    [&](const PasswdLine& l) { return l.name == wanted; });
-  if (!line && all_digits(wanted)) {
-    const auto uid = parse_id(wanted);
-    if (!uid) return too_big("user id", wanted);
-    line = find_line<PasswdLine>(passwd, parse_passwd_line,
-                                 [&](const PasswdLine& l) { return l.uid == *uid; });
-    if (!line) line = PasswdLine{.name = {}, .home = "/", .uid = *uid, .gid = 0};
-  }
-  if (!line)
-    return Error(ErrorKind::not_found,
-                 "no user \"" + std::string(who) + "\" in /etc/passwd of the image");
+  const std::optional<std::uint32_t> number = TRY(parse_number("user", wanted));
+  auto line = find_line<PasswdLine>(passwd, parse_passwd_line, [&](const PasswdLine& l) {
+    return number ? l.uid == *number : l.name == wanted;
+  });
+  if (!line && number) line = PasswdLine{.name = {}, .home = "/", .uid = *number, .gid = 0};
+  if (!line) return unknown("user", who, "/etc/passwd");
 
   User user{.uid = line->uid, .gid = line->gid, .groups = {}, .home = "/"};
-  // A home that would not survive as an environment variable or path is as good as none.
-  if (line->home.starts_with('/') && line->home.find('\0') == std::string_view::npos)
-    user.home = std::string(line->home);
+  // A home that could not be an environment variable or a path counts as none.
+  if (line->home.starts_with('/')) user.home = std::string(line->home);
 
   if (!in.empty()) {
+    if (const auto gid = TRY(parse_number("group", in))) {
+      user.gid = *gid;
+      return user;
+    }
     const auto named = find_line<GroupLine>(group, parse_group_line,
                                             [&](const GroupLine& l) { return l.name == in; });
-    if (named) {
-      user.gid = named->gid;
-    } else if (all_digits(in)) {
-      const auto gid = parse_id(in);
-      if (!gid) return too_big("group id", in);
-      user.gid = *gid;
-    } else {
-      return Error(ErrorKind::not_found,
-                   "no group \"" + std::string(in) + "\" in /etc/group of the image");
-    }
+    if (!named) return unknown("group", in, "/etc/group");
+    user.gid = named->gid;
     return user;
   }
   if (line->name.empty()) return user;
   for (std::string_view rest = group; !rest.empty();) {
-    const auto other = parse_group_line(take(rest, '\n'));
+    const auto other = parse_group_line(take_line(rest));
     if (!other || other->gid == user.gid || !has_member(other->members, line->name)) continue;
     user.groups.push_back(other->gid);
     if (user.groups.size() > kMaxGroups)
-      return Error(ErrorKind::limit, "user \"" + std::string(line->name) + "\" is in over " +
+      return Error(ErrorKind::limit, "user \"" + std::string(line->name) + "\": in more than " +
                                          std::to_string(kMaxGroups) + " groups of the image");
   }
   std::sort(user.groups.begin(), user.groups.end());

@@ -55,8 +55,27 @@ TEST(FindUser, UnknownNumberIsTakenAsItIs) {
   EXPECT_EQ(user->home, "/");
 }
 
-TEST(FindUser, NameGoesBeforeNumber) {
-  EXPECT_EQ(find_user("1000", kPasswd, kGroup)->uid, 77u);
+TEST(FindUser, DigitsAreNeverAName) {
+  constexpr std::string_view kRoots = "1000:x:0:0::/root:\n4294967296:x:0:0::/:\n01000:x:0:0::/:\n";
+  EXPECT_EQ(find_user("1000", kRoots, "")->uid, 1000u);
+  EXPECT_EQ(find_user("1000", kRoots, "")->home, "/");
+  EXPECT_EQ(find_user("01000", kRoots, "")->uid, 1000u);
+  EXPECT_EQ(find_user("4294967296", kRoots, "").error().kind(), ErrorKind::invalid_argument);
+  EXPECT_EQ(find_user("5:1000", kPasswd, "1000:x:0:\n")->gid, 1000u);
+  EXPECT_EQ(find_user("5:4294967296", kPasswd, "4294967296:x:0:\n").error().kind(),
+            ErrorKind::invalid_argument);
+  // The entry with that name is still found by its own number.
+  EXPECT_EQ(find_user("77", kPasswd, kGroup)->home, "/n");
+}
+
+TEST(FindUser, EmptyPartsAreDefaults) {
+  const auto user = find_user("33:", kPasswd, kGroup);
+  EXPECT_EQ(user->uid, 33u);
+  EXPECT_EQ(user->gid, 34u);
+  EXPECT_THAT(user->groups, ElementsAre(4, 44));
+  EXPECT_EQ(find_user(":1000", kPasswd, kGroup)->uid, 0u);
+  EXPECT_EQ(find_user(":1000", kPasswd, kGroup)->gid, 1000u);
+  EXPECT_EQ(find_user(":", kPasswd, kGroup)->uid, 0u);
 }
 
 TEST(FindUser, ExplicitGroupMeansNoOthers) {
@@ -72,8 +91,8 @@ TEST(FindUser, UnknownNamesAreNotFound) {
 }
 
 TEST(FindUser, RefusesForms) {
-  constexpr std::array<std::string_view, 8> kSpecs = {
-      "web:", ":web", ":", "a:b:c", "2147483648", "99999999999", "web:2147483648", {"w\0b", 3}};
+  constexpr std::array<std::string_view, 5> kSpecs = {
+      "a:b:c", "2147483648", "99999999999", "web:2147483648", {"w\0b", 3}};
   for (const std::string_view spec : kSpecs)
     EXPECT_EQ(find_user(spec, kPasswd, kGroup).error().kind(), ErrorKind::invalid_argument) << spec;
   EXPECT_TRUE(find_user("2147483647:2147483647", kPasswd, kGroup));
@@ -84,14 +103,28 @@ TEST(FindUser, RefusesForms) {
 TEST(FindUser, HostileLinesNameNobody) {
   for (const std::string_view line :
        {"eve:x:0", "eve:x::0::/:", "eve:x:-1:0::/:", "eve:x:4294967296:0::/:", "eve:x:0x0:0::/:",
-        "eve:x: 0:0::/:", "eve:x:0:0::/:/bin/sh:more", "#eve:x:0:0::/:", "+eve::::::", "::0:0::/:"})
+        "#eve:x:0:0::/:", "+eve::::::", "::0:0::/:"})
     EXPECT_EQ(find_user("eve", line, "").error().kind(), ErrorKind::not_found) << line;
   EXPECT_EQ(find_user("eve", "eve:x:5:6::/:", "")->uid, 5u);
+  EXPECT_FALSE(find_user("+eve", "+eve:x:0:0::/:", ""));
+  EXPECT_EQ(find_user("0", "+:x:0:9::/:\n-:x:0:9::/:\n", "")->gid, 0u);
+}
+
+TEST(FindUser, ShortAndLongLinesAreThoseOfGlibc) {
+  for (const std::string_view line : {"eve:x:5:6", "eve:x:5:6:", "eve::5:6:gecos",
+                                      " \teve:x: 5:6::/:", "eve:x:5:6::/h:/bin/sh:more"})
+    EXPECT_EQ(find_user("eve", line, "")->uid, 5u) << line;
+  EXPECT_EQ(find_user("eve", "eve:x:5:6", "")->home, "/");
+  EXPECT_EQ(find_user("eve:g", "eve:x:5:6", "g:x:7")->gid, 7u);
+  EXPECT_FALSE(find_user("eve:g", "eve:x:5:6", "g:x"));
+  EXPECT_THAT(find_user("eve", "eve:x:5:6", "a:x:8: eve\nb:x:9:bob, eve\nc:x:10:eve:z\n")->groups,
+              ElementsAre(8, 9));
 }
 
 TEST(FindUser, HostileHomesAreRoot) {
   EXPECT_EQ(find_user("eve", "eve:x:5:6::relative:", "")->home, "/");
-  EXPECT_EQ(find_user("eve", std::string_view("eve:x:5:6::/a\0b:", 17), "")->home, "/");
+  // glibc's lines end at a NUL.
+  EXPECT_EQ(find_user("eve", std::string_view("eve:x:5:6::/a\0b:", 17), "")->home, "/a");
 }
 
 TEST(FindUser, FirstLineWins) {
