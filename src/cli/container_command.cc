@@ -6,8 +6,8 @@
 namespace intact::cli {
 namespace {
 
-/// How many of the words behind an option are its value.
-std::size_t values_behind(const CLI::App& command, const std::string& word) {
+/// How many of the words after an option are its value.
+std::size_t values_after(const CLI::App& command, const std::string& word) {
   const auto takes_value = [&](const std::string& name) {
     const CLI::Option* option = command.get_option_no_throw(name);
     return option != nullptr && option->get_items_expected_max() > 0;
@@ -20,28 +20,45 @@ std::size_t values_behind(const CLI::App& command, const std::string& word) {
   return 0;
 }
 
+bool is_option(const std::string& word) {
+  return word.size() > 1 && word.front() == '-' && word != "--";
+}
+
+/// The first word from `i` on that is neither an option nor the value of one.
+std::size_t skip_options(const std::vector<std::string>& all, std::size_t i,
+                         const CLI::App& command) {
+  while (i < all.size() && is_option(all[i])) i += 1 + values_after(command, all[i]);
+  return std::min(i, all.size());
+}
+
+/// Whether a word names the key to check the image with, as in `mount NAME --pub FILE`.
+bool is_key_option(const std::string& word) {
+  const std::string name = word.substr(0, word.find('='));
+  return name == "--pub" || name == "--key";
+}
+
 }  // namespace
 
-std::vector<std::string> take_container_command(std::vector<std::string>& all,
-                                                const CLI::App& command) {
-  bool named = false;
-  std::size_t i = 1;
-  for (; i < all.size(); ++i) {
-    if (all[i] == "--") {
-      all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
-      if (!named) ++i;  // the next word is the name, whatever it looks like
-      break;
-    } else if (all[i].size() > 1 && all[i].front() == '-') {
-      i += values_behind(command, all[i]);
-    } else if (named) {
-      break;
-    } else {
-      named = true;
+ContainerCommand take_container_command(std::vector<std::string>& all, const CLI::App& command) {
+  ContainerCommand taken;
+  const auto erase = [&](std::size_t at) {
+    all.erase(all.begin() + static_cast<std::ptrdiff_t>(at));
+  };
+  std::size_t i = skip_options(all, 1, command);
+  const bool options_first = i > 1;
+  if (i < all.size() && all[i] == "--") {
+    erase(i);  // the next word is the name, whatever it looks like
+    i = std::min(i + 1, all.size());
+  } else if (i < all.size()) {
+    ++i;
+    if (!options_first && i < all.size() && is_key_option(all[i])) {
+      taken.late_option = all[i].substr(0, all[i].find('='));
+      i = skip_options(all, i, command);
     }
   }
-  const auto begin = all.begin() + static_cast<std::ptrdiff_t>(std::min(i, all.size()));
-  std::vector<std::string> taken(std::make_move_iterator(begin),
-                                 std::make_move_iterator(all.end()));
+  if (i < all.size() && all[i] == "--") erase(i);
+  const auto begin = all.begin() + static_cast<std::ptrdiff_t>(i);
+  taken.words.assign(std::make_move_iterator(begin), std::make_move_iterator(all.end()));
   all.erase(begin, all.end());
   return taken;
 }

@@ -9,9 +9,9 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class ContainerCommand : public testing::Test {
+class ContainerCommandTest : public testing::Test {
  protected:
-  ContainerCommand() {
+  ContainerCommandTest() {
     command_.add_flag("-i", interactive_);
     command_.add_flag("-t", terminal_);
     command_.add_flag("--rw", writable_);
@@ -20,9 +20,10 @@ class ContainerCommand : public testing::Test {
   }
   std::vector<std::string> take(std::vector<std::string> all) {
     all.insert(all.begin(), "run");
-    auto taken = take_container_command(all, command_);
+    ContainerCommand taken = take_container_command(all, command_);
     kept_.assign(all.begin() + 1, all.end());
-    return taken;
+    late_option_ = taken.late_option;
+    return taken.words;
   }
 
   CLI::App command_;
@@ -30,27 +31,41 @@ class ContainerCommand : public testing::Test {
   std::vector<std::string> variables_;
   std::string key_;
   std::vector<std::string> kept_;
+  std::string late_option_;
 };
 
-TEST_F(ContainerCommand, BeginsWithTheSecondWord) {
+TEST_F(ContainerCommandTest, BeginsWithTheSecondWord) {
   EXPECT_THAT(take({"name", "ls", "-l", "-e", "[a,b]"}), ElementsAre("ls", "-l", "-e", "[a,b]"));
   EXPECT_THAT(kept_, ElementsAre("name"));
 }
 
-TEST_F(ContainerCommand, OptionsMayStandBehindTheName) {
-  EXPECT_THAT(take({"--rw", "name", "-it", "-e", "A=1", "--pub", "key", "ls", "--rw"}),
-              ElementsAre("ls", "--rw"));
-  EXPECT_THAT(kept_, ElementsAre("--rw", "name", "-it", "-e", "A=1", "--pub", "key"));
+TEST_F(ContainerCommandTest, OptionsAfterTheNameAreTheContainers) {
+  EXPECT_THAT(take({"name", "--rw"}), ElementsAre("--rw"));
+  EXPECT_THAT(take({"name", "-it", "-e", "A=1"}), ElementsAre("-it", "-e", "A=1"));
+  EXPECT_THAT(take({"--pub", "key", "name", "--pub", "other", "--rw"}),
+              ElementsAre("--pub", "other", "--rw"));
+  EXPECT_THAT(kept_, ElementsAre("--pub", "key", "name"));
+  EXPECT_THAT(take({"-i", "name", "--pub=x", "--rw"}), ElementsAre("--pub=x", "--rw"));
+  EXPECT_EQ(late_option_, "");
 }
 
-TEST_F(ContainerCommand, TwoDashesEndTheOptions) {
+TEST_F(ContainerCommandTest, AKeyAfterTheNameIsAcceptedWhereNothingCameBefore) {
+  EXPECT_THAT(take({"name", "--pub", "key", "--rw", "-e", "A=1", "ls", "--rw"}),
+              ElementsAre("ls", "--rw"));
+  EXPECT_THAT(kept_, ElementsAre("name", "--pub", "key", "--rw", "-e", "A=1"));
+  EXPECT_EQ(late_option_, "--pub");
+  EXPECT_THAT(take({"name", "--pub=key", "--", "--rw"}), ElementsAre("--rw"));
+  EXPECT_THAT(kept_, ElementsAre("name", "--pub=key"));
+}
+
+TEST_F(ContainerCommandTest, TwoDashesEndTheOptions) {
   EXPECT_THAT(take({"name", "--", "--rw", "--", "x"}), ElementsAre("--rw", "--", "x"));
   EXPECT_THAT(kept_, ElementsAre("name"));
   EXPECT_THAT(take({"--", "name", "-x"}), ElementsAre("-x"));
   EXPECT_THAT(kept_, ElementsAre("name"));
 }
 
-TEST_F(ContainerCommand, ValuesAreNotNames) {
+TEST_F(ContainerCommandTest, ValuesAreNotNames) {
   for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{
            {"-e", "A=1"}, {"-eA=1"}, {"-ite", "A=1"}, {"--env=A=1"}, {"--env", "A=1"}, {"-it"}}) {
     auto all = options;
@@ -59,7 +74,7 @@ TEST_F(ContainerCommand, ValuesAreNotNames) {
   }
 }
 
-TEST_F(ContainerCommand, MayBeMissing) {
+TEST_F(ContainerCommandTest, MayBeMissing) {
   EXPECT_THAT(take({}), IsEmpty());
   EXPECT_THAT(take({"name"}), IsEmpty());
   EXPECT_THAT(take({"name", "--"}), IsEmpty());
@@ -67,9 +82,9 @@ TEST_F(ContainerCommand, MayBeMissing) {
   EXPECT_THAT(kept_, ElementsAre("--pub"));
 }
 
-TEST_F(ContainerCommand, UnknownOptionsStayForTheParserToRefuse) {
-  EXPECT_THAT(take({"name", "--bogus", "ls"}), ElementsAre("ls"));
-  EXPECT_THAT(kept_, ElementsAre("name", "--bogus"));
+TEST_F(ContainerCommandTest, UnknownOptionsStayForTheParserToRefuse) {
+  EXPECT_THAT(take({"--bogus", "name", "ls"}), ElementsAre("ls"));
+  EXPECT_THAT(kept_, ElementsAre("--bogus", "name"));
 }
 
 }  // namespace

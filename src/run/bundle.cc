@@ -22,14 +22,28 @@ Result<std::string> account_file(const tree::FileTree& tree, std::string_view pa
 Result<std::string> working_directory(const ProcessImage& image, const RunOptions& options) {
   const std::string& wanted = options.working_dir.empty() ? image.working_dir : options.working_dir;
   if (wanted.find('\0') != std::string::npos || wanted.size() > 4096)
-    return Error(ErrorKind::malformed, "the working directory is not a path");
+    return Error(ErrorKind::malformed, "the working directory is not a valid path");
   if (!options.working_dir.empty() && wanted.front() != '/')
     return Error(ErrorKind::invalid_argument,
-                 "working directory \"" + wanted + "\" must be an absolute path");
+                 "working directory \"" + wanted + "\": not an absolute path");
   std::string path = std::filesystem::path("/" + wanted).lexically_normal().string();
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   while (path.starts_with("//")) path.erase(0, 1);
   return path;
+}
+
+Result<void> check_limits(const Limits& limits, const HostFacts& host) {
+  if (!host.user_namespace) return {};
+  const char* option = limits.memory      ? "--memory"
+                       : limits.cpu_quota ? "--cpus"
+                       : limits.pids      ? "--pids-limit"
+                                          : nullptr;
+  if (!option) return {};
+  return Error(ErrorKind::unsupported,
+               std::string(option) +
+                   ": this user may not use control groups; run as root, or start "
+                   "`intact` with `systemd-run --user --scope -p "
+                   "MemoryMax=... -p CPUQuota=... -p TasksMax=...`");
 }
 
 Result<void> check_hostname(const std::string& name) {
@@ -38,7 +52,9 @@ Result<void> check_hostname(const std::string& name) {
                       return std::isalnum(c) || c == '-' || c == '.' || c == '_';
                     });
   if (good) return {};
-  return Error(ErrorKind::invalid_argument, "\"" + name + "\" is not a host name");
+  return Error(ErrorKind::invalid_argument,
+               "host name \"" + name +
+                   "\": only letters, digits, \"-\", \".\" and \"_\" are allowed, at most 64");
 }
 
 }  // namespace
@@ -54,6 +70,10 @@ Result<Bundle> plan_bundle(const tree::FileTree& tree, const ProcessImage& image
   Bundle bundle;
   bundle.id = std::move(id);
   bundle.terminal = options.terminal;
+  bundle.init = options.init;
+  TRY(check_limits(options.limits, host));
+  bundle.limits = options.limits;
+  bundle.capabilities = TRY(choose_capabilities(options.cap_add, options.cap_drop));
   bundle.read_only = !options.writable;
   bundle.network = options.network;
   bundle.hostname =
@@ -62,6 +82,9 @@ Result<Bundle> plan_bundle(const tree::FileTree& tree, const ProcessImage& image
   const std::string passwd = TRY(account_file(tree, "/etc/passwd"));
   const std::string group = TRY(account_file(tree, "/etc/group"));
   bundle.user = TRY(find_user(options.user.empty() ? image.user : options.user, passwd, group));
+  bundle.own_capabilities = bundle.user.uid == 0
+                                ? bundle.capabilities
+                                : TRY(added_capabilities(options.cap_add, bundle.capabilities));
   bundle.arguments = TRY(make_arguments(image, options));
   bundle.environment =
       TRY(make_environment(image, options, bundle.user.home, bundle.hostname, host.getenv));
@@ -70,13 +93,18 @@ Result<Bundle> plan_bundle(const tree::FileTree& tree, const ProcessImage& image
   return bundle;
 }
 
-Result<void> check_ids(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host) {
-  if (runtime == RuntimeKind::runsc) return {};
+Result<void> check_runtime(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host) {
+  if (runtime == RuntimeKind::runsc) {
+    if (bundle.init) return Error(ErrorKind::unsupported, "--init: not available with runsc");
+    if (!bundle.limits.any()) return {};
+    return Error(ErrorKind::unsupported,
+                 "--memory, --cpus and --pids-limit: not available with runsc");
+  }
   const bool user = contains(host.uids, bundle.user.uid);
   if (user && contains(host.gids, bundle.user.gid)) return {};
   return Error(ErrorKind::unsupported,
-               fmt::format("the container's {} {} does not exist for us: install uidmap and give "
-                           "this account ranges in /etc/subuid and /etc/subgid, or use --user 0",
+               fmt::format("{} {} of the container: this account has no such id to map; install "
+                           "uidmap and add ranges to /etc/subuid and /etc/subgid, or pass --user 0",
                            user ? "group" : "user", user ? bundle.user.gid : bundle.user.uid));
 }
 

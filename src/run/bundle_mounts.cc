@@ -11,6 +11,9 @@
 
 #include <intact/run/tree_path.h>
 
+#include "embedded_init.h"
+#include "hosts_file.h"
+
 namespace intact::run {
 namespace {
 
@@ -21,30 +24,42 @@ bool is_below(std::string_view path, std::string_view directory) {
          path[directory.size()] == '/';
 }
 
-/// Collects mounts in order. Destinations are resolved in the tree, as far as it shows.
+/// Collects mounts in order. Destinations are resolved in the tree, as far as it shows: a mount
+/// that starts with what the image has there does not hide it.
 class MountList {
  public:
   MountList(const tree::FileTree& tree, Bundle& bundle) : tree_(tree), bundle_(bundle) {}
 
   /// Where `path` leads, given the mounts so far.
-  Result<ResolvedPath> locate(std::string_view path) const { return resolve(tree_, path, taken_); }
+  Result<ResolvedPath> locate(std::string_view path) const {
+    return resolve(tree_, path, bundle_.hiding_mounts);
+  }
   bool is_taken(const std::string& destination) const { return taken_.contains(destination); }
   void reserve(std::string destination) { reserved_.insert(std::move(destination)); }
+  bool is_reserved(const std::string& destination) const { return reserved_.contains(destination); }
 
-  Result<void> add(Mount mount, bool directory = true) {
+  Result<void> add(Mount mount) {
     const ResolvedPath place = TRY(locate(mount.destination));
-    // Something of the user's comes here instead.
+    // The user mounts something of their own here.
     if (reserved_.contains(place.path)) return {};
-    return add_at(std::move(mount), place, directory);
+    return add_at(std::move(mount), place, {place.path, true});
   }
 
-  Result<void> add_at(Mount mount, const ResolvedPath& place, bool directory) {
-    if (!place.below_mount) bundle_.mount_points.push_back({place.path, directory});
+  Result<void> add_at(Mount mount, const ResolvedPath& place, MountPoint point) {
+    if (!place.below_mount) bundle_.mount_points.push_back(std::move(point));
     mount.destination = place.path;
     taken_.insert(place.path);
+    if (!mount.copy_up) bundle_.hiding_mounts.insert(place.path);
     bundle_.mounts.push_back(std::move(mount));
     return {};
   }
+
+  /// The same place without a mount: it only has to exist.
+  void need_directory(const ResolvedPath& place) {
+    if (!place.below_mount) bundle_.mount_points.push_back({place.path, true});
+  }
+
+  const tree::FileTree& tree() const { return tree_; }
 
  private:
   const tree::FileTree& tree_;
@@ -53,67 +68,146 @@ class MountList {
 };
 
 Result<void> add_standard_mounts(MountList& list, const HostFacts& host, Network network) {
-  TRY(list.add({"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}}));
-  TRY(list.add(
-      {"/dev", "tmpfs", "tmpfs", {"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}}));
+  const auto add = [&](std::string destination, std::string type, std::string source,
+                       std::vector<std::string> options) {
+    return list.add({.destination = std::move(destination),
+                     .type = std::move(type),
+                     .source = std::move(source),
+                     .options = std::move(options),
+                     .content = {}});
+  };
+  TRY(add("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}));
+  TRY(add("/dev", "tmpfs", "tmpfs",
+          {"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}));
   std::vector<std::string> pts = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"};
   if (contains(host.gids, kTtyGroup)) pts.push_back(fmt::format("gid={}", kTtyGroup));
-  TRY(list.add({"/dev/pts", "devpts", "devpts", pts}));
-  TRY(list.add(
-      {"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}}));
-  TRY(list.add({"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}}));
+  TRY(add("/dev/pts", "devpts", "devpts", pts));
+  TRY(add("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
+  TRY(add("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   // A sysfs shows a network namespace, and only the owner of that may mount it.
   if (host.user_namespace && network == Network::host)
-    return list.add(
-        {"/sys", "none", "/sys", {"rbind", "rprivate", "nosuid", "noexec", "nodev", "ro"}});
-  return list.add({"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}});
+    return add("/sys", "none", "/sys", {"rbind", "rprivate", "nosuid", "noexec", "nodev", "ro"});
+  return add("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"});
 }
 
-Result<void> add_scratch_mounts(MountList& list) {
+/// Options that give a tmpfs the mode and owner of the image's directory; `mode` where the image
+/// has none.
+Result<std::vector<std::string>> like_image(const tree::FileTree& tree, const ResolvedPath& place,
+                                            const HostFacts& host, std::string_view mode) {
+  std::vector<std::string> options = {"nosuid", "nodev"};
+  if (!place.node) {
+    options.push_back(fmt::format("mode={}", mode));
+    return options;
+  }
+  const tree::Attributes attributes = TRY(tree.attributes(*place.node));
+  if (!attributes.is_directory())
+    return Error(ErrorKind::invalid_argument,
+                 place.path + ": cannot be mounted on: not a directory in the image");
+  options.push_back(fmt::format("mode={:o}", attributes.mode & 07777));
+  if (contains(host.uids, attributes.uid)) options.push_back(fmt::format("uid={}", attributes.uid));
+  if (contains(host.gids, attributes.gid)) options.push_back(fmt::format("gid={}", attributes.gid));
+  return options;
+}
+
+Result<void> add_scratch_mounts(MountList& list, const HostFacts& host) {
   struct Scratch {
     const char *path, *mode;
   };
   // As podman with --read-only-tmpfs.
-  for (const Scratch& scratch : {Scratch{"/run", "mode=755"}, Scratch{"/tmp", "mode=1777"},
-                                 Scratch{"/var/tmp", "mode=1777"}})
-    TRY(list.add({scratch.path, "tmpfs", "tmpfs", {"nosuid", "nodev", scratch.mode}}));
-  return {};
-}
-
-/// What the image wants to write to, empty and gone afterwards.
-Result<void> add_image_volumes(MountList& list, const tree::FileTree& tree,
-                               const ProcessImage& image, const HostFacts& host, Bundle& bundle) {
-  for (const auto& path : image.volumes) {
-    auto place = list.locate(path);
-    if (!path.starts_with('/') || !place || place->path == "/" || place->path == "/proc" ||
-        is_below(place->path, "/proc") || place->path == "/sys" || is_below(place->path, "/sys")) {
-      bundle.warnings.push_back(fmt::format("the image's volume \"{}\" is not usable", path));
-      continue;
-    }
-    if (list.is_taken(place->path)) continue;
-    std::vector<std::string> options = {"nosuid", "nodev"};
-    if (place->node) {
-      const tree::Attributes attributes = TRY(tree.attributes(*place->node));
-      if (!attributes.is_directory()) {
-        bundle.warnings.push_back(
-            fmt::format("the image's volume \"{}\" is not a directory in the image", path));
-        continue;
-      }
-      options.push_back(fmt::format("mode={:o}", attributes.mode & 07777));
-      if (contains(host.uids, attributes.uid))
-        options.push_back(fmt::format("uid={}", attributes.uid));
-      if (contains(host.gids, attributes.gid))
-        options.push_back(fmt::format("gid={}", attributes.gid));
-    } else {
-      options.emplace_back("mode=755");
-    }
-    TRY(list.add({path, "tmpfs", "tmpfs", std::move(options)}));
+  for (const Scratch& scratch :
+       {Scratch{"/run", "755"}, Scratch{"/tmp", "1777"}, Scratch{"/var/tmp", "1777"}}) {
+    const ResolvedPath place = TRY(list.locate(scratch.path));
+    TRY(list.add({.destination = scratch.path,
+                  .type = "tmpfs",
+                  .source = "tmpfs",
+                  .options = TRY(like_image(list.tree(), place, host, scratch.mode)),
+                  .copy_up = !place.below_mount,
+                  .content = {}}));
   }
   return {};
 }
 
 std::size_t depth(std::string_view path) {
   return static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
+}
+
+/// What the image expects to be writable: on a read-only root a tmpfs that starts with what the
+/// image has there, on a writable one just a directory.
+Result<void> add_image_volumes(MountList& list, const ProcessImage& image, const HostFacts& host,
+                               Bundle& bundle) {
+  // Parents before children, whatever order the image gives.
+  std::multimap<std::size_t, std::string> ordered;
+  for (const auto& path : image.volumes) {
+    const auto place = list.locate(path);
+    if (!path.starts_with('/') || !place || place->path == "/" || place->path == "/proc" ||
+        is_below(place->path, "/proc") || place->path == "/sys" || is_below(place->path, "/sys")) {
+      bundle.warnings.push_back(fmt::format("volume \"{}\" of the image: not a usable path", path));
+      continue;
+    }
+    ordered.emplace(depth(place->path), place->path);
+  }
+  for (const auto& [level, path] : ordered) {
+    const ResolvedPath place = TRY(list.locate(path));
+    if (list.is_taken(place.path) || list.is_reserved(place.path)) continue;
+    auto options = like_image(list.tree(), place, host, "755");
+    if (!options && options.error().kind() != ErrorKind::invalid_argument)
+      return std::move(options).error();
+    if (!options) {
+      bundle.warnings.push_back(
+          fmt::format("volume \"{}\" of the image: not a directory in the image", path));
+      continue;
+    }
+    if (!bundle.read_only) {
+      list.need_directory(place);
+      continue;
+    }
+    TRY(list.add_at({.destination = place.path,
+                     .type = "tmpfs",
+                     .source = "tmpfs",
+                     .options = std::move(*options),
+                     .copy_up = !place.below_mount,
+                     .content = {}},
+                    place, {place.path, true}));
+  }
+  return {};
+}
+
+Result<void> add_tmpfs(MountList& list, const Tmpfs& tmpfs, const ResolvedPath& place,
+                       const HostFacts& host) {
+  std::vector<std::string> options = TRY(like_image(list.tree(), place, host, "1777"));
+  const auto key = [](const std::string& option) { return option.substr(0, option.find('=') + 1); };
+  for (const auto& wish : tmpfs.options) {
+    if (wish.find('=') != std::string::npos)
+      std::erase_if(options, [&](const auto& option) { return key(option) == key(wish); });
+    options.push_back(wish);
+  }
+  return list.add_at({.destination = place.path,
+                      .type = "tmpfs",
+                      .source = "tmpfs",
+                      .options = std::move(options),
+                      .copy_up = tmpfs.copy_up && !place.below_mount,
+                      .content = {}},
+                     place, {place.path, true});
+}
+
+/// localhost and the container's own name resolve, also where the image has no /etc/hosts.
+Result<void> add_hosts_file(MountList& list, const HostFacts& host, Bundle& bundle) {
+  constexpr std::uint64_t kMaxHosts = 1024 * 1024;  // bytes
+  const auto place = list.locate("/etc/hosts");
+  // A directory of the user's, or an image without a usable /etc: left as they are.
+  if (!place || place->below_mount || list.is_reserved(place->path)) return {};
+  if (place->node && !TRY(list.tree().attributes(*place->node)).is_regular()) return {};
+  std::string base = host.hosts;
+  if (bundle.network == Network::none)
+    base = place->node ? TRY(read_text(list.tree(), place->path, kMaxHosts)) : std::string();
+  std::vector<std::string> options = {"bind",  "rprivate", "nosuid",
+                                      "nodev", "noexec",   bundle.read_only ? "ro" : "rw"};
+  return list.add_at({.destination = place->path,
+                      .type = "bind",
+                      .source = {},
+                      .options = std::move(options),
+                      .content = make_hosts_file(base, bundle.hostname)},
+                     *place, {.path = place->path, .directory = false, .optional = true});
 }
 
 Result<void> add_volume(MountList& list, const Volume& volume, const ResolvedPath& place,
@@ -124,45 +218,106 @@ Result<void> add_volume(MountList& list, const Volume& volume, const ResolvedPat
   const bool directory = S_ISDIR(st.st_mode);
   std::vector<std::string> options = {directory ? "rbind" : "bind", "rprivate", "nosuid", "nodev",
                                       volume.read_only ? "ro" : "rw"};
-  // A flag that the host's administrator set cannot be dropped again in a user namespace: asking
+  // A flag that the host's administrator set cannot be removed again in a user namespace: asking
   // for a mount without it fails.
   struct statvfs fs;
-  if (::statvfs(volume.source.c_str(), &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0)
+  if (volume.no_exec ||
+      (::statvfs(volume.source.c_str(), &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0))
     options.emplace_back("noexec");
   bundle.volume_mounts.push_back(bundle.mounts.size());
-  return list.add_at({place.path, "bind", volume.source, std::move(options)}, place, directory);
+  return list.add_at({.destination = place.path,
+                      .type = "bind",
+                      .source = volume.source,
+                      .options = std::move(options),
+                      .content = {}},
+                     place, {place.path, directory});
 }
 
-Result<void> check_destination(const Volume& volume, const ResolvedPath& place) {
+Result<void> check_destination(std::string_view destination, const ResolvedPath& place) {
   const std::string& path = place.path;
+  const auto refuse = [&](std::string_view kept) {
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("mount on {}: {} belongs to the container itself", destination, kept));
+  };
   for (const std::string_view kept : {"/proc", "/sys"})
-    if (path == kept || is_below(path, kept))
-      return Error(ErrorKind::invalid_argument,
-                   fmt::format("volume destination {} lies in {}", volume.destination, kept));
+    if (path == kept || is_below(path, kept)) return refuse(kept);
   for (const std::string_view kept : {"/", "/dev", "/dev/pts", "/dev/mqueue"})
-    if (path == kept)
-      return Error(ErrorKind::invalid_argument,
-                   fmt::format("volume destination {} is {}, which the container needs itself",
-                               volume.destination, kept));
+    if (path == kept) return refuse(kept);
   return {};
 }
 
-Result<void> add_user_volumes(MountList& list, std::vector<Volume> volumes, Bundle& bundle) {
-  // Parents before children, whatever order they were given in.
-  std::multimap<std::size_t, Volume> ordered;
-  for (auto& volume : volumes) {
-    const std::size_t level = depth(TRY(list.locate(volume.destination)).path);
-    ordered.emplace(level, std::move(volume));
-  }
+/// Volumes and tmpfs of the user's, parents before children, whatever order they were given in.
+Result<void> add_user_mounts(MountList& list, const std::vector<Volume>& volumes,
+                             const std::vector<Tmpfs>& tmpfs, const HostFacts& host,
+                             Bundle& bundle) {
+  struct Wish {
+    const Volume* volume = nullptr;
+    const Tmpfs* tmpfs = nullptr;
+    const std::string& destination() const {
+      return volume ? volume->destination : tmpfs->destination;
+    }
+  };
+  std::multimap<std::size_t, Wish> ordered;
+  const auto sort_in = [&](Wish wish) -> Result<void> {
+    const std::size_t level = depth(TRY(list.locate(wish.destination())).path);
+    ordered.emplace(level, wish);
+    return {};
+  };
+  for (const auto& volume : volumes) TRY(sort_in({.volume = &volume}));
+  for (const auto& wish : tmpfs) TRY(sort_in({.tmpfs = &wish}));
   std::set<std::string> seen;
-  for (const auto& [level, volume] : ordered) {
-    const ResolvedPath place = TRY(list.locate(volume.destination));
-    TRY(check_destination(volume, place));
+  for (const auto& [level, wish] : ordered) {
+    const ResolvedPath place = TRY(list.locate(wish.destination()));
+    TRY(check_destination(wish.destination(), place));
     if (!seen.insert(place.path).second)
       return Error(ErrorKind::invalid_argument,
-                   fmt::format("two volumes for {}", volume.destination));
-    TRY(add_volume(list, volume, place, bundle));
+                   fmt::format("mount on {}: given twice", wish.destination()));
+    TRY(wish.volume ? add_volume(list, *wish.volume, place, bundle)
+                    : add_tmpfs(list, *wish.tmpfs, place, host));
   }
+  return {};
+}
+
+Result<void> add_init(MountList& list) {
+  const ResolvedPath place = TRY(list.locate(kInitPath));
+  return list.add_at({.destination = std::string(kInitPath),
+                      .type = "bind",
+                      .source = {},
+                      .options = {"bind", "rprivate", "nosuid", "nodev", "ro"},
+                      .content = std::string(embedded_init()),
+                      .content_mode = 0755},
+                     place, {.path = place.path, .directory = false});
+}
+
+bool may_enter(const tree::Attributes& directory, const User& user) {
+  if (user.uid == 0) return true;
+  if (directory.uid == user.uid) return (directory.mode & 0100) != 0;
+  const bool in_group =
+      directory.gid == user.gid ||
+      std::find(user.groups.begin(), user.groups.end(), directory.gid) != user.groups.end();
+  return (directory.mode & (in_group ? 0010 : 0001)) != 0;
+}
+
+/// The working directory exists, is one, and its user may enter it, as far as the image tells.
+Result<void> plan_working_directory(MountList& list, const RunOptions& options,
+                                    const Bundle& bundle) {
+  const auto refuse = [&](std::string_view why) {
+    return Error(options.working_dir.empty() ? ErrorKind::malformed : ErrorKind::invalid_argument,
+                 fmt::format("working directory {}: {}", bundle.working_dir, why));
+  };
+  auto place = list.locate(bundle.working_dir);
+  if (!place && place.error().kind() == ErrorKind::invalid_argument)
+    return refuse("not a directory in the image");
+  if (!place) return std::move(place).error();
+  if (place->node && !TRY(list.tree().attributes(*place->node)).is_directory())
+    return refuse("not a directory in the image");
+  for (std::size_t end = 0; place->node && end != std::string::npos;) {
+    end = place->path.find('/', end + 1);
+    const ResolvedPath parent = TRY(list.locate(place->path.substr(0, end)));
+    if (parent.node && !may_enter(TRY(list.tree().attributes(*parent.node)), bundle.user))
+      return refuse(fmt::format("user {} may not enter {}", bundle.user.uid, parent.path));
+  }
+  list.need_directory(*place);
   return {};
 }
 
@@ -173,27 +328,19 @@ Result<void> plan_mounts(const tree::FileTree& tree, const ProcessImage& image,
   MountList list(tree, bundle);
   for (const auto& volume : options.volumes)
     list.reserve(TRY(list.locate(volume.destination)).path);
+  for (const auto& tmpfs : options.tmpfs) list.reserve(TRY(list.locate(tmpfs.destination)).path);
   TRY(add_standard_mounts(list, host, options.network));
-  if (bundle.read_only) {
-    TRY(add_scratch_mounts(list));
-    TRY(add_image_volumes(list, tree, image, host, bundle));
-  }
+  if (bundle.read_only) TRY(add_scratch_mounts(list, host));
+  TRY(add_image_volumes(list, image, host, bundle));
   std::vector<Volume> volumes = options.volumes;
-  if (options.network == Network::host) {
-    const auto add_host_file = [&](bool there, const std::string& path) -> Result<void> {
-      const auto same = [&](const Volume& volume) { return volume.destination == path; };
-      if (there && std::none_of(volumes.begin(), volumes.end(), same))
-        volumes.push_back({path, path, true});
-      return {};
-    };
-    TRY(add_host_file(host.has_resolv_conf, "/etc/resolv.conf"));
-    TRY(add_host_file(host.has_hosts, "/etc/hosts"));
-  }
-  TRY(add_user_volumes(list, std::move(volumes), bundle));
-
-  const ResolvedPath directory = TRY(list.locate(bundle.working_dir));
-  if (!directory.below_mount) bundle.mount_points.push_back({directory.path, true});
-  return {};
+  if (options.network == Network::host && host.has_resolv_conf &&
+      !list.is_reserved(TRY(list.locate("/etc/resolv.conf")).path))
+    volumes.push_back(
+        {.source = "/etc/resolv.conf", .destination = "/etc/resolv.conf", .read_only = true});
+  TRY(add_user_mounts(list, volumes, options.tmpfs, host, bundle));
+  TRY(add_hosts_file(list, host, bundle));
+  if (bundle.init) TRY(add_init(list));
+  return plan_working_directory(list, options, bundle);
 }
 
 }  // namespace intact::run

@@ -1,6 +1,9 @@
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -30,12 +33,22 @@ class BundleTest : public ::testing::Test {
     fs::create_symlink("/run", root_.path("var/run"));
     write("etc/passwd", "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n", 0644);
     write("etc/group", "web:x:34:\nadm:x:4:web\n", 0644);
-    write("usr/bin/tool",
-          "\x7f"
-          "ELF",
-          0755);
+    write("usr/bin/tool", elf(EM_X86_64), 0755);
+    ::chmod(root_.path().c_str(), 0755);
+    ::chmod(root_.path("tmp").c_str(), 01777);
     ::chmod(root_.path("data").c_str(), 0750);
     host_.uids = host_.gids = {{0, 0, UINT32_MAX}};
+  }
+  /// The header of an executable for a machine.
+  static std::string elf(unsigned machine) {
+    Elf64_Ehdr header = {};
+    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+    header.e_ident[EI_CLASS] = ELFCLASS64;
+    header.e_ident[EI_DATA] = ELFDATA2LSB;
+    header.e_type = ET_DYN;
+    header.e_machine = static_cast<Elf64_Half>(machine);
+    header.e_phentsize = sizeof(Elf64_Phdr);
+    return {reinterpret_cast<const char*>(&header), sizeof header};
   }
   void write(const std::string& name, std::string_view text, mode_t mode) const {
     std::ofstream(root_.path(name)) << text;
@@ -89,7 +102,8 @@ TEST_F(BundleTest, SafeDefaults) {
   EXPECT_EQ(json.at("hostname"), "0123456789ab");
   EXPECT_THAT(namespaces(json), ElementsAre("pid", "mount", "ipc", "uts", "network", "cgroup"));
   const Json& linux = json.at("linux");
-  EXPECT_EQ(linux.at("maskedPaths").size(), 11u);
+  EXPECT_EQ(linux.at("maskedPaths").size(), 13u);
+  EXPECT_EQ(linux.at("resources").at("pids").at("limit"), 2048);
   EXPECT_EQ(linux.at("readonlyPaths").size(), 6u);
   EXPECT_EQ(linux.at("seccomp").at("defaultAction"), "SCMP_ACT_ERRNO");
   EXPECT_EQ(linux.at("resources").at("devices"),
@@ -144,6 +158,100 @@ TEST_F(BundleTest, ScratchSpaceOnAReadOnlyRoot) {
   for (const char* path : {"/run", "/tmp", "/data"}) EXPECT_EQ(find_mount(writable, path), nullptr);
 }
 
+TEST_F(BundleTest, ScratchSpaceStartsWithWhatTheImageHas) {
+  ::chmod(root_.path("run").c_str(), 0711);
+  EXPECT_THAT(option_list(config(), "/run"), Contains("mode=711"));
+  EXPECT_THAT(option_list(config(), "/run"), Contains("tmpcopyup"));
+  EXPECT_THAT(option_list(config({.cmd = {"tool"}}, {}, RuntimeKind::runsc), "/run"),
+              Not(Contains("tmpcopyup")));
+  // What lies below is the image's: owners, modes, and a program that is the command.
+  fs::create_directories(root_.path("run/app"));
+  ::chmod(root_.path("run/app").c_str(), 0700);
+  write("run/prog", elf(EM_X86_64), 0755);
+  const auto bundle = plan({.cmd = {"/run/prog"}, .volumes = {"/run/app"}});
+  ASSERT_TRUE(bundle);
+  EXPECT_THAT(option_list(make_config(*bundle, RuntimeKind::runc, host_), "/run/app"),
+              Contains("mode=700"));
+  EXPECT_FALSE(bundle->hiding_mounts.contains("/run"));
+  EXPECT_TRUE(bundle->hiding_mounts.contains("/proc"));
+}
+
+TEST_F(BundleTest, AWritableRootHasTheVolumesOfTheImage) {
+  const auto bundle = plan({.cmd = {"tool"}, .volumes = {"/prometheus"}}, {.writable = true});
+  ASSERT_TRUE(bundle);
+  EXPECT_TRUE(std::any_of(bundle->mount_points.begin(), bundle->mount_points.end(),
+                          [](const auto& point) { return point.path == "/prometheus"; }));
+  EXPECT_FALSE(std::any_of(bundle->mounts.begin(), bundle->mounts.end(),
+                           [](const auto& mount) { return mount.destination == "/prometheus"; }));
+}
+
+TEST_F(BundleTest, HostNamesResolve) {
+  const auto hosts = [&](const RunOptions& options) {
+    const auto bundle = plan({.cmd = {"tool"}}, options);
+    EXPECT_TRUE(bundle);
+    for (const auto& mount : bundle->mounts)
+      if (mount.destination == "/etc/hosts") return mount.content.value_or("not a file of ours");
+    return std::string("none");
+  };
+  EXPECT_EQ(hosts({.hostname = "box"}),
+            "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\tbox\n");
+  write("etc/hosts", "10.0.0.1 db # localhost\n127.0.0.1 localhost box", 0644);
+  EXPECT_EQ(hosts({.hostname = "box"}), "10.0.0.1 db # localhost\n127.0.0.1 localhost box\n");
+  host_.hosts = "192.168.0.1 router\n";
+  EXPECT_THAT(hosts({.network = Network::host, .hostname = "box"}),
+              HasSubstr("192.168.0.1 router\n127.0.0.1\tlocalhost"));
+  write("own", "x", 0644);
+  EXPECT_EQ(hosts({.volumes = {{root_.path("own"), "/etc/hosts", true}}}), "not a file of ours");
+  EXPECT_EQ(hosts({.volumes = {{root_.path("data"), "/etc", true}}}), "none");
+}
+
+TEST_F(BundleTest, TmpfsOfTheUser) {
+  const auto tmpfs = parse_tmpfs("/data:size=1m,mode=700,exec");
+  ASSERT_TRUE(tmpfs);
+  const auto options = option_list(config({.cmd = {"tool"}}, {.tmpfs = {*tmpfs}}), "/data");
+  EXPECT_THAT(options, ElementsAre("nosuid", "nodev", "uid=0", "gid=0", "size=1048576", "mode=700",
+                                   "tmpcopyup"));
+  EXPECT_THAT(option_list(config({.cmd = {"tool"}}, {.tmpfs = {*parse_tmpfs("/run")}}), "/run"),
+              Contains("noexec"));
+  for (const char* text :
+       {"data", "/", "/a:suid", "/a:dev", "/a:size=x", "/a:mode=9", "/a:context=x"})
+    EXPECT_FALSE(parse_tmpfs(text)) << text;
+  EXPECT_FALSE(plan({.cmd = {"tool"}}, {.tmpfs = {{.destination = "/proc/x"}}}));
+}
+
+TEST_F(BundleTest, LimitsNeedControlGroups) {
+  RunOptions options;
+  options.limits = {.memory = 1 << 20, .cpu_quota = 50'000, .pids = 0};
+  const Json resources = config({.cmd = {"tool"}}, options).at("linux").at("resources");
+  EXPECT_EQ(resources.at("memory").at("limit"), 1 << 20);
+  EXPECT_EQ(resources.at("cpu").at("quota"), 50'000);
+  EXPECT_FALSE(resources.contains("pids"));
+  EXPECT_FALSE(check_runtime(*plan({.cmd = {"tool"}}, options), RuntimeKind::runsc, host_));
+  EXPECT_TRUE(check_runtime(*plan({.cmd = {"tool"}}, options), RuntimeKind::runc, host_));
+  host_.user_namespace = host_.counts_processes_by_namespace = true;
+  const auto refused = plan({.cmd = {"tool"}}, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::unsupported);
+  EXPECT_THAT(refused.error().message(), HasSubstr("--memory"));
+  EXPECT_EQ(config().at("process").at("rlimits").at(1).at("hard"), 2048);
+}
+
+TEST_F(BundleTest, CapabilitiesAsAskedFor) {
+  const auto capabilities = [&](const std::string& user, const RunOptions& options) {
+    return config({.user = user, .cmd = {"tool"}}, options).at("process").at("capabilities");
+  };
+  const Json none = capabilities("0", {.cap_drop = {"all"}});
+  EXPECT_TRUE(none.at("bounding").empty());
+  const Json some = capabilities("0", {.cap_add = {"net_raw,CAP_SYS_TIME"}, .cap_drop = {"ALL"}});
+  EXPECT_EQ(some.at("effective"), Json::array({"CAP_NET_RAW", "CAP_SYS_TIME"}));
+  EXPECT_TRUE(some.at("ambient").empty());
+  const Json web = capabilities("web", {.cap_add = {"NET_RAW"}});
+  EXPECT_EQ(web.at("ambient"), Json::array({"CAP_NET_RAW"}));
+  EXPECT_EQ(web.at("effective"), web.at("ambient"));
+  EXPECT_FALSE(plan({.cmd = {"tool"}}, {.cap_add = {"NOSUCH"}}));
+  EXPECT_FALSE(plan({.cmd = {"tool"}}, {.cap_add = {"KILL"}, .cap_drop = {"cap_kill"}}));
+}
+
 TEST_F(BundleTest, VolumesOfTheImageAreTmpfsWithItsModes) {
   const ProcessImage image{
       .cmd = {"tool"}, .volumes = {"/data", "/tmp", "/etc/passwd", "/proc/x", "relative", "/new"}};
@@ -161,8 +269,6 @@ TEST_F(BundleTest, NetworkOnlyWhenAsked) {
   const Json json = config({.cmd = {"tool"}}, {.network = Network::host});
   EXPECT_THAT(namespaces(json), Not(Contains("network")));
   EXPECT_EQ(find_mount(json, "/sys")->at("type"), "sysfs");
-  EXPECT_THAT(option_list(json, "/etc/hosts"), Contains("ro"));
-  EXPECT_EQ(find_mount(config(), "/etc/hosts"), nullptr);
   EXPECT_EQ(find_mount(config(), "/etc/resolv.conf"), nullptr);
   host_.user_namespace = true;
   EXPECT_THAT(option_list(config({.cmd = {"tool"}}, {.network = Network::host}), "/sys"),
@@ -221,6 +327,15 @@ TEST_F(BundleTest, WorkingDirectory) {
   EXPECT_FALSE(plan({.cmd = {"tool"}}, {.working_dir = "x"}));
   const auto bundle = plan({.working_dir = "/srv/app", .cmd = {"tool"}});
   EXPECT_EQ(bundle->mount_points.back().path, "/srv/app");
+  // One that cannot be entered is told as that, and not left to runtimes.
+  ::chmod(root_.path("data").c_str(), 0700);
+  for (const char* wrong : {"/etc/passwd", "/etc/passwd/x", "/data"}) {
+    const auto refused = plan({.user = "web", .cmd = {"tool"}}, {.working_dir = wrong});
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().kind(), ErrorKind::invalid_argument) << wrong;
+    EXPECT_THAT(refused.error().message(), HasSubstr("working directory "));
+  }
+  EXPECT_TRUE(plan({.cmd = {"tool"}}, {.working_dir = "/data"}));
 }
 
 TEST_F(BundleTest, HostNames) {
@@ -236,11 +351,11 @@ TEST_F(BundleTest, OneIdOnly) {
   host_.setgroups_allowed = false;
   const auto root = plan();
   ASSERT_TRUE(root);
-  EXPECT_TRUE(check_ids(*root, RuntimeKind::crun, host_));
+  EXPECT_TRUE(check_runtime(*root, RuntimeKind::crun, host_));
   const auto web = plan({.user = "web", .cmd = {"tool"}});
   ASSERT_TRUE(web);
-  EXPECT_EQ(check_ids(*web, RuntimeKind::crun, host_).error().kind(), ErrorKind::unsupported);
-  EXPECT_TRUE(check_ids(*web, RuntimeKind::runsc, host_));
+  EXPECT_EQ(check_runtime(*web, RuntimeKind::crun, host_).error().kind(), ErrorKind::unsupported);
+  EXPECT_TRUE(check_runtime(*web, RuntimeKind::runsc, host_));
   const Json json = make_config(*web, RuntimeKind::crun, host_);
   EXPECT_FALSE(json.at("process").at("user").contains("additionalGids"));
   EXPECT_FALSE(json.at("linux").contains("resources"));
@@ -258,15 +373,17 @@ TEST_F(BundleTest, CommandsAreLookedUpBeforeTheStart) {
   write("usr/bin/data", "x", 0644);
   write("usr/bin/script", "#! /bin/nosuch -x\n", 0755);
   write("usr/bin/good", "#!/bin/tool\n", 0755);
-  write("usr/bin/secret",
-        "\x7f"
-        "ELF",
-        0700);
+  write("usr/bin/secret", elf(EM_X86_64), 0700);
+  write("usr/bin/foreign", elf(EM_AARCH64), 0755);
+  write("usr/bin/text", "echo hi\n", 0755);
+  write("usr/bin/empty", "", 0755);
+  write("usr/bin/through", "#!/bin/text\n", 0755);
+  ProgramRules rules;
   const User root, web{.uid = 33, .gid = 34, .groups = {}, .home = "/"};
   const auto status = [&](const std::string& command, const User& user,
                           const std::set<std::string>& mounts = {}) {
     const auto answer =
-        check_command(*tree_, command, {"PATH=/sbin:rel:/bin"}, "/etc", user, mounts);
+        check_command(*tree_, command, {"PATH=/sbin:rel:/bin"}, "/etc", user, mounts, rules);
     EXPECT_TRUE(answer);
     return answer && *answer ? (*answer)->status : 0;
   };
@@ -284,6 +401,16 @@ TEST_F(BundleTest, CommandsAreLookedUpBeforeTheStart) {
   EXPECT_EQ(status("secret", web), 126);
   EXPECT_EQ(status("/usr/bin/nosuch", root, {"/usr"}), 0);
   EXPECT_EQ(status("nosuch", root, {"/usr"}), 0);
+  for (const char* unusable : {"foreign", "text", "empty", "through"})
+    EXPECT_EQ(status(unusable, root), 126) << unusable;
+  // What the kernel was told to run it runs.
+  const auto registered = parse_registered_format(
+      "enabled\ninterpreter /usr/bin/qemu\nflags: F\noffset 18\nmagic b700\nmask ffff\n");
+  ASSERT_TRUE(registered);
+  rules.formats = {*registered};
+  EXPECT_EQ(status("foreign", root), 0);
+  EXPECT_EQ(status("text", root), 126);
+  EXPECT_FALSE(parse_registered_format("disabled\ninterpreter /x\noffset 0\nmagic 00\n"));
 }
 
 }  // namespace

@@ -26,7 +26,7 @@
 namespace intact::run {
 namespace {
 
-// What people and service managers send to a command that they want its container to get.
+// What people and service managers send to a command, meant for its container.
 constexpr std::array kForwarded = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 // From the sandbox's first process: it has a user namespace without ids, and waits for them.
@@ -76,7 +76,7 @@ class BlockedSignals {
   UniqueFd fd_;
 };
 
-/// The terminal as it was, whatever a runtime that was killed left behind.
+/// Restores the caller's terminal, in whatever mode a process that was killed left it.
 class SavedTerminal {
  public:
   explicit SavedTerminal(bool save) : saved_(save && ::tcgetattr(STDIN_FILENO, &state_) == 0) {}
@@ -91,7 +91,7 @@ class SavedTerminal {
   bool saved_;
 };
 
-/// Nothing where a server is to do it.
+/// Empty where a server has to do it.
 Result<RootAttacher> make_root(const ContainerParts& parts) {
   if (!parts.mount) return RootAttacher();
   auto made = parts.mount();
@@ -99,15 +99,14 @@ Result<RootAttacher> make_root(const ContainerParts& parts) {
   return made;
 }
 
-/// The process between the caller and the supervisor: it makes the namespaces, because the first
-/// child after unshare(CLONE_NEWPID) is the one that rules them.
+/// The process between the caller and the supervisor. It makes the namespaces: the first child
+/// after unshare(CLONE_NEWPID) is the one whose end ends them.
 Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int report) {
   if (task.user_namespace) {
     if (::unshare(CLONE_NEWUSER) != 0)
       return Error(ErrorKind::unsupported,
-                   std::string("cannot make a user namespace (ask the administrator to allow it, "
-                               "or run as root): ") +
-                       std::strerror(errno),
+                   std::string("cannot make a user namespace: ") + std::strerror(errno) +
+                       "; ask the administrator to allow it, or run as root",
                    errno);
     if (ids.more_uids) {
       char answer = 0;
@@ -141,8 +140,7 @@ Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int 
 }
 
 /// Passes signals on until the other side has said its last word.
-Result<void> attend(int signals, int control, int report, bool share_terminal, const IdMapPlan& ids,
-                    pid_t child) {
+Result<void> attend(int signals, int control, int report, const IdMapPlan& ids, pid_t child) {
   std::array<pollfd, 3> events = {
       {{signals, POLLIN, 0}, {report, POLLIN, 0}, {control, POLLIN, 0}}};
   for (;;) {
@@ -153,9 +151,7 @@ Result<void> attend(int signals, int control, int report, bool share_terminal, c
     if ((events[1].revents & (POLLIN | POLLHUP)) != 0) return {};
     if ((events[0].revents & POLLIN) != 0) {
       signalfd_siginfo info;
-      if (::read(signals, &info, sizeof info) == sizeof info &&
-          // What a terminal sends reaches the container's side by itself.
-          !(share_terminal && info.ssi_code == SI_KERNEL)) {
+      if (::read(signals, &info, sizeof info) == sizeof info) {
         const auto number = static_cast<unsigned char>(info.ssi_signo);
         (void)::send(control, &number, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
       }
@@ -177,15 +173,14 @@ Result<Outcome> run_container(const ContainerParts& parts, const RunOptions& opt
   if (count_threads() != 1)
     return Error(ErrorKind::invalid_argument, "a container must be run from a single thread");
   if (options.terminal && ::isatty(STDIN_FILENO) != 1)
-    return Error(ErrorKind::invalid_argument, "-t needs a terminal at stdin, and there is none");
-  SupervisorTask task{
-      .parts = &parts,
-      .options = &options,
-      .id = TRY(make_id()),
-      .uid = ::geteuid(),
-      .user_namespace = !is_privileged(),
-      .control_fd = -1,
-      .share_terminal = (options.terminal || options.interactive) && ::isatty(STDIN_FILENO) == 1};
+    return Error(ErrorKind::invalid_argument, "--tty: stdin is not a terminal");
+  SupervisorTask task{.parts = &parts,
+                      .options = &options,
+                      .id = TRY(make_id()),
+                      .uid = ::geteuid(),
+                      .user_namespace = !is_privileged(),
+                      .control_fd = -1,
+                      .formats = registered_formats()};
   const IdMapPlan ids = task.user_namespace ? plan_id_maps() : IdMapPlan{};
   Pair report = TRY(make_pipe());
   Pair control = TRY(make_socket());
@@ -202,8 +197,7 @@ Result<Outcome> run_container(const ContainerParts& parts, const RunOptions& opt
   }));
   control.theirs.reset();
   report.theirs.reset();
-  auto attended =
-      attend(signals.fd(), control.ours.get(), report.ours.get(), task.share_terminal, ids, child);
+  auto attended = attend(signals.fd(), control.ours.get(), report.ours.get(), ids, child);
   if (!attended) {
     ::kill(child, SIGKILL);
     wait_for(child);

@@ -130,9 +130,9 @@ Result<void> MountPointTree::add(const MountPoint& point) {
       const bool directory = TRY(attributes(*next)).is_directory();
       if (directory != want_directory)
         return Error(ErrorKind::invalid_argument,
-                     "cannot mount on " + point.path + ": in the image " +
-                         (rest.empty() ? "it" : "\"" + std::string(name) + "\" in it") + " is " +
-                         (directory ? "a directory" : "not a directory"));
+                     point.path + ": cannot be mounted on: " +
+                         (rest.empty() ? std::string() : "\"" + std::string(name) + "\" is ") +
+                         (directory ? "a directory" : "not a directory") + " in the image");
       here = *next;
       continue;
     }
@@ -148,8 +148,8 @@ Result<void> MountPointTree::add(const MountPoint& point) {
 Result<void> MountPointTree::list(
     NodeId directory, std::uint64_t cookie,
     const std::function<bool(const tree::DirectoryEntry&, std::uint64_t)>& emit) const {
-  // The added names come behind the others: a cookie with the mark counts how many were given out.
-  // Byte order is lost by that, for a handful of names in a directory that nobody relies on.
+  // The added names come after the others: a cookie with the mark counts how many were returned.
+  // They are therefore not in byte order, which no reader of these directories relies on.
   if (!is_added(directory) && !is_added(cookie)) {
     bool stopped = false;
     TRY(below_->list(directory, cookie, [&](const tree::DirectoryEntry& entry, std::uint64_t next) {

@@ -20,6 +20,20 @@ std::string_view key_of(std::string_view variable) {
   return variable.substr(0, variable.find('='));
 }
 
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const auto end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// Always in force, or without a meaning here: SELinux labels (z, Z) are left as they are.
+const std::set<std::string_view> kIgnoredVolumeOptions = {"z",       "Z",        "bind",   "rbind",
+                                                          "private", "rprivate", "nosuid", "nodev"};
+
 /// Replaces the variable of the same name in its place, else appends.
 void set_variable(std::vector<std::string>& environment, std::string variable) {
   for (auto& other : environment)
@@ -48,14 +62,14 @@ Result<RuntimeKind> parse_runtime(std::string_view name) {
   for (const auto kind : {RuntimeKind::crun, RuntimeKind::runc, RuntimeKind::runsc})
     if (name == to_string(kind)) return kind;
   return Error(ErrorKind::invalid_argument,
-               "unknown runtime \"" + std::string(name) + "\": crun, runc or runsc");
+               "--runtime " + std::string(name) + ": not one of crun, runc and runsc");
 }
 
 Result<Network> parse_network(std::string_view name) {
   if (name == "none") return Network::none;
   if (name == "host") return Network::host;
   return Error(ErrorKind::invalid_argument,
-               "unknown network \"" + std::string(name) + "\": none or host");
+               "--network " + std::string(name) + ": not one of none and host");
 }
 
 Result<Volume> parse_volume(std::string_view text) {
@@ -63,33 +77,58 @@ Result<Volume> parse_volume(std::string_view text) {
     return Error(ErrorKind::invalid_argument,
                  "volume \"" + std::string(text) + "\": " + std::string(why));
   };
-  if (text.find('\0') != std::string_view::npos) return refuse("has a NUL");
+  if (text.find('\0') != std::string_view::npos) return refuse("contains a NUL");
   const auto first = text.find(':');
-  if (first == std::string_view::npos) return refuse("must be SRC:DST[:ro]");
+  if (first == std::string_view::npos) return refuse("not of the form SRC:DST[:OPTION,...]");
   const std::string_view source = text.substr(0, first);
   std::string_view destination = text.substr(first + 1);
   Volume volume;
   if (const auto second = destination.find(':'); second != std::string_view::npos) {
-    const std::string_view mode = destination.substr(second + 1);
-    if (mode != "ro" && mode != "rw") return refuse("the only options are ro and rw");
-    volume.read_only = mode == "ro";
+    for (const std::string_view option : split(destination.substr(second + 1), ',')) {
+      if (option == "ro" || option == "rw")
+        volume.read_only = option == "ro";
+      else if (option == "exec" || option == "noexec")
+        volume.no_exec = option == "noexec";
+      else if (!kIgnoredVolumeOptions.contains(option))
+        return refuse("unknown option \"" + std::string(option) + "\"");
+    }
     destination = destination.substr(0, second);
   }
   if (source.empty() || (source.front() != '/' && source.front() != '.'))
-    return refuse("the source must be a path that begins with / or . (there are no named volumes)");
+    return refuse("the source must be a path that begins with / or . (named volumes do not exist)");
   if (destination.empty() || destination.front() != '/')
     return refuse("the destination must be an absolute path");
   std::error_code error;
   volume.source = clean(std::filesystem::absolute(std::filesystem::path(source), error));
-  if (error) return refuse("the current directory is gone");
+  if (error) return refuse("the current directory no longer exists");
   volume.destination = clean(std::filesystem::path(destination));
   if (volume.destination == "/") return refuse("the destination may not be /");
   return volume;
 }
 
+Result<std::vector<std::string>> parse_env_file(std::string_view text) {
+  std::vector<std::string> variables;
+  std::size_t number = 0;
+  for (std::string_view line : split(text, '\n')) {
+    ++number;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    if (line.empty() || line.front() == '#') continue;
+    const std::string_view name = key_of(line);
+    if (name.empty() || name.find_first_of(" \t") != std::string_view::npos ||
+        line.find('\0') != std::string_view::npos)
+      return Error(ErrorKind::invalid_argument,
+                   "line " + std::to_string(number) + ": not of the form NAME[=VALUE]");
+    variables.emplace_back(line);
+  }
+  return variables;
+}
+
 Result<std::vector<std::string>> make_arguments(const ProcessImage& image,
                                                 const RunOptions& options) {
   std::vector<std::string> arguments = image.entrypoint;
+  // How builders reset the entrypoint of a base image.
+  if (arguments == std::vector<std::string>{""}) arguments.clear();
   bool use_cmd = options.command.empty();
   if (options.entrypoint) {
     arguments.clear();
@@ -99,13 +138,12 @@ Result<std::vector<std::string>> make_arguments(const ProcessImage& image,
   const auto& rest = use_cmd ? image.cmd : options.command;
   arguments.insert(arguments.end(), rest.begin(), rest.end());
   if (arguments.empty())
-    return Error(ErrorKind::invalid_argument,
-                 "the image names no command: say which one to run, after its name");
+    return Error(ErrorKind::invalid_argument, "the image has no command; give one after its name");
   if (arguments.front().empty())
     return Error(ErrorKind::invalid_argument, "the command is an empty string");
   for (const auto& argument : arguments)
     if (argument.find('\0') != std::string::npos)
-      return Error(ErrorKind::malformed, "the image's command has a NUL character");
+      return Error(ErrorKind::malformed, "the command contains a NUL");
   return arguments;
 }
 
@@ -119,8 +157,8 @@ Result<std::vector<std::string>> make_environment(const ProcessImage& image,
   environment.emplace_back("container=intact");
   for (const auto& variable : image.env) {
     if (variable.find('\0') != std::string::npos)
-      return Error(ErrorKind::malformed, "a variable of the image has a NUL character");
-    // Without a value or a name it could not be seen by getenv(3) either.
+      return Error(ErrorKind::malformed, "an environment variable of the image contains a NUL");
+    // getenv(3) would not see one without a value or a name either.
     if (const auto equals = variable.find('='); equals == std::string::npos || equals == 0)
       continue;
     set_variable(environment, variable);
@@ -129,7 +167,7 @@ Result<std::vector<std::string>> make_environment(const ProcessImage& image,
     const auto equals = wish.find('=');
     if (wish.empty() || equals == 0)
       return Error(ErrorKind::invalid_argument,
-                   "environment variable \"" + wish + "\" has no name");
+                   "environment variable \"" + wish + "\": no name before the =");
     if (equals != std::string::npos) {
       set_variable(environment, wish);
     } else if (const auto value = getenv ? getenv(wish) : std::nullopt) {

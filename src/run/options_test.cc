@@ -20,6 +20,38 @@ TEST(ParseVolume, TakesSourceDestinationAndMode) {
   EXPECT_FALSE(parse_volume("/a:/c:rw")->read_only);
 }
 
+TEST(ParseVolume, TakesPodmansOptions) {
+  EXPECT_TRUE(parse_volume("/a:/c:ro,z")->read_only);
+  EXPECT_FALSE(parse_volume("/a:/c:Z")->read_only);
+  EXPECT_TRUE(parse_volume("/a:/c:noexec,rprivate")->no_exec);
+}
+
+TEST(Limits, HavePodmansSyntax) {
+  for (const auto& [text, bytes] : {std::pair{"4096", 4096ULL},
+                                    {"1b", 1ULL},
+                                    {"2k", 2048ULL},
+                                    {"512m", 512ULL << 20},
+                                    {"1.5g", 3ULL << 29},
+                                    {"1GiB", 1ULL << 30},
+                                    {"1kb", 1024ULL}})
+    EXPECT_EQ(*parse_bytes("--memory", text), bytes) << text;
+  for (const char* text : {"", "m", "-1", "1x", "1bb", "1e3", "99999999t", "0x10", "1 m"})
+    EXPECT_FALSE(parse_bytes("--memory", text)) << text;
+  EXPECT_EQ(*parse_cpus("1.5"), 150'000u);
+  EXPECT_EQ(*parse_cpus("0.01"), 1000u);
+  for (const char* text : {"0", "", "x", "-1", "1c"}) EXPECT_FALSE(parse_cpus(text)) << text;
+  EXPECT_EQ(*parse_pids("100"), 100u);
+  EXPECT_EQ(*parse_pids("-1"), 0u);
+  for (const char* text : {"", "x", "-2", "99999999999"}) EXPECT_FALSE(parse_pids(text)) << text;
+}
+
+TEST(EnvFile, IsReadAsPodmanDoes) {
+  const auto variables = parse_env_file("# comment\n\nA=1 # kept\n  B=\nC\r\n");
+  ASSERT_TRUE(variables);
+  EXPECT_THAT(*variables, ElementsAre("A=1 # kept", "B=", "C"));
+  for (const char* text : {"=x", "a b=1", "A=1\n=2"}) EXPECT_FALSE(parse_env_file(text)) << text;
+}
+
 TEST(ParseVolume, CleansPaths) {
   EXPECT_EQ(parse_volume("/a/../b//c/:/d/./e/")->source, "/b/c");
   EXPECT_EQ(parse_volume("/a:/d/./e/../f/")->destination, "/d/f");
@@ -28,7 +60,7 @@ TEST(ParseVolume, CleansPaths) {
 
 TEST(ParseVolume, RefusesWhatIsNotMeant) {
   for (const char* text : {"", "/a", "name:/c", ":/c", "/a:", "/a:c", "/a:/", "/a:/b/..",
-                           "/a:/b:rx", "/a:/b:ro:z", "/a:/b:"})
+                           "/a:/b:rx", "/a:/b:ro:z", "/a:/b:", "/a:/b:ro,", "/a:/b:suid"})
     EXPECT_FALSE(parse_volume(text)) << text;
 }
 
@@ -40,9 +72,17 @@ TEST(Arguments, CommandReplacesCmdBehindEntrypoint) {
   EXPECT_THAT(*make_arguments(image, {.entrypoint = "", .command = {"c"}}), ElementsAre("c"));
 }
 
+TEST(Arguments, AnEmptyEntrypointIsNone) {
+  const ProcessImage image{.entrypoint = {""}, .cmd = {"a"}};
+  EXPECT_THAT(*make_arguments(image, {}), ElementsAre("a"));
+  EXPECT_THAT(*make_arguments(image, {.command = {"c", "d"}}), ElementsAre("c", "d"));
+  EXPECT_FALSE(make_arguments({.entrypoint = {"", "x"}}, {}));
+}
+
 TEST(Arguments, MustNameACommand) {
   EXPECT_EQ(make_arguments({}, {}).error().kind(), ErrorKind::invalid_argument);
   EXPECT_FALSE(make_arguments({.cmd = {""}}, {}));
+  EXPECT_FALSE(make_arguments({.entrypoint = {""}}, {}));
   EXPECT_FALSE(make_arguments({.cmd = {std::string("a\0b", 3)}}, {}));
 }
 

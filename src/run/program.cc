@@ -1,3 +1,4 @@
+#include <array>
 #include <optional>
 
 #include <fmt/format.h>
@@ -5,6 +6,8 @@
 #include <intact/run/options.h>
 #include <intact/run/program.h>
 #include <intact/run/tree_path.h>
+
+#include "binary_format.h"
 
 namespace intact::run {
 namespace {
@@ -15,21 +18,6 @@ bool may_execute(const tree::Attributes& file, const User& user) {
   bool in_group = file.gid == user.gid;
   for (const auto gid : user.groups) in_group |= file.gid == gid;
   return (file.mode & (in_group ? 0010 : 0001)) != 0;
-}
-
-/// The interpreter of a script that begins with "#!", as the kernel takes it; empty for others.
-Result<std::string> interpreter_of(const tree::FileTree& tree, tree::NodeId node) {
-  std::array<std::byte, 256> start;  // BINPRM_BUF_SIZE
-  const auto file = TRY(tree.open(node));
-  const std::size_t size = TRY(file->read(0, start));
-  std::string_view line = as_text(ByteSpan(start).first(size));
-  if (!line.starts_with("#!")) return std::string();
-  line.remove_prefix(2);
-  line = line.substr(0, line.find('\n'));
-  const auto begin = line.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return std::string();
-  line.remove_prefix(begin);
-  return std::string(line.substr(0, line.find_first_of(std::string_view(" \t\0", 3))));
 }
 
 enum class Found { no, hidden, not_executable, yes };
@@ -55,56 +43,92 @@ Result<Candidate> look_at(const tree::FileTree& tree, const std::string& path, c
   return Candidate{Found::yes, resolved->node};
 }
 
+constexpr unsigned kMaxScripts = 5;  // interpreters that are scripts themselves, as the kernel
+
+CannotRun not_executable(const std::string& command, const User& user) {
+  return {kCannotExecute,
+          fmt::format("{}: not a program that user {} may execute", command, user.uid)};
+}
+
+/// What the command names, or why it cannot be run.
+struct Looked {
+  Candidate candidate;
+  std::optional<CannotRun> refused;
+  std::string path;
+};
+
+Result<Looked> find_command(const tree::FileTree& tree, const std::string& command,
+                            const std::vector<std::string>& environment,
+                            const std::string& working_dir, const User& user,
+                            const std::set<std::string>& mounts) {
+  Looked out;
+  if (command.find('/') != std::string::npos) {
+    out.path = command.front() == '/' ? command : working_dir + "/" + command;
+    out.candidate = TRY(look_at(tree, out.path, user, mounts));
+    if (out.candidate.found == Found::no)
+      out.refused = CannotRun{kCommandNotFound, command + ": no such file in the image"};
+    if (out.candidate.found == Found::not_executable) out.refused = not_executable(command, user);
+    return out;
+  }
+  const std::string search = find_variable(environment, "PATH").value_or("");
+  bool refused = false;
+  for (std::string_view rest = search; !rest.empty();) {
+    const auto colon = rest.find(':');
+    const std::string_view directory = rest.substr(0, colon);
+    rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
+    // Runtimes skip relative directories, and so do we.
+    if (!directory.starts_with('/')) continue;
+    out.path = std::string(directory) + "/" + command;
+    out.candidate = TRY(look_at(tree, out.path, user, mounts));
+    if (out.candidate.found == Found::yes || out.candidate.found == Found::hidden) return out;
+    refused |= out.candidate.found == Found::not_executable;
+  }
+  out.refused =
+      refused
+          ? not_executable(command, user)
+          : CannotRun{kCommandNotFound,
+                      fmt::format("{}: command not found in the image (PATH={})", command, search)};
+  return out;
+}
+
 }  // namespace
 
 Result<std::optional<CannotRun>> check_command(const tree::FileTree& tree,
                                                const std::string& command,
                                                const std::vector<std::string>& environment,
                                                const std::string& working_dir, const User& user,
-                                               const std::set<std::string>& mounts) {
+                                               const std::set<std::string>& hiding_mounts,
+                                               const ProgramRules& rules) {
   using Answer = std::optional<CannotRun>;
-  const auto relative = [&](std::string_view path) {
-    return path.starts_with('/') ? std::string(path) : working_dir + "/" + std::string(path);
-  };
-  Candidate candidate;
-  if (command.find('/') != std::string::npos) {
-    candidate = TRY(look_at(tree, relative(command), user, mounts));
-    if (candidate.found == Found::no)
-      return Answer(
-          CannotRun{kCommandNotFound, fmt::format("{}: no such file in the image", command)});
-  } else {
-    const std::string search = find_variable(environment, "PATH").value_or("");
-    bool refused = false;
-    for (std::string_view rest = search; !rest.empty();) {
-      const auto colon = rest.find(':');
-      const std::string_view directory = rest.substr(0, colon);
-      rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
-      // Runtimes pass over relative directories, and so do we.
-      if (!directory.starts_with('/')) continue;
-      candidate = TRY(look_at(tree, std::string(directory) + "/" + command, user, mounts));
-      if (candidate.found == Found::yes || candidate.found == Found::hidden) break;
-      refused |= candidate.found == Found::not_executable;
-    }
-    if (candidate.found != Found::yes && candidate.found != Found::hidden) {
-      if (!refused)
-        return Answer(CannotRun{
-            kCommandNotFound,
-            fmt::format("{}: command not found in the image (PATH={})", command, search)});
-      candidate.found = Found::not_executable;
-    }
+  Looked looked = TRY(find_command(tree, command, environment, working_dir, user, hiding_mounts));
+  if (looked.refused) return Answer(std::move(looked.refused));
+  Candidate candidate = looked.candidate;
+  std::string path = looked.path;
+  for (unsigned level = 0; candidate.found != Found::hidden; ++level) {
+    std::array<std::byte, kProbeSize> start;
+    const auto file = TRY(tree.open(*candidate.node));
+    const std::size_t size = TRY(file->read(0, start));
+    const BinaryForm form =
+        identify_binary(ByteSpan(start).first(size), path, rules.machine, rules.formats);
+    using Kind = BinaryForm::Kind;
+    if (form.kind == Kind::unusable || level > kMaxScripts)
+      return Answer(CannotRun{
+          kCannotExecute,
+          fmt::format("{}: {} (exec format error)", command,
+                      level == 0 ? "not a program for this machine, nor a script with #!"
+                                 : "its interpreter cannot be executed on this machine")});
+    if (form.interpreter.empty()) break;
+    path =
+        form.interpreter.front() == '/' ? form.interpreter : working_dir + "/" + form.interpreter;
+    candidate = TRY(look_at(tree, path, user, hiding_mounts));
+    if (candidate.found == Found::no || candidate.found == Found::not_executable)
+      return Answer(CannotRun{
+          candidate.found == Found::no ? kCommandNotFound : kCannotExecute,
+          fmt::format("{}: its interpreter {} {} the image", command, form.interpreter,
+                      candidate.found == Found::no ? "is missing from" : "is not executable in")});
+    // The dynamic linker of a native program has none itself.
+    if (form.kind == Kind::native) break;
   }
-  if (candidate.found == Found::hidden) return Answer();
-  if (candidate.found == Found::not_executable)
-    return Answer(CannotRun{
-        kCannotExecute, fmt::format("{}: cannot be executed: not a program that user {} may run",
-                                    command, user.uid)});
-  const std::string interpreter = TRY(interpreter_of(tree, *candidate.node));
-  if (interpreter.empty()) return Answer();
-  const Candidate script = TRY(look_at(tree, relative(interpreter), user, mounts));
-  if (script.found == Found::no || script.found == Found::not_executable)
-    return Answer(CannotRun{script.found == Found::no ? kCommandNotFound : kCannotExecute,
-                            fmt::format("{}: its interpreter {} is missing or cannot be executed",
-                                        command, interpreter)});
   return Answer();
 }
 

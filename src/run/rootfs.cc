@@ -15,6 +15,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <intact/run/tree_path.h>
+
+#include "copy_up.h"
 #include "message.h"
 #include "process.h"
 
@@ -38,7 +41,7 @@ bool keeps_user_xattrs(const std::string& directory) {
 /// fuse-overlayfs in the foreground of a child that dies with us.
 Result<void> mount_fuse_overlay(const std::string& options, const std::string& target) {
   const std::string program = find_executable("fuse-overlayfs");
-  if (program.empty()) return Error(ErrorKind::unsupported, "and fuse-overlayfs is not installed");
+  if (program.empty()) return Error(ErrorKind::unsupported, "fuse-overlayfs is not installed");
   const UniqueFd null = TRY(open_file("/dev/null", O_RDWR));
   const ChildSetup setup{.stdin_fd = null.get(), .stdout_fd = null.get(), .environment = {}};
   const pid_t child = TRY(spawn({program, "-f", "-o", options, target}, setup));
@@ -47,11 +50,11 @@ Result<void> mount_fuse_overlay(const std::string& options, const std::string& t
     if (::statfs(target.c_str(), &fs) == 0 && fs.f_type == kFuseMagic) return {};
     int status;
     if (::waitpid(child, &status, WNOHANG) == child)
-      return Error(ErrorKind::unsupported, "and fuse-overlayfs fails");
+      return Error(ErrorKind::unsupported, "fuse-overlayfs fails");
     ::poll(nullptr, 0, 20);
   }
   ::kill(child, SIGKILL);
-  return Error(ErrorKind::unsupported, "and fuse-overlayfs does not come up");
+  return Error(ErrorKind::unsupported, "fuse-overlayfs does not start");
 }
 
 Result<void> stage(const Mount& mount, const std::string& target) {
@@ -76,6 +79,52 @@ Result<void> stage(const Mount& mount, const std::string& target) {
   }
   if (::move_mount(tree.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
     return Error::from_errno("volume " + mount.source + ": move_mount", errno);
+  return {};
+}
+
+/// Splits the options of a tmpfs into flags for mount(2) and text for the file system.
+struct TmpfsOptions {
+  unsigned long flags = 0;
+  std::string data;
+};
+
+TmpfsOptions tmpfs_options(const std::vector<std::string>& options) {
+  TmpfsOptions out;
+  for (const auto& option : options) {
+    if (option == "nosuid")
+      out.flags |= MS_NOSUID;
+    else if (option == "nodev")
+      out.flags |= MS_NODEV;
+    else if (option == "noexec")
+      out.flags |= MS_NOEXEC;
+    else if (option != "ro")
+      out.data += (out.data.empty() ? "" : ",") + option;
+  }
+  return out;
+}
+
+/// Turns a tmpfs of the runtime's into one of ours with a copy of what the image has there. One
+/// that would be empty stays the runtime's.
+Result<void> stage_copy(Mount& mount, const tree::FileTree& tree, const std::string& target) {
+  const auto node = TRY(resolve(tree, mount.destination)).node;
+  if (!node) return {};
+  bool empty = true;
+  TRY(tree.list(*node, 0,
+                [&](const tree::DirectoryEntry&, std::uint64_t) { return empty = false; }));
+  mount.copy_up = false;
+  if (empty) return {};
+  TRY(make_directory(target));
+  const TmpfsOptions options = tmpfs_options(mount.options);
+  if (::mount("intact", target.c_str(), "tmpfs", options.flags, options.data.c_str()) != 0)
+    return Error::from_errno("mount a tmpfs", errno);
+  TRY(copy_up(tree, *node, target));
+  const bool read_only =
+      std::find(mount.options.begin(), mount.options.end(), "ro") != mount.options.end();
+  const bool no_exec = (options.flags & MS_NOEXEC) != 0;
+  mount.type = "bind";
+  mount.source = target;
+  mount.options = {"bind", "rprivate", "nosuid", "nodev", read_only ? "ro" : "rw"};
+  if (no_exec) mount.options.emplace_back("noexec");
   return {};
 }
 
@@ -118,14 +167,21 @@ Result<RootProcess> start_root(const RootServer& serve, std::shared_ptr<const tr
 Result<std::unique_ptr<WritableRoot>> WritableRoot::mount(const std::string& room,
                                                           const std::string& lower,
                                                           const std::string& target,
-                                                          bool user_namespace) {
+                                                          bool user_namespace,
+                                                          std::optional<std::uint64_t> size) {
   std::string base = room + "/writable";
   TRY(make_directory(base));
   TRY(make_directory(target));
-  if (::mount("intact", base.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") != 0)
+  const std::string data = size ? fmt::format("mode=0700,size={}", *size) : "mode=0700";
+  if (::mount("intact", base.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, data.c_str()) != 0)
     return Error::from_errno("mount a tmpfs for the writable layer", errno);
   std::unique_ptr<TempDir> on_disk;
   if (user_namespace && !keeps_user_xattrs(base)) {
+    if (size)
+      return Error(
+          ErrorKind::unsupported,
+          "--rw-size: this kernel's tmpfs has no user attributes, so the writable layer is "
+          "on disk and cannot be limited");
     on_disk = std::make_unique<TempDir>(TRY(TempDir::create("/var/tmp", "intact-rw-")));
     base = on_disk->path();
   }
@@ -140,8 +196,8 @@ Result<std::unique_ptr<WritableRoot>> WritableRoot::mount(const std::string& roo
     const int error = errno;
     if (auto other = mount_fuse_overlay(places, target); !other)
       return Error(ErrorKind::unsupported,
-                   fmt::format("--rw: the kernel refuses an overlay ({}), {}", std::strerror(error),
-                               other.error().message()));
+                   fmt::format("--rw: the kernel refuses an overlay ({}) and {}",
+                               std::strerror(error), other.error().message()));
   }
   return std::unique_ptr<WritableRoot>(new WritableRoot(target, std::move(on_disk)));
 }
@@ -150,14 +206,26 @@ WritableRoot::~WritableRoot() {
   ::umount2(target_.c_str(), MNT_DETACH);
 }
 
-Result<void> stage_volumes(Bundle& bundle, const std::string& room) {
-  const std::string directory = room + "/volumes";
+Result<void> stage_mounts(Bundle& bundle, const tree::FileTree& tree, const std::string& room) {
+  const std::string directory = room + "/mounts";
   TRY(make_directory(directory));
   for (const std::size_t index : bundle.volume_mounts) {
     Mount& mount = bundle.mounts[index];
     std::string target = fmt::format("{}/{}", directory, index);
     TRY(stage(mount, target));
     mount.source = std::move(target);
+  }
+  for (std::size_t index = 0; index < bundle.mounts.size(); ++index) {
+    Mount& mount = bundle.mounts[index];
+    const std::string target = fmt::format("{}/{}", directory, index);
+    if (mount.content) {
+      const UniqueFd file = TRY(open_file(target, O_WRONLY | O_CREAT | O_EXCL, 0600));
+      TRY(write_all(file.get(), as_bytes(*mount.content)));
+      if (::fchmod(file.get(), mount.content_mode) != 0) return Error::from_errno(target, errno);
+      mount.source = target;
+    } else if (mount.copy_up) {
+      TRY(stage_copy(mount, tree, target).context("copy " + mount.destination + " of the image"));
+    }
   }
   return {};
 }

@@ -32,8 +32,8 @@ Result<std::vector<Runtime>> find_runtimes(std::optional<RuntimeKind> wanted,
   }
   if (found.empty())
     return Error(ErrorKind::not_found,
-                 wanted ? std::string(to_string(*wanted)) + " is not installed"
-                        : std::string("no container runtime: install crun, runc or runsc"));
+                 wanted ? "runtime " + std::string(to_string(*wanted)) + ": not installed"
+                        : std::string("no container runtime found; install crun, runc or runsc"));
   return found;
 }
 
@@ -80,7 +80,9 @@ std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace&
         add({"--platform=ptrace"});
       break;
   }
-  add({"run", "--bundle", place.bundle, "--pid-file", place.pid_file, id});
+  add({"run", "--bundle", place.bundle, "--pid-file", place.pid_file});
+  if (!place.console_socket.empty()) add({"--detach", "--console-socket", place.console_socket});
+  add({id});
   return command;
 }
 
@@ -126,6 +128,11 @@ int command_status(std::string_view error) {
       contains(lower, "exec format") || contains(lower, "is a directory"))
     return kCannotExecute;
   return 0;
+}
+
+bool is_about_working_directory(std::string_view error) {
+  // crun: "chdir `/x`: Permission denied"; runc: `chdir to cwd ("/x") set in config.json failed`
+  return contains(error, "chdir") || contains(error, "set in config.json");
 }
 
 int exit_status_of(int wait_status) {

@@ -9,13 +9,22 @@
 namespace intact::run {
 namespace {
 
-constexpr std::uint64_t kMostResources = 1'048'576;  // podman's limit of files and processes
+constexpr std::uint64_t kMaxResources = 1'048'576;  // podman's limit of files and processes
 
-// As podman 4.3: what tells about or steers the host.
-constexpr std::array<std::string_view, 11> kMaskedPaths = {
-    "/proc/acpi",       "/proc/kcore",       "/proc/keys",        "/proc/latency_stats",
-    "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
-    "/sys/firmware",    "/sys/fs/selinux",   "/sys/dev/block"};
+// As podman 5: what reveals something about the host or steers it.
+constexpr std::array<std::string_view, 13> kMaskedPaths = {"/proc/acpi",
+                                                           "/proc/interrupts",
+                                                           "/proc/kcore",
+                                                           "/proc/keys",
+                                                           "/proc/latency_stats",
+                                                           "/proc/sched_debug",
+                                                           "/proc/scsi",
+                                                           "/proc/timer_list",
+                                                           "/proc/timer_stats",
+                                                           "/sys/dev/block",
+                                                           "/sys/devices/virtual/powercap",
+                                                           "/sys/firmware",
+                                                           "/sys/fs/selinux"};
 constexpr std::array<std::string_view, 6> kReadOnlyPaths = {
     "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 
@@ -27,7 +36,7 @@ Json strings(const Array& array) {
 }
 
 Json rlimit(const char* type, std::uint64_t most) {
-  const std::uint64_t value = std::min(most, kMostResources);
+  const std::uint64_t value = std::min(most, kMaxResources);
   return {{"type", type}, {"hard", value}, {"soft", value}};
 }
 
@@ -39,24 +48,46 @@ Json process_json(const Bundle& bundle, RuntimeKind runtime, const HostFacts& ho
       groups.push_back(group);
   if (!groups.empty()) user["additionalGids"] = std::move(groups);
 
-  // Who is not root has no capability; the bounding set is only what a set-user-id program could
-  // gain, which noNewPrivileges forbids too. Nothing is inheritable or ambient.
-  const Json all = strings(kCapabilities);
-  const Json own = bundle.user.uid == 0 ? all : Json::array();
-  return {{"terminal", bundle.terminal},
-          {"user", std::move(user)},
-          {"args", bundle.arguments},
-          {"env", bundle.environment},
-          {"cwd", bundle.working_dir},
-          {"capabilities",
-           {{"bounding", all},
-            {"effective", own},
-            {"permitted", own},
-            {"inheritable", Json::array()},
-            {"ambient", Json::array()}}},
-          {"rlimits", Json::array({rlimit("RLIMIT_NOFILE", host.max_open_files),
-                                   rlimit("RLIMIT_NPROC", host.max_processes)})},
-          {"noNewPrivileges", true}};
+  // Control groups are not for ordinary users; where the kernel counts by namespace, the limit of
+  // the account's processes does nearly the same.
+  std::uint64_t processes = host.max_processes;
+  if (host.user_namespace && host.counts_processes_by_namespace)
+    processes = std::min(processes, kDefaultPids);
+
+  // The bounding set is only what a set-user-id program could gain, which noNewPrivileges forbids
+  // too.
+  const Json all = strings(bundle.capabilities);
+  const Json own = strings(bundle.own_capabilities);
+  const Json ambient = bundle.user.uid == 0 ? Json::array() : own;
+  Json arguments = strings(bundle.arguments);
+  if (bundle.init) arguments.insert(arguments.begin(), std::string(kInitPath));
+  Json process = {{"terminal", bundle.terminal},
+                  {"user", std::move(user)},
+                  {"args", std::move(arguments)},
+                  {"env", bundle.environment},
+                  {"cwd", bundle.working_dir},
+                  {"capabilities",
+                   {{"bounding", all},
+                    {"effective", own},
+                    {"permitted", own},
+                    {"inheritable", ambient},
+                    {"ambient", ambient}}},
+                  {"rlimits", Json::array({rlimit("RLIMIT_NOFILE", host.max_open_files),
+                                           rlimit("RLIMIT_NPROC", processes)})},
+                  {"noNewPrivileges", true}};
+  if (bundle.terminal && bundle.terminal_size.rows != 0 && bundle.terminal_size.columns != 0)
+    process["consoleSize"] = {{"height", bundle.terminal_size.rows},
+                              {"width", bundle.terminal_size.columns}};
+  return process;
+}
+
+Json resources_json(const Limits& limits) {
+  Json resources = {{"devices", Json::array({{{"allow", false}, {"access", "rwm"}}})}};
+  const std::uint64_t pids = limits.pids.value_or(kDefaultPids);
+  if (pids != 0) resources["pids"] = {{"limit", pids}};
+  if (limits.memory) resources["memory"] = {{"limit", *limits.memory}};
+  if (limits.cpu_quota) resources["cpu"] = {{"quota", *limits.cpu_quota}, {"period", 100'000}};
+  return resources;
 }
 
 Json linux_json(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host) {
@@ -65,17 +96,18 @@ Json linux_json(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host
   for (const char* type : {"pid", "mount", "ipc", "uts"}) separate(type);
   if (bundle.network == Network::none) separate("network");
   Json json;
-  // The rest means nothing to runsc: it is a kernel of its own with own /proc and /sys, and its
-  // process on the host has a filter of its own.
+  // The rest means nothing to runsc: it is a kernel with its own /proc and /sys, and its process on
+  // the host has its own filter.
   if (runtime != RuntimeKind::runsc) {
     if (host.cgroup_namespaces) separate("cgroup");
-    const std::set<std::string> capabilities(kCapabilities.begin(), kCapabilities.end());
-    json["seccomp"] = seccomp_profile(capabilities, host.machine);
-    json["maskedPaths"] = strings(kMaskedPaths);
+    json["seccomp"] = seccomp_profile(bundle.capabilities, host.machine);
+    Json masked = strings(kMaskedPaths);
+    for (const auto& path : host.masked_paths) masked.push_back(path);
+    json["maskedPaths"] = std::move(masked);
     json["readonlyPaths"] = strings(kReadOnlyPaths);
     if (!host.user_namespace) {
       json["cgroupsPath"] = "/" + bundle.id;
-      json["resources"] = {{"devices", Json::array({{{"allow", false}, {"access", "rwm"}}})}};
+      json["resources"] = resources_json(bundle.limits);
     }
   }
   json["namespaces"] = std::move(namespaces);
@@ -86,11 +118,17 @@ Json linux_json(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host
 
 Json make_config(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host) {
   Json mounts = Json::array();
-  for (const auto& mount : bundle.mounts)
+  for (const auto& mount : bundle.mounts) {
+    if (mount.content && mount.source.empty()) continue;
+    Json options = strings(mount.options);
+    // runc and crun copy; runsc does not know the word, and there everything is staged.
+    if (mount.copy_up && mount.type == "tmpfs" && runtime != RuntimeKind::runsc)
+      options.push_back("tmpcopyup");
     mounts.push_back({{"destination", mount.destination},
                       {"type", mount.type},
                       {"source", mount.source},
-                      {"options", mount.options}});
+                      {"options", std::move(options)}});
+  }
   return {{"ociVersion", "1.0.2"},
           {"process", process_json(bundle, runtime, host)},
           {"root", {{"path", "rootfs"}, {"readonly", bundle.read_only}}},

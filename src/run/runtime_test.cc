@@ -21,8 +21,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-const RuntimePlace kPlace{
-    .bundle = "/r/bundle", .state = "/r/state", .log = "/r/log", .pid_file = "/r/pid"};
+const RuntimePlace kPlace{.bundle = "/r/bundle",
+                          .state = "/r/state",
+                          .log = "/r/log",
+                          .pid_file = "/r/pid",
+                          .console_socket = {}};
 
 TEST(ExitStatus, IsThatOfShells) {
   const auto status_of = [](const std::function<int()>& body) {

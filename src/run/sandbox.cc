@@ -1,10 +1,13 @@
 #include "sandbox.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <glob.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sched.h>
@@ -24,6 +27,7 @@ namespace intact::run {
 namespace {
 
 constexpr const char* kCgroups = "/sys/fs/cgroup";
+constexpr std::uint64_t kMaxHosts = 1024 * 1024;  // /etc/hosts: bytes
 constexpr const char* kUnifiedCgroups = "/sys/fs/cgroup/unified";
 
 /// Both kinds of control groups at once, the newer below the older.
@@ -51,7 +55,7 @@ Result<void> claim_directory(const std::string& path) {
   struct stat st;
   if (::lstat(path.c_str(), &st) != 0) return Error::from_errno(path, errno);
   if (!S_ISDIR(st.st_mode) || st.st_uid != ::geteuid() || (st.st_mode & 077) != 0)
-    return Error(ErrorKind::io, path + " exists and is not a private directory of ours");
+    return Error(ErrorKind::io, path + ": not a private directory of this user");
   return {};
 }
 
@@ -73,8 +77,8 @@ Result<void> make_private_namespaces() {
     // In a chroot the root is no mount, and then no container runtime can pivot_root either.
     if (errno == EINVAL)
       return Error(ErrorKind::unsupported,
-                   "containers cannot be started in a chroot: / is not a mount point here; enter "
-                   "the directory with pivot_root or systemd-nspawn instead, or use intact mount");
+                   "containers cannot be started in a chroot: / is not a mount point; enter the "
+                   "directory with pivot_root or systemd-nspawn, or use `intact mount`");
     return Error::from_errno("make the mounts private", errno);
   }
   return {};
@@ -107,12 +111,22 @@ Result<HostFacts> collect_host_facts(bool user_namespace) {
   if (const auto setgroups = read_file("/proc/self/setgroups", 64))
     host.setgroups_allowed = as_text(*setgroups).starts_with("allow");
   struct utsname names;
-  if (::uname(&names) == 0) host.machine = names.machine;
+  if (::uname(&names) == 0) {
+    host.machine = names.machine;
+    unsigned major = 0, minor = 0;
+    if (std::sscanf(names.release, "%u.%u", &major, &minor) == 2)
+      host.counts_processes_by_namespace = major > 5 || (major == 5 && minor >= 14);
+  }
   host.max_open_files = hard_limit(RLIMIT_NOFILE);
   host.max_processes = hard_limit(RLIMIT_NPROC);
   host.cgroup_namespaces = ::access("/proc/self/ns/cgroup", F_OK) == 0;
   host.has_resolv_conf = ::access("/etc/resolv.conf", R_OK) == 0;
-  host.has_hosts = ::access("/etc/hosts", R_OK) == 0;
+  if (const auto hosts = read_file("/etc/hosts", kMaxHosts)) host.hosts = as_text(*hosts);
+  // What processors do on their own account can be measured from a container.
+  glob_t found;
+  if (::glob("/sys/devices/system/cpu/cpu*/thermal_throttle", GLOB_NOSORT, nullptr, &found) == 0)
+    host.masked_paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
   host.getenv = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     return value ? std::optional<std::string>(value) : std::nullopt;

@@ -1,51 +1,35 @@
 #include "supervisor.h"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
+#include <set>
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/mount.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <intact/base/file.h>
 #include <intact/run/bundle.h>
 #include <intact/run/mount_points.h>
-#include <intact/run/program.h>
 #include <intact/run/runtime.h>
 
-#include "process.h"
-#include "relay.h"
 #include "rootfs.h"
+#include "runtime_process.h"
 #include "sandbox.h"
+#include "terminal.h"
 
 namespace intact::run {
 namespace {
 
-constexpr std::uint64_t kMaxLog = 4 * 1024 * 1024;
-
-/// What a runtime sees of the caller's environment: next to nothing.
-std::vector<std::string> runtime_environment(const std::string& room) {
-  std::vector<std::string> environment = {"XDG_RUNTIME_DIR=" + room};
-  for (const char* name : {"PATH", "HOME", "TERM"})
-    if (const char* value = std::getenv(name))
-      environment.push_back(fmt::format("{}={}", name, value));
-  return environment;
+Outcome not_run(int status, std::string reason) {
+  return Outcome{status, Error(status == kCommandNotFound ? ErrorKind::not_found : ErrorKind::io,
+                               std::move(reason))};
 }
 
-/// How one attempt with a runtime ended.
-struct Attempt {
-  bool started = false;
-  int status = 0;
-  int signal = 0;     ///< the last that was passed on
-  std::string error;  ///< the runtime's own words, when it did not start
-};
+bool is_at_or_below(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) &&
+         (path.size() == directory.size() || path[directory.size()] == '/');
+}
 
 class Supervisor {
  public:
@@ -54,19 +38,19 @@ class Supervisor {
   Result<Outcome> run();
 
  private:
+  Result<std::optional<CannotRun>> check_program() const;
+  Result<void> make_root();
   /// Read-only, with or without a server.
   Result<void> mount_image(const std::string& mountpoint);
   Result<void> mount_without_server(const std::string& mountpoint);
-  Result<Attempt> attempt(const Runtime& runtime);
-  /// Passes signals on until the runtime's process ends.
-  Result<int> wait_for_runtime(pid_t pid, int child_events, const std::function<void(int)>& pass_on,
-                               Attempt& attempt);
+  Result<Outcome> try_runtimes(const std::vector<Runtime>& runtimes);
   std::string room(std::string_view name) const { return room_ + "/" + std::string(name); }
 
   const SupervisorTask& task_;
   HostFacts host_;
   Bundle bundle_;
   std::string room_;
+  std::unique_ptr<WritableRoot> writable_;
   RootProcess root_;  // none where nobody serves it
 };
 
@@ -78,57 +62,96 @@ Result<Outcome> Supervisor::run() {
   const auto runtimes = TRY(find_runtimes(options.runtime, path ? path : ""));
   host_ = TRY(collect_host_facts(task_.user_namespace));
   bundle_ = TRY(plan_bundle(*parts.tree, parts.image, options, host_, task_.id));
+  if (bundle_.terminal) bundle_.terminal_size = caller_terminal_size();
   for (const auto& warning : bundle_.warnings)
     if (parts.warn) parts.warn(warning);
+  if (const auto refused = TRY(check_program())) return not_run(refused->status, refused->reason);
+  TRY(make_root());
+  return try_runtimes(runtimes);
+}
 
-  std::set<std::string> mounts;
-  for (const auto& mount : bundle_.mounts) mounts.insert(mount.destination);
-  const auto refused =
-      TRY(check_command(*parts.tree, bundle_.arguments.front(), bundle_.environment,
-                        bundle_.working_dir, bundle_.user, mounts));
-  if (refused)
-    return Outcome{refused->status,
-                   Error(refused->status == kCommandNotFound ? ErrorKind::not_found : ErrorKind::io,
-                         refused->reason)};
+Result<std::optional<CannotRun>> Supervisor::check_program() const {
+  return check_command(*task_.parts->tree, bundle_.arguments.front(), bundle_.environment,
+                       bundle_.working_dir, bundle_.user, bundle_.hiding_mounts,
+                       {.machine = host_.machine, .formats = task_.formats});
+}
 
+Result<void> Supervisor::make_root() {
+  const RunOptions& options = *task_.options;
   room_ = TRY(make_room(task_.uid));
   for (const char* name : {"bundle", "bundle/rootfs", "image", "state"})
     if (::mkdir(room(name).c_str(), 0700) != 0) return Error::from_errno(room(name), errno);
   const std::string rootfs = room("bundle/rootfs");
   const std::string image = options.writable ? room("image") : rootfs;
   TRY(mount_image(image));
-  std::unique_ptr<WritableRoot> writable;
   if (options.writable)
-    writable = TRY(WritableRoot::mount(room_, image, rootfs, task_.user_namespace));
-  TRY(stage_volumes(bundle_, room_));
+    writable_ =
+        TRY(WritableRoot::mount(room_, image, rootfs, task_.user_namespace, options.writable_size));
+  const auto tree = TRY(add_mount_points(task_.parts->tree, bundle_.mount_points));
+  return stage_mounts(bundle_, *tree, room_);
+}
 
+Result<Outcome> Supervisor::try_runtimes(const std::vector<Runtime>& runtimes) {
+  const ContainerParts& parts = *task_.parts;
   std::string failures;
+  const auto note = [&](RuntimeKind kind, const std::string& why) {
+    failures += fmt::format("{}{}: {}", failures.empty() ? "" : "; ", to_string(kind), why);
+  };
+  const RuntimeTask task{.bundle = &bundle_,
+                         .host = &host_,
+                         .room = room_,
+                         .interactive = task_.options->interactive,
+                         .control_fd = task_.control_fd,
+                         .kill_fd = parts.kill_fd,
+                         .root_server = root_.pid};
   for (const auto& runtime : runtimes) {
-    const std::string name(to_string(runtime.kind));
-    if (auto possible = check_ids(bundle_, runtime.kind, host_); !possible) {
-      failures += (failures.empty() ? "" : "; ") + name + ": " + possible.error().message();
+    if (auto possible = check_runtime(bundle_, runtime.kind, host_); !possible) {
+      note(runtime.kind, possible.error().message());
       continue;
     }
-    const Attempt done = TRY(attempt(runtime));
+    const Attempt done = TRY(run_runtime(runtime, task));
     if (done.started) return Outcome{done.status, {}};
     if (done.signal != 0) return Outcome{128 + done.signal, {}};
-    if (const int status = command_status(done.error); status != 0)
-      return Outcome{status,
-                     Error(status == kCommandNotFound ? ErrorKind::not_found : ErrorKind::io,
-                           name + ": " + done.error)};
-    failures += (failures.empty() ? "" : "; ") + name + ": " + done.error;
+    const std::string why = fmt::format("{}: {}", to_string(runtime.kind), done.error);
+    if (parts.damaged && parts.damaged())
+      return Error(ErrorKind::tampered,
+                   "the container could not be started from damaged data: " + why);
+    if (const int status = command_status(done.error); status != 0) return not_run(status, why);
+    if (is_about_working_directory(done.error))
+      return Error(ErrorKind::invalid_argument,
+                   fmt::format("working directory {}: {}", bundle_.working_dir, why));
+    note(runtime.kind, done.error);
   }
-  return Error(ErrorKind::unsupported, "no container runtime works here: " + failures);
+  return Error(ErrorKind::unsupported, "the container could not be started: " + failures);
 }
 
 Result<void> Supervisor::mount_without_server(const std::string& mountpoint) {
   const ContainerParts& parts = *task_.parts;
+  const auto is_in_copy = [&](const std::string& path) {
+    return std::any_of(bundle_.mounts.begin(), bundle_.mounts.end(), [&](const Mount& mount) {
+      return mount.copy_up && mount.destination != path && is_at_or_below(path, mount.destination);
+    });
+  };
   std::string lacking;
+  std::set<std::string> left_out;
   for (const MountPoint& point : bundle_.mount_points) {
-    if (TRY(add_mount_points(parts.tree, {point})) != parts.tree) lacking += " " + point.path;
+    if (is_in_copy(point.path) || TRY(add_mount_points(parts.tree, {point})) == parts.tree)
+      continue;
+    if (point.optional && !parts.serve)
+      left_out.insert(point.path);
+    else
+      lacking += " " + point.path;
   }
   if (!lacking.empty())
-    return Error(ErrorKind::unsupported, "the image has no places to mount these on:" + lacking);
+    return Error(ErrorKind::unsupported, "the image lacks places to mount on:" + lacking);
+  for (const auto& path : left_out) {
+    std::erase_if(bundle_.mount_points, [&](const auto& point) { return point.path == path; });
+    for (Mount& mount : bundle_.mounts)
+      if (mount.destination == path) mount.content.reset(), mount.type.clear();
+    if (parts.warn)
+      parts.warn(path + ": not provided, since the image has no such file to mount it on");
+  }
+  std::erase_if(bundle_.mounts, [](const Mount& mount) { return mount.type.empty(); });
   return task_.attach_root(mountpoint);
 }
 
@@ -144,104 +167,6 @@ Result<void> Supervisor::mount_image(const std::string& mountpoint) {
   const bool others = host_.uids.size() > 1 || host_.uids.front().size > 1;
   root_ = TRY(start_root(parts.serve, tree, mountpoint, others));
   return {};
-}
-
-Result<Attempt> Supervisor::attempt(const Runtime& runtime) {
-  std::string version;
-  if (runtime.kind == RuntimeKind::runsc)
-    version = TRY(run_and_capture({runtime.path, "--version"})).output;
-  const std::string config = to_text(make_config(bundle_, runtime.kind, host_));
-  const UniqueFd file =
-      TRY(open_file(room("bundle/config.json"), O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  TRY(write_all(file.get(), as_bytes(config)));
-  const RuntimePlace place{.bundle = room("bundle"),
-                           .state = room("state"),
-                           .log = room(fmt::format("{}.log", to_string(runtime.kind))),
-                           .pid_file = room("container.pid")};
-  const CoveredCgroups covered(task_.user_namespace && runtime.kind == RuntimeKind::crun);
-
-  // Blocked before the child exists, so that its end cannot be missed.
-  sigset_t child_signal;
-  sigemptyset(&child_signal);
-  sigaddset(&child_signal, SIGCHLD);
-  ::sigprocmask(SIG_BLOCK, &child_signal, nullptr);
-  const UniqueFd child_events(::signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!child_events) return Error::from_errno("signalfd", errno);
-
-  ChildSetup setup{.own_process_group = !task_.share_terminal,
-                   .environment = runtime_environment(room_)};
-  UniqueFd null;
-  if (!task_.options->interactive && !task_.options->terminal) {
-    null = TRY(open_file("/dev/null", O_RDONLY));
-    setup.stdin_fd = null.get();
-  }
-  OutputRelay output, errors;
-  if (runtime.kind == RuntimeKind::runsc) {
-    output = TRY(OutputRelay::start(STDOUT_FILENO));
-    errors = TRY(OutputRelay::start(STDERR_FILENO));
-    setup.stdout_fd = output.write_fd();
-    setup.stderr_fd = errors.write_fd();
-  }
-  const pid_t pid = TRY(
-      spawn(run_command(runtime, place, bundle_.id, bundle_.network, task_.user_namespace, version),
-            setup));
-  output.let_go();
-  errors.let_go();
-  const auto pass_on = [&](int signal) {
-    const auto command = kill_command(runtime, place, bundle_.id, signal);
-    if (command.empty())
-      ::kill(pid, signal);
-    else
-      (void)spawn(command, {.own_process_group = true, .environment = setup.environment});
-  };
-  Attempt attempt;
-  attempt.status = TRY(wait_for_runtime(pid, child_events.get(), pass_on, attempt));
-  for (const pid_t relay : {output.pid(), errors.pid()})
-    if (relay > 0) wait_for(relay);
-  const auto log = read_file(place.log, kMaxLog);
-  attempt.error = log ? last_error(as_text(*log)) : "";
-  // crun and runc write the file once the process runs; runsc does it before, but ends with 128.
-  attempt.started = runtime.kind == RuntimeKind::runsc
-                        ? attempt.status != 128 || attempt.error.empty()
-                        : ::access(place.pid_file.c_str(), F_OK) == 0;
-  if (!attempt.started && attempt.error.empty())
-    attempt.error = fmt::format("ended with status {} before it started anything", attempt.status);
-  return attempt;
-}
-
-Result<int> Supervisor::wait_for_runtime(pid_t pid, int child_events,
-                                         const std::function<void(int)>& pass_on,
-                                         Attempt& attempt) {
-  std::array<pollfd, 2> events = {{{child_events, POLLIN, 0}, {task_.control_fd, POLLIN, 0}}};
-  for (;;) {
-    if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR)
-      return Error::from_errno("poll", errno);
-    if ((events[1].revents & (POLLIN | POLLHUP)) != 0) {
-      unsigned char signal = 0;
-      if (::recv(task_.control_fd, &signal, 1, 0) <= 0)
-        return Error(ErrorKind::cancelled, "the command that runs the container died");
-      attempt.signal = signal;
-      pass_on(signal);
-    }
-    if ((events[0].revents & POLLIN) == 0) continue;
-    signalfd_siginfo info;
-    while (::read(child_events, &info, sizeof info) > 0) {
-    }
-    // As the first process we are also heir to every orphan.
-    int status = 0;
-    bool ended = false, root_ended = false;
-    int own_status = 0;
-    for (pid_t child; (child = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      if (child == pid) {
-        ended = true;
-        own_status = exit_status_of(status);
-      }
-      root_ended |= child == root_.pid;
-    }
-    if (ended) return own_status;
-    if (root_ended)
-      return Error(ErrorKind::io, "the server of the image died: the container was stopped");
-  }
 }
 
 }  // namespace

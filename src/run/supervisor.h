@@ -1,6 +1,7 @@
 #pragma once
 
 #include <intact/run/container.h>
+#include <intact/run/program.h>
 
 namespace intact::run {
 
@@ -13,8 +14,8 @@ struct SupervisorTask {
   bool user_namespace = false;
   /// Signals for the container come from here, one byte each; its end means that the caller died.
   int control_fd = -1;
-  /// The container's process shares our process group, and so the terminal.
-  bool share_terminal = false;
+  /// The kernel's registry of programs, which the sandbox's own /proc does not show.
+  std::vector<RegisteredFormat> formats;
   RootAttacher attach_root;  ///< of a root that needs no server; empty: there is none
 };
 

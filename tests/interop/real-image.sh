@@ -36,8 +36,8 @@ flip "$INTACT_STORE/objects/$(object_of "$work/unpacked/rootfs/$python")" 300000
 expect 0 as_user "$intact" umount "$mnt"
 
 if command -v runc > /dev/null; then
-  expect 0 as_user "$intact" run debian --pub "$work/key.pub"
+  expect 0 as_user "$intact" run --pub "$work/key.pub" debian
   said 'a verified root says hello'
-  expect 0 as_user "$intact" run debian --pub "$work/key.pub" -- openssl version
+  expect 0 as_user "$intact" run --pub "$work/key.pub" debian openssl version
   said '^OpenSSL 3'
 fi

@@ -6,7 +6,9 @@ sealed_image
 chmod 644 "$work/key.pub"
 # The image's own user and his directory need a range of user ids of ours; user 0 needs nothing.
 container() {
-  "${who[@]}" timeout 120 "$intact" run app --pub "$work/key.pub" --user 0 --workdir / "$@"
+  local options=()
+  if [[ ${1:-} == --runtime ]]; then options=("$1" "$2"); shift 2; fi
+  "${who[@]}" timeout 120 "$intact" run --pub "$work/key.pub" --user 0 --workdir / "${options[@]}" app "$@"
 }
 ran=0
 try() {

@@ -4,7 +4,15 @@
 requires_fuse
 requires runc jq fsverity umoci
 pulled_image
-run() { "$intact" run app --pub "$work/key.pub" --runtime runc "$@"; }
+run() { "$intact" run --pub "$work/key.pub" --runtime runc "${options[@]}" app "$@"; }
+# with OPTION... [-- COMMAND...]: the same with more options.
+with() {
+  options=()
+  while (($# > 0)) && [[ $1 != -- ]]; do options+=("$1"); shift; done
+  run "$@"
+  options=()
+}
+options=()
 before=$(wc -l < /proc/self/mountinfo)
 
 # The image's own entrypoint, command, environment, user and directory.
@@ -13,7 +21,7 @@ said '^hello from small image$'
 expect 0 run -- 'echo $GREETING; id -u; id -g; id -G; pwd'
 said '^hello$'
 equal "$(tail -5 "$work/out" | tr '\n' ' ')" "hello 1000 1000 1000 2000 /home/app " "what the container sees"
-expect 0 run -e GREETING=other -e NEW=1 -- 'echo $GREETING $NEW'
+expect 0 with -e GREETING=other -e NEW=1 -- 'echo $GREETING $NEW'
 said '^other 1$'
 
 # Statuses: the container's own, and those of shells.
@@ -22,7 +30,7 @@ expect 3 run -- 'exit 3'
 expect 127 run -- 'no-such-command-anywhere'
 
 # Signals reach the container.
-"$intact" run app --pub "$work/key.pub" --runtime runc -- \
+"$intact" run --pub "$work/key.pub" --runtime runc app \
   'trap "exit 42" TERM; echo ready; while :; do sleep 0.1; done' > "$work/signalled" 2>&1 &
 pid=$!
 for ((i = 0; i < 100; i++)); do
@@ -37,7 +45,7 @@ equal "$status" 42 "exit status after SIGTERM"
 # Read-only but for tmpfs; --rw is thrown away.
 expect 1 run -- 'touch /opt/new 2> /dev/null || exit 1'
 expect 0 run -- 'touch /tmp/new'
-expect 0 run --rw -- 'id -u'
+expect 0 with --rw -- 'id -u'
 # No network, few capabilities, no new privileges.
 expect 0 run -- 'cat /proc/self/status /proc/net/dev'
 said '^NoNewPrivs:[[:space:]]*1$'
@@ -46,9 +54,9 @@ said '^NoNewPrivs:[[:space:]]*1$'
 expect 0 run -- 'cat /proc/kcore > /dev/null && ls /proc/acpi /sys/firmware 2> /dev/null; exit 0'
 
 # run's own failures: 125, and the precise code on a descriptor of its own.
-expect 125 "$intact" run app --runtime runc --status-fd 3 3> "$work/status"
+expect 125 "$intact" run --runtime runc --status-fd 3 app 3> "$work/status"
 grep -qx 5 "$work/status" || fail "--status-fd said $(cat "$work/status")"
-expect 125 "$intact" run nothing --pub "$work/key.pub" --status-fd 3 3> "$work/status"
+expect 125 "$intact" run --pub "$work/key.pub" --status-fd 3 nothing 3> "$work/status"
 grep -qx 7 "$work/status" || fail "--status-fd said $(cat "$work/status")"
 
 # A program that was tampered with does not run: every block of it is refused when it is read.

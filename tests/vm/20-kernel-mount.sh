@@ -89,11 +89,18 @@ equal "$(ls "$INTACT_STORE/leases")" "" "leases"
 case_of "run: the root of a container by the kernel"
 root=$work/root
 mkdir -p "$root"/{bin,dev,etc,proc,run,sys,tmp,var/tmp}
+: > "$root/etc/hosts"
 cp "$(command -v busybox)" "$root/bin"
 head -c 300000 /dev/urandom > "$root/large"
 expect 0 "$intact" seal "rootfs:$root" "oci:$work/roots:x" --key /host/key.key --password-file /host/password
 expect 0 "$intact" pull "oci:$work/roots:x" root --pub "$key"
-run_root() { expect "$1" "$intact" run root --pub "$key" --runtime crun "${@:2}"; }
+# run_root STATUS [OPTION...] [-- COMMAND...]
+run_root() {
+  local status=$1 options=()
+  shift
+  while (($# > 0)) && [[ $1 != -- ]]; do options+=("$1"); shift; done
+  expect "$status" "$intact" run --pub "$key" --runtime crun "${options[@]}" root "$@"
+}
 root_is() { grep -qE " / / ro,.* - $1" "$work/out" || fail "the root is not $1: $(cat "$work/out")"; }
 shows=(-- /bin/busybox sh -c 'busybox sha256sum < /large; busybox grep " / / " /proc/self/mountinfo')
 sum=$(sha256sum < "$root/large")
@@ -113,9 +120,9 @@ run_root 0 --rw -- /bin/busybox sh -c 'echo x > /new'
 run_root 125 --method kernel --rw "${shows[@]}"
 run_root 125 --method other "${shows[@]}"
 # An image that lacks what a container mounts on is for FUSE, which adds it.
-expect 125 "$intact" run app --pub "$key" --method kernel --entrypoint true
-said 'no places to mount these on: /var/tmp'
-expect 0 "$intact" run app --pub "$key" --entrypoint true
+expect 125 "$intact" run --pub "$key" --method kernel --entrypoint true app
+said 'lacks places to mount on: /var/tmp'
+expect 0 "$intact" run --pub "$key" --entrypoint true app
 # What is damaged cannot be read; what has no digest is not mounted.
 object=$INTACT_STORE/objects/$(object_of "$root/large")
 mv "$object" "$work/disk/saved"

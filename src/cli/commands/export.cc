@@ -22,8 +22,11 @@ struct Options {
 /// The config.json of a bundle for runc and crun on this host, run by root.
 Result<Bytes> make_runtime_config(const image::OpenedImage& image) {
   const run::HostFacts host;
-  const run::Bundle bundle =
-      TRY(run::plan_bundle(*image.tree(), process_image(image.config()), {}, host, "intact"));
+  run::RunOptions options;
+  const run::ProcessImage process = process_image(image.config());
+  // As `runc spec`: a bundle without a command could not be used at all.
+  if (!run::make_arguments(process, options)) options.command = {"sh"};
+  const run::Bundle bundle = TRY(run::plan_bundle(*image.tree(), process, options, host, "intact"));
   return to_bytes(run::make_config(bundle, run::RuntimeKind::runc, host).dump(2) + "\n");
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,7 @@
 
 namespace intact::run {
 
-/// The capabilities that a container gets at most: podman's default.
+/// The capabilities of a container unless others are asked for: podman's default.
 inline constexpr std::array<std::string_view, 11> kCapabilities = {
     "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
     "CAP_KILL",    "CAP_NET_BIND_SERVICE", "CAP_SETFCAP",   "CAP_SETGID",
@@ -29,23 +30,45 @@ struct IdRange {
 /// Whether the id exists in the container.
 bool contains(const std::vector<IdRange>& ranges, std::uint32_t id);
 
-/// What the bundle depends on beside image and wishes.
+/// Processes and threads of a container unless another limit is asked for: podman's default.
+inline constexpr std::uint64_t kDefaultPids = 2048;
+
+/// What the bundle depends on besides the image and the options.
 struct HostFacts {
-  /// We are root of a user namespace that we made, not of the host.
+  /// We are root of a user namespace of our own, not of the host.
   bool user_namespace = false;
   std::vector<IdRange> uids, gids;  ///< the ids that exist here
   bool setgroups_allowed = true;
   std::string machine = "x86_64";       ///< of uname(2)
   std::uint64_t max_open_files = 1024;  ///< hard limits of this process
   std::uint64_t max_processes = UINT64_MAX;
+  /// RLIMIT_NPROC counts the processes of a user namespace of its own (Linux 5.14), not all of the
+  /// account.
+  bool counts_processes_by_namespace = false;
   bool cgroup_namespaces = true;
-  bool has_resolv_conf = true, has_hosts = true;  ///< files of /etc on the host
+  bool has_resolv_conf = true;  ///< a file of /etc on the host
+  std::string hosts;            ///< text of /etc/hosts on the host
+  /// Paths of this machine to mask besides the fixed ones.
+  std::vector<std::string> masked_paths;
   Getenv getenv;
 };
 
 struct Mount {
   std::string destination, type, source;
   std::vector<std::string> options;
+  /// A tmpfs that starts with what the image has at its destination.
+  bool copy_up = false;
+  /// A bind mount of a file with this content, which stage_mounts() writes.
+  std::optional<std::string> content;
+  unsigned content_mode = 0644;
+};
+
+/// Where the init of Bundle::init is mounted.
+inline constexpr std::string_view kInitPath = "/dev/.intact-init";
+
+/// Size of the caller's terminal in characters; 0: unknown.
+struct TerminalSize {
+  unsigned rows = 0, columns = 0;
 };
 
 /// Everything that config.json says, decided.
@@ -55,29 +78,40 @@ struct Bundle {
   std::string working_dir, hostname;
   User user;
   bool terminal = false;
+  TerminalSize terminal_size;
   bool read_only = true;
+  bool init = false;
   Network network = Network::none;
+  /// The bounding set, and what the process itself has. A process that is not root has only what
+  /// was added for it, as ambient capabilities.
+  std::set<std::string> capabilities, own_capabilities;
+  Limits limits;
   std::vector<Mount> mounts;
   /// For each mount in order that stands for one of RunOptions::volumes: index into `mounts`. The
   /// source there is still the host's path.
   std::vector<std::size_t> volume_mounts;
   /// What has to be in the root before it is read-only; for add_mount_points().
   std::vector<MountPoint> mount_points;
+  /// Destinations of mounts that hide what the image has there.
+  std::set<std::string> hiding_mounts;
   std::vector<std::string> warnings;
 };
 
-/// Decides on everything. Reads /etc/passwd and /etc/group from the tree, which verifies them, and
-/// resolves the paths of mounts in it. Errors: not_found (no such user, no such volume source),
-/// invalid_argument, limit, and those of the tree.
+/// Decides on everything. Reads /etc/passwd, /etc/group and /etc/hosts from the tree, which
+/// verifies them, and resolves the paths of mounts in it. Errors: not_found (no such user, no such
+/// volume source), invalid_argument, unsupported (limits without control groups), limit, and those
+/// of the tree.
 Result<Bundle> plan_bundle(const tree::FileTree& tree, const ProcessImage& image,
                            const RunOptions& options, const HostFacts& host, std::string id);
 
-/// Whether the process's user exists for the runtime; the error says what to do. runsc brings its
-/// own ids, the others need those of the host or of the user namespace.
-Result<void> check_ids(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host);
+/// Whether the runtime can do what the bundle asks for; otherwise unsupported, saying what to do.
+/// runsc brings its own user ids, the others need those of the host or of the user namespace; runsc
+/// has neither limits nor our init.
+Result<void> check_runtime(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host);
 
 /// The config.json for one runtime; the root is the directory "rootfs" beside it. Never has
-/// annotations or hooks.
+/// annotations or hooks. A copy_up mount that has not been staged asks the runtime to copy
+/// ("tmpcopyup" of runc and crun); a mount with content that has not been staged is left out.
 Json make_config(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host);
 
 }  // namespace intact::run

@@ -13,18 +13,18 @@
 namespace intact::run {
 
 /// Mounts a tree at a directory and serves it until the process is killed. Writes one byte to
-/// `ready_fd`, which it owns, when the mount answers. Runs in a process of its own, inside the
-/// private mount namespace; nobody else sees the mount. `others`: processes of several users will
-/// read it, so that the modes of the files must count.
+/// `ready_fd`, which it owns, when the mount answers. Runs in its own process, inside the private
+/// mount namespace; nobody else sees the mount. `others`: processes of several users will read it,
+/// so that the modes of the files must be enforced.
 using RootServer =
     std::function<Result<void>(std::shared_ptr<const tree::FileTree> tree,
                                const std::string& mountpoint, bool others, int ready_fd)>;
 
 /// Attaches a mount that has been made, once. Called inside the private mount namespace, with which
-/// the mount goes.
+/// the mount ends.
 using RootAttacher = std::function<Result<void>(const std::string& mountpoint)>;
-/// Makes a mount of the same tree that needs no process to serve it, read-only, attached nowhere.
-/// Called in another process than the caller's, in the caller's namespaces: those own the mounts
+/// Makes a mount of the same tree that needs no process to serve it: read-only, not attached yet.
+/// Called in another process than the caller's, in the caller's namespaces, which own the mounts
 /// that it is made of. unsupported: it cannot be done here.
 using RootMounter = std::function<Result<RootAttacher>()>;
 
@@ -37,6 +37,11 @@ struct ContainerParts {
   RootServer serve;
   /// Gets a line for the user. Called in another process than the caller's.
   std::function<void(std::string_view)> warn;
+  /// Whether damage has been found in the image, by any process. May be empty.
+  std::function<bool()> damaged;
+  /// A descriptor that becomes readable when the container is to be killed because of damage; -1:
+  /// never.
+  int kill_fd = -1;
 };
 
 /// How a container ended.
@@ -47,14 +52,15 @@ struct Outcome {
   std::optional<Error> failure;
 };
 
-/// Runs a container in the foreground: stdin (if asked for), stdout and stderr are its own, signals
-/// are passed on. Everything is made in mount, process and (for ordinary users) user namespaces of
-/// its own, whose first process dies with the caller: whatever is killed, the kernel then ends
-/// the container and takes every mount away.
+/// Runs a container in the foreground. Its stdin (if asked for), stdout and stderr are connected
+/// with the caller's; it never has the caller's terminal itself. Signals are passed on. Everything
+/// is made in mount, process and (for ordinary users) user namespaces of its own, whose first
+/// process dies with the caller: whichever process is killed, the kernel then ends the container
+/// and detaches every mount.
 ///
 /// The caller must have one thread only and should do nothing else meanwhile: signals are blocked
 /// for the time. Errors: unsupported (the system lacks what is needed; says what), not_found,
-/// invalid_argument, untouched errors of the tree, io.
+/// invalid_argument, tampered, untouched errors of the tree, io.
 Result<Outcome> run_container(const ContainerParts& parts, const RunOptions& options);
 
 }  // namespace intact::run

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,15 +12,15 @@
 
 namespace intact::run {
 
-/// The part of an image's config that says how its process is started. Labels and annotations have
-/// no place here on purpose: runtimes take orders from annotations.
+/// The part of an image's config that says how its process is started. Labels and annotations are
+/// left out on purpose: runtimes act on annotations.
 struct ProcessImage {
-  std::string user;         ///< "", "NAME|UID" or "NAME|UID:GROUP|GID"
+  std::string user;         ///< as find_user() takes it
   std::string working_dir;  ///< "" is "/"
   std::vector<std::string> env;
   std::vector<std::string> entrypoint;
   std::vector<std::string> cmd;
-  std::vector<std::string> volumes;  ///< paths that the image wants to write to
+  std::vector<std::string> volumes;  ///< paths that the image expects to be writable
 };
 
 enum class RuntimeKind { crun, runc, runsc };
@@ -33,37 +35,90 @@ struct Volume {
   std::string source;       ///< absolute
   std::string destination;  ///< absolute
   bool read_only = false;
+  bool no_exec = false;
 };
 
-/// "SRC:DST[:ro|rw]". A relative SRC must begin with "." and counts from the current directory; DST
-/// must be absolute and not "/". There are no named volumes.
+/// "SRC:DST[:OPTION,...]" as podman takes it. A relative SRC must begin with "." and counts from
+/// the current directory; DST must be absolute and not "/". There are no named volumes. Options:
+/// ro, rw, noexec; those that are always in force (nosuid, nodev, rprivate) and those that mean
+/// nothing here (z, Z, rbind, exec) are accepted.
 Result<Volume> parse_volume(std::string_view text);
+
+/// An empty file system in memory, filled with what the image has there.
+struct Tmpfs {
+  std::string destination;           ///< absolute
+  std::vector<std::string> options;  ///< of mount(8), checked
+  bool copy_up = true;
+};
+
+/// "DST[:OPTION,...]" as podman takes it: size=, mode=, uid=, gid=, nr_inodes=, ro, rw, exec,
+/// noexec, notmpcopyup. noexec is the default; nosuid and nodev are always in force.
+Result<Tmpfs> parse_tmpfs(std::string_view text);
+
+/// A number of bytes as podman takes it: "1048576", "512m", "1.5g"; units b, k, m, g, t (powers of
+/// 1024), optionally followed by "b" or "ib". `what` names it in the error.
+Result<std::uint64_t> parse_bytes(std::string_view what, std::string_view text);
+
+/// The capabilities of a process whose user is root, after podman's rules for `add` and `drop`:
+/// names with or without "CAP_" in any case, comma-separated lists, "ALL". Names in the result are
+/// "CAP_CHOWN" and so on. invalid_argument for unknown names, and for one that is added and
+/// dropped.
+Result<std::set<std::string>> choose_capabilities(const std::vector<std::string>& add,
+                                                  const std::vector<std::string>& drop);
+/// The same for other users, who have only what was added for them.
+Result<std::set<std::string>> added_capabilities(const std::vector<std::string>& add,
+                                                 const std::set<std::string>& chosen);
+
+/// Limits that control groups enforce.
+struct Limits {
+  std::optional<std::uint64_t> memory;     ///< bytes
+  std::optional<std::uint64_t> cpu_quota;  ///< microseconds of processor time in each 100 ms
+  std::optional<std::uint64_t> pids;       ///< processes and threads; 0: no limit
+
+  bool any() const { return memory || cpu_quota || pids; }
+};
+
+/// "1.5" processors as Limits::cpu_quota.
+Result<std::uint64_t> parse_cpus(std::string_view text);
+/// A number of processes as Limits::pids; "-1" and "0" mean no limit.
+Result<std::uint64_t> parse_pids(std::string_view text);
+
+using Getenv = std::function<std::optional<std::string>(const std::string&)>;
+
+/// The variables of an environment file as podman reads it: lines "K=V" or "K" (the value that K
+/// has in the caller's environment), "#" comments, blank lines. In the form of RunOptions::env.
+/// invalid_argument for a line without a name or with blanks in it.
+Result<std::vector<std::string>> parse_env_file(std::string_view text);
 
 /// What the caller asks for beyond the image.
 struct RunOptions {
   std::optional<RuntimeKind> runtime;
-  bool writable = false;  ///< a writable root that is thrown away at the end
+  bool writable = false;                       ///< a writable root that is discarded at the end
+  std::optional<std::uint64_t> writable_size;  ///< bytes that may be written to it
   /// "K=V", or "K" for the value that K has in the caller's environment (nothing if it has none).
   std::vector<std::string> env;
   std::vector<Volume> volumes;
+  std::vector<Tmpfs> tmpfs;
   Network network = Network::none;
   bool interactive = false;               ///< keep stdin
   bool terminal = false;                  ///< a terminal of its own; implies interactive
-  std::optional<std::string> entrypoint;  ///< instead of the image's, whose cmd then goes too
+  bool init = false;                      ///< a small init as process 1
+  std::optional<std::string> entrypoint;  ///< instead of the image's; its cmd is then dropped too
   std::string user;                       ///< instead of the image's, same form
   std::string working_dir;                ///< instead of the image's
   std::string hostname;                   ///< "": the container's id
-  std::vector<std::string> command;       ///< instead of the image's cmd
+  std::vector<std::string> cap_add, cap_drop;
+  Limits limits;
+  std::vector<std::string> command;  ///< instead of the image's cmd
 };
 
-/// The command line of the container's process. invalid_argument when there is none.
+/// The command line of the container's process. An entrypoint of one empty string counts as none,
+/// as in docker and podman. invalid_argument when there is no command.
 Result<std::vector<std::string>> make_arguments(const ProcessImage& image,
                                                 const RunOptions& options);
 
-using Getenv = std::function<std::optional<std::string>(const std::string&)>;
-
 /// The environment of the container's process: defaults, then the image's, then the caller's.
-/// Nothing of the caller's own environment gets in but what he names.
+/// Nothing of the caller's own environment is passed but the variables that `options` names.
 Result<std::vector<std::string>> make_environment(const ProcessImage& image,
                                                   const RunOptions& options,
                                                   const std::string& home,

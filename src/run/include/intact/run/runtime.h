@@ -16,17 +16,20 @@ struct Runtime {
   std::string path;
 };
 
-/// The runtimes in the directories of `search_path` (colons between) and the usual system
-/// directories, best first; with `wanted` only that one. not_found when there is none.
+/// The runtimes in the directories of `search_path` (separated by colons) and the usual system
+/// directories, preferred ones first; with `wanted` only that one. not_found when there is none.
 Result<std::vector<Runtime>> find_runtimes(std::optional<RuntimeKind> wanted,
                                            std::string_view search_path);
 
 /// Where a runtime works. All paths are absolute and private to one container.
 struct RuntimePlace {
   std::string bundle, state, log, pid_file;
+  /// Socket that gets the terminal of a container with one; the runtime then ends once the
+  /// container runs. Empty: the runtime stays until the container ends.
+  std::string console_socket;
 };
 
-/// The command line that runs the bundle in the foreground. `version` is what `runsc --version`
+/// The command line that runs the bundle. `version` is what `runsc --version`
 /// prints; other runtimes need none.
 std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace& place,
                                      const std::string& id, Network network, bool user_namespace,
@@ -40,12 +43,15 @@ std::vector<std::string> kill_command(const Runtime& runtime, const RuntimePlace
 /// The date in a release of runsc, as yyyymmdd; 0 when there is none.
 unsigned runsc_date(std::string_view version);
 
-/// The runtime's own last error in its log (JSON lines), empty when it wrote none.
+/// The last error in a runtime's log (JSON lines), empty when it wrote none.
 std::string last_error(std::string_view log);
 
-/// Reads the reason of a runtime that could not execute the container's command: kCannotExecute,
-/// kCommandNotFound, or 0 for everything else.
+/// What a runtime's error says about the container's command: kCannotExecute, kCommandNotFound, or
+/// 0 when it is about something else.
 int command_status(std::string_view error);
+
+/// Whether a runtime's error is about the working directory.
+bool is_about_working_directory(std::string_view error);
 
 /// The status of a process as shells give it: its own, or 128 + the number of the signal.
 int exit_status_of(int wait_status);

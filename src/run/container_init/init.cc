@@ -1,0 +1,63 @@
+// The init of `intact run --init`: process 1 of a container. It starts the command that it is
+// given, passes signals on to it, reaps every orphan, and ends with the command's status (128 +
+// signal), which ends the container. It is linked statically, since it runs where no libraries are.
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+/// Signals that are about this process itself.
+bool is_own(int signal) {
+  return signal == SIGCHLD || signal == SIGTTIN || signal == SIGTTOU || signal == SIGSEGV ||
+         signal == SIGBUS || signal == SIGFPE || signal == SIGILL;
+}
+
+[[noreturn]] void execute(char** command, const sigset_t& mask) {
+  // A process group of its own, in the foreground of the terminal, if there is one: what is typed
+  // there then reaches the command once, and not a second time through us.
+  setpgid(0, 0);
+  tcsetpgrp(STDIN_FILENO, getpid());
+  sigprocmask(SIG_SETMASK, &mask, nullptr);
+  execvp(command[0], command);
+  const int error = errno;
+  std::fprintf(stderr, "init: %s: %s\n", command[0], std::strerror(error));
+  _exit(error == ENOENT ? 127 : 126);
+}
+
+/// Reaps all that have ended; whether the command is among them.
+bool reap(pid_t command, int& status) {
+  bool ended = false;
+  int one = 0;
+  for (pid_t pid; (pid = waitpid(-1, &one, WNOHANG)) > 0;) {
+    if (pid != command) continue;
+    ended = true;
+    status = WIFSIGNALED(one) ? 128 + WTERMSIG(one) : WEXITSTATUS(one);
+  }
+  return ended;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) return 127;
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  const pid_t command = fork();
+  if (command < 0) {
+    std::perror("init: fork");
+    return 126;
+  }
+  if (command == 0) execute(argv + 1, before);
+  for (int status = 0;;) {
+    const int signal = sigwaitinfo(&all, nullptr);
+    if (signal == SIGCHLD && reap(command, status)) return status;
+    if (signal > 0 && !is_own(signal)) kill(command, signal);
+  }
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <vector>
+
+#include <sys/types.h>
+
+#include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
+
+#include "process.h"
+
+namespace intact::run {
+
+/// What the container has as stdin, stdout and stderr without a terminal of its own. It never gets
+/// the caller's own terminal, which is open for reading and writing and can be reconfigured:
+/// through pipes and copying processes of ours it can only write output and read input. Regular
+/// files are treated the same: a container could read and truncate them, and runsc writes at an
+/// offset of its own. Pipes, sockets and /dev/null are passed as they are.
+class ContainerStreams {
+ public:
+  /// `interactive`: keep stdin; otherwise it is /dev/null.
+  static Result<ContainerStreams> open(bool interactive);
+  /// Adds the descriptors to `setup`; they stay ours.
+  void set(ChildSetup& setup) const;
+  /// Closes our ends once the runtime has its own. The copiers of output end with the last writer.
+  void release();
+  /// Waits until all output is copied and ends the copier of input.
+  void finish();
+
+ private:
+  UniqueFd input_, output_, errors_;  ///< none: ours is passed
+  bool errors_to_output_ = false;     ///< both are the same file: one pipe keeps their order
+  std::vector<pid_t> output_copiers_;
+  pid_t input_copier_ = -1;
+};
+
+}  // namespace intact::run

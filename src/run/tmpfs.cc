@@ -1,0 +1,66 @@
+#include <charconv>
+#include <filesystem>
+
+#include <intact/run/options.h>
+
+namespace intact::run {
+namespace {
+
+bool is_number(std::string_view text, int base) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
+
+Result<Tmpfs> parse_tmpfs(std::string_view text) {
+  const auto refuse = [&](const std::string& why) {
+    return Error(ErrorKind::invalid_argument, "--tmpfs " + std::string(text) + ": " + why);
+  };
+  const auto colon = text.find(':');
+  const std::string_view destination = text.substr(0, colon);
+  if (!destination.starts_with('/') || destination.find('\0') != std::string_view::npos)
+    return refuse("the destination must be an absolute path");
+  Tmpfs out;
+  out.destination = std::filesystem::path(destination).lexically_normal().string();
+  if (out.destination.size() > 1 && out.destination.back() == '/') out.destination.pop_back();
+  if (out.destination == "/") return refuse("the destination may not be /");
+
+  bool exec = false, read_only = false;
+  std::string_view rest = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+  while (!rest.empty()) {
+    const auto comma = rest.find(',');
+    const std::string_view option = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    const auto equals = option.find('=');
+    const std::string_view name = option.substr(0, equals);
+    const std::string_view value =
+        equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
+    if (option == "exec" || option == "noexec") {
+      exec = option == "exec";
+    } else if (option == "ro" || option == "rw") {
+      read_only = option == "ro";
+    } else if (option == "tmpcopyup" || option == "notmpcopyup") {
+      out.copy_up = option == "tmpcopyup";
+    } else if (name == "size" && value.ends_with('%') &&
+               is_number(value.substr(0, value.size() - 1), 10)) {
+      out.options.emplace_back(option);
+    } else if (name == "size") {
+      const auto bytes = parse_bytes("size", value);
+      if (!bytes) return refuse(bytes.error().message());
+      out.options.push_back("size=" + std::to_string(*bytes));
+    } else if ((name == "mode" && is_number(value, 8) && value.size() <= 5) ||
+               ((name == "uid" || name == "gid" || name == "nr_inodes") && is_number(value, 10))) {
+      out.options.emplace_back(option);
+    } else if (option != "nosuid" && option != "nodev" && option != "rprivate" &&
+               option != "private") {
+      return refuse("unknown option \"" + std::string(option) + "\"");
+    }
+  }
+  if (!exec) out.options.emplace_back("noexec");
+  if (read_only) out.options.emplace_back("ro");
+  return out;
+}
+
+}  // namespace intact::run
