@@ -4,6 +4,7 @@
 #include <intact/integrity/integrity_target.h>
 #include <intact/serve/device_mapper.h>
 
+#include "command.h"
 #include "kernel_devices.h"
 #include "kernel_mapping.h"
 
@@ -13,6 +14,21 @@ namespace {
 using integrity::IntegrityTarget;
 
 constexpr const char* kTarget = "integrity";
+
+/// The kernel does not check regions that the bitmap marks, and gives them new tags: with a key it
+/// would vouch for the data of anyone who can write to the device.
+Result<void> check_kernel_may(const stack::IntegrityLayer& layer, const IntegrityTarget& target) {
+  const integrity::Params& params = layer.params;
+  if (!params.keyed() || params.mode == integrity::Mode::recovery) return {};
+  if (params.allow_discards)
+    warn("the kernel returns blocks that are marked as discarded without a check, despite the key");
+  if (params.legacy_recalculate || !target.superblock().has(integrity::Superblock::dirty_bitmap))
+    return {};
+  return Error(ErrorKind::unsupported,
+               "the device was not closed in bitmap mode, and the kernel would trust the data in "
+               "regions that the bitmap marks despite the key; verify them with `intact integrity "
+               "replay --in-place`, or pass --integrity-legacy-recalculate to trust them");
+}
 
 }  // namespace
 
@@ -26,9 +42,10 @@ Result<void> map_integrity(const std::string& name, const stack::File& file,
       .name = name, .uuid = "CRYPT-INTEGRITY-" + name, .target = kTarget, .read_only = false};
   mapping.read_only = !file->writable();
   {
-    // The kernel is told what we have understood; nothing is written here.
+    // The kernel is told what was found here; nothing is written.
     const auto target = TRY(IntegrityTarget::open(layer.params, {.data = file, .meta = layer.meta},
                                                   {.read_only = true, .background = false}));
+    TRY(check_kernel_may(layer, *target));
     mapping.sectors = target->size() / integrity::kSectorSize;
     std::string words = target->table(meta, true);
     mapping.parameters.reserve(data.size() + 1 + words.size());

@@ -7,9 +7,10 @@
 
 namespace intact::cli {
 
-/// Has the kernel make a dm-integrity device, with loop devices for plain files, after the same
-/// checks as without the kernel. What integritysetup shows and closes is what it would have made.
-/// Errors as of create_mapping.
+/// Lets the kernel open a dm-integrity device, with loop devices for plain files, after the same
+/// checks as without the kernel. integritysetup can show and close the result. Errors as of
+/// create_mapping; unsupported, with a key, for what our own open refuses or verifies and the
+/// kernel would trust: a bitmap that marks regions.
 Result<void> map_integrity(const std::string& name, const stack::File& data,
                            const stack::IntegrityLayer& layer);
 

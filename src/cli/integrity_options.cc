@@ -11,6 +11,7 @@
 #include <intact/integrity/layout.h>
 #include <intact/integrity/superblock.h>
 
+#include "command.h"
 #include "verity_files.h"
 
 namespace intact::cli {
@@ -24,16 +25,16 @@ Error wrong(std::string message) {
 
 void add_key_options(CLI::App* command, KeyedAlgorithm& algorithm, const std::string& prefix) {
   CLI::Option* const file = command->add_option(prefix + "-key-file", algorithm.key_file,
-                                                "Read the key of that algorithm from this file");
+                                                "Read the key of this algorithm from FILE");
   file->type_name("FILE");
   command
       ->add_option(prefix + "-key-fd", algorithm.key_fd,
-                   "Read it from this open file descriptor of the process")
+                   "Read the key from this open file descriptor")
       ->type_name("N")
       ->excludes(file);
   command
       ->add_option(prefix + "-key-size", algorithm.key_size,
-                   "Size of that key; else it is all that can be read")
+                   "Size of the key (default: everything that can be read)")
       ->type_name("BYTES");
 }
 
@@ -56,53 +57,54 @@ std::string kernel_algorithm(const std::string& name) {
 Result<std::optional<integrity::Algorithm>> KeyedAlgorithm::load(const char* option) const {
   const bool keyed = !key_file.empty() || key_fd;
   if (name.empty() || name == "none") {
-    if (keyed) return wrong(fmt::format("a key without algorithm: give {}", option));
+    if (keyed) return wrong(fmt::format("{}: key given without an algorithm", option));
     return std::optional<integrity::Algorithm>();
   }
   integrity::Algorithm algorithm{.name = kernel_algorithm(name)};
   if (!keyed) {
-    if (key_size) return wrong(fmt::format("{}: a size of a key that is not given", option));
+    if (key_size) return wrong(fmt::format("{}: key size given without a key", option));
     return std::optional(std::move(algorithm));
   }
   crypto::Secret key = TRY(read_key(*this).context(option));
   if (key_size && *key_size > kMaxKeySize)
-    return wrong(fmt::format("{}: keys have at most {} bytes", option, kMaxKeySize));
+    return wrong(fmt::format("{}: a key has at most {} bytes", option, kMaxKeySize));
   if (key_size && *key_size > key.size())
     return Error(ErrorKind::bad_secret,
-                 fmt::format("{}: the key has {} bytes and not {}", option, key.size(), *key_size));
+                 fmt::format("{}: the key has {} bytes, not {}", option, key.size(), *key_size));
   if (key_size) key = crypto::Secret::copy_of(key.expose().first(*key_size));
   algorithm.key = std::make_shared<const crypto::Secret>(std::move(key));
   return std::optional(std::move(algorithm));
 }
 
 void IntegrityOptions::add_device(CLI::App* command, bool required) {
-  command->add_option("FILE", device, "Device or file with superblock, journal and tags")
+  command->add_option("FILE", device, "Device or file with the superblock, journal and tags")
       ->type_name("FILE")
       ->required(required);
   add_place(command);
 }
 
 void IntegrityOptions::add_talk(CLI::App* command) {
-  command->add_flag("-q,--batch-mode", progress.quiet, "Ask nothing, and show no progress");
-  command->add_flag("--debug", debug, "Say on stderr where the parts of the device lie");
+  command->add_flag("-q,--batch-mode", progress.quiet, "Do not ask questions or show progress");
+  command->add_flag("--debug", debug, "Print the layout of the device on stderr");
 }
 
 void IntegrityOptions::add_progress(CLI::App* command) {
   command->add_flag("--progress-json", progress.json,
-                    "Print progress as lines of JSON on stdout, every half second");
+                    "Print progress as JSON lines on stdout, twice a second");
   command
-      ->add_option("--progress-frequency", progress.frequency, "Print a line of progress so often")
+      ->add_option("--progress-frequency", progress.frequency,
+                   "Print a line of progress this often")
       ->type_name("SECONDS");
 }
 
 void IntegrityOptions::add_place(CLI::App* command) {
   command
       ->add_option("--data-device", data_device,
-                   "The data lie apart, on this device or file, and not among the tags")
+                   "Device or file with the data, if they are separate from the tags")
       ->type_name("FILE");
   command
       ->add_option("--start", start,
-                   "Reserved sectors in front of the superblock: the offset in the kernel's table")
+                   "Reserved sectors before the superblock (the offset in the kernel's table)")
       ->type_name("SECTORS");
 }
 
@@ -113,102 +115,111 @@ void IntegrityOptions::add_key(CLI::App* command) {
 void IntegrityOptions::add_algorithms(CLI::App* command) {
   command
       ->add_option("-I,--integrity", integrity.name,
-                   "What makes the tags: crc32c, crc32, xxhash64, sha256, hmac-sha256, ...")
+                   "Algorithm of the tags: crc32c, crc32, xxhash64, sha256, hmac-sha256, ...")
       ->type_name("ALGORITHM");
   add_key(command);
   command
       ->add_option("--journal-integrity", journal_integrity.name,
-                   "What authenticates the journal: hmac-sha256, ...")
+                   "Algorithm that authenticates the journal: hmac-sha256, ...")
       ->type_name("ALGORITHM");
   add_key_options(command, journal_integrity, "--journal-integrity");
   command
       ->add_option("--journal-crypt", journal_crypt.name,
-                   "What encrypts the journal: ctr-aes, cbc-aes, ...")
+                   "Cipher of the journal: ctr-aes, cbc-aes, ...")
       ->type_name("ALGORITHM");
   add_key_options(command, journal_crypt, "--journal-crypt");
+  command
+      ->add_option("-t,--tag-size", tag_size,
+                   "Size of a tag (default: that of the digest, or without a key what the "
+                   "superblock says); a longer digest is truncated")
+      ->type_name("BYTES");
+  command
+      ->add_option("-s,--sector-size", sector_size,
+                   "Size of a block with one tag, 512 to 4096 (default: 512 for format, otherwise "
+                   "what the superblock says)")
+      ->type_name("BYTES");
+  command->add_flag("--integrity-legacy-hmac", legacy_hmac,
+                    "Superblock without salt and not covered by --journal-integrity, as made by "
+                    "kernels before 5.11; when opening: accept such a superblock, which anyone "
+                    "who can write to the device can change");
 }
 
 void IntegrityOptions::add_format(CLI::App* command) {
   command
-      ->add_option("-t,--tag-size", tag_size,
-                   "Size of a tag; else that of a digest. A longer digest is cut")
-      ->type_name("BYTES");
-  command->add_option("-s,--sector-size", sector_size, "What a tag protects: 512 to 4096")
-      ->type_name("BYTES");
-  command
       ->add_option("-j,--journal-size", journal_size,
-                   "Size of the journal; else 1/128 of the device, at most 64 MiB")
+                   "Size of the journal (default: 1/128 of the device, at most 64 MiB)")
       ->type_name("BYTES");
   command
       ->add_option("--interleave-sectors", interleave_sectors,
-                   "Sectors of data between two runs of tags")
+                   "Sectors of data between two runs of tags, a power of two")
       ->type_name("SECTORS");
   command->add_flag("--integrity-legacy-padding", legacy_padding,
-                    "Runs of tags are padded as by kernels before 5.0");
-  command->add_flag("--integrity-legacy-hmac", legacy_hmac,
-                    "No salt, superblock not under the MAC: as by kernels before 5.11");
+                    "Pad runs of tags as kernels before 5.0 did");
 }
 
 void IntegrityOptions::add_tuning(CLI::App* command) {
-  command->add_option("--buffer-sectors", buffer_sectors, "Sectors of a buffer of tags")
+  command->add_option("--buffer-sectors", buffer_sectors, "Sectors in a buffer of tags")
       ->type_name("SECTORS");
   command
       ->add_option("--journal-watermark", journal_watermark,
-                   "How full the journal gets before it is written back")
+                   "Write the journal back when it is this full")
       ->type_name("PERCENT");
   command
       ->add_option("--journal-commit-time", journal_commit_time,
-                   "After this time what was written is committed unasked")
+                   "Commit the journal at least this often")
       ->type_name("MS");
   command
       ->add_option("--bitmap-sectors-per-bit", bitmap_sectors_per_bit,
-                   "Sectors for a bit of the bitmap, a power of two")
+                   "Sectors per bit of the bitmap, a power of two")
       ->type_name("SECTORS");
   command
       ->add_option("--bitmap-flush-time", bitmap_flush_time,
-                   "After this time regions that are in order are marked so")
+                   "Clear the marks of finished regions at least this often")
       ->type_name("MS");
 }
 
 void IntegrityOptions::add_mode(CLI::App* command) {
   CLI::Option* const direct =
       command->add_flag("-D,--integrity-no-journal", no_journal,
-                        "Without journal: a crash may leave blocks that fail their tags");
+                        "Use no journal: after a crash blocks may fail their tags");
   command
       ->add_flag("-B,--integrity-bitmap-mode", bitmap_mode,
-                 "A bitmap instead of the journal: after a crash what was being written to gets "
-                 "new tags")
+                 "Use a bitmap instead of the journal: after a crash, regions being written get "
+                 "new tags (with a key only if --integrity-legacy-recalculate is given)")
       ->excludes(direct);
   command->add_flag("--integrity-inline", in_line,
-                    "Tags in the device's own metadata of each block: not supported");
+                    "Tags in the device's own per-block metadata: not supported");
 }
 
 void IntegrityOptions::add_legacy_recalculate(CLI::App* command) {
-  command->add_flag("--integrity-legacy-recalculate", legacy_recalculate,
-                    "Recalculate even where an attacker could have asked for it");
+  command->add_flag(
+      "--integrity-legacy-recalculate", legacy_recalculate,
+      "Calculate tags with a key even where an attacker could have asked for it, and give "
+      "regions that a crash left marked in the bitmap new tags: trusts the data "
+      "there and everyone who could write to the device");
 }
 
 void IntegrityOptions::add_opening(CLI::App* command) {
   command
       ->add_flag("-R,--integrity-recovery-mode", recovery_mode,
-                 "Read-only: no tag is checked, the journal is not heeded")
+                 "Read-only; do not check tags, and ignore the journal")
       ->excludes("--integrity-bitmap-mode")
       ->excludes("--integrity-no-journal");
   CLI::Option* const reset = command->add_flag("--integrity-recalculate-reset", recalculate_reset,
-                                               "Compute all tags anew, from the first one on");
+                                               "Calculate all tags again, from the beginning");
   command
       ->add_flag("--integrity-recalculate", recalculate,
-                 "Compute in the background the tags that are not valid yet")
+                 "Calculate in the background the tags that are not valid yet")
       ->excludes(reset);
   add_legacy_recalculate(command);
   command->add_flag("--allow-discards", allow_discards,
-                    "Let blocks be discarded; they read as anything then");
+                    "Allow discards; discarded blocks return undefined data, or zeros with a key");
 }
 
 Result<integrity::Params> IntegrityOptions::given_params() const {
   integrity::Params params{.start = start,
                            .tag_size = tag_size,
-                           .block_size = sector_size,
+                           .block_size = sector_size.value_or(512),
                            .interleave_sectors = interleave_sectors,
                            .fix_padding = !legacy_padding,
                            .fix_hmac = !legacy_hmac,
@@ -220,12 +231,13 @@ Result<integrity::Params> IntegrityOptions::given_params() const {
                            .recalculate = recalculate || recalculate_reset,
                            .reset_recalculate = recalculate_reset,
                            .legacy_recalculate = legacy_recalculate,
+                           .legacy_hmac = legacy_hmac,
                            .allow_discards = allow_discards};
   if (journal_size) {
     if (*journal_size % integrity::kSectorSize != 0)
-      return wrong("--journal-size is not a multiple of 512");
+      return wrong("--journal-size: not a multiple of 512 bytes");
     if (!std::in_range<std::uint32_t>(*journal_size / integrity::kSectorSize))
-      return wrong("--journal-size is too large");
+      return wrong("--journal-size: too large");
     params.journal_sectors = static_cast<std::uint32_t>(*journal_size / integrity::kSectorSize);
   }
   if (bitmap_mode) params.mode = integrity::Mode::bitmap;
@@ -244,11 +256,13 @@ Result<integrity::Params> IntegrityOptions::format_params() const {
 
 Result<integrity::Params> IntegrityOptions::params(const integrity::Devices& devices) const {
   integrity::Params params = TRY(given_params());
-  // In recovery a superblock need not be there.
+  // Recovery needs no superblock.
   const auto superblock = integrity::read_superblock(params, devices);
   if (superblock) {
-    params.tag_size = superblock->tag_size;
-    params.block_size = superblock->block_size();
+    const bool recovery = params.mode == integrity::Mode::recovery;
+    if (!tag_size && (recovery || !params.keyed())) params.tag_size = superblock->tag_size;
+    if (!sector_size) params.block_size = superblock->block_size();
+    warn_of_trust(*superblock, params);
     if (debug) say_layout(*superblock, params, devices);
   } else if (params.mode != integrity::Mode::recovery) {
     return Error(superblock.error()).with_context(device);
@@ -256,11 +270,27 @@ Result<integrity::Params> IntegrityOptions::params(const integrity::Devices& dev
   return params;
 }
 
+/// An option that gives up a protection says so at each use.
+void IntegrityOptions::warn_of_trust(const integrity::Superblock& superblock,
+                                     const integrity::Params& params) const {
+  using integrity::Superblock;
+  if (params.keyed() && params.legacy_recalculate && superblock.has(Superblock::dirty_bitmap))
+    warn(
+        fmt::format("{}: the data in regions that the bitmap marks are trusted without a check "
+                    "(--integrity-legacy-recalculate)",
+                    device));
+  if (params.keyed() && params.mode == integrity::Mode::recovery)
+    warn(fmt::format("{}: no block is checked in recovery mode, despite the key", device));
+  if (params.journal_mac && params.legacy_hmac && !superblock.has(Superblock::fixed_hmac))
+    warn(fmt::format("{}: the superblock is trusted without a check (--integrity-legacy-hmac)",
+                     device));
+}
+
 /// In the form of cryptsetup's debug messages.
 void IntegrityOptions::say_layout(const integrity::Superblock& superblock,
                                   const integrity::Params& params,
                                   const integrity::Devices& devices) const {
-  fmt::print(stderr, "# {}: superblock of version {} at sector {}, flags {:#x}\n", device,
+  fmt::print(stderr, "# {}: superblock version {} at sector {}, flags {:#x}\n", device,
              superblock.version, start, superblock.flags);
   const auto layout = integrity::Layout::create(superblock, params, devices.sizes());
   if (!layout) {
@@ -268,10 +298,10 @@ void IntegrityOptions::say_layout(const integrity::Superblock& superblock,
     return;
   }
   fmt::print(stderr,
-             "# {}: tags of {} bytes for blocks of {}; journal of {} sections of {} sectors\n",
+             "# {}: tags of {} bytes for blocks of {} bytes; {} journal sections of {} sectors\n",
              device, layout->tag_size(), layout->block_size(), layout->journal_sections(),
              layout->section().sectors);
-  fmt::print(stderr, "# {}: {} sectors provided; the first tag at byte {}, the first data at {}\n",
+  fmt::print(stderr, "# {}: {} sectors provided; first tag at byte {}, first data at byte {}\n",
              device, layout->provided_data_sectors(), layout->tag_byte(0),
              layout->data_sector(0) * integrity::kSectorSize);
 }
@@ -279,7 +309,7 @@ void IntegrityOptions::say_layout(const integrity::Superblock& superblock,
 Result<IntegrityOptions::Files> IntegrityOptions::open_files(block::Access access) const {
   if (data_device.empty()) return Files{.data = TRY(DeviceFiles(access).open(device)), .meta = {}};
   if (same_file(device, data_device))
-    return wrong("--data-device is FILE itself: leave it out, data and tags lie together then");
+    return wrong("--data-device is FILE itself; leave it out if data and tags are on one device");
   DeviceFiles files(access);
   stack::File meta = TRY(files.open(device));
   return Files{.data = TRY(files.open(data_device)), .meta = std::move(meta)};

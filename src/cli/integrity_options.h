@@ -17,34 +17,34 @@
 
 namespace intact::cli {
 
-/// An algorithm and where its key is to be read, as integritysetup's options say it.
+/// An algorithm and the source of its key, as in integritysetup's options.
 struct KeyedAlgorithm {
   std::string name;  ///< "hmac-sha256", or as the kernel has it: "hmac(sha256)"
   std::string key_file;
   std::optional<int> key_fd;
-  std::optional<std::uint32_t> key_size;  ///< bytes; none: all there is
+  std::optional<std::uint32_t> key_size;  ///< bytes; none: everything that can be read
 
   bool given() const { return !name.empty() || !key_file.empty() || key_fd.has_value(); }
-  /// Its key is read here: once only, where it comes by descriptor. invalid_argument; bad_secret:
-  /// the key is shorter than was said.
+  /// Reads the key, which is possible only once if it comes by descriptor. Errors:
+  /// invalid_argument; bad_secret if the key is shorter than `key_size`.
   Result<std::optional<integrity::Algorithm>> load(const char* option) const;
 };
 
-/// "hmac-sha256" to "hmac(sha256)", "ctr-aes" to "ctr(aes)"; "blake2b-256" is a name as it is.
+/// Turns "hmac-sha256" into "hmac(sha256)" and "ctr-aes" into "ctr(aes)"; "blake2b-256" stays.
 std::string kernel_algorithm(const std::string& name);
 
-/// The options of integritysetup that say what a device is and where its parts lie.
+/// The options of integritysetup that describe a device and where its parts are.
 struct IntegrityOptions {
   std::string device;       ///< with superblock, journal and tags
-  std::string data_device;  ///< none: the data lie there as well
-  std::uint64_t start = 0;  ///< sectors in front of the superblock
+  std::string data_device;  ///< none: the data are there as well
+  std::uint64_t start = 0;  ///< sectors before the superblock
 
   KeyedAlgorithm integrity{.name = "crc32c"};
   KeyedAlgorithm journal_integrity;
   KeyedAlgorithm journal_crypt;
 
-  std::optional<std::uint32_t> tag_size;
-  std::uint32_t sector_size = 512;
+  std::optional<std::uint32_t> tag_size;      ///< bytes; given: the superblock must agree
+  std::optional<std::uint32_t> sector_size;   ///< bytes; likewise. Formatting: 512 unless given
   std::optional<std::uint64_t> journal_size;  ///< bytes
   std::uint32_t interleave_sectors = 32768;
   bool legacy_padding = false;
@@ -68,35 +68,40 @@ struct IntegrityOptions {
   bool debug = false;
 
   void add_device(CLI::App* command, bool required = true);
-  void add_talk(CLI::App* command);        ///< how much is said
-  void add_progress(CLI::App* command);    ///< how progress is shown
-  void add_place(CLI::App* command);       ///< where its parts lie
-  void add_key(CLI::App* command);         ///< of the internal hash
-  void add_algorithms(CLI::App* command);  ///< with their keys
-  void add_format(CLI::App* command);      ///< what goes into the superblock
-  void add_tuning(CLI::App* command);      ///< buffers, journal, bitmap
-  void add_mode(CLI::App* command);        ///< journal, bitmap or neither
+  void add_talk(CLI::App* command);      ///< verbosity
+  void add_progress(CLI::App* command);  ///< progress output
+  void add_place(CLI::App* command);     ///< where its parts are
+  void add_key(CLI::App* command);       ///< of the internal hash
+  /// Algorithms with their keys, and what the superblock must agree with.
+  void add_algorithms(CLI::App* command);
+  void add_format(CLI::App* command);  ///< what only formatting decides
+  void add_tuning(CLI::App* command);  ///< buffers, journal, bitmap
+  void add_mode(CLI::App* command);    ///< journal, bitmap or neither
   void add_legacy_recalculate(CLI::App* command);
   void add_opening(CLI::App* command);  ///< recovery, recalculation, discards
 
-  /// Whether a hash, MAC or cipher, or the key of one, is given; of the hash, if it has no default.
+  /// Whether a hash, MAC, cipher or key is given; counts the hash only if it has no default.
   bool names_algorithm() const {
     return integrity.given() || journal_integrity.given() || journal_crypt.given();
   }
-  /// The params to format with; keys are read.
+  /// The params for formatting; reads the keys.
   Result<integrity::Params> format_params() const;
-  /// The params to open these files with: tag and block size are those of the superblock.
+  /// The params for opening these files. Tag size and block size come from the superblock unless
+  /// given, except that a hash with a key has tags of full size unless a tag size is given. Reads
+  /// the keys; warns about what the options trust.
   Result<integrity::Params> params(const integrity::Devices& devices) const;
 
   struct Files {
     stack::File data;
-    stack::File meta;  ///< null unless the data lie apart
+    stack::File meta;  ///< null unless the data are on a device of their own
     integrity::Devices devices() const { return {.data = data, .meta = meta}; }
   };
   Result<Files> open_files(block::Access access) const;
 
  private:
   Result<integrity::Params> given_params() const;
+  void warn_of_trust(const integrity::Superblock& superblock,
+                     const integrity::Params& params) const;
   void say_layout(const integrity::Superblock& superblock, const integrity::Params& params,
                   const integrity::Devices& devices) const;
 };

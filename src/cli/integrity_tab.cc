@@ -1,5 +1,6 @@
 #include "integrity_tab.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -11,7 +12,7 @@ namespace intact::cli {
 namespace {
 
 Error malformed(std::string_view what, std::string_view value) {
-  return {ErrorKind::malformed, fmt::format("{} cannot be '{}'", what, value)};
+  return {ErrorKind::malformed, fmt::format("invalid value '{}' for {}", value, what)};
 }
 
 std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
@@ -26,7 +27,7 @@ std::vector<std::string_view> split(std::string_view text, std::string_view sepa
   }
 }
 
-/// A path, or what udev has made of a specification such as "UUID=...".
+/// A path, or the link by udev for a specification such as "UUID=...".
 std::string device_path(std::string_view field) {
   constexpr std::array kinds = {std::pair("UUID=", "by-uuid"), std::pair("LABEL=", "by-label"),
                                 std::pair("PARTUUID=", "by-partuuid"),
@@ -44,10 +45,66 @@ Result<std::uint32_t> number(std::string_view key, std::string_view value) {
   return result;
 }
 
-/// Zero stands for the default, for both numbers that there are.
-Result<void> set_unless_zero(std::uint32_t& field, std::string_view key, std::string_view value) {
-  if (const std::uint32_t given = TRY(number(key, value)); given != 0) field = given;
-  return {};
+/// Zero means the default.
+void set_unless_zero(std::uint32_t& field, std::uint32_t given) {
+  if (given != 0) field = given;
+}
+
+struct TimeUnit {
+  std::string_view name;
+  std::uint64_t microseconds;
+};
+/// systemd.time(7), up to what a commit time can be.
+constexpr std::array kTimeUnits = {
+    TimeUnit{"us", 1},
+    TimeUnit{"usec", 1},
+    TimeUnit{"ms", 1000},
+    TimeUnit{"msec", 1000},
+    TimeUnit{"s", 1000000},
+    TimeUnit{"sec", 1000000},
+    TimeUnit{"second", 1000000},
+    TimeUnit{"seconds", 1000000},
+    TimeUnit{"m", 60000000},
+    TimeUnit{"min", 60000000},
+    TimeUnit{"minute", 60000000},
+    TimeUnit{"minutes", 60000000},
+    TimeUnit{"h", 3600000000},
+    TimeUnit{"hr", 3600000000},
+    TimeUnit{"hour", 3600000000},
+    TimeUnit{"hours", 3600000000},
+};
+
+/// A time in ms, or a time span as systemd writes it: "10s", "500ms", "1.5s", "1min30s".
+Result<std::uint32_t> milliseconds(std::string_view key, std::string_view value) {
+  constexpr std::string_view kDigits = "0123456789";
+  if (value.find_first_not_of(kDigits) == std::string_view::npos) return number(key, value);
+  std::uint64_t microseconds = 0;
+  for (std::string_view rest = value; !rest.empty();) {
+    const std::size_t digits = std::min(rest.find_first_not_of(kDigits), rest.size());
+    const std::uint64_t whole = TRY(number(key, rest.substr(0, digits)));
+    rest.remove_prefix(digits);
+    std::string fraction;
+    if (rest.starts_with('.')) {
+      const std::size_t end = std::min(rest.find_first_not_of(kDigits, 1), rest.size());
+      fraction = rest.substr(1, end - 1);
+      rest.remove_prefix(end);
+      if (fraction.empty() || fraction.size() > 6) return malformed(key, value);
+      fraction.resize(6, '0');
+    }
+    const std::size_t end = std::min(rest.find_first_of(kDigits), rest.size());
+    const auto unit = std::ranges::find(kTimeUnits, rest.substr(0, end), &TimeUnit::name);
+    if (unit == kTimeUnits.end()) return malformed(key, value);
+    rest.remove_prefix(end);
+    microseconds += whole * unit->microseconds;
+    if (!fraction.empty())
+      microseconds += TRY(number(key, fraction)) * unit->microseconds / 1000000;
+    if (microseconds / 1000 > UINT32_MAX) return malformed(key, value);
+  }
+  return static_cast<std::uint32_t>(microseconds / 1000);
+}
+
+bool is_none(std::string_view field) {
+  return field == "-" || field == "none";
 }
 
 Result<void> set_mode(IntegrityOptions& options, std::string_view value) {
@@ -57,7 +114,7 @@ Result<void> set_mode(IntegrityOptions& options, std::string_view value) {
   return {};
 }
 
-/// What only says when systemd is to set the device up.
+/// Options that only tell systemd when to set the device up.
 bool concerns_systemd_only(std::string_view key) {
   return key == "noauto" || key == "nofail" || key == "_netdev" || key.starts_with("x-");
 }
@@ -73,9 +130,13 @@ Result<void> apply_option(IntegrityOptions& options, std::string_view option) {
   }
   if (key == "journal-watermark") {
     if (value.ends_with('%')) value.remove_suffix(1);
-    return set_unless_zero(options.journal_watermark, key, value);
+    set_unless_zero(options.journal_watermark, TRY(number(key, value)));
+    return {};
   }
-  if (key == "journal-commit-time") return set_unless_zero(options.journal_commit_time, key, value);
+  if (key == "journal-commit-time") {
+    set_unless_zero(options.journal_commit_time, TRY(milliseconds(key, value)));
+    return {};
+  }
   if (key == "mode") return set_mode(options, value);
   if (key == "data-device") {
     options.data_device = device_path(value);
@@ -86,18 +147,18 @@ Result<void> apply_option(IntegrityOptions& options, std::string_view option) {
     return {};
   }
   if (concerns_systemd_only(key)) return {};
-  return Error(ErrorKind::unsupported, fmt::format("the option '{}' is not known", option));
+  return Error(ErrorKind::unsupported, fmt::format("unknown option '{}'", option));
 }
 
 Result<void> apply_fields(const std::vector<std::string_view>& fields, IntegrityOptions& options) {
   if (fields.size() < 2 || fields.size() > 4)
-    return Error(ErrorKind::malformed, "a line has two to four fields");
+    return Error(ErrorKind::malformed, "expected two to four fields");
   options.device = device_path(fields[1]);
-  if (fields.size() > 2 && fields[2] != "-") {
+  if (fields.size() > 2 && !is_none(fields[2])) {
     options.integrity.key_file = fields[2];
     options.integrity.name = "hmac-sha256";
   }
-  if (fields.size() < 4 || fields[3] == "-") return {};
+  if (fields.size() < 4 || is_none(fields[3])) return {};
   for (const std::string_view option : split(fields[3], ",")) TRY(apply_option(options, option));
   return {};
 }
@@ -109,9 +170,9 @@ Result<void> apply_integrity_tab(std::string_view text, std::string_view name,
   for (const std::string_view line : split(text, "\n")) {
     const auto fields = split(line, " \t\r");
     if (fields.empty() || fields[0].starts_with('#') || fields[0] != name) continue;
-    return apply_fields(fields, options).context(fmt::format("the line of {}", name));
+    return apply_fields(fields, options).context(fmt::format("the line of '{}'", name));
   }
-  return Error(ErrorKind::not_found, fmt::format("there is no line of '{}'", name));
+  return Error(ErrorKind::not_found, fmt::format("no line for '{}'", name));
 }
 
 }  // namespace intact::cli

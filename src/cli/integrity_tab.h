@@ -9,9 +9,9 @@
 
 namespace intact::cli {
 
-/// What the line of `name` in a file in the format of integritytab(5) says, put over `options`.
-/// not_found: there is no such line; malformed: it cannot be understood; unsupported: it asks for
-/// what is not known.
+/// Applies the line of `name` in a file in the format of integritytab(5) to `options`. Errors:
+/// not_found if there is no such line, malformed if it cannot be parsed, unsupported if it has
+/// unknown options.
 Result<void> apply_integrity_tab(std::string_view text, std::string_view name,
                                  IntegrityOptions& options);
 

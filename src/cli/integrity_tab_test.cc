@@ -15,7 +15,14 @@ constexpr std::string_view kTab =
     "zeros /img - journal-commit-time=0,journal-watermark=0%\n"
     "other /img - frobnicate\n"
     "short\n"
-    "number /img - journal-commit-time=ten\n";
+    "number /img - journal-commit-time=ten\n"
+    "none /img none none\n"
+    "spans /img none journal-commit-time=10s,mode=direct\n"
+    "mixed /img none journal-commit-time=1min1.5s\n"
+    "fine /img - journal-commit-time=250ms\n"
+    "large /img - journal-commit-time=9999h\n"
+    "unit /img - journal-commit-time=10parsec\n"
+    "bare /img - journal-commit-time=1s5\n";
 
 Result<IntegrityOptions> line(std::string_view name) {
   IntegrityOptions options;
@@ -53,7 +60,23 @@ TEST(IntegrityTab, ZerosStandForTheDefaults) {
   EXPECT_EQ(zeros.journal_watermark, 50u);
 }
 
+TEST(IntegrityTab, NoneMeansNoKeyAndNoOptions) {
+  const IntegrityOptions none = line("none").value();
+  EXPECT_EQ(none.integrity.name, "crc32c");
+  EXPECT_EQ(none.integrity.key_file, "");
+  EXPECT_FALSE(none.allow_discards);
+}
+
+TEST(IntegrityTab, ReadsTimeSpansAsSystemdDoes) {
+  EXPECT_EQ(line("spans").value().journal_commit_time, 10000u);
+  EXPECT_TRUE(line("spans").value().no_journal);
+  EXPECT_EQ(line("mixed").value().journal_commit_time, 61500u);
+  EXPECT_EQ(line("fine").value().journal_commit_time, 250u);
+}
+
 TEST(IntegrityTab, RefusesWhatItDoesNotUnderstand) {
+  for (const char* const name : {"large", "unit", "bare"})
+    EXPECT_EQ(line(name).error().kind(), ErrorKind::malformed) << name;
   EXPECT_EQ(line("other").error().kind(), ErrorKind::unsupported);
   EXPECT_EQ(line("short").error().kind(), ErrorKind::malformed);
   EXPECT_EQ(line("number").error().kind(), ErrorKind::malformed);

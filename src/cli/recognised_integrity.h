@@ -14,21 +14,21 @@ namespace intact::cli {
 
 struct RecognisedIntegrity {
   stack::IntegrityLayer layer;
-  std::optional<Error> doubt = {};  ///< why it may be read like this, and not written
+  std::optional<Error> doubt = {};  ///< why it may only be read like this, not written
 };
 
-/// The layer of dm-integrity on a device that was recognised as one, for `intact open`; the name of
-/// the options is that of messages. What makes its tags is what the options say, else what they
-/// show it to be: for writing only beyond doubt. The rest is as its superblock says. Beside errors
-/// of the device: invalid_argument if it cannot be found out, with what to give; bad_secret if the
-/// key that is given is none of it, or not needed: whoever gives a key means that nobody else can
-/// have made the tags.
+/// For `intact open`: the layer for a device that was identified as dm-integrity. Messages use the
+/// device name in the options. The hash is the one in the options, otherwise the one that sampled
+/// tags match. Writing requires that every sampled tag matches, at least 16 bytes in total. With a
+/// key, only keyed hashes are accepted. Everything else comes from the superblock. Errors in
+/// addition to those of the device: invalid_argument, with what to pass, if the hash cannot be
+/// detected; bad_secret if the key does not fit or is not needed.
 Result<RecognisedIntegrity> recognised_integrity(const IntegrityOptions& options,
                                                  const std::shared_ptr<block::BlockTarget>& device);
 
-/// For `intact info`: adds to what the superblock says which hash makes the tags, if it is one
-/// without key. Returns the device within, read without a check and without heed of the journal;
-/// null if that cannot be.
+/// For `intact info`: adds the hash that makes the tags to `description`, if it needs no key.
+/// Returns the contents, read without checks and ignoring the journal; null if that is not
+/// possible.
 std::shared_ptr<block::BlockTarget> look_into_integrity(
     const std::shared_ptr<block::BlockTarget>& device, stack::Content& description);
 

@@ -21,6 +21,9 @@ std::string summary_of(const IntegrityTarget& target) {
   std::string text;
   if (status.replayed_blocks != 0)
     text = fmt::format("{} blocks replayed from the journal", status.replayed_blocks);
+  if (status.retagged_sectors != 0)
+    text += fmt::format("{}{} sectors given new tags without a check of their data",
+                        text.empty() ? "" : ", ", status.retagged_sectors);
   if (status.mismatches != 0)
     text +=
         fmt::format("{}{} reads of damaged blocks", text.empty() ? "" : ", ", status.mismatches);
@@ -38,6 +41,7 @@ Json status_of(const IntegrityTarget& target) {
                {"commits", status.commits},
                {"journal_free_entries", status.journal_free_entries},
                {"dirty_regions", status.dirty_regions},
+               {"retagged_sectors", status.retagged_sectors},
                {"failure", nullptr}};
   if (status.recalc_sector) json["recalc_sector"] = *status.recalc_sector;
   if (status.failure) json["failure"] = *status.failure;
@@ -97,6 +101,7 @@ Result<Params> decode_params(const Json& json, IncomingDescriptors& descriptors)
       .recalculate = TRY(require_flag(json, "recalculate")),
       .reset_recalculate = TRY(require_flag(json, "reset_recalculate")),
       .legacy_recalculate = TRY(require_flag(json, "legacy_recalculate")),
+      .legacy_hmac = TRY(require_flag(json, "legacy_hmac")),
       .allow_discards = TRY(require_flag(json, "allow_discards"))};
 }
 
@@ -135,6 +140,7 @@ Result<Json> IntegrityLayer::encode(OutgoingDescriptors& descriptors) const {
                {"recalculate", params.recalculate ? 1 : 0},
                {"reset_recalculate", params.reset_recalculate ? 1 : 0},
                {"legacy_recalculate", params.legacy_recalculate ? 1 : 0},
+               {"legacy_hmac", params.legacy_hmac ? 1 : 0},
                {"allow_discards", params.allow_discards ? 1 : 0}};
   if (params.tag_size) json["tag_size"] = *params.tag_size;
   if (meta) json["meta"] = TRY(descriptors.add(meta));

@@ -49,7 +49,7 @@ grep -qx 'Command successful.' err || fail "--verbose: $(cat err)"
 "$intact" integrity dump nothing --verbose > /dev/null 2> err || :
 grep -qx 'Command failed with code 7.' err || fail "--verbose: $(cat err)"
 "$intact" integrity check disk --debug > /dev/null 2> err
-grep -q '^# disk: superblock of version 5 at sector 0' err || fail "--debug: $(cat err)"
+grep -q '^# disk: superblock version 5 at sector 0' err || fail "--debug: $(cat err)"
 
 # --- check ----------------------------------------------------------------------------------------
 formatted
@@ -63,7 +63,7 @@ expect 3 "$intact" integrity check disk
 said '^DAMAGED sectors 5 to 6 \(bytes 2560 to 3583\): fails its tag'
 said '^DAMAGED sector 2049 '
 said '^DAMAGED sector 32327 '
-said '^disk is damaged in 3 places: 4 of 32328'
+said '^disk is damaged in 3 places: 4 of 32328 checked sectors'
 expect 3 "$intact" integrity check disk --json
 equal "$(jq -c '[.ok] + [.damaged[] | [.sector, .sectors, .offset]]' out)" \
   '[false,[5,2,2560],[2049,1,1049088],[32327,1,16551424]]' 'damage'
@@ -90,8 +90,8 @@ flip disk "$(data_at 9000)"
 printf '\20\0' | dd of=disk bs=1 seek=32 conv=notrunc status=none  # recalculated up to sector 16
 printf '\0\0' | dd of=disk bs=1 seek=33 conv=notrunc status=none
 expect 0 "$intact" integrity check disk
-said '^not protected: sectors 16 to 32327: their tags have not been calculated yet'
-said '^disk is intact: 16 of 32328 sectors checked'
+said '^not checked: sectors 16 to 32327: their tags have not been calculated yet'
+said '^no damage found in disk: 16 of 32328 sectors checked, 32312 not checked'
 expect 0 "$intact" integrity check disk --json
 equal "$(jq -c .unprotected out)" '[{"sector":16,"sectors":32312,"reason":"recalculation"}]' 'unprotected'
 expect 0 "$intact" integrity recalculate disk
@@ -100,7 +100,7 @@ mv blank disk
 
 # --- detect ---------------------------------------------------------------------------------------
 expect 7 "$intact" integrity detect disk
-said 'No tag has been written'
+said 'The examined tags are blank'
 for hash in crc32c crc32 xxhash64 sha1 sha256 sha512 sha3-256 blake2b-256 blake2s-256; do
   formatted --integrity $hash --sector-size 4096
   expect 0 "$intact" integrity detect disk --json
@@ -109,19 +109,19 @@ done
 formatted --integrity sha256 --tag-size 20 --integrity-legacy-hmac
 expect 0 "$intact" integrity detect disk
 said 'integrity: sha256'
-said 'cut to the size of the tag'
+said 'truncated to the size of the tag'
 said 'salt:      none'
 formatted --integrity crc32 --tag-size 7
 expect 0 "$intact" integrity detect disk
 said 'padded with zeros'
 formatted --integrity hmac-sha512 --integrity-key-file key --tag-size 32
 expect 7 "$intact" integrity detect disk
-said 'without a key: there is one'
+said 'without a key: they have one'
 head -c 32 /dev/urandom > other-key
 expect 7 "$intact" integrity detect disk --integrity-key-file other-key
 expect 0 "$intact" integrity detect disk --integrity-key-file key
 said 'integrity: hmac\(sha512\)'
-said 'key:       the one given'
+said 'key:       the given one'
 # What the journal is under, and a superblock that does not lie at the beginning.
 said '^journal:   without a MAC; not encrypted'
 for crypt in ctr-aes cbc-aes; do
@@ -237,21 +237,21 @@ os.kill($server, signal.SIGKILL)
   expect 0 "$intact" integrity replay disk "${mac[@]}"
   said 'section 0 entry [0-9]+: sector 1$'
   said 'section 0 entry [0-9]+: sector 2$'
-  said '^2 blocks would be written to their places; nothing has been'
+  said '^2 blocks would be written to their places; nothing was written'
   same cut-off disk
   expect 0 "$intact" integrity replay disk "${mac[@]}" --json
   equal "$(jq -c '[.ok, .used_entries, [.entries[] | [.sector, .state]]]' out)" \
     '[true,2,[[1,"replayed"],[2,"replayed"]]]' 'what the journal holds'
-  expect 0 "$intact" integrity replay disk "${mac[@]}" --output mended
-  said '^2 blocks of 1 section replayed; mended is in order'
+  expect 0 "$intact" integrity replay disk "${mac[@]}" --output repaired
+  said '^Replayed 2 blocks of 1 section; repaired is clean'
   same cut-off disk
   # A key that can be read but once serves both the look and the replay.
   expect 0 "$intact" integrity replay disk --journal-integrity hmac-sha256 --journal-integrity-key-fd 3 \
     --output again 3< <(cat key)
-  same mended again
-  expect 1 "$intact" integrity replay disk "${mac[@]}" --output mended
+  same repaired again
+  expect 1 "$intact" integrity replay disk "${mac[@]}" --output repaired
   expect 0 "$intact" integrity replay disk "${mac[@]}" --in-place
-  same mended disk
+  same repaired disk
   expect 0 "$intact" integrity replay disk "${mac[@]}"
   said 'There is nothing to replay'
   # What the journal holds, changed: that is seen, and nothing is replayed. Entry 0 is in front, the MAC at byte 496.

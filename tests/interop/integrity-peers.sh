@@ -28,11 +28,11 @@ formatted() {
   dumped disk
   grep -qx "provided_data_sectors $provided" ours || fail "format $*: $(grep provided ours)"
   local options=() option skip=0
-  for option; do  # what stands in the superblock is not said again
+  for option; do  # what is in the superblock is not passed again
     if ((skip)); then skip=0; continue; fi
     case $option in
-      --tag-size | --sector-size | --journal-size | --interleave-sectors) skip=1 ;;
-      --integrity-legacy-padding | --integrity-legacy-hmac) ;;
+      --sector-size | --journal-size | --interleave-sectors) skip=1 ;;
+      --integrity-legacy-padding) ;;
       *) options+=("$option") ;;
     esac
   done
@@ -66,7 +66,7 @@ head -c 16M /dev/urandom > data
 cp data before
 truncate -s 1M tags
 expect 1 "$intact" integrity format tags --data-device data
-said 'data is not empty'
+said 'data: not empty'
 expect 0 "$intact" integrity format tags --data-device data --no-wipe
 dumped tags
 grep -qx 'provided_data_sectors 32768' ours || fail "$(cat ours)"
@@ -94,7 +94,7 @@ for words in '2 --sector-size 777' '2 --tag-size 300' '2 --journal-size 1000' '6
   cmp disk before || fail "format $options has written"
 done
 expect 1 "$intact" integrity format disk
-said 'give --batch-mode'
+said 'pass --batch-mode'
 expect 0 "$intact" integrity format disk -q --sector-size 4096
 dumped disk
 truncate -s 100K small

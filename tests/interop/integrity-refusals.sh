@@ -98,12 +98,12 @@ taken open disk --to copy
 poked disk 12 '\0\0\0\0'
 printf '\070' | dd of=bad bs=1 seek=24 conv=notrunc status=none
 refused 6 'Inline flag mismatch' open bad --to copy
-# A flag that nobody knows: it can be read, and is not written.
+# An unknown flag: the device can be read, but is not written.
 poked disk 25 '\1'
 taken open bad --to copy
 refused 6 'unknown flags \(0x100\)' replay bad --in-place
 taken replay disk --in-place
-# Whoever writes to the superblock could have tags made for anything.
+# Anyone who writes to the superblock could have tags made for anything.
 poked hmac 24 '\032'
 refused 6 'Recalculating with HMAC is disabled for security reasons' open bad --to copy --integrity hmac-sha256 \
   --integrity-key-file key

@@ -49,7 +49,7 @@ equal "$(formats disk)" 'integrity verity erofs' layers
 expect 2 "$intact" open disk "${keyed[@]}" --to copy
 said 'disk is dm-integrity, and in it is dm-verity .*give its root hash'
 expect 2 "$intact" open disk --root-hash-file root --to copy
-said 'give --integrity-key-file'
+said 'pass --integrity-key-file'
 expect 3 "$intact" open disk "${keyed[@]}" --root-hash "$(printf %064d 1)" --to copy
 expect 6 "$intact" open disk "${keyed[@]}" --root-hash-file root --hash-offset 512 --to copy
 [[ ! -e copy ]] || fail 'a copy was made'

@@ -108,16 +108,16 @@ cmp -n "$(stat -c %s zeros)" zeros /dev/zero
 device hmac --integrity hmac-sha256 "${keyed[@]}"
 equal "$("$intact" info --json hmac | jq -r '.layers[0].integrity')" null 'hash without key'
 expect 2 "$intact" open hmac --to copy7
-said 'give --integrity-key-file'
+said 'pass --integrity-key-file'
 expect 4 "$intact" open hmac --integrity-key-file other --to copy7
-said 'with this key or without'
+said 'with or without this key'
 expect 0 "$intact" open hmac "${keyed[@]}" --to zeros.hmac
 cmp -n "$(stat -c %s zeros.hmac)" zeros.hmac /dev/zero
 # Whoever gives a key is not content with tags that anybody can make, and who names a hash with no other.
 expect 4 "$intact" open plain "${keyed[@]}" --to copy7
-said 'anybody can make'
+said 'which anyone can compute'
 expect 2 "$intact" open plain --integrity crc32c --to copy7
-said 'another internal hash'
+said 'wrong internal hash'
 for none in raw image; do
   expect 6 "$intact" open $none "${keyed[@]}" --to copy7
   said 'is not dm-integrity'
@@ -125,19 +125,19 @@ done
 # Where there are no tags yet there is nothing to go by.
 device fresh --no-wipe
 expect 2 "$intact" open fresh --to copy7
-said 'no tag was ever written'
+said 'the sampled tags are blank'
 device mac --integrity hmac-sha256 "${keyed[@]}" --journal-integrity hmac-sha256 --journal-integrity-key-file other
 expect 2 "$intact" open mac "${keyed[@]}" --to copy7
-said 'give --journal-integrity'
+said 'pass --journal-integrity'
 expect 0 "$intact" open mac "${keyed[@]}" --journal-integrity hmac-sha256 --journal-integrity-key-file other --to zeros.mac
 device crypt --journal-crypt ctr-aes --journal-crypt-key-file other
 expect 2 "$intact" open crypt --to copy7
-said 'give --journal-crypt'
+said 'pass --journal-crypt'
 expect 0 "$intact" open crypt --journal-crypt ctr-aes --journal-crypt-key-file other --to zeros.crypt
 truncate -s 4M apart data
 expect 0 "$intact" integrity format apart --data-device data
 expect 2 "$intact" open apart --to copy7
-said 'a device of their own'
+said 'on a separate device'
 [[ ! -e copy7 ]] || fail 'a copy was made'
 # Damage is no reason to take the hash for another.
 cp plain damaged
@@ -171,7 +171,7 @@ serve "$intact" integrity open few --fuse view
 dd if=erofs of=view bs=512 count=3 conv=notrunc,fsync status=none
 stop
 expect 2 "$intact" open few --fuse view
-said '3 of 3 blocks have the tags of crc32c, which is not enough to write by'
+said 'only 3 of 3 sampled tags match crc32c, too few to allow writing'
 served few --readonly
 dd if=view of=seen bs=512 count=3 iflag=direct status=none
 cmp -n 1536 erofs seen

@@ -30,10 +30,10 @@ parse() {
   open_options=(--integrity "$hash" --journal-commit-time "$commit")
   format_options=(--no-wipe --sector-size "$block")
   [[ -z $hash_key ]] || open_options+=(--integrity-key-file key --integrity-key-size "$hash_key")
-  [[ $tag == - ]] || format_options+=(--tag-size "$tag")
+  [[ $tag == - ]] || open_options+=(--tag-size "$tag")
   ((block == 512)) || table_options+=("block_size:$block")
   if [[ -z $legacy_padding ]]; then table_options+=(fix_padding); else format_options+=(--integrity-legacy-padding); fi
-  if [[ -z $legacy_hmac ]]; then table_options+=(fix_hmac); else format_options+=(--integrity-legacy-hmac); fi
+  if [[ -z $legacy_hmac ]]; then table_options+=(fix_hmac); else open_options+=(--integrity-legacy-hmac); fi
   if [[ -n $mac ]]; then
     table_options+=("journal_mac:$mac:$key")
     open_options+=(--journal-integrity "$mac" --journal-integrity-key-file key)

@@ -32,13 +32,13 @@ const char* text_for(Why why) {
     case Why::nothing:
       return "";
     case Why::no_hash:
-      return "there is no hash to check with";
+      return "there is no internal hash to check with";
     case Why::recovery:
-      return "nothing is checked in recovery mode";
+      return "recovery mode checks nothing";
     case Why::recalculation:
       return "their tags have not been calculated yet";
     case Why::dirty_bitmap:
-      return "they were being written to when the device was cut off";
+      return "the bitmap marks them as being written when the device was not closed";
   }
   return "";
 }
@@ -57,7 +57,7 @@ void print_json(const IntegrityCommand& options, const ScanReport& report) {
     unprotected.push_back({{"sector", range.sector},
                            {"sectors", range.sectors},
                            {"reason", word_for(report.why_unprotected)}});
-  print("{}\n", to_text(Json{{"ok", report.damaged.empty()},
+  print("{}\n", to_text(Json{{"ok", report.damaged.empty() && report.checked != 0},
                              {"checked",
                               {{"sectors", report.checked},
                                {"bytes", report.checked * integrity::kSectorSize},
@@ -72,16 +72,31 @@ void print_text(const IntegrityCommand& options, const ScanReport& report) {
           damage.sector * integrity::kSectorSize,
           (damage.sector + damage.sectors) * integrity::kSectorSize - 1, damage.reason);
   for (const auto& range : report.unprotected)
-    print("not protected: {}: {}\n", sector_range(range.sector, range.sectors),
+    print("not checked: {}: {}\n", sector_range(range.sector, range.sectors),
           text_for(report.why_unprotected));
   if (report.journal_blocks != 0)
-    print("{} were read from the journal\n", counted(report.journal_blocks, "block"));
-  if (report.damaged.empty())
+    print("{} read from the journal\n", counted(report.journal_blocks, "block"));
+  if (!report.damaged.empty())
+    print("{} is damaged in {}: {} of {} checked sectors are bad\n", options.device,
+          counted(report.damaged.size(), "place"), report.damaged_sectors(), report.checked);
+  else if (report.checked == report.sectors)
     print("{} is intact: {} of {} sectors checked\n", options.device, report.checked,
           report.sectors);
-  else
-    print("{} is damaged in {}: {} of {} sectors checked are bad\n", options.device,
-          counted(report.damaged.size(), "place"), report.damaged_sectors(), report.checked);
+  else if (report.checked != 0)
+    print("no damage found in {}: {} of {} sectors checked, {} not checked\n", options.device,
+          report.checked, report.sectors, report.sectors - report.checked);
+  if (!report.damaged.empty() && report.marked_regions != 0)
+    print(
+        "the bitmap marks {}: blocks there may be half written by a crash; "
+        "`intact integrity replay --in-place --integrity-legacy-recalculate` trusts their data and "
+        "gives them new tags\n",
+        counted(report.marked_regions, "region"));
+}
+
+/// A check that could check nothing must not look like a good one.
+Error nothing_checked(const IntegrityCommand& options, const ScanReport& report) {
+  return Error(ErrorKind::io, fmt::format("{}: no sector was checked: {}", options.device,
+                                          text_for(report.why_unprotected)));
 }
 
 Result<int> check(const IntegrityCommand& options) {
@@ -97,13 +112,14 @@ Result<int> check(const IntegrityCommand& options) {
   if (report.all_damaged())
     return Error(
         ErrorKind::bad_secret,
-        fmt::format("{}: every block fails its tag. Most likely --integrity or its key are "
-                    "others; else no tag was ever written, or all is lost",
+        fmt::format("{}: every block fails its tag; probably --integrity or its key is wrong, or "
+                    "no tags have been written yet",
                     options.device));
   if (options.json)
     print_json(options, report);
   else
     print_text(options, report);
+  if (report.checked == 0 && report.damaged.empty()) return nothing_checked(options, report);
   return report.damaged.empty() ? 0 : 3;
 }
 
@@ -111,7 +127,7 @@ Result<int> check(const IntegrityCommand& options) {
 
 void add_integrity_check_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<IntegrityCommand>(
-      program, group, "check", "Read all of a device and list what is damaged", check);
+      program, group, "check", "Read a whole device and list the damage", check);
   options->add_device(command);
   options->add_algorithms(command);
   options->add_tuning(command);

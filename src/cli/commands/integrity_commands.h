@@ -12,12 +12,12 @@
 
 namespace intact::cli {
 
-/// What most commands of the group `integrity` take.
+/// The options of most commands of the group `integrity`.
 struct IntegrityCommand : IntegrityOptions {
   bool json = false;
 };
 
-/// A command of the group that runs `action` with options of its own kind.
+/// Adds a command to the group that runs `action` with its own kind of options.
 template <typename Options>
 std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App* group,
                                                      const char* name, const char* description,
@@ -29,7 +29,10 @@ std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App*
   return {command, options.get()};
 }
 
-/// The superblock as it is: no key is needed, and nobody is kept from writing.
+/// The superblock of an open device as it is; needs no key.
+Result<integrity::Superblock> superblock_of(const IntegrityOptions& options,
+                                            const block::FileTarget& device);
+/// The same, with the device opened without a lock: others may be writing to it.
 Result<integrity::Superblock> superblock_of(const IntegrityOptions& options);
 
 /// "sectors 8 to 15", "sector 8".

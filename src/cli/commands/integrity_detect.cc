@@ -43,9 +43,9 @@ const char* text_for(Detection::Journal journal) {
     case Detection::Journal::plain:
       return "not encrypted";
     case Detection::Journal::encrypted:
-      return "encrypted (--journal-crypt), or destroyed: it has no commit ids";
+      return "encrypted (--journal-crypt) or destroyed: it has no commit ids";
     case Detection::Journal::unknown:
-      return "whether it is encrypted cannot be known: none, or a bitmap in its place";
+      return "encryption unknown: there is no journal, or a bitmap in its place";
   }
   return "";
 }
@@ -75,34 +75,34 @@ void print_journal(const Detection& found) {
 }
 
 void print_text(const Options& options, const Detection& found, bool with_key) {
-  print("{}: {} looked at, {} never written, {} discarded\n", options.device,
+  print("{}: {} examined, {} never written, {} discarded\n", options.device,
         counted(found.sampled, "block"), found.blank, found.discarded);
   if (found.hash) {
     print("integrity: {}\n", *found.hash);
     print("digest:    {} bytes, {}\n", found.digest_size,
           found.tag_use == Detection::TagUse::whole ? "stored whole"
-          : found.tag_use == Detection::TagUse::cut ? "cut to the size of the tag"
+          : found.tag_use == Detection::TagUse::cut ? "truncated to the size of the tag"
                                                     : "padded with zeros");
-    print("key:       {}\n", found.keyed ? "the one given" : "none");
-    print("salt:      {}\n", found.salted ? "that of the superblock" : "none");
+    print("key:       {}\n", found.keyed ? "the given one" : "none");
+    print("salt:      {}\n", found.salted ? "from the superblock" : "none");
     print("matching:  {} of {}\n", found.matching, counted(found.tagged(), "block"));
   } else if (found.tagged() == 0) {
-    print("No tag has been written where it was looked for: there is nothing to go by\n");
+    print("The examined tags are blank, so the hash cannot be detected\n");
   } else if (with_key) {
     print(
-        "No hash that is known makes these tags, with the key or without: another key, or tags "
-        "that come from above (LUKS2)\n");
+        "No known hash makes these tags, with or without this key: they have another key, or come "
+        "from the layer above (LUKS2)\n");
   } else {
     print(
-        "No hash that is known makes these tags without a key: there is one "
-        "(--integrity-key-file tries it), or they come from above (LUKS2)\n");
+        "No known hash makes these tags without a key: they have one (try it with "
+        "--integrity-key-file), or come from the layer above (LUKS2)\n");
   }
   print_journal(found);
 }
 
 Result<int> detect(const Options& options) {
   const auto files = TRY(options.open_files(block::Access::read_only));
-  // Any name will do: it is the key that is wanted.
+  // Only the key is used, so the name does not matter.
   const auto algorithm = TRY(options.integrity.load("--integrity"));
   const auto key = algorithm ? algorithm->key : nullptr;
   const auto found = TRY(
@@ -118,7 +118,8 @@ Result<int> detect(const Options& options) {
 
 void add_integrity_detect_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
-      program, group, "detect", "Find out which hash makes the tags, by trying", detect);
+      program, group, "detect", "Find the hash that makes the tags by trying all known ones",
+      detect);
   options->add_device(command);
   options->add_key(command);
   command->add_flag("--json", options->json, "Print the result as JSON");

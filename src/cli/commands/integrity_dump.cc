@@ -16,7 +16,7 @@ namespace {
 
 using integrity::Superblock;
 
-/// In the order in which integritysetup names them.
+/// In integritysetup's order.
 constexpr std::array kFlags = {std::pair(Superblock::have_journal_mac, "have_journal_mac"),
                                std::pair(Superblock::recalculating, "recalculating"),
                                std::pair(Superblock::dirty_bitmap, "dirty_bitmap"),
@@ -75,11 +75,15 @@ Result<Superblock> superblock_of(const IntegrityOptions& options) {
   UniqueFd fd = TRY(open_file(options.device, O_RDONLY));
   const auto target = TRY(
       block::FileTarget::create(std::move(fd), block::Access::read_only).context(options.device));
+  return superblock_of(options, *target);
+}
+
+Result<Superblock> superblock_of(const IntegrityOptions& options, const block::FileTarget& device) {
   Bytes bytes(sizeof(integrity::RawSuperblock));
-  if (options.start > target->size() / integrity::kSectorSize ||
-      target->size() - options.start * integrity::kSectorSize < integrity::kSuperblockSize)
+  if (options.start > device.size() / integrity::kSectorSize ||
+      device.size() - options.start * integrity::kSectorSize < integrity::kSuperblockSize)
     return Error(ErrorKind::malformed, options.device + ": too small for a superblock");
-  TRY(target->read(options.start * integrity::kSectorSize, bytes).context(options.device));
+  TRY(device.read(options.start * integrity::kSectorSize, bytes).context(options.device));
   return integrity::parse_superblock(TRY(load<integrity::RawSuperblock>(bytes, 0)))
       .context(options.device);
 }
@@ -88,7 +92,7 @@ void add_integrity_dump_command(Program& program, CLI::App* group) {
   const auto [command, options] =
       add_integrity_command<IntegrityCommand>(program, group, "dump", "Show the superblock", dump);
   options->add_device(command);
-  command->add_flag("--json", options->json, "Print it as JSON");
+  command->add_flag("--json", options->json, "Print the result as JSON");
 }
 
 }  // namespace intact::cli

@@ -26,20 +26,20 @@ bool is_zero(ByteSpan bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{}; });
 }
 
-/// The bytes by which most formats are known are not there.
+/// Whether the bytes that identify most formats are zero.
 Result<bool> is_blank(const block::BlockTarget& target, std::uint64_t offset) {
-  if (offset >= target.size()) return true;  // refused later, with what is too small
+  if (offset >= target.size()) return true;  // refused later as too small
   Bytes head(std::min<std::uint64_t>(integrity::kSuperblockSize, target.size() - offset));
   TRY(target.read(offset, head));
   return is_zero(head);
 }
 
-/// Makes sure that nobody loses what they did not mean to lose, then clears the superblock's place.
+/// Refuses to overwrite existing data without --batch-mode, then clears the superblock's place.
 Result<void> clear_the_way(const Options& options, const Params& params, const Devices& devices) {
   const auto refuse = [](const std::string& file, const char* other) {
     return Error(
         ErrorKind::exists,
-        fmt::format("{} is not empty: give --batch-mode (-q) to overwrite it{}", file, other));
+        fmt::format("{}: not empty; pass --batch-mode (-q) to overwrite it{}", file, other));
   };
   if (params.start > devices.of_meta().size() / integrity::kSectorSize)
     return Error(ErrorKind::invalid_argument, "The device is too small: it ends before --start");
@@ -58,8 +58,8 @@ Result<void> clear_the_way(const Options& options, const Params& params, const D
   return devices.of_meta().flush();
 }
 
-/// Writes zeros to all of the device, which gives every block its tag. Nothing is lost if that is
-/// cut short, so there is no need for a journal.
+/// Writes zeros to the whole device, which gives every block its tag. Nothing is lost if that is
+/// interrupted, so no journal is needed.
 Result<void> wipe(const Options& options, Params params, const Devices& devices) {
   params.mode = integrity::Mode::direct;
   const auto target =
@@ -87,10 +87,10 @@ Result<void> wipe(const Options& options, Params params, const Devices& devices)
 
 Result<int> format(const Options& options) {
   Params params = TRY(options.format_params());
-  if (!options.in_line) params.mode = integrity::Mode::journal;  // can be opened in all the others
+  if (!options.in_line) params.mode = integrity::Mode::journal;  // can be opened in all other modes
   const auto files = TRY(options.open_files(block::Access::read_write));
   const Devices devices = files.devices();
-  // All that can be refused is refused while nothing is written yet.
+  // Everything that can be refused is refused before anything is written.
   params.tag_size = TRY(integrity::check_params(params, devices.meta != nullptr));
   TRY(integrity::check_mode(params));
   TRY(integrity::plan_format(params, devices.sizes()).context(options.device));
@@ -100,7 +100,7 @@ Result<int> format(const Options& options) {
     if (params.internal_hash)
       TRY(wipe(options, params, devices));
     else
-      warn("there is no internal hash: no tag has been written");
+      warn("no tags were written: there is no internal hash");
   }
   const std::string hash = params.internal_hash ? params.internal_hash->name : "none";
   if (options.json)
@@ -118,14 +118,14 @@ Result<int> format(const Options& options) {
 
 void add_integrity_format_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
-      program, group, "format", "Make a device, with zeros and their tags", format);
+      program, group, "format", "Create a device filled with zeros and their tags", format);
   options->add_device(command);
   options->add_algorithms(command);
   options->add_format(command);
   options->add_tuning(command);
   options->add_mode(command);
   command->add_flag("--no-wipe", options->no_wipe,
-                    "Write no data and no tags: reads fail until blocks are written, or tags "
+                    "Write no data and no tags: reads fail until blocks are written or tags "
                     "recalculated");
   options->add_progress(command);
   command->add_flag("--json", options->json, "Print the result as JSON");

@@ -15,31 +15,32 @@ constexpr std::uint64_t kMaxTab = 1 << 20;  // bytes
 struct Options : IntegrityOptions {
   FrontEnd front_end;
   std::vector<std::string> tab;  // a file, and a name in it
-  std::string dm;                // the kernel's device, without an option as integritysetup has it
+  std::string dm;                // the kernel's device, as an argument as in integritysetup
 
   Result<stack::Volume> volume(block::Access access) const;
 };
 
 Result<stack::Volume> Options::volume(block::Access access) const {
-  // Nothing can be written in recovery.
+  // Recovery is read-only.
   auto files = TRY(open_files(recovery_mode ? block::Access::read_only : access));
   stack::IntegrityLayer layer{.params = TRY(params(files.devices())),
                               .meta = std::move(files.meta)};
   return stack::Volume{.name = device, .file = std::move(files.data), .layers = {std::move(layer)}};
 }
 
-/// The options with what the line in integritytab says.
+/// The options together with those in the line of the integritytab.
 Result<Options> complete(const Options& options) {
   Options actual = options;
   if (actual.tab.empty() == actual.device.empty())
-    return Error(ErrorKind::invalid_argument, "say what to open: FILE, or --tab FILE NAME");
+    return Error(ErrorKind::invalid_argument,
+                 "nothing to open: pass either FILE or --tab FILE NAME");
   if (!actual.tab.empty())
     TRY(apply_integrity_tab(as_text(TRY(read_file(actual.tab[0], kMaxTab))), actual.tab[1], actual)
             .context(actual.tab[0]));
   if (!actual.dm.empty() && actual.front_end.chosen())
     return Error(ErrorKind::invalid_argument,
-                 "FILE DEVICE is for a device of the kernel's: not with an option that says how to "
-                 "open it");
+                 "FILE DEVICE creates a device-mapper device and cannot be combined with --fuse, "
+                 "--nbd, --to or --dm");
   if (!actual.dm.empty()) actual.front_end.set_dm(actual.dm);
   return actual;
 }
@@ -58,9 +59,10 @@ Result<int> open(const Options& given) {
 
 void add_integrity_open_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
-      program, group, "open", "Give out the data, every read checked, and take writes", open);
+      program, group, "open", "Open a device for reading and writing, with every read checked",
+      open);
   options->add_device(command, false);
-  command->add_option("DEVICE", options->dm, "Have the kernel open it: as --dm DEVICE")
+  command->add_option("DEVICE", options->dm, "Let the kernel open it, as with --dm DEVICE")
       ->type_name("DEVICE");
   options->front_end.add_options(command, {.writable = true, .dm = true});
   command

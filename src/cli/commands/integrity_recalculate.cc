@@ -21,13 +21,14 @@ Result<int> recalculate(const Options& given) {
   options.recalculate_reset = options.reset;
   const auto files = TRY(options.open_files(block::Access::read_write));
   const auto params = TRY(options.params(files.devices()));
-  // With --reset the hash may be another one. Else tags of another key are not to be replaced by
-  // those of a wrong one, which nobody could tell from right ones afterwards.
+  // With --reset the hash may change. Otherwise tags must not be replaced by those of a wrong key,
+  // which could not be told from right ones afterwards. Nothing is served by this look.
   if (!options.reset) {
     integrity::Params as_it_is = params;
     as_it_is.recalculate = false;
+    as_it_is.legacy_recalculate = true;
     TRY(IntegrityTarget::open(as_it_is, files.devices(), {.read_only = true, .background = false})
-            .context(options.device + " (--reset recalculates all of it)"));
+            .context(options.device + " (--reset recalculates all tags)"));
   }
   const auto target =
       TRY(IntegrityTarget::open(params, files.devices(), {.check_key = false, .background = false})
@@ -37,7 +38,7 @@ Result<int> recalculate(const Options& given) {
     StepProgress line(options.progress, options.device);
     TRY(target
             ->recalculate([&](std::uint64_t sector) {
-              // The end is told of once.
+              // The end is shown once.
               const std::uint64_t done = sector * integrity::kSectorSize;
               if (done < total) line.show("Recalculating", done, total);
               return true;
@@ -51,7 +52,7 @@ Result<int> recalculate(const Options& given) {
                                {"device", options.device},
                                {"sectors", total / integrity::kSectorSize}}));
   else
-    print("The tags of {} are those of its data: {} sectors\n", options.device,
+    print("The tags of {} match its data: {} sectors\n", options.device,
           total / integrity::kSectorSize);
   return 0;
 }
@@ -60,9 +61,9 @@ Result<int> recalculate(const Options& given) {
 
 void add_integrity_recalculate_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
-      program, group, "recalculate", "Compute the tags that are not valid yet", recalculate);
+      program, group, "recalculate", "Calculate the tags that are not valid yet", recalculate);
   options->add_device(command);
-  command->add_flag("--reset", options->reset, "Compute all of them anew");
+  command->add_flag("--reset", options->reset, "Calculate all tags again");
   options->add_algorithms(command);
   options->add_legacy_recalculate(command);
   options->add_tuning(command);

@@ -64,24 +64,26 @@ void print_json(const JournalReport& report) {
 
 void print_text(const Options& options, const JournalReport& report) {
   if (report.holds_bitmap) {
-    print("{} has no journal: it was cut off in bitmap mode, with {} of {} marked\n",
+    print("{} has no journal: it was not closed in bitmap mode, with {} of {} marked\n",
           options.device, counted(report.dirty_regions, "region"),
           counted(report.sectors_per_region, "sector"));
+    if (!report.refused.empty()) print("{}\n", report.refused);
     return;
   }
-  print("journal:  {}, {} valid from section {} on\n", counted(report.sections, "section"),
+  print("journal:  {}, {} valid starting at section {}\n", counted(report.sections, "section"),
         report.valid_sections, report.first_section);
   for (const auto& entry : report.entries)
     print("section {} entry {}: sector {}{}{}\n", entry.section, entry.index, entry.sector,
           entry.state == State::replayed ? "" : ": ",
           entry.state == State::replayed ? "" : word_for(entry.state));
   if (!report.refused.empty())
-    print("It would not be replayed: {}\n", report.refused);
+    print("The journal would not be replayed: {}\n", report.refused);
   else if (report.used_entries == 0)
     print("There is nothing to replay\n");
   else
-    print("{} would be written to their places; nothing has been (--in-place, --output)\n",
-          counted(count(report, State::replayed), "block"));
+    print(
+        "{} would be written to their places; nothing was written (pass --in-place or --output)\n",
+        counted(count(report, State::replayed), "block"));
 }
 
 Result<int> show(const Options& options) {
@@ -108,9 +110,13 @@ Result<int> replay(const Options& options, const integrity::Params& params,
     print("{}\n", to_text(Json{{"ok", true},
                                {"device", options.device},
                                {"replayed_sections", status.replayed_sections},
-                               {"replayed_blocks", status.replayed_blocks}}));
+                               {"replayed_blocks", status.replayed_blocks},
+                               {"retagged_sectors", status.retagged_sectors}}));
+  else if (status.retagged_sectors != 0)
+    print("{} got new tags for data that nothing has verified; {} is clean\n",
+          counted(status.retagged_sectors, "sector"), options.device);
   else
-    print("{} of {} replayed; {} is in order\n", counted(status.replayed_blocks, "block"),
+    print("Replayed {} of {}; {} is clean\n", counted(status.replayed_blocks, "block"),
           counted(status.replayed_sections, "section"), options.device);
   return 0;
 }
@@ -123,11 +129,11 @@ Result<int> replay_in_place(const Options& options) {
 Result<int> replay_into_copy(const Options& options) {
   if (options.data_device.empty() != options.data_output.empty())
     return Error(ErrorKind::invalid_argument,
-                 "--data-output is for the copy of --data-device: give both or neither");
+                 "--data-output is the copy of --data-device: pass both or neither");
   GrownFiles made;
-  integrity::Params params;  // a key that comes by a descriptor can be read once
+  integrity::Params params;  // a key from a descriptor can be read only once
   {
-    // Whatever is wrong with it is found out before all of it is copied.
+    // Problems are found before everything is copied.
     const auto files = TRY(options.open_files(block::Access::read_only));
     params = TRY(options.params(files.devices()));
     const auto report =
@@ -159,16 +165,17 @@ Result<int> run(const Options& options) {
 
 void add_integrity_replay_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
-      program, group, "replay", "Show what the journal holds, or write it to its place", run);
+      program, group, "replay", "Show the contents of the journal, or write them to their places",
+      run);
   options->add_device(command);
   CLI::Option* const in_place =
-      command->add_flag("--in-place", options->in_place, "Replay it, and close the device");
-  CLI::Option* const output = command->add_option("--output", options->output,
-                                                  "Replay it in a copy of FILE, this new file");
+      command->add_flag("--in-place", options->in_place, "Replay the journal and close the device");
+  CLI::Option* const output = command->add_option(
+      "--output", options->output, "Replay the journal in a copy of FILE, this new file");
   output->type_name("FILE")->excludes(in_place);
   command
       ->add_option("--data-output", options->data_output,
-                   "With --output: the copy of --data-device, a new file as well")
+                   "With --output: new file for the copy of --data-device")
       ->type_name("FILE")
       ->needs(output);
   options->add_algorithms(command);

@@ -30,22 +30,22 @@ struct Options : IntegrityCommand {
   bool wipe = false;
 };
 
-/// The superblock and what follows from it for devices of any size.
+/// The superblock and its layout for devices of any size.
 struct Shape {
   integrity::Superblock superblock;
   Params params;
 
-  /// What is provided; 0 where the devices are too small.
+  /// The provided size; 0 if the devices are too small.
   std::uint64_t provided(DeviceSizes sizes) const {
     const auto layout = Layout::create(superblock, params, sizes);
     return layout ? layout->provided_data_sectors() : 0;
   }
 };
 
-/// The least that has a property which all that is larger has as well; `most` if nothing has.
+/// The least value with a property that all larger values have as well; `max` if there is none.
 template <typename Has>
-std::uint64_t least(std::uint64_t most, Has has) {
-  std::uint64_t low = 0, high = most;
+std::uint64_t least(std::uint64_t max, Has has) {
+  std::uint64_t low = 0, high = max;
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
     if (has(middle))
@@ -56,40 +56,45 @@ std::uint64_t least(std::uint64_t most, Has has) {
   return high;
 }
 
-constexpr std::uint64_t kMostSectors = static_cast<std::uint64_t>(INT64_MAX) / kSectorSize;
+constexpr std::uint64_t kMaxSectors = static_cast<std::uint64_t>(INT64_MAX) / kSectorSize;
 
-/// The sizes that the files are to have, in sectors.
+/// The requested sizes of the files, in sectors.
 Result<DeviceSizes> wanted_sizes(const Options& options, const Shape& shape, DeviceSizes now) {
   DeviceSizes wanted = now;
   if (options.device_size) {
     if (*options.device_size % kSectorSize != 0)
-      return Error(ErrorKind::invalid_argument, "--device-size is not a multiple of 512");
+      return Error(ErrorKind::invalid_argument, "--device-size: not a multiple of 512 bytes");
     wanted.data = *options.device_size / kSectorSize;
     return wanted;
   }
   if (!options.size) return wanted;
   const std::uint64_t size = *options.size;
-  if (size == 0 || size > kMostSectors / 2)
-    return Error(ErrorKind::invalid_argument, "--size is out of range");
-  wanted.data = now.meta ? size : least(kMostSectors, [&](std::uint64_t sectors) {
+  if (size == 0 || size > kMaxSectors / 2)
+    return Error(ErrorKind::invalid_argument, "--size: out of range");
+  wanted.data = now.meta ? size : least(kMaxSectors, [&](std::uint64_t sectors) {
     return shape.provided({.data = sectors}) >= size;
   });
   return wanted;
 }
 
-Result<void> set_length(const std::string& path, std::uint64_t bytes) {
-  const UniqueFd fd = TRY(open_file(path, O_RDWR));
+/// Changes the length of an open file and returns it as a target of the new size. Never by its
+/// name, which may stand for another file by now; the lock stays with the descriptor.
+Result<stack::File> with_length(const stack::File& file, const std::string& name,
+                                std::uint64_t bytes) {
   struct stat st;
-  if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
+  if (::fstat(file->fd(), &st) != 0) return Error::from_errno(name, errno);
   if (!S_ISREG(st.st_mode))
     return Error(ErrorKind::invalid_argument,
-                 path + " is no regular file: resize the device itself, then leave out the size");
-  if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0 || ::fsync(fd.get()) != 0)
-    return Error::from_errno(path, errno);
-  return {};
+                 name + ": not a regular file; resize the device itself, then leave out the size");
+  if (::ftruncate(file->fd(), static_cast<off_t>(bytes)) != 0 || ::fsync(file->fd()) != 0)
+    return Error::from_errno(name, errno);
+  UniqueFd same(::fcntl(file->fd(), F_DUPFD_CLOEXEC, 0));
+  if (same.get() < 0) return Error::from_errno(name, errno);
+  return stack::File(
+      TRY(block::FileTarget::create(std::move(same), block::Access::read_write).context(name)));
 }
 
-/// Gives tags to sectors that had none: over zeros, or over what is there.
+/// Gives tags to new sectors: fills them with zeros, or keeps the data that is there.
 Result<void> fill(const Options& options, IntegrityTarget& target, const Devices& devices,
                   std::uint64_t first) {
   StepProgress line(options.progress, options.device);
@@ -112,8 +117,8 @@ Result<void> fill(const Options& options, IntegrityTarget& target, const Devices
   return {};
 }
 
-/// Opens and closes it as it is: a wrong key is found here, and the journal is replayed to places
-/// that are still there. Returns how many sectors had tags.
+/// Opens and closes the device as it is: finds a wrong key, and replays the journal to places that
+/// still exist. Returns how many sectors had tags.
 Result<std::uint64_t> settle(const Shape& shape, const Devices& devices) {
   const auto target =
       TRY(IntegrityTarget::open(shape.params, devices, {.may_shrink = true, .background = false}));
@@ -121,38 +126,66 @@ Result<std::uint64_t> settle(const Shape& shape, const Devices& devices) {
   return std::min(shape.superblock.provided_data_sectors, target->size() / kSectorSize);
 }
 
-/// Settles it and gives its file another length, if it is to have one.
-Result<std::uint64_t> set_size(const Options& options, const Shape& shape, const Devices& devices) {
+/// With a key, tags are a statement that the data are ours. Which sectors have none yet is a number
+/// in the superblock: unless a MAC covers it, anyone can lower it and have tags made for their
+/// data.
+Result<void> check_new_tags(const Options& options, const Shape& shape, std::uint64_t tagged,
+                            std::uint64_t after) {
+  const Params& params = shape.params;
+  if (!params.keyed() || params.legacy_recalculate || after <= tagged) return {};
+  using integrity::Superblock;
+  const bool is_covered = shape.superblock.has(Superblock::fixed_hmac) && params.journal_mac &&
+                          !params.journal_mac->key_bytes().empty();
+  if (is_covered || (options.wipe && !shape.superblock.has(Superblock::recalculating))) return {};
+  return Error(
+      ErrorKind::unsupported,
+      fmt::format("new tags for sectors {} to {} would vouch for data that nothing has "
+                  "verified, and no MAC covers the superblock that calls them new; pass "
+                  "{}--integrity-legacy-recalculate to trust the data",
+                  tagged, after - 1, options.wipe ? "" : "--wipe to fill them with zeros, or "));
+}
+
+/// Settles the device and changes the length of its file if requested.
+Result<std::uint64_t> set_size(const Options& options, const Shape& shape,
+                               IntegrityOptions::Files& files) {
+  const Devices devices = files.devices();
   const DeviceSizes now = devices.sizes();
   const DeviceSizes wanted = TRY(wanted_sizes(options, shape, now));
   const std::uint64_t after = shape.provided(wanted);
   if (after == 0 || after < options.size.value_or(0))
-    return Error(
-        ErrorKind::invalid_argument,
-        "The device is too small: there is no room for journal, tags and data of that size");
+    return Error(ErrorKind::invalid_argument,
+                 "The device is too small: no room for journal, tags and data of that size");
+  // Wrong keys and wrong numbers are found before anything is written.
+  TRY(IntegrityTarget::open(shape.params, devices,
+                            {.read_only = true, .may_shrink = true, .background = false}));
+  TRY(check_new_tags(options, shape,
+                     std::min(shape.superblock.provided_data_sectors, shape.provided(now)), after));
   const std::uint64_t tagged = TRY(settle(shape, devices));
   if (wanted.data != now.data)
-    TRY(set_length(options.data_device.empty() ? options.device : options.data_device,
-                   wanted.data * kSectorSize));
+    files.data = TRY(with_length(files.data,
+                                 options.data_device.empty() ? options.device : options.data_device,
+                                 wanted.data * kSectorSize));
   return tagged;
 }
 
 Result<int> resize(const Options& options) {
   Shape shape;
-  std::uint64_t tagged = 0;
-  {
-    const auto files = TRY(options.open_files(block::Access::read_write));
-    shape.params = TRY(options.params(files.devices()));
-    shape.superblock =
-        TRY(integrity::read_superblock(shape.params, files.devices()).context(options.device));
-    tagged = TRY(set_size(options, shape, files.devices()).context(options.device));
-  }
-  const auto files = TRY(options.open_files(block::Access::read_write));
+  auto files = TRY(options.open_files(block::Access::read_write));
+  shape.params = TRY(options.params(files.devices()));
+  shape.superblock =
+      TRY(integrity::read_superblock(shape.params, files.devices()).context(options.device));
+  const std::uint64_t tagged = TRY(set_size(options, shape, files).context(options.device));
+  Params params = shape.params;
+  // Then what is new has to be recalculated as well: the superblock says up to where it has been.
+  const bool was_recalculated = shape.superblock.has(integrity::Superblock::recalculating) &&
+                                shape.superblock.recalc_sector >= tagged;
+  params.recalculate = was_recalculated;
   const auto target =
-      TRY(IntegrityTarget::open(shape.params, files.devices(),
+      TRY(IntegrityTarget::open(params, files.devices(),
                                 {.may_shrink = true, .check_key = false, .background = false})
               .context(options.device));
-  if (shape.params.internal_hash) TRY(fill(options, *target, files.devices(), tagged));
+  if (params.internal_hash) TRY(fill(options, *target, files.devices(), tagged));
+  if (params.internal_hash && was_recalculated) TRY(target->recalculate().context(options.device));
   TRY(target->close().context(options.device));
   const std::uint64_t before = shape.superblock.provided_data_sectors;
   const std::uint64_t after = target->size() / kSectorSize;
@@ -169,18 +202,17 @@ Result<int> resize(const Options& options) {
 
 void add_integrity_resize_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
-      program, group, "resize", "Give a device another size", resize);
+      program, group, "resize", "Change the size of a device", resize);
   options->add_device(command);
-  CLI::Option* const size = command->add_option(
-      "-b,--size", options->size, "What it is to provide; else as much as its file has room for");
+  CLI::Option* const size = command->add_option("-b,--size", options->size,
+                                                "New usable size (default: all available space)");
   size->type_name("SECTORS");
-  command
-      ->add_option("--device-size", options->device_size,
-                   "How long the file with the data is to be")
+  command->add_option("--device-size", options->device_size, "New length of the file with the data")
       ->type_name("BYTES")
       ->excludes(size);
-  command->add_flag("--wipe", options->wipe,
-                    "Fill what is new with zeros; else it gets tags as it is");
+  command->add_flag(
+      "--wipe", options->wipe,
+      "Fill new sectors with zeros (default: keep their data and calculate tags for it)");
   options->add_algorithms(command);
   options->add_tuning(command);
   options->add_mode(command);

@@ -29,13 +29,13 @@ using integrity::Superblock;
 /// Who uses a file.
 struct Use {
   bool locked = false;        // somebody writes to it
-  std::vector<Json> servers;  // what each of its servers counts, layer by layer
+  std::vector<Json> servers;  // the counts of each of its servers, layer by layer
 
   bool active() const { return locked || !servers.empty(); }
 };
 
-/// A row for each layer that a server has: what it counts, and the server's process. What is not
-/// written like that comes from none of ours.
+/// Adds a row for each layer of a server: its counts and the server's process. Text in another form
+/// is not from our servers and ignored.
 void add_layers(const std::string& answer, std::vector<Json>& rows) {
   const auto server = parse_json(answer);
   if (!server) return;
@@ -48,15 +48,14 @@ void add_layers(const std::string& answer, std::vector<Json>& rows) {
   }
 }
 
-Result<Use> use_of(const std::string& path) {
-  const UniqueFd fd = TRY(open_file(path, O_RDONLY));
+Result<Use> use_of(int fd) {
   struct stat st;
-  if (::fstat(fd.get(), &st) != 0) return Error::from_errno("fstat", errno);
+  if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);
   Use use;
-  use.locked = ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  use.locked = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   for (const uid_t user : std::set{::geteuid(), st.st_uid})
     for (const std::string& dir : find_runtime_dirs(user))
-      for (const std::string& text : stack::ask_status_servers(dir, fd.get()))
+      for (const std::string& text : stack::ask_status_servers(dir, fd))
         add_layers(text, use.servers);
   return use;
 }
@@ -77,7 +76,7 @@ std::string text_of(const Json& server, const char* key) {
 
 void print_server(const Json& server) {
   if (text_of(server, "format") == "\"verity\"") {
-    print("    verity on it: {} blocks verified, {} reads of damaged blocks, {} reads mended\n",
+    print("    verity on it: {} blocks verified, {} reads of damaged blocks, {} reads repaired\n",
           text_of(server, "verified"), text_of(server, "corrupted"), text_of(server, "mended"));
     return;
   }
@@ -88,12 +87,16 @@ void print_server(const Json& server) {
   print("    recalculated: {}\n", text_of(server, "recalc_sector"));
   print("    replayed: {} blocks\n", text_of(server, "replayed_blocks"));
   if (const std::string failure = text_of(server, "failure"); failure != "-")
-    print("    it fails all requests: {}\n", failure);
+    print("    failed, refuses all requests: {}\n", failure);
 }
 
 Result<int> file_status(const IntegrityCommand& options) {
-  const Superblock superblock = TRY(superblock_of(options));
-  const Use use = TRY(use_of(options.device));
+  // Opened once, and without a lock: superblock and users are those of the same file.
+  UniqueFd fd = TRY(open_file(options.device, O_RDONLY));
+  const auto file = TRY(
+      block::FileTarget::create(std::move(fd), block::Access::read_only).context(options.device));
+  const Superblock superblock = TRY(superblock_of(options, *file));
+  const Use use = TRY(use_of(file->fd()));
   const std::uint64_t journal = TRY(journal_bytes(superblock));
   const std::uint64_t interleave = superblock.log2_interleave_sectors == 0
                                        ? 0
@@ -123,13 +126,13 @@ Result<int> file_status(const IntegrityCommand& options) {
   if (interleave != 0) print("  interleave sectors: {}\n", interleave);
   print("  size:    {} sectors\n", superblock.provided_data_sectors);
   print("  journal size: {} bytes\n", journal);
-  if (dirty) print("  bitmap:  in use{}\n", use.active() ? "" : ", and not closed");
+  if (dirty) print("  bitmap:  in use{}\n", use.active() ? "" : ", not closed");
   if (recalculating) print("  recalculated: {} sectors\n", superblock.recalc_sector);
   for (const Json& server : use.servers) print_server(server);
   return 0;
 }
 
-// --- devices of the kernel's --------------------------------------------------------------------
+// --- device-mapper devices --------------------------------------------------------------------
 
 /// The target's status line.
 struct Counts {
@@ -143,7 +146,7 @@ Result<Counts> parse_status(const std::string& line) {
   Counts counts;
   std::uint64_t recalculated = 0;
   if (!(words >> counts.mismatches >> counts.provided))
-    return Error(ErrorKind::malformed, "the kernel's status line: " + line);
+    return Error(ErrorKind::malformed, "unexpected status line of the kernel: " + line);
   if (words >> recalculated) counts.recalc_sector = recalculated;
   return counts;
 }
@@ -216,8 +219,9 @@ Result<int> status(const IntegrityCommand& options) {
     return file_status(options);
   auto done = mapping_status(options);
   if (!done && done.error().kind() == ErrorKind::unsupported)
-    return Error(ErrorKind::not_found,
-                 fmt::format("{}: there is no such file, and no device mapper", options.device));
+    return Error(
+        ErrorKind::not_found,
+        fmt::format("{}: no such file, and the device mapper is not available", options.device));
   return done;
 }
 
@@ -226,14 +230,13 @@ Result<int> status(const IntegrityCommand& options) {
 void add_integrity_status_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<IntegrityCommand>(
       program, group, "status",
-      "Show whether a device is in use, what state it is in, and what its server counts", status);
+      "Show whether a device is in use, its state, and the counters of its servers", status);
   command
-      ->add_option("FILE", options->device,
-                   "Device or file, or the name of a device of the kernel's")
+      ->add_option("FILE", options->device, "Device or file, or the name of a device-mapper device")
       ->type_name("FILE|DEVICE")
       ->required();
   options->add_place(command);
-  command->add_flag("--json", options->json, "Print it as JSON");
+  command->add_flag("--json", options->json, "Print the result as JSON");
 }
 
 }  // namespace intact::cli

@@ -153,6 +153,7 @@ void add_open_command(Program& program) {
   options->add_fec(command);
   options->integrity.integrity.name.clear();
   options->integrity.add_algorithms(command);
+  options->integrity.add_legacy_recalculate(command);
   program.on_chosen(command, [options] {
     return options->front_end.run(
         [&options](block::Access access) { return prepare(*options, access); },

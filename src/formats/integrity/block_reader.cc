@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "tag_compare.h"
+
 namespace intact::integrity {
 namespace {
 
-/// Bytes that are read and then checked in one go: they are still in the processor's cache.
+/// Bytes read and then checked in one go, while they are still in the processor's cache.
 constexpr std::size_t kChunk = 128 << 10;
 
 bool is_discarded(ByteSpan tag) {
@@ -64,8 +66,8 @@ Result<void> BlockReader::read_places(std::uint64_t block, MutableByteSpan out,
   return {};
 }
 
-/// Compares where tags are valid.
-void BlockReader::compare(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
+/// Compares blocks whose tags are valid.
+void BlockReader::compare(std::uint64_t block, MutableByteSpan blocks, ByteSpan tags,
                           std::vector<Mismatch>& bad) {
   while (!blocks.empty()) {
     bool valid = false;
@@ -80,22 +82,28 @@ void BlockReader::compare(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
   }
 }
 
-void BlockReader::compare_valid(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
+void BlockReader::compare_valid(std::uint64_t block, MutableByteSpan blocks, ByteSpan tags,
                                 std::vector<Mismatch>& bad) {
   Scratch scratch;
   const MutableByteSpan computed = scratch.get(tags.size());
   volume_.hash->compute(block, blocks, computed);
-  if (!equal(computed, tags)) find_bad(block, computed, tags, bad);
+  if (!equal_tags(computed, tags)) find_bad(block, blocks, computed, tags, bad);
 }
 
-void BlockReader::find_bad(std::uint64_t block, ByteSpan computed, ByteSpan tags,
-                           std::vector<Mismatch>& bad) const {
+/// A tag for discarded blocks fits any data, and anyone can write it: with a key such a block reads
+/// as zeros, never as what somebody put there.
+void BlockReader::find_bad(std::uint64_t block, MutableByteSpan blocks, ByteSpan computed,
+                           ByteSpan tags, std::vector<Mismatch>& bad) const {
   const std::size_t tag_size = volume_.layout.tag_size();
   const std::uint64_t block_sectors = volume_.sector_of(1);
   for (std::size_t i = 0; i * tag_size < tags.size(); ++i) {
     const ByteSpan tag = tags.subspan(i * tag_size, tag_size);
-    if (equal(tag, computed.subspan(i * tag_size, tag_size))) continue;
-    if (volume_.params.allow_discards && is_discarded(tag)) continue;
+    if (equal_tags(tag, computed.subspan(i * tag_size, tag_size))) continue;
+    if (volume_.params.allow_discards && is_discarded(tag)) {
+      const std::size_t size = volume_.layout.block_size();
+      if (volume_.params.keyed()) std::ranges::fill(blocks.subspan(i * size, size), std::byte{0});
+      continue;
+    }
     const std::uint64_t sector = volume_.sector_of(block + i);
     if (!bad.empty() && bad.back().sector + bad.back().sectors == sector)
       bad.back().sectors += block_sectors;

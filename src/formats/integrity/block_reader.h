@@ -12,7 +12,7 @@
 
 namespace intact::integrity {
 
-/// Reads blocks, from the journal or from their places, and checks them. Thread-safe.
+/// Reads blocks from the journal or from their places and checks them. Thread-safe.
 class BlockReader {
  public:
   /// `ring` may be null: no journal. `recalculation` null: nothing is checked.
@@ -23,8 +23,8 @@ class BlockReader {
         recalculation_(recalculation),
         on_mismatch_(std::move(on_mismatch)) {}
 
-  /// Whole blocks; `tags`, unless empty, gets theirs as they are stored. tampered for mismatches,
-  /// all of which have been reported then.
+  /// Reads whole blocks; `tags`, unless empty, receives their stored tags. Error tampered if blocks
+  /// fail their tags, after all of them have been reported.
   Result<void> read(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags);
 
   bool checks() const { return recalculation_ != nullptr; }
@@ -33,10 +33,11 @@ class BlockReader {
  private:
   Result<void> read_places(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags,
                            std::vector<Mismatch>& bad);
-  void compare(std::uint64_t block, ByteSpan blocks, ByteSpan tags, std::vector<Mismatch>& bad);
-  void compare_valid(std::uint64_t block, ByteSpan blocks, ByteSpan tags,
+  void compare(std::uint64_t block, MutableByteSpan blocks, ByteSpan tags,
+               std::vector<Mismatch>& bad);
+  void compare_valid(std::uint64_t block, MutableByteSpan blocks, ByteSpan tags,
                      std::vector<Mismatch>& bad);
-  void find_bad(std::uint64_t block, ByteSpan computed, ByteSpan tags,
+  void find_bad(std::uint64_t block, MutableByteSpan blocks, ByteSpan computed, ByteSpan tags,
                 std::vector<Mismatch>& bad) const;
   Error refuse(const std::vector<Mismatch>& bad);
 

@@ -8,18 +8,19 @@
 #include <intact/integrity/tag_hash.h>
 
 #include "journal_store.h"
+#include "tag_compare.h"
 
 namespace intact::integrity {
 namespace {
 
-/// The likeliest first: the first of those that fit is taken.
+/// The likeliest first: the first one that fits is taken.
 constexpr std::array kHashes = {
     "crc32c",      "sha256",      "crc32",       "xxhash64",    "sha1",        "sha512",
     "sha384",      "sha224",      "blake2b-256", "blake2s-256", "sha3-256",    "sha3-512",
     "sha3-384",    "sha3-224",    "blake2b-512", "blake2b-384", "blake2b-160", "blake2s-224",
     "blake2s-160", "blake2s-128", "sm3",         "streebog256", "streebog512", "wp512",
     "rmd160",      "md5",         "md4"};
-constexpr std::uint64_t kFirstBlocks = 64;  // looked at, as the beginning is most often written
+constexpr std::uint64_t kFirstBlocks = 64;  // sampled, since the beginning is most often written
 constexpr std::uint64_t kOtherBlocks = 192;
 constexpr std::byte kDiscarded{0xf6};
 
@@ -33,7 +34,7 @@ bool is_filled(ByteSpan tag, std::byte with) {
   return std::ranges::all_of(tag, [with](std::byte b) { return b == with; });
 }
 
-/// Blocks whose tags are valid, as far as anybody has computed them.
+/// The number of blocks whose tags are valid, going by the superblock.
 std::uint64_t valid_blocks(const Superblock& superblock, const Layout& layout) {
   const std::uint64_t all = layout.provided_blocks();
   if (!superblock.has(Superblock::recalculating)) return all;
@@ -80,14 +81,14 @@ class Detector {
     return {};
   }
 
-  /// Keeps the algorithm if it fits better than all before.
+  /// Keeps the algorithm if it matches more samples than all before.
   void try_algorithm(const Algorithm& algorithm) {
     for (const bool salted : {true, false}) {
       if (salted && !salt_) continue;
       const auto hash = TagHash::create(algorithm, {.block_size = layout_.block_size(),
                                                     .tag_size = layout_.tag_size(),
                                                     .salt = salted ? salt_ : std::nullopt});
-      if (!hash) return;  // not one that is here, or not with such a key
+      if (!hash) return;  // not available here, or not with such a key
       const std::uint32_t matching = count_matching(**hash);
       if (!is_convincing(matching) || matching <= found_.matching) continue;
       found_.hash = algorithm.name;
@@ -109,12 +110,12 @@ class Detector {
     Bytes tag(layout_.tag_size());
     for (const Sample& sample : samples_) {
       hash.compute(sample.block, sample.data, tag);
-      if (std::ranges::equal(tag, sample.tag)) ++matching;
+      if (equal_tags(tag, sample.tag)) ++matching;
     }
     return matching;
   }
 
-  /// A tag of a byte or two may fit by chance.
+  /// A tag of one or two bytes may match by chance.
   bool is_convincing(std::uint32_t matching) const {
     return matching != 0 && (layout_.tag_size() >= 4 || matching > samples_.size() / 2);
   }
@@ -125,7 +126,7 @@ class Detector {
   Detection found_ = {};
 };
 
-/// The commit ids of a journal that is not encrypted are the same on all devices.
+/// The commit ids of an unencrypted journal are the same on all devices.
 Result<Detection::Journal> look_at_journal(const Superblock& superblock, const Layout& layout,
                                            const Devices& devices) {
   if (superblock.has(Superblock::dirty_bitmap) || layout.journal_sections() == 0)

@@ -4,7 +4,7 @@ namespace intact::integrity {
 namespace {
 
 Error has_hash() {
-  return Error(ErrorKind::invalid_argument, "this device computes its tags itself");
+  return Error(ErrorKind::invalid_argument, "this device computes its own tags");
 }
 
 /// Whether there is a tag for each block of a request.
@@ -12,7 +12,7 @@ Result<void> check_tags(const IntegrityTarget& target, std::uint64_t offset, std
                         std::size_t tags) {
   TRY(block::check_blocks(target, offset, bytes));
   if (tags != bytes / target.block_size() * target.tag_size())
-    return Error(ErrorKind::invalid_argument, "a request without a tag for each of its blocks");
+    return Error(ErrorKind::invalid_argument, "the request does not have one tag for each block");
   return {};
 }
 
@@ -37,7 +37,7 @@ bool IntegrityTarget::is_checked(std::uint64_t offset, std::uint64_t& length) co
   const Recalculation* const recalculation = impl_->device.recalculation.get();
   if (recalculation == nullptr) return false;
   bool valid = false;
-  // The run of whole sectors around it, less what comes before it.
+  // The run of whole sectors around the range, minus what precedes it.
   const std::uint64_t within = offset % kSectorSize;
   const std::uint64_t sectors = (within + length + kSectorSize - 1) / kSectorSize;
   const std::uint64_t alike =
@@ -51,7 +51,7 @@ Result<void> IntegrityTarget::recalculate(const std::function<bool(std::uint64_t
   Recalculation* const recalculation = impl_->device.recalculation.get();
   if (recalculation == nullptr || !impl_->device.mode)
     return Error(ErrorKind::invalid_argument,
-                 "recalculating takes an internal hash and a device that can be written");
+                 "recalculating needs an internal hash and a writable device");
   while (!recalculation->done()) {
     TRY(recalculation->step());
     if (progress && !progress(recalculation->position())) break;
@@ -69,7 +69,8 @@ IntegrityTarget::Status IntegrityTarget::status() const {
                 .replayed_blocks = device.replayed_blocks,
                 .commits = device.ring ? device.ring->commits() : 0,
                 .journal_free_entries = device.ring ? device.ring->free_entries() : 0,
-                .dirty_regions = device.mode ? dirty_regions(*device.mode) : 0,
+                .dirty_regions = device.mode ? dirty_regions(*device.mode) : device.marked_regions,
+                .retagged_sectors = device.retagged_sectors,
                 .failure = impl_->volume().failure.message()};
   if (superblock.has(Superblock::recalculating))
     status.recalc_sector =

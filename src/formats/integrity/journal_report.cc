@@ -4,6 +4,7 @@
 
 #include "device.h"
 #include "journal_scan.h"
+#include "tag_compare.h"
 
 namespace intact::integrity {
 namespace {
@@ -32,12 +33,13 @@ class Reporter {
     Bytes block(volume_.layout.block_size()), tag(volume_.layout.tag_size());
     image.copy_block(n, block);
     volume_.hash->compute(volume_.block_of(sector), block, tag);
-    return equal(tag, image.tag(n)) ? Entry::State::replayed : Entry::State::bad_tag;
+    return equal_tags(tag, image.tag(n)) ? Entry::State::replayed : Entry::State::bad_tag;
   }
 
   void add(const Entry& entry) {
     if (entry.state == Entry::State::bad_tag && report_.refused.empty())
-      report_.refused = "an entry fails its tag: wrong internal hash or key, or it was changed";
+      report_.refused =
+          "an entry fails its tag: wrong internal hash or key, or the journal was changed";
     if (entry.state == Entry::State::replayed) {
       const auto [newest, is_new] = newest_.try_emplace(entry.sector, report_.entries.size());
       if (!is_new) {
@@ -50,7 +52,7 @@ class Reporter {
 
   Volume& volume_;
   JournalReport& report_;
-  std::map<std::uint64_t, std::size_t> newest_;  // by sector, the entry that is the newest so far
+  std::map<std::uint64_t, std::size_t> newest_;  // by sector: the newest entry so far
 };
 
 Result<void> report_bitmap(const Volume& volume, const Superblock& superblock,
@@ -59,7 +61,8 @@ Result<void> report_bitmap(const Volume& volume, const Superblock& superblock,
   const unsigned log2 =
       superblock.log2_blocks_per_bitmap_bit + volume.layout.log2_sectors_per_block();
   if (log2 >= 64 || volume.layout.log2_sectors_per_bit(log2) != log2) {
-    report.refused = "the superblock says nothing possible about the bitmap: all is recalculated";
+    report.refused =
+        "the superblock describes an impossible bitmap: everything would be recalculated";
     return {};
   }
   RegionMap map(volume.layout, log2);

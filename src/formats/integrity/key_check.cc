@@ -2,18 +2,20 @@
 
 #include <algorithm>
 
+#include "tag_compare.h"
+
 namespace intact::integrity {
 namespace {
 
 constexpr std::uint64_t kSamples = 256;
 
-/// So many blocks without a good one are no accident. One can be damage; and in mode D a crash
-/// leaves blocks that fail.
+/// This many bad blocks without a good one are not an accident. One can be damage, and in mode D a
+/// crash leaves blocks that fail.
 unsigned enough(Mode mode) {
   return mode == Mode::direct ? 64 : 2;
 }
 
-/// Whether the tag could be anybody's: never written, or that of a discarded block.
+/// Whether the tag is never written, or that of a discarded block: it proves nothing.
 bool says_nothing(ByteSpan tag) {
   const auto all = [&](std::byte value) {
     return std::ranges::all_of(tag, [value](std::byte b) { return b == value; });
@@ -45,18 +47,19 @@ Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
       continue;
     TRY(volume.tags.read(at, stored));
     if (says_nothing(stored)) continue;
-    if (!volume.data.read(sector, block)) continue;  // whoever reads it will hear of that
+    if (!volume.data.read(sector, block)) continue;  // a reader of the block will get the error
     volume.hash->compute(at, block, tag);
-    if (equal(tag, stored)) return {};
+    if (equal_tags(tag, stored)) return {};
     ++bad;
   }
   if (bad < enough(params.mode)) return {};
   const bool keyed = !params.internal_hash->key_bytes().empty();
   return Error(keyed ? ErrorKind::bad_secret : ErrorKind::invalid_argument,
-               keyed ? "no block fits its tag: wrong internal hash or key, or tags that were never "
-                       "written (recalculating all makes them)"
-                     : "no block fits its tag: another internal hash, or tags that were never "
-                       "written (recalculating all makes them)");
+               keyed
+                   ? "no block matches its tag: wrong internal hash or key, or the tags were never "
+                     "written; recalculate all tags to create them"
+                   : "no block matches its tag: wrong internal hash, or the tags were never "
+                     "written; recalculate all tags to create them");
 }
 
 }  // namespace intact::integrity

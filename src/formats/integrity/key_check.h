@@ -9,10 +9,10 @@
 
 namespace intact::integrity {
 
-/// Before anything is written with a hash or key that is not the device's: reads some blocks. If
-/// several fail their tags and none fits: bad_secret with a key, else invalid_argument. Does not
-/// look at blocks in `journaled`, in regions of `dirty`, yet to be recalculated, or never written
-/// (their tags are zero).
+/// Protects a device from being written with a wrong hash or key: reads some blocks. If several
+/// fail their tags and none matches, the error is bad_secret with a key and invalid_argument
+/// without. Skips blocks in `journaled`, in regions of `dirty`, not recalculated yet, or never
+/// written (their tags are zero).
 Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
                        const std::optional<RegionMap>& dirty);
 

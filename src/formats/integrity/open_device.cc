@@ -8,12 +8,14 @@
 #include "device.h"
 #include "journal_scan.h"
 #include "key_check.h"
+#include "marked_regions.h"
+#include "tag_compare.h"
 
 namespace intact::integrity {
 namespace {
 
-/// Takes a device from what it was left as to what its mode needs. Everything that can be checked
-/// is checked before anything is written.
+/// Brings a device from the state in which it was left to what its mode needs. Everything that can
+/// be checked is checked before anything is written.
 class Activation {
  public:
   Activation(Device& device, const IntegrityTarget::Options& options, const Waker& waker)
@@ -27,8 +29,12 @@ class Activation {
     dirty_ = superblock().has(Superblock::dirty_bitmap);
     if (!dirty_) TRY(load_journal());
     if (dirty_) TRY(load_bitmap());
-    if (options_.check_key) TRY(check_key(volume_, journaled_, bitmap_));
-    if (options_.read_only) return watch(std::move(bitmap_));
+    if (bitmap_) device_.marked_regions = bitmap_->count();
+    const bool believes_marks = !volume_.params.keyed() || volume_.params.legacy_recalculate;
+    if (options_.check_key)
+      TRY(check_key(volume_, journaled_, believes_marks ? bitmap_ : std::nullopt));
+    if (options_.read_only) return watch(believes_marks ? std::move(bitmap_) : std::nullopt);
+    if (bitmap_ && volume_.params.keyed()) TRY(settle_marks());
     TRY(note_size());
     if (volume_.params.mode == Mode::bitmap) return begin_bitmap();
     return begin_journal();
@@ -51,6 +57,7 @@ class Activation {
   Result<void> load_journal();
   Result<void> check_entries(std::uint32_t section, const SectionImage& image);
   Result<void> load_bitmap();
+  Result<void> settle_marks();
   Result<void> note_size();
   Result<void> write_back_journal();
   Result<void> leave_bitmap();
@@ -73,6 +80,7 @@ class Activation {
   const IntegrityTarget::Options& options_;
   const Waker& waker_;
   bool dirty_ = false;
+  bool settled_ = false;  // dirty, but every tag is known to be valid
   JournalState journal_;
   std::set<std::uint64_t> journaled_;  // blocks
   std::optional<RegionMap> bitmap_;    // as it was left
@@ -108,16 +116,17 @@ Result<void> Activation::check_entries(std::uint32_t section, const SectionImage
     if (!volume_.hash) continue;
     image.copy_block(n, block);
     volume_.hash->compute(volume_.block_of(sector), block, tag);
-    if (equal(tag, image.tag(n))) continue;
+    if (equal_tags(tag, image.tag(n))) continue;
     const bool keyed = !volume_.params.internal_hash->key_bytes().empty();
-    return Error(first && keyed ? ErrorKind::bad_secret : ErrorKind::tampered,
-                 fmt::format("sector {} fails its tag in section {} of the journal{}", sector,
-                             section, first && keyed ? ": wrong key, or it was changed" : ""));
+    return Error(
+        first && keyed ? ErrorKind::bad_secret : ErrorKind::tampered,
+        fmt::format("sector {} fails its tag in section {} of the journal{}", sector, section,
+                    first && keyed ? ": wrong key, or the journal was changed" : ""));
   }
   return {};
 }
 
-/// What a crash in mode B left; all set where that cannot be known.
+/// Reads what a crash in mode B left; sets every bit where that cannot be known.
 Result<void> Activation::load_bitmap() {
   const unsigned stored = stored_granularity();
   const bool known = stored < 64 && volume_.layout.log2_sectors_per_bit(stored) == stored;
@@ -127,10 +136,33 @@ Result<void> Activation::load_bitmap() {
     return {};
   }
   TRY(bitmap_->read(volume_.layout, volume_.meta));
-  // What the device has grown by since then has no tags yet.
+  // The device has grown since: the new part has no tags yet.
   const std::uint64_t before = superblock().provided_data_sectors;
   if (before < volume_.layout.provided_data_sectors())
     bitmap_->set(bitmap_->region_of(before), bitmap_->regions() - 1);
+  return {};
+}
+
+/// Anyone who can write to the device can set bits of the bitmap, and no MAC covers it. So with a
+/// key a bit is never a reason to skip a check or to make a tag: the marked regions are verified
+/// before the marks are dropped, unless the caller has said that their data are to be trusted.
+Result<void> Activation::settle_marks() {
+  if (volume_.params.reset_recalculate) return {};  // the caller wants new tags everywhere
+  if (volume_.params.legacy_recalculate) {
+    device_.retagged_sectors = TRY(retag_marked(volume_, *bitmap_));
+  } else {
+    const FailingBlocks failing = TRY(check_marked(volume_, *bitmap_));
+    if (failing.first_sector)
+      return Error(
+          ErrorKind::tampered,
+          fmt::format("{} sectors (the first is {}) fail their tags in regions that the bitmap "
+                      "marks: a crash interrupted writes to them, or somebody changed them; open "
+                      "the device read-only, or pass --integrity-legacy-recalculate to trust the "
+                      "data in the {} marked regions and give them new tags",
+                      failing.sectors, *failing.first_sector, device_.marked_regions));
+  }
+  bitmap_.emplace(volume_.layout, bitmap_->log2_sectors());
+  settled_ = true;
   return {};
 }
 
@@ -148,8 +180,8 @@ Result<void> Activation::note_size() {
   });
 }
 
-/// All that the journal holds comes to its place. Then writing goes on behind it, or from the front
-/// of an empty one.
+/// Writes everything in the journal to its place. Writing then continues after it, or at the
+/// beginning of an emptied journal.
 Result<void> Activation::write_back_journal() {
   if (journal_.has_entries) {
     TRY(ring().write_back());
@@ -163,11 +195,12 @@ Result<void> Activation::write_back_journal() {
   return ring().erase(journal_.first, journal_.erase_sequence);
 }
 
-/// From mode B to another one: what was dirty is only known region by region, and is not kept.
+/// From mode B to another mode: dirty regions cannot be recorded there, so all is recalculated.
 Result<void> Activation::leave_bitmap() {
   const bool same = stored_granularity() == wanted_granularity();
   // Before the bitmap goes.
-  if (!same || !bitmap_->empty() || volume_.params.reset_recalculate) TRY(save(restart));
+  const bool is_stale = !settled_ && (!same || !bitmap_->empty());
+  if (is_stale || volume_.params.reset_recalculate) TRY(save(restart));
   TRY(ring().store().initialize(0, ring().store().sections(), 0));
   TRY(save([](Superblock& superblock) { superblock.set(Superblock::dirty_bitmap, false); }));
   journal_ = TRY(scan_journal(ring().store()));
@@ -177,11 +210,11 @@ Result<void> Activation::leave_bitmap() {
 Result<void> Activation::begin_journal() {
   if (dirty_ && !volume_.hash)
     return Error(ErrorKind::invalid_argument,
-                 "the device was in bitmap mode: its internal hash is needed");
+                 "the device was in bitmap mode: its internal hash is required");
   if (dirty_) TRY(leave_bitmap());
   TRY(write_back_journal());
   if (!dirty_ && volume_.params.reset_recalculate) volume_.superblock->change(restart);
-  // A recalculation that was asked for is written down before it begins.
+  // A requested recalculation is recorded before it starts.
   TRY(volume_.superblock->save_changes(volume_.meta));
   TRY(watch(std::nullopt));
   device_.mode = volume_.params.mode == Mode::journal ? make_journal_mode(volume_, ring(), waker_)
@@ -190,21 +223,21 @@ Result<void> Activation::begin_journal() {
 }
 
 Result<void> Activation::begin_bitmap() {
-  RegionMap map = dirty_ ? TRY(take_dirty_bitmap()) : TRY(make_clean_bitmap());
+  RegionMap map = dirty_ && !settled_ ? TRY(take_dirty_bitmap()) : TRY(make_clean_bitmap());
   TRY(watch(map));
   device_.mode =
       make_bitmap_mode(volume_, ring().store(), *device_.recalculation, std::move(map), waker_);
   return {};
 }
 
-/// After a crash in mode B: what is marked is recalculated, and the marks stay until that is done.
+/// After a crash in mode B: marked regions are recalculated and stay marked until that is done.
 Result<RegionMap> Activation::take_dirty_bitmap() {
   const unsigned wanted = wanted_granularity();
   if (stored_granularity() == wanted && !volume_.params.reset_recalculate) {
     if (!bitmap_->empty()) TRY(save(restart));
     return *bitmap_;
   }
-  // All is marked in either granularity, whenever a crash comes.
+  // Everything is marked in either granularity, whenever a crash happens.
   RegionMap map(volume_.layout, wanted);
   map.set_all();
   bitmap_->set_all();
@@ -220,7 +253,7 @@ Result<RegionMap> Activation::take_dirty_bitmap() {
 }
 
 Result<RegionMap> Activation::make_clean_bitmap() {
-  TRY(write_back_journal());
+  if (!dirty_) TRY(write_back_journal());
   const unsigned wanted = wanted_granularity();
   TRY(save([&](Superblock& superblock) {
     if (volume_.params.reset_recalculate) restart(superblock);
@@ -238,7 +271,7 @@ Result<RegionMap> Activation::make_clean_bitmap() {
   return map;
 }
 
-/// From here on it is known which tags are valid.
+/// Starts keeping track of which tags are valid.
 Result<void> Activation::watch(std::optional<RegionMap> stale) {
   if (!volume_.hash) return {};
   device_.recalculation = std::make_unique<Recalculation>(volume_, std::move(stale));

@@ -17,15 +17,25 @@ Error invalid(std::string what) {
   return Error(ErrorKind::invalid_argument, std::move(what));
 }
 
-/// What the table says must be what the superblock says.
+/// "Tag size doesn't match ...". A superblock must not talk a device with a key into shorter tags.
+Error wrong_tag_size(const Params& params, std::uint32_t stored, std::uint32_t wanted) {
+  std::string text = fmt::format("Tag size doesn't match the information in superblock: {}, not {}",
+                                 stored, wanted);
+  if (params.keyed() && !params.tag_size && stored < wanted)
+    text += fmt::format(
+        "; shorter tags are easier to forge, and anyone can write this number: pass --tag-size {} "
+        "only if the device was formatted with it",
+        stored);
+  return Error(ErrorKind::invalid_argument, std::move(text));
+}
+
+/// The parameters must agree with the superblock.
 Result<void> match(const Params& params, const Superblock& superblock, std::uint32_t tag_size) {
   if (superblock.has(Superblock::in_line))
     return Error(ErrorKind::unsupported,
-                 "Inline flag mismatch: the tags of this device are in its own metadata (in-line "
-                 "mode), which files do not have");
-  if (superblock.tag_size != tag_size)
-    return invalid(fmt::format("Tag size doesn't match the information in superblock: {}, not {}",
-                               superblock.tag_size, tag_size));
+                 "Inline flag mismatch: this device keeps its tags in its own per-block metadata "
+                 "(in-line mode), which files do not have");
+  if (superblock.tag_size != tag_size) return wrong_tag_size(params, superblock.tag_size, tag_size);
   if (superblock.block_size() != params.block_size)
     return invalid(fmt::format("Block size doesn't match the information in superblock: {}, not {}",
                                superblock.block_size(), params.block_size));
@@ -36,7 +46,20 @@ Result<void> match(const Params& params, const Superblock& superblock, std::uint
   return {};
 }
 
-/// Whoever can write the superblock could have valid tags made for any data.
+/// The journal MAC covers the superblock only with fix_hmac. Without it anyone who can write to the
+/// device can change what the superblock says, or clear the flag to get there.
+Result<void> check_superblock_is_covered(const Params& params, const Superblock& superblock) {
+  if (!params.journal_mac || params.legacy_hmac || superblock.has(Superblock::fixed_hmac))
+    return {};
+  return Error(ErrorKind::unsupported,
+               "the journal MAC does not cover the superblock (no fix_hmac), so anyone who can "
+               "write to the device can change it; pass --integrity-legacy-hmac only if the device "
+               "was formatted that way");
+}
+
+/// Anyone who can write the superblock could have valid tags made for any data. A MAC does not
+/// change that altogether: an old superblock with its MAC can be put back. So with a key the caller
+/// has to ask for the recalculation.
 Result<void> check_recalculation(const Params& params, const Superblock& superblock,
                                  std::uint64_t provided) {
   if (!superblock.has(Superblock::recalculating)) return {};
@@ -45,13 +68,22 @@ Result<void> check_recalculation(const Params& params, const Superblock& superbl
   const bool mac_key = params.journal_mac && !params.journal_mac->key_bytes().empty();
   const bool refused =
       superblock.has(Superblock::fixed_hmac) ? hash_key && !mac_key : hash_key || mac_key;
-  if (superblock.recalc_sector >= provided || params.legacy_recalculate || !refused) return {};
+  if (superblock.recalc_sector >= provided || params.legacy_recalculate) return {};
+  if (refused)
+    return Error(
+        ErrorKind::unsupported,
+        "Recalculating with HMAC is disabled for security reasons: anyone who can write to "
+        "the device can declare tags not calculated; pass --integrity-legacy-recalculate "
+        "to trust that and the data");
+  if (!hash_key || params.recalculate || params.reset_recalculate) return {};
   return Error(ErrorKind::unsupported,
-               "Recalculating with HMAC is disabled for security reasons - if you really need it, "
-               "use the argument \"legacy_recalculate\"");
+               fmt::format("the tags from sector {} on are not calculated yet, so nothing verifies "
+                           "the data there; pass --integrity-recalculate to trust the data and "
+                           "calculate them",
+                           superblock.recalc_sector));
 }
 
-/// The superblock on disk, or one that is made in memory for a recovery without.
+/// The superblock on disk, or one made in memory for recovery without a superblock.
 Result<Superblock> find_superblock(const Params& params, const Devices& devices,
                                    const IntegrityTarget::Options& options, Bytes& on_disk) {
   const bool zero = is_zero(on_disk);
@@ -67,33 +99,34 @@ Result<Superblock> find_superblock(const Params& params, const Devices& devices,
   return parse_superblock(raw, devices.meta != nullptr);
 }
 
-/// The kernel is told how much to map by whoever asks for it, which is what the superblock says.
+/// The kernel is asked to map what the superblock says; here the superblock is the request.
 Result<void> check_not_cut_short(const Superblock& superblock, const Layout& layout) {
   const std::uint64_t said = superblock.provided_data_sectors;
   if (layout.provided_data_sectors() >= said) return {};
   return Error(ErrorKind::malformed,
                fmt::format("Not enough provided sectors for requested mapping size: the superblock "
-                           "says {}, the device has room for {}: it was cut short",
+                           "says {}, but the device only has room for {}: it was cut short",
                            said, layout.provided_data_sectors()));
 }
 
 Result<void> check_writes(const Params& params, const Superblock& superblock, const Layout& layout,
                           const Devices& devices) {
   if ((superblock.flags & ~Superblock::kKnownFlags) != 0)
-    return Error(ErrorKind::unsupported,
-                 fmt::format("the superblock has unknown flags ({:#x}): it can only be read",
-                             superblock.flags & ~Superblock::kKnownFlags));
+    return Error(
+        ErrorKind::unsupported,
+        fmt::format("the superblock has unknown flags ({:#x}): the device can only be read",
+                    superblock.flags & ~Superblock::kKnownFlags));
   if (layout.corrupts_itself())
     return Error(ErrorKind::unsupported,
                  "in this layout Linux overwrites data with tags (interleave_sectors smaller than "
-                 "the metadata buffer): it can only be read");
+                 "the metadata buffer): the device can only be read");
   if (!devices.data->writable() || !devices.of_meta().writable())
-    return invalid("the device below cannot be written");
+    return invalid("the device below is read-only");
   const std::uint32_t data_unit = devices.data->block_size();
   const std::uint32_t meta_unit = devices.of_meta().block_size();
   if (data_unit > params.block_size || meta_unit > kSuperblockSize ||
       params.start * kSectorSize % meta_unit != 0)
-    return invalid(fmt::format("the device below is written in blocks of {} bytes",
+    return invalid(fmt::format("the device below can only be written in blocks of {} bytes",
                                std::max(data_unit, meta_unit)));
   return {};
 }
@@ -108,12 +141,14 @@ Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices&
   Superblock superblock = TRY(find_superblock(params, devices, options, on_disk));
   TRY(match(params, superblock, tag_size));
   const bool recovery = params.mode == Mode::recovery;
+  if (!recovery) TRY(check_superblock_is_covered(params, superblock));
   if (!recovery) TRY(check_superblock_mac(params, superblock, on_disk));
   const Layout layout = TRY(Layout::create(superblock, params, devices.sizes()));
   if (!recovery && !options.may_shrink) TRY(check_not_cut_short(superblock, layout));
   if (!recovery && !options.read_only) {
     TRY(check_writes(params, superblock, layout, devices));
-    if (params.recalculate && !superblock.has(Superblock::recalculating)) {
+    if ((params.recalculate || params.reset_recalculate) &&
+        !superblock.has(Superblock::recalculating)) {
       superblock.set(Superblock::recalculating, true);
       superblock.recalc_sector = 0;
     }
@@ -142,8 +177,8 @@ Result<Superblock> format(const Params& params, const Devices& devices) {
   Bytes on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
   if (!is_zero(on_disk))
     return Error(ErrorKind::exists,
-                 "The device is not initialized, but not empty either: something is where the "
-                 "superblock is to be");
+                 "The device is not initialized, but not empty either: there is data where the "
+                 "superblock goes");
   TRY(check_mode(params));
   Superblock superblock = TRY(plan_format(params, devices.sizes()));
   const Layout layout = TRY(Layout::create(superblock, params, devices.sizes()));

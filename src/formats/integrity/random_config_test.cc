@@ -37,7 +37,8 @@ Params any_params(std::mt19937& random) {
                 .fix_hmac = random() % 2 == 0,
                 .journal_watermark = static_cast<std::uint32_t>(random() % 101),
                 .sectors_per_bit = std::uint64_t{1} << random() % 10,
-                .internal_hash = any_hash(random)};
+                .internal_hash = any_hash(random),
+                .legacy_hmac = true};
   if (random() % 3 == 0) params.tag_size = 1 + random() % 64;
   if (random() % 3 == 0) params.journal_crypt = any(random, ciphers);
   if (random() % 3 == 0) params.journal_mac = any(random, macs);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t kChunk = 1 << 20;  // bytes
 
-/// Collects what several threads find.
+/// Collects the findings of several threads.
 class Findings {
  public:
   void add(Damage damage) {
@@ -17,7 +17,7 @@ class Findings {
     damaged_.push_back(std::move(damage));
   }
 
-  /// In order, with neighbours of one kind put together.
+  /// In order, with neighbours of one kind merged.
   std::vector<Damage> take() {
     std::ranges::sort(damaged_, {}, &Damage::sector);
     std::vector<Damage> merged;
@@ -36,7 +36,7 @@ class Findings {
   std::vector<Damage> damaged_;
 };
 
-/// Reads a range of which some part cannot be read, block by block. Mismatches are told by others.
+/// Reads a partly unreadable range block by block. Mismatches are reported by the target.
 Result<void> read_pieces(const IntegrityTarget& target, std::uint64_t offset,
                          MutableByteSpan buffer, Findings& findings) {
   const std::uint32_t block = target.block_size();
@@ -110,7 +110,7 @@ std::uint64_t ScanReport::damaged_sectors() const {
 Result<ScanReport> scan(const Params& params, const Devices& devices, const ScanProgress& progress,
                         unsigned threads) {
   Findings findings;
-  // All that is damaged is wanted, and be it everything.
+  // All damage is wanted, even if it is everything.
   IntegrityTarget::Options options{.read_only = true, .check_key = false, .background = false};
   options.on_mismatch = [&findings](const Mismatch& mismatch) {
     findings.add(
@@ -119,7 +119,8 @@ Result<ScanReport> scan(const Params& params, const Devices& devices, const Scan
   const auto target = TRY(IntegrityTarget::open(params, devices, std::move(options)));
   ScanReport report{.sectors = target->size() / kSectorSize,
                     .checked = target->size() / kSectorSize,
-                    .journal_blocks = target->status().replayed_blocks};
+                    .journal_blocks = target->status().replayed_blocks,
+                    .marked_regions = target->status().dirty_regions};
   add_unprotected(*target, report);
   if (!report.unprotected.empty())
     report.why_unprotected = why_unprotected(params, target->superblock());

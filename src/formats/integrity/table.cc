@@ -56,7 +56,7 @@ std::optional<Algorithm>* algorithm_option(Params& params, std::string_view name
   return nullptr;
 }
 
-/// Options with a number. False: not one of them, or no number.
+/// Options with a number. False: not such an option, or not a number.
 bool set_number(Params& params, std::string_view name, std::string_view text) {
   if (name == "sectors_per_bit") {
     const auto value = number<std::uint64_t>(text);

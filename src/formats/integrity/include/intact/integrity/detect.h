@@ -11,15 +11,15 @@
 
 namespace intact::integrity {
 
-/// What the tags of a device seem to be. Its superblock does not say which hash makes them.
+/// What the tags of a device appear to be. The superblock does not name the hash that makes them.
 struct Detection {
   enum class TagUse { whole, cut, padded };  ///< how the digest fits the tag
 
-  std::uint32_t sampled = 0;    ///< blocks that were looked at
+  std::uint32_t sampled = 0;    ///< number of blocks examined
   std::uint32_t blank = 0;      ///< of these, with a tag of zeros: never written
   std::uint32_t discarded = 0;  ///< of these, with the tag of a discarded block
-  /// The hash that makes the tags of `matching` of the blocks that are neither; none if no hash
-  /// that was tried does.
+  /// The hash that makes the tags of `matching` of the remaining blocks; none if no known hash
+  /// does.
   std::optional<std::string> hash = {};
   std::uint32_t matching = 0;
   std::uint32_t digest_size = 0;  ///< bytes
@@ -27,21 +27,21 @@ struct Detection {
   bool keyed = false;  ///< with the key that was given
   bool salted = false;
 
-  /// What the journal is under. That it is encrypted shows in sectors without commit ids.
+  /// How the journal is protected. Sectors without commit ids show that it is encrypted.
   enum class Journal {
     plain,
     encrypted,  ///< or destroyed: no sector has a commit id
-    unknown,    ///< the device was cut off in bitmap mode, or lacks a journal
+    unknown,    ///< the device was not closed in bitmap mode, or has no journal
   };
   Journal journal = Journal::unknown;
-  bool journal_mac = false;  ///< sections have a MAC; always under a key
+  bool journal_mac = false;  ///< sections have a MAC
 
   std::uint32_t tagged() const { return sampled - blank - discarded; }
 };
 
-/// Tries the hashes that are known, with `key` (may be null) those as well that take one, on blocks
-/// here and there. Of the journal the first section is looked at. Of the params, start and
-/// buffer_sectors count. Errors as of read_superblock(), and what cannot be read.
+/// Tries all known hashes on sampled blocks; with a `key` (may be null) also those that take one.
+/// Examines the first section of the journal. Uses only start and buffer_sectors of the params.
+/// Errors of read_superblock(), and read errors.
 Result<Detection> detect(const Params& params, const Devices& devices,
                          const std::shared_ptr<const crypto::Secret>& key);
 

@@ -16,7 +16,7 @@
 
 namespace intact::integrity {
 
-/// The devices below. Everything lies on `data` unless there is a `meta`.
+/// The devices below. Everything is on `data` unless there is a `meta`.
 struct Devices {
   std::shared_ptr<block::BlockTarget> data;
   std::shared_ptr<block::BlockTarget> meta = {};  ///< superblock, journal and tags
@@ -25,16 +25,16 @@ struct Devices {
   DeviceSizes sizes() const;
 };
 
-/// Formats as Linux does with these params: journal first, superblock last. Tags are left as they
-/// are: reads fail until blocks are written or tags recalculated. exists unless the place of the
-/// superblock is all zero.
+/// Formats the device as Linux does with these params: journal first, superblock last. Tags stay as
+/// they are, so reads fail until blocks are written or tags recalculated. Error exists unless the
+/// place of the superblock is all zero.
 Result<Superblock> format(const Params& params, const Devices& devices);
 
-/// The superblock that is there. not_found, "The device is not initialized", for zeros; malformed
-/// for anything else that is none.
+/// Reads the superblock. Errors: not_found ("The device is not initialized") for zeros, malformed
+/// for anything else that is not a superblock.
 Result<Superblock> read_superblock(const Params& params, const Devices& devices);
 
-/// Blocks one behind the other that fail their tags.
+/// Consecutive blocks that fail their tags.
 struct Mismatch {
   std::uint64_t sector;  ///< first logical sector
   std::uint64_t sectors;
@@ -42,95 +42,109 @@ struct Mismatch {
   bool operator==(const Mismatch&) const = default;
 };
 
-/// A dm-integrity device in userspace, bit for bit the kernel's on disk. Where there is an internal
-/// hash, every block is checked against its tag at every read. Thread-safe.
+/// A dm-integrity device in userspace, with the kernel's on-disk format bit for bit. If there is an
+/// internal hash, every read checks every block against its tag. Thread-safe.
 ///
-/// What a power cut leaves: in mode J each block is as some write left it, never as one before the
-/// last completed flush; in D and B a block written since then may fail its tag, in B it is given a
-/// fresh tag, whatever it holds.
+/// With a keyed hash nothing on the device can turn that off: neither the superblock nor the bitmap
+/// makes a block readable without a check, or gets it a new tag, unless the params say so
+/// (recalculate, reset_recalculate, legacy_recalculate, mode R).
 ///
-/// The first error in reading or writing tags, journal, bitmap or superblock, and of a flush, is
-/// final: every later operation fails with it until the device is opened again. A mismatch is not,
-/// nor is a failing read or write of data in place.
+/// After a power cut: in mode J each block has the content of some write, never of one before the
+/// last completed flush. In D and B a block written since then may fail its tag; in B without a key
+/// such blocks get a new tag, whatever they hold.
+///
+/// The first error while reading or writing tags, journal, bitmap or superblock, or during a flush,
+/// is final: every later operation fails with it until the device is opened again. A mismatch is
+/// not final, nor is a failing read or write of data in place.
 class IntegrityTarget final : public block::BlockTarget {
  public:
   struct Options {
-    bool read_only = false;  ///< nothing is written; what is in the journal is read from there
-    /// A zeroed superblock is formatted first, as the kernel does it.
+    bool read_only = false;  ///< write nothing; read journaled blocks from the journal
+    /// Format a device whose superblock is zero first, as the kernel does.
     bool format_zeroed = false;
-    /// A device that has become smaller than its superblock says provides what is left. Otherwise
-    /// it is malformed (but in recovery): most likely it was cut short.
+    /// Open a device that is smaller than its superblock says, with what is left. Otherwise it is
+    /// malformed (except in recovery): most likely it was cut short.
     bool may_shrink = false;
-    /// Before anything is given out or written some blocks are read; if all of them fail, hash or
-    /// key are taken to be wrong. A device of which no tag was ever written passes.
+    /// Read some blocks before anything is returned or written; if all of them fail, hash or key
+    /// are considered wrong. A device whose tags were never written passes.
     bool check_key = true;
-    /// A thread of its own commits, writes back, flushes the bitmap and recalculates. Without it
-    /// writes and flushes do that by the way (but for what is due by time) and recalculate() has to
+    /// Use a background thread to commit, write back, flush the bitmap and recalculate. Without it
+    /// writes and flushes perform this work inline; timed work is skipped, and recalculate() has to
     /// be called.
     bool background = true;
     std::size_t tag_cache_size = 16 << 20;  ///< bytes
-    /// Told of each mismatch that a read meets; by the reading thread, so perhaps by several at
-    /// once. Must not call back.
+    /// Called for each mismatch that a read finds, on the reading thread, so possibly by several
+    /// threads at once. Must not call back.
     std::function<void(const Mismatch&)> on_mismatch = {};
   };
   /// Counts since the device was opened; the first three are the kernel's status line.
   struct Status {
     std::uint64_t mismatches;  ///< reads that met blocks which fail their tags
     std::uint64_t provided_data_sectors;
-    std::optional<std::uint64_t> recalc_sector;  ///< none: there never was a recalculation
-    std::uint64_t replayed_sections;             ///< of the journal, when it was opened
+    std::optional<std::uint64_t> recalc_sector;  ///< none: nothing was ever recalculated
+    std::uint64_t replayed_sections;             ///< journal sections, at opening
     std::uint64_t replayed_blocks;
-    std::uint64_t commits;  ///< of the journal
+    std::uint64_t commits;  ///< journal commits
     std::uint64_t journal_free_entries;
-    std::uint64_t dirty_regions;         ///< bits set in the bitmap
+    std::uint64_t dirty_regions;  ///< bits set in the bitmap
+    /// With a keyed hash and legacy_recalculate: sectors that got new tags at opening because the
+    /// bitmap marked them. Their data were not verified.
+    std::uint64_t retagged_sectors;
     std::optional<std::string> failure;  ///< why the device fails all requests
   };
 
-  /// Opens, replays what a crash left in the journal, begins what is to be recalculated. Errors:
-  /// invalid_argument for params that do not fit each other, the superblock or the devices;
-  /// unsupported for flags that nobody knows when writing, and for in-line mode; bad_secret for
-  /// keys that do not fit or may not; tampered for a journal that fails its MAC or tags; malformed
-  /// for what cannot be. Nothing has been written then, but for the superblock of a format_zeroed.
+  /// Opens the device, replays what a crash left in the journal and starts a pending recalculation.
+  /// Errors: invalid_argument for params that contradict each other, the superblock or the devices;
+  /// unsupported for in-line mode, for unknown flags when writing, and for a superblock that asks
+  /// for what an attacker could have asked for (a recalculation with a key, a journal MAC without
+  /// fix_hmac); bad_secret for keys that do not or may not fit; tampered for a journal that fails
+  /// its MAC or tags, and with a key for blocks that fail their tags in regions that the bitmap
+  /// marks (when writing); malformed for impossible values. Nothing has been written then, except
+  /// the superblock with format_zeroed.
   static Result<std::unique_ptr<IntegrityTarget>> open(const Params& params, const Devices& devices,
                                                        Options options);
-  /// close(), its result ignored.
+  /// Calls close() and ignores its result.
   ~IntegrityTarget() override;
 
   std::uint64_t size() const override;  ///< bytes
   bool writable() const override;
   std::uint32_t block_size() const override;  ///< bytes
 
-  /// All or nothing: after an error `out` holds zeros. tampered if a block in the range is bad.
+  /// All or nothing: after an error `out` holds zeros. Error tampered if a block in the range fails
+  /// its tag.
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override;
   Result<void> write(std::uint64_t offset, ByteSpan bytes) override;
   Result<void> flush() override;
-  /// unsupported unless discards are allowed. A discarded block reads as anything, unchecked.
+  /// Error unsupported unless discards are allowed. A discarded block returns undefined data, or
+  /// zeros if the internal hash has a key.
   Result<void> discard(std::uint64_t offset, std::uint64_t length) override;
-  /// Outside of mode J the file system is told that the data are zeros, and need not keep them.
+  /// Outside of mode J the file system can release the space.
   Result<void> zero(std::uint64_t offset, std::uint64_t length) override;
 
-  /// For devices without internal hash: whole blocks with the tags that were written with them, one
-  /// tag of tag_size() bytes for each block. invalid_argument with an internal hash.
+  /// For devices without internal hash: whole blocks and their tags, tag_size() bytes for each
+  /// block. Error invalid_argument with an internal hash.
   Result<void> read_tagged(std::uint64_t offset, MutableByteSpan out, MutableByteSpan tags) const;
   Result<void> write_tagged(std::uint64_t offset, ByteSpan bytes, ByteSpan tags);
   std::uint32_t tag_size() const;  ///< bytes for each block
 
-  /// Whether block tags of this range are checked by reads: not where there is no internal hash, in
-  /// recovery, where tags are yet to be recalculated. `length` is cut to what is alike.
+  /// Whether reads of this range check tags: not without an internal hash, in recovery, or where
+  /// tags are still to be recalculated. Reduces `length` to the part to which the answer applies.
   bool is_checked(std::uint64_t offset, std::uint64_t& length) const;
 
-  /// Recalculates until all is done, or until `progress` (told the sector reached) returns false.
+  /// Recalculates until everything is done or `progress`, called with the current sector, returns
+  /// false.
   Result<void> recalculate(const std::function<bool(std::uint64_t sector)>& progress = {});
 
   const Layout& layout() const;
-  Superblock superblock() const;  ///< as of now
+  Superblock superblock() const;  ///< its current value
   Status status() const;
-  /// The table line's words behind the device, as `dmsetup table` shows them (keys as zeros unless
-  /// `with_keys`): "0 4 J 7 journal_sectors:176 ...". `meta_device` is the name to show if any.
+  /// The words of the table line after the device, as `dmsetup table` shows them (keys as zeros
+  /// unless `with_keys`): "0 4 J 7 journal_sectors:176 ...". `meta_device`: the name to show, if
+  /// any. The caller wipes a text with keys.
   std::string table(const std::string& meta_device, bool with_keys = false) const;
 
-  /// Commits, writes back, marks the device clean and flushes; all later requests fail. The first
-  /// failure is returned, and then a crash is what the device looks like. Again: same result.
+  /// Commits, writes back, marks the device clean and flushes; all later requests fail. Returns the
+  /// first failure, after which the device looks as after a crash. Further calls return the same.
   Result<void> close();
 
  private:

@@ -11,7 +11,7 @@
 
 namespace intact::integrity {
 
-/// What a journal holds, and what opening the device for writing would do with it.
+/// What a journal contains, and what opening the device for writing would do with it.
 struct JournalReport {
   struct Entry {
     std::uint32_t section;
@@ -20,19 +20,19 @@ struct JournalReport {
     enum class State { replayed, superseded, beyond_end, bad_tag } state;
   };
   std::uint32_t sections = 0;        ///< of the journal
-  std::uint32_t first_section = 0;   ///< where the oldest valid one is
-  std::uint32_t valid_sections = 0;  ///< from there on, round the ring
+  std::uint32_t first_section = 0;   ///< the oldest valid one
+  std::uint32_t valid_sections = 0;  ///< from there on, around the ring
   std::uint64_t used_entries = 0;    ///< in valid sections
   std::vector<Entry> entries = {};   ///< the used entries of valid sections, oldest first
-  bool holds_bitmap = false;         ///< mode B and not closed: there is no journal
-  std::uint64_t dirty_regions = 0;   ///< of that bitmap
+  bool holds_bitmap = false;         ///< mode B and not closed: no journal exists
+  std::uint64_t dirty_regions = 0;   ///< bits set in that bitmap
   std::uint64_t sectors_per_region = 0;
   /// Why a replay would be refused (a MAC, commit ids), or none.
   std::string refused = {};
 };
 
-/// Reads the journal and changes nothing. Errors as IntegrityTarget::open, but for what `refused`
-/// says.
+/// Reads the journal and changes nothing. Errors of IntegrityTarget::open(), except those that
+/// `refused` reports.
 Result<JournalReport> report_journal(const Params& params, const Devices& devices);
 
 }  // namespace intact::integrity

@@ -8,36 +8,36 @@
 
 namespace intact::integrity {
 
-/// How a section of the journal is made up: 8 sectors of entries, then the sectors of the blocks
-/// that the entries speak of.
+/// The structure of a journal section: 8 sectors of entries, then the sectors of the blocks that
+/// the entries describe.
 struct SectionGeometry {
   std::uint32_t entry_size;          ///< bytes, a multiple of 8
   std::uint32_t entries_per_sector;  ///< at least 1
   std::uint32_t entries;             ///< of a section: 8 times as many
   std::uint32_t sectors;             ///< of a section
 
-  /// invalid_argument for a tag so large that no entry fits.
+  /// Error invalid_argument for a tag so large that no entry fits.
   static Result<SectionGeometry> create(std::uint32_t tag_size, unsigned log2_sectors_per_block,
                                         bool has_mac);
   bool operator==(const SectionGeometry&) const = default;
 };
 
-/// Sizes of the devices in sectors; a rest that is no whole sector is not counted.
+/// Sizes of the devices in sectors; an incomplete sector at the end is not counted.
 struct DeviceSizes {
   std::uint64_t data;
   std::optional<std::uint64_t> meta =
-      {};  ///< none: superblock, journal and tags lie among the data
+      {};  ///< none: superblock, journal and tags are on the data device
 
   std::uint64_t of_meta() const { return meta.value_or(data); }
 };
 
-/// Where everything is. All numbers are in sectors of 512 bytes unless they say otherwise. Made by
-/// arithmetic alone, which does not overflow whatever the superblock says.
+/// Where everything is on the devices. All numbers are in sectors of 512 bytes unless stated
+/// otherwise. Pure arithmetic, which does not overflow whatever the superblock says.
 class Layout {
  public:
-  /// For a device with this superblock. What is provided is computed from the size of the devices:
-  /// provided_data_sectors of the superblock plays no part. invalid_argument, "The device is too
-  /// small", where nothing is left.
+  /// For a device with this superblock. The provided size follows from the size of the devices;
+  /// provided_data_sectors of the superblock is ignored. Error malformed ("The device is too
+  /// small") if there is no room for data.
   static Result<Layout> create(const Superblock& superblock, const Params& params,
                                DeviceSizes sizes);
 
@@ -52,7 +52,7 @@ class Layout {
 
   std::uint64_t start() const { return start_; }
   std::uint64_t initial_sectors() const { return initial_; }  ///< superblock and journal
-  std::uint64_t metadata_run() const { return run_; }  ///< tags in front of each area of data
+  std::uint64_t metadata_run() const { return run_; }         ///< tags before each area of data
   std::uint64_t provided_data_sectors() const { return provided_; }
   std::uint64_t provided_blocks() const { return provided_ >> log2_block_; }
 
@@ -61,21 +61,21 @@ class Layout {
     return journal_start() + std::uint64_t{section} * section_.sectors;
   }
 
-  /// Where logical sector `sector` lies on the data device.
+  /// The place of logical sector `sector` on the data device.
   std::uint64_t data_sector(std::uint64_t sector) const;
-  /// Sectors from `sector` on that lie one behind the other, and so do their tags.
+  /// How many sectors from `sector` on are consecutive on the device, and so are their tags.
   std::uint64_t contiguous_sectors(std::uint64_t sector) const;
   /// The byte on the device with the tags where the tag of block `block` begins.
   std::uint64_t tag_byte(std::uint64_t block) const;
 
-  /// Linux computes such places of tags that they overwrite data (interleave smaller than the
-  /// metadata buffer, with legacy padding). May be read, must not be written.
+  /// In this layout Linux computes places for tags that overwrite data (interleave smaller than the
+  /// metadata buffer, with legacy padding). Such a device may be read but must not be written.
   bool corrupts_itself() const { return corrupts_itself_; }
 
-  /// log2 of the sectors for a bit of the bitmap, at least `log2_wanted`: as fine as the journal's
-  /// place allows.
+  /// log2 of the number of sectors per bit of the bitmap, at least `log2_wanted`: as fine as the
+  /// journal's space allows.
   unsigned log2_sectors_per_bit(unsigned log2_wanted) const;
-  /// Bits, and blocks of 4096 bytes, of a bitmap with this many sectors for a bit.
+  /// The number of bits, and of blocks of 4096 bytes, of a bitmap with this granularity.
   std::uint64_t bitmap_bits(unsigned log2_sectors_per_bit) const;
   std::uint64_t bitmap_blocks(unsigned log2_sectors_per_bit) const;
 
@@ -103,8 +103,8 @@ class Layout {
 };
 
 /// The superblock with which Linux would format devices of these sizes; its salt is zero. The
-/// params must have passed check_params(). invalid_argument, "Could not initialize superblock",
-/// where nothing fits.
+/// params must have passed check_params(). Error invalid_argument ("Could not initialize
+/// superblock") if nothing fits.
 Result<Superblock> plan_format(const Params& params, DeviceSizes sizes);
 
 }  // namespace intact::integrity

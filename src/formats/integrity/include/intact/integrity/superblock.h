@@ -11,22 +11,23 @@
 
 namespace intact::integrity {
 
-/// The superblock as it lies `start` sectors into the device that has the tags. Little-endian. It
-/// takes 4096 bytes; what follows these 64 is zero but for a MAC at the end of the first sector.
+/// The superblock on disk, `start` sectors into the device that holds the tags. Little-endian. It
+/// occupies 4096 bytes; after these 64 everything is zero except a MAC at the end of the first
+/// sector.
 struct RawSuperblock {
   std::array<char, 8> magic;                            ///< "integrt\0"
   std::array<std::byte, 1> version;                     ///< 1 to 6; see superblock_version()
   std::array<std::byte, 1> log2_interleave_sectors;     ///< 3 to 31; 0 with a metadata device
   le16 integrity_tag_size;                              ///< bytes
-  le32 journal_sections;                                ///< not 0 but in in-line mode
-  le64 provided_data_sectors;                           ///< usable sectors, of 512 bytes always
+  le32 journal_sections;                                ///< 0 in in-line mode only
+  le64 provided_data_sectors;                           ///< usable sectors, always of 512 bytes
   le32 flags;                                           ///< Superblock::Flag
   std::array<std::byte, 1> log2_sectors_per_block;      ///< 0 to 3
   std::array<std::byte, 1> log2_blocks_per_bitmap_bit;  ///< written in all modes
   std::array<std::byte, 2> pad;
   le64 recalc_sector;  ///< first sector whose tag is not valid yet, if recalculating
   std::array<std::byte, 8> pad2;
-  std::array<std::byte, 16> salt;  ///< random with fixed_hmac, else zero
+  std::array<std::byte, 16> salt;  ///< random with fixed_hmac, otherwise zero
 };
 static_assert(sizeof(RawSuperblock) == 64 && alignof(RawSuperblock) == 1);
 static_assert(offsetof(RawSuperblock, integrity_tag_size) == 10);
@@ -43,18 +44,18 @@ struct Superblock {
   enum Flag : std::uint32_t {
     have_journal_mac = 0x01,
     recalculating = 0x02,  ///< never cleared: done when recalc_sector reaches the end
-    dirty_bitmap = 0x04,   ///< in mode B and not closed: the journal's place holds the bitmap
+    dirty_bitmap = 0x04,   ///< open in mode B or not closed: a bitmap replaces the journal
     fixed_padding = 0x08,
     fixed_hmac = 0x10,
     in_line = 0x20,
   };
   static constexpr std::uint32_t kKnownFlags = 0x3f;
 
-  std::uint8_t version = 1;  ///< as read; derived anew by encode()
+  std::uint8_t version = 1;  ///< as read; encode() derives it again
   std::uint8_t log2_interleave_sectors = 0;
   std::uint16_t tag_size = 0;  ///< bytes
   std::uint32_t journal_sections = 0;
-  std::uint64_t provided_data_sectors = 0;  ///< as somebody saw the device last; a statement only
+  std::uint64_t provided_data_sectors = 0;  ///< as of the last opening; never relied on
   std::uint32_t flags = 0;
   std::uint8_t log2_sectors_per_block = 0;
   std::uint8_t log2_blocks_per_bitmap_bit = 0;
@@ -67,15 +68,15 @@ struct Superblock {
   bool operator==(const Superblock&) const = default;
 };
 
-/// What the kernel would write as version: it goes up and down with flags and mode.
+/// The version that the kernel would write; it goes up and down with flags and mode.
 std::uint8_t superblock_version(const Superblock& superblock, Mode mode, bool has_meta_device);
 
-/// malformed: no superblock, or numbers that cannot be, each with the kernel's words. unsupported:
-/// a version over 6. Flags that nobody knows are kept; whoever writes refuses them.
-/// `has_meta_device`: whether data lie on a device of their own.
+/// Errors: malformed for anything that is not a superblock or has impossible values, with the
+/// kernel's messages; unsupported for versions above 6. Unknown flags are kept; devices that have
+/// them are not written. `has_meta_device`: whether the data are on a device of their own.
 Result<Superblock> parse_superblock(const RawSuperblock& raw, bool has_meta_device);
 
-/// The same without knowing which device this is, for tools that show it.
+/// The same for tools that show a superblock without knowing where the data are.
 Result<Superblock> parse_superblock(const RawSuperblock& raw);
 
 RawSuperblock encode(const Superblock& superblock, Mode mode, bool has_meta_device);

@@ -16,9 +16,9 @@ struct TableLine {
   std::string meta_device = {};  ///< empty: none
 };
 
-/// invalid_argument with the kernel's words for what is not of the form; words behind the counted
-/// options are ignored, as the kernel does. What the params mean together is check_params()'
-/// business.
+/// Error invalid_argument, with the kernel's messages, for text that does not have this form. Words
+/// after the counted options are ignored, as in the kernel. check_params() checks whether the
+/// params make sense together.
 Result<TableLine> parse_table(std::string_view line);
 
 }  // namespace intact::integrity

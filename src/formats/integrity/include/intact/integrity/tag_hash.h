@@ -13,9 +13,9 @@ namespace intact::integrity {
 
 class MessageHash;
 
-/// The internal hash: computes the tags of blocks. A tag is the digest of the salt (if there is
-/// one), the block's logical sector as 64 bits, and the block; cut to the tag's size, or padded
-/// with zeros. Thread-safe.
+/// The internal hash: computes the tags of blocks. A tag is the digest of the salt (if any), the
+/// block's logical sector as 64 bits, and the block; truncated to the tag size or padded with
+/// zeros. Thread-safe.
 class TagHash {
  public:
   struct Shape {
@@ -23,7 +23,7 @@ class TagHash {
     std::uint32_t tag_size;                              ///< bytes
     std::optional<std::array<std::byte, 16>> salt = {};  ///< of a superblock with fixed_hmac
   };
-  /// unsupported: unknown name. bad_secret: a key that is missing or not taken.
+  /// Errors: unsupported for unknown names, bad_secret for a missing or rejected key.
   static Result<std::unique_ptr<const TagHash>> create(const Algorithm& algorithm,
                                                        const Shape& shape);
   ~TagHash();
@@ -31,7 +31,7 @@ class TagHash {
   std::uint32_t tag_size() const { return shape_.tag_size; }
   std::size_t digest_size() const;  ///< bytes
 
-  /// `blocks` are whole blocks from block number `first` on; `tags` gets a tag for each.
+  /// Computes a tag for each of the whole `blocks`, which start at block number `first`.
   void compute(std::uint64_t first, ByteSpan blocks, MutableByteSpan tags) const;
 
  private:
