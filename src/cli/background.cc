@@ -23,7 +23,7 @@ constexpr char kReady = 'R';
 constexpr char kFailed = 'E';
 constexpr std::uint64_t kMessageLimit = 1 << 20;
 
-/// Descriptors beyond stderr that whoever started us left open.
+/// Descriptors above stderr that were open when we were started.
 std::vector<int> open_descriptors() {
   std::vector<int> descriptors;
   DIR* const dir = ::opendir("/proc/self/fd");
@@ -57,7 +57,7 @@ Error decode(std::string_view text) {
   return {static_cast<ErrorKind>(numbers[0]), std::string(at, end), numbers[1]};
 }
 
-/// What became of a child that ended without a word.
+/// How a child ended that reported nothing.
 Error silent_end(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

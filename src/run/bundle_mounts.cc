@@ -117,6 +117,7 @@ Result<void> add_scratch_mounts(MountList& list, const HostFacts& host) {
   for (const Scratch& scratch :
        {Scratch{"/run", "755"}, Scratch{"/tmp", "1777"}, Scratch{"/var/tmp", "1777"}}) {
     const ResolvedPath place = TRY(list.locate(scratch.path));
+    if (list.is_taken(place.path)) continue;  // a link to one of the others
     TRY(list.add({.destination = scratch.path,
                   .type = "tmpfs",
                   .source = "tmpfs",

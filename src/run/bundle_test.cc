@@ -50,6 +50,21 @@ class BundleTest : public ::testing::Test {
     header.e_phentsize = sizeof(Elf64_Phdr);
     return {reinterpret_cast<const char*>(&header), sizeof header};
   }
+  /// The same with a dynamic linker.
+  static std::string dynamic_elf(const std::string& linker) {
+    std::string file = elf(EM_X86_64);
+    Elf64_Phdr segment = {};
+    segment.p_type = PT_INTERP;
+    segment.p_offset = sizeof(Elf64_Ehdr) + sizeof segment;
+    segment.p_filesz = linker.size() + 1;
+    Elf64_Ehdr header;
+    std::memcpy(&header, file.data(), sizeof header);
+    header.e_phoff = sizeof header;
+    header.e_phnum = 1;
+    file.assign(reinterpret_cast<const char*>(&header), sizeof header);
+    file.append(reinterpret_cast<const char*>(&segment), sizeof segment);
+    return file + linker + '\0';
+  }
   void write(const std::string& name, std::string_view text, mode_t mode) const {
     std::ofstream(root_.path(name)) << text;
     ::chmod(root_.path(name).c_str(), mode);
@@ -190,7 +205,7 @@ TEST_F(BundleTest, HostNamesResolve) {
     const auto bundle = plan({.cmd = {"tool"}}, options);
     EXPECT_TRUE(bundle);
     for (const auto& mount : bundle->mounts)
-      if (mount.destination == "/etc/hosts") return mount.content.value_or("not a file of ours");
+      if (mount.destination == "/etc/hosts") return mount.content.value_or("not our file");
     return std::string("none");
   };
   EXPECT_EQ(hosts({.hostname = "box"}),
@@ -201,7 +216,7 @@ TEST_F(BundleTest, HostNamesResolve) {
   EXPECT_THAT(hosts({.network = Network::host, .hostname = "box"}),
               HasSubstr("192.168.0.1 router\n127.0.0.1\tlocalhost"));
   write("own", "x", 0644);
-  EXPECT_EQ(hosts({.volumes = {{root_.path("own"), "/etc/hosts", true}}}), "not a file of ours");
+  EXPECT_EQ(hosts({.volumes = {{root_.path("own"), "/etc/hosts", true}}}), "not our file");
   EXPECT_EQ(hosts({.volumes = {{root_.path("data"), "/etc", true}}}), "none");
 }
 
@@ -378,6 +393,8 @@ TEST_F(BundleTest, CommandsAreLookedUpBeforeTheStart) {
   write("usr/bin/text", "echo hi\n", 0755);
   write("usr/bin/empty", "", 0755);
   write("usr/bin/through", "#!/bin/text\n", 0755);
+  write("usr/bin/dynamic", dynamic_elf("/bin/tool"), 0755);
+  write("usr/bin/orphan", dynamic_elf("/lib64/ld-missing.so"), 0755);
   ProgramRules rules;
   const User root, web{.uid = 33, .gid = 34, .groups = {}, .home = "/"};
   const auto status = [&](const std::string& command, const User& user,
@@ -401,6 +418,8 @@ TEST_F(BundleTest, CommandsAreLookedUpBeforeTheStart) {
   EXPECT_EQ(status("secret", web), 126);
   EXPECT_EQ(status("/usr/bin/nosuch", root, {"/usr"}), 0);
   EXPECT_EQ(status("nosuch", root, {"/usr"}), 0);
+  EXPECT_EQ(status("dynamic", root), 0);
+  EXPECT_EQ(status("orphan", root), 127);
   for (const char* unusable : {"foreign", "text", "empty", "through"})
     EXPECT_EQ(status(unusable, root), 126) << unusable;
   // What the kernel was told to run it runs.

@@ -56,7 +56,7 @@ Result<Pair> make_socket() {
   return Pair{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-/// Blocks the signals that are to be passed on; the old mask comes back at the end.
+/// Blocks the signals that are to be passed on, and restores the old mask at the end.
 class BlockedSignals {
  public:
   BlockedSignals() {
@@ -127,8 +127,8 @@ Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int 
       send_error(report, outcome.error());
     return 0;
   }));
-  // If the caller dies the other end of the socket closes, and all ends. This process stays to the
-  // last to clean up what the kernel does not.
+  // If the caller dies, the other end of the socket closes, and everything ends. This process lives
+  // longest, to clean up what the kernel does not.
   const UniqueFd end(static_cast<int>(::syscall(SYS_pidfd_open, first, 0)));
   std::array<pollfd, 2> events = {{{end.get(), POLLIN, 0}, {task.control_fd, 0, 0}}};
   while (end && ::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
@@ -139,7 +139,7 @@ Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int 
   return {};
 }
 
-/// Passes signals on until the other side has said its last word.
+/// Passes signals on until the other side reports how the container ended.
 Result<void> attend(int signals, int control, int report, const IdMapPlan& ids, pid_t child) {
   std::array<pollfd, 3> events = {
       {{signals, POLLIN, 0}, {report, POLLIN, 0}, {control, POLLIN, 0}}};

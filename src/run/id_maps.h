@@ -15,17 +15,17 @@ namespace intact::run {
 
 /// The ids that an account may use besides its own: its first line in /etc/subuid or /etc/subgid
 /// (see subuid(5)), which names it or gives its number. `host` is the first id there; `container`
-/// is 1. Nothing when there is none or it does not parse.
+/// is 1. Nothing when no line fits or it does not parse.
 std::optional<IdRange> find_subordinate_ids(std::string_view text, std::string_view name,
                                             std::uint32_t uid);
 
-/// /proc/PID/uid_map or gid_map. malformed when it is none.
+/// Parses /proc/PID/uid_map or gid_map. malformed when the text is neither.
 Result<std::vector<IdRange>> parse_id_map(std::string_view text);
 
-/// How the ids of a user namespace of ours come about.
+/// How the ids of our user namespace are mapped.
 struct IdMapPlan {
-  std::uint32_t uid = 0, gid = 0;  ///< ours, which become root's there
-  /// Both or none: then newuidmap and newgidmap map these too.
+  std::uint32_t uid = 0, gid = 0;  ///< our own, which become root's there
+  /// Both or neither: ids that newuidmap and newgidmap map as well.
   std::optional<IdRange> more_uids, more_gids;
 };
 

@@ -30,7 +30,7 @@ void send(int fd, const Outcome* outcome, const Error* error) {
   }
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes += text;
-  // Nobody is left to tell when this fails.
+  // If this fails, nobody is left to report it to.
   (void)write_all(fd, as_bytes(bytes)).has_value();
 }
 

@@ -24,7 +24,7 @@ constexpr std::size_t kMaxOutput = 64 * 1024;
 constexpr std::string_view kSystemDirectories =
     ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The child must not live on without us, also if we died before it could say so.
+/// The child must not outlive us, even if we died before it could arrange it.
 void die_with(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // In a new process namespace the parent has no number here: 0.
@@ -67,7 +67,7 @@ Result<pid_t> spawn(const std::vector<std::string>& command, const ChildSetup& s
   const pid_t child = ::fork();
   if (child < 0) return Error::from_errno("fork", errno);
   if (child > 0) {
-    // Both sides do it, so that it is done whoever comes first.
+    // Both sides do it, so that it is done in any order.
     if (setup.own_process_group) ::setpgid(child, child);
     return child;
   }

@@ -11,8 +11,9 @@
 
 namespace intact::run {
 
-/// The path of a program in the absolute directories of `search_path` (colons between) and then of
-/// the system, sbin included, which ordinary users do not search; empty when there is none.
+/// The path of a program in the absolute directories of `search_path` (separated by colons) and
+/// then in those of the system, sbin included, which ordinary users do not search; empty when not
+/// found.
 std::string find_in_path(std::string_view name, std::string_view search_path);
 /// The same with $PATH.
 std::string find_executable(std::string_view name);
@@ -23,8 +24,8 @@ struct ChildSetup {
   std::vector<std::string> environment;
 };
 
-/// Forks and executes a program with default signal handling and no descriptors but 0 to 2. It is
-/// killed when the calling thread's process dies. An exec that fails ends the child with 127.
+/// Forks and executes a program with default signal handling and only descriptors 0 to 2. It is
+/// killed when the calling process dies. An exec that fails ends the child with 127.
 Result<pid_t> spawn(const std::vector<std::string>& command, const ChildSetup& setup);
 
 struct Captured {
@@ -43,7 +44,7 @@ enum class Lifetime {
 /// Forks a child that runs `body` and exits with what it returns.
 Result<pid_t> fork_child(Lifetime lifetime, const std::function<int()>& body);
 
-/// waitpid(2) for one child until it ends; the wait status, -1 when there is no such child.
+/// waitpid(2) for one child until it ends; the wait status, or -1 without such a child.
 int wait_for(pid_t child);
 
 /// Number of threads of this process.

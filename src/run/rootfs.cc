@@ -103,8 +103,8 @@ TmpfsOptions tmpfs_options(const std::vector<std::string>& options) {
   return out;
 }
 
-/// Turns a tmpfs of the runtime's into one of ours with a copy of what the image has there. One
-/// that would be empty stays the runtime's.
+/// Replaces the runtime's empty tmpfs with one that has a copy of what the image has there. Where
+/// the image has nothing, the runtime's is left.
 Result<void> stage_copy(Mount& mount, const tree::FileTree& tree, const std::string& target) {
   const auto node = TRY(resolve(tree, mount.destination)).node;
   if (!node) return {};
@@ -142,7 +142,7 @@ Result<RootProcess> start_root(const RootServer& serve, std::shared_ptr<const tr
     for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGUSR1, SIGUSR2})
       std::signal(signal, SIG_IGN);
     ::setpgid(0, 0);
-    // Held open, the pipes of the caller would never end for their readers.
+    // Readers of the caller's pipes would never see their end if this process held them open.
     if (const auto null = open_file("/dev/null", O_RDWR)) {
       ::dup2(null->get(), STDIN_FILENO);
       ::dup2(null->get(), STDOUT_FILENO);
@@ -189,7 +189,7 @@ Result<std::unique_ptr<WritableRoot>> WritableRoot::mount(const std::string& roo
   TRY(make_directory(base + "/work"));
   const std::string places =
       fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", lower, base, base);
-  // The lower layer is an image like any other: nothing in it may steer the overlay.
+  // The image is the lower layer: its attributes must not steer the overlay.
   const std::string options =
       places + (user_namespace ? ",userxattr" : ",metacopy=off,redirect_dir=nofollow");
   if (::mount("intact", target.c_str(), "overlay", MS_NOSUID | MS_NODEV, options.c_str()) != 0) {

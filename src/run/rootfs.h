@@ -19,7 +19,7 @@ struct RootProcess {
   pid_t pid = -1;
 };
 
-/// Starts parts.serve in a child and waits until `mountpoint` answers; its error is ours.
+/// Starts `serve` in a child and waits until `mountpoint` answers; returns its error.
 Result<RootProcess> start_root(const RootServer& serve, std::shared_ptr<const tree::FileTree> tree,
                                const std::string& mountpoint, bool others);
 

@@ -13,7 +13,7 @@
 namespace intact::run {
 namespace {
 
-// Before, runsc knew the platforms ptrace and kvm only; systrap, the default since, came with this.
+// The release of runsc that made systrap its default; older ones know only ptrace and kvm.
 constexpr unsigned kSystrapSince = 20230501;
 
 bool contains(std::string_view text, std::string_view part) {
@@ -69,7 +69,7 @@ std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace&
       break;
     case RuntimeKind::runc:
       add({"--log", place.log});
-      // Errors about control groups, which are not the user's to change, are then passed over.
+      // This ignores errors about control groups, which users may not change.
       if (user_namespace) add({"--rootless", "true"});
       break;
     case RuntimeKind::runsc:
@@ -88,7 +88,7 @@ std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace&
 
 std::vector<std::string> kill_command(const Runtime& runtime, const RuntimePlace& place,
                                       const std::string& id, int signal) {
-  // `runsc run` itself dies of SIGTERM, and the container without having heard of it.
+  // SIGTERM ends `runsc run` itself, and the container with it, without telling the container.
   if (runtime.kind != RuntimeKind::runsc) return {};
   return {runtime.path, "--root", place.state,           "--ignore-cgroups",
           "kill",       id,       std::to_string(signal)};

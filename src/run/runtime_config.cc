@@ -1,4 +1,4 @@
-// Everything of config.json is decided in the bundle; here it is written down.
+// The bundle decides everything; here it is written as config.json.
 #include <array>
 #include <set>
 #include <string>
@@ -121,7 +121,7 @@ Json make_config(const Bundle& bundle, RuntimeKind runtime, const HostFacts& hos
   for (const auto& mount : bundle.mounts) {
     if (mount.content && mount.source.empty()) continue;
     Json options = strings(mount.options);
-    // runc and crun copy; runsc does not know the word, and there everything is staged.
+    // An extension of runc and crun. With runsc everything is staged by us.
     if (mount.copy_up && mount.type == "tmpfs" && runtime != RuntimeKind::runsc)
       options.push_back("tmpcopyup");
     mounts.push_back({{"destination", mount.destination},

@@ -150,7 +150,7 @@ Result<int> RuntimeProcess::run_with_own_terminal() {
 Result<int> RuntimeProcess::run_detached() {
   place_.console_socket = room("console");
   const ConsoleSocket socket = TRY(ConsoleSocket::listen(place_.console_socket));
-  // Its own messages go to the log; the caller's terminal is not for it either.
+  // The runtime writes its messages to the log, and does not get the caller's terminal either.
   const UniqueFd null = TRY(open_file("/dev/null", O_RDWR));
   ChildSetup setup = setup_;
   setup.stdin_fd = setup.stdout_fd = setup.stderr_fd = null.get();

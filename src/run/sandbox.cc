@@ -48,7 +48,8 @@ std::uint64_t hard_limit(int resource) {
   return limit.rlim_max;
 }
 
-/// Makes `path` if need be and accepts it only as a directory of ours that is closed to others.
+/// Makes `path` if needed, and accepts it only as a directory of this user that is closed to
+/// others.
 Result<void> claim_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return Error::from_errno("mkdir " + path, errno);
@@ -74,7 +75,7 @@ Result<void> make_private_namespaces() {
                  fmt::format("cannot make mount and process namespaces: {}", std::strerror(errno)),
                  errno);
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-    // In a chroot the root is no mount, and then no container runtime can pivot_root either.
+    // In a chroot the root is not a mount, so container runtimes cannot pivot_root either.
     if (errno == EINVAL)
       return Error(ErrorKind::unsupported,
                    "containers cannot be started in a chroot: / is not a mount point; enter the "
@@ -96,7 +97,7 @@ Result<void> prepare_private_mounts(bool user_namespace) {
 }
 
 void remove_cgroups(const std::string& container_id) {
-  // The one hierarchy of version 2, and those of version 1 below it.
+  // The single hierarchy of version 2, or those of version 1 below it.
   ::rmdir((std::string(kCgroups) + "/" + container_id).c_str());
   std::error_code error;
   for (const auto& hierarchy : std::filesystem::directory_iterator(kCgroups, error))
@@ -122,7 +123,7 @@ Result<HostFacts> collect_host_facts(bool user_namespace) {
   host.cgroup_namespaces = ::access("/proc/self/ns/cgroup", F_OK) == 0;
   host.has_resolv_conf = ::access("/etc/resolv.conf", R_OK) == 0;
   if (const auto hosts = read_file("/etc/hosts", kMaxHosts)) host.hosts = as_text(*hosts);
-  // What processors do on their own account can be measured from a container.
+  // These counters reveal what other programs do to the processors.
   glob_t found;
   if (::glob("/sys/devices/system/cpu/cpu*/thermal_throttle", GLOB_NOSORT, nullptr, &found) == 0)
     host.masked_paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
@@ -148,7 +149,7 @@ Result<std::string> make_room(std::uint32_t uid) {
       failure = std::move(claimed).error();
       continue;
     }
-    // Mount tables and runtimes deal in paths without symlinks.
+    // Mount tables and runtimes use paths without symlinks.
     std::error_code error;
     const std::string path = std::filesystem::canonical(candidate, error).string();
     if (error) continue;

@@ -4,17 +4,17 @@
 
 #include <intact/run/seccomp_profile.h>
 
-// The figures are those of the default profile of podman (containers/common, as packaged in Debian
-// 12 in /usr/share/containers/seccomp.json), which the test compares them with. What is not named
-// fails with ENOSYS, so that a program falls back to older calls; what is known but needs a
-// capability that containers do not have fails with EPERM, as it would without a filter.
+// The lists are those of the default profile of podman (containers/common, as packaged in Debian
+// 12 in /usr/share/containers/seccomp.json), which the test compares them with. Calls that
+// are not listed fail with ENOSYS, so that programs fall back to older ones; calls that need a
+// capability which the container lacks fail with EPERM, as they would without a filter.
 
 namespace intact::run {
 namespace {
 
 constexpr unsigned kEperm = 1, kEinval = 22, kEnosys = 38;  // of the target, not of our libc
 
-/// Names with a blank between.
+/// Names separated by blanks.
 constexpr std::string_view kAllowed =
     "_llseek _newselect accept accept4 access adjtimex alarm bind brk capget capset chdir chmod "
     "chown chown32 clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime "
@@ -78,13 +78,13 @@ constexpr std::array<MachineCalls, 2> kMachineCalls = {{
      "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2"},
 }};
 
-/// Calls that are allowed to whom has a capability and refused (EPERM) to everybody else.
+/// Calls that are allowed with a capability and refused (EPERM) without it.
 struct CapabilityCalls {
   std::string_view capability, names;
 };
 constexpr std::array<CapabilityCalls, 9> kCapabilityCalls = {{
     {"CAP_DAC_READ_SEARCH", "open_by_handle_at"},
-    // setns stands in the common list, which wins.
+    // setns is in the common list, which wins.
     {"CAP_SYS_ADMIN",
      "bpf fanotify_init lookup_dcookie perf_event_open quotactl setdomainname sethostname"},
     {"CAP_SYS_CHROOT", "chroot"},

@@ -20,6 +20,11 @@ bool needs_copier(int fd, struct stat& st) {
   return !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
 }
 
+bool is_writable(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags < 0 || (flags & O_ACCMODE) != O_RDONLY;
+}
+
 int copy(int from, int to) {
   std::array<std::byte, 64 * 1024> buffer;
   for (;;) {
@@ -49,8 +54,8 @@ void ignore_signals() {
 
 Result<ContainerStreams> ContainerStreams::open(bool interactive) {
   ContainerStreams streams;
-  // The end of the input is the end of its copier: no other process of ours may hold it open, so it
-  // is started last.
+  // The container sees the end of its input once the copier's end of the pipe is closed. No other
+  // child may hold that open, so the copier of input is started last.
   const auto copy_output = [&](int to) -> Result<UniqueFd> {
     Pipe pipe = TRY(make_pipe());
     streams.output_copiers_.push_back(TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {
@@ -72,7 +77,7 @@ Result<ContainerStreams> ContainerStreams::open(bool interactive) {
   struct stat in;
   if (!interactive) {
     streams.input_ = TRY(open_file("/dev/null", O_RDONLY));
-  } else if (needs_copier(STDIN_FILENO, in) && S_ISCHR(in.st_mode)) {
+  } else if (needs_copier(STDIN_FILENO, in) && (S_ISCHR(in.st_mode) || is_writable(STDIN_FILENO))) {
     Pipe pipe = TRY(make_pipe());
     streams.input_copier_ = TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {
       ignore_signals();

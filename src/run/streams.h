@@ -11,11 +11,11 @@
 
 namespace intact::run {
 
-/// What the container has as stdin, stdout and stderr without a terminal of its own. It never gets
-/// the caller's own terminal, which is open for reading and writing and can be reconfigured:
-/// through pipes and copying processes of ours it can only write output and read input. Regular
-/// files are treated the same: a container could read and truncate them, and runsc writes at an
-/// offset of its own. Pipes, sockets and /dev/null are passed as they are.
+/// The stdin, stdout and stderr of a container without a terminal of its own. It never gets the
+/// caller's terminal, which is open for reading and writing and can be reconfigured: pipes and
+/// copying processes let it only write output and read input. The same goes for regular files,
+/// which a container could read and truncate, and where runsc writes at its own offset. Pipes,
+/// sockets, /dev/null and input files that are open for reading only are passed as they are.
 class ContainerStreams {
  public:
   /// `interactive`: keep stdin; otherwise it is /dev/null.

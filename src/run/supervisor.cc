@@ -163,7 +163,7 @@ Result<void> Supervisor::mount_image(const std::string& mountpoint) {
     if (!left_over || !parts.serve) return mounted;
   }
   const auto tree = TRY(add_mount_points(parts.tree, bundle_.mount_points));
-  // With one id there is nobody else, and modes for ids that do not exist would only be in the way.
+  // With one id there are no other users, and modes for ids that do not exist would only do harm.
   const bool others = host_.uids.size() > 1 || host_.uids.front().size > 1;
   root_ = TRY(start_root(parts.serve, tree, mountpoint, others));
   return {};

@@ -30,8 +30,8 @@ void set_size(int terminal, const TerminalSize& size) {
   ::ioctl(terminal, TIOCSWINSZ, &value);
 }
 
-/// The copying process. What was typed and not yet taken waits here, so that a program that reads
-/// nothing does not keep its own output back.
+/// The copying process. It buffers what was typed and not yet read, so that a program that reads
+/// nothing does not block its own output.
 class Connection {
  public:
   explicit Connection(int master) : master_(master) {

@@ -41,19 +41,19 @@ std::string join(const std::vector<Step>& steps) {
 Result<ResolvedPath> resolve(const tree::FileTree& tree, std::string_view path,
                              const std::set<std::string>& mounts) {
   if (path.size() > kMaxPath) return refuse(path.substr(0, 64), "too long");
-  if (path.find('\0') != std::string_view::npos) return refuse("", "has a NUL");
+  if (path.find('\0') != std::string_view::npos) return refuse("", "contains a NUL");
   std::vector<std::string> todo;
   push_components(todo, path);
   std::vector<Step> done;
   unsigned symlinks = 0;
-  // How many of `done` lie at or below a mount; there the tree says nothing.
+  // From this number of components on, `done` is at or below a mount, where the tree says nothing.
   std::size_t mounted_from = SIZE_MAX;
   while (!todo.empty()) {
     const std::string name = std::move(todo.back());
     todo.pop_back();
     if (name == "..") {
       if (!done.empty() && !done.back().node && done.size() < mounted_from)
-        return refuse(path, "\"..\" behind a missing directory");
+        return refuse(path, "\"..\" after a missing directory");
       if (!done.empty()) done.pop_back();
       if (done.size() < mounted_from) mounted_from = SIZE_MAX;
       continue;
@@ -81,7 +81,7 @@ Result<ResolvedPath> resolve(const tree::FileTree& tree, std::string_view path,
                      "path \"" + std::string(path) + "\" of the container: too many symlinks");
       const std::string target = TRY(tree.read_link(*node));
       if (target.size() > kMaxPath || target.find('\0') != std::string::npos || target.empty())
-        return refuse(path, "leads over a symlink without a usable target");
+        return refuse(path, "leads through a symlink without a usable target");
       done.pop_back();
       if (target.front() == '/') done.clear();
       push_components(todo, target);
@@ -104,7 +104,7 @@ Result<std::string> read_text(const tree::FileTree& tree, std::string_view path,
                               std::uint64_t limit) {
   const ResolvedPath found = TRY(resolve(tree, path));
   const auto missing = [&] {
-    return Error(ErrorKind::not_found, "no file " + std::string(path) + " in the image");
+    return Error(ErrorKind::not_found, std::string(path) + ": no such file in the image");
   };
   if (!found.node) return missing();
   const tree::Attributes attributes = TRY(tree.attributes(*found.node));

@@ -9,7 +9,7 @@ namespace intact::run {
 namespace {
 
 constexpr std::uint32_t kMaxId = std::numeric_limits<std::int32_t>::max();
-// What setgroups(2) takes is 65536; nobody needs a fraction of it.
+// setgroups(2) takes 65536; real images use a fraction of this.
 constexpr std::size_t kMaxGroups = 1024;
 
 std::optional<std::uint32_t> parse_id(std::string_view text) {

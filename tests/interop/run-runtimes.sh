@@ -4,7 +4,7 @@
 requires_fuse
 sealed_image
 chmod 644 "$work/key.pub"
-# The image's own user and his directory need a range of user ids of ours; user 0 needs nothing.
+# The image's own user and working directory need mapped user ids; user 0 needs none.
 container() {
   local options=()
   if [[ ${1:-} == --runtime ]]; then options=("$1" "$2"); shift 2; fi

@@ -1,5 +1,7 @@
 #include <memory>
 
+#include <sys/resource.h>
+
 #include <intact/image/export.h>
 #include <intact/json/json.h>
 #include <intact/run/bundle.h>
@@ -21,7 +23,12 @@ struct Options {
 
 /// The config.json of a bundle for runc and crun on this host, run by root.
 Result<Bytes> make_runtime_config(const image::OpenedImage& image) {
-  const run::HostFacts host;
+  run::HostFacts host;
+  host.uids = host.gids = {{.container = 0, .host = 0, .size = UINT32_MAX}};
+  // The runtime cannot raise a limit that root itself is under.
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NPROC, &limit) == 0) host.max_processes = limit.rlim_max;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) host.max_open_files = limit.rlim_max;
   run::RunOptions options;
   const run::ProcessImage process = process_image(image.config());
   // As `runc spec`: a bundle without a command could not be used at all.

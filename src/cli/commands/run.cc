@@ -176,18 +176,20 @@ int run_and_report(RunArguments& arguments, const StoreOption& store,
   if (!damage) return fail(damage.error(), kOwnFailure);
   const auto outcome = run_image(arguments, store, anchors, **damage);
   const std::uint32_t blocks = (*damage)->count();
-  if (!outcome)
-    return fail(blocks > 0 ? Error(ErrorKind::tampered, outcome.error().message())
-                           : Error(outcome.error().kind(), outcome.error().message()),
-                kOwnFailure);
+  const auto tampered = [&](std::string_view what) {
+    return Error(ErrorKind::tampered,
+                 fmt::format("{0}: tampered: {1}; run `intact verify {0}`", arguments.name, what));
+  };
+  if (!outcome) {
+    const Error& error = outcome.error();
+    if (blocks > 0 || error.kind() == ErrorKind::tampered)
+      return fail(tampered(error.message()), kOwnFailure);
+    return fail(error, kOwnFailure);
+  }
   if (blocks > 0) {
     // The container's status says nothing about this: a program may die of it or never notice.
     if (outcome->failure) say(outcome->failure->message());
-    return fail(
-        Error(ErrorKind::tampered,
-              fmt::format("{}: tampered: the container met {}; run `intact verify {}`",
-                          arguments.name, counted(blocks, "damaged block"), arguments.name)),
-        outcome->status);
+    return fail(tampered("the container met " + counted(blocks, "damaged block")), outcome->status);
   }
   if (outcome->failure) return fail(*outcome->failure, outcome->status);
   report_status(arguments.status_fd, 0);

@@ -23,7 +23,7 @@ inline constexpr std::array<std::string_view, 11> kCapabilities = {
     "CAP_KILL",    "CAP_NET_BIND_SERVICE", "CAP_SETFCAP",   "CAP_SETGID",
     "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
 
-/// `size` ids from `container` on are those from `host` on outside.
+/// Maps `size` ids: `container` and the following inside to `host` and the following outside.
 struct IdRange {
   std::uint32_t container = 0, host = 0, size = 0;
 };
@@ -42,8 +42,8 @@ struct HostFacts {
   std::string machine = "x86_64";       ///< of uname(2)
   std::uint64_t max_open_files = 1024;  ///< hard limits of this process
   std::uint64_t max_processes = UINT64_MAX;
-  /// RLIMIT_NPROC counts the processes of a user namespace of its own (Linux 5.14), not all of the
-  /// account.
+  /// RLIMIT_NPROC counts only the processes of our user namespace (Linux 5.14), not all of the
+  /// account's.
   bool counts_processes_by_namespace = false;
   bool cgroup_namespaces = true;
   bool has_resolv_conf = true;  ///< a file of /etc on the host
@@ -71,7 +71,7 @@ struct TerminalSize {
   unsigned rows = 0, columns = 0;
 };
 
-/// Everything that config.json says, decided.
+/// Everything that config.json will say.
 struct Bundle {
   std::string id;
   std::vector<std::string> arguments, environment;
@@ -87,8 +87,7 @@ struct Bundle {
   std::set<std::string> capabilities, own_capabilities;
   Limits limits;
   std::vector<Mount> mounts;
-  /// For each mount in order that stands for one of RunOptions::volumes: index into `mounts`. The
-  /// source there is still the host's path.
+  /// Indices into `mounts` of those that are volumes. Their sources are still the host's paths.
   std::vector<std::size_t> volume_mounts;
   /// What has to be in the root before it is read-only; for add_mount_points().
   std::vector<MountPoint> mount_points;
@@ -97,10 +96,10 @@ struct Bundle {
   std::vector<std::string> warnings;
 };
 
-/// Decides on everything. Reads /etc/passwd, /etc/group and /etc/hosts from the tree, which
-/// verifies them, and resolves the paths of mounts in it. Errors: not_found (no such user, no such
-/// volume source), invalid_argument, unsupported (limits without control groups), limit, and those
-/// of the tree.
+/// Decides what config.json will say. Reads /etc/passwd, /etc/group and /etc/hosts from the tree,
+/// which verifies them, and resolves the paths of mounts in it. Errors: not_found (no such user, no
+/// such volume source), invalid_argument, unsupported (limits without control groups), limit, and
+/// those of the tree.
 Result<Bundle> plan_bundle(const tree::FileTree& tree, const ProcessImage& image,
                            const RunOptions& options, const HostFacts& host, std::string id);
 

@@ -39,7 +39,7 @@ struct Volume {
 };
 
 /// "SRC:DST[:OPTION,...]" as podman takes it. A relative SRC must begin with "." and counts from
-/// the current directory; DST must be absolute and not "/". There are no named volumes. Options:
+/// the current directory; DST must be absolute and not "/". Named volumes do not exist. Options:
 /// ro, rw, noexec; those that are always in force (nosuid, nodev, rprivate) and those that mean
 /// nothing here (z, Z, rbind, exec) are accepted.
 Result<Volume> parse_volume(std::string_view text);
@@ -113,7 +113,7 @@ struct RunOptions {
 };
 
 /// The command line of the container's process. An entrypoint of one empty string counts as none,
-/// as in docker and podman. invalid_argument when there is no command.
+/// as in docker and podman. invalid_argument without a command.
 Result<std::vector<std::string>> make_arguments(const ProcessImage& image,
                                                 const RunOptions& options);
 
