@@ -16,7 +16,7 @@ Digest::Digest(HashAlgorithm algorithm, ByteSpan bytes) : algorithm_(algorithm) 
 
 Result<Digest> Digest::create(HashAlgorithm algorithm, ByteSpan bytes) {
   if (bytes.size() != digest_size(algorithm))
-    return Error(ErrorKind::malformed, "digest of the wrong length");
+    return Error(ErrorKind::malformed, "digest with a wrong length");
   return Digest(algorithm, bytes);
 }
 
@@ -57,7 +57,7 @@ Result<Digest> Digest::parse(std::string_view text) {
 Result<Digest> Digest::parse_hex(std::string_view hex) {
   if (hex.size() != 64 && hex.size() != 128)
     return Error(ErrorKind::malformed,
-                 "a digest has 64 or 128 hex digits, not " + std::to_string(hex.size()));
+                 "want a digest of 64 or 128 hex digits, not " + std::to_string(hex.size()));
   return create(hex.size() == 64 ? HashAlgorithm::sha256 : HashAlgorithm::sha512,
                 TRY(from_hex(hex)));
 }

@@ -33,7 +33,7 @@ Result<std::size_t> MemoryStream::read(MutableByteSpan out) {
 static Result<void> check_range(std::uint64_t size, std::uint64_t offset, std::size_t length) {
   if (offset > size || size - offset < length)
     return Error(ErrorKind::malformed, "bytes " + std::to_string(offset) + "+" +
-                                           std::to_string(length) + " lie beyond the end (" +
+                                           std::to_string(length) + " are beyond the end (" +
                                            std::to_string(size) + " bytes)");
   return {};
 }

@@ -58,7 +58,7 @@ Result<std::shared_ptr<const ByteSource>> open_source(const std::string& path) {
 Result<tree::Tree> read_image(const std::string& path, const InfoOptions& options) {
   for (const std::string& filter : options.filters) {
     if (filter.find('/') != std::string::npos)
-      return wrong(fmt::format("--filter {}: give a single name", filter));
+      return wrong(fmt::format("--filter {}: must be a single name without a slash", filter));
   }
   return composefs::read_tree(TRY(open_source(path)), {.toplevel_entries = options.filters})
       .context(path);
@@ -185,15 +185,17 @@ Result<int> info(const InfoOptions& options) {
     break;
   }
   if (files.empty())
-    return wrong(fmt::format("{}: no files given (a file of that name is ./{})",
+    return wrong(fmt::format("{}: no files given; for a file with this name write ./{}",
                              options.arguments.front(), options.arguments.front()));
-  if (options.json && action != summarize) return wrong("--json is for 'info IMAGE' only");
+  if (options.json && action != summarize) return wrong("--json: only for `info IMAGE`");
   TRY(action(files, options));
   return 0;
 }
 
 void add_filter(CLI::App* command, InfoOptions& options) {
-  command->add_option("--filter", options.filters, "Only this entry of the root (repeatable)")
+  command
+      ->add_option("--filter", options.filters,
+                   "Process only this entry of the root directory (repeatable)")
       ->type_name("ENTRY")
       ->always_capture_default(false)
       ->allow_extra_args(false)
@@ -218,15 +220,17 @@ CLI::App* add_reader(Program& program, CLI::App& group, const std::string& name,
 }
 
 void add_info(Program& program, CLI::App& group) {
-  CLI::App* command = program.add(
-      group, "info", "What composefs-info tells: a COMMAND and images; images alone: a summary");
+  CLI::App* command =
+      program.add(group, "info", "Run a COMMAND of composefs-info on images, or summarize images");
   const auto options = std::make_shared<InfoOptions>();
-  command->add_option("COMMAND", options->arguments, "What to tell, and images")
+  command
+      ->add_option("COMMAND", options->arguments,
+                   "A composefs-info command followed by images, or only images")
       ->type_name("ls|objects|dump|missing-objects|measure-file|FILE")
       ->required()
       ->always_capture_default(false)
       ->default_str("");
-  command->add_option("--basedir", options->basedir, "missing-objects: the object directory")
+  command->add_option("--basedir", options->basedir, "Object directory for missing-objects")
       ->type_name("DIR");
   add_filter(command, *options);
   command->add_flag("--json", options->json, "Print the summary as JSON");

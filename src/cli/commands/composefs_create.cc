@@ -54,7 +54,7 @@ class PipeStream final : public ByteStream {
 
 Result<tree::Tree> read_source(const CreateOptions& options) {
   if (!options.from_file) {
-    if (options.strict) return wrong("--strict is for dumps: it needs --from-file");
+    if (options.strict) return wrong("--strict: only for dumps; pass --from-file");
     return composefs::scan_directory(options.source, options.scan);
   }
   const bool from_stdin = options.source == "-";
@@ -92,16 +92,16 @@ Result<void> write_output(std::string path, ByteSpan image) {
 }
 
 Result<int> create(const CreateOptions& options) {
-  if (options.source.empty()) return wrong("the path of the source is empty");
+  if (options.source.empty()) return wrong("SOURCE: the path is empty");
   if (options.print_digest_only && !options.image.empty())
-    return wrong("with --print-digest-only no IMAGE is written: leave it out");
+    return wrong("IMAGE: not allowed with --print-digest-only, which writes no image");
   if (!options.print_digest_only && options.image.empty())
-    return wrong("say where to write the IMAGE ('-' for standard output)");
+    return wrong("IMAGE: missing; give a path, or '-' for standard output");
   if (options.image == "-" && ::isatty(STDOUT_FILENO) == 1)
-    return wrong("an image is not for a terminal: redirect the output");
-  if (options.threads == 0u) return wrong("--threads: at least one is needed");
+    return wrong("IMAGE: refusing to write an image to a terminal; redirect the output");
+  if (options.threads == 0u) return wrong("--threads: must be at least 1");
   if (options.from_file && !options.scan.digest_store.empty())
-    warn("--digest-store is ignored with --from-file: a dump has no content");
+    warn("--digest-store: ignored with --from-file, because a dump has no file contents");
 
   composefs::WriteOptions versions;
   if (options.min_version || options.max_version)
@@ -119,36 +119,41 @@ Result<int> create(const CreateOptions& options) {
 
 void add_composefs_create_command(Program& program, CLI::App& group) {
   CLI::App* command = program.add(
-      group, "create", "Write the composefs image of a directory or a dump, as mkcomposefs does");
+      group, "create", "Write a composefs image from a directory or a dump, like mkcomposefs");
   const auto options = std::make_shared<CreateOptions>();
   command
-      ->add_option("SOURCE", options->source, "A directory; with --from-file a dump ('-': stdin)")
+      ->add_option("SOURCE", options->source,
+                   "Directory to read; with --from-file a dump ('-' for stdin)")
       ->type_name("DIR|FILE")
       ->required();
-  command->add_option("IMAGE", options->image, "The image to write ('-': stdout)")
+  command->add_option("IMAGE", options->image, "Image to write ('-' for stdout)")
       ->type_name("FILE");
   command
       ->add_option("--digest-store", options->scan.digest_store,
-                   "Copy the files that are not kept inline into this object directory")
+                   "Copy file contents that are not stored inline to this object directory")
       ->type_name("DIR");
-  command->add_flag("--use-epoch", options->scan.use_epoch, "Make all mtimes zero");
-  command->add_flag("--skip-devices", options->scan.skip_devices, "Leave out device nodes");
-  command->add_flag("--skip-xattrs", options->scan.skip_xattrs, "Leave out extended attributes");
+  command->add_flag("--use-epoch", options->scan.use_epoch, "Set all modification times to zero");
+  command->add_flag("--skip-devices", options->scan.skip_devices, "Omit device nodes");
+  command->add_flag("--skip-xattrs", options->scan.skip_xattrs, "Omit extended attributes");
   command->add_flag("--user-xattrs", options->scan.user_xattrs,
-                    "Keep only extended attributes of user.*");
+                    "Keep only extended attributes in user.*");
   command->add_flag("--print-digest", options->print_digest,
                     "Print the fs-verity digest of the image");
   command->add_flag("--print-digest-only", options->print_digest_only,
-                    "Print the digest, write no image");
-  command->add_flag("--from-file", options->from_file, "SOURCE is a dump, not a directory");
-  command->add_flag("--strict", options->strict, "Refuse dumps with meaningless numbers");
-  command->add_option("--min-version", options->min_version, "Format version to use (0)")
+                    "Print only the digest and write no image");
+  command->add_flag("--from-file", options->from_file,
+                    "Read SOURCE as a dump instead of a directory");
+  command->add_flag("--strict", options->strict, "Refuse dumps with inconsistent fields");
+  command->add_option("--min-version", options->min_version, "Minimum format version (default: 0)")
       ->type_name("N");
   command
       ->add_option("--max-version", options->max_version,
-                   "Raise the format version up to this where the tree needs it (1)")
+                   "Maximum format version, used if the tree requires it (default: 1)")
       ->type_name("N");
-  command->add_option("--threads", options->threads, "Threads that hash and copy")->type_name("N");
+  command
+      ->add_option("--threads", options->threads,
+                   "Number of threads that hash and copy (default: one per processor)")
+      ->type_name("N");
   program.on_chosen(command, [options] {
     options->scan.threads = options->threads.value_or(0);
     return create(*options);

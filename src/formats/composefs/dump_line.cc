@@ -74,7 +74,7 @@ Result<tree::Timestamp> parse_time(std::string_view text) {
   const std::uint64_t magnitude = TRY(parse_number(seconds, 10));
   const std::uint64_t nanoseconds = TRY(parse_number(text.substr(dot + 1), 10));
   if (nanoseconds >= 1'000'000'000)
-    return malformed(fmt::format("{} nanoseconds are a second or more", nanoseconds));
+    return malformed(fmt::format("{} nanoseconds are out of range", nanoseconds));
   return tree::Timestamp{static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude),
                          static_cast<std::uint32_t>(nanoseconds)};
 }
@@ -93,21 +93,17 @@ Result<void> parse_xattr(std::string_view text, tree::Inode& inode, std::size_t&
   const std::string value = TRY(unescape(text.substr(equal + 1)));
   if (name.empty()) return malformed("extended attribute without a name");
   if (name.size() > kXattrNameMax)
-    return over_limit(
-        fmt::format("name of an extended attribute has {} bytes, at most {} are "
-                    "possible",
-                    name.size(), kXattrNameMax));
+    return over_limit(fmt::format("an extended attribute name has {} bytes, the maximum is {}",
+                                  name.size(), kXattrNameMax));
   if (value.size() > kXattrValueMax)
-    return over_limit(
-        fmt::format("value of extended attribute {} has {} bytes, at most {} are "
-                    "possible",
-                    name, value.size(), kXattrValueMax));
+    return over_limit(fmt::format("value of extended attribute {} has {} bytes, the maximum is {}",
+                                  name, value.size(), kXattrValueMax));
   if (const tree::Xattr* old = inode.find_xattr(name))
     total -= kXattrTotalEach + name.size() + old->value.size();
   total += kXattrTotalEach + name.size() + value.size();
   if (total > kXattrTotalMax)
     return over_limit(
-        fmt::format("sizes of the extended attributes add up to {} bytes, at most {} "
+        fmt::format("the extended attributes add up to {} bytes, at most {} "
                     "are possible",
                     total, kXattrTotalMax));
   inode.set_xattr(name, value);
@@ -117,10 +113,8 @@ Result<void> parse_xattr(std::string_view text, tree::Inode& inode, std::size_t&
 Result<void> parse_xattrs(std::string_view text, tree::Inode& inode) {
   // Looking each name up among the others takes time that grows with the square of their number.
   if (text.size() > UINT16_MAX)
-    return over_limit(
-        fmt::format("{} bytes of extended attributes in a line, at most {} are "
-                    "possible",
-                    text.size(), UINT16_MAX));
+    return over_limit(fmt::format("{} bytes of extended attributes in a line, the maximum is {}",
+                                  text.size(), UINT16_MAX));
   std::size_t total = kXattrTotalBase;
   while (!text.empty()) TRY(parse_xattr(next_part(text), inode, total));
   return {};
@@ -165,8 +159,8 @@ Result<void> parse_symlink(tree::Inode& inode, std::string_view content, bool st
 
 Result<void> parse_regular(tree::Inode& inode, std::string content) {
   if (content.size() > kContentMax)
-    return over_limit(fmt::format("inline content of {} bytes, at most {} are possible",
-                                  content.size(), kContentMax));
+    return over_limit(
+        fmt::format("inline content of {} bytes, the maximum is {}", content.size(), kContentMax));
   inode.content = std::move(content);
   if (inode.attributes.size > 0 && inode.content.empty() &&
       chunk_count(inode.attributes.size) > kChunksMax)
@@ -200,7 +194,7 @@ Result<DumpLine> parse_dump_line(std::string_view text, bool strict) {
     if (attributes.is_directory()) return malformed("directories cannot be hard-linked");
     line.link_target = TRY(optional_string(fields, kPayload));
     if (!line.link_target.starts_with('/'))
-      return malformed("hard link without an absolute path as target");
+      return malformed("hard link whose target is not an absolute path");
     return line;
   }
 
@@ -210,13 +204,14 @@ Result<DumpLine> parse_dump_line(std::string_view text, bool strict) {
     return malformed(fmt::format("{} is missing", kFieldNames[fields.count]));
   TRY(parse_attributes(fields, attributes));
   if (!attributes.is_device()) {
-    if (strict && attributes.rdev != 0) return malformed("device number of something else");
+    if (strict && attributes.rdev != 0)
+      return malformed("device number for a file that is not a device");
     attributes.rdev = 0;
   }
   inode.payload = TRY(optional_string(fields, kPayload));
   if (inode.payload.size() > kPayloadMax)
-    return over_limit(fmt::format("PAYLOAD of {} bytes, at most {} are possible",
-                                  inode.payload.size(), kPayloadMax));
+    return over_limit(
+        fmt::format("PAYLOAD of {} bytes, the maximum is {}", inode.payload.size(), kPayloadMax));
   std::string content = TRY(parse_content(fields[kContent], attributes.size));
   if (attributes.is_symlink())
     TRY(parse_symlink(inode, content, strict));

@@ -33,7 +33,7 @@ class TreeBuilder {
   }
 
   Result<tree::Tree> finish() {
-    if (!has_root_) return malformed("no files in the dump");
+    if (!has_root_) return malformed("the dump is empty");
     TRY(resolve_links());
     return std::move(tree_);
   }
@@ -49,8 +49,8 @@ class TreeBuilder {
   Result<void> add(std::string_view text) {
     DumpLine line = TRY(parse_dump_line(text, strict_));
     if (line.path.size() > kPathMax)
-      return Error(ErrorKind::limit, fmt::format("path of {} bytes, at most {} are possible",
-                                                 line.path.size(), kPathMax));
+      return Error(ErrorKind::limit,
+                   fmt::format("path of {} bytes, the maximum is {}", line.path.size(), kPathMax));
     if (line.path == "/") return add_root(std::move(line));
     if (!has_root_) return malformed("the first line must be the root directory '/'");
     const std::size_t slash = line.path.rfind('/');
@@ -60,7 +60,7 @@ class TreeBuilder {
     if (name == "." || name == "..")
       return malformed(fmt::format("'{}' ends with '{}'", line.path, name));
     if (name.size() > erofs::kNameMax)
-      return Error(ErrorKind::limit, fmt::format("file name of {} bytes, at most {} are possible",
+      return Error(ErrorKind::limit, fmt::format("file name of {} bytes, the maximum is {}",
                                                  name.size(), erofs::kNameMax));
     auto [it, added] = parent->entries.try_emplace(std::string(name));
     if (!added) return malformed(fmt::format("'{}' is there already", line.path));
@@ -98,7 +98,7 @@ class TreeBuilder {
       if (name.empty()) continue;
       const auto it = at->entries.find(name);
       if (it == at->entries.end())
-        return malformed(fmt::format("there is no directory '{}'", path));
+        return malformed(fmt::format("directory '{}' does not exist", path));
       if (!it->second.inode || !it->second.inode->attributes.is_directory())
         return malformed(fmt::format("'{}' is not a directory", path));
       at = it->second.inode.get();
@@ -197,7 +197,7 @@ Result<tree::Tree> parse_dump(ByteStream& input, const DumpOptions& options) {
     std::copy(rest.begin(), rest.end(), buffer.begin());
   }
   if (used > 0) {
-    if (options.strict) return malformed("the last line does not end");
+    if (options.strict) return malformed("the last line does not end with a newline");
     TRY(builder.add_line(std::string_view(buffer).substr(0, used)));
   }
   return builder.finish();

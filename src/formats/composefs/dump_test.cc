@@ -39,7 +39,7 @@ std::vector<Rule> rules() {
   };
   return {
       // Paths.
-      {"NoFiles", "", kRoot, "no files", ErrorKind::malformed, false, false},
+      {"NoFiles", "", kRoot, "the dump is empty", ErrorKind::malformed, false, false},
       {"RootIsNotFirst", "/f 0 100644 1 0 0 0 0.0 - - -\n", kRoot, "root directory",
        ErrorKind::malformed, false, false},
       {"RootIsAFile", "/ 0 100644 1 0 0 0 0.0 - - -\n", kRoot, "root is not a directory",
@@ -55,7 +55,8 @@ std::vector<Rule> rules() {
        "/" + std::string(255, 'n') + " 0 100644 1 0 0 0 0.0 - - -\n", "file name of 256",
        ErrorKind::limit},
       {"NoParent", "/d/f 0 100644 1 0 0 0 0.0 - - -\n",
-       "/d 0 40755 2 0 0 0 0.0 - - -\n/d/f 0 100644 1 0 0 0 0.0 - - -\n", "no directory '/d'"},
+       "/d 0 40755 2 0 0 0 0.0 - - -\n/d/f 0 100644 1 0 0 0 0.0 - - -\n",
+       "directory '/d' does not exist"},
       {"ParentIsAFile", "/d 0 100755 1 0 0 0 0.0 - - -\n/d/f 0 100644 1 0 0 0 0.0 - - -\n",
        "/d 0 40755 2 0 0 0 0.0 - - -\n/d/f 0 100644 1 0 0 0 0.0 - - -\n", "not a directory"},
       {"Duplicate", "/f 0 100644 1 0 0 0 0.0 - - -\n/f 0 100644 1 0 0 0 0.0 - - -\n",

@@ -85,7 +85,7 @@ Result<tree::NodeId> ImageTree::lookup(tree::NodeId node, std::string_view name)
   if (!found) return none();
   const erofs::Inode child = TRY(image_->inode(found->nid));
   if (erofs::file_type_of(child.attributes.mode) != found->type)
-    return malformed(tree::NodeId{child.nid}, "not of the type that its directory tells");
+    return malformed(tree::NodeId{child.nid}, "its type differs from that in its directory");
   if (is_real_whiteout(child)) return none();
   // Each directory names one parent: as long as all agree, directories cannot form a loop.
   if (child.is_directory() &&

@@ -1,6 +1,7 @@
 #include "image_walk.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -29,19 +30,35 @@ struct Level {
   std::size_t path_length = 0;  ///< of the directory's path, without a slash at the end
 };
 
+/// A set of numbers that are mostly close to each other. Takes memory for what is in it, not for
+/// the size that an image claims to have.
+class NumberSet {
+ public:
+  /// False if it is in the set already.
+  bool add(std::uint64_t number) {
+    std::uint64_t& word = words_[number / 64];
+    const std::uint64_t bit = std::uint64_t{1} << number % 64;
+    const bool added = (word & bit) == 0;
+    word |= bit;
+    return added;
+  }
+
+ private:
+  std::unordered_map<std::uint64_t, std::uint64_t> words_;
+};
+
 class Walk {
  public:
   Walk(const erofs::Image& image, const ReadOptions& options, const WalkVisit& visit)
       : image_(image),
         visit_(visit),
         toplevel_(options.toplevel_entries.begin(), options.toplevel_entries.end()),
-        directory_bytes_left_(image.superblock().size),
-        seen_(static_cast<std::size_t>(image.superblock().size / erofs::kSlotSize)) {}
+        directory_bytes_left_(image.superblock().size) {}
 
   Result<void> run() {
     const erofs::Inode root = TRY(image_.inode(image_.root()));
     if (!root.is_directory()) return malformed("its root is not a directory");
-    seen_[root.nid] = true;
+    seen_.add(root.nid);
     const std::string root_path = "/";
     if (!TRY(visit_({root_path, {}, 0, root, false}))) return {};
     TRY(enter(root, root.nid));
@@ -68,12 +85,11 @@ class Walk {
 
     const erofs::Inode inode = TRY(image_.inode(child.nid).context(path_));
     if (erofs::file_type_of(inode.attributes.mode) != child.type)
-      return malformed(fmt::format("{} is not of the type that its directory tells", path_));
+      return malformed(fmt::format("{} is its type differs from that in its directory", path_));
     if (is_real_whiteout(inode)) return true;
-    const bool seen = seen_[inode.nid];
+    const bool seen = !seen_.add(inode.nid);
     if (seen && inode.is_directory())
       return malformed(fmt::format("directory {} has a second name", path_));
-    seen_[inode.nid] = true;
     if (!TRY(visit_({path_, child.name, levels_.size(), inode, seen}))) return false;
     if (inode.is_directory()) TRY(enter(inode, level.nid));
     return true;
@@ -98,7 +114,7 @@ class Walk {
       return true;
     }));
     if (!has_self || !has_parent)
-      return malformed(fmt::format("directory {}/ has no right '.' and '..'", path_));
+      return malformed(fmt::format("directory {}/ has a wrong or missing '.' or '..'", path_));
     levels_.push_back(std::move(level));
     return {};
   }
@@ -107,7 +123,7 @@ class Walk {
   const WalkVisit& visit_;
   std::unordered_set<std::string> toplevel_;
   std::uint64_t directory_bytes_left_;
-  std::vector<bool> seen_;  ///< by nid
+  NumberSet seen_;  ///< nids
   std::string path_;
   std::vector<Level> levels_;
 };

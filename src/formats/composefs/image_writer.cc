@@ -84,7 +84,7 @@ Result<ImageWriter::Plan> ImageWriter::plan(NodeNumber number) {
   if (!plan.xattrs->empty())
     plan.xattr_area = sizeof(erofs::RawXattrHeader) + plan.shared_count * sizeof(le32) + own_size;
   if (erofs::xattr_icount(plan.xattr_area) > UINT16_MAX)
-    return too_big("the extended attributes of a file take too much space");
+    return too_big("the extended attributes of a file are too large");
 
   if (attributes.is_directory()) {
     plan.parts = directory_parts(number);
@@ -128,7 +128,7 @@ Result<void> ImageWriter::lay_out() {
   inodes_end_ = align_up<std::uint64_t>(position, kSlotSize);
   data_begin_ = align_up<std::uint64_t>(inodes_end_ + shared_.table_size(), kBlockSize);
   if (numbering_.nodes().front().nid > UINT16_MAX)
-    return too_big("the extended attributes of the root take too much space");
+    return too_big("the extended attributes of the root are too large");
   if (data_begin_ / kBlockSize + data_blocks_ > UINT32_MAX) return too_big("too many blocks");
   return {};
 }

@@ -48,13 +48,13 @@ Result<void> check_inode(std::string_view name, const tree::Inode& inode) {
   if (attributes.mtime.nanoseconds >= 1'000'000'000)
     return invalid(fmt::format("'{}' has a time with too many nanoseconds", name));
   if (!attributes.is_directory() && !inode.entries.empty())
-    return invalid(fmt::format("'{}' is no directory but has entries", name));
+    return invalid(fmt::format("'{}' has entries but is not a directory", name));
   if (attributes.is_symlink()) {
     if (inode.payload.empty() || inode.payload.find('\0') != std::string::npos)
       return invalid(fmt::format("'{}' is a symlink without a usable target", name));
     if (inode.payload.size() > kPayloadMax)
-      return over_limit(fmt::format("target of symlink '{}' has {} bytes, at most {} are possible",
-                                    name, inode.payload.size(), kPayloadMax));
+      return over_limit(fmt::format("target of symlink '{}' has {} bytes, the maximum is {}", name,
+                                    inode.payload.size(), kPayloadMax));
   }
   if (!attributes.is_regular()) return {};
   if (!inode.content.empty()) {
@@ -62,13 +62,13 @@ Result<void> check_inode(std::string_view name, const tree::Inode& inode) {
       return invalid(fmt::format("'{}' has {} bytes of content but size {}", name,
                                  inode.content.size(), attributes.size));
     if (inode.content.size() > kContentMax)
-      return over_limit(fmt::format("'{}' has {} bytes of inline content, at most {} are possible",
-                                    name, inode.content.size(), kContentMax));
+      return over_limit(fmt::format("'{}' has {} bytes of inline content, the maximum is {}", name,
+                                    inode.content.size(), kContentMax));
   } else if (attributes.size > 0) {
     if (chunk_count(attributes.size) > kChunksMax)
       return over_limit(fmt::format("'{}' is too big ({} bytes)", name, attributes.size));
     if (inode.payload.size() > kPayloadMax)
-      return over_limit(fmt::format("payload of '{}' has {} bytes, at most {} are possible", name,
+      return over_limit(fmt::format("payload of '{}' has {} bytes, the maximum is {}", name,
                                     inode.payload.size(), kPayloadMax));
     if (inode.payload.find('\0') != std::string::npos)
       return invalid(fmt::format("payload of '{}' holds a NUL", name));
@@ -164,7 +164,7 @@ Result<void> Numbering::find_link_targets() {
     ++found;
   }
   if (found != link_targets_.size())
-    return invalid("a hard link leads to a file that is not in the tree");
+    return invalid("a hard link refers to a file outside the tree");
   return {};
 }
 

@@ -13,7 +13,7 @@ namespace intact::composefs {
 /// Number of an inode of the image: its position in breadth-first order, the root is 0.
 using NodeNumber = std::uint32_t;
 
-/// What a name in a directory stands for.
+/// What a name in a directory refers to.
 enum class Child {
   self,      ///< "."
   parent,    ///< ".."
@@ -27,7 +27,7 @@ class Numbering {
  public:
   struct Node {
     const tree::Inode* inode;
-    std::uint32_t nid = 0;  ///< set by whoever lays the image out
+    std::uint32_t nid = 0;  ///< set when the image is laid out
     std::uint32_t directory = kNoDirectory;
   };
   struct Directory {

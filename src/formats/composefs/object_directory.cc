@@ -145,7 +145,7 @@ Result<void> ObjectDirectory::fill(int source, int object, const Digest& digest)
   }
   if (!cloned) TRY(copy_content(source, object));
   if (TRY(fsverity::digest_file(object)) == digest) return {};
-  return Error(ErrorKind::io, "the file has changed while it was copied");
+  return Error(ErrorKind::io, "the file changed while it was being copied");
 }
 
 /// Asks the file system to check the object at every read. Only a file that nobody has open for

@@ -32,7 +32,8 @@ Result<std::unique_ptr<erofs::Image>> open_image(std::shared_ptr<const ByteSourc
   RawHeader header;
   if (source->size() < sizeof header) return malformed("too short");
   TRY(source->read(0, std::as_writable_bytes(std::span(&header, 1))));
-  if (header.magic.get() != kHeaderMagic) return malformed("wrong magic number, not composefs");
+  if (header.magic.get() != kHeaderMagic)
+    return malformed("not a composefs image (wrong magic number)");
   if (header.version.get() != kHeaderVersion || header.format_version.get() > kMaxReadableVersion)
     return Error(ErrorKind::unsupported,
                  fmt::format("composefs image of version {}, format {}: made by a newer program",
@@ -69,7 +70,7 @@ OverlayView overlay_view(std::vector<tree::Xattr> stored) {
 Result<std::string> OverlayView::payload() const {
   if (!redirect) return std::string();
   if (!redirect->starts_with('/') || !is_plain_path(std::string_view(*redirect).substr(1)))
-    return malformed("a redirect that no kernel would follow");
+    return malformed("a redirect that the kernel would refuse");
   return redirect->substr(1);
 }
 
@@ -78,7 +79,7 @@ Result<std::optional<Digest>> OverlayView::digest() const {
   const auto bytes = as_bytes(*metacopy);
   const auto raw = load<RawMetacopy>(bytes, 0);
   if (!raw || raw->version != 0 || raw->flags != 0 || raw->length != bytes.size())
-    return malformed("metacopy attribute of unknown form");
+    return malformed("metacopy attribute in an unknown format");
   const ByteSpan digest = bytes.subspan(sizeof(RawMetacopy));
   if (raw->hash_algorithm == 0 && digest.empty()) return std::nullopt;
   if (raw->hash_algorithm != static_cast<std::uint8_t>(HashAlgorithm::sha256) &&

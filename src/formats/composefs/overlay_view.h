@@ -14,17 +14,17 @@
 
 namespace intact::composefs {
 
-/// Opens an image: composefs header, then superblock. malformed, or unsupported for formats from
-/// the future.
+/// Opens an image: composefs header, then superblock. malformed, or unsupported for newer
+/// formats.
 Result<std::unique_ptr<erofs::Image>> open_image(std::shared_ptr<const ByteSource> source,
                                                  ImageInfo* info = nullptr);
 
-/// A character device 0: hides object directories from the kernel and is no file of the tree.
+/// A character device 0: hides object directories from the kernel and is not a file of the tree.
 inline bool is_real_whiteout(const erofs::Inode& inode) {
   return S_ISCHR(inode.attributes.mode) && inode.attributes.rdev == 0;
 }
 
-/// The attributes of an inode, taken apart into what overlayfs acts upon and what it shows.
+/// The attributes of an inode, split into those that overlayfs acts on and those that it shows.
 struct OverlayView {
   std::optional<std::string> redirect;  ///< as stored, with its leading slash
   std::optional<std::string> metacopy;  ///< as stored

@@ -65,7 +65,7 @@ class TreeReader {
     OverlayView view = overlay_view(TRY(image_.xattrs(from)));
     for (const tree::Xattr& xattr : view.shown) {
       const std::uint64_t size = xattr.name.size() + xattr.value.size();
-      if (size > xattr_left_) return over_limit("extended attributes take too much memory");
+      if (size > xattr_left_) return over_limit("the extended attributes are too large");
       xattr_left_ -= size;
     }
     if (from.attributes.is_symlink()) to.payload = TRY(image_.read_link(from));
@@ -90,7 +90,7 @@ class TreeReader {
     }
     if (size > kContentMax)
       return over_limit(
-          fmt::format("{} bytes of inline content, at most {} are possible", size, kContentMax));
+          fmt::format("{} bytes of inline content, the maximum is {}", size, kContentMax));
     if (size > content_left_) return Error(ErrorKind::malformed, "files share inline content");
     content_left_ -= size;
     to.content.resize(static_cast<std::size_t>(size));

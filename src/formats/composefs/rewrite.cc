@@ -37,8 +37,8 @@ Result<void> check(const tree::Xattr& xattr) {
   if (xattr.name.find('\0') != std::string::npos)
     return bad_xattr(ErrorKind::invalid_argument, "with a NUL in its name");
   if (xattr.value.size() > kXattrValueMax)
-    return bad_xattr(ErrorKind::limit, fmt::format("{} of {} bytes, at most {} are possible",
-                                                   xattr.name, xattr.value.size(), kXattrValueMax));
+    return bad_xattr(ErrorKind::limit, fmt::format("{} of {} bytes, the maximum is {}", xattr.name,
+                                                   xattr.value.size(), kXattrValueMax));
   return {};
 }
 
@@ -95,7 +95,7 @@ Result<const std::vector<XattrView>*> Rewriter::xattrs(const Numbering::Node& no
   if (!xattrs_.empty() && total_ > kXattrTotalMax)
     return bad_xattr(
         ErrorKind::limit,
-        fmt::format("sizes of {} add up to {} bytes with the image's own, at most {} are possible",
+        fmt::format("sizes of {} add up to {} bytes with the image's own, the maximum is {}",
                     path_of(*numbering_.nodes().front().inode, *node.inode), total_,
                     kXattrTotalMax));
   std::sort(xattrs_.begin(), xattrs_.end(),

@@ -24,7 +24,7 @@
 namespace intact::composefs {
 namespace {
 
-/// A job is so many files of a directory: waking a thread for each costs as much as hashing it.
+/// A job is this many files of a directory: waking a thread for each costs as much as hashing it.
 constexpr std::size_t kJobFiles = 32;
 
 /// Bytes of directory entries read at once.
@@ -42,10 +42,10 @@ std::string path_in(const Directory& directory, std::string_view name) {
 }
 
 Error changed() {
-  return {ErrorKind::io, "the file has changed while the directory was read"};
+  return {ErrorKind::io, "the file changed while the directory was being read"};
 }
 
-/// All that is known of a file but its content.
+/// Reads everything about a file except its content.
 Result<struct stat> describe(int fd, const ScanOptions& options, tree::Inode& inode) {
   struct stat st;
   if (::fstat(fd, &st) != 0) return Error::from_errno("stat", errno);
@@ -65,12 +65,12 @@ Result<struct stat> describe(int fd, const ScanOptions& options, tree::Inode& in
 /// A regular file that is still to be opened.
 struct Content {
   std::string name;
-  tree::InodePtr inode;  ///< nobody else looks at it meanwhile
+  tree::InodePtr inode;  ///< used by nobody else until the job has ended
 };
 
-/// Opens what the directory says is a regular file, without a look at it first. Only a mount can
-/// have put something else there, which must not be opened (a device), and an empty file need not
-/// be one that we may read: where this fails, the look decides.
+/// Opens what is a regular file according to its directory, without stat(2) first. Only a mount can
+/// have put something else there, which must not be opened (a device), and an empty file may be
+/// unreadable to us: if opening fails, stat(2) decides.
 Result<UniqueFd> open_content(const Directory& directory, const std::string& name) {
   constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   open_how how{};
@@ -273,8 +273,7 @@ class Scanner {
 
 Result<tree::Tree> scan_directory(const std::string& path, const ScanOptions& options) {
   if (options.skip_xattrs && options.user_xattrs)
-    return Error(ErrorKind::invalid_argument,
-                 "all extended attributes or all but those of users can be left out, not both");
+    return Error(ErrorKind::invalid_argument, "--skip-xattrs and --user-xattrs exclude each other");
   std::unique_ptr<ObjectDirectory> store;
   if (!options.digest_store.empty()) store = TRY(ObjectDirectory::open(options.digest_store));
   tree::Tree tree = TRY(Scanner(options, store.get()).scan(path));

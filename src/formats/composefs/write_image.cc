@@ -12,9 +12,8 @@ namespace intact::composefs {
 Result<Bytes> write_image(const tree::Tree& tree, const WriteOptions& options) {
   const unsigned max_version = std::max(options.min_version, options.max_version);
   if (max_version > kMaxFormatVersion)
-    return Error(
-        ErrorKind::invalid_argument,
-        fmt::format("composefs format version {} cannot be written, only 0 and 1", max_version));
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("cannot write composefs format version {}; use 0 or 1", max_version));
   Numbering numbering = TRY(Numbering::create(tree));
   unsigned version = options.min_version;
   if (version < 1 && max_version >= 1 && numbering.has_whiteouts()) version = 1;

@@ -48,7 +48,8 @@ Result<void> decode_pack(ByteSpan bytes, bool big_clusters, std::span<Cluster> o
     const PackedEntry entry = packed_entry(bytes, i * entry_bits);
     out[i] = {.type = entry.type};
     if (entry.has_block_count()) {
-      if (!big_clusters) return malformed("a cluster of many blocks where all have one");
+      if (!big_clusters)
+        return malformed("a cluster of several blocks in an image without big clusters");
       out[i].blocks = entry.block_count();
       block += entry.block_count();
     } else if (entry.is_head()) {
@@ -93,9 +94,11 @@ Result<Cluster> ClusterReader::next_full() {
   if (cluster.type != ClusterType::nonhead) {
     cluster.offset = raw.cluster_offset.get();
     cluster.block = block_or_distances;
-    if (cluster.offset >= kBlockSize) return malformed("an extent begins behind its cluster");
+    if (cluster.offset >= kBlockSize)
+      return malformed("an extent begins after the end of its cluster");
   } else if ((block_or_distances & kBlockCount) != 0) {
-    if (!index_.big_clusters) return malformed("a cluster of many blocks where all have one");
+    if (!index_.big_clusters)
+      return malformed("a cluster of several blocks in an image without big clusters");
     cluster.blocks = block_or_distances & (kBlockCount - 1);
   }
   return cluster;
@@ -120,7 +123,7 @@ Result<void> ClusterReader::load_pack() {
 Result<ByteSpan> ClusterReader::bytes_at(std::uint64_t offset, std::size_t length) {
   if (offset < window_offset_ || offset + length > window_offset_ + window_.size()) {
     if (length > index_.size || offset > index_.size - length)
-      return malformed("its index ends too early");
+      return malformed("its index is too short");
     window_.resize(
         static_cast<std::size_t>(std::min<std::uint64_t>(kWindowSize, index_.size - offset)));
     window_offset_ = offset;

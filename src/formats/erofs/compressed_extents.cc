@@ -40,7 +40,7 @@ class ExtentBuilder {
     if (open_)
       ended = TRY(close(begin));
     else if (begin != 0)
-      return malformed("its first extent begins behind its first byte");
+      return malformed("its first extent begins after its first byte");
     open_ = OpenExtent{.number = number, .begin = begin, .head = cluster};
     return ended;
   }
@@ -56,14 +56,14 @@ class ExtentBuilder {
     const bool big = (advise_ & (open_->head.type == ClusterType::head1 ? kAdviseBigHead1
                                                                         : kAdviseBigHead2)) != 0;
     if (big && open_->continued && open_->blocks == 0)
-      return malformed("a cluster whose number of blocks is not said");
+      return malformed("a big cluster without its number of blocks");
     const std::uint64_t blocks = big && open_->continued ? open_->blocks : 1;
     const Extent extent{.logical = open_->begin,
                         .length = end - open_->begin,
                         .offset = std::uint64_t{open_->head.block} * kBlockSize,
                         .stored_length = blocks * kBlockSize};
     if (!fits(image_size_, extent.offset, extent.stored_length))
-      return malformed("its data lies beyond the end of the image");
+      return malformed("its data is beyond the end of the image");
     return extent;
   }
 
@@ -78,7 +78,7 @@ class ExtentBuilder {
     if (first)
       open_->blocks = cluster.blocks;
     else if (cluster.blocks != 0)
-      return malformed("a number of blocks that is not behind a head");
+      return malformed("a number of blocks that does not follow a head");
     open_->continued = true;
     return {};
   }
@@ -110,7 +110,7 @@ Result<void> ExtentMap::open_compressed() {
   const bool compact = inode_.layout == Layout::compressed;
   advise_ = header.advise.get();
   if ((advise_ & ~kAdviseKnownBits) != 0 || (!compact && (advise_ & kAdviseExtents) != 0))
-    return unsupported_inode(inode_.nid, "unknown form of compressed data");
+    return unsupported_inode(inode_.nid, "unknown kind of compressed data");
   if ((header.cluster_bits & 15) != 0)
     return unsupported_inode(inode_.nid, "logical clusters larger than a block");
   if ((advise_ & kAdviseFragment) != 0 && (advise_ & kAdviseInline) != 0)
@@ -128,7 +128,7 @@ Result<void> ExtentMap::open_compressed() {
   entries_ = divide_up<std::uint64_t>(inode_.attributes.size, kBlockSize);
   // Two bytes for an entry are the least; so nothing below can wrap.
   if (entries_ > image_size / 2)
-    return bad_inode(inode_.nid, "more clusters than the image has room for");
+    return bad_inode(inode_.nid, "more clusters than fit in the image");
   const std::uint64_t begin = header_offset + sizeof(RawMapHeader) + (compact ? 0 : kFullIndexGap);
   const std::uint64_t index_size =
       compact ? CompactLayout(begin, entries_, (advise_ & kAdviseWidePacks) != 0).size()
@@ -143,7 +143,8 @@ Result<void> ExtentMap::open_compressed() {
 Result<void> ExtentMap::list_clusters(const Emit& emit) const {
   const std::uint64_t size = inode_.attributes.size;
   const auto fragment = [&](std::uint64_t logical, std::uint64_t offset) -> Result<void> {
-    if (!checked_add(offset, size)) return bad_inode(inode_.nid, "a fragment beyond all numbers");
+    if (!checked_add(offset, size))
+      return bad_inode(inode_.nid, "a fragment whose end is out of range");
     return emit({.place = Extent::Place::packed,
                  .logical = logical,
                  .length = size - logical,

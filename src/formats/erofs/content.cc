@@ -29,7 +29,8 @@ Result<void> Image::read(const Inode& inode, std::uint64_t offset, MutableByteSp
 
 Result<std::string> Image::read_link(const Inode& symlink) const {
   if (!symlink.attributes.is_symlink())
-    return Error(ErrorKind::invalid_argument, fmt::format("inode {} is no symlink", symlink.nid));
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("inode {} is not a symlink", symlink.nid));
   if (symlink.layout == Layout::chunked || symlink.attributes.size == 0 ||
       symlink.attributes.size > kSymlinkMax)
     return bad_inode(symlink.nid, fmt::format("symlink target of {} bytes, want 1 to {}",

@@ -19,7 +19,7 @@ std::uint64_t block_count(const Inode& directory) {
 
 Result<void> require_directory(const Inode& inode) {
   if (inode.is_directory()) return {};
-  return Error(ErrorKind::invalid_argument, fmt::format("inode {} is no directory", inode.nid));
+  return Error(ErrorKind::invalid_argument, fmt::format("inode {} is not a directory", inode.nid));
 }
 
 Result<DirectoryBlock> parse_block(const Inode& directory, std::uint64_t block, ByteSpan bytes) {

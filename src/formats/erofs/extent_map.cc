@@ -42,7 +42,7 @@ Result<void> ExtentMap::list(const Emit& emit) const {
 /// What stands behind the inode: `length` bytes at `begin`.
 Result<void> ExtentMap::place_table(std::uint64_t begin, std::uint64_t length) {
   if (!fits(image_->superblock().size, begin, length))
-    return bad_inode(inode_.nid, "the map of its content lies beyond the end of the image");
+    return bad_inode(inode_.nid, "the map of its content is beyond the end of the image");
   table_offset_ = begin;
   metadata_end_ = begin + length;
   return {};
@@ -68,7 +68,7 @@ Result<void> ExtentMap::open_chunked() {
   entries_ = divide_up(inode_.attributes.size, std::uint64_t{1} << inode_.chunk_bits);
   // Divided, so that the multiplication cannot wrap.
   if (entries_ > image_->superblock().size / entry)
-    return bad_inode(inode_.nid, "more chunks than the image has room for");
+    return bad_inode(inode_.nid, "more chunks than fit in the image");
   return place_table(align_up(inode_.tail_offset, entry), entries_ * entry);
 }
 
@@ -94,7 +94,7 @@ Result<void> ExtentMap::list_chunks(const Emit& emit) const {
     const std::uint64_t length = std::min(chunk_size, inode_.attributes.size - logical);
     const std::uint64_t offset = std::uint64_t{raw.block.get()} * kBlockSize;
     if (!fits(image_->superblock().size, offset, length))
-      return bad_inode(inode_.nid, "a chunk lies beyond the end of the image");
+      return bad_inode(inode_.nid, "a chunk is beyond the end of the image");
     TRY(emit({.logical = logical, .length = length, .offset = offset, .stored_length = length}));
   }
   return {};

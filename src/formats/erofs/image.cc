@@ -23,7 +23,7 @@ Error unsupported(std::string_view what) {
 
 Result<Superblock> parse_superblock(const RawSuperblock& raw, std::uint64_t source_size,
                                     Accept accept) {
-  if (raw.magic.get() != kMagic) return bad_superblock("no EROFS image (wrong magic number)");
+  if (raw.magic.get() != kMagic) return bad_superblock("not an EROFS image (wrong magic number)");
   const std::uint32_t features = raw.feature_incompat.get();
   const std::uint32_t known =
       accept == Accept::mappable ? kIncompatMappable : std::uint32_t{kIncompatChunkedFile};
@@ -33,21 +33,22 @@ Result<Superblock> parse_superblock(const RawSuperblock& raw, std::uint64_t sour
     return unsupported(fmt::format("block size 2^{}, want 4096 bytes", raw.block_bits));
   if (raw.dir_block_bits != 0) return unsupported("directory blocks larger than blocks");
   if (raw.ext_slots != 0) return unsupported("extended superblock");
-  if (raw.extra_devices.get() != 0) return unsupported("data on further devices");
+  if (raw.extra_devices.get() != 0) return unsupported("data on additional devices");
 
   Superblock super;
   super.root_nid = raw.root_nid.get();
   super.inodes = raw.inos.get();
   super.build_time = {static_cast<std::int64_t>(raw.build_time.get()), raw.build_time_nsec.get()};
   if (super.build_time.nanoseconds >= kNanosecondsEnd)
-    return bad_superblock("build time with a second of nanoseconds or more");
+    return bad_superblock("nanoseconds of the build time out of range");
   super.size = std::uint64_t{raw.blocks.get()} * kBlockSize;
   if (super.size > source_size)
-    return bad_superblock(fmt::format("the image is cut: {} bytes of {}", source_size, super.size));
+    return bad_superblock(
+        fmt::format("the image is truncated: {} of {} bytes", source_size, super.size));
   super.meta_offset = std::uint64_t{raw.meta_blkaddr.get()} * kBlockSize;
   super.xattr_offset = std::uint64_t{raw.xattr_blkaddr.get()} * kBlockSize;
   if (super.meta_offset >= super.size || super.xattr_offset >= super.size)
-    return bad_superblock("metadata lies beyond the end of the image");
+    return bad_superblock("metadata is beyond the end of the image");
   if ((features & kIncompatFragments) != 0) super.packed_nid = raw.packed_nid.get();
   return super;
 }
@@ -57,15 +58,15 @@ Result<void> check_blocks(const Inode& inode, std::uint64_t image_size) {
   const std::uint64_t size = inode.attributes.size;
   if (inode.layout == Layout::plain) {
     if (size != 0 && !fits(image_size, inode.data_offset, size))
-      return bad_inode(inode.nid, "its data lies beyond the end of the image");
+      return bad_inode(inode.nid, "its data is beyond the end of the image");
     return {};
   }
   const std::uint64_t tail = size % kBlockSize;
   if (size != 0 && tail == 0) return bad_inode(inode.nid, "tail-packed without a tail");
   if (size != tail && !fits(image_size, inode.data_offset, size - tail))
-    return bad_inode(inode.nid, "its data lies beyond the end of the image");
+    return bad_inode(inode.nid, "its data is beyond the end of the image");
   if (!fits(image_size, inode.tail_offset, tail))
-    return bad_inode(inode.nid, "its tail lies beyond the end of the image");
+    return bad_inode(inode.nid, "its tail is beyond the end of the image");
   if (inode.tail_offset % kBlockSize + tail > kBlockSize)
     return bad_inode(inode.nid, "its tail crosses a block boundary");
   return {};
@@ -76,10 +77,10 @@ Result<void> check_layout(Inode& inode, std::uint32_t u, std::uint64_t image_siz
                         inode.attributes.is_symlink();
   if (inode.layout == Layout::chunked) {
     if (!inode.attributes.is_regular())
-      return bad_inode(inode.nid, "chunks in something other than a regular file");
+      return bad_inode(inode.nid, "chunks in a file that is not regular");
     const std::uint32_t known =
         accept == Accept::mappable ? kChunkBitsMask | kChunkIndexes : kChunkBitsMask;
-    if ((u & 0xFFFF & ~known) != 0) return unsupported_inode(inode.nid, "unknown form of chunks");
+    if ((u & 0xFFFF & ~known) != 0) return unsupported_inode(inode.nid, "unknown kind of chunks");
     inode.chunk_bits = kBlockBits + (u & kChunkBitsMask);
     inode.chunk_indexes = (u & kChunkIndexes) != 0;
     return {};
@@ -106,7 +107,7 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
   const auto distance = checked_multiply<std::uint64_t>(nid, kSlotSize);
   const auto offset = distance ? checked_add(*distance, superblock_.meta_offset) : std::nullopt;
   if (!offset || !fits(superblock_.size, *offset, sizeof(RawInodeCompact)))
-    return bad_inode(nid, "lies beyond the end of the image");
+    return bad_inode(nid, "is beyond the end of the image");
 
   // Both forms in one read, but no byte of the next block for the short one: it may be damaged.
   std::array<std::byte, sizeof(RawInodeExtended)> buffer;
@@ -141,7 +142,7 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
   } else {
     end += sizeof(RawInodeExtended);
     if (!fits(superblock_.size, *offset, sizeof(RawInodeExtended)))
-      return bad_inode(nid, "lies beyond the end of the image");
+      return bad_inode(nid, "is beyond the end of the image");
     if (in_block < bytes.size()) TRY(source_->read(*offset + in_block, bytes.subspan(in_block)));
     const auto extended = TRY(load<RawInodeExtended>(bytes, 0));
     attributes.nlink = extended.nlink.get();
@@ -150,7 +151,7 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
     attributes.size = extended.size.get();
     attributes.mtime = {static_cast<std::int64_t>(extended.mtime.get()), extended.mtime_nsec.get()};
     if (attributes.mtime.nanoseconds >= kNanosecondsEnd)
-      return bad_inode(nid, "time with a second of nanoseconds or more");
+      return bad_inode(nid, "nanoseconds of its time out of range");
   }
   const std::uint32_t u = compact.u.get();  // at the same place in both forms
   static_assert(offsetof(RawInodeCompact, u) == offsetof(RawInodeExtended, u));
@@ -159,7 +160,7 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
   inode.xattr_offset = end;
   inode.xattr_size = static_cast<std::uint32_t>(xattr_area_size(compact.xattr_icount.get()));
   if (!fits(superblock_.size, end, inode.xattr_size))
-    return bad_inode(nid, "its extended attributes lie beyond the end of the image");
+    return bad_inode(nid, "its extended attributes are beyond the end of the image");
   inode.tail_offset = end + inode.xattr_size;
   TRY(check_layout(inode, u, superblock_.size, accept_));
   return inode;

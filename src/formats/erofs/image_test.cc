@@ -221,6 +221,47 @@ INSTANTIATE_TEST_SUITE_P(
                set(kDirents + 2 * sizeof(RawDirent), &RawDirent::file_type, 8)}),
     [](const auto& test) { return test.param.name; });
 
+/// An inode that names the same shared attribute of 64 KiB `count` times.
+Result<std::vector<tree::Xattr>> read_repeated_xattr(std::uint8_t count) {
+  constexpr std::uint64_t kBlocks = 40;
+  constexpr std::uint64_t kInode = 20 * kBlockSize;
+  constexpr std::uint64_t kEntry = 2 * kBlockSize;
+  test::TestImage image;
+  image.bytes.resize(kBlocks * kBlockSize);
+  const auto store = [&](std::uint64_t offset, const auto& raw) {
+    std::memcpy(image.bytes.data() + offset, &raw, sizeof raw);
+  };
+  store(kSuperblockOffset + offsetof(RawSuperblock, blocks), le32(kBlocks));
+  RawInodeCompact inode;
+  inode.mode = 0100644;
+  inode.nlink = 1;
+  const std::size_t area = sizeof(RawXattrHeader) + count * sizeof(le32);
+  inode.xattr_icount = static_cast<std::uint16_t>(xattr_icount(area));
+  store(kInode, inode);
+  RawXattrHeader header;
+  header.shared_count = count;
+  store(kInode + sizeof inode, header);
+  for (std::uint64_t i = 0; i < count; ++i)
+    store(kInode + sizeof inode + sizeof header + 4 * i, le32(kEntry / 4));
+  RawXattrEntry entry{.suffix_length = 1, .name_index = 1};
+  entry.value_size = 65000;
+  store(kEntry, entry);
+  store(kEntry + sizeof entry, 'x');
+  const auto opened = TRY(image.open());
+  return opened->xattrs(TRY(opened->inode(kInode / kSlotSize)));
+}
+
+// Four bytes of the image must not take 64 KiB of memory without end.
+TEST(ErofsXattrs, SharedOnesHaveALimitOnTheirSizeTogether) {
+  const auto one = read_repeated_xattr(1);
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->front().value.size(), 65000u);
+  const auto many = read_repeated_xattr(200);
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().kind(), ErrorKind::limit);
+  EXPECT_THAT(many.error().message(), testing::HasSubstr("take more than 1048576 bytes"));
+}
+
 constexpr std::uint64_t kXattrs = kFile * kSlotSize + sizeof(RawInodeExtended);
 
 INSTANTIATE_TEST_SUITE_P(

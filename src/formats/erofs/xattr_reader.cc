@@ -10,6 +10,10 @@
 namespace intact::erofs {
 namespace {
 
+/// Bytes of all names and values of an inode. Shared attributes cost the image four bytes each,
+/// however large they are.
+constexpr std::size_t kMaxXattrs = 1 << 20;
+
 struct ParsedEntry {
   std::string_view prefix;
   std::size_t suffix_length;
@@ -53,7 +57,7 @@ bool has_duplicates(const std::vector<tree::Xattr>& xattrs) {
 Result<void> Image::read_shared_xattr(std::uint32_t id, std::vector<tree::Xattr>& out) const {
   const auto beyond = [] {
     return Error(ErrorKind::malformed,
-                 "EROFS image: a shared extended attribute lies beyond its end");
+                 "EROFS image: a shared extended attribute is beyond its end");
   };
   std::uint64_t offset = superblock_.xattr_offset + std::uint64_t{id} * 4;
   if (offset > superblock_.size || superblock_.size - offset < sizeof(RawXattrEntry))
@@ -72,13 +76,24 @@ Result<void> Image::read_shared_xattr(std::uint32_t id, std::vector<tree::Xattr>
 Result<std::vector<tree::Xattr>> Image::xattrs(const Inode& inode) const {
   std::vector<tree::Xattr> found;
   if (inode.xattr_size == 0) return found;
+  std::size_t left = kMaxXattrs;
+  const auto take = [&](const tree::Xattr& xattr) -> Result<void> {
+    const std::size_t size = xattr.name.size() + xattr.value.size();
+    if (size > left)
+      return Error(
+          ErrorKind::limit,
+          fmt::format("EROFS image, inode {}: its extended attributes take more than {} bytes",
+                      inode.nid, kMaxXattrs));
+    left -= size;
+    return {};
+  };
   Bytes area(inode.xattr_size);
   TRY(source_->read(inode.xattr_offset, area));
   const auto header = TRY(load<RawXattrHeader>(area, 0));
 
   const std::size_t ids_size = std::size_t{header.shared_count} * sizeof(le32);
   if (ids_size > area.size() - sizeof header)
-    return bad_inode(inode.nid, "more shared extended attributes than it has room for");
+    return bad_inode(inode.nid, "more shared extended attributes than fit in its area");
   const ByteSpan ids = ByteSpan(area).subspan(sizeof header, ids_size);
   ByteSpan entries = ByteSpan(area).subspan(sizeof header + ids_size);
 
@@ -87,15 +102,18 @@ Result<std::vector<tree::Xattr>> Image::xattrs(const Inode& inode) const {
     const ParsedEntry entry = TRY(parse_entry(raw));
     const std::size_t size = align_up(sizeof(RawXattrEntry) + entry.stored_size(), std::size_t{4});
     if (size > entries.size())
-      return bad_inode(inode.nid, "an extended attribute extends beyond their area");
+      return bad_inode(inode.nid, "an extended attribute extends beyond its area");
     found.push_back(TRY(make_xattr(entry, as_text(entries).substr(sizeof(RawXattrEntry)))));
+    TRY(take(found.back()));
     entries = entries.subspan(size);
   }
   for (std::size_t i = 0; i < header.shared_count; ++i) {
     const auto id = TRY(load<le32>(ids, i * sizeof(le32)));
     TRY(read_shared_xattr(id.get(), found));
+    TRY(take(found.back()));
   }
-  if (has_duplicates(found)) return bad_inode(inode.nid, "two extended attributes of one name");
+  if (has_duplicates(found))
+    return bad_inode(inode.nid, "two extended attributes with the same name");
   return found;
 }
 

@@ -1,8 +1,8 @@
 // Trees of files: reading and hashing, on several threads where that pays.
 //
-// The file is read, not mapped: a mapped file that somebody truncates kills whoever looks at it,
-// and copying into memory that stays in the cache is faster than faulting pages in (3.6 against 2.5
-// GB/s with the hashing, for a file in the page cache).
+// The file is read, not mapped: reading a mapped file that somebody has truncated kills the
+// process, and copying into memory that stays in the cache is faster than faulting pages in (3.6
+// against 2.5 GB/s with the hashing, for a file in the page cache).
 #include <algorithm>
 #include <memory>
 

@@ -49,7 +49,7 @@ Result<HashTree::Block> HashTree::block(std::size_t level, std::uint64_t index) 
   return rebuild(level, index, parent);
 }
 
-/// Null if the stored tree is too short or unreadable: that is no worse than a wrong block.
+/// Null if the stored tree is too short or unreadable, which is treated like a wrong block.
 HashTree::Block HashTree::load_stored(std::uint64_t tree_index) const {
   auto bytes = std::make_shared<Bytes>(geometry_.block_size());
   if (!stored_->read(tree_index * geometry_.block_size(), *bytes)) return nullptr;
@@ -92,7 +92,7 @@ Result<HashTree::Block> HashTree::rebuild(std::size_t level, std::uint64_t index
     return Error(ErrorKind::tampered, stored_
                                           ? "neither the data nor the stored hash tree leads to "
                                             "the digest"
-                                          : "the data has another digest");
+                                          : "the data has a different digest");
   return Error(ErrorKind::tampered,
                stored_ ? "the stored hashes of these blocks are damaged, and so is some of the data"
                        : "some of the data has changed");

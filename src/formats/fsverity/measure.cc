@@ -28,12 +28,12 @@ Result<std::optional<Digest>> measure_file(int fd) {
   if (::ioctl(fd, FS_IOC_MEASURE_VERITY, &measured) != 0) {
     if (errno == ENODATA || errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS)
       return std::optional<Digest>();
-    return Error::from_errno("cannot ask for a file's fs-verity digest", errno);
+    return Error::from_errno("cannot read the file's fs-verity digest", errno);
   }
   if (measured.algorithm != FS_VERITY_HASH_ALG_SHA256 &&
       measured.algorithm != FS_VERITY_HASH_ALG_SHA512)
     return Error(ErrorKind::unsupported,
-                 fmt::format("an fs-verity digest by algorithm {}", measured.algorithm));
+                 fmt::format("fs-verity digest with unknown algorithm {}", measured.algorithm));
   const auto algorithm = static_cast<HashAlgorithm>(measured.algorithm);
   return std::optional(
       TRY(Digest::create(algorithm, ByteSpan(measured.digest).first(measured.size))));

@@ -19,8 +19,8 @@ Result<void> check_params(const Params& params, BlockSizes accepted) {
                              params.block_size, to_string(params.algorithm), least, most));
   if (params.salt.size() > kMaxSaltSize)
     return Error(ErrorKind::invalid_argument,
-                 fmt::format("a salt of {} bytes is too long: {} is the limit", params.salt.size(),
-                             kMaxSaltSize));
+                 fmt::format("salt of {} bytes is too long: the maximum is {} bytes",
+                             params.salt.size(), kMaxSaltSize));
   return {};
 }
 

@@ -86,7 +86,7 @@ class VerifiedFile::Impl {
   RecentNumbers reported_;  ///< the sink has heard of these
 };
 
-/// Blocks from `first` on, before `end`, whose hashes stand in one hash block.
+/// Blocks from `first` on, before `end`, whose hashes are in one hash block.
 Run VerifiedFile::Impl::next_run(std::uint64_t first, std::uint64_t end) const {
   const std::uint64_t per_block = tree_.geometry().hashes_per_block();
   const std::uint64_t most = std::clamp<std::uint64_t>(kMaxRunBytes / block_size_, 1, kMaxRun);
@@ -99,7 +99,7 @@ Result<HashTree::Block> VerifiedFile::Impl::hashes_of(const Run& run) {
   return tree_.leaf(run.first / tree_.geometry().hashes_per_block());
 }
 
-/// Reads a run into `buffer` (whole blocks, zero-padded behind the end of the file) and checks it.
+/// Reads a run into `buffer` (whole blocks, zero-padded after the end of the file) and checks it.
 /// io if the read fails.
 Result<void> VerifiedFile::Impl::check_run(const Run& run, const HashTree::Block& hashes,
                                            MutableByteSpan buffer, Findings& findings) const {
@@ -128,7 +128,7 @@ Result<void> VerifiedFile::Impl::check_run(const Run& run, const HashTree::Block
   return {};
 }
 
-/// Notes that there are no hashes to check `run` by.
+/// Notes that hashes to check `run` against are missing.
 void VerifiedFile::Impl::add_unchecked(const Run& run, const Error& error,
                                        Findings& findings) const {
   if (std::exchange(findings.unchecked, true)) return;
@@ -136,7 +136,7 @@ void VerifiedFile::Impl::add_unchecked(const Run& run, const Error& error,
 }
 
 /// Fills the part of `out` (which is to hold the file from byte `offset` on) that `run` covers.
-/// Blocks that lie in it as a whole are read there at once, others by way of a buffer.
+/// Blocks that are completely within it are read in place, others through a buffer.
 Result<void> VerifiedFile::Impl::read_run(const Run& run, const HashTree::Block& hashes,
                                           std::uint64_t offset, MutableByteSpan out,
                                           Findings& findings) const {
@@ -164,7 +164,7 @@ Result<void> VerifiedFile::Impl::read_run(const Run& run, const HashTree::Block&
 
 Result<void> VerifiedFile::Impl::read(std::uint64_t offset, MutableByteSpan out) {
   if (offset > size_ || size_ - offset < out.size())
-    return Error(ErrorKind::malformed, fmt::format("bytes {}+{} lie beyond the end ({} bytes)",
+    return Error(ErrorKind::malformed, fmt::format("bytes {}+{} are beyond the end ({} bytes)",
                                                    offset, out.size(), size_));
   if (out.empty()) return {};
   auto done = read_and_check(offset, out);
@@ -175,7 +175,7 @@ Result<void> VerifiedFile::Impl::read(std::uint64_t offset, MutableByteSpan out)
 Result<void> VerifiedFile::Impl::read_and_check(std::uint64_t offset, MutableByteSpan out) {
   const std::uint64_t end = (offset + out.size() - 1) / block_size_ + 1;
   Findings findings;
-  // On after damage: whoever repairs wants to know all of it.
+  // Goes on after damage: a repair needs to know all of it.
   for (std::uint64_t block = offset / block_size_; block < end;) {
     const Run run = next_run(block, end);
     auto hashes = hashes_of(run);
@@ -229,7 +229,7 @@ Result<DamageList> VerifiedFile::Impl::scan(const ScanProgress& progress) {
   const std::uint64_t blocks = tree_.geometry().data_blocks();
   Findings findings;
   Bytes buffer(next_run(0, blocks).count() * block_size_);
-  // Not all is read where the file is too short: what is left may be long.
+  // If the file is too short, the missing part is not read block by block: it may be long.
   const std::uint64_t complete = actual < size_ ? actual / block_size_ : blocks;
   for (std::uint64_t block = 0; block < complete;) {
     const Run run = next_run(block, complete);
@@ -268,7 +268,7 @@ Result<std::unique_ptr<VerifiedFile>> VerifiedFile::open(UniqueFd data, std::uin
       .algorithm = digest.algorithm(), .block_size = layout.block_size, .salt = layout.salt};
   TRY(check_params(params));
   if (expected_size > kMaxSize)
-    return Error(ErrorKind::limit, fmt::format("no file has {} bytes", expected_size));
+    return Error(ErrorKind::limit, fmt::format("no file can have {} bytes", expected_size));
   const std::uint64_t actual = TRY(file_size(data.get()));
   const bool has_tree = tree != nullptr;
   // Files of one block have no hash blocks to keep.
@@ -292,7 +292,7 @@ Result<std::unique_ptr<VerifiedFile>> VerifiedFile::open(UniqueFd data, std::uin
     auto built = impl->tree().build();
     if (!built && built.error().kind() == ErrorKind::tampered)
       return refuse(0, built.error().message() +
-                           "; there is no stored hash tree that tells which block is bad");
+                           "; the damaged block cannot be located without a stored hash tree");
     TRY(std::move(built));
   }
   return std::unique_ptr<VerifiedFile>(new VerifiedFile(std::move(impl)));

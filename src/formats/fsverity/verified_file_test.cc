@@ -269,7 +269,7 @@ TEST(VerifiedFile, WithoutATreeTamperedDataIsRefusedAtOpen) {
   const auto refused = sample.open(nullptr);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind(), ErrorKind::tampered);
-  EXPECT_THAT(sample.told, ElementsAre(damage(0, "another digest")));
+  EXPECT_THAT(sample.told, ElementsAre(damage(0, "a different digest")));
   sample.file.flip(39 * kBlock);
   EXPECT_TRUE(sample.open(nullptr));
 }

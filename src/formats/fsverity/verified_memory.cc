@@ -32,7 +32,7 @@ VerifiedMemory::~VerifiedMemory() {
 Result<std::unique_ptr<VerifiedMemory>> VerifiedMemory::open(std::unique_ptr<VerifiedFile> file) {
   const std::uint64_t size = file->size();
   if (size > kMaxSize)
-    return Error(ErrorKind::limit, fmt::format("{} bytes are too many to keep in memory", size));
+    return Error(ErrorKind::limit, fmt::format("{} bytes are too many to hold in memory", size));
   void* memory = nullptr;
   if (size != 0) {
     memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
@@ -48,8 +48,8 @@ bool VerifiedMemory::is_loaded(std::uint64_t block) const {
   return loaded_[block / 64].load(std::memory_order_acquire) >> block % 64 & 1;
 }
 
-/// Copies in the blocks [first_block, end_block) of one cluster that are not there yet. The
-/// cluster's mutex is held.
+/// Copies in those blocks of [first_block, end_block), all of one cluster, that are still missing.
+/// The cluster's mutex is held.
 Result<void> VerifiedMemory::load_blocks(std::uint64_t first_block, std::uint64_t end_block) const {
   for (std::uint64_t block = first_block; block < end_block;) {
     if (is_loaded(block)) {
@@ -62,7 +62,7 @@ Result<void> VerifiedMemory::load_blocks(std::uint64_t first_block, std::uint64_
     const std::uint64_t to = std::min(end * block_size_, size_);
     TRY(file_->read(from, {memory_ + from, static_cast<std::size_t>(to - from)}));
     const std::uint64_t bits = ((std::uint64_t{1} << (end - block)) - 1) << block % 64;
-    // Whoever sees the bits sees the bytes.
+    // A thread that sees the bits sees the bytes.
     loaded_[block / 64].fetch_or(bits, std::memory_order_release);
     block = end;
   }
@@ -88,7 +88,7 @@ Result<void> VerifiedMemory::ensure(std::uint64_t first_block, std::uint64_t end
 Result<ByteSpan> VerifiedMemory::view(std::uint64_t offset, std::size_t length) const {
   if (offset > size_ || size_ - offset < length)
     return Error(ErrorKind::malformed,
-                 fmt::format("bytes {}+{} lie beyond the end ({} bytes)", offset, length, size_));
+                 fmt::format("bytes {}+{} are beyond the end ({} bytes)", offset, length, size_));
   if (length == 0) return ByteSpan();
   TRY(ensure(offset / block_size_, divide_up<std::uint64_t>(offset + length, block_size_)));
   return ByteSpan(memory_ + offset, length);

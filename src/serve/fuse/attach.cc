@@ -56,11 +56,12 @@ Result<std::optional<UniqueFd>> attach_directly(const FuseOptions& options,
   UniqueFd device(::open(kDevice, O_RDWR | O_CLOEXEC));
   if (!device) {
     if (errno == EACCES || errno == EPERM) return std::optional<UniqueFd>();
-    return Error(ErrorKind::unsupported,
-                 fmt::format("cannot open {} ({}): the kernel lacks FUSE, its module is not loaded "
-                             "(modprobe fuse), or this container was not given the device",
-                             kDevice, Error::from_errno("", errno).message()),
-                 errno);
+    return Error(
+        ErrorKind::unsupported,
+        fmt::format("cannot open {} ({}): the kernel has no FUSE, its module is not loaded "
+                    "(modprobe fuse), or this container was not given the device",
+                    kDevice, Error::from_errno("", errno).message()),
+        errno);
   }
   std::string data =
       fmt::format("fd={},rootmode={:o},user_id={},group_id={}", device.get(),
@@ -85,11 +86,12 @@ Error explain(const std::string& mountpoint, const std::string& message) {
                         mountpoint, ::getuid())};
   if (message.find("open /dev/fuse") != std::string::npos)
     return {ErrorKind::unsupported,
-            fmt::format("cannot mount on {}: users may not open {} here; its usual mode is 0666",
-                        mountpoint, kDevice)};
+            fmt::format(
+                "cannot mount on {}: ordinary users have no access to {}; its usual mode is 0666",
+                mountpoint, kDevice)};
   if (message.find("user_allow_other") != std::string::npos)
     return {ErrorKind::invalid_argument,
-            fmt::format("cannot mount on {}: letting other users in needs the line "
+            fmt::format("cannot mount on {}: access for other users needs the line "
                         "\"user_allow_other\" in /etc/fuse.conf",
                         mountpoint)};
   return {ErrorKind::io,
@@ -130,7 +132,7 @@ Result<Attached> attach(const FuseOptions& options, MountKind kind) {
   auto entry = TRY(find_mount(mountpoint));
   if (!entry)
     return Error(ErrorKind::io,
-                 fmt::format("{} vanished from the mount table at once", mountpoint));
+                 fmt::format("{} disappeared from the mount table immediately", mountpoint));
   attached.entry = std::move(*entry);
   return attached;
 }

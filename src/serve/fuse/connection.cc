@@ -32,8 +32,8 @@ void set_up_for_verified_reads(fuse_conn_info* connection) {
   want(connection, FUSE_CAP_ASYNC_READ);
   // Pages stay: content never changes, and every page has been verified before it got there.
   want(connection, FUSE_CAP_AUTO_INVAL_DATA, false);
-  // Replies are verified bytes in our memory: there is no pipe or file to splice from that nobody
-  // else could write to.
+  // Replies are verified bytes in our memory. Any pipe or file to splice from could be changed by
+  // others.
   want(connection, FUSE_CAP_SPLICE_READ, false);
   want(connection, FUSE_CAP_SPLICE_WRITE, false);
   want(connection, FUSE_CAP_SPLICE_MOVE, false);

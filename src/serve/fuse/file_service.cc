@@ -27,8 +27,8 @@ FileService& service_of(fuse_req_t request) {
   return *static_cast<FileService*>(fuse_req_userdata(request));
 }
 
-/// What a failed request tells its user. Shortages pass, and whoever writes may do something about
-/// them; all else is for the log to explain.
+/// The errno for a failed request. Shortages are temporary, and the writer may be able to do
+/// something about them; the log explains everything else.
 int errno_of(const Error& error) {
   const int code = error.sys_errno();
   return code == ENOSPC || code == EDQUOT || code == ENOMEM ? code : EIO;

@@ -68,16 +68,16 @@ std::string on_one_line(std::string text) {
 Result<FusermountOutcome> run_fusermount(const std::vector<std::string>& arguments) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-    return Error::from_errno("cannot make a socket pair", errno);
+    return Error::from_errno("cannot create a socket pair", errno);
   UniqueFd ours(pair[0]);
   UniqueFd theirs(pair[1]);
   int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return Error::from_errno("cannot make a pipe", errno);
+  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return Error::from_errno("cannot create a pipe", errno);
   UniqueFd messages(pipe_ends[0]);
   UniqueFd messages_in(pipe_ends[1]);
 
-  // Its own table of descriptors: nothing of ours but the socket and the pipe. dup2 onto itself
-  // takes close-on-exec away.
+  // It gets a table of descriptors with only the socket and the pipe in it. dup2 onto itself
+  // clears close-on-exec.
   FileActions actions;
   ::posix_spawn_file_actions_addopen(actions.get(), 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(actions.get(), 1, "/dev/null", O_WRONLY, 0);
@@ -105,7 +105,8 @@ Result<FusermountOutcome> run_fusermount(const std::vector<std::string>& argumen
                            environment);
   if (status == ENOENT)
     return Error(ErrorKind::not_found,
-                 "fusermount3 is not installed (package fuse3): only root mounts without it");
+                 "fusermount3 is not installed, and only root can mount without it; install the "
+                 "package fuse3");
   if (status != 0) return Error::from_errno("cannot start fusermount3", status);
 
   theirs.reset();

@@ -38,8 +38,8 @@ inline std::string why_no_fuse() {
 #define REQUIRE_FUSE() \
   if (const std::string why = why_no_fuse(); !why.empty()) GTEST_SKIP() << why
 
-/// Ends the process after a while; before that takes the mount away, since whoever waits for it
-/// cannot even be killed otherwise.
+/// Ends the process after a while. Unmounts first, since a process that waits for the mount cannot
+/// be killed otherwise.
 class Watchdog {
  public:
   explicit Watchdog(const std::string& mountpoint) {

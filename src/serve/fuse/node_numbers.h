@@ -6,10 +6,10 @@
 
 namespace intact::serve {
 
-/// Translates between the nodes of a tree and FUSE's inode numbers, where 1 is the root and 0 is
-/// no inode: nodes keep their number, but those that stand in the way change places. Stateless,
-/// so the same node has the same number for ever and nothing need be remembered or forgotten.
-/// No tree has a node 2^64-1: its number is the one given to a node 0.
+/// Translates between the nodes of a tree and FUSE's inode numbers, where 1 is the root and 0 means
+/// "none": nodes keep their number, except that conflicting ones trade places. Stateless, so a node
+/// always has the same number and nothing needs to be remembered or forgotten. No tree has a node
+/// 2^64-1, so node 0 gets that number.
 class NodeNumbers {
  public:
   explicit NodeNumbers(tree::NodeId root) : root_(static_cast<std::uint64_t>(root)) {}

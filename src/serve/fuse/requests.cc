@@ -107,7 +107,7 @@ void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) noexcept {
   if (!node) {
     if (node.error().kind() != ErrorKind::not_found)
       return fail(request, "lookup in the directory", parent, node.error());
-    fuse_entry_param nothing{};  // inode 0: the kernel remembers that there is no such name
+    fuse_entry_param nothing{};  // inode 0: the kernel remembers that the name does not exist
     nothing.entry_timeout = kUnchanging;
     fuse_reply_entry(request, &nothing);
     return;
@@ -119,7 +119,7 @@ void lookup(fuse_req_t request, fuse_ino_t parent, const char* name) noexcept {
   fuse_reply_entry(request, &entry);
 }
 
-// Nodes are not counted: their numbers are good for ever.
+// Nodes are not counted: their numbers are always valid.
 void forget(fuse_req_t request, fuse_ino_t, std::uint64_t) noexcept {
   fuse_reply_none(request);
 }
@@ -154,8 +154,8 @@ void access(fuse_req_t request, fuse_ino_t inode, int mask) noexcept {
 // --- Directories ----------------------------------------------------------------------------
 
 void opendir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
-  // There is no state to an open directory. The kernel that understands "not implemented" in this
-  // sense asks this once, and caches the listings of all directories from then on.
+  // An open directory has no state. A kernel that understands "not implemented" in this sense asks
+  // only once, and caches the listings of all directories from then on.
   if (service_of(request).directories_without_open) {
     fuse_reply_err(request, ENOSYS);
     return;

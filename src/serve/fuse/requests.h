@@ -15,7 +15,7 @@
 
 namespace intact::serve {
 
-/// What the handlers of the kernel's requests work with. Thread-safe.
+/// The state that the request handlers share. Thread-safe.
 struct Service {
   std::shared_ptr<const tree::FileTree> tree;
   NodeNumbers numbers;
@@ -28,8 +28,8 @@ struct Service {
 /// The handlers. A session made with them takes a Service as its user data.
 const fuse_lowlevel_ops& request_handlers();
 
-/// What a failed request tells its user. An object missing from the store is an I/O error like any
-/// other; only a missing name, attribute or directory is "not found".
+/// The errno for a failed request. An object that is missing from the store is an I/O error like
+/// any other; only a missing name, attribute or directory is "not found".
 int errno_of_metadata(const Error& error);
 int errno_of_content(const Error& error);
 

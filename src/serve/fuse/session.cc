@@ -32,11 +32,11 @@ Result<std::unique_ptr<Session>> Session::open(const FuseOptions& options, Attac
   fuse_args arguments = FUSE_ARGS_INIT(1, argv);
   session->session_.reset(fuse_session_new(&arguments, &handlers, sizeof handlers, user_data));
   fuse_opt_free_args(&arguments);
-  if (!session->session_) return Error(ErrorKind::io, "libfuse cannot make a session");
+  if (!session->session_) return Error(ErrorKind::io, "libfuse cannot create a session");
   // libfuse takes the mounted /dev/fuse, and closes it when the session is destroyed.
   if (fuse_session_mount(session->session_.get(),
                          fmt::format("/dev/fd/{}", attached.device.get()).c_str()) != 0)
-    return Error(ErrorKind::io, "libfuse does not take the mounted device");
+    return Error(ErrorKind::io, "libfuse refused the mounted device");
   attached.device.release();
   return session;
 }
@@ -84,7 +84,7 @@ Result<void> Session::loop() {
 }
 
 Result<void> Session::serve() {
-  if (!session_) return Error(ErrorKind::invalid_argument, "this server has served already");
+  if (!session_) return Error(ErrorKind::invalid_argument, "this server has already run");
   if (options_.handle_signals && fuse_set_signal_handlers(session_.get()) != 0)
     return Error(ErrorKind::io, "cannot set signal handlers");
   // Signals are for this thread, which they wake up.
@@ -98,8 +98,8 @@ Result<void> Session::serve() {
     served = std::move(started).error();
   }
   if (options_.handle_signals) fuse_remove_signal_handlers(session_.get());
-  // First the connection, then the mount: whoever still waits for an answer (the announcer,
-  // fusermount3) gets an error instead of waiting for ever.
+  // First the connection, then the mount: anyone who still waits for an answer (the announcer,
+  // fusermount3) gets an error instead of waiting forever.
   session_.reset();
   if (announcer.joinable()) announcer.join();
   ready_.reset();

@@ -29,7 +29,8 @@ bool has_lost_its_server(const MountEntry& entry) {
 
 Error in_use(const std::string& mountpoint) {
   return {ErrorKind::busy,
-          fmt::format("{} is in use: end what uses it (`fuser -vm {}` lists it) or unmount lazily",
+          fmt::format("{} is in use; stop the processes that use it (`fuser -vm {}` lists them) or "
+                      "unmount lazily",
                       mountpoint, mountpoint),
           EBUSY};
 }

@@ -12,8 +12,8 @@
 
 namespace intact {
 
-/// Verified hash blocks by their index in the tree; beyond the limit, the block that was not used
-/// for the longest time goes. Blocks handed out stay valid all the same. Thread-safe.
+/// Verified hash blocks of one tree, by their index. Beyond the limit, the block that has not been
+/// used for the longest time is dropped; blocks that were returned stay valid. Thread-safe.
 class BlockCache {
  public:
   using Block = std::shared_ptr<const Bytes>;

@@ -7,9 +7,9 @@
 
 namespace intact {
 
-/// Names in a directory, sorted, without "." and "..". Whoever takes a failed readdir(3) for the
-/// end takes a full directory for an empty one: here it is an error. `directory` is open for
-/// reading and stays the caller's; its position is left alone.
+/// The names in a directory, sorted, without "." and "..". A readdir(3) that fails is an error
+/// here, so a directory that cannot be read is never taken for an empty one. `directory` is open
+/// for reading and borrowed; its position does not change.
 Result<std::vector<std::string>> list_names(int directory);
 
 }  // namespace intact

@@ -10,27 +10,27 @@
 namespace intact::composefs {
 
 struct DumpOptions {
-  /// As mkcomposefs with CFS_PARSE_STRICT: the last line must end, devices numbers stand at devices
-  /// only, a symlink's size is that of its target and it has no content.
+  /// As mkcomposefs with CFS_PARSE_STRICT: the last line must end with a newline, only devices have
+  /// device numbers, and a symlink has no content and the size of its target.
   bool strict = false;
 };
 
 /// Parses composefs' text form of a tree (composefs-dump(5)): a line for every name,
 ///   PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [XATTR]...
-/// Errors name the line: malformed, or limit where a length is over what images can hold.
+/// Errors name the line: malformed, or limit for a length that exceeds what an image can hold.
 Result<tree::Tree> parse_dump(ByteStream& input, const DumpOptions& options = {});
 
-/// Writes a tree in that form, byte for byte as `composefs-info dump` does. `sink` gets pieces of
-/// any length in order; its first error ends the dump and is returned.
+/// Writes a tree in this form, byte for byte as `composefs-info dump` does. `sink` receives pieces
+/// of any length in order; its first error ends the dump and is returned.
 Result<void> write_dump(const tree::Tree& tree,
                         const std::function<Result<void>(std::string_view)>& sink);
 
-/// How much of a string composefs' tools print as it is.
+/// Which characters of a string composefs' tools escape.
 enum class Escape {
-  standard,    ///< all but graphic ASCII and '\'
-  lone_dash,   ///< and "-" when it is the whole
-  equal_sign,  ///< and '='
-  path,        ///< standard, with spaces as they are (for lists)
+  standard,    ///< all except graphic ASCII, and '\'
+  lone_dash,   ///< also "-" when it is the whole string
+  equal_sign,  ///< also '='
+  path,        ///< as standard, but spaces are not escaped (for lists)
 };
 
 /// Appends `text` with \\, \n, \r, \t and \xHH escapes.

@@ -19,29 +19,29 @@ struct Inode;
 
 namespace intact::composefs {
 
-/// Where the backing objects of an image come from. Must be thread-safe.
+/// Opens the backing objects of an image. Must be thread-safe.
 class ObjectOpener {
  public:
   virtual ~ObjectOpener() = default;
   /// Opens the object at `payload` (a checked relative path without "." and "..") below an object
-  /// directory. The file returned answers reads of verified bytes only and has `size` bytes.
-  /// `digest` is nothing when the image names none: whether that is served is for the opener's
-  /// policy. `node` is the file that wants it, for messages.
+  /// directory. The returned file has `size` bytes, and reads return verified bytes only. Without a
+  /// `digest` in the image, the opener's policy decides whether the object is served. `node` is the
+  /// file that refers to the object, for messages.
   virtual Result<std::shared_ptr<tree::OpenFile>> open(const std::string& payload,
                                                        const std::optional<Digest>& digest,
                                                        std::uint64_t size,
                                                        tree::NodeId node) const = 0;
 };
 
-/// The tree of a composefs image as a container sees it, the same that the kernel's overlayfs
-/// shows: `trusted.overlay.*` attributes hidden and one level of escaping taken away, real
-/// whiteouts (character device 0, those that hide the object directories) hidden, inline content
-/// from the image, other content through the opener. Whiteouts of the image's own appear as
-/// overlayfs nests them: empty files with a `trusted.overlay.whiteout` attribute.
+/// The tree of a composefs image as a container sees it, which is also what the kernel's overlayfs
+/// shows: `trusted.overlay.*` attributes are hidden and one level of escaping is removed, real
+/// whiteouts (character device 0, those that hide the object directories) are hidden, inline
+/// content comes from the image, other content through the opener. Whiteouts of the image itself
+/// appear as overlayfs nests them: empty files with a `trusted.overlay.whiteout` attribute.
 ///
-/// Opens in constant time and reads metadata when it is asked for, so `verified_image` must check
-/// every byte against the image's digest before it hands it out. A NodeId is an EROFS nid.
-/// Hostile metadata gives malformed, never a loop. Thread-safe.
+/// Opens in constant time and reads metadata on demand, so `verified_image` must check every byte
+/// against the image's digest before it returns it. A NodeId is an EROFS nid. Hostile metadata is
+/// malformed, never a loop. Thread-safe.
 class ImageTree final : public tree::FileTree {
  public:
   static Result<std::unique_ptr<ImageTree>> open(std::shared_ptr<const ByteSource> verified_image,
@@ -61,8 +61,8 @@ class ImageTree final : public tree::FileTree {
   Result<std::shared_ptr<tree::OpenFile>> open(tree::NodeId file) const override;
   tree::Statistics statistics() const override;
 
-  /// Some path of the node, found by walking the tree: slow, for messages. "(node N)" when there
-  /// is none.
+  /// A path of the node, found by walking the tree, which is slow: for messages only. "(node N)" if
+  /// the node has no path.
   std::string path_of(tree::NodeId node) const;
 
  private:

@@ -13,19 +13,19 @@
 namespace intact::composefs {
 
 struct ReadOptions {
-  /// When not empty: of the root's entries only these (and what is below them) are read.
+  /// When not empty: only these entries of the root directory, and all below them, are read.
   std::vector<std::string> toplevel_entries;
 };
 
 /// Reads a whole image back into the tree that it was written from: real whiteouts (the 256 that
-/// hide the object directories) are left out, `trusted.overlay.*` is turned back into payload,
-/// digest and whiteouts, escaped names are unescaped. Of the names of a file the first in walk
-/// order becomes the primary one. A directory's size is that of its entries in the image, as in a
-/// dump by composefs-info. Inverse of write_image but for numbers that the format itself forgets.
+/// hide the object directories) are omitted, `trusted.overlay.*` is turned back into payload,
+/// digest and whiteouts, and escaped names are unescaped. The first name of a file in walk order
+/// becomes its primary name. A directory's size is the size of its entries in the image, as in a
+/// dump by composefs-info. The inverse of write_image, except for values that the format does not
+/// store.
 ///
-/// malformed, unsupported or limit for everything that this writer and mkcomposefs cannot have
-/// written and that would not be safe to believe. That the image is the wanted one is for its
-/// digest to tell, before.
+/// malformed, unsupported or limit for everything that neither this writer nor mkcomposefs writes
+/// and that is not safe to believe. The caller must have checked the image's digest before.
 Result<tree::Tree> read_tree(std::shared_ptr<const ByteSource> image,
                              const ReadOptions& options = {});
 
@@ -37,11 +37,11 @@ struct ObjectReference {
   std::string path;     ///< first path in the image that has this content
 };
 
-/// The distinct payloads of an image in walk order. A payload without digest, or one with two
-/// digests or sizes, is malformed: nothing could verify it. Inline files have no object.
+/// The distinct payloads of an image in walk order. A payload without a digest, or with two digests
+/// or sizes, is malformed, because it could not be verified. Inline files have no object.
 Result<std::vector<ObjectReference>> list_objects(std::shared_ptr<const ByteSource> image);
 
-/// What the first bytes of an image tell.
+/// What the header and the superblock of an image contain.
 struct ImageInfo {
   unsigned format_version = 0;  ///< 0 and 1: C writer; 2: composefs-rs's layout
   bool has_acl = false;
@@ -49,7 +49,7 @@ struct ImageInfo {
   std::uint64_t size = 0;    ///< bytes
 };
 
-/// Checks header and superblock only. malformed when it is no composefs image.
+/// Checks header and superblock only. malformed if it is not a composefs image.
 Result<ImageInfo> read_info(std::shared_ptr<const ByteSource> image);
 
 }  // namespace intact::composefs

@@ -8,7 +8,7 @@
 
 namespace intact::erofs {
 
-/// A piece of a file's content and the bytes that it is stored in.
+/// A piece of a file's content and where it is stored.
 struct Extent {
   enum class Place {
     image,   ///< bytes of the image
@@ -21,21 +21,21 @@ struct Extent {
   std::uint64_t stored_length = 0;  ///< bytes; other than `length` where they are compressed
 };
 
-/// Behind the map header of a compressed file: the last byte that ExtentMap::open reads.
+/// The end of the map header of a compressed file: ExtentMap::open reads nothing after it.
 std::uint64_t map_header_end(const Inode& inode);
 
-/// Where the content of a file, directory or symlink lies, whatever its layout. Nothing is
-/// decompressed, and nobody has checked that it could be. Thread-safe.
+/// Where the content of a file, directory or symlink is stored, in any layout. Nothing is
+/// decompressed, and it is not checked that it could be. Thread-safe.
 ///
-/// malformed: not a well-formed map, or one that leads out of the image; unsupported: of a form
-/// that we do not know. What may have been listed before an error is true.
+/// malformed: not a well-formed map, or one that leads out of the image; unsupported: of an unknown
+/// kind. What was listed before an error is correct.
 class ExtentMap {
  public:
   /// Reads the map header, if there is one. `image` must outlive the map.
   static Result<ExtentMap> open(const Image& image, const Inode& inode);
 
-  /// The end of what stands behind the inode and its extended attributes: its tail, the addresses
-  /// of its chunks, its index. Byte of the image, within it.
+  /// The end of what follows the inode and its extended attributes: its tail, the addresses of its
+  /// chunks, or its index. A byte offset within the image.
   std::uint64_t metadata_end() const { return metadata_end_; }
 
   /// Index entries and chunk addresses that list() reads: what it costs.

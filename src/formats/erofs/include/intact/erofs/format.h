@@ -70,7 +70,7 @@ enum FeatureIncompat : std::uint32_t {
   kIncompatZeroPadding = 1,    ///< compressed data stands at the end of its cluster
   kIncompatCompression = 2,    ///< compression is configured; big clusters occur
   kIncompatChunkedFile = 4,    ///< chunk-based inodes occur (composefs has them without this bit)
-  kIncompatSecondHead = 8,     ///< a second algorithm, or data on further devices
+  kIncompatSecondHead = 8,     ///< a second algorithm, or data on additional devices
   kIncompatInline = 16,        ///< last extents may lie behind the index
   kIncompatFragments = 32,     ///< ... or in the packed inode; files may share clusters
   kIncompatXattrPrefixes = 64  ///< xattr names may have prefixes of the image's own

@@ -16,7 +16,7 @@
 
 namespace intact::erofs {
 
-/// What the superblock says, checked.
+/// The superblock, checked.
 struct Superblock {
   std::uint64_t root_nid = 0;
   std::uint64_t inodes = 0;
@@ -24,10 +24,10 @@ struct Superblock {
   std::uint64_t size = 0;          ///< bytes; nothing beyond belongs to the image
   std::uint64_t meta_offset = 0;   ///< byte that nids count from
   std::uint64_t xattr_offset = 0;  ///< byte that shared attribute ids count from
-  std::uint64_t packed_nid = 0;    ///< of the inode that fragments lie in; 0: there is none
+  std::uint64_t packed_nid = 0;    ///< of the inode that holds the fragments; 0: none
 };
 
-/// An inode, checked: all its offsets lie within the image.
+/// An inode, checked: all its offsets are within the image.
 struct Inode {
   std::uint64_t nid = 0;
   std::uint32_t ino = 0;
@@ -36,7 +36,7 @@ struct Inode {
   std::uint64_t xattr_offset = 0;  ///< bytes
   std::uint32_t xattr_size = 0;    ///< bytes; 0: no attributes
   std::uint64_t data_offset = 0;   ///< bytes; of the whole blocks, if there are any
-  std::uint64_t tail_offset = 0;   ///< bytes; behind the attributes
+  std::uint64_t tail_offset = 0;   ///< bytes; after the attributes
   std::uint32_t chunk_bits = 0;    ///< log2 of the chunk size, chunk-based inodes only
   bool chunk_indexes = false;      ///< chunks are named by a RawChunkIndex each
 
@@ -45,7 +45,7 @@ struct Inode {
 
 /// A name in a directory. "." and ".." are names like others.
 struct Dirent {
-  std::string_view name;  ///< valid during the call that hands it out
+  std::string_view name;  ///< valid during the call that passes it
   std::uint64_t nid;
   FileType type;
 };
@@ -53,16 +53,16 @@ struct Dirent {
 /// What files an image may have.
 enum class Accept {
   readable,  ///< those that can be read; anything else is unsupported
-  mappable,  ///< compressed ones as well: ExtentMap knows where they lie, Image::read refuses them
+  mappable,  ///< also compressed ones: ExtentMap can locate them, Image::read refuses them
 };
 
-/// Strict reader of an EROFS image. Opens in constant time and keeps nothing but the
-/// superblock; every call reads what it needs from the source. Thread-safe.
+/// Strict reader of an EROFS image. Opens in constant time and keeps only the superblock; every
+/// call reads what it needs from the source. Thread-safe.
 ///
-/// Every number that leads somewhere is bounded before it is followed. malformed: not a
-/// well-formed image; unsupported: well-formed perhaps, but with features beyond format.h. It
-/// looks at one inode or block at a time: loops among directories and totals over the image are
-/// for the caller to watch.
+/// Every offset and index is checked before it is followed. malformed: not a well-formed image;
+/// unsupported: perhaps well-formed, but with features that format.h does not describe. It looks
+/// at one inode or block at a time: callers must detect loops among directories and limit totals
+/// over the image.
 class Image {
  public:
   static Result<std::unique_ptr<Image>> open(std::shared_ptr<const ByteSource> source,
@@ -74,7 +74,7 @@ class Image {
 
   Result<Inode> inode(std::uint64_t nid) const;
 
-  /// Calls `emit` for the names of a directory in stored (byte) order, beginning behind `cookie`
+  /// Calls `emit` for the names of a directory in stored (byte) order, beginning after `cookie`
   /// (0: from the start); `next` is the cookie that continues after the entry. Stops before the
   /// entry for which `emit` returns false. An error of `emit` ends the listing and is returned.
   using Emit = std::function<Result<bool>(const Dirent&, std::uint64_t next)>;
@@ -84,15 +84,15 @@ class Image {
     std::uint64_t nid;
     FileType type;
   };
-  /// Binary search; nothing when there is no such name.
+  /// Binary search; nothing if the name does not exist.
   Result<std::optional<Found>> lookup(const Inode& directory, std::string_view name) const;
 
-  /// All extended attributes with their whole names: those of the inode itself, then the shared
-  /// ones. No two have the same name.
+  /// All extended attributes with their full names: the inode's own, then the shared ones. No two
+  /// have the same name. limit if they take more than 1 MiB together.
   Result<std::vector<tree::Xattr>> xattrs(const Inode& inode) const;
 
   /// Reads content of a regular file or symlink that the image itself holds: exactly `out.size()`
-  /// bytes at byte `offset`, which must lie within the file. Chunk-based and compressed files are
+  /// bytes at byte `offset`, all within the file. Chunk-based and compressed files are
   /// unsupported.
   Result<void> read(const Inode& inode, std::uint64_t offset, MutableByteSpan out) const;
 

@@ -7,7 +7,7 @@
 
 namespace intact::fsverity {
 
-/// Where everything stands in a Merkle tree: pure arithmetic, no I/O. A hash block holds the
+/// The layout of a Merkle tree: pure arithmetic, no I/O. A hash block holds the
 /// hashes of `hashes_per_block` blocks of the level below; level 0 holds those of the data blocks,
 /// the highest level is one block, whose hash is the root. Files of at most one data block have no
 /// hash blocks. Stored form: levels from the highest down to 0, blocks in order within each.
@@ -29,7 +29,7 @@ class Geometry {
   std::uint64_t tree_blocks() const { return tree_blocks_; }
   std::uint64_t tree_size() const { return tree_blocks_ * block_size_; }  ///< bytes
 
-  /// Bytes of data block `block` that lie within the file: less than a block for the last one.
+  /// Bytes of data block `block` that belong to the file: the last block may be partial.
   std::uint32_t data_length(std::uint64_t block) const;
 
  private:

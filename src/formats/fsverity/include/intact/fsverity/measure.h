@@ -7,10 +7,10 @@
 
 namespace intact::fsverity {
 
-/// The digest of an open file that its kernel enforces at every read (FS_IOC_MEASURE_VERITY), for
-/// as long as the file exists: nobody can change it or take fs-verity off it. Nothing when the file
-/// has no fs-verity or its file system knows none. unsupported: one by an algorithm that we do not
-/// have.
+/// The digest of an open file that the kernel enforces at every read (FS_IOC_MEASURE_VERITY), for
+/// as long as the file exists: nobody can change the file or disable fs-verity on it. Nothing if
+/// the file has no fs-verity or its file system does not support it. unsupported: unknown
+/// algorithm.
 Result<std::optional<Digest>> measure_file(int fd);
 
 }  // namespace intact::fsverity

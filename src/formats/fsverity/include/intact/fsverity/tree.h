@@ -19,14 +19,14 @@ namespace intact::fsverity {
 struct MerkleTree {
   std::uint64_t data_size = 0;  ///< bytes
   Digest digest = {};           ///< of the descriptor: the file's fs-verity digest
-  /// All levels, top level first, as FS_IOC_READ_VERITY_METADATA gives them. Empty for files of at
-  /// most one block and when the blocks were not asked for.
+  /// All levels, top level first, as FS_IOC_READ_VERITY_METADATA returns them. Empty for files of
+  /// at most one block, and if the blocks were not requested.
   Bytes blocks = {};
   RawDescriptor descriptor = {};  ///< what `digest` is the hash of
 };
 
 /// Builds the tree of content that arrives in pieces of any size; its length need not be known.
-/// Content is hashed in large runs of blocks. Memory without kept blocks: some 128 KiB a level.
+/// Content is hashed in large runs of blocks. Without kept blocks it takes about 128 KiB a level.
 /// Not thread-safe.
 ///
 ///     TreeBuilder builder;
@@ -34,15 +34,15 @@ struct MerkleTree {
 ///     const Digest digest = builder.finish().digest;
 class TreeBuilder {
  public:
-  /// The params must have passed check_params (of either kind). `keep_blocks`: finish() returns the
-  /// hash blocks, too.
+  /// The params must have passed check_params (of either kind). `keep_blocks`: finish() also
+  /// returns the hash blocks.
   explicit TreeBuilder(Params params = {}, bool keep_blocks = false);
 
   void update(ByteSpan content);
-  /// The next `size` bytes of content by the hashes of their blocks, which somebody else has
-  /// computed. What came before must be whole blocks; if the last block is not, nothing may follow.
+  /// Adds the next `size` bytes of content by the hashes of their blocks, which the caller has
+  /// computed. Everything before must be whole blocks; after a partial block nothing may follow.
   void update_hashed(ByteSpan hashes, std::uint64_t size);
-  MerkleTree finish();  ///< and starts anew
+  MerkleTree finish();  ///< the builder can then be used again
 
  private:
   /// The hashes in one level, those of the data blocks first.
@@ -68,23 +68,23 @@ class TreeBuilder {
 /// The fs-verity digest of content in memory. The params must be checked ones.
 Digest digest_of(ByteSpan content, const Params& params = {});
 
-/// Trees of many small contents, whose blocks are hashed side by side: several times as fast as one
-/// after the other. Not thread-safe.
+/// Builds the trees of many small contents and hashes their blocks in parallel lanes: several times
+/// as fast as one after the other. Not thread-safe.
 ///
 ///     TreeBatch batch;
 ///     for (const Input& input : inputs) input.read(batch.add(input.size));
 ///     const std::vector<MerkleTree> trees = batch.finish();
 class TreeBatch {
  public:
-  /// Contents may have so many bytes.
+  /// Maximum size of a content, in bytes.
   static constexpr std::size_t kMaxContent = 128 << 10;
 
   /// The params must be checked ones with blocks of at most kMaxContent bytes.
   explicit TreeBatch(const Params& params = {}, bool keep_blocks = false);
 
-  /// Where a content of `size` bytes is to be put. Valid until the next call.
+  /// Where the caller must put a content of `size` bytes. Valid until the next call.
   MutableByteSpan add(std::size_t size);
-  /// The trees in the order of the contents; starts anew, and keeps its memory.
+  /// The trees in the order of the contents. The batch is then empty and keeps its memory.
   std::vector<MerkleTree> finish();
 
  private:
@@ -98,16 +98,16 @@ class TreeBatch {
   Bytes hashes_;
 };
 
-/// The trees of contents in memory, in that order; small ones as TreeBatch does it.
+/// The trees of contents in memory, in the same order; small ones are hashed as by TreeBatch.
 std::vector<MerkleTree> build_trees(std::span<const ByteSpan> contents);
 
 /// The fs-verity digest of an open regular file or block device, read from byte 0 with pread. The
-/// descriptor's position is not used. A file that shrinks meanwhile is an io error. `threads`: how
-/// many may work on a large file; 0 for one on each processor.
+/// descriptor's position is not used. A file that shrinks in the meantime is an io error.
+/// `threads`: maximum number for a large file; 0: one per processor.
 Result<Digest> digest_file(int fd, const Params& params = {}, unsigned threads = 1);
 
-/// The same with all that goes with the digest. The hash blocks, if they are kept, take 1/127 of
-/// the size of the file for the default params, in memory.
+/// The same, and returns the whole tree. If the hash blocks are kept, they take 1/127 of the size
+/// of the file in memory, with default params.
 Result<MerkleTree> build_tree(int fd, const Params& params = {}, bool keep_blocks = true,
                               unsigned threads = 1);
 

@@ -14,9 +14,9 @@
 
 namespace intact::fsverity {
 
-/// A verified file whose blocks are copied into private memory at their first use: each is read and
-/// hashed once, and then never read from the file again, so what was verified is what is parsed.
-/// For metadata images. Memory is taken as blocks are used, up to the size of the file.
+/// A verified file whose blocks are copied into private memory at their first use: each block is
+/// read and hashed once and never read from the file again, so what is parsed is what was verified.
+/// For metadata images. Memory is allocated as blocks are used, up to the size of the file.
 /// Thread-safe.
 class VerifiedMemory final : public ByteSource {
  public:

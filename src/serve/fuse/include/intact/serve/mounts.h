@@ -24,18 +24,18 @@ struct MountEntry {
 /// Parses the text of a mountinfo file; malformed if it is not one.
 Result<std::vector<MountEntry>> parse_mount_table(std::string_view text);
 
-/// The mount whose root `path` is, nothing if it is an ordinary file or directory. Never asks the
-/// server of a FUSE mount, so it works for dead and hanging ones too. not_found: no such path.
+/// The mount whose root is `path`; nothing for an ordinary file or directory. Never contacts the
+/// server of a FUSE mount, which may be dead or hang. not_found: no such path.
 Result<std::optional<MountEntry>> find_mount(const std::string& path);
 
 /// Whether `path` is a FUSE mount whose server is gone ("Transport endpoint is not connected").
 bool is_dead_mount(const std::string& path);
-/// Takes such a mount away, or several on top of each other; does nothing to anything else.
+/// Unmounts such a mount, or several on top of each other, and nothing else.
 /// Returns whether there was one.
 Result<bool> clear_dead_mount(const std::string& path);
 
-/// Unmounts the FUSE mount at `mountpoint`: umount2(2) where that is allowed, else fusermount3.
-/// `lazy` takes a mount that is in use out of sight at once. not_found: not a FUSE mount; busy.
+/// Unmounts the FUSE mount at `mountpoint`, with umount2(2) or with fusermount3. `lazy` detaches
+/// a mount immediately even if it is in use. not_found: not a FUSE mount; busy.
 Result<void> unmount(const std::string& mountpoint, bool lazy = false);
 
 }  // namespace intact::serve
