@@ -11,7 +11,7 @@ root=$work/root
 mkdir -p "$root"/{bin,etc,data,run/app,tmp,var/tmp}
 chmod 1777 "$root/tmp" "$root/var/tmp"
 cp "$(command -v busybox)" "$root/bin/busybox"
-for applet in sh cat id grep stat touch wc hostname sleep env; do ln -s busybox "$root/bin/$applet"; done
+for applet in sh true cat id grep stat touch wc hostname sleep env; do ln -s busybox "$root/bin/$applet"; done
 # Accounts that are named like numbers, and what the image has in places that are written to.
 printf 'root:x:0:0::/root:/bin/sh\n1000:x:0:0::/root:/bin/sh\nshort:x:7:8\n' > "$root/etc/passwd"
 printf 'root:x:0:\n2000:x:0:\n' > "$root/etc/group"
@@ -28,7 +28,7 @@ with() {
   timeout 120 "$intact" run --pub "$work/key.pub" --runtime "$runtime" "${options[@]}" app "${@:2}"
 }
 
-# After the name nothing is an option of ours.
+# After the name nothing is an option of `run`.
 expect 127 with -- --rw
 said '^intact: --rw: command not found'
 expect 0 with -- sh -c 'echo $0 $1; touch /new 2> /dev/null || echo read-only' --rw --network=host
