@@ -20,12 +20,12 @@ namespace {
 
 /// Read at once. Stays in the second level of the cache until it has been hashed.
 constexpr std::uint64_t kPiece = 128 << 10;
-/// What one thread does at a time; smaller files are not worth the others.
+/// What one thread does at a time; smaller files are not worth more threads.
 constexpr std::uint64_t kStretch = 2 << 20;
 /// The hashes of so much are kept until all of them are there.
 constexpr std::uint64_t kWindow = 64 * kStretch;
 
-/// Reads a piece at a time and hashes it where it stands. For one thread.
+/// Reads a piece at a time and hashes it in place. For one thread.
 class PieceHasher {
  public:
   /// `most`: bytes of the file that there will be.

@@ -29,11 +29,23 @@ struct Run {
 
 using DamageList = std::vector<DamagedBlock>;
 
+/// Bad blocks that a scan lists one by one: 1 GiB of them. A sparse file can claim any size, and
+/// must not decide how much memory the list of its bad blocks takes.
+constexpr std::size_t kMaxListed = std::size_t{1} << 18;
+
 /// What is wrong so far, in order.
 struct Findings {
   DamageList blocks;
-  bool cut = false;        ///< the file was too short: what is missing is one entry
-  bool unchecked = false;  ///< the last run had no hashes: such runs in a row are one entry
+  std::uint64_t unlisted = 0;  ///< bad blocks beyond kMaxListed
+  bool cut = false;            ///< the file was too short: what is missing is one entry
+  bool unchecked = false;      ///< the last run had no hashes: such runs in a row are one entry
+
+  void add(DamagedBlock block) {
+    if (blocks.size() < kMaxListed)
+      blocks.push_back(std::move(block));
+    else
+      ++unlisted;
+  }
 };
 
 }  // namespace
@@ -121,10 +133,10 @@ Result<void> VerifiedFile::Impl::check_run(const Run& run, const HashTree::Block
     const bool good =
         hashes ? equal(digest, ByteSpan(*hashes).subspan(slot * digest_size_, digest_size_))
                : tree_.is_root(digest);
-    if (!good) findings.blocks.push_back(damaged(block, "does not match its hash"));
+    if (!good) findings.add(damaged(block, "does not match its hash"));
   }
   if (complete < run.count() && !std::exchange(findings.cut, true))
-    findings.blocks.push_back(missing(run.first + complete, offset + *got));
+    findings.add(missing(run.first + complete, offset + *got));
   return {};
 }
 
@@ -132,7 +144,7 @@ Result<void> VerifiedFile::Impl::check_run(const Run& run, const HashTree::Block
 void VerifiedFile::Impl::add_unchecked(const Run& run, const Error& error,
                                        Findings& findings) const {
   if (std::exchange(findings.unchecked, true)) return;
-  findings.blocks.push_back(damaged(run.first, "cannot be checked: " + error.message()));
+  findings.add(damaged(run.first, "cannot be checked: " + error.message()));
 }
 
 /// Fills the part of `out` (which is to hold the file from byte `offset` on) that `run` covers.
@@ -219,8 +231,7 @@ void VerifiedFile::Impl::scan_run(const Run& run, MutableByteSpan buffer, Findin
   if (check_run(run, *hashes, space(run.count()), findings)) return;
   for (std::uint64_t block = run.first; block < run.end; ++block) {
     const auto read = check_run({block, block + 1}, *hashes, space(1), findings);
-    if (!read)
-      findings.blocks.push_back(damaged(block, "cannot be read: " + read.error().message()));
+    if (!read) findings.add(damaged(block, "cannot be read: " + read.error().message()));
   }
 }
 
@@ -237,13 +248,16 @@ Result<DamageList> VerifiedFile::Impl::scan(const ScanProgress& progress) {
     block = run.end;
     if (progress) progress(std::min(block * block_size_, size_));
   }
-  if (actual < size_ && !findings.cut) findings.blocks.push_back(missing(complete, actual));
+  if (actual < size_ && !findings.cut) findings.add(missing(complete, actual));
   if (actual > size_)
-    findings.blocks.push_back({.block = blocks,
-                               .offset = size_,
-                               .reason = fmt::format("does not belong here: the file has {} bytes, "
-                                                     "not {}",
-                                                     actual, size_)});
+    findings.add({.block = blocks,
+                  .offset = size_,
+                  .reason = fmt::format("does not belong here: the file has {} bytes, "
+                                        "not {}",
+                                        actual, size_)});
+  if (findings.unlisted > 0)
+    findings.blocks.back().reason +=
+        fmt::format("; {} more are bad, which are not listed", findings.unlisted);
   return std::move(findings.blocks);
 }
 

@@ -11,6 +11,7 @@
 #include <intact/fsverity/tree.h>
 #include <intact/fsverity/verified_file.h>
 
+#include "salt.h"
 #include "test_content.h"
 
 namespace intact::fsverity {
@@ -386,6 +387,33 @@ TEST(VerifiedFile, WhatTheDeviceCannotReadIsAnIoErrorAndListedByScan) {
       VerifiedFile::open(broken(), sample.content.size(), sample.tree.digest, nullptr, {}, kLayout);
   ASSERT_FALSE(without_tree);
   EXPECT_EQ(without_tree.error().kind(), ErrorKind::io);
+}
+
+// A sparse file takes no space, so anyone who can write to a store can make one of any size.
+TEST(VerifiedFile, ScanListsBadBlocksUpToALimitAndCountsTheRest) {
+  constexpr std::uint64_t kListed = 1 << 18;
+  constexpr std::uint64_t kBlocks = kListed + 10;
+  const Params params{.block_size = 1024};
+  // The tree of content that is not zero, and a file of zeros.
+  const Bytes block(1024, std::byte{1});
+  Bytes hash(32);
+  make_hasher(params).hash(block, hash);
+  Bytes hashes;
+  hashes.reserve(kBlocks * 32);
+  for (std::uint64_t i = 0; i < kBlocks; ++i) hashes.insert(hashes.end(), hash.begin(), hash.end());
+  TreeBuilder builder(params, true);
+  builder.update_hashed(hashes, kBlocks * 1024);
+  const MerkleTree tree = builder.finish();
+  ContentFile file({});
+  file.resize(kBlocks * 1024);
+  const auto opened =
+      VerifiedFile::open(file.open(), kBlocks * 1024, tree.digest,
+                         std::make_shared<MemorySource>(tree.blocks), {}, {.block_size = 1024})
+          .value();
+  const auto list = opened->scan().value();
+  ASSERT_EQ(list.size(), kListed);
+  EXPECT_EQ(list.front().reason, "does not match its hash");
+  EXPECT_EQ(list.back().reason, "does not match its hash; 10 more are bad, which are not listed");
 }
 
 TEST(VerifiedFile, ManyReadersAtOnce) {

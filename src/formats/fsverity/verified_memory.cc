@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kMaxSize = std::uint64_t{64} << 30;
 /// Blocks copied in together: neighbours will be wanted, and hashing several at once is faster.
-/// Divides 64, so that the bits of a cluster stand in one word.
+/// Divides 64, so that the bits of a cluster are in one word.
 constexpr std::uint64_t kCluster = 16;
 
 }  // namespace
@@ -78,7 +78,7 @@ Result<void> VerifiedMemory::ensure(std::uint64_t first_block, std::uint64_t end
     while (block < end && is_loaded(block)) ++block;
     if (block == end) continue;
     const std::lock_guard lock(loading_[cluster % loading_.size()]);
-    // A bad block that nobody asked for must not spoil the good ones.
+    // A bad block that was not requested must not spoil the good ones.
     if (!load_blocks(cluster * kCluster, cluster_end)) TRY(load_blocks(block, end));
     block = end;
   }

@@ -70,14 +70,14 @@ class VerifiedFile final : public ByteSource {
   /// cleared. A device that fails to read is an io error.
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override;
 
-  /// Reads everything and lists every bad block, in order; does not call the sink. A block that the
-  /// device cannot read is bad. Blocks missing at the end are one entry, and so are excess bytes,
-  /// and so is a run of blocks of which only the sum can be told, their stored hashes being damaged
-  /// as well. io only when nothing can be said about the file at all.
-  /// `progress` may be empty.
+  /// Reads everything and lists the bad blocks in order, at most 262144; the last entry then counts
+  /// the others. Does not call the sink. A block that the device cannot read is bad. Blocks missing
+  /// at the end are one entry, and so are excess bytes, and a run of blocks whose stored hashes are
+  /// damaged as well. io only if nothing is known about the file. `progress` may be empty.
   Result<std::vector<DamagedBlock>> scan(const ScanProgress& progress = {}) const;
 
-  /// How many hash blocks of the stored tree have been refused so far: it should be written anew.
+  /// How many hash blocks of the stored tree have been refused so far. If there are any, the tree
+  /// should be written again.
   std::uint64_t refused_hash_blocks() const;
 
   std::uint32_t block_size() const;  ///< bytes
