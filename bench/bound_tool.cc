@@ -1,5 +1,6 @@
-// bound_tool LAYER...: what nobody who seals these layers can leave out, with the same libraries:
-// SHA-256 of each blob, inflating it, SHA-256 of what comes out, and its fs-verity digest.
+// bound_tool LAYER...: the work that nobody who seals these layers can avoid, with the same
+// libraries: SHA-256 of each blob, inflating it, SHA-256 of what comes out, and its fs-verity
+// digest.
 #include <cstdio>
 
 #include <fcntl.h>

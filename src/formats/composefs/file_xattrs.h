@@ -8,7 +8,7 @@
 
 namespace intact::composefs {
 
-/// The extended attributes of the file behind a descriptor whose names begin with `prefix`. For
+/// The extended attributes of an open file whose names begin with `prefix`. For
 /// descriptors of O_PATH this needs /proc and more time. A file system without them has none.
 Result<std::vector<tree::Xattr>> file_xattrs(int fd, std::string_view prefix);
 

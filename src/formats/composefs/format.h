@@ -7,7 +7,7 @@
 
 #include <intact/base/endian.h>
 
-/// What makes an EROFS image a composefs image: a header in front of the superblock, and the
+/// What makes an EROFS image a composefs image: a header before the superblock, and the
 /// overlayfs attributes by which files find their content. Source: libcomposefs 1.0.8 and
 /// Documentation/filesystems/overlayfs.rst.
 ///
@@ -76,7 +76,7 @@ constexpr std::size_t kXattrTotalBase = 12;
 constexpr std::size_t kXattrTotalEach = 7;
 /// Our own limit on paths, read and written, so that no tree is deeper than anything can bear.
 constexpr std::size_t kPathMax = 16384;
-/// Chunks of the sparse file that stands for an object: what fits into a block.
+/// Chunks of the sparse file that represents an object: what fits into a block.
 constexpr std::uint64_t kChunksMax = 1024;
 
 }  // namespace intact::composefs

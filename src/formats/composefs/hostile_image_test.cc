@@ -1,4 +1,4 @@
-// Images that nobody's writer makes: readers must end, and either refuse or give some tree.
+// Images that no writer produces: readers must end, and either refuse or return some tree.
 
 #include <cstdlib>
 #include <cstring>

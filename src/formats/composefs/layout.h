@@ -4,7 +4,7 @@
 
 namespace intact::composefs {
 
-/// Where the data of an inode goes: whole blocks in the data area, the rest right behind the inode.
+/// Where the data of an inode goes: whole blocks in the data area, the rest right after the inode.
 struct SizeParts {
   std::uint64_t blocks = 0;
   std::uint32_t tail = 0;  ///< bytes
@@ -34,7 +34,7 @@ class DirectoryPacker {
 struct Placement {
   std::uint64_t offset;  ///< byte of the inode; a multiple of 32
   SizeParts parts;       ///< the tail may have become a block
-  std::uint64_t end;     ///< byte behind inode, attributes and tail
+  std::uint64_t end;     ///< byte after inode, attributes and tail
 };
 
 /// Places an inode at the first possible offset from `position` on, so that its tail crosses no

@@ -45,7 +45,7 @@ TEST(DirectoryPacker, BeginsABlockWhenANameDoesNotFit) {
   EXPECT_EQ(packer.parts().tail, 13u);
 }
 
-/// Whatever is placed lies on a slot, not before its position, and its tail within one block.
+/// Everything is placed on a slot, not before its position, and its tail within one block.
 TEST(Placement, TailsNeverCrossABlockBoundary) {
   for (std::uint64_t position = 1152; position < 1152 + 8192; position += 31) {
     for (const std::uint64_t head : {32u, 44u, 64u, 4000u, 4096u, 5000u}) {

@@ -142,7 +142,7 @@ class Generator {
       name = random_.chance(50) ? "system.posix_acl_access" : "system.posix_acl_default";
     if (options_.lossy && random_.chance(5))
       name = random_.chance(50) ? "user.overlay.whiteouts" : "trusted.overlay.opaque";
-    // composefs-info overlooks an entry of 4 bytes (an ACL without a value) behind all others.
+    // composefs-info overlooks an entry of 4 bytes (an ACL without a value) after all others.
     const bool may_be_empty = !name.starts_with("system.");
     std::uint64_t length = random_.between(1, 40);
     if (random_.chance(5)) length = random_.between(100, 3000);
@@ -219,7 +219,7 @@ class Generator {
     if (path != "/" && head.find(" 40") == std::string::npos && rdev == 0) files_.push_back(path);
   }
 
-  /// Lines stand in walk order, so that parents come first.
+  /// Lines are in walk order, so that parents come first.
   static std::string before_key(std::string path) {
     std::replace(path.begin(), path.end(), '/', '\0');
     return path == std::string(1, '\0') ? "" : path;

@@ -11,7 +11,7 @@
 namespace intact::composefs {
 namespace {
 
-/// Of a sorted list: the values that stand in it more than once, each once.
+/// Of a sorted list: the values that occur more than once, each once.
 void keep_repeated(std::vector<std::uint64_t>& values) {
   auto out = values.begin();
   for (auto it = values.begin(); it != values.end();) {

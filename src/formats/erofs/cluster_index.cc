@@ -16,7 +16,7 @@ Error malformed(std::string_view what) {
   return Error(ErrorKind::malformed, std::string(what));
 }
 
-/// An entry of a pack as it stands there.
+/// An entry of a pack as it is stored.
 struct PackedEntry {
   ClusterType type;
   std::uint32_t value;

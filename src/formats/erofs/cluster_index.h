@@ -19,7 +19,7 @@ struct Cluster {
   std::uint32_t blocks = 0;  ///< nonhead: of the physical cluster; 0: not said here
 };
 
-/// Where the packs of a compact index stand: some of 2 entries up to the first multiple of 32
+/// Where the packs of a compact index are: some of 2 entries up to the first multiple of 32
 /// bytes, then, if the file has them, as many of 16 as there are, then the rest in 2s.
 class CompactLayout {
  public:
@@ -30,7 +30,7 @@ class CompactLayout {
 
   struct Pack {
     std::uint64_t offset;  ///< from the start of the index, in bytes
-    std::size_t entries;   ///< 2 or 16; those behind the last one of the file have no meaning
+    std::size_t entries;   ///< 2 or 16; those after the last one of the file have no meaning
     std::size_t size() const { return entries * (entries == 2 ? 4 : 2); }  ///< bytes
   };
   /// The pack that begins with this entry.
@@ -38,7 +38,7 @@ class CompactLayout {
 
  private:
   std::uint64_t entries_;
-  std::uint64_t narrow_;  ///< entries in front of the wide packs
+  std::uint64_t narrow_;  ///< entries before the wide packs
   std::uint64_t wide_;    ///< entries in wide packs
 };
 

@@ -27,14 +27,14 @@ class ExtentBuilder {
   ExtentBuilder(std::uint64_t file_size, std::uint64_t image_size, std::uint16_t advise)
       : file_size_(file_size), image_size_(image_size), advise_(advise) {}
 
-  /// The extent that ends in front of this entry, if one does. malformed without context.
+  /// The extent that ends before this entry, if one does. malformed without context.
   Result<std::optional<Extent>> add(std::uint64_t number, const Cluster& cluster) {
     if (cluster.type == ClusterType::nonhead) {
       TRY(extend(number, cluster));
       return std::nullopt;
     }
     const std::uint64_t begin = number * kBlockSize + cluster.offset;
-    // A head at or behind the end of the file only ends the extent before it.
+    // A head at or after the end of the file only ends the extent before it.
     if (begin >= file_size_) return std::nullopt;
     std::optional<Extent> ended;
     if (open_)

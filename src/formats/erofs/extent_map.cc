@@ -39,7 +39,7 @@ Result<void> ExtentMap::list(const Emit& emit) const {
   return list_plain(emit);
 }
 
-/// What stands behind the inode: `length` bytes at `begin`.
+/// What follows the inode: `length` bytes at `begin`.
 Result<void> ExtentMap::place_table(std::uint64_t begin, std::uint64_t length) {
   if (!fits(image_->superblock().size, begin, length))
     return bad_inode(inode_.nid, "the map of its content is beyond the end of the image");

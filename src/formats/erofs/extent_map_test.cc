@@ -14,7 +14,7 @@ using test::kFile;
 using test::TestImage;
 
 constexpr std::uint64_t kInode = kFile * kSlotSize;
-constexpr std::uint64_t kMap = 1560;  // map header of the file: behind its extended attributes
+constexpr std::uint64_t kMap = 1560;  // map header of the file: after its extended attributes
 constexpr std::uint64_t kIndex = kMap + sizeof(RawMapHeader);
 
 /// The test image with a compressed file: 10000 bytes in two extents, both stored in block 1.
@@ -111,7 +111,7 @@ TEST(ExtentMap, TellsFragmentsAndInlineClusters) {
   EXPECT_THAT(*extents_of(image), ElementsAre(ElementsAre(0, 10000, 77, 10000)));
 }
 
-/// A compressed file is only for those who want to know where it lies.
+/// A compressed file can be mapped but not read.
 TEST(ExtentMap, ReadersGetNoCompressedFiles) {
   const CompressedImage bytes;
   const auto strict = bytes.open();

@@ -53,7 +53,7 @@ Result<Superblock> parse_superblock(const RawSuperblock& raw, std::uint64_t sour
   return super;
 }
 
-/// Where the data of a file with whole blocks (and a tail) lies.
+/// Checks where the data of a file with whole blocks (and a tail) is.
 Result<void> check_blocks(const Inode& inode, std::uint64_t image_size) {
   const std::uint64_t size = inode.attributes.size;
   if (inode.layout == Layout::plain) {

@@ -1,4 +1,4 @@
-// Where content lies, compared with what dump.erofs says of images that mkfs.erofs has made.
+// Where content is stored, compared with the output of dump.erofs for images of mkfs.erofs.
 
 #include <algorithm>
 #include <array>
@@ -80,7 +80,7 @@ std::vector<Line> parse_dump(const std::string& dump) {
 
 struct Maker {
   const char* name;
-  const char* version;  ///< of mkfs.erofs and dump.erofs: what is behind their names
+  const char* version;  ///< of mkfs.erofs and dump.erofs: the suffix of their names
   const char* options;
   bool has_fragments = false;
 };

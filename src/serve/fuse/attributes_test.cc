@@ -174,7 +174,7 @@ TEST(FuseAttributes, ShowAccessControlLists) {
   EXPECT_EQ(xattr_of(mounted.path("file"), "system.posix_acl_access"), list);
 }
 
-/// Whether somebody with that uid can open the file: 0 or an errno.
+/// Whether a user with that uid can open the file: 0 or an errno.
 int open_as(uid_t user, const std::string& path) {
   const int status = in_child([&] {
     if (::setgroups(0, nullptr) != 0 || ::setgid(user) != 0 || ::setuid(user) != 0) return 200;

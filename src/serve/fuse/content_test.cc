@@ -93,7 +93,7 @@ TEST(FuseContent, OnlyTheDamagedPageFailsWhateverTheRequest) {
       MountedTree mounted(file_tree);
       const UniqueFd fd = open_for_reading(mounted.path("file"));
 
-      // One large read: all that lies before the damage, then an error, never anything else.
+      // One large read: all before the damage, then an error, never anything else.
       std::vector<std::byte> buffer(kBlocks * kBlock);
       const ssize_t count = ::pread(fd.get(), buffer.data(), buffer.size(), 0);
       if (!damaged) {

@@ -90,7 +90,7 @@ void open(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
     return;
   }
   // Pages in the cache have been verified and do not become stale: the kernel updates them with
-  // what is written, or throws them out, and nobody else may change the device meanwhile.
+  // what is written, or drops them, and nobody else may change the device.
   info->keep_cache = 1;
   info->noflush = 1;
   fuse_reply_open(request, info);

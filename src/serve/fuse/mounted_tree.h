@@ -96,7 +96,7 @@ class MountedTree {
     }
     return std::move(result_);
   }
-  /// Waits for the end that somebody else has brought about.
+  /// Waits for an end that was caused elsewhere.
   Result<void> wait() {
     thread_.join();
     return std::move(result_);

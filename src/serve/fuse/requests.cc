@@ -72,7 +72,7 @@ void init(void* data, fuse_conn_info* connection) noexcept {
   set_up_for_verified_reads(connection);
   want(connection, FUSE_CAP_PARALLEL_DIROPS);
   want(connection, FUSE_CAP_CACHE_SYMLINKS);
-  // Attributes come with the names, but only while somebody seems to want them.
+  // Attributes come with the names, but only while they seem to be wanted.
   want(connection, FUSE_CAP_READDIRPLUS);
   want(connection, FUSE_CAP_READDIRPLUS_AUTO);
   // Numbers are stable and "." and ".." can be looked up: so file handles (NFS, overlayfs) work.

@@ -8,7 +8,7 @@
 #include <intact/base/endian.h>
 
 /// The EROFS on-disk format, as far as we know it: 4 KiB blocks, one device. Metadata images
-/// (composefs) are uncompressed; of compressed files we know where their content lies, but not how
+/// (composefs) are uncompressed; of compressed files we know where their content is, but not how
 /// to decompress it. Source: fs/erofs/erofs_fs.h of Linux and the EROFS core on-disk format
 /// document.
 ///
@@ -32,7 +32,7 @@
 ///
 /// The extended attributes of an inode are a 12-byte header, `shared_count` 32-bit ids of shared
 /// ones, then entries. An id times 4 is the byte offset of an entry from block `xattr_blkaddr`. An
-/// entry is 4 bytes, the name without the prefix that `name_index` stands for, the value, and zeros
+/// entry is 4 bytes, the name without the prefix that `name_index` denotes, the value, and zeros
 /// up to a multiple of 4.
 ///
 /// The content of a compressed file is cut into extents. Each is stored in a physical cluster: one
@@ -40,15 +40,15 @@
 /// of 8 bytes, come a map header and the index: an entry for each logical cluster, that is for each
 /// 4096 bytes of content. In a head entry an extent begins, at a byte of the logical cluster that
 /// the entry says; the others ("nonhead") are wholly of the extent before. An extent ends where the
-/// next one begins or the file ends; a head at or behind the end of the file only says so. The
-/// first nonhead entry behind the head of a big cluster says how many blocks it has.
+/// next one begins or the file ends; a head at or after the end of the file only marks it. The
+/// first nonhead entry after the head of a big cluster tells how many blocks it has.
 ///
 /// The full index has 8 bytes for an entry. The compact index packs 2 entries into 8 bytes or, from
 /// the first multiple of 32 bytes on and where the file has that many, 16 entries into 32 bytes:
 /// each 12 bits of value and 2 bits of type (16 or 14 bits apart, lowest bit first), and at the end
 /// of the pack the 32-bit block that the blocks of its heads count from.
 ///
-/// The last extent may lie elsewhere: right behind the index, uncrossed by a block boundary
+/// The last extent may be elsewhere: right after the index, uncrossed by a block boundary
 /// ("inline"), or within the uncompressed content of the packed inode, which many files share (a
 /// "fragment").
 namespace intact::erofs {
@@ -67,15 +67,15 @@ enum FeatureCompat : std::uint32_t {
   kCompatXattrFilter = 4,  ///< xattr headers hold a name filter
 };
 enum FeatureIncompat : std::uint32_t {
-  kIncompatZeroPadding = 1,    ///< compressed data stands at the end of its cluster
+  kIncompatZeroPadding = 1,    ///< compressed data is at the end of its cluster
   kIncompatCompression = 2,    ///< compression is configured; big clusters occur
   kIncompatChunkedFile = 4,    ///< chunk-based inodes occur (composefs has them without this bit)
   kIncompatSecondHead = 8,     ///< a second algorithm, or data on additional devices
-  kIncompatInline = 16,        ///< last extents may lie behind the index
+  kIncompatInline = 16,        ///< last extents may follow the index
   kIncompatFragments = 32,     ///< ... or in the packed inode; files may share clusters
   kIncompatXattrPrefixes = 64  ///< xattr names may have prefixes of the image's own
 };
-/// Features with which ExtentMap knows where the content of files lies.
+/// Features with which ExtentMap can locate the content of files.
 constexpr std::uint32_t kIncompatMappable =
     kIncompatZeroPadding | kIncompatCompression | kIncompatChunkedFile | kIncompatSecondHead |
     kIncompatInline | kIncompatFragments | kIncompatXattrPrefixes;
@@ -121,13 +121,13 @@ static_assert(offsetof(RawSuperblock, extra_devices) == 86);
 static_assert(offsetof(RawSuperblock, packed_nid) == 96);
 static_assert(std::has_unique_object_representations_v<RawSuperblock>);
 
-/// Where the data of an inode lies: bits 1 to 3 of `format`.
+/// Where the data of an inode is: bits 1 to 3 of `format`.
 enum class Layout : std::uint8_t {
   plain = 0,            ///< whole blocks from block `u` on
-  compressed_full = 1,  ///< map header and full index behind the xattrs; `u`: blocks, for stat
-  tail_packed = 2,      ///< whole blocks from block `u` on, the rest behind the xattrs
-  compressed = 3,       ///< map header and compact index behind the xattrs
-  chunked = 4,          ///< block addresses of chunks behind the xattrs
+  compressed_full = 1,  ///< map header and full index after the xattrs; `u`: blocks, for stat
+  tail_packed = 2,      ///< whole blocks from block `u` on, the rest after the xattrs
+  compressed = 3,       ///< map header and compact index after the xattrs
+  chunked = 4,          ///< block addresses of chunks after the xattrs
 };
 constexpr bool is_compressed(Layout layout) {
   return layout == Layout::compressed_full || layout == Layout::compressed;
@@ -187,7 +187,7 @@ constexpr std::uint16_t kClusterTypeMask = 3;
 /// Bit of a nonhead entry's first distance: the rest are the blocks of a big cluster.
 constexpr std::uint16_t kBlockCount = 1 << 11;
 
-/// An entry of a full index. It begins 8 bytes behind the map header.
+/// An entry of a full index. It begins 8 bytes after the map header.
 struct RawClusterIndex {
   le16 advise;          ///< bits 0 and 1: the type
   le16 cluster_offset;  ///< head: byte of the logical cluster where its extent begins

@@ -18,7 +18,7 @@ struct SplitName {
 /// Splits off the first prefix that fits; index 0 and the whole name when none does.
 SplitName split_xattr_name(std::string_view name);
 
-/// The prefix that an index stands for; nothing for one that this format does not define.
+/// The prefix that an index denotes; nothing for one that this format does not define.
 std::optional<std::string_view> xattr_prefix(std::uint8_t index);
 
 /// The bit of an inode's name filter that this name clears.
