@@ -9,22 +9,23 @@ umoci --log error unpack $( ((EUID == 0)) || echo --rootless) --image "$image:la
 rootfs=$work/unpacked/rootfs
 printf '%s entries, %s\n' "$(find "$rootfs" | wc -l)" "$(du -sh "$rootfs" | cut -f 1)"
 
-# compare WHAT BEFORE ARGUMENT...: both programs with these arguments, SOURCE first.
+# compare WANTED WHAT BEFORE ARGUMENT...: both programs with these arguments, SOURCE first; how many times as fast
+# ours should be.
 compare() {
-  local what=$1 before=$2
-  shift 2
+  local wanted=$1 what=$2 before=$3
+  shift 3
   measure "intact composefs create, $what" "$before" "\"\$intact\" composefs create $*"
   local ours=$median ours_cpu=$cpu
   has mkcomposefs || return 0
   measure '  beside it: mkcomposefs' "$before" "mkcomposefs $*"
-  target '  times as fast' "$(ratio "$median" "$ours")" at-least 2
+  target '  times as fast' "$(ratio "$median" "$ours")" at-least "$wanted"
   printf '%-48s %8.2f\n' '  by processor time' "$(ratio "$cpu" "$ours_cpu")"
 }
 # shellcheck disable=SC2016
-compare 'digest only' : '--print-digest-only "$rootfs"'
+compare 4 'digest only' : '--print-digest-only "$rootfs"'
 # shellcheck disable=SC2016
-compare 'image' 'rm -f "$work/cfs"' '"$rootfs" "$work/cfs"'
+compare 4 'image' 'rm -f "$work/cfs"' '"$rootfs" "$work/cfs"'
 # shellcheck disable=SC2016
-compare 'image and objects' 'rm -rf "$work/cfs" "$work/objects"' '--digest-store "$work/objects" "$rootfs" "$work/cfs"'
+compare 2 'image and objects' 'rm -rf "$work/cfs" "$work/objects"' '--digest-store "$work/objects" "$rootfs" "$work/cfs"'
 # shellcheck disable=SC2016
-compare 'image, the objects being there' : '--digest-store "$work/objects" "$rootfs" "$work/cfs"'
+compare 2 'image, the objects being there' : '--digest-store "$work/objects" "$rootfs" "$work/cfs"'
