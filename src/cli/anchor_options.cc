@@ -1,5 +1,6 @@
 #include "anchor_options.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,7 @@ namespace intact::cli {
 
 struct AnchorOptions::Values {
   std::vector<std::string> keys;
-  std::string policy;
+  std::optional<std::string> policy;
   bool insecure_unsigned = false;
 };
 
@@ -32,7 +33,8 @@ AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Value
 sign::Anchors AnchorOptions::anchors() const {
   sign::Anchors anchors;
   anchors.key_files = values_->keys;
-  if (!values_->policy.empty()) anchors.policy_file = values_->policy;
+  // An empty name is a missing policy, which trusts nobody; it does not mean the default ones.
+  anchors.policy_file = values_->policy;
   anchors.insecure_unsigned = values_->insecure_unsigned;
   if (anchors.insecure_unsigned) warn("--insecure-unsigned: anybody may have made this image");
   return anchors;

@@ -20,9 +20,14 @@ Result<std::vector<std::string>> read_identities(const store::Store& store,
   const Bytes manifest =
       TRY(store.read_blob(*record.signature_manifest, sign::kMaxSignatureManifestSize));
   for (const sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
-    const Bytes bytes = TRY(store.read_blob(layer.payload, sign::kMaxPayloadSize));
-    const sign::SigningPayload payload = TRY(sign::parse_payload(bytes));
-    if (payload.manifest == record.manifest) identities.push_back(payload.docker_reference);
+    // A signature that is bad in any way is skipped, as it is when trust is checked.
+    const auto bytes = store.read_blob(layer.payload, sign::kMaxPayloadSize);
+    if (!bytes && bytes.error().concerns_caller())
+      return Error(bytes.error().kind(), bytes.error().message());
+    const auto payload = bytes ? sign::parse_payload(*bytes)
+                               : Result<sign::SigningPayload>(Error(bytes.error().kind(), ""));
+    if (payload && payload->manifest == record.manifest)
+      identities.push_back(payload->docker_reference);
   }
   return identities;
 }

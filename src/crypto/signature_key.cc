@@ -167,6 +167,15 @@ Result<VerifyingKey> VerifyingKey::from_spki(ByteSpan der) {
   return from_key(std::move(key));
 }
 
+Result<VerifyingKey> VerifyingKey::from_pkcs1(ByteSpan der) {
+  const unsigned char* position = raw(der);
+  auto key = adopt(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &position, static_cast<long>(der.size())));
+  if (!key) return openssl_error(ErrorKind::malformed, "not an RSA public key");
+  if (position != raw(der) + der.size())
+    return Error(ErrorKind::malformed, "bytes after the public key");
+  return from_key(std::move(key));
+}
+
 bool VerifyingKey::verify(SignatureScheme scheme, ByteSpan message, ByteSpan signature) const {
   if (!scheme_fits(scheme, type_)) return false;
   if (scheme == SignatureScheme::ed25519ph) {

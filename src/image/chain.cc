@@ -32,17 +32,40 @@ Result<Bytes> read_needed(const store::Store& store, const Digest& digest, std::
   return bytes;
 }
 
-Result<std::vector<sign::StoredSignature>> stored_signatures(const store::Store& store,
-                                                             const store::NamedImage& record) {
-  std::vector<sign::StoredSignature> signatures;
+struct StoredSignatures {
+  std::vector<sign::StoredSignature> good;
+  std::optional<Error> damage;  ///< why others could not be read
+};
+
+/// A signature whose payload is missing or damaged is skipped like any other bad one.
+Result<StoredSignatures> stored_signatures(const store::Store& store,
+                                           const store::NamedImage& record) {
+  StoredSignatures signatures;
   if (!record.signature_manifest) return signatures;
   const Bytes manifest =
       TRY(read_needed(store, *record.signature_manifest, sign::kMaxSignatureManifestSize));
   for (sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
-    signatures.push_back({TRY(read_needed(store, layer.payload, sign::kMaxPayloadSize)),
-                          std::move(layer.signature_base64)});
+    auto payload = read_needed(store, layer.payload, sign::kMaxPayloadSize);
+    if (payload) {
+      signatures.good.push_back({*std::move(payload), std::move(layer.signature_base64)});
+    } else if (payload.error().kind() == ErrorKind::tampered) {
+      signatures.damage = std::move(payload).error();
+    } else {
+      return std::move(payload).error();
+    }
   }
   return signatures;
+}
+
+/// The verdict on a stored image. If no good signature is left and one is damaged, the damage is
+/// what the user has to hear of.
+Result<sign::Verdict> check_stored_trust(const store::Store& store, const store::NamedImage& record,
+                                         const sign::Anchors& anchors) {
+  auto signatures = TRY(stored_signatures(store, record).context("signature"));
+  auto verdict = sign::check_trust(signatures.good, record.manifest, record.name, anchors);
+  if (!verdict && verdict.error().kind() == ErrorKind::untrusted && signatures.damage)
+    return std::move(*signatures.damage).with_context("signature");
+  return verdict;
 }
 
 }  // namespace
@@ -50,12 +73,10 @@ Result<std::vector<sign::StoredSignature>> stored_signatures(const store::Store&
 Result<Chain> check_chain(const store::Store& store, const store::NamedImage& record,
                           const sign::Anchors& anchors) {
   const std::string& name = record.name;
-  const auto signatures =
-      TRY(stored_signatures(store, record).context("signature of '" + name + "'"));
   Chain chain;
   chain.manifest_digest = record.manifest;
-  chain.signer = signer_of(
-      TRY(sign::check_trust(signatures, record.manifest, name, anchors).context("'" + name + "'")));
+  chain.signer =
+      signer_of(TRY(check_stored_trust(store, record, anchors).context("'" + name + "'")));
   TRY(check_pull_memory(anchors, store.path(), name, record.manifest));
 
   chain.manifest =
@@ -81,9 +102,16 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   result.signatures = TRY(read_signatures(*result.source, found.digest));
   Chain& chain = result.chain;
   chain.manifest_digest = found.digest;
-  chain.signer =
-      signer_of(TRY(sign::check_trust(result.signatures.signatures, found.digest, name, anchors)
-                        .context(oci::to_string(reference))));
+  std::string& others = result.signatures.others;
+  auto verdict =
+      sign::check_trust(result.signatures.signatures, found.digest, name, anchors, others);
+  if (!verdict && verdict.error().kind() == ErrorKind::untrusted) {
+    // What else the message is to mention: only looked for now, since that takes time.
+    for (const std::string& foreign : result.source->foreign_signatures(found.digest))
+      others += (others.empty() ? "" : ", ") + foreign;
+    verdict = sign::check_trust(result.signatures.signatures, found.digest, name, anchors, others);
+  }
+  chain.signer = signer_of(TRY(std::move(verdict).context(oci::to_string(reference))));
 
   oci::ImageDocuments documents = TRY(oci::read_image(*result.source, found));
   chain.manifest = std::move(documents.manifest);

@@ -64,12 +64,17 @@ Result<void> fill_layout(const store::Store& store, const store::NamedImage& rec
 
   const Bytes signatures =
       TRY(store.read_blob(*record.signature_manifest, sign::kMaxSignatureManifestSize));
-  const oci::Manifest parsed = TRY(oci::parse_manifest(signatures, ""));
+  // Signatures that were bad when the image was pulled have no payload here.
+  const auto put_if_present = [&](const Digest& digest, std::uint64_t limit,
+                                  std::string_view type) -> Result<void> {
+    if (!TRY(store.has_blob(digest))) return {};
+    TRY(layout.put_blob(TRY(store.read_blob(digest, limit)), type));
+    return {};
+  };
   for (const sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(signatures)))
-    TRY(layout.put_blob(TRY(store.read_blob(layer.payload, sign::kMaxPayloadSize)),
-                        sign::kSignatureMediaType));
-  TRY(layout.put_blob(TRY(store.read_blob(parsed.config.digest, oci::kMaxDocument)),
-                      oci::kConfigType));
+    TRY(put_if_present(layer.payload, sign::kMaxPayloadSize, sign::kSignatureMediaType));
+  if (const auto parsed = oci::parse_manifest(signatures, ""))
+    TRY(put_if_present(parsed->config.digest, oci::kMaxDocument, oci::kConfigType));
   return name_sealed_image(layout, destination, manifest,
                            TRY(layout.put_blob(signatures, oci::kManifestType)));
 }

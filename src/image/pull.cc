@@ -46,7 +46,8 @@ Result<void> stage_documents(const SourceChain& source, store::Transaction& tran
   const SignatureState& signatures = source.signatures;
   if (!signatures.descriptor) return {};
   TRY(transaction.add_blob(signatures.descriptor->digest, signatures.manifest));
-  TRY(transaction.add_blob(signatures.config_descriptor->digest, signatures.config));
+  if (signatures.config_descriptor)
+    TRY(transaction.add_blob(signatures.config_descriptor->digest, signatures.config));
   for (std::size_t i = 0; i < signatures.signatures.size(); ++i)
     TRY(transaction.add_blob(signatures.payload_descriptors[i].digest,
                              signatures.signatures[i].payload));

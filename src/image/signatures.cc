@@ -18,23 +18,51 @@ bool SignatureState::has(const sign::SigningPayload& payload, const sign::Public
   return false;
 }
 
+namespace {
+
+/// Whether a blob is missing or is not what its digest says. Other errors are ours.
+bool is_bad_blob(const Error& error) {
+  return error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::tampered ||
+         error.kind() == ErrorKind::malformed;
+}
+
+}  // namespace
+
 Result<SignatureState> read_signatures(const oci::ImageSource& source, const Digest& manifest) {
   SignatureState state;
+  std::vector<std::string> others;
   state.descriptor = TRY(source.find_signatures(manifest));
-  if (!state.descriptor) return state;
-  state.manifest = TRY(source.read_document(*state.descriptor).context("signature manifest"));
-  state.config_descriptor =
-      TRY(oci::parse_manifest(state.manifest, "").context("signature manifest")).config;
-  state.config = TRY(source.read_document(*state.config_descriptor).context("signature config"));
-  for (sign::SignatureLayer& layer :
-       TRY(sign::parse_signature_manifest(state.manifest).context("signature manifest"))) {
-    oci::Descriptor descriptor{.media_type = std::string(sign::kSignatureMediaType),
-                               .digest = layer.payload,
-                               .size = layer.size};
-    state.signatures.push_back({TRY(source.read_document(descriptor).context("signature payload")),
-                                std::move(layer.signature_base64)});
-    state.payload_descriptors.push_back(std::move(descriptor));
+  if (state.descriptor) {
+    state.manifest = TRY(source.read_document(*state.descriptor).context("signature manifest"));
+    // A signature that others have entered badly must not hide the good ones.
+    if (const auto parsed = oci::parse_manifest(state.manifest, "")) {
+      auto config = source.read_document(parsed->config);
+      if (!config && !is_bad_blob(config.error()))
+        return std::move(config).error().with_context("signature config");
+      if (config) {
+        state.config_descriptor = parsed->config;
+        state.config = *std::move(config);
+      }
+    }
+    for (sign::SignatureLayer& layer :
+         TRY(sign::parse_signature_manifest(state.manifest).context("signature manifest"))) {
+      oci::Descriptor descriptor{.media_type = std::string(sign::kSignatureMediaType),
+                                 .digest = layer.payload,
+                                 .size = layer.size};
+      auto payload = source.read_document(descriptor);
+      if (payload) {
+        state.signatures.push_back({*std::move(payload), std::move(layer.signature_base64)});
+        state.payload_descriptors.push_back(std::move(descriptor));
+      } else if (is_bad_blob(payload.error())) {
+        others.push_back("signature with a missing or damaged payload " +
+                         layer.payload.to_string());
+      } else {
+        return std::move(payload).error().with_context("signature payload");
+      }
+    }
   }
+  for (const std::string& other : others)
+    state.others += (state.others.empty() ? "" : ", ") + other;
   return state;
 }
 
@@ -55,7 +83,7 @@ Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const Signature
     TRY(layout.put_blob(made.config, oci::kConfigType));
     return layout.put_blob(made.manifest, oci::kManifestType);
   }
-  // Somebody else has signed it, too: one manifest holds all signatures, one layer each.
+  // Somebody else has signed it as well: one manifest holds all signatures, one layer each.
   oci::Manifest merged = TRY(oci::parse_manifest(old.manifest, ""));
   const oci::Manifest ours = TRY(oci::parse_manifest(made.manifest, ""));
   merged.layers.insert(merged.layers.end(), ours.layers.begin(), ours.layers.end());

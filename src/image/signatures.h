@@ -13,14 +13,17 @@
 
 namespace intact::image {
 
-/// The signatures that a source has for a manifest; nothing in here is checked but digests.
+/// The signatures that a source has for a manifest; only digests are checked.
 struct SignatureState {
   std::optional<oci::Descriptor> descriptor;  ///< of the signature manifest; nothing: unsigned
   Bytes manifest;
   std::optional<oci::Descriptor> config_descriptor;  ///< of its config, which says nothing of value
-  Bytes config;                                      ///< but belongs to it wherever it goes
+  Bytes config;  ///< but is copied with it; nothing if it is missing
+  /// Of the signatures whose payload is there; the others are skipped like any bad signature.
   std::vector<oci::Descriptor> payload_descriptors;
   std::vector<sign::StoredSignature> signatures;  ///< in the same order
+  /// What else was found, for people: see `others` of sign::check_trust().
+  std::string others;
 
   /// Whether `key` has signed exactly this payload here.
   bool has(const sign::SigningPayload& payload, const sign::PublicKey& key) const;

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/oci/media_types.h>
 
 #include "archive_files.h"
+#include "foreign_signatures.h"
 #include "resolve.h"
 #include "source_kinds.h"
 
@@ -16,6 +18,9 @@ namespace intact::oci {
 namespace {
 
 constexpr std::uint64_t kMaxHeader = 64 * 1024;
+// Where bundles are looked for: manifests are small, and a layout for one machine has few blobs.
+constexpr std::size_t kMaxScannedBlobs = 4096;
+constexpr std::uint64_t kMaxScannedSize = 64 * 1024;  // bytes
 
 /// A blob whose file has another size than its descriptor says need not be hashed.
 Error wrong_size(const Descriptor& descriptor, std::uint64_t size) {
@@ -40,6 +45,25 @@ class DirectoryLayout final : public LayoutSource {
 
   Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const override {
     return std::optional(TRY(open(descriptor)));
+  }
+
+  /// cosign 3 leaves bundles in a layout without an entry in its index, and finds them by looking
+  /// at every blob.
+  std::vector<std::string> foreign_signatures(const Digest& manifest) const override {
+    std::vector<std::string> found = LayoutSource::foreign_signatures(manifest);
+    const auto blobs = open_at(directory_.get(), "blobs/sha256", O_RDONLY | O_DIRECTORY);
+    const auto names = blobs ? list_names(blobs->get()) : Result<std::vector<std::string>>({});
+    if (!found.empty() || !names || names->size() > kMaxScannedBlobs) return found;
+    for (const std::string& name : *names) {
+      const auto file = open_regular_at(blobs->get(), name);
+      const auto size = file ? file_size(file->get()) : Result<std::uint64_t>(UINT64_MAX);
+      if (!size || *size > kMaxScannedSize) continue;
+      const auto bytes = read_fd(file->get(), kMaxScannedSize);
+      if (!bytes) continue;
+      if (const auto kind = foreign_signature_kind(*bytes, manifest))
+        found.push_back(*kind + " sha256:" + name);
+    }
+    return found;
   }
 
  private:
@@ -101,6 +125,10 @@ Result<std::optional<Descriptor>> LayoutSource::find_signatures(const Digest& ma
     return found;
   }
   return found;
+}
+
+std::vector<std::string> LayoutSource::foreign_signatures(const Digest& manifest) const {
+  return find_foreign_signatures(*this, index_, manifest);
 }
 
 std::vector<std::string> LayoutSource::names() const {

@@ -15,6 +15,7 @@ class LayoutSource : public ImageSource {
 
   Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const override;
   Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override;
+  std::vector<std::string> foreign_signatures(const Digest& manifest) const override;
   std::vector<std::string> names() const override;
 
  protected:

@@ -48,7 +48,10 @@ bool is_signature(const Descriptor& descriptor) {
                               ? descriptor.annotations.at(std::string(kRefName))
                               : std::string_view();
   if (!name.starts_with("sha256-") && !name.starts_with("sha512-")) return false;
-  return name.ends_with(".sig") || name.ends_with(".att") || name.ends_with(".sbom");
+  // Without an ending: the list of referrers of a manifest, for registries without an API for them.
+  constexpr std::size_t kListSize = std::string_view("sha256-").size() + 64;
+  const bool is_list = name.size() == kListSize && name.find('.') == std::string_view::npos;
+  return is_list || name.ends_with(".sig") || name.ends_with(".att") || name.ends_with(".sbom");
 }
 
 Result<std::vector<Descriptor>> Resolver::candidates(const std::string& tag) const {

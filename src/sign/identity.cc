@@ -40,11 +40,13 @@ std::pair<std::string_view, std::string_view> split_tag(std::string_view text) {
 }
 
 bool is_host(std::string_view component) {
-  return component == "localhost" || component.find_first_of(".:") != std::string_view::npos;
+  return component == "localhost" || std::ranges::any_of(component, [](char c) {
+           return c == '.' || c == ':' || (c >= 'A' && c <= 'Z');
+         });
 }
 
-/// A component against a component pattern: only the last `*` met need be tried again, so the time
-/// is at most the product of the lengths.
+/// Matches a component against a component pattern. Only the last `*` needs to be tried again, so
+/// the time is at most the product of the lengths.
 bool matches_component(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0;
   std::size_t star = std::string_view::npos, retry = 0;
@@ -66,11 +68,11 @@ bool matches_component(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-/// The same one level up: components against component patterns, `**` standing for one or more.
+/// The same one level up: components against component patterns, where `**` matches one or more.
 bool matches_path(std::string_view pattern, std::string_view text) {
   const auto patterns = components_of(pattern);
   const auto parts = components_of(text);
-  // reached[t]: the patterns so far can stand for the first t parts.
+  // reached[t]: the patterns so far can match the first t parts.
   std::vector<bool> reached(parts.size() + 1);
   reached[0] = true;
   for (const std::string_view each : patterns) {
@@ -100,40 +102,57 @@ Result<Identity> parse_identity(std::string_view text) {
     name = text.substr(0, at);
   }
   const auto [repository, tag] = split_tag(name);
-  if (!all_name_characters(tag)) return bad_identity(text, "a character that a tag cannot have");
+  if (!all_name_characters(tag))
+    return bad_identity(text, "it has a character that a tag cannot have");
   if (tag.empty() && repository.size() != name.size())
     return bad_identity(text, "the tag is empty");
   const auto components = components_of(repository);
   for (std::size_t i = 0; i < components.size(); ++i) {
     const std::string_view component = components[i];
     if (component.empty() || component == "." || component == "..")
-      return bad_identity(text, "a part of it is empty or dots only");
+      return bad_identity(text, "a component is empty or consists of dots");
     const bool valid = std::ranges::all_of(component, [&](char c) {
       const bool is_host_character = i == 0 && components.size() > 1 && c == ':';
       return is_name_character(c) || is_host_character;
     });
-    if (!valid) return bad_identity(text, "a character that names cannot have");
+    if (!valid) return bad_identity(text, "it has a character that names cannot have");
   }
   identity.repository = repository;
   identity.tag = tag;
   return identity;
 }
 
+std::string canonical_repository(std::string_view repository) {
+  constexpr std::string_view kHub = "docker.io/";
+  std::string name(repository);
+  const std::size_t slash = name.find('/');
+  const std::string first = name.substr(0, slash);
+  const bool has_host =
+      slash != std::string::npos && (is_host(first) || first.find('*') != std::string::npos);
+  if (!has_host) name.insert(0, kHub);
+  if (name.starts_with("index.docker.io/")) name.erase(0, std::string_view("index.").size());
+  if (name.starts_with(kHub) && name.find('/', kHub.size()) == std::string::npos &&
+      name.substr(kHub.size()) != "**")
+    name.insert(kHub.size(), "library/");
+  return name;
+}
+
 Result<void> check_identity_pattern(std::string_view pattern) {
+  if (pattern.empty()) return Error(ErrorKind::invalid_argument, "the identity pattern is empty");
   if (pattern.find('@') != std::string_view::npos)
-    return bad_identity(pattern, "a pattern has no digest (pin it instead)");
+    return bad_identity(pattern, "a pattern cannot have a digest; use --pin");
   const auto [repository, tag] = split_tag(pattern);
   if (tag.find("**") != std::string_view::npos)
-    return bad_identity(pattern, "'**' stands for components only");
+    return bad_identity(pattern, "'**' matches whole components, not tags");
   const auto components = components_of(repository);
   for (std::size_t i = 0; i < components.size(); ++i)
     if (components[i].find("**") != std::string_view::npos && (components[i] != "**" || i == 0))
-      return bad_identity(pattern, "'**' must be a whole component behind the host");
-  // What is left must be a name once every star stands for something.
+      return bad_identity(pattern, "'**' must be a whole component after the host");
+  // What is left must be a name once every star is replaced by something.
   std::string example(pattern);
   std::ranges::replace(example, '*', 'x');
   if (auto parsed = parse_identity(example); !parsed)
-    return bad_identity(pattern, "as a pattern it can match nothing");
+    return bad_identity(pattern, "as a pattern it matches nothing");
   return {};
 }
 
@@ -141,9 +160,48 @@ bool matches_pattern(std::string_view pattern, std::string_view identity) {
   const auto parsed = parse_identity(identity);
   if (!parsed || !check_identity_pattern(pattern)) return false;
   const auto [repository, tag] = split_tag(pattern);
-  if (!matches_path(repository, parsed->repository)) return false;
+  if (!matches_path(canonical_repository(repository), canonical_repository(parsed->repository)))
+    return false;
   if (tag.empty()) return true;
   return !parsed->tag.empty() && matches_component(tag, parsed->tag);
+}
+
+std::string describe_pattern(std::string_view pattern) {
+  const auto [repository, tag] = split_tag(pattern);
+  std::string text = canonical_repository(repository);
+  if (!tag.empty()) return text.append(":").append(tag);
+  return text + " with any tag";
+}
+
+std::string suspicion_about_pattern(std::string_view pattern) {
+  const std::string shown(pattern);
+  const auto [repository, tag] = split_tag(pattern);
+  const auto components = components_of(repository);
+  const std::string canonical = canonical_repository(repository);
+  if (components.size() == 1) {
+    const std::string means =
+        "'" + shown + "' has no host, so it matches only " + canonical + " on Docker Hub";
+    if (repository.find('*') != std::string_view::npos)
+      return means + "; use 'HOST/**' for all images of a registry, or --any for every image";
+    if (repository.find('.') != std::string_view::npos)
+      return means + "; use '" + shown + "/**' for all images of a registry";
+    return means;
+  }
+  if (components.size() == 2 && components[0].find('*') != std::string_view::npos)
+    return "'" + shown + "' matches any host that fits '" + std::string(components[0]) +
+           "': anyone who runs such a host, but only images with one component after it";
+  const std::string_view last = components.back();
+  if (last.size() > 1 && last.ends_with('*') && last != "**" && tag.empty()) {
+    const std::string stem(repository.substr(0, repository.size() - 1));
+    const bool has_separator = last[last.size() - 2] == '-' || last[last.size() - 2] == '_' ||
+                               last[last.size() - 2] == '.';
+    if (!has_separator)
+      return "'" + shown + "' matches " + stem + " and " + stem + "x, but not " + stem +
+             "/app; use '" + stem + "/*' for images below it, or '" + stem + "/**' for all depths";
+  }
+  if (!is_host(components[0]) && components[0].find('*') == std::string_view::npos)
+    return "'" + shown + "' has no host, so it matches only " + canonical + " on Docker Hub";
+  return "";
 }
 
 bool identity_allows_name(std::string_view identity, std::string_view name,
@@ -155,8 +213,8 @@ bool identity_allows_name(std::string_view identity, std::string_view name,
   const auto claimed = parse_identity(name);
   if (!claimed || (claimed->digest && *claimed->digest != manifest)) return false;
 
-  const std::string& repository = is_signed->repository;
-  if (claimed->repository != repository) {
+  const std::string repository = canonical_repository(is_signed->repository);
+  if (canonical_repository(claimed->repository) != repository) {
     // Without a host the name may be the end of what was signed: team/app of HOST/team/app.
     const bool has_host = is_host(components_of(claimed->repository).front());
     if (has_host || !repository.ends_with("/" + claimed->repository)) return false;

@@ -92,6 +92,57 @@ TEST(IdentityPattern, DoesNotMatchNeighbours) {
     EXPECT_FALSE(matches_pattern(pattern, identity)) << pattern << " " << identity;
 }
 
+// Everybody writes Docker Hub's names differently.
+TEST(Identity, DockerHubsSpellingsAreOneName) {
+  for (const char* name : {"alpine", "docker.io/alpine", "index.docker.io/alpine", "library/alpine",
+                           "docker.io/library/alpine", "index.docker.io/library/alpine"})
+    EXPECT_EQ(canonical_repository(name), "docker.io/library/alpine") << name;
+  for (const char* name : {"me/x", "docker.io/me/x", "index.docker.io/me/x"})
+    EXPECT_EQ(canonical_repository(name), "docker.io/me/x") << name;
+  for (const char* name : {"localhost/x", "registry.example/x", "host:5000/x", "Host/x", "*/x",
+                           "docker.io/**", "index.docker.io.evil/x", "xdocker.io/x",
+                           "registry.example/docker.io/x", "registry.example/library/x"})
+    EXPECT_EQ(canonical_repository(name), name);
+  EXPECT_EQ(canonical_repository("index.docker.io/**"), "docker.io/**");
+
+  const std::string spellings[] = {
+      "alpine:3",         "docker.io/alpine:3",         "index.docker.io/alpine:3",
+      "library/alpine:3", "docker.io/library/alpine:3", "index.docker.io/library/alpine:3"};
+  for (const std::string& identity : spellings) {
+    for (const std::string& other : spellings) {
+      EXPECT_TRUE(identity_allows_name(identity, other, kManifest)) << identity << " " << other;
+      EXPECT_TRUE(matches_pattern(other, identity)) << identity << " " << other;
+    }
+    EXPECT_TRUE(matches_pattern("docker.io/**", identity));
+    EXPECT_TRUE(matches_pattern("index.docker.io/library/*", identity));
+    EXPECT_FALSE(matches_pattern("docker.io/me/*", identity));
+    EXPECT_FALSE(matches_pattern("registry.example/**", identity));
+    for (const char* name : {"docker.io/alpine:4", "docker.io/me/alpine:3", "me/alpine:3",
+                             "registry.example/alpine:3", "registry.example/library/alpine:3"})
+      EXPECT_FALSE(identity_allows_name(identity, name, kManifest)) << identity << " " << name;
+  }
+  EXPECT_FALSE(identity_allows_name("registry.example/alpine", "docker.io/alpine", kManifest));
+  EXPECT_FALSE(matches_pattern("alpine", "registry.example/alpine"));
+}
+
+TEST(IdentityPattern, SuspicionsAreExplained) {
+  for (const char* fine : {"registry.example/team/*", "registry.example/**", "docker.io/me/*",
+                           "registry.example/team/app", "localhost:5000/app", "r.example/app:1.*",
+                           "r.example/team-*", "r.example/*/app"})
+    EXPECT_EQ(suspicion_about_pattern(fine), "") << fine;
+  for (const auto& [pattern, hint] :
+       {std::pair{"*", "--any"}, std::pair{"app", "Docker Hub"},
+        std::pair{"registry.example", "'registry.example/**'"},
+        std::pair{"registry.example/team*", "'registry.example/team/*'"},
+        std::pair{"*/app", "any host"}, std::pair{"me/x", "Docker Hub"}}) {
+    ASSERT_TRUE(check_identity_pattern(pattern)) << pattern;
+    EXPECT_NE(suspicion_about_pattern(pattern).find(hint), std::string::npos)
+        << pattern << ": " << suspicion_about_pattern(pattern);
+  }
+  EXPECT_EQ(describe_pattern("me/x:1"), "docker.io/me/x:1");
+  EXPECT_EQ(describe_pattern("registry.example/team/*"), "registry.example/team/* with any tag");
+}
+
 TEST(IdentityPattern, RefusesWhatCouldMeanSomethingElse) {
   for (const char* pattern : {"", "**", "**/app", "registry.example/a**", "registry.example/app:**",
                               "registry.example/", "registry.example/app:", "registry.example/[ab]",

@@ -3,12 +3,15 @@
 #include <utility>
 
 #include <intact/base/file.h>
+#include <intact/base/standard_input.h>
 #include <intact/base/thread.h>
+#include <intact/crypto/encrypted_pkcs8.h>
 #include <intact/crypto/hash.h>
 #include <intact/crypto/pem.h>
 #include <intact/sign/key.h>
 
 #include "cosign_key.h"
+#include "key_file.h"
 
 namespace intact::sign {
 namespace {
@@ -17,10 +20,15 @@ using crypto::KeyType;
 using crypto::PrivateKeyForm;
 using crypto::SignatureScheme;
 
-/// What a key's signatures may be, the one that we make first: no algorithm is stored with a
-/// signature, it follows from the key. Released cosigns hash with SHA-256 for every curve; the
-/// specification wants the curve's own hash. Ed25519 ones sign the payload itself before version 3
-/// and its hash since.
+/// In messages.
+std::string name_of(const std::string& file) {
+  return file == "-" ? "standard input" : file;
+}
+
+/// The schemes of a key's signatures, ours first: no algorithm is stored with a signature, it
+/// follows from the key. Released cosigns hash with SHA-256 for every curve; the specification
+/// demands the curve's own hash. With Ed25519, cosign signs the payload itself before version 3 and
+/// its hash since.
 std::span<const SignatureScheme> schemes_of(KeyType type) {
   static constexpr SignatureScheme kP256[] = {SignatureScheme::ecdsa_sha256};
   static constexpr SignatureScheme kP384[] = {SignatureScheme::ecdsa_sha256,
@@ -49,25 +57,28 @@ std::span<const SignatureScheme> schemes_of(KeyType type) {
 
 Result<PublicKey> PublicKey::from_pem(std::string_view pem) {
   const auto blocks = TRY(crypto::parse_pem(pem));
-  if (blocks.size() != 1) return Error(ErrorKind::malformed, "want one public key, and no more");
+  if (blocks.size() != 1)
+    return Error(ErrorKind::malformed, "contains several PEM blocks; pass one public key");
   const crypto::PemBlock& block = blocks.front();
   if (block.label.ends_with("PRIVATE KEY"))
     return Error(ErrorKind::invalid_argument,
-                 "this is a private key: give the public one (.pub) and keep this one secret");
-  if (block.label != "PUBLIC KEY")
-    return Error(ErrorKind::unsupported, "a PEM block of '" + block.label + "', not 'PUBLIC KEY'");
-  return PublicKey(TRY(crypto::VerifyingKey::from_spki(block.body.expose())));
+                 "a private key; pass the public one (.pub) and keep this one secret");
+  if (block.label == "PUBLIC KEY")
+    return PublicKey(TRY(crypto::VerifyingKey::from_spki(block.body.expose())));
+  if (block.label == "RSA PUBLIC KEY")
+    return PublicKey(TRY(crypto::VerifyingKey::from_pkcs1(block.body.expose())));
+  return Error(ErrorKind::unsupported,
+               "a PEM block '" + block.label + "', not a public key ('PUBLIC KEY')");
 }
 
 Result<PublicKey> PublicKey::load(const std::string& file) {
-  const Bytes text = TRY(read_file(file, crypto::kMaxPemSize));
-  return from_pem(as_text(text)).context(file);
+  return from_pem(TRY(read_public_key_text(file))).context(name_of(file));
 }
 
 Result<void> PublicKey::verify(ByteSpan message, ByteSpan signature) const {
   for (const SignatureScheme scheme : schemes_of(type()))
     if (key_.verify(scheme, message, signature)) return {};
-  return Error(ErrorKind::untrusted, "the signature is not one of key " + fingerprint());
+  return Error(ErrorKind::untrusted, "not a signature of key " + fingerprint());
 }
 
 std::string PublicKey::fingerprint() const {
@@ -80,21 +91,23 @@ std::string PublicKey::to_pem() const {
 
 namespace {
 
-/// What the file of a private key holds.
+/// The content of a private key file.
 struct KeyBlock {
   PrivateKeyForm form = PrivateKeyForm::pkcs8;
-  crypto::Secret der;                  // of a key without a password
-  std::optional<CosignKey> encrypted;  // of one with
+  crypto::Secret der;                                       // of a key without a password
+  std::optional<CosignKey> encrypted;                       // of one with
+  std::optional<crypto::EncryptedPkcs8> openssl_encrypted;  // or one that OpenSSL encrypted
 
   static Result<KeyBlock> parse(std::string_view pem);
 
   /// Nothing for a key that needs none.
   Result<std::optional<crypto::Secret>> ask(const PasswordSource& password) const {
-    if (!encrypted) return std::optional<crypto::Secret>();
+    if (!encrypted && !openssl_encrypted) return std::optional<crypto::Secret>();
     return std::optional(TRY(password()));
   }
 
   Result<crypto::SigningKey> open(const std::optional<crypto::Secret>& password) const {
+    if (openssl_encrypted) return openssl_encrypted->open(*password);
     if (!encrypted) return crypto::SigningKey::from_der(form, der);
     return crypto::SigningKey::from_der(form, TRY(encrypted->decrypt(*password)));
   }
@@ -104,38 +117,39 @@ Result<KeyBlock> KeyBlock::parse(std::string_view pem) {
   auto blocks = TRY(crypto::parse_pem(pem));
   crypto::PemBlock* block = nullptr;
   for (crypto::PemBlock& candidate : blocks) {
-    // OpenSSL may put the name of the curve in front of the key; the key says it again.
+    // OpenSSL may put the name of the curve before the key, which repeats it.
     if (candidate.label == "EC PARAMETERS") continue;
-    if (block) return Error(ErrorKind::malformed, "want one private key, and no more");
+    if (block)
+      return Error(ErrorKind::malformed, "contains several PEM blocks; pass one private key");
     block = &candidate;
   }
-  if (!block) return Error(ErrorKind::malformed, "no private key");
+  if (!block) return Error(ErrorKind::malformed, "does not contain a private key");
   if (block->label == "PRIVATE KEY")
-    return KeyBlock{PrivateKeyForm::pkcs8, std::move(block->body), {}};
+    return KeyBlock{PrivateKeyForm::pkcs8, std::move(block->body), {}, {}};
   if (block->label == "EC PRIVATE KEY")
-    return KeyBlock{PrivateKeyForm::sec1, std::move(block->body), {}};
+    return KeyBlock{PrivateKeyForm::sec1, std::move(block->body), {}, {}};
   if (block->label == "RSA PRIVATE KEY")
-    return KeyBlock{PrivateKeyForm::pkcs1, std::move(block->body), {}};
+    return KeyBlock{PrivateKeyForm::pkcs1, std::move(block->body), {}, {}};
   if (block->label == kSigstoreLabel || block->label == kCosignLabel)
     return KeyBlock{PrivateKeyForm::pkcs8,
                     {},
-                    TRY(CosignKey::parse(block->body.expose()).context("encrypted key"))};
+                    TRY(CosignKey::parse(block->body.expose()).context("encrypted key")),
+                    {}};
   if (block->label == "ENCRYPTED PRIVATE KEY")
-    return Error(
-        ErrorKind::unsupported,
-        "a PKCS#8 key with a password: take it off with `openssl pkey`, or make a key with "
-        "`intact keygen`");
-  if (block->label == "PUBLIC KEY")
-    return Error(ErrorKind::invalid_argument,
-                 "this is a public key: signing takes the private one");
-  return Error(ErrorKind::unsupported, "a PEM block of '" + block->label + "', not a private key");
+    return KeyBlock{
+        PrivateKeyForm::pkcs8, {}, {}, TRY(crypto::EncryptedPkcs8::parse(block->body.expose()))};
+  if (block->label.ends_with("PUBLIC KEY"))
+    return Error(ErrorKind::invalid_argument, "a public key; pass the private one to sign with");
+  return Error(ErrorKind::unsupported, "a PEM block '" + block->label + "', not a private key");
 }
 
 Result<KeyBlock> load_block(const std::string& file) {
-  const UniqueFd fd = TRY(open_file(file, O_RDONLY));
+  UniqueFd opened;
+  if (file != "-") opened = TRY(open_file(file, O_RDONLY));
+  const int fd = opened ? opened.get() : TRY(claim_standard_input("the private key"));
   const crypto::Secret text =
-      TRY(crypto::Secret::read_from(fd.get(), crypto::kMaxPemSize).context(file));
-  return KeyBlock::parse(text.expose_text()).context(file);
+      TRY(crypto::Secret::read_from(fd, crypto::kMaxPemSize).context(name_of(file)));
+  return KeyBlock::parse(text.expose_text()).context(name_of(file));
 }
 
 }  // namespace
@@ -147,17 +161,17 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const PasswordSour
 
 Result<PrivateKey> PrivateKey::load(const std::string& file, const PasswordSource& password) {
   const KeyBlock block = TRY(load_block(file));
-  const auto secret = TRY(block.ask(password).context(file));
-  return PrivateKey(TRY(block.open(secret).context(file)));
+  const auto secret = TRY(block.ask(password).context(name_of(file)));
+  return PrivateKey(TRY(block.open(secret).context(name_of(file))));
 }
 
 Result<std::future<Result<PrivateKey>>> PrivateKey::begin_loading(const std::string& file,
                                                                   const PasswordSource& password) {
   KeyBlock block = TRY(load_block(file));
-  auto secret = TRY(block.ask(password).context(file));
+  auto secret = TRY(block.ask(password).context(name_of(file)));
   return run_beside(
       [file, block = std::move(block), secret = std::move(secret)]() -> Result<PrivateKey> {
-        return PrivateKey(TRY(block.open(secret).context(file)));
+        return PrivateKey(TRY(block.open(secret).context(name_of(file))));
       });
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include <intact/base/visible.h>
 #include <intact/json/json.h>
 #include <intact/sign/identity.h>
 #include <intact/sign/policy.h>
@@ -12,12 +13,17 @@ constexpr std::uint64_t kVersion = 1;
 constexpr std::size_t kMaxPolicySize = 4 * 1024 * 1024;  // bytes
 constexpr std::size_t kMaxDigests = 10'000;              // in one list
 
-/// A member that we do not know may narrow what is trusted, so it cannot be passed over.
-Result<void> refuse_unknown_members(const Json& object,
+/// A member that we do not know may narrow what is trusted, so it cannot be passed over; nor can a
+/// null, which readers take for absent.
+Result<void> refuse_strange_members(const Json& object,
                                     std::initializer_list<std::string_view> known) {
-  for (const auto& [key, value] : object.items())
+  for (const auto& [key, value] : object.items()) {
+    const std::string shown = '"' + key.substr(0, 100) + '"';
     if (std::ranges::find(known, key) == known.end())
-      return Error(ErrorKind::unsupported, "unknown member \"" + key.substr(0, 100) + "\"");
+      return Error(ErrorKind::unsupported, "unknown member " + shown);
+    if (value.is_null())
+      return Error(ErrorKind::malformed, shown + " is null; leave it out if that is meant");
+  }
   return {};
 }
 
@@ -25,9 +31,11 @@ Result<std::vector<Digest>> parse_digests(const Json& object, std::string_view k
   std::vector<Digest> digests;
   const Json* const list = TRY(optional_array(object, key));
   if (!list) return digests;
-  if (list->size() > kMaxDigests) return Error(ErrorKind::limit, "too many digests");
+  if (list->size() > kMaxDigests)
+    return Error(ErrorKind::limit, "\"" + std::string(key) + "\" has too many digests");
   for (const Json& item : *list) {
-    if (!item.is_string()) return Error(ErrorKind::malformed, std::string(key) + " not of strings");
+    if (!item.is_string())
+      return Error(ErrorKind::malformed, "\"" + std::string(key) + "\" is not a list of strings");
     digests.push_back(TRY(Digest::parse(item.get_ref<const std::string&>())));
   }
   return digests;
@@ -35,16 +43,31 @@ Result<std::vector<Digest>> parse_digests(const Json& object, std::string_view k
 
 Result<Rule> parse_rule(const Json& item) {
   if (!item.is_object()) return Error(ErrorKind::malformed, "a rule is not an object");
-  TRY(refuse_unknown_members(item, {"key", "fingerprint", "identity", "pins"}));
+  TRY(refuse_strange_members(item, {"key", "fingerprint", "label", "identity", "pins"}));
   const std::string pem = TRY(require_string(item, "key"));
-  Rule rule{.key = TRY(PublicKey::from_pem(pem)), .identity_pattern = {}, .pins = {}};
-  // People read the fingerprint and the program the key: they must be the same one.
+  Rule rule{.key = TRY(PublicKey::from_pem(pem)), .identity_pattern = {}, .pins = {}, .label = {}};
+  // People read the fingerprint and the program the key: they must agree.
   if (TRY(require_string(item, "fingerprint")) != rule.key.fingerprint())
     return Error(ErrorKind::malformed,
                  "the fingerprint is not the key's, which is " + rule.key.fingerprint());
-  rule.identity_pattern = TRY(optional_string(item, "identity")).value_or("");
+  // Present and empty is not absent: somebody meant to narrow the rule.
+  rule.identity_pattern = TRY(optional_string(item, "identity"));
+  if (rule.identity_pattern) TRY(check_identity_pattern(*rule.identity_pattern));
   rule.pins = TRY(parse_digests(item, "pins"));
+  if (item.contains("pins") && rule.pins.empty())
+    return Error(ErrorKind::malformed, "\"pins\" is empty; leave it out to trust any manifest");
+  if (const auto label = TRY(optional_string(item, "label"))) {
+    TRY(check_label(*label));
+    rule.label = *label;
+  }
   return rule;
+}
+
+/// What is wrong with an argument in a command is a malformed file here.
+Error about_file(Error error) {
+  const bool is_argument =
+      error.kind() == ErrorKind::invalid_argument || error.kind() == ErrorKind::exists;
+  return is_argument ? Error(ErrorKind::malformed, error.message()) : std::move(error);
 }
 
 Json to_json(const std::vector<Digest>& digests) {
@@ -58,15 +81,13 @@ void insert_missing(std::vector<Digest>& into, const std::vector<Digest>& from) 
     if (std::ranges::find(into, digest) == into.end()) into.push_back(digest);
 }
 
-}  // namespace
-
-Result<Policy> Policy::parse(ByteSpan text) {
+Result<Policy> parse_policy(ByteSpan text, std::vector<Digest>& revoked) {
   const Json document =
       TRY(parse_json(text, {.bytes = kMaxPolicySize, .depth = 16, .values = 100'000}));
   if (!document.is_object()) return Error(ErrorKind::malformed, "not a JSON object");
   if (TRY(require_uint(document, "version")) != kVersion)
-    return Error(ErrorKind::unsupported, "a policy of another version than 1");
-  TRY(refuse_unknown_members(document, {"version", "rules", "revoked"}));
+    return Error(ErrorKind::unsupported, "policy of a version other than 1");
+  TRY(refuse_strange_members(document, {"version", "rules", "revoked"}));
   Policy policy;
   if (const Json* const rules = TRY(optional_array(document, "rules"))) {
     for (std::size_t i = 0; i < rules->size(); ++i) {
@@ -74,7 +95,42 @@ Result<Policy> Policy::parse(ByteSpan text) {
       TRY(policy.add(std::move(rule)).context("rule " + std::to_string(i + 1)));
     }
   }
-  policy.revoked_ = TRY(parse_digests(document, "revoked"));
+  revoked = TRY(parse_digests(document, "revoked"));
+  return policy;
+}
+
+constexpr std::string_view kAlgorithm = "sha256:";
+
+bool is_meant(const Rule& rule, const RuleSelection& selection) {
+  switch (selection.which) {
+    case RuleSelection::Which::all:
+      return true;
+    case RuleSelection::Which::any_identity:
+      return !rule.identity_pattern;
+    case RuleSelection::Which::pattern:
+      return rule.identity_pattern == selection.pattern;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<void> check_label(std::string_view label) {
+  if (label.empty()) return Error(ErrorKind::invalid_argument, "the label is empty");
+  if (label.size() > kMaxLabelSize)
+    return Error(ErrorKind::invalid_argument,
+                 "the label is longer than " + std::to_string(kMaxLabelSize) + " bytes");
+  if (visible(label) != label || label.front() == ' ' || label.back() == ' ')
+    return Error(ErrorKind::invalid_argument,
+                 "the label has invisible characters, a backslash, or a space at its ends");
+  return {};
+}
+
+Result<Policy> Policy::parse(ByteSpan text) {
+  std::vector<Digest> revoked;
+  auto policy = parse_policy(text, revoked);
+  if (!policy) return about_file(std::move(policy).error());
+  policy->revoked_ = std::move(revoked);
   return policy;
 }
 
@@ -82,7 +138,8 @@ std::string Policy::to_text() const {
   Json document = {{"version", kVersion}, {"rules", Json::array()}};
   for (const Rule& rule : rules_) {
     Json item = {{"key", rule.key.to_pem()}, {"fingerprint", rule.key.fingerprint()}};
-    if (!rule.identity_pattern.empty()) item["identity"] = rule.identity_pattern;
+    if (!rule.label.empty()) item["label"] = rule.label;
+    if (rule.identity_pattern) item["identity"] = *rule.identity_pattern;
     if (!rule.pins.empty()) item["pins"] = to_json(rule.pins);
     document["rules"].push_back(std::move(item));
   }
@@ -95,20 +152,27 @@ bool Policy::is_revoked(const Digest& manifest) const {
   return std::ranges::find(revoked_, manifest) != revoked_.end();
 }
 
+std::string Policy::label_of(std::string_view fingerprint) const {
+  for (const Rule& rule : rules_)
+    if (!rule.label.empty() && rule.key.fingerprint() == fingerprint) return rule.label;
+  return "";
+}
+
 Result<void> Policy::add(Rule rule) {
-  if (!rule.identity_pattern.empty()) TRY(check_identity_pattern(rule.identity_pattern));
+  if (rule.identity_pattern) TRY(check_identity_pattern(*rule.identity_pattern));
+  if (!rule.label.empty()) TRY(check_label(rule.label));
   for (Rule& present : rules_) {
     if (present.key.fingerprint() != rule.key.fingerprint() ||
         present.identity_pattern != rule.identity_pattern)
       continue;
-    // Pins would take trust from the rule there is, and a rule without would end the pinning:
-    // neither is what "add" says.
+    // Pins would narrow the existing rule, and a rule without pins would end the pinning: neither
+    // is what "add" says.
     if (present.pins.empty() != rule.pins.empty())
-      return Error(ErrorKind::exists,
-                   "key " + rule.key.fingerprint() + " is trusted " +
-                       (present.pins.empty() ? "without pins" : "with pins only") +
-                       " already: remove it first (`intact trust rm`)");
+      return Error(ErrorKind::exists, "key " + rule.key.fingerprint() + ": already trusted " +
+                                          (present.pins.empty() ? "without pins" : "with pins") +
+                                          "; remove that rule first (`intact trust rm`)");
     insert_missing(present.pins, rule.pins);
+    if (!rule.label.empty()) present.label = std::move(rule.label);
     return {};
   }
   if (rules_.size() == kMaxRules)
@@ -117,25 +181,30 @@ Result<void> Policy::add(Rule rule) {
   return {};
 }
 
-Result<std::string> Policy::remove(std::string_view fingerprint_prefix) {
-  constexpr std::string_view kAlgorithm = "sha256:";
-  const std::string shown(fingerprint_prefix.substr(0, 200));
-  if (fingerprint_prefix.starts_with(kAlgorithm))
-    fingerprint_prefix.remove_prefix(kAlgorithm.size());
-  if (fingerprint_prefix.empty())
-    return Error(ErrorKind::invalid_argument, "the fingerprint is empty");
+Result<std::string> Policy::remove(std::string_view key, const RuleSelection& selection) {
+  const std::string shown = "'" + std::string(key.substr(0, 200)) + "'";
+  std::string_view prefix = key;
+  if (prefix.starts_with(kAlgorithm)) prefix.remove_prefix(kAlgorithm.size());
+  if (prefix.empty()) return Error(ErrorKind::invalid_argument, "the fingerprint is empty");
   std::set<std::string> found;
   for (const Rule& rule : rules_) {
     std::string fingerprint = rule.key.fingerprint();
-    if (std::string_view(fingerprint).substr(kAlgorithm.size()).starts_with(fingerprint_prefix))
+    if (rule.label == key ||
+        std::string_view(fingerprint).substr(kAlgorithm.size()).starts_with(prefix))
       found.insert(std::move(fingerprint));
   }
   if (found.empty())
-    return Error(ErrorKind::not_found, "no trusted key has a fingerprint like '" + shown + "'");
+    return Error(ErrorKind::not_found,
+                 shown + ": no trusted key has this label or a fingerprint that starts so");
   if (found.size() > 1)
     return Error(ErrorKind::invalid_argument,
-                 "several trusted keys have a fingerprint like '" + shown + "': give more of it");
-  std::erase_if(rules_, [&](const Rule& rule) { return found.contains(rule.key.fingerprint()); });
+                 shown + ": fits several trusted keys; give more of the fingerprint");
+  const std::size_t removed = std::erase_if(rules_, [&](const Rule& rule) {
+    return found.contains(rule.key.fingerprint()) && is_meant(rule, selection);
+  });
+  if (removed == 0)
+    return Error(ErrorKind::not_found,
+                 shown + ": the key has no such rule; `intact trust list` shows its rules");
   return *found.begin();
 }
 
@@ -145,11 +214,11 @@ void Policy::revoke(const Digest& manifest) {
 
 Result<void> Policy::unrevoke(const Digest& manifest) {
   if (std::erase(revoked_, manifest) != 0) return {};
-  return Error(ErrorKind::not_found, manifest.to_string() + " is not revoked");
+  return Error(ErrorKind::not_found, manifest.to_string() + ": not revoked");
 }
 
 void Policy::append(Policy other) {
-  // Rules stay apart even if they are alike: pins of one file must not widen a rule of another.
+  // Equal rules are not merged: pins of one file must not widen a rule of another.
   for (Rule& rule : other.rules_) rules_.push_back(std::move(rule));
   insert_missing(revoked_, other.revoked_);
 }

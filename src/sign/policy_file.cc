@@ -2,11 +2,11 @@
 #include <chrono>
 #include <cstdlib>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
 #include <intact/base/lock_file.h>
+#include <intact/base/trusted_file.h>
 #include <intact/sign/policy.h>
 
 namespace intact::sign {
@@ -29,14 +29,8 @@ std::optional<std::string> user_policy_file() {
 }  // namespace
 
 Result<Policy> Policy::load(const std::string& file) {
-  const UniqueFd fd = TRY(open_file(file, O_RDONLY).context("trust policy"));
-  struct stat st;
-  if (::fstat(fd.get(), &st) != 0) return Error::from_errno(file, errno);
-  if (!S_ISREG(st.st_mode))
-    return Error(ErrorKind::invalid_argument, "trust policy: " + file + " is not a regular file");
-  if ((st.st_mode & S_IWOTH) != 0)
-    return Error(ErrorKind::untrusted, "trust policy: anybody may write to " + file +
-                                           ", so nothing in it can be trusted (chmod o-w)");
+  const UniqueFd fd =
+      TRY(open_trusted_file(file, TrustedOwner::root_or_self).context("trust policy"));
   const Bytes text = TRY(read_fd(fd.get(), kMaxPolicySize).context("trust policy: " + file));
   return parse(text).context("trust policy: " + file);
 }
@@ -49,7 +43,7 @@ Result<Policy> Policy::load_default() {
       policy.append(std::move(*loaded));
     } else if (loaded.error().kind() != ErrorKind::not_found &&
                loaded.error().sys_errno() != ENOTDIR) {
-      // A file that cannot be read may hold a revocation: going on without it would be wrong.
+      // A file that cannot be read may hold a revocation.
       return std::move(loaded).error();
     }
   }
@@ -66,13 +60,18 @@ Result<std::string> default_policy_file_to_edit() {
   if (::geteuid() == 0) return std::string(kSystemPolicy);
   if (auto user = user_policy_file()) return *std::move(user);
   return Error(ErrorKind::invalid_argument,
-               "neither XDG_CONFIG_HOME nor HOME is set: say --policy FILE");
+               "trust policy: neither XDG_CONFIG_HOME nor HOME is set; pass --policy FILE");
 }
 
 Result<void> edit_policy(const std::string& file,
                          const std::function<Result<void>(Policy&)>& change) {
   const std::size_t slash = file.rfind('/');
-  if (slash != std::string::npos && slash != 0) TRY(make_directories(file.substr(0, slash)));
+  const std::string parent = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : file.substr(0, slash);
+  const std::string name = file.substr(slash == std::string::npos ? 0 : slash + 1);
+  if (parent != "." && parent != "/") TRY(make_directories(parent));
+  const UniqueFd directory = TRY(open_trusted_directory(parent).context("trust policy"));
   // Not the policy itself, which every change replaces.
   const LockFile lock = TRY(LockFile::take(file + ".lock", kLockPatience));
   Policy policy;
@@ -83,7 +82,8 @@ Result<void> edit_policy(const std::string& file,
     return std::move(loaded).error();
   }
   TRY(change(policy));
-  return write_file_durably(file, as_bytes(policy.to_text()), 0644);
+  return write_file_durably_at(directory.get(), name, as_bytes(policy.to_text()), 0644)
+      .context("trust policy: " + file);
 }
 
 }  // namespace intact::sign

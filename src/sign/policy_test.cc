@@ -18,7 +18,7 @@ namespace {
 const Digest kOne = crypto::sha256(as_bytes("one"));
 const Digest kTwo = crypto::sha256(as_bytes("two"));
 
-Rule rule(const char* pub, std::string pattern = {}, std::vector<Digest> pins = {}) {
+Rule rule(const char* pub, std::optional<std::string> pattern = {}, std::vector<Digest> pins = {}) {
   return {.key = golden_public(pub), .identity_pattern = std::move(pattern), .pins = pins};
 }
 
@@ -41,17 +41,66 @@ TEST(Policy, SurvivesItsText) {
 
 TEST(Policy, AddsPinsToTheRuleThatIsThere) {
   Policy policy;
-  ASSERT_TRUE(policy.add(rule("cosign.pub", "", {kOne})));
-  ASSERT_TRUE(policy.add(rule("cosign.pub", "", {kOne, kTwo})));
+  ASSERT_TRUE(policy.add(rule("cosign.pub", {}, {kOne})));
+  ASSERT_TRUE(policy.add(rule("cosign.pub", {}, {kOne, kTwo})));
   ASSERT_EQ(policy.rules().size(), 1U);
   EXPECT_EQ(policy.rules()[0].pins, (std::vector{kOne, kTwo}));
-  // Neither is trust widened nor narrowed by the way.
+  // Adding neither widens nor narrows the rule that is there.
   EXPECT_EQ(kind_of(policy.add(rule("cosign.pub"))), ErrorKind::exists);
   ASSERT_TRUE(policy.add(rule("ed25519.pub")));
   ASSERT_TRUE(policy.add(rule("ed25519.pub")));
-  EXPECT_EQ(kind_of(policy.add(rule("ed25519.pub", "", {kOne}))), ErrorKind::exists);
+  EXPECT_EQ(kind_of(policy.add(rule("ed25519.pub", {}, {kOne}))), ErrorKind::exists);
   EXPECT_EQ(policy.rules().size(), 2U);
   EXPECT_EQ(kind_of(policy.add(rule("cosign.pub", "a b"))), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind_of(policy.add(rule("cosign.pub", ""))), ErrorKind::invalid_argument);
+}
+
+TEST(Policy, RemovesOnlyTheRuleThatIsMeant) {
+  using Which = RuleSelection::Which;
+  Policy policy;
+  ASSERT_TRUE(policy.add(rule("cosign.pub", "registry.example/a")));
+  ASSERT_TRUE(policy.add(rule("cosign.pub", "registry.example/b")));
+  ASSERT_TRUE(policy.add(rule("cosign.pub")));
+  EXPECT_EQ(kind_of(policy.remove("8510ef", {Which::pattern, "registry.example/c"})),
+            ErrorKind::not_found);
+  ASSERT_TRUE(policy.remove("8510ef", {Which::pattern, "registry.example/a"}));
+  ASSERT_EQ(policy.rules().size(), 2U);
+  EXPECT_EQ(policy.rules()[0].identity_pattern, "registry.example/b");
+  ASSERT_TRUE(policy.remove("8510ef", {Which::any_identity, ""}));
+  ASSERT_EQ(policy.rules().size(), 1U);
+  EXPECT_TRUE(policy.rules()[0].identity_pattern);
+  EXPECT_EQ(kind_of(policy.remove("8510ef", {Which::any_identity, ""})), ErrorKind::not_found);
+  ASSERT_TRUE(policy.remove("8510ef"));
+  EXPECT_TRUE(policy.rules().empty());
+}
+
+TEST(Policy, KeysHaveLabels) {
+  Policy policy;
+  Rule named = rule("cosign.pub", "registry.example/a");
+  named.label = "Build server";
+  ASSERT_TRUE(policy.add(named));
+  ASSERT_TRUE(policy.add(rule("ed25519.pub")));
+  const std::string fingerprint = golden_public("cosign.pub").fingerprint();
+  EXPECT_EQ(policy.label_of(fingerprint), "Build server");
+  EXPECT_EQ(policy.label_of(golden_public("ed25519.pub").fingerprint()), "");
+  const auto again = Policy::parse(as_bytes(policy.to_text()));
+  ASSERT_TRUE(again) << why(again);
+  EXPECT_EQ(again->label_of(fingerprint), "Build server");
+  // Adding the rule again keeps its label or changes it.
+  ASSERT_TRUE(policy.add(rule("cosign.pub", "registry.example/a")));
+  EXPECT_EQ(policy.label_of(fingerprint), "Build server");
+  named.label = "CI";
+  ASSERT_TRUE(policy.add(named));
+  EXPECT_EQ(policy.label_of(fingerprint), "CI");
+  ASSERT_TRUE(policy.remove("CI"));
+  EXPECT_EQ(policy.rules().size(), 1U);
+  for (const char* bad : {" x", "x ", "a\x1b[2Jb", "a\nb", "\xff",
+                          "a\xe2\x80\xae"
+                          "b"})
+    EXPECT_EQ(kind_of(check_label(bad)), ErrorKind::invalid_argument) << bad;
+  EXPECT_TRUE(check_label(std::string(kMaxLabelSize, 'x')));
+  EXPECT_FALSE(check_label(std::string(kMaxLabelSize + 1, 'x')));
+  EXPECT_TRUE(check_label("Grüße"));
 }
 
 TEST(Policy, RemovesAKeyWithAllItsRules) {
@@ -101,9 +150,9 @@ TEST(Policy, TakesRevocationsBack) {
 // Two files have a rule for the same key: the pins of one say nothing about the other.
 TEST(Policy, KeepsTheRulesOfSeveralFilesApart) {
   Policy system, user;
-  ASSERT_TRUE(system.add(rule("cosign.pub", "", {kOne})));
+  ASSERT_TRUE(system.add(rule("cosign.pub", {}, {kOne})));
   system.revoke(kOne);
-  ASSERT_TRUE(user.add(rule("cosign.pub", "", {kTwo})));
+  ASSERT_TRUE(user.add(rule("cosign.pub", {}, {kTwo})));
   user.revoke(kTwo);
   system.append(user);
   ASSERT_EQ(system.rules().size(), 2U);
@@ -130,14 +179,68 @@ TEST(Policy, RefusesTextsThatCouldMeanLessThanTheySay) {
             ErrorKind::malformed);
   EXPECT_EQ(changed("/rules/0/fingerprint", nullptr), ErrorKind::malformed);
   EXPECT_EQ(changed("/rules/0/key", "no key"), ErrorKind::malformed);
-  EXPECT_EQ(changed("/rules/0/identity", "a b"), ErrorKind::invalid_argument);
+  EXPECT_EQ(changed("/rules/0/identity", "a b"), ErrorKind::malformed);
   EXPECT_EQ(changed("/rules/0/pins/0", "sha256:12"), ErrorKind::malformed);
   EXPECT_EQ(changed("/rules/0/pins", "sha256:12"), ErrorKind::malformed);
   EXPECT_EQ(changed("/rules/0", "x"), ErrorKind::malformed);
   EXPECT_EQ(changed("/revoked", Json::array({1})), ErrorKind::malformed);
   EXPECT_EQ(kind_of(Policy::parse(as_bytes("[]"))), ErrorKind::malformed);
   EXPECT_EQ(kind_of(Policy::parse({})), ErrorKind::malformed);
+  // Two rules for one thing, of which one would end the pinning of the other.
+  Json two = good;
+  two["rules"].push_back(good["rules"][0]);
+  EXPECT_TRUE(Policy::parse(as_bytes(to_text(two))));
+  two["rules"][1].erase("pins");
+  EXPECT_EQ(kind_of(Policy::parse(as_bytes(to_text(two)))), ErrorKind::malformed);
   EXPECT_TRUE(Policy::parse(as_bytes(R"({"version":1})")));
+}
+
+// "Any" is said by leaving a member out, and in no other way: every member is set to every type.
+TEST(Policy, NothingEmptyOrOfAnotherTypeMeansAny) {
+  Policy policy;
+  Rule full = rule("cosign.pub", "registry.example/a", {kOne});
+  full.label = "label";
+  ASSERT_TRUE(policy.add(full));
+  policy.revoke(kTwo);
+  const Json good = *parse_json(policy.to_text());
+  const Json values[] = {nullptr,
+                         "",
+                         0,
+                         1.5,
+                         true,
+                         false,
+                         Json::array(),
+                         Json::object(),
+                         "x y",
+                         Json::array({""}),
+                         Json::array({nullptr}),
+                         Json::array({Json::array()}),
+                         Json::array({1}),
+                         {{"a", 1}}};
+  for (const char* pointer :
+       {"/version", "/rules", "/revoked", "/rules/0", "/rules/0/key", "/rules/0/fingerprint",
+        "/rules/0/label", "/rules/0/identity", "/rules/0/pins", "/rules/0/pins/0", "/revoked/0"}) {
+    for (const Json& value : values) {
+      Json bad = good;
+      bad[Json::json_pointer(pointer)] = value;
+      const std::string text = to_text(bad);
+      const auto parsed = Policy::parse(as_bytes(text));
+      // No rules trust nothing, and no revocations are what they say; a label is only a name.
+      const bool is_plain_list =
+          value == Json::array() &&
+          (std::string_view(pointer) == "/rules" || std::string_view(pointer) == "/revoked");
+      const bool is_label = value == "x y" && std::string_view(pointer) == "/rules/0/label";
+      EXPECT_EQ(static_cast<bool>(parsed), is_plain_list || is_label) << text;
+      if (!parsed) {
+        EXPECT_NE(parsed.error().kind(), ErrorKind::invalid_argument) << text;
+      }
+    }
+  }
+  for (const char* member : {"identity", "pins", "label"}) {
+    Json without = good;
+    without["rules"][0].erase(member);
+    EXPECT_TRUE(Policy::parse(as_bytes(to_text(without)))) << member;
+  }
 }
 
 class PolicyFileTest : public testing::Test {
@@ -199,6 +302,16 @@ TEST_F(PolicyFileTest, IsNotBelievedIfAnybodyMayWriteIt) {
   ASSERT_EQ(::chmod(file_.c_str(), 0646), 0);
   EXPECT_EQ(kind_of(Policy::load(file_)), ErrorKind::untrusted);
   EXPECT_EQ(kind_of(Policy::load(dir_.path())), ErrorKind::invalid_argument);
+  ASSERT_EQ(::chmod(file_.c_str(), 0644), 0);
+  ASSERT_TRUE(Policy::load(file_));
+  // Nor if anybody may replace it, be it through a directory further up.
+  for (const char* directory : {"etc", "etc/intact"}) {
+    ASSERT_EQ(::chmod(dir_.path(directory).c_str(), 0777), 0);
+    EXPECT_EQ(kind_of(Policy::load(file_)), ErrorKind::untrusted) << directory;
+    EXPECT_EQ(kind_of(add("ed25519.pub")), ErrorKind::untrusted) << directory;
+    ASSERT_EQ(::chmod(dir_.path(directory).c_str(), 0755), 0);
+  }
+  EXPECT_EQ(Policy::load(file_)->rules().size(), 1U);
 }
 
 TEST_F(PolicyFileTest, DefaultsFollowXdg) {

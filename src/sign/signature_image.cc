@@ -13,21 +13,20 @@ constexpr std::string_view kManifestMediaType = "application/vnd.oci.image.manif
 constexpr std::string_view kConfigMediaType = "application/vnd.oci.image.config.v1+json";
 constexpr std::size_t kMaxLayers = 1000;
 
-/// Nothing for a layer that holds no signature of this format.
+/// Nothing for a layer that holds no signature of this format. An error concerns this layer only.
 Result<std::optional<SignatureLayer>> parse_layer(const Json& layer) {
-  if (!layer.is_object()) return Error(ErrorKind::malformed, "a layer is not an object");
   if (TRY(require_string(layer, "mediaType")) != kSignatureMediaType) return std::nullopt;
   const Json* const annotations = TRY(optional_object(layer, "annotations"));
   if (!annotations) return std::nullopt;
   auto signature = TRY(optional_string(*annotations, kSignatureAnnotation));
   if (!signature || signature->empty()) return std::nullopt;
   if (signature->size() > kMaxSignatureText)
-    return Error(ErrorKind::limit, "a signature is longer than any of a known kind");
+    return Error(ErrorKind::limit, "the signature is too long");
   const std::string digest = TRY(require_string(layer, "digest"));
   SignatureLayer found{TRY(Digest::parse(digest)), TRY(require_uint(layer, "size")),
                        std::move(*signature)};
   if (found.size > kMaxPayloadSize)
-    return Error(ErrorKind::limit, "a signed payload is larger than the limit of " +
+    return Error(ErrorKind::limit, "the signed payload is larger than the limit of " +
                                        std::to_string(kMaxPayloadSize) + " bytes");
   return found;
 }
@@ -37,7 +36,7 @@ Result<std::optional<SignatureLayer>> parse_layer(const Json& layer) {
 SignatureImage wrap_signature(Bytes payload, ByteSpan signature) {
   const std::string payload_digest = crypto::sha256(payload).to_string();
   SignatureImage image;
-  // Byte for byte what cosign writes, so that nobody downstream meets a form it has not seen; the
+  // Byte for byte what cosign writes, so that nobody meets a form they have not seen before; the
   // fixed time also makes it reproducible.
   image.config =
       to_bytes(fmt::format(R"({{"architecture":"","created":"0001-01-01T00:00:00Z",)"
@@ -74,15 +73,16 @@ Result<std::vector<SignatureLayer>> parse_signature_manifest(ByteSpan manifest) 
       return Error(ErrorKind::unsupported, "schemaVersion is not 2");
     const auto type = TRY(optional_string(document, "mediaType"));
     if (type && *type != kManifestMediaType)
-      return Error(ErrorKind::unsupported, "is no OCI image manifest");
+      return Error(ErrorKind::unsupported, "not an OCI image manifest");
     const Json& layers = *TRY(require_array(document, "layers"));
     if (layers.size() > kMaxLayers) return Error(ErrorKind::limit, "too many layers");
     std::vector<SignatureLayer> found;
     for (const Json& layer : layers) {
-      auto signature = TRY(parse_layer(layer));
-      if (!signature) continue;
+      // One bad signature must not hide the good ones.
+      auto signature = parse_layer(layer);
+      if (!signature || !*signature) continue;
       if (found.size() == kMaxSignatures) return Error(ErrorKind::limit, "too many signatures");
-      found.push_back(std::move(*signature));
+      found.push_back(**std::move(signature));
     }
     return found;
   };

@@ -9,10 +9,12 @@
 namespace intact::sign {
 namespace {
 
-constexpr std::string_view kAdvice =
-    "trust its signer's key with `intact trust add KEY.pub`, or name it with --pub KEY.pub";
+/// Never "trust this key": the signature of a stranger is what an attack looks like.
+constexpr std::string_view kForeignKeyAdvice =
+    "make sure that this is the image you meant (`intact trust list` shows the keys that you "
+    "trust)";
 
-/// Why one signature did not count, from the least to the most telling: the user hears the last.
+/// Why a signature was rejected, from the least to the most telling: the user hears the last.
 enum class Failure { none, foreign_key, bad_payload, other_manifest, not_pinned, wrong_identity };
 
 struct Outcome {
@@ -26,14 +28,14 @@ struct Outcome {
 
 std::string quoted(const std::string& identity) {
   if (identity.empty()) return "no name";
-  // Signed, but by whom we do not know in every case: it must not steer a terminal.
+  // Signed, but not always by somebody we know: it must not control a terminal.
   std::string shown = identity.substr(0, 200);
   for (char& c : shown)
     if (c < ' ' || c > '~') c = '?';
   return "'" + shown + "'";
 }
 
-/// Whether what the rule's key has signed is this manifest under a name that fits.
+/// Whether the rule's key has signed this manifest under a name that fits.
 std::optional<Verdict> judge(const Rule& rule, const SigningPayload& payload,
                              const Digest& manifest, const std::string& name, Outcome& outcome) {
   const std::string fingerprint = rule.key.fingerprint();
@@ -44,17 +46,16 @@ std::optional<Verdict> judge(const Rule& rule, const SigningPayload& payload,
   } else if (!rule.pins.empty() && std::ranges::find(rule.pins, manifest) == rule.pins.end()) {
     outcome.note(
         Failure::not_pinned,
-        fmt::format("key {} has signed it, but is trusted for pinned manifests only", fingerprint));
-  } else if (!rule.identity_pattern.empty() && !matches_pattern(rule.identity_pattern, identity)) {
+        fmt::format("signed by key {}, which is trusted only for pinned manifests", fingerprint));
+  } else if (rule.identity_pattern && !matches_pattern(*rule.identity_pattern, identity)) {
     outcome.note(Failure::wrong_identity,
-                 fmt::format("key {} has signed it as {}, but is trusted for '{}' only",
-                             fingerprint, quoted(identity), rule.identity_pattern));
+                 fmt::format("signed by key {} as {}, but the key is trusted only for '{}'",
+                             fingerprint, quoted(identity), *rule.identity_pattern));
   } else if (!identity_allows_name(identity, name, manifest)) {
-    outcome.note(Failure::wrong_identity,
-                 fmt::format("it was signed as {}, so it cannot go by the name {}",
-                             quoted(identity), quoted(name)));
+    outcome.note(Failure::wrong_identity, fmt::format("signed as {}, so it cannot have the name {}",
+                                                      quoted(identity), quoted(name)));
   } else {
-    return Verdict{fingerprint, identity};
+    return Verdict{fingerprint, identity, rule.label};
   }
   return std::nullopt;
 }
@@ -67,9 +68,9 @@ std::optional<Verdict> judge(const StoredSignature& stored, const std::vector<Ru
     return std::nullopt;
   }
   for (const Rule& rule : rules) {
-    // First the signature over the bytes as they are, then a look into them.
+    // The signature covers the stored bytes: they are parsed only after it was found good.
     if (!rule.key.verify(stored.payload, *signature)) {
-      outcome.note(Failure::foreign_key, "no key that you trust has signed it");
+      outcome.note(Failure::foreign_key, "not signed by a trusted key");
       continue;
     }
     const auto payload = parse_payload(stored.payload);
@@ -84,31 +85,36 @@ std::optional<Verdict> judge(const StoredSignature& stored, const std::vector<Ru
   return std::nullopt;
 }
 
-Error untrusted(const Digest& manifest, const std::string& name, std::string_view reason) {
-  return Error(ErrorKind::untrusted,
-               fmt::format("{}{} is not trusted: {}", name.empty() ? "" : quoted(name) + " = ",
-                           manifest.to_string(), reason));
+Error untrusted(const Digest& manifest, std::string_view reason, std::string_view others = {}) {
+  return Error(ErrorKind::untrusted, fmt::format("{}: {}{}{}", manifest.to_string(), reason,
+                                                 others.empty() ? "" : "; also found: ", others));
 }
 
 }  // namespace
 
 Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
                                const Digest& manifest, const std::string& name,
-                               const Policy& policy, const std::vector<PublicKey>& keys) {
-  if (policy.is_revoked(manifest))
-    return untrusted(manifest, name,
-                     "the trust policy revokes it (`intact trust revoke --undo` takes that back)");
+                               const Policy& policy, const std::vector<PublicKey>& keys,
+                               const std::string& others) {
+  if (policy.is_revoked(manifest)) return untrusted(manifest, "revoked by the trust policy");
+  if (signatures.empty() && !others.empty())
+    return untrusted(manifest, "signed only in a form that cannot be verified yet: " + others);
   if (signatures.empty())
-    return untrusted(manifest, name,
-                     "it is not signed (seal it, or say --insecure-unsigned to go on without)");
+    return untrusted(manifest,
+                     "not signed; get a signed image from its publisher, or seal your own with "
+                     "`intact seal`");
   std::vector<Rule> rules = policy.rules();
   if (!keys.empty()) {
     rules.clear();
     for (const PublicKey& key : keys)
-      rules.push_back({.key = key, .identity_pattern = {}, .pins = {}});
+      rules.push_back({.key = key,
+                       .identity_pattern = {},
+                       .pins = {},
+                       .label = policy.label_of(key.fingerprint())});
   }
   if (rules.empty())
-    return untrusted(manifest, name, fmt::format("no key is trusted yet: {}", kAdvice));
+    return untrusted(manifest, "there are no trusted keys; `intact help trust` explains them",
+                     others);
 
   if (signatures.size() > kMaxSignatures)
     return Error(ErrorKind::limit, fmt::format("more than {} signatures", kMaxSignatures));
@@ -116,24 +122,25 @@ Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
   for (const StoredSignature& stored : signatures)
     if (auto verdict = judge(stored, rules, manifest, name, outcome)) return *std::move(verdict);
   if (outcome.failure == Failure::foreign_key)
-    return untrusted(manifest, name, fmt::format("{}: {}", outcome.reason, kAdvice));
-  return untrusted(manifest, name, outcome.reason);
+    return untrusted(manifest, fmt::format("{}; {}", outcome.reason, kForeignKeyAdvice), others);
+  return untrusted(manifest, outcome.reason, others);
 }
 
 Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, const Digest& manifest,
-                            const std::string& name, const Anchors& anchors) {
+                            const std::string& name, const Anchors& anchors,
+                            const std::string& others) {
   auto policy = anchors.policy_file ? Policy::load(*anchors.policy_file) : Policy::load_default();
   if (!policy) {
     // A policy that was asked for and is not there trusts nobody.
     if (policy.error().kind() == ErrorKind::not_found)
-      return untrusted(manifest, name, policy.error().message());
+      return untrusted(manifest, policy.error().message());
     return std::move(policy).error();
   }
   std::vector<PublicKey> keys;
   keys.reserve(anchors.key_files.size());
   for (const std::string& file : anchors.key_files)
     keys.push_back(TRY(PublicKey::load(file).context("trusted key")));
-  auto verdict = evaluate_trust(signatures, manifest, name, *policy, keys);
+  auto verdict = evaluate_trust(signatures, manifest, name, *policy, keys, others);
   if (!verdict && anchors.insecure_unsigned && verdict.error().kind() == ErrorKind::untrusted &&
       !policy->is_revoked(manifest))
     return Verdict{};

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <intact/base/file.h>
 #include <intact/crypto/base64.h>
@@ -22,7 +23,7 @@ class TrustTest : public testing::Test {
 
   void SetUp() override { policy_ = trusting(key_.public_key()); }
 
-  static Policy trusting(const PublicKey& key, std::string pattern = {},
+  static Policy trusting(const PublicKey& key, std::optional<std::string> pattern = {},
                          std::vector<Digest> pins = {}) {
     Policy policy;
     EXPECT_TRUE(
@@ -59,7 +60,7 @@ TEST_F(TrustTest, FlippedBitInPayloadOrSignature) {
   for (std::size_t i = 0; i < good.payload.size(); i += 7) {
     StoredSignature bad = good;
     bad.payload[i] ^= std::byte{1};
-    expect_untrusted(judge({bad}), "no key that you trust");
+    expect_untrusted(judge({bad}), "not signed by a trusted key");
   }
   const Bytes raw = *crypto::decode_base64(good.signature_base64);
   for (std::size_t i = 0; i < raw.size(); i += 7) {
@@ -67,21 +68,53 @@ TEST_F(TrustTest, FlippedBitInPayloadOrSignature) {
     changed[i] ^= std::byte{1};
     StoredSignature bad = good;
     bad.signature_base64 = crypto::encode_base64(changed);
-    expect_untrusted(judge({bad}), "no key that you trust");
+    expect_untrusted(judge({bad}), "not signed by a trusted key");
   }
   StoredSignature bad = good;
   bad.signature_base64 += "\n";
   expect_untrusted(judge({bad}), "base64");
   bad.signature_base64.clear();
-  expect_untrusted(judge({bad}), "no key that you trust");
+  expect_untrusted(judge({bad}), "not signed by a trusted key");
 }
 
 TEST_F(TrustTest, AForeignKey) {
   ASSERT_TRUE(judge({signature()}));
   policy_ = trusting(generate_key().public_key());
-  expect_untrusted(judge({signature()}), "intact trust add KEY.pub");
+  expect_untrusted(judge({signature()}), "not signed by a trusted key; make sure");
   policy_ = Policy();
-  expect_untrusted(judge({signature()}), "--pub");
+  expect_untrusted(judge({signature()}), "no trusted keys");
+}
+
+// A stranger's signature is what an attack looks like.
+TEST_F(TrustTest, NobodyIsAdvisedToTrustAStranger) {
+  for (const Policy& policy : {trusting(generate_key().public_key()), Policy()}) {
+    policy_ = policy;
+    for (const auto& signatures : {std::vector{signature()}, std::vector<StoredSignature>()}) {
+      const std::string message = judge(signatures).error().message();
+      for (const char* advice : {"trust add", "--pub", "--insecure", "--undo"})
+        EXPECT_EQ(message.find(advice), std::string::npos) << message;
+    }
+  }
+}
+
+TEST_F(TrustTest, SignaturesThatCannotBeReadAreMentioned) {
+  const std::string others = "1 sigstore bundle (sha256:ab)";
+  expect_untrusted(evaluate_trust({}, manifest_, "", policy_, {}, others),
+                   "cannot be verified yet: 1 sigstore bundle (sha256:ab)");
+  policy_ = trusting(generate_key().public_key());
+  expect_untrusted(evaluate_trust({signature()}, manifest_, "", policy_, {}, others), others);
+  policy_ = trusting(key_.public_key());
+  EXPECT_TRUE(evaluate_trust({signature()}, manifest_, "", policy_, {}, others));
+}
+
+TEST_F(TrustTest, TellsTheLabelOfTheKey) {
+  Policy policy;
+  ASSERT_TRUE(policy.add(
+      {.key = key_.public_key(), .identity_pattern = {}, .pins = {}, .label = "Release key"}));
+  EXPECT_EQ(evaluate_trust({signature()}, manifest_, "", policy)->key_label, "Release key");
+  EXPECT_EQ(evaluate_trust({signature()}, manifest_, "", policy, {key_.public_key()})->key_label,
+            "Release key");
+  EXPECT_EQ(judge({signature()})->key_label, "");
 }
 
 TEST_F(TrustTest, NoSignature) {
@@ -118,7 +151,7 @@ TEST_F(TrustTest, AnotherImagesName) {
     EXPECT_TRUE(judge({signature()}, name)) << name;
   for (const char* name : {"registry.example/team/db:1", "registry.example/team/app:2",
                            "other.example/team/app:1", "team/db:1"})
-    expect_untrusted(judge({signature()}, name), "cannot go by the name");
+    expect_untrusted(judge({signature()}, name), "cannot have the name");
   // Nothing was promised by a signature without a name.
   const StoredSignature nameless = sign(encode_payload({"", manifest_}));
   EXPECT_TRUE(judge({nameless}, "registry.example/team/db:1"));
@@ -128,9 +161,9 @@ TEST_F(TrustTest, APatternBindsTheSignedIdentity) {
   policy_ = trusting(key_.public_key(), "registry.example/team/*");
   EXPECT_TRUE(judge({signature()}));
   policy_ = trusting(key_.public_key(), "registry.example/other/*");
-  expect_untrusted(judge({signature()}), "trusted for 'registry.example/other/*' only");
+  expect_untrusted(judge({signature()}), "trusted only for 'registry.example/other/*'");
   policy_ = trusting(key_.public_key(), "registry.example/team/*");
-  expect_untrusted(judge({sign(encode_payload({"", manifest_}))}), "signed it as no name");
+  expect_untrusted(judge({sign(encode_payload({"", manifest_}))}), " as no name");
   // A second rule for the same key may fit.
   policy_ = trusting(key_.public_key(), "registry.example/other/*");
   ASSERT_TRUE(policy_.add(
@@ -139,16 +172,16 @@ TEST_F(TrustTest, APatternBindsTheSignedIdentity) {
 }
 
 TEST_F(TrustTest, PinsBindTheManifest) {
-  policy_ = trusting(key_.public_key(), "", {kOther, manifest_});
+  policy_ = trusting(key_.public_key(), {}, {kOther, manifest_});
   EXPECT_TRUE(judge({signature()}));
-  policy_ = trusting(key_.public_key(), "", {kOther});
+  policy_ = trusting(key_.public_key(), {}, {kOther});
   expect_untrusted(judge({signature()}), "pinned");
 }
 
 TEST_F(TrustTest, TerminalControlsInAnIdentityAreNotRepeated) {
   const auto verdict =
       judge({sign(encode_payload({"\x1b[2Jevil\xc2\x9b", manifest_}))}, "registry.example/app");
-  expect_untrusted(verdict, "cannot go by the name");
+  expect_untrusted(verdict, "cannot have the name");
   for (const char c : verdict.error().message()) EXPECT_TRUE(c >= ' ' && c <= '~');
 }
 
@@ -157,9 +190,9 @@ TEST_F(TrustTest, ARevokedManifestIsAlwaysRefused) {
   EXPECT_TRUE(judge({signature()}));
   EXPECT_TRUE(evaluate_trust({signature()}, manifest_, "", policy_, {key_.public_key()}));
   policy_.revoke(manifest_);
-  expect_untrusted(judge({signature()}), "revokes");
+  expect_untrusted(judge({signature()}), "revoked by the trust policy");
   expect_untrusted(evaluate_trust({signature()}, manifest_, "", policy_, {key_.public_key()}),
-                   "revokes");
+                   "revoked by the trust policy");
 }
 
 TEST_F(TrustTest, NamedKeysReplaceThePolicysRules) {
@@ -168,7 +201,7 @@ TEST_F(TrustTest, NamedKeysReplaceThePolicysRules) {
     return evaluate_trust({signature()}, manifest_, "demo", policy_, {key});
   };
   EXPECT_TRUE(with(key_.public_key()));
-  expect_untrusted(with(foreign.public_key()), "no key that you trust");
+  expect_untrusted(with(foreign.public_key()), "not signed by a trusted key");
 }
 
 TEST(GoldenTrust, JudgesWhatCosignSigned) {
@@ -218,11 +251,16 @@ class AnchorsTest : public TrustTest {
 TEST_F(AnchorsTest, ByPolicyAndByKeyFile) {
   EXPECT_TRUE(check({signature()}));
   anchors_.key_files = {dir_.path("foreign.pub")};
-  expect_untrusted(check({signature()}), "no key that you trust");
+  expect_untrusted(check({signature()}), "not signed by a trusted key");
   anchors_.key_files = {dir_.path("foreign.pub"), dir_.path("key.pub")};
   EXPECT_TRUE(check({signature()}));
   anchors_.key_files = {dir_.path("missing.pub")};
   EXPECT_EQ(kind_of(check({signature()})), ErrorKind::not_found);
+  anchors_.key_files = {dir_.path("key.pub")};
+  ASSERT_EQ(::chmod(dir_.path("key.pub").c_str(), 0666), 0);
+  EXPECT_EQ(kind_of(check({signature()})), ErrorKind::untrusted);
+  ASSERT_EQ(::chmod(dir_.path("key.pub").c_str(), 0644), 0);
+  EXPECT_TRUE(check({signature()}));
 }
 
 TEST_F(AnchorsTest, UnsignedOnlyWhenItIsSaid) {
@@ -235,8 +273,8 @@ TEST_F(AnchorsTest, UnsignedOnlyWhenItIsSaid) {
   EXPECT_TRUE(check({signature()})->is_signed());
   policy_.revoke(manifest_);
   write(policy_);
-  expect_untrusted(check({}), "revokes");
-  expect_untrusted(check({signature()}), "revokes");
+  expect_untrusted(check({}), "revoked by the trust policy");
+  expect_untrusted(check({signature()}), "revoked by the trust policy");
 }
 
 TEST_F(AnchorsTest, APolicyThatCannotBeReadStopsEverything) {

@@ -58,7 +58,7 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   print("  manifest  {}\n  image     {}\n", report.image.manifest.to_string(),
         report.image.image.to_string());
   if (report.signer) {
-    print("  signed by {}{}\n", report.signer->key_fingerprint,
+    print("  signed by {}{}\n", report.signer->key_name(),
           report.signer->identity.empty() ? "" : " as " + report.signer->identity);
   } else {
     print("  NOT SIGNED by a trusted key\n");

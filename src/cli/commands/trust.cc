@@ -1,6 +1,7 @@
 #include <memory>
 
 #include <intact/json/json.h>
+#include <intact/sign/identity.h>
 #include <intact/sign/policy.h>
 
 #include "../command.h"
@@ -10,40 +11,98 @@ namespace intact::cli {
 namespace {
 
 struct Options {
-  std::string key;  // a file or, where it fits, the start of a fingerprint
-  std::string identity;
+  std::string key;  // a file or, where it fits, a label or the start of a fingerprint
+  std::optional<std::string> identity;
+  bool any = false;
+  std::optional<std::string> label;
   std::vector<std::string> pins;
   std::string digest;
-  std::string policy;
+  std::optional<std::string> policy;
   bool undo = false;
   bool json = false;
 };
 
 Result<std::string> file_to_edit(const Options& options) {
-  if (!options.policy.empty()) return options.policy;
+  // An empty name is a mistake, not a wish for the default.
+  if (options.policy && options.policy->empty())
+    return Error(ErrorKind::invalid_argument, "--policy: the file name is empty");
+  if (options.policy) return *options.policy;
   return sign::default_policy_file_to_edit();
 }
 
+/// A digest of the command line, where a bad one is wrong usage.
+Result<Digest> parse_argument(const char* argument, const std::string& text) {
+  auto digest = Digest::parse(text);
+  if (digest) return digest;
+  return Error(ErrorKind::invalid_argument,
+               std::string(argument) + ": " + digest.error().message());
+}
+
+Json to_json(const std::vector<Digest>& digests) {
+  Json list = Json::array();
+  for (const Digest& digest : digests) list.push_back(digest.to_string());
+  return list;
+}
+
+Json to_json(const sign::Rule& rule, const std::string& file) {
+  return {{"fingerprint", rule.key.fingerprint()},
+          {"type", to_string(rule.key.type())},
+          {"label", rule.label},
+          {"identity", rule.identity_pattern ? Json(*rule.identity_pattern) : Json()},
+          {"pins", to_json(rule.pins)},
+          {"policy", file},
+          {"key", rule.key.to_pem()}};
+}
+
+/// "Release key (sha256:...)".
+std::string key_name(const sign::Rule& rule) {
+  return rule.label.empty() ? rule.key.fingerprint()
+                            : rule.label + " (" + rule.key.fingerprint() + ")";
+}
+
+std::string scope(const sign::Rule& rule) {
+  return rule.identity_pattern ? *rule.identity_pattern : "any image";
+}
+
 Result<int> add(const Options& options) {
+  if (options.identity && options.identity->empty())
+    return Error(ErrorKind::invalid_argument,
+                 "--identity: the pattern is empty; pass --any to trust the key for every image");
   sign::Rule rule{.key = TRY(sign::PublicKey::load(options.key)),
                   .identity_pattern = options.identity,
-                  .pins = {}};
+                  .pins = {},
+                  .label = options.label.value_or("")};
+  if (options.label) TRY(sign::check_label(*options.label).context("--label"));
   for (const std::string& pin : options.pins)
-    rule.pins.push_back(TRY(Digest::parse(pin).context("--pin")));
-  const std::string fingerprint = rule.key.fingerprint();
+    rule.pins.push_back(TRY(parse_argument("--pin", pin)));
+  if (options.identity) TRY(sign::check_identity_pattern(*options.identity).context("--identity"));
   const std::string file = TRY(file_to_edit(options));
-  TRY(sign::edit_policy(file, [&](sign::Policy& policy) { return policy.add(std::move(rule)); }));
-  print("Trusted {} for {}{} in {}\n", fingerprint,
-        options.identity.empty() ? "any image" : "'" + options.identity + "'",
-        options.pins.empty() ? "" : " (pinned manifests only)", file);
+  TRY(sign::edit_policy(file, [&](sign::Policy& policy) { return policy.add(rule); }));
+
+  if (options.identity) {
+    const std::string suspicion = sign::suspicion_about_pattern(*options.identity);
+    if (!suspicion.empty()) warn("--identity: " + suspicion);
+  } else if (!options.any) {
+    warn("the key is trusted for every image; pass --identity to restrict it, or --any to confirm");
+  }
+  if (options.json) {
+    print("{}\n", to_text(to_json(rule, file)));
+    return 0;
+  }
+  print("Trusted: {}\n", key_name(rule));
+  print("  for     {}{}\n",
+        rule.identity_pattern ? sign::describe_pattern(*rule.identity_pattern) : "any image",
+        rule.pins.empty() ? "" : ", pinned manifests only");
+  print("  policy  {}\n", file);
   return 0;
 }
 
-/// The files that exist, each with its own policy: a rule is removed where it stands.
+/// The files that exist, each with its own policy: a rule is removed from the file that has it.
 Result<std::vector<std::pair<std::string, sign::Policy>>> load_all(const Options& options) {
   std::vector<std::pair<std::string, sign::Policy>> all;
-  if (!options.policy.empty()) {
-    all.emplace_back(options.policy, TRY(sign::Policy::load(options.policy)));
+  if (options.policy) {
+    const std::string file = TRY(file_to_edit(options));
+    all.emplace_back(file, TRY(sign::Policy::load(file)));
     return all;
   }
   for (const std::string& file : sign::default_policy_files()) {
@@ -57,25 +116,13 @@ Result<std::vector<std::pair<std::string, sign::Policy>>> load_all(const Options
   return all;
 }
 
-Json to_json(const std::vector<Digest>& digests) {
-  Json list = Json::array();
-  for (const Digest& digest : digests) list.push_back(digest.to_string());
-  return list;
-}
-
 Result<int> list(const Options& options) {
   const auto policies = TRY(load_all(options));
   if (options.json) {
     Json rules = Json::array();
     Json revoked = Json::array();
     for (const auto& [file, policy] : policies) {
-      for (const sign::Rule& rule : policy.rules())
-        rules.push_back({{"fingerprint", rule.key.fingerprint()},
-                         {"type", to_string(rule.key.type())},
-                         {"identity", rule.identity_pattern},
-                         {"pins", to_json(rule.pins)},
-                         {"policy", file},
-                         {"key", rule.key.to_pem()}});
+      for (const sign::Rule& rule : policy.rules()) rules.push_back(to_json(rule, file));
       for (const Digest& digest : policy.revoked())
         revoked.push_back({{"digest", digest.to_string()}, {"policy", file}});
     }
@@ -88,44 +135,62 @@ Result<int> list(const Options& options) {
     is_empty = false;
     print("{}\n", file);
     for (const sign::Rule& rule : policy.rules()) {
-      print("  {}  {}  {}\n", rule.key.fingerprint(), to_string(rule.key.type()),
-            rule.identity_pattern.empty() ? "any image" : rule.identity_pattern);
+      print("  {}  {}  {}{}\n", rule.key.fingerprint(), to_string(rule.key.type()), scope(rule),
+            rule.label.empty() ? "" : "  (" + rule.label + ")");
       for (const Digest& pin : rule.pins) print("    only {}\n", pin.to_string());
     }
     for (const Digest& digest : policy.revoked()) print("  revoked {}\n", digest.to_string());
   }
-  if (is_empty) print("No key is trusted yet: `intact trust add KEY.pub`\n");
+  if (is_empty) print("No keys are trusted and no manifests are revoked.\n");
   return 0;
 }
 
 Result<int> remove(const Options& options) {
-  // A key file, if there is one of that name, else what a fingerprint starts with.
-  std::string prefix = options.key;
+  using Which = sign::RuleSelection::Which;
+  sign::RuleSelection selection;
+  if (options.identity) selection = {Which::pattern, *options.identity};
+  if (options.any) selection = {Which::any_identity, ""};
+  // A key file, if there is one of that name; otherwise a label or the start of a fingerprint.
+  std::string key_text = options.key;
   auto key = sign::PublicKey::load(options.key);
   if (key) {
-    prefix = key->fingerprint();
+    key_text = key->fingerprint();
   } else if (key.error().kind() != ErrorKind::not_found) {
     return std::move(key).error();
   }
   const std::string file = TRY(file_to_edit(options));
   std::string removed;
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) -> Result<void> {
-    removed = TRY(policy.remove(prefix).context(file));
+    removed = TRY(policy.remove(key_text, selection).context(file));
     return {};
   }));
-  print("No longer trusted: {} (in {})\n", removed, file);
+  if (options.json) {
+    print("{}\n", to_text(Json{{"fingerprint", removed}, {"policy", file}}));
+    return 0;
+  }
+  const std::string scope = options.identity ? " for '" + *options.identity + "'"
+                            : options.any    ? " for every image"
+                                             : "";
+  print("No longer trusted{}: {} (in {})\n", scope, removed, file);
   return 0;
 }
 
 Result<int> revoke(const Options& options) {
-  const Digest digest = TRY(Digest::parse(options.digest));
+  const Digest digest = TRY(parse_argument("DIGEST", options.digest));
   const std::string file = TRY(file_to_edit(options));
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) -> Result<void> {
     if (options.undo) return policy.unrevoke(digest).context(file);
     policy.revoke(digest);
     return {};
   }));
-  print("{} {} in {}\n", options.undo ? "No longer revoked:" : "Revoked", digest.to_string(), file);
+  if (options.json) {
+    print("{}\n",
+          to_text(
+              Json{{"digest", digest.to_string()}, {"revoked", !options.undo}, {"policy", file}}));
+    return 0;
+  }
+  print("{} {} (in {})\n", options.undo ? "No longer revoked:" : "Revoked:", digest.to_string(),
+        file);
   return 0;
 }
 
@@ -134,45 +199,60 @@ Result<int> revoke(const Options& options) {
 void add_trust_commands(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* const group =
-      program.add(program.app(), "trust", "Say whose signatures count, and for which images");
+      program.add(program.app(), "trust", "Manage trusted keys and the images they may sign");
   group->require_subcommand(1);
   const auto command = [&](const char* name, const char* description,
                            Result<int> (*action)(const Options&)) {
     CLI::App* const made = program.add(*group, name, description);
     made->add_option("--policy", options->policy,
-                     "Policy file instead of /etc/intact/policy.json (changed by root) and the "
-                     "user's own")
+                     "Policy file to use instead of /etc/intact/policy.json (which root changes) "
+                     "and the user's own")
         ->type_name("FILE");
+    made->add_flag("--json", options->json, "Print the result as JSON");
     program.on_chosen(made, [options, action] { return action(*options); });
     return made;
   };
 
   CLI::App* const adding = command("add", "Trust the images that a key has signed", add);
-  adding->add_option("FILE", options->key, "Public key (PEM)")->required()->type_name("");
+  adding->add_option("FILE", options->key, "Public key (PEM), or - for standard input")
+      ->required()
+      ->type_name("");
+  CLI::Option* const identity =
+      adding
+          ->add_option("--identity", options->identity,
+                       "Trust the key only for images signed under a name that matches this "
+                       "pattern: * matches any characters except / and :, ** matches whole "
+                       "components, e.g. registry.example/team/*")
+          ->type_name("PATTERN");
+  adding->add_flag("--any", options->any, "Trust the key for every image, whatever its name")
+      ->excludes(identity);
+  adding->add_option("--label", options->label, "Name of the key, shown by `list` and `verify`")
+      ->type_name("TEXT");
   adding
-      ->add_option("--identity", options->identity,
-                   "Only images signed under such a name; * stands for a part without / and :, ** "
-                   "for whole parts, e.g. registry.example/team/*")
-      ->type_name("PATTERN");
-  adding->add_option("--pin", options->pins, "Only this manifest (may be given several times)")
+      ->add_option("--pin", options->pins,
+                   "Trust the key only for the manifest with this digest (may be repeated)")
       ->type_name("DIGEST")
       ->always_capture_default(false)
       ->default_str("");
 
-  command("list", "Show the trusted keys and the revoked manifests", list)
-      ->add_flag("--json", options->json, "For machines");
+  command("list", "Show the trusted keys and the revoked manifests", list)->alias("ls");
 
-  command("rm", "Trust a key no longer, under no name", remove)
-      ->add_option("KEY", options->key, "Start of its fingerprint, or its file")
+  CLI::App* const removing = command("rm", "Remove trust rules of a key", remove);
+  removing->add_option("KEY", options->key, "Its label, its file, or the start of its fingerprint")
       ->required()
       ->type_name("FINGERPRINT|FILE");
+  CLI::Option* const which =
+      removing
+          ->add_option("--identity", options->identity, "Remove only the rule with this pattern")
+          ->type_name("PATTERN");
+  removing->add_flag("--any", options->any, "Remove only the rule for every image")
+      ->excludes(which);
 
-  CLI::App* const revoking =
-      command("revoke", "Refuse one manifest for ever, whoever has signed it", revoke);
+  CLI::App* const revoking = command("revoke", "Refuse a manifest, even if it is signed", revoke);
   revoking->add_option("DIGEST", options->digest, "Digest of the manifest, sha256:HEX")
       ->required()
       ->type_name("");
-  revoking->add_flag("--undo", options->undo, "Take the revocation back");
+  revoking->add_flag("--undo", options->undo, "Undo the revocation");
 }
 
 }  // namespace intact::cli

@@ -43,6 +43,7 @@ Json to_json(const image::VerifyReport& report) {
               {"bytes", report.bytes}}},
             {"damaged", std::move(damaged)}};
   json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
+  json["signer_label"] = report.signer ? Json(report.signer->key_label) : Json();
   return json;
 }
 
@@ -69,7 +70,7 @@ void print_damage(const std::vector<image::Damage>& damaged) {
 
 void print_verdict(const std::string& what, const image::VerifyReport& report) {
   const std::string signer =
-      report.signer ? "signed by " + report.signer->key_fingerprint : "NOT SIGNED by a trusted key";
+      report.signer ? "signed by " + report.signer->key_name() : "NOT SIGNED by a trusted key";
   const double megabytes = static_cast<double>(report.bytes) / 1e6;
   if (report.ok()) {
     print("'{}' is intact: {}, {}, {:.1f} MB checked; {}\n", what, counted(report.files, "file"),
@@ -109,6 +110,7 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
       print("{}\n", to_text(Json{{"ok", false},
                                  {"error", to_string(report.error().kind())},
                                  {"message", report.error().message()},
+                                 {"status", exit_status(report.error())},
                                  {"checked", Json::object()},
                                  {"damaged", Json::array()}}));
     return std::move(report).error();

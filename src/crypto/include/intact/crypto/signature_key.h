@@ -35,6 +35,8 @@ class VerifyingKey {
   /// From the DER of a SubjectPublicKeyInfo, exactly. unsupported: another algorithm or curve, an
   /// RSA key outside of the limits above.
   static Result<VerifyingKey> from_spki(ByteSpan der);
+  /// From the DER of a PKCS#1 RSAPublicKey, exactly. Errors as above.
+  static Result<VerifyingKey> from_pkcs1(ByteSpan der);
   /// The canonical DER of the SubjectPublicKeyInfo.
   const Bytes& spki() const { return *spki_; }
   KeyType type() const { return type_; }

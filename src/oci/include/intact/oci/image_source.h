@@ -56,6 +56,12 @@ class ImageSource {
   /// cosign's `kind` annotations mark in a layout of one signed image.
   virtual Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const = 0;
 
+  /// Signatures of `manifest` in forms that cannot be verified yet (sigstore bundles, Notation),
+  /// for people: "sigstore bundle sha256:HEX". Nothing in here is checked. Never fails.
+  virtual std::vector<std::string> foreign_signatures(const Digest& /*manifest*/) const {
+    return {};
+  }
+
   /// Names of the images here, sorted; those without a name are left out.
   virtual std::vector<std::string> names() const = 0;
 };

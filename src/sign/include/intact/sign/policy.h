@@ -15,42 +15,66 @@ namespace intact::sign {
 /// One trusted key and what it is trusted for.
 struct Rule {
   PublicKey key;
-  std::string identity_pattern;  ///< see identity.h; empty: any identity, and none
-  std::vector<Digest> pins;      ///< if any: only these manifests
+  std::optional<std::string> identity_pattern;  ///< see identity.h; nothing: any identity, and none
+  std::vector<Digest> pins;                     ///< if not empty: only these manifests
+  std::string label{};                          ///< what its user calls the key; may be empty
 };
 
-/// Whom the user trusts: the content of a policy file, or of several one behind the other. A plain
-/// value; not thread-safe while it is changed. In the file (JSON, at most 4 MiB):
+inline constexpr std::size_t kMaxLabelSize = 64;  // bytes
+
+/// invalid_argument unless `label` is 1 to kMaxLabelSize bytes of visible text without spaces at
+/// its ends.
+Result<void> check_label(std::string_view label);
+
+/// Which rules of a key Policy::remove() takes.
+struct RuleSelection {
+  enum class Which { all, any_identity, pattern };
+  Which which = Which::all;
+  std::string pattern;  ///< only with Which::pattern
+};
+
+/// Whom the user trusts: the content of a policy file, or of several files joined. A plain value;
+/// not thread-safe while it is changed. In the file (JSON, at most 4 MiB):
 ///   {"version": 1,
-///    "rules": [{"key": PEM, "fingerprint": "sha256:HEX", "identity": PATTERN, "pins":
-///    [DIGEST...]}], "revoked": [DIGEST...]}
-/// Members of a newer version may narrow what is trusted, so unknown ones are refused.
+///    "rules": [{"key": PEM, "fingerprint": "sha256:HEX", "label": TEXT, "identity": PATTERN,
+///               "pins": [DIGEST...]}],
+///    "revoked": [DIGEST...]}
+/// "label", "identity", "pins", "rules" and "revoked" may be absent. A rule without "identity" is
+/// for any image, one without "pins" for any manifest. Nothing else means "any": an empty pattern,
+/// an empty list of pins, a null and an unknown member are refused, since reading them as absent
+/// would widen what is trusted.
 class Policy {
  public:
   static constexpr std::size_t kMaxRules = 256;
 
   Policy() = default;
-  /// not_found if the file is missing; untrusted if anybody may write to it.
+  /// not_found if the file is missing; untrusted if anyone except root and the user could have
+  /// changed it (see open_trusted_file).
   static Result<Policy> load(const std::string& file);
   /// All default_policy_files() that exist, as one.
   static Result<Policy> load_default();
+  /// malformed, or unsupported for a newer version and unknown members.
   static Result<Policy> parse(ByteSpan text);
   std::string to_text() const;
 
   const std::vector<Rule>& rules() const { return rules_; }
   const std::vector<Digest>& revoked() const { return revoked_; }
   bool is_revoked(const Digest& manifest) const;
+  /// The first label of a key; empty: none.
+  std::string label_of(std::string_view fingerprint) const;
 
-  /// A rule of the same key and pattern gets the pins in addition; exists if one of the two has
-  /// pins and the other has none. invalid_argument for a bad pattern; limit beyond kMaxRules.
+  /// If a rule of the same key and pattern exists, it gets the additional pins and, if there is
+  /// one, the new label. exists if one of the two has pins and the other has none.
+  /// invalid_argument for a bad pattern or label; limit beyond kMaxRules.
   Result<void> add(Rule rule);
-  /// Removes all rules of the one key whose fingerprint starts so ("sha256:" may be left out);
-  /// returns its fingerprint. not_found; invalid_argument when several keys do.
-  Result<std::string> remove(std::string_view fingerprint_prefix);
+  /// Removes rules of the one key that has this label, or whose fingerprint starts with this text
+  /// ("sha256:" may be left out); returns its fingerprint. not_found, also when the key has no such
+  /// rule; invalid_argument when the text fits several keys.
+  Result<std::string> remove(std::string_view key, const RuleSelection& selection = {});
   void revoke(const Digest& manifest);
   Result<void> unrevoke(const Digest& manifest);  ///< not_found if it was not revoked
 
-  /// Behind the own rules; both revocation lists hold.
+  /// Adds the rules of another policy after its own; both revocation lists hold.
   void append(Policy other);
 
  private:
@@ -60,11 +84,12 @@ class Policy {
 
 /// /etc/intact/policy.json, then $XDG_CONFIG_HOME/intact/policy.json (or ~/.config/...).
 std::vector<std::string> default_policy_files();
-/// The one that `intact trust add` changes: the first for root, the user's for all others.
+/// The one that `intact trust add` changes: the first for root, the user's own for everyone else.
 Result<std::string> default_policy_file_to_edit();
 
-/// Changes a policy file under a lock, durably; a missing one is made (mode 0644) with its
-/// directories. Nothing is written when `change` fails. busy after ten seconds without the lock.
+/// Changes a policy file under a lock, durably. A missing file is created (mode 0644) with its
+/// directories. Nothing is written when `change` fails. busy after ten seconds without the lock;
+/// untrusted if others could change the file or its directory.
 Result<void> edit_policy(const std::string& file,
                          const std::function<Result<void>(Policy&)>& change);
 

@@ -25,16 +25,16 @@ struct SignatureImage {
   Bytes manifest;
 };
 
-/// Signs. ECDSA draws a random number, so two calls give two different (and both good) signatures.
+/// Signs. ECDSA is randomized: two calls return two different signatures, both good.
 Result<SignatureImage> make_signature_image(const SigningPayload& payload, const PrivateKey& key);
 
-/// Around a signature that exists already.
+/// The same for an existing signature.
 SignatureImage wrap_signature(Bytes payload, ByteSpan signature);
 
 /// The tag of the signatures of a manifest: "sha256-HEX.sig".
 std::string signature_tag(const Digest& manifest);
 
-/// What a reader found in a signature manifest: not yet checked in any way.
+/// What a reader found in a signature manifest: not checked in any way yet.
 struct StoredSignature {
   Bytes payload;
   std::string signature_base64;  ///< standard base64
@@ -51,8 +51,9 @@ inline constexpr std::size_t kMaxSignatureManifestSize = 4 * 1024 * 1024;  // by
 inline constexpr std::size_t kMaxSignatures = 64;
 inline constexpr std::size_t kMaxSignatureText = 8 * 1024;  // characters of base64
 
-/// The signatures that a manifest lists, in its order. Layers of other types and layers without a
-/// signature are passed over. malformed if it is no image manifest; limit beyond the limits above.
+/// The signatures that a manifest lists, in its order. Layers of other types, layers without a
+/// signature, and those that are malformed or too large are skipped. malformed if it is not an
+/// image manifest; limit for more signatures than kMaxSignatures.
 Result<std::vector<SignatureLayer>> parse_signature_manifest(ByteSpan manifest);
 
 }  // namespace intact::sign

@@ -1,0 +1,265 @@
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdint>
+#include <cstdio>
+#include <deque>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/base/trusted_file.h>
+
+namespace intact {
+namespace {
+
+constexpr unsigned kMaxLinks = 40;  // as the kernel
+constexpr std::size_t kDatabaseEntry = 16 * 1024;
+
+/// The user to whom the kernel attributes files of users that a user namespace does not map, where
+/// root is one of these; nothing in an ordinary namespace.
+std::optional<uid_t> unmapped_root() {
+  struct stat root;
+  if (::stat("/", &root) != 0 || root.st_uid == 0) return std::nullopt;
+  const auto text = [](const char* file) {
+    const auto bytes = read_file(file, 64 * 1024);
+    return bytes ? std::string(as_text(*bytes)) : std::string();
+  };
+  if (text("/proc/sys/kernel/overflowuid") != std::to_string(root.st_uid) + "\n")
+    return std::nullopt;
+  unsigned long first = 0, outside = 0, count = 0;
+  const std::string map = text("/proc/self/uid_map");
+  const bool maps_all =
+      std::sscanf(map.c_str(), "%lu %lu %lu", &first, &outside, &count) == 3 && count == UINT32_MAX;
+  return maps_all || map.empty() ? std::nullopt : std::optional(root.st_uid);
+}
+
+/// Whether `group` is the group that distributions give each user: nobody else is in it.
+bool is_private_group(gid_t group, uid_t owner) {
+  if (owner == 0) return false;  // root has no use for one
+  struct passwd user, *found_user = nullptr;
+  struct group entry, *found_group = nullptr;
+  std::vector<char> user_text(kDatabaseEntry), group_text(kDatabaseEntry);
+  if (::getpwuid_r(owner, &user, user_text.data(), user_text.size(), &found_user) != 0 ||
+      !found_user || user.pw_gid != group)
+    return false;
+  if (::getgrgid_r(group, &entry, group_text.data(), group_text.size(), &found_group) != 0 ||
+      !found_group || std::string_view(entry.gr_name) != user.pw_name)
+    return false;
+  for (char** member = entry.gr_mem; member && *member; ++member)
+    if (std::string_view(*member) != user.pw_name) return false;
+  return true;
+}
+
+bool others_can_write(const struct stat& st) {
+  if ((st.st_mode & S_IWOTH) != 0) return true;
+  // The group bits are the mask of an access control list, so they speak for its entries as well.
+  return (st.st_mode & S_IWGRP) != 0 && !is_private_group(st.st_gid, st.st_uid);
+}
+
+Error writable(const std::string& path, bool is_directory) {
+  return Error(ErrorKind::untrusted, path + ": writable by others" +
+                                         (is_directory ? ", who could replace what is in it" : "") +
+                                         ", so it cannot be trusted; run `chmod go-w " + path +
+                                         "`");
+}
+
+Error foreign(const std::string& path, uid_t owner) {
+  return Error(ErrorKind::untrusted, path + ": owned by user " + std::to_string(owner) +
+                                         ", who could change what is trusted; only files of root "
+                                         "and your own are accepted");
+}
+
+/// One walk along a path. Directories are kept open, so that `..` leads back to one that was
+/// checked.
+class Walk {
+ public:
+  Walk(const std::string& path, TrustedOwner owner)
+      : path_(path), any_owner_(owner == TrustedOwner::anyone), unmapped_root_(unmapped_root()) {}
+
+  Result<UniqueFd> open_file() {
+    TRY(start());
+    while (!rest_.empty()) {
+      if (auto file = TRY(step())) return std::move(*file);
+    }
+    return not_regular();
+  }
+
+  Result<UniqueFd> open_directory() {
+    TRY(start());
+    while (!rest_.empty()) {
+      if (TRY(step())) return Error::from_errno(path_, ENOTDIR);
+    }
+    if (refusal_) return std::move(*refusal_);
+    return open_at(top().fd.get(), ".", O_RDONLY | O_DIRECTORY);
+  }
+
+ private:
+  struct Directory {
+    UniqueFd fd;
+    std::string path;
+    bool others_write = false;  ///< and it is sticky, or the walk is refused anyway
+  };
+
+  const Directory& top() const { return directories_.back(); }
+
+  Error not_regular() const {
+    return Error(ErrorKind::invalid_argument, path_ + ": not a regular file");
+  }
+
+  Result<void> start() {
+    if (path_.empty()) return Error::from_errno("''", ENOENT);
+    std::string whole = path_;
+    if (path_.front() != '/') {
+      std::array<char, PATH_MAX> here;
+      if (!::getcwd(here.data(), here.size())) return Error::from_errno("working directory", errno);
+      whole = std::string(here.data()) + "/" + path_;
+    }
+    put_before_rest(whole);
+    return enter_root();
+  }
+
+  Result<void> enter_root() {
+    directories_.clear();
+    return enter(TRY(open_file_path("/")), "/");
+  }
+  static Result<UniqueFd> open_file_path(const std::string& path) {
+    return open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY);
+  }
+
+  void put_before_rest(std::string_view path) {
+    std::vector<std::string> names;
+    if (path.ends_with('/')) names.emplace_back(".");  // what it names must be a directory
+    while (!path.empty()) {
+      const std::size_t slash = path.rfind('/');
+      const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+      if (!name.empty()) names.emplace_back(name);
+      path = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+    }
+    for (std::string& name : names) rest_.push_front(std::move(name));
+  }
+
+  void check_owner(const struct stat& st, const std::string& path) {
+    if (st.st_uid == 0 || st.st_uid == ::geteuid() || st.st_uid == unmapped_root_) return;
+    if (any_owner_ && (!other_owner_ || *other_owner_ == st.st_uid)) {
+      // Right if the file turns out to be theirs.
+      other_owner_ = st.st_uid;
+      other_owner_path_ = path;
+      return;
+    }
+    refuse(foreign(path, st.st_uid));
+  }
+
+  /// The walk goes on, to tell whether there is anything to refuse.
+  void refuse(Error error) {
+    if (!refusal_) refusal_ = std::move(error);
+  }
+
+  Result<void> enter(UniqueFd fd, const std::string& path) {
+    struct stat st;
+    if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
+    check_owner(st, path);
+    const bool others_write = others_can_write(st);
+    if (others_write && (st.st_mode & S_ISVTX) == 0) {
+      refuse(writable(path, true));
+      removable_ = true;
+    }
+    directories_.push_back({std::move(fd), path, others_write});
+    return {};
+  }
+
+  /// Takes one component; gives the file when it is reached.
+  Result<std::optional<UniqueFd>> step() {
+    const std::string name = std::move(rest_.front());
+    rest_.pop_front();
+    if (name == ".") return std::nullopt;
+    if (name == "..") {
+      if (directories_.size() > 1) directories_.pop_back();
+      return std::nullopt;
+    }
+    const std::string path = (top().path == "/" ? "" : top().path) + "/" + name;
+    // O_DIRECTORY has the kernel mount what is mounted on demand.
+    UniqueFd directory(
+        ::openat(top().fd.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (directory) {
+      TRY(enter(std::move(directory), path));
+      return std::nullopt;
+    }
+    if (errno == ENOENT && rest_.empty() && removable_) return std::move(*refusal_);
+    if (errno != ENOTDIR && errno != ELOOP) return Error::from_errno(path_, errno);
+    return leave_directories(name, path);
+  }
+
+  /// `name` in the present directory is a symbolic link, the file, or something else.
+  Result<std::optional<UniqueFd>> leave_directories(const std::string& name,
+                                                    const std::string& path) {
+    const auto fail = [&](int error) { return Error::from_errno(path_, error); };
+    const UniqueFd found(::openat(top().fd.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st;
+    if (!found || ::fstat(found.get(), &st) != 0) return fail(errno);
+    if (S_ISLNK(st.st_mode)) {
+      if (++links_ > kMaxLinks) return fail(ELOOP);
+      check_owner(st, path);
+      if (top().others_write && st.st_nlink != 1) refuse(linked(path));
+      std::array<char, PATH_MAX> target;
+      const ssize_t size = ::readlinkat(found.get(), "", target.data(), target.size());
+      if (size <= 0 || static_cast<std::size_t>(size) == target.size())
+        return fail(size < 0 ? errno : ENAMETOOLONG);
+      const std::string_view text(target.data(), static_cast<std::size_t>(size));
+      put_before_rest(text);
+      if (text.front() == '/') TRY(enter_root());
+      return std::nullopt;
+    }
+    if (!rest_.empty()) return fail(ENOTDIR);
+    if (!S_ISREG(st.st_mode)) return not_regular();
+    UniqueFd file(::openat(top().fd.get(), name.c_str(),
+                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    // What is checked is what was opened.
+    if (!file || ::fstat(file.get(), &st) != 0) return fail(errno);
+    if (!S_ISREG(st.st_mode)) return not_regular();
+    check_owner(st, path);
+    if (other_owner_ && *other_owner_ != st.st_uid)
+      refuse(foreign(other_owner_path_, *other_owner_));
+    if (others_can_write(st)) refuse(writable(path, false));
+    if (top().others_write && st.st_nlink != 1) refuse(linked(path));
+    if (refusal_) return std::move(*refusal_);
+    return std::optional(std::move(file));
+  }
+
+  static Error linked(const std::string& path) {
+    return Error(ErrorKind::untrusted,
+                 path +
+                     ": has several names and is in a directory that others can write to, so "
+                     "somebody else may have put it there; copy it to another directory");
+  }
+
+  const std::string path_;
+  const bool any_owner_;
+  const std::optional<uid_t> unmapped_root_;
+  std::deque<std::string> rest_;
+  std::vector<Directory> directories_;
+  unsigned links_ = 0;
+  std::optional<Error> refusal_;
+  bool removable_ = false;
+  std::optional<uid_t> other_owner_;
+  std::string other_owner_path_;
+};
+
+}  // namespace
+
+Result<UniqueFd> open_trusted_file(const std::string& path, TrustedOwner owner) {
+  return Walk(path, owner).open_file();
+}
+
+Result<UniqueFd> open_trusted_directory(const std::string& path) {
+  return Walk(path, TrustedOwner::root_or_self).open_directory();
+}
+
+}  // namespace intact

@@ -1,0 +1,158 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/base/trusted_file.h>
+
+namespace intact {
+namespace {
+
+constexpr uid_t kForeign = 54321;
+constexpr uid_t kAnother = 54322;
+
+class TrustedFileTest : public testing::Test {
+ protected:
+  TempDir temp_ = *TempDir::create();
+  const std::string dir_ = temp_.path("dir");
+  const std::string file_ = dir_ + "/file";
+
+  void SetUp() override {
+    ASSERT_EQ(::mkdir(dir_.c_str(), 0755), 0);
+    ASSERT_TRUE(write_file_durably(file_, as_bytes("content"), 0644));
+  }
+  static std::string open(const std::string& path,
+                          TrustedOwner owner = TrustedOwner::root_or_self) {
+    const auto fd = open_trusted_file(path, owner);
+    if (!fd) return std::string(to_string(fd.error().kind()));
+    return std::string(as_text(*read_fd(fd->get(), 100)));
+  }
+  static void mode(const std::string& path, mode_t mode) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+  }
+  static void own(const std::string& path, uid_t user) {
+    ASSERT_EQ(::lchown(path.c_str(), user, user), 0);
+  }
+};
+
+const std::string kUntrusted(to_string(ErrorKind::untrusted));
+
+TEST_F(TrustedFileTest, OnlyItsOwnerMayWriteIt) {
+  EXPECT_EQ(open(file_), "content");
+  for (const mode_t bad : {0646, 0666, 0622}) {
+    mode(file_, bad);
+    EXPECT_EQ(open(file_), kUntrusted) << std::oct << bad;
+    EXPECT_EQ(open(file_, TrustedOwner::anyone), kUntrusted) << std::oct << bad;
+  }
+  mode(file_, 0400);
+  EXPECT_EQ(open(file_), "content");
+}
+
+TEST_F(TrustedFileTest, NorMayOthersWriteTheDirectories) {
+  for (const std::string& path : {dir_, temp_.path()}) {
+    mode(path, 0777);
+    EXPECT_EQ(open(file_), kUntrusted) << path;
+    EXPECT_EQ(open(file_, TrustedOwner::anyone), kUntrusted) << path;
+    mode(path, 0755);
+    EXPECT_EQ(open(file_), "content");
+  }
+}
+
+TEST_F(TrustedFileTest, StickyDirectoriesKeepWhatOneHasThere) {
+  mode(temp_.path(), 01777);
+  EXPECT_EQ(open(file_), "content");
+  mode(dir_, 01777);
+  EXPECT_EQ(open(file_), "content");
+  // A second name: somebody else may have linked an old version here.
+  ASSERT_EQ(::link(file_.c_str(), temp_.path("other").c_str()), 0);
+  EXPECT_EQ(open(file_), kUntrusted);
+  mode(dir_, 0755);
+  EXPECT_EQ(open(file_), "content");
+}
+
+TEST_F(TrustedFileTest, FollowsSymbolicLinksAndChecksTheirPathsToo) {
+  const std::string link = temp_.path("link");
+  ASSERT_EQ(::symlink("dir/../dir/file", link.c_str()), 0);
+  EXPECT_EQ(open(link), "content");
+  ASSERT_EQ(::symlink(dir_.c_str(), temp_.path("way").c_str()), 0);
+  EXPECT_EQ(open(temp_.path("way/file")), "content");
+  mode(dir_, 0777);
+  EXPECT_EQ(open(link), kUntrusted);
+  EXPECT_EQ(open(temp_.path("way/file")), kUntrusted);
+  ASSERT_EQ(::symlink("loop", temp_.path("loop").c_str()), 0);
+  EXPECT_EQ(open(temp_.path("loop")), to_string(ErrorKind::io));
+}
+
+TEST_F(TrustedFileTest, RelativePathsAreCheckedFromTheRoot) {
+  const std::unique_ptr<char, decltype(&std::free)> before(::getcwd(nullptr, 0), &std::free);
+  ASSERT_EQ(::chdir(dir_.c_str()), 0);
+  EXPECT_EQ(open("file"), "content");
+  EXPECT_EQ(open("./../dir/file"), "content");
+  mode(temp_.path(), 0777);
+  EXPECT_EQ(open("file"), kUntrusted);
+  ASSERT_EQ(::chdir(before.get()), 0);
+}
+
+TEST_F(TrustedFileTest, OwnersAreRootAndTheUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  for (const std::string& path : {file_, dir_}) {
+    own(path, kForeign);
+    EXPECT_EQ(open(file_), kUntrusted) << path;
+    own(path, 0);
+    EXPECT_EQ(open(file_), "content");
+  }
+  const std::string link = temp_.path("link");
+  ASSERT_EQ(::symlink("dir/file", link.c_str()), 0);
+  EXPECT_EQ(open(link), "content");
+  own(link, kForeign);
+  EXPECT_EQ(open(link), kUntrusted);
+}
+
+// Naming a file of another user means trusting that user, but nobody else.
+TEST_F(TrustedFileTest, AFileThatWasNamedMayBelongToSomebodyElse) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  own(file_, kForeign);
+  EXPECT_EQ(open(file_, TrustedOwner::anyone), "content");
+  own(dir_, kForeign);
+  EXPECT_EQ(open(file_, TrustedOwner::anyone), "content");
+  own(dir_, kAnother);
+  EXPECT_EQ(open(file_, TrustedOwner::anyone), kUntrusted);
+  own(file_, 0);
+  EXPECT_EQ(open(file_, TrustedOwner::anyone), kUntrusted);
+}
+
+// Nobody else can be in the private group of a user, but root has none.
+TEST_F(TrustedFileTest, GroupsCountAsOthers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  mode(file_, 0664);
+  EXPECT_EQ(open(file_), kUntrusted);
+  mode(file_, 0644);
+  mode(dir_, 0775);
+  EXPECT_EQ(open(file_), kUntrusted);
+}
+
+TEST_F(TrustedFileTest, SaysWhatIsNotAFile) {
+  ASSERT_EQ(::mkfifo(temp_.path("fifo").c_str(), 0644), 0);
+  EXPECT_EQ(open(temp_.path("fifo")), to_string(ErrorKind::invalid_argument));
+  EXPECT_EQ(open(dir_), to_string(ErrorKind::invalid_argument));
+  EXPECT_EQ(open(file_ + "/"), to_string(ErrorKind::io));
+  EXPECT_EQ(open(file_ + "/x"), to_string(ErrorKind::io));
+  EXPECT_EQ(open(""), to_string(ErrorKind::not_found));
+  EXPECT_EQ(open(dir_ + "/missing"), to_string(ErrorKind::not_found));
+  EXPECT_EQ(open(temp_.path("missing/file")), to_string(ErrorKind::not_found));
+  // Others may have removed it.
+  mode(dir_, 0777);
+  EXPECT_EQ(open(dir_ + "/missing"), kUntrusted);
+}
+
+TEST_F(TrustedFileTest, OpensDirectoriesForWritingInThem) {
+  const auto dir = open_trusted_directory(dir_);
+  ASSERT_TRUE(dir);
+  EXPECT_TRUE(is_file_at(dir_, dir->get()));
+  EXPECT_EQ(open_trusted_directory(file_).error().sys_errno(), ENOTDIR);
+  mode(dir_, 0777);
+  EXPECT_EQ(open_trusted_directory(dir_).error().kind(), ErrorKind::untrusted);
+}
+
+}  // namespace
+}  // namespace intact
