@@ -1,10 +1,10 @@
-# bash completion for intact. The program itself knows what may stand where: see intact __complete.
+# bash completion for intact. The candidates come from the program itself: `intact __complete`.
 # shellcheck shell=bash
 
 _intact() {
   local cur words cword line text lines prefix
   COMPREPLY=()
-  # bash splits words at colons and equal signs, of which references and options are full.
+  # bash splits words at colons and equal signs, which references and options contain.
   if declare -F _get_comp_words_by_ref > /dev/null; then
     _get_comp_words_by_ref -n := cur words cword
   else
@@ -16,12 +16,12 @@ _intact() {
   mapfile -t lines < <("${words[0]/#\~/$HOME}" __complete "${words[@]:1:cword}" 2> /dev/null)
   ((${#lines[@]})) || return 0
 
-  # Only what stands behind the last of the characters that split is replaced.
+  # Only the text after the last of these characters is replaced.
   prefix=
   [[ $cur != *[:=]* ]] || prefix=${cur%"${cur##*[:=]}"}
   for line in "${lines[@]::${#lines[@]}-1}"; do
     text=${line%%$'\t'*}
-    # Readline quotes what it takes for file names itself.
+    # Readline itself quotes what it treats as file names.
     [[ ${lines[-1]} == *files* || ${lines[-1]} == *directories* ]] || printf -v text %q "$text"
     COMPREPLY+=("${text#"$prefix"}")
   done

@@ -1,4 +1,4 @@
-# fish completion for intact. The program itself knows what may stand where: see intact __complete.
+# fish completion for intact. The candidates come from the program itself: `intact __complete`.
 
 function __intact_complete
     set -l words (commandline -opc) (commandline -ct)

@@ -4,21 +4,21 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <vector>
 
+#include <stdio_ext.h>
+
 #include <intact/base/visible.h>
+#include <intact/json/json.h>
+
+#include "usage_errors.h"
 
 namespace intact::cli {
 namespace {
 
-/// The command of that name directly below `parent`, or null.
-const CLI::App* find_command(const CLI::App& parent, const std::string& name) {
-  const auto found =
-      parent.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == name; });
-  return found.empty() ? nullptr : found.front();
-}
-
-/// Without what the library says of itself: the type of a check, a default that is none.
+/// Leaves out what the library says about itself (the type of a check, a default that is none), and
+/// shows aliases after the description.
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_option_opts(const CLI::Option* option) const override {
@@ -28,49 +28,43 @@ class HelpFormatter : public CLI::Formatter {
         text.erase(at, noise.size());
     return text;
   }
-};
-
-/// What is wrong with a command line of which words are left over, which the library tells
-/// backwards or, where something is missing as well, not at all. Empty if none are.
-std::string about_leftovers(const CLI::App& program) {
-  const CLI::App* command = &program;
-  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
-  const std::vector<std::string> left = program.remaining(true);
-  if (left.empty()) return "";
-  const std::string name = words_of(*command);
-  const auto option = std::find_if(left.begin(), left.end(), [](const std::string& word) {
-    return word.size() > 1 && word.starts_with("-");
-  });
-  if (option != left.end()) {
-    if (command->get_option_no_throw(option->substr(0, option->find('='))))
-      return fmt::format("'{}' belongs behind `{}`", *option, name);
-    return fmt::format("`{}` has no option '{}'", name, *option);
+  std::string make_subcommand(const CLI::App* command) const override {
+    std::ostringstream out;
+    CLI::detail::format_help(out, command->get_name(), with_aliases(*command), get_column_width());
+    return out.str();
   }
-  if (command->get_require_subcommand_min() > 0)
-    return fmt::format("there is no command '{} {}'", name, left.front());
-  return fmt::format("`{}` does not take '{}'", name, fmt::join(left, " "));
-}
+  std::string make_description(const CLI::App* command) const override {
+    const std::string text = with_aliases(*command);
+    return text.empty() ? text : text + "\n";
+  }
+
+ private:
+  static std::string with_aliases(const CLI::App& command) {
+    std::string text = command.get_description();
+    for (const std::string& alias : command.get_aliases()) text += " (also: " + alias + ")";
+    return text;
+  }
+};
 
 }  // namespace
 
-Program::Program() : app_("Seal, verify, encrypt and repair container and VM images", "intact") {
+Program::Program() : app_("Seal and verify container images and block devices", "intact") {
   app_.formatter(std::make_shared<HelpFormatter>());
   app_.require_subcommand(1);
   app_.set_version_flag("--version", std::string("intact ") + INTACT_VERSION);
   app_.option_defaults()->always_capture_default();
 
   auto words = std::make_shared<std::vector<std::string>>();
-  CLI::App* help = add(app_, "help", "Show what a command does, as its --help");
+  CLI::App* help = add(app_, "help", "Show the help of a command");
   help->add_option("COMMAND", *words);
   on_chosen(help, [this, words]() -> Result<int> {
     const CLI::App* command = &app_;
     std::string path = app_.get_name();
     for (const std::string& word : *words) {
-      command = find_command(*command, word);
-      if (!command)
-        return Error(ErrorKind::invalid_argument,
-                     "there is no command '" + word + "'; `intact help` lists them");
-      path += " " + word;
+      const CLI::App* const parent = command;
+      command = find_command(*parent, word);
+      if (!command) return Error(ErrorKind::invalid_argument, unknown_command(*parent, word));
+      path += " " + command->get_name();
     }
     // help() of the program would show the command that was parsed, which is this one.
     print("{}", command->get_formatter()->make_help(command, path, CLI::AppFormatMode::Normal));
@@ -101,8 +95,8 @@ void Program::before_parsing(std::function<void(std::vector<std::string>&)> rewr
 
 namespace {
 
-/// The library takes `--option=` for an option whose value is still to come and swallows the next
-/// argument. Here the empty text is the value, as for getopt_long(3): it becomes an argument.
+/// The library takes `--option=` for an option whose value follows and swallows the next argument.
+/// Here the empty text is the value, as for getopt_long(3): it becomes an argument.
 void keep_empty_values(const CLI::App& program, std::vector<std::string>& arguments) {
   const CLI::App* command = &program;
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
@@ -114,11 +108,36 @@ void keep_empty_values(const CLI::App& program, std::vector<std::string>& argume
     if (!argument.starts_with("--") || argument.find('=') != argument.size() - 1) continue;
     const CLI::Option* option =
         command->get_option_no_throw(argument.substr(0, argument.size() - 1));
-    if (!option || option->get_items_expected_max() == 0) continue;  // a flag, or nothing of ours
+    if (!option || option->get_items_expected_max() == 0) continue;  // a flag, or unknown
     argument.pop_back();
     arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, "");
     ++i;
   }
+}
+
+bool takes_json(const CLI::App& command) {
+  const CLI::Option* const option = command.get_option_no_throw("--json");
+  return option && option->count() > 0;
+}
+
+/// Whether a command line that was refused asks for JSON. What follows the image of `run` is the
+/// container's, but nothing has told us where that begins.
+bool asks_for_json(int argc, const char* const* argv) {
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
+    if (std::string_view(argv[i]) == "--json") return true;
+  return false;
+}
+
+/// The message on stderr and, `as_json`, an object on stdout, whose form intact(1) documents under
+/// "JSON".
+void print_error(std::string_view message, ErrorKind kind, int status, bool as_json) {
+  // Errors quote what they are about: names, media types, keys, anything that an image may hold.
+  const std::string shown = visible_message(message);
+  fmt::print(stderr, "intact: {}\n", shown);
+  if (as_json)
+    print("{}\n",
+          to_text(Json{
+              {"ok", false}, {"error", to_string(kind)}, {"message", shown}, {"status", status}}));
 }
 
 bool can_move_limits(const CLI::App& command) {
@@ -130,7 +149,7 @@ bool can_move_limits(const CLI::App& command) {
 bool flush_output() {
   std::cout.flush();
   if (std::cout.good() && std::fflush(stdout) == 0 && !std::ferror(stdout)) return true;
-  std::fputs("intact: cannot write the output\n", stderr);
+  std::fputs("intact: standard output: cannot be written\n", stderr);
   return false;
 }
 
@@ -144,30 +163,36 @@ int Program::run(int argc, const char* const* argv) {
     std::reverse(arguments.begin(), arguments.end());  // as the library wants them
     app_.parse(std::move(arguments));
   } catch (const CLI::ParseError& e) {
-    // The library prints help and version itself and tells them apart from mistakes by its own code
-    // 0.
+    // The library prints help and version itself, as an error with code 0.
+    if (e.get_exit_code() == 0) {
+      app_.exit(e);
+      return flush_output() ? 0 : 1;
+    }
     // `run` passes on the status of a container, where 2 would be the container's.
     const int wrong_usage = argc > 1 && std::string_view(argv[1]) == "run" ? 125 : 2;
-    if (const std::string leftovers = e.get_exit_code() == 0 ? "" : about_leftovers(app_);
-        !leftovers.empty()) {
-      fmt::print(stderr, "intact: {}\nRun with --help for more information.\n", leftovers);
-      return wrong_usage;
-    }
-    if (app_.exit(e) != 0) return wrong_usage;
-    return flush_output() ? 0 : 1;
+    print_error(usage_message(app_, e), ErrorKind::invalid_argument, wrong_usage,
+                asks_for_json(argc, argv));
+    flush_output();
+    return wrong_usage;
   }
   auto result =
       chosen_ ? chosen_() : Result<int>(Error(ErrorKind::invalid_argument, "no command given"));
-  if (!flush_output()) return 1;
+  // What the command printed is still in the buffer: no command prints more before it fails.
+  const bool has_printed = __fpending(stdout) != 0;
+  const bool is_written = flush_output();
   if (const auto told = endings_.find(chosen_command_); told != endings_.end())
     told->second(result);
-  if (result) return *result;
-  // Errors quote what they are about: names, media types, keys, whatever an image holds.
-  fmt::print(stderr, "intact: {}\n", visible_message(result.error().message()));
-  if (result.error().kind() == ErrorKind::limit && can_move_limits(*chosen_command_))
-    fmt::print(stderr, "intact: limits that can be raised stand in `{} --help`\n",
+  // A verdict wins over output that could not be written.
+  if (result) return *result == 0 && !is_written ? 1 : *result;
+  const int status = exit_status(result.error());
+  print_error(result.error().message(), result.error().kind(), status,
+              !has_printed && chosen_command_ && takes_json(*chosen_command_));
+  if (result.error().kind() == ErrorKind::limit && chosen_command_ &&
+      can_move_limits(*chosen_command_))
+    fmt::print(stderr, "intact: `{} --help` lists the limits that can be raised\n",
                words_of(*chosen_command_));
-  return exit_status(result.error());
+  flush_output();
+  return status;
 }
 
 std::string words_of(const CLI::App& command) {

@@ -13,6 +13,7 @@ ValueForm::Kind kind_of(std::string_view word) {
   if (word == "FILE" || word == "PREFIX") return Kind::file;
   if (word == "DIR") return Kind::directory;
   if (word == "NAME") return Kind::image;
+  if (word == "MOUNT") return Kind::mount;
   if (word == "COMMAND") return Kind::command;
   const bool lower = std::all_of(word.begin(), word.end(), [](unsigned char c) {
     return std::islower(c) || std::isdigit(c) || c == '-';
@@ -21,12 +22,14 @@ ValueForm::Kind kind_of(std::string_view word) {
 }
 
 ValueForm parse_form(std::string_view text) {
+  const bool has_tag = text.find("[:TAG") != std::string_view::npos;
   text = text.substr(0, text.find('['));
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return {kind_of(text), std::string(text)};
+  if (colon == std::string_view::npos) return {kind_of(text), std::string(text), false};
   const std::string_view path = text.substr(colon + 1);
-  if (kind_of(text.substr(0, colon)) != ValueForm::Kind::word) return {ValueForm::Kind::other, ""};
-  return {kind_of(path), std::string(text.substr(0, colon + 1))};
+  if (kind_of(text.substr(0, colon)) != ValueForm::Kind::word)
+    return {ValueForm::Kind::other, "", false};
+  return {kind_of(path), std::string(text.substr(0, colon + 1)), has_tag};
 }
 
 std::vector<ValueForm> parse_forms(std::string_view text, char separator) {
@@ -39,7 +42,7 @@ std::vector<ValueForm> parse_forms(std::string_view text, char separator) {
   return forms;
 }
 
-/// The parser tells what a check allows behind the type, as "TEXT:{a,b}"; `value` becomes "a|b".
+/// The parser appends what a check allows to the type, as "TEXT:{a,b}"; `value` becomes "a|b".
 void use_allowed_words(OptionModel& model) {
   const std::size_t begin = model.value.find(":{");
   if (begin != std::string::npos && model.value.ends_with('}')) {
@@ -78,8 +81,10 @@ OptionModel make_option(const CLI::Option& option) {
 
 const CommandModel* CommandModel::find_command(std::string_view word) const {
   const auto found =
-      std::find_if(commands.begin(), commands.end(),
-                   [&](const CommandModel& command) { return command.name == word; });
+      std::find_if(commands.begin(), commands.end(), [&](const CommandModel& command) {
+        return command.name == word || std::find(command.aliases.begin(), command.aliases.end(),
+                                                 word) != command.aliases.end();
+      });
   return found == commands.end() ? nullptr : &*found;
 }
 
@@ -93,6 +98,7 @@ const OptionModel* CommandModel::find_option(std::string_view word) const {
 CommandModel make_model(const CLI::App& app) {
   CommandModel model;
   model.name = app.get_name();
+  model.aliases = app.get_aliases();
   model.description = app.get_description();
   model.footer = app.get_footer();
   for (const CLI::Option* option : app.get_options()) {

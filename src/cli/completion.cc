@@ -8,6 +8,7 @@ namespace intact::cli {
 namespace {
 
 using Kind = ValueForm::Kind;
+using TagLister = decltype(CompletionSources::tags);
 
 /// Where in the command line we are.
 struct Position {
@@ -19,7 +20,7 @@ struct Position {
   std::string store;
 };
 
-/// `run` leaves all behind the image's name to the container.
+/// `run` leaves everything after the image's name to the container.
 bool is_containers(const Position& at) {
   return at.command->name == "run" && at.positionals > 0;
 }
@@ -51,7 +52,7 @@ void step(Position& at, const CommandModel& program, const std::string& word) {
     return;
   }
   if (at.command->name == "help" && at.positionals == 0) {
-    // Its words are commands of the program; the rest of the way is looked up as for any other.
+    // Its words are commands of the program; after the first they are found as usual.
     if (const CommandModel* command = program.find_command(word)) {
       at.command = command;
       at.options_ended = true;
@@ -61,17 +62,19 @@ void step(Position& at, const CommandModel& program, const std::string& word) {
   ++at.positionals;
 }
 
-/// The paths that begin like `typed`, directories with a slash.
+/// The paths that begin like `typed`, directories with a slash. With `tags`, what follows the path
+/// of a layout as well.
 void add_paths(const std::string& prefix, const std::string& typed, bool directories_only,
-               Completion& completion) {
+               const TagLister* tags, Completion& completion) {
   namespace fs = std::filesystem;
   const std::size_t slash = typed.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : typed.substr(0, slash + 1);
   const std::string begin = typed.substr(folder.size());
   std::error_code error;
-  constexpr std::size_t kMost = 10'000;
+  constexpr std::size_t kMaxPaths = 10'000;
   for (fs::directory_iterator entries(folder.empty() ? "." : folder, error), end;
-       !error && entries != end && completion.candidates.size() < kMost; entries.increment(error)) {
+       !error && entries != end && completion.candidates.size() < kMaxPaths;
+       entries.increment(error)) {
     const std::string name = entries->path().filename().string();
     if (!name.starts_with(begin) || (begin.empty() && name.starts_with("."))) continue;
     std::error_code ignored;
@@ -79,11 +82,18 @@ void add_paths(const std::string& prefix, const std::string& typed, bool directo
     if (directories_only && !directory) continue;
     completion.candidates.push_back({prefix + folder + name + (directory ? "/" : ""), ""});
   }
+  const bool has_paths = !completion.candidates.empty();
+  const std::size_t colon = typed.rfind(':');
   completion.open_ended = true;
+  if (!tags || colon == std::string::npos || colon == 0) return;
+  const auto found = (*tags)(typed.substr(0, colon));
+  for (const std::string& tag : found)
+    completion.candidates.push_back({prefix + typed.substr(0, colon + 1) + tag, ""});
+  completion.open_ended = has_paths || found.empty();
 }
 
 void add_values(const OptionModel& option, const std::string& typed, const Position& at,
-                const CommandModel& program, const ListImages& list_images,
+                const CommandModel& program, const CompletionSources& sources,
                 Completion& completion) {
   for (const ValueForm& form : option.forms) {
     if (!form.word.ends_with(':')) {
@@ -91,14 +101,17 @@ void add_values(const OptionModel& option, const std::string& typed, const Posit
       completion.files = completion.files || form.kind == Kind::file;
       completion.directories = completion.directories || form.kind == Kind::directory;
       if (form.kind == Kind::image)
-        for (std::string& name : list_images(at.store))
+        for (std::string& name : sources.images(at.store))
           completion.candidates.push_back({std::move(name), ""});
+      if (form.kind == Kind::mount)
+        for (std::string& mount : sources.mounts())
+          completion.candidates.push_back({std::move(mount), ""});
       if (form.kind == Kind::command)
         for (const CommandModel& command : program.commands)
           completion.candidates.push_back({command.name, command.description});
     } else if (typed.starts_with(form.word)) {
       add_paths(form.word, typed.substr(form.word.size()), form.kind == Kind::directory,
-                completion);
+                form.has_tag && form.kind == Kind::directory ? &sources.tags : nullptr, completion);
     } else if (form.word.starts_with(typed)) {
       completion.candidates.push_back({form.word, ""});
       completion.open_ended = true;
@@ -117,7 +130,7 @@ void add_options(const Position& at, Completion& completion) {
 }  // namespace
 
 Completion complete(const CommandModel& program, const std::vector<std::string>& words,
-                    const ListImages& list_images) {
+                    const CompletionSources& sources) {
   Completion completion;
   if (words.empty()) return completion;
   Position at{.command = &program};
@@ -125,7 +138,7 @@ Completion complete(const CommandModel& program, const std::vector<std::string>&
   const std::string& typed = words.back();
 
   if (at.option != nullptr) {
-    add_values(*at.option, typed, at, program, list_images, completion);
+    add_values(*at.option, typed, at, program, sources, completion);
   } else if (is_containers(at)) {
     completion.files = true;
   } else if (typed.starts_with("-") && !at.options_ended) {
@@ -133,7 +146,7 @@ Completion complete(const CommandModel& program, const std::vector<std::string>&
     if (equals == std::string::npos) {
       add_options(at, completion);
     } else if (const OptionModel* option = at.command->find_option(typed.substr(0, equals))) {
-      add_values(*option, typed.substr(equals + 1), at, program, list_images, completion);
+      add_values(*option, typed.substr(equals + 1), at, program, sources, completion);
       // Shells match against the whole word.
       for (Candidate& candidate : completion.candidates)
         candidate.text.insert(0, typed, 0, equals + 1);
@@ -147,7 +160,7 @@ Completion complete(const CommandModel& program, const std::vector<std::string>&
     if (!positionals.empty() &&
         (at.positionals < positionals.size() || positionals.back().repeatable))
       add_values(positionals[std::min(at.positionals, positionals.size() - 1)], typed, at, program,
-                 list_images, completion);
+                 sources, completion);
   }
   return completion;
 }

@@ -13,25 +13,32 @@ struct Candidate {
   std::string description;
 };
 
-/// What may stand in place of the last word of a command line.
+/// Completions of the last word of a command line.
 struct Completion {
   std::vector<Candidate> candidates;
   bool files = false;        ///< and any file, which the shell knows best
   bool directories = false;  ///< and any directory
-  bool open_ended = false;   ///< the candidates are beginnings: no space behind them
+  bool open_ended = false;   ///< the candidates are beginnings: no space follows them
 };
 
-/// Names of the images in a store: `directory`, or the usual one when that is empty. Never fails.
-using ListImages = std::function<std::vector<std::string>(const std::string& directory)>;
+/// Where names come from. None of these fails: where there is nothing to list they return nothing.
+struct CompletionSources {
+  /// Names of the images in a store: `directory`, or the default one if that is empty.
+  std::function<std::vector<std::string>(const std::string& directory)> images;
+  /// Tags of the images in a layout.
+  std::function<std::vector<std::string>(const std::string& layout)> tags;
+  /// Directories on which images are mounted.
+  std::function<std::vector<std::string>()> mounts;
+};
 
-/// Completes the last of `words`, which are those behind the program's name. The words before it
-/// are believed to be right; where they are not there is little to complete.
+/// Completes the last of `words`, which are those after the program's name. The words before it are
+/// taken to be correct.
 Completion complete(const CommandModel& program, const std::vector<std::string>& words,
-                    const ListImages& list_images);
+                    const CompletionSources& sources);
 
-/// What the shells' scripts read: a line "TEXT<tab>DESCRIPTION" for each candidate that starts with
-/// `prefix`, at last one of ":" and the words files, directories, open that apply. Candidates with
-/// control characters are left out.
+/// The lines that the shells' scripts read: "TEXT<tab>DESCRIPTION" for each candidate that starts
+/// with `prefix`, then ":" and those of the words files, directories, open that apply. Candidates
+/// with control characters are left out.
 std::string to_lines(const Completion& completion, const std::string& prefix);
 
 }  // namespace intact::cli

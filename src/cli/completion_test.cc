@@ -22,10 +22,19 @@ class CompletionTest : public testing::Test {
   }
 
   Completion at(const std::vector<std::string>& words) {
-    return complete(model_, words, [this](const std::string& directory) {
-      asked_store_ = directory;
-      return std::vector<std::string>{"app", "host/other:1"};
-    });
+    return complete(model_, words,
+                    {.images =
+                         [this](const std::string& directory) {
+                           asked_store_ = directory;
+                           return std::vector<std::string>{"app", "host/other:1"};
+                         },
+                     .tags =
+                         [](const std::string& layout) {
+                           return layout == "no/such"
+                                      ? std::vector<std::string>{"1.0", "1.0-sealed"}
+                                      : std::vector<std::string>();
+                         },
+                     .mounts = [] { return std::vector<std::string>{"/mnt/app"}; }});
   }
   std::vector<std::string> texts(const std::vector<std::string>& words) {
     std::vector<std::string> texts;
@@ -84,6 +93,21 @@ TEST_F(CompletionTest, OffersImagesOfTheStoreThatIsMeant) {
   EXPECT_EQ(asked_store_, "/there");
   EXPECT_THAT(texts({"inspect", "app", ""}), IsEmpty());  // it takes one
   EXPECT_THAT(texts({"rm", "app", ""}), ElementsAre("app", "host/other:1"));
+}
+
+TEST_F(CompletionTest, OffersTagsOfLayoutsAndMounts) {
+  EXPECT_THAT(texts({"pull", "oci:no/such:"}),
+              ElementsAre("oci:no/such:1.0", "oci:no/such:1.0-sealed"));
+  EXPECT_FALSE(at({"pull", "oci:no/such:1"}).open_ended);
+  EXPECT_THAT(texts({"pull", "oci:other:"}), IsEmpty());
+  EXPECT_THAT(texts({"umount", ""}), Contains("/mnt/app"));
+  EXPECT_TRUE(at({"umount", ""}).directories);
+}
+
+TEST_F(CompletionTest, KnowsAliases) {
+  EXPECT_THAT(texts({"rmi", "-"}), Contains("--store"));
+  EXPECT_THAT(texts({"trust", "ls", "-"}), Contains("--json"));
+  EXPECT_THAT(texts({"completion", ""}), ElementsAre("bash", "zsh", "fish"));
 }
 
 TEST_F(CompletionTest, LeavesFilesToTheShell) {

@@ -16,7 +16,7 @@ namespace intact::cli {
 /// Where a password comes from: never from the command line itself or the environment, which other
 /// users and child processes can read.
 struct PasswordOptions {
-  std::string file;       ///< --password-file
+  std::string file;       ///< --password-file; "-": standard input
   std::optional<int> fd;  ///< --password-fd
 };
 
@@ -31,9 +31,10 @@ enum class PasswordUse {
 
 inline constexpr std::size_t kMaxPasswordSize = 4096;  // bytes
 
-/// The password: all of the file or descriptor without one newline at its end, or typed at the
-/// terminal without echo, after a prompt with `what` ("the key my.key"). invalid_argument without
-/// a terminal to ask at, or when the two typed differ.
+/// The password: the content of the file or descriptor without one line end, or what is typed at
+/// the terminal without echo after a prompt with `what` ("the key my.key"). invalid_argument
+/// without a terminal, when the two typed passwords differ, or when standard input is used for
+/// something else already.
 Result<crypto::Secret> read_password(const PasswordOptions& options, std::string_view what,
                                      PasswordUse use);
 

@@ -9,7 +9,7 @@ std::vector<const CLI::App*> commands_of(const CLI::App& group) {
   return group.get_subcommands([](const CLI::App*) { return true; });
 }
 
-/// Whether an option of one of the commands takes the argument behind this one for its value.
+/// Whether the argument after this one is the value of an option of one of the commands.
 bool takes_next(const CLI::App& group, const std::string& argument) {
   if (!argument.starts_with("-") || argument.find('=') != std::string::npos) return false;
   return std::ranges::any_of(commands_of(group), [&](const CLI::App* command) {

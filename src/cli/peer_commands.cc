@@ -20,7 +20,7 @@ std::string usage_word(const CLI::Option& option) {
   return "[" + names + "]";
 }
 
-/// What -v says at the end, in the words of the peers.
+/// The message of -v at the end, in the words of the peers.
 void say_end(const Result<int>& done) {
   const int status = done ? *done : exit_status(done.error());
   if (status == 0)
@@ -34,7 +34,7 @@ void add_questions(CLI::App* command, const std::string& help) {
   command
       ->add_flag_callback(
           "--usage", [command] { throw CLI::CallForVersion(usage_of(*command), 0); },
-          "Print its arguments in brief and exit")
+          "Print a short usage message and exit")
       ->configurable(false);
   command->set_version_flag("-V,--version", fmt::format("intact {}", INTACT_VERSION),
                             "Print the version and exit");
@@ -51,7 +51,7 @@ CLI::App* add_peer_command(Program& program, CLI::App* group, const char* name,
   CLI::App* command = program.add(*group, name, description);
   add_questions(command, help);
   const auto verbose = std::make_shared<bool>(false);
-  command->add_flag("-v,--verbose", *verbose, "Say on stderr how it ended");
+  command->add_flag("-v,--verbose", *verbose, "Print the final status on stderr");
   program.on_end(command, [verbose](const Result<int>& done) {
     if (*verbose) say_end(done);
   });

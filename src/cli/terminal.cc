@@ -21,9 +21,9 @@ void note_signal(int signal) {
   caught_signal = signal;
 }
 
-/// Echo off, and the signals that end a program deferred: they are let in only while we wait for a
-/// key, so none can slip between "echo off" and "echo on". On destruction all is as before; a
-/// signal that came then takes its usual effect.
+/// Turns echo off and defers the signals that end a program: they are let in only while we wait for
+/// a key, so none can arrive between "echo off" and "echo on". The destructor restores everything;
+/// a signal that arrived has its usual effect then.
 class QuietTerminal {
  public:
   explicit QuietTerminal(int tty) : tty_(tty) {
@@ -86,17 +86,16 @@ Result<crypto::Secret> ask_secret(std::string_view prompt, std::size_t limit) {
   const auto tty = open_file("/dev/tty", O_RDWR | O_NOCTTY);
   if (!tty)
     return Error(ErrorKind::invalid_argument,
-                 "there is no terminal to ask for the password: use --password-file or "
-                 "--password-fd");
+                 "password: no terminal to ask at; pass --password-file or --password-fd");
   crypto::Secret line(limit + 1);
   std::size_t size = 0;
   bool ended = false;
   {
     QuietTerminal terminal(tty->get());
     if (!terminal.quiet())
-      return Error(ErrorKind::io, "the terminal cannot be told not to show what is typed");
+      return Error(ErrorKind::io, "terminal: cannot turn off the display of what is typed");
     TRY(write_all(tty->get(), as_bytes(prompt)));
-    // Reading goes on to the end of the line, or the rest of it would go to the shell.
+    // The whole line is read, or the rest of it would go to the shell.
     for (;;) {
       std::byte key{};
       ended = !TRY(terminal.read(key));
@@ -104,10 +103,9 @@ Result<crypto::Secret> ask_secret(std::string_view prompt, std::size_t limit) {
       if (size < line.size()) line.expose()[size++] = key;
     }
   }
-  if (ended) return Error(ErrorKind::cancelled, "no password was given");
+  if (ended) return Error(ErrorKind::cancelled, "password: none was given");
   if (size > limit)
-    return Error(ErrorKind::limit,
-                 "the password is longer than " + std::to_string(limit) + " bytes");
+    return Error(ErrorKind::limit, "password: longer than " + std::to_string(limit) + " bytes");
   return crypto::Secret::copy_of(line.expose().first(size));
 }
 

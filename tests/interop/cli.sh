@@ -8,7 +8,7 @@ expect 0 "$intact" help
 said '^  seal '
 expect 0 "$intact" help composefs create
 said '^Usage: intact composefs create '
-for command in keygen trust 'trust add' 'trust list' 'trust rm' seal pull images inspect rm gc fsck verify mount \
+for command in keygen trust 'trust add' 'trust list' 'trust ls' 'trust rm' 'trust revoke' version completion ls rmi seal pull images inspect rm gc fsck verify mount \
   umount run export fsverity 'fsverity digest' composefs 'composefs create' 'composefs dump' 'composefs info' \
   'composefs objects' verity 'verity format' 'verity verify' 'verity dump' 'verity repair' 'verity open' 'verity close' 'verity status' \
   integrity 'integrity format' 'integrity open' 'integrity close' 'integrity dump' 'integrity status' 'integrity check' \
@@ -18,26 +18,99 @@ for command in keygen trust 'trust add' 'trust list' 'trust rm' seal pull images
   said '[Uu]sage'
   ! grep -E '=\[\]|=-1|NONNEGATIVE' "$work/out" || fail "--help of $command speaks of the parser"
 done
-expect 2 "$intact"
-expect 2 "$intact" nonsense
-said "there is no command 'intact nonsense'"
-expect 2 "$intact" trust nonsense --json
-said "has no option '--json'"
-expect 2 "$intact" trust nonsense
-said "there is no command 'intact trust nonsense'"
-expect 2 "$intact" --store here images
-said "'--store' belongs behind \`intact images\`"
-expect 2 "$intact" --store here
-said "\`intact\` has no option '--store'"
-expect 2 "$intact" images one two
-said "\`intact images\` does not take 'one two'"
-# Neither is what is missing as well.
-expect 2 "$intact" verify --nonsense
-said "\`intact verify\` has no option '--nonsense'"
-expect 2 "$intact" verify
-said 'IMAGE is required'
+# usage REGEX COMMAND...: the command is refused with one line that says so.
+usage() {
+  local wanted=$1
+  shift
+  expect 2 "$@"
+  grep -qE -- "^intact: .*$wanted" "$work/err" || fail "'$*' does not say '$wanted': $(cat "$work/err")"
+  equal "$(wc -l < "$work/err")" 1 "lines of the message"
+}
+usage 'a command is missing; `intact --help` lists the commands' "$intact"
+usage "unknown command 'intact nonsense'; \`intact --help\` lists the commands" "$intact" nonsense
+usage "unknown command 'intact imgaes'; did you mean \`intact images\`\?" "$intact" imgaes
+usage "unknown command 'intact trust lsit'; did you mean \`intact trust list\`\?" "$intact" trust lsit
+usage "unknown command 'intact trust nonsense'" "$intact" trust nonsense
+usage "unknown command 'intact nonsense'" "$intact" help nonsense
+usage "--json: unknown option of \`intact trust\`" "$intact" trust nonsense --json
+usage '--store: options come after the command; write `intact images --store ...`' "$intact" --store here images
+usage '--store: unknown option of `intact`' "$intact" --store here
+usage "unexpected argument 'one two'; see \`intact images --help\`" "$intact" images one two
+# Neither hides what is missing as well.
+usage '--nonsense: unknown option of `intact verify`; see `intact verify --help`' "$intact" verify --nonsense
+usage '--jsn: unknown option of `intact verify`; did you mean --json\?' "$intact" verify x --jsn
+usage 'IMAGE is required; see `intact verify --help`' "$intact" verify
+usage '--password-fd' "$intact" keygen x --password-fd nonsense
+expect 125 "$intact" run
+said '^intact: NAME is required'
+
+# The names that users of other tools type.
+"$intact" rmi --help > "$work/alias"
+"$intact" rm --help > "$work/own"
+same "$work/own" "$work/alias"
+expect 0 "$intact" help rmi
+same "$work/own" "$work/out"
+expect 0 "$intact" version
+said '^intact [0-9]'
+
+# Errors as JSON, from every command: on stdout, with the message on stderr as ever.
+if command -v jq > /dev/null; then
+  # failed STATUS KIND COMMAND...
+  failed() {
+    local status=$1 kind=$2
+    shift 2
+    expect "$status" "$@"
+    grep -q '^intact: ' "$work/err" || fail "'$*' says nothing on stderr"
+    jq -e --arg kind "$kind" --argjson status "$status" --arg text "$(sed -n '1s/^intact: //p' "$work/err")" \
+      '.ok == false and .error == $kind and .status == $status and .message == $text' "$work/out" > /dev/null ||
+      fail "'$*' prints $(cat "$work/out")"
+  }
+  failed 7 not_found "$intact" inspect nothing --json
+  failed 7 not_found "$intact" rm nothing --json
+  failed 7 not_found "$intact" trust add "$work/nothing.pub" --json
+  failed 7 not_found "$intact" umount "$work/nothing" --json
+  failed 2 invalid_argument "$intact" trust add --json
+  failed 2 invalid_argument "$intact" imgaes --json
+  failed 7 not_found "$intact" verity dump "$work/nothing" --json
+  # A result is not followed by a second object.
+  expect 0 "$intact" version --json
+  jq -es 'length == 1 and (.[0].version | type == "string")' "$work/out" > /dev/null || fail "version --json"
+  # Every command takes it, and none prints JSON without it.
+  expect 7 "$intact" inspect nothing
+  [[ ! -s $work/out ]] || fail "an error without --json is on stdout: $(cat "$work/out")"
+  commands() { "$intact" help "$@" | sed -n '/^Subcommands:/,$ s/^  \([a-z]*\) .*/\1/p'; }
+  for command in $(commands); do
+    [[ $command != help ]] || continue
+    if [[ -z $(commands "$command") ]]; then
+      "$intact" "$command" --help | grep -q -- --json || fail "'$command' does not take --json"
+    fi
+    for sub in $(commands "$command"); do
+      "$intact" "$command" "$sub" --help | grep -q -- --json || fail "'$command $sub' does not take --json"
+    done
+  done
+fi
+
+# The scripts for the shells are those that are installed.
+for shell in bash:intact.bash zsh:_intact fish:intact.fish; do
+  expect 0 "$intact" completion "${shell%%:*}"
+  same "$root/completions/${shell##*:}" "$work/out"
+done
+usage 'tcsh' "$intact" completion tcsh
+
+# Keys and passwords come from standard input, but not both.
+printf 'a password\n' | "$intact" keygen "$work/piped" --password-file - > "$work/out"
+grep -q sha256: "$work/out"
+status=0
+"$intact" seal oci:x --key - --password-file - < "$work/piped.key" > "$work/out" 2> "$work/err" || status=$?
+equal "$status" 2 "exit status when standard input is used twice"
+said 'standard input is already used for the private key'
+
 if [[ -c /dev/full ]]; then
   status=0
   "$intact" --help > /dev/full 2> /dev/null || status=$?
   equal "$status" 1 "exit status when the disk is full"
+  # A verdict is not lost with the output.
+  status=0
+  "$intact" inspect nothing --json > /dev/full 2> /dev/null || status=$?
+  equal "$status" 7 "exit status of an error when the disk is full"
 fi

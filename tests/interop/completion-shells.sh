@@ -85,6 +85,11 @@ offers "intact inspect --store $work/none " ''
 offers 'intact mount app so' some-dir
 offers 'intact seal --key some-f' some-file
 offers 'intact seal oci:so' oci:some-dir/
+ln -s "$work/layout" "$work/cwd/lay"
+offers 'intact verify oci:lay:' oci:lay:latest oci:lay:latest-sealed
+offers 'intact pull oci:lay:latest-' oci:lay:latest-sealed
+offers 'intact completion z' zsh
+offers 'intact rmi app reg' registry.example/team/app:1.0
 offers 'intact nonsense ' ''
 offers 'intact help composefs d' dump
 offers 'intact keygen --password-fd ' ''

@@ -172,7 +172,7 @@ if ((EUID == 0)); then
   expect 0 with verify example.org/team/app:1 --pub "$work/keys/key.pub"
   chown daemon "$work/keys"
   expect 5 with verify example.org/team/app:1 --pub "$work/keys/key.pub"
-  said "$work/keys: owned by user $(id -u daemon)"
+  said ": owned by user $(id -u nobody)"
   # An ordinary user believes root, and themselves, but not others.
   (
   user_space

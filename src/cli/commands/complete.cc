@@ -1,10 +1,15 @@
 #include <memory>
 
+#include <intact/base/file.h>
+#include <intact/oci/image_source.h>
+#include <intact/serve/mounts.h>
 #include <intact/store/store.h>
 
+#include "../kernel_mount.h"
 #include "command.h"
 #include "commands.h"
 #include "completion.h"
+#include "shell_commands.h"
 
 namespace intact::cli {
 namespace {
@@ -21,16 +26,37 @@ std::vector<std::string> image_names(const std::string& directory) {
   return names;
 }
 
-/// Hidden: only the shells' scripts say it.
+std::vector<std::string> layout_tags(const std::string& directory) {
+  const auto source = oci::ImageSource::open(
+      {.transport = oci::Reference::Transport::oci, .path = directory, .tag = {}});
+  return source ? (*source)->names() : std::vector<std::string>();
+}
+
+std::vector<std::string> mounted_images() {
+  constexpr std::uint64_t kMaxTable = 64 * 1024 * 1024;
+  std::vector<std::string> directories;
+  const auto text = read_file("/proc/self/mountinfo", kMaxTable);
+  const auto mounts =
+      text ? serve::parse_mount_table(as_text(*text)) : Result<std::vector<serve::MountEntry>>({});
+  if (!mounts) return directories;
+  for (const serve::MountEntry& entry : *mounts)
+    if (entry.type == "fuse.intact" || is_kernel_mount(entry))
+      directories.push_back(entry.mountpoint);
+  return directories;
+}
+
+/// Hidden: only the shells' scripts call it.
 constexpr const char* kName = "__complete";
 
 }  // namespace
 
 void add_complete_command(Program& program) {
-  CLI::App* command = program.add(program.app(), kName, "What may stand in place of the last word");
+  add_completion_command(program);
+  add_version_command(program);
+  CLI::App* command = program.add(program.app(), kName, "Complete the last word");
   command->group("");  // not shown
   const auto words = std::make_shared<std::vector<std::string>>();
-  // Other commands' options are not ours to parse.
+  // Other commands' options are not to be parsed here.
   program.before_parsing([words](std::vector<std::string>& all) {
     if (all.empty() || all.front() != kName) return;
     words->assign(all.begin() + 1, all.end());
@@ -38,7 +64,9 @@ void add_complete_command(Program& program) {
   });
   program.on_chosen(command, [words, &program]() -> Result<int> {
     if (words->empty()) words->emplace_back();
-    const Completion completion = complete(make_model(program.app()), *words, image_names);
+    const Completion completion =
+        complete(make_model(program.app()), *words,
+                 {.images = image_names, .tags = layout_tags, .mounts = mounted_images});
     print("{}", to_lines(completion, words->back()));
     return 0;
   });

@@ -259,7 +259,9 @@ void add_mount_commands(Program& program) {
   auto umount_options = std::make_shared<UmountOptions>();
   CLI::App* umount_command =
       program.add(program.app(), "umount", "End a mount and wait until its server is gone");
-  umount_command->add_option("DIR", umount_options->directory, "What was mounted on")->required();
+  umount_command->add_option("DIR", umount_options->directory, "What was mounted on")
+      ->type_name("MOUNT|DIR")
+      ->required();
   umount_command->add_flag("--lazy", umount_options->lazy,
                            "Take it away although it is in use; the server ends with its last "
                            "user");

@@ -1,5 +1,5 @@
 // intact_man PROSE_DIR OUT_DIR DATE: writes the manual pages, PAGE.1 for each PAGE.md. A command
-// without its prose, and prose without its command, end the build.
+// without prose and prose without a command fail the build.
 #include <filesystem>
 #include <set>
 
@@ -14,7 +14,7 @@
 namespace intact::cli {
 namespace {
 
-constexpr std::uint64_t kMostProse = 1 << 20;
+constexpr std::uint64_t kMaxProse = 1 << 20;
 
 Result<void> write_pages(const std::string& prose_dir, const std::string& out_dir,
                          const PageInfo& info) {
@@ -24,7 +24,7 @@ Result<void> write_pages(const std::string& prose_dir, const std::string& out_di
   std::set<std::string> written;
   const auto write = [&](const CommandModel& command) -> Result<void> {
     const std::string name = page_name(model, command);
-    const Bytes prose = TRY(read_file(fmt::format("{}/{}.md", prose_dir, name), kMostProse));
+    const Bytes prose = TRY(read_file(fmt::format("{}/{}.md", prose_dir, name), kMaxProse));
     const std::string page = make_man_page(model, command, as_text(prose), info);
     TRY(write_file_durably(fmt::format("{}/{}.1", out_dir, name), as_bytes(page), 0644));
     written.insert(name + ".md");
@@ -37,7 +37,7 @@ Result<void> write_pages(const std::string& prose_dir, const std::string& out_di
   for (const auto& entry : std::filesystem::directory_iterator(prose_dir)) {
     const std::string file = entry.path().filename().string();
     if (!written.contains(file))
-      return Error(ErrorKind::not_found, fmt::format("{}: there is no such command", file));
+      return Error(ErrorKind::not_found, fmt::format("{}: no such command", file));
   }
   return {};
 }

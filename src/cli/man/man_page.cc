@@ -14,7 +14,7 @@ std::string upper(std::string text) {
   return text;
 }
 
-/// As it stands behind "NAME \-": a phrase in small letters.
+/// The form after "NAME \-": a phrase in lower case.
 std::string as_phrase(std::string text) {
   if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])))
     text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
@@ -65,31 +65,38 @@ std::string section(const std::string& title, const std::string& text) {
   return text.empty() ? "" : ".SH " + title + "\n" + text;
 }
 
+/// " Also: ls."
+std::string also(const CommandModel& command) {
+  std::string out;
+  for (const std::string& alias : command.aliases)
+    out += (out.empty() ? " Also: \\fB" : "\\fR, \\fB") + roff_code(alias);
+  return out.empty() ? out : out + "\\fR.";
+}
+
 /// Each command of a group, with its options.
 std::string group_sections(const std::string& words, const CommandModel& group) {
   std::string out;
   for (const CommandModel& command : group.commands) {
     const std::string full = words + " " + command.name;
     out += ".SS " + roff_code(full) + "\n" + synopsis(full, command) + ".PP\n" +
-           roff_text(command.description) + ".\n" + options_list(command.positionals) +
-           options_list(command.options);
+           roff_text(command.description) + "." + also(command) + "\n" +
+           options_list(command.positionals) + options_list(command.options);
   }
   return out;
 }
 
-/// The pages of other commands that the prose speaks of, and the one that has what all share.
+/// The pages of other commands that the prose mentions, and the page about what all share.
 std::string see_also(const CommandModel& program, const CommandModel& command,
                      std::string_view prose) {
   std::string out = ".SH SEE ALSO\n";
   for (const CommandModel& other : program.commands) {
-    const bool spoken_of = prose.find("`intact " + other.name + "`") != std::string_view::npos ||
+    const bool mentioned = prose.find("`intact " + other.name + "`") != std::string_view::npos ||
                            prose.find("`intact " + other.name + " ") != std::string_view::npos;
-    if (&other != &command && spoken_of)
+    if (&other != &command && mentioned)
       out += "\\fB" + roff_code(page_name(program, other)) + "\\fR(1),\n";
   }
   return out +
-         "\\fBintact\\fR(1), which has the exit status, the files and the environment of all "
-         "commands.\n";
+         "\\fBintact\\fR(1), which describes exit status, files, environment and errors as JSON.\n";
 }
 
 std::string command_list(const CommandModel& program) {
@@ -97,7 +104,7 @@ std::string command_list(const CommandModel& program) {
   for (const CommandModel& command : program.commands) {
     const bool page = command.name != "help";
     out += ".TP\n\\fB" + roff_code(page ? page_name(program, command) : "intact help") + "\\fR" +
-           (page ? "(1)" : "") + "\n" + roff_text(command.description) + ".\n";
+           (page ? "(1)" : "") + "\n" + roff_text(command.description) + "." + also(command) + "\n";
   }
   return out;
 }
@@ -122,7 +129,7 @@ std::string make_man_page(const CommandModel& program, const CommandModel& comma
   std::string usage;
   if (is_program || command.commands.empty()) {
     usage = synopsis(words, command);
-    // What the parser does not see itself.
+    // The parser does not know these.
     if (command.name == "run") usage.insert(usage.size() - 1, " [[\\fB\\-\\-\\fR] \\fICMD\\fR...]");
   } else {
     for (const CommandModel& sub : command.commands) {

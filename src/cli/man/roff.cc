@@ -25,14 +25,14 @@ std::string escaped(std::string_view text, bool code) {
   return out;
 }
 
-/// What would begin a request at the start of a line is text.
+/// Text that looks like a request at the start of a line stays text.
 std::string at_line_start(std::string out) {
   if (out.starts_with('.') || out.starts_with('\'')) out.insert(0, "\\&");
   return out;
 }
 
-/// Text with `typed` and *variable* parts, or those of `marks`. A mark without its twin is a
-/// character.
+/// Text with `typed` and *variable* parts, or those of `marks`. A mark without a second one is an
+/// ordinary character.
 std::string inline_markup(std::string_view text, std::string_view marks = "`*") {
   std::string out;
   std::size_t plain = 0;
@@ -53,7 +53,7 @@ std::string inline_markup(std::string_view text, std::string_view marks = "`*") 
   return at_line_start(out + escaped(text.substr(plain), false));
 }
 
-/// Turns lines into macros; what begins a paragraph is decided by what came before.
+/// Turns lines into macros; the lines before decide what begins a paragraph.
 class Converter {
  public:
   void line(std::string_view text) {
@@ -114,7 +114,7 @@ class Converter {
 
   std::string out_;
   bool paragraph_ = false;  ///< the next text begins one
-  bool heading_ = false;    ///< nothing stands under it yet
+  bool heading_ = false;    ///< without text so far
   bool example_ = false;
   unsigned held_ = 0;  ///< empty lines seen in an example
 };

@@ -1,0 +1,10 @@
+#pragma once
+
+namespace intact::cli {
+
+class Program;
+
+void add_completion_command(Program& program);  ///< prints the scripts for the shells
+void add_version_command(Program& program);     ///< hidden: --help has --version
+
+}  // namespace intact::cli
