@@ -209,11 +209,12 @@ void add_sandbox_options(CLI::App& command, RunArguments& arguments) {
                .add_option("-v,--volume", arguments.volumes,
                            "Mount a file or directory of the host; options: ro, rw, noexec, z, Z")
                ->type_name("SRC:DST[:OPTION,...]"));
-  one_each(command
-               .add_option("--tmpfs", arguments.tmpfs,
-                           "Mount an empty file system in memory, filled with what the image has "
-                           "there; options: size=, mode=, uid=, gid=, ro, exec, notmpcopyup")
-               ->type_name("DST[:OPTION,...]"));
+  one_each(
+      command
+          .add_option("--tmpfs", arguments.tmpfs,
+                      "Mount a writable file system in memory that starts with what the image has "
+                      "there; options: size=, mode=, uid=, gid=, ro, exec, notmpcopyup")
+          ->type_name("DST[:OPTION,...]"));
   command.add_option("--network", arguments.network, "No network at all, or that of the host")
       ->type_name("none|host");
   command.add_option("--hostname", options.hostname, "Host name of the container")
