@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 
 namespace intact {
 
@@ -128,9 +129,9 @@ Result<void> write_file_durably_at(int dir_fd, const std::string& path, ByteSpan
       slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   const UniqueFd dir = TRY(open_at(dir_fd, parent, O_RDONLY | O_DIRECTORY));
-  const std::string temp = "." + name + ".tmp" + std::to_string(::getpid()) + "." +
-                           std::to_string(reinterpret_cast<std::uintptr_t>(&bytes) >> 4);
-  const UniqueFd fd = TRY(open_at(dir.get(), temp, O_WRONLY | O_CREAT | O_EXCL, mode));
+  const std::string temp = random_name("." + name + ".tmp");
+  const UniqueFd fd =
+      TRY(open_at(dir.get(), temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode).context(path));
   auto written = [&]() -> Result<void> {
     TRY(write_all(fd.get(), bytes));
     if (::fchmod(fd.get(), mode) != 0) return Error::from_errno("chmod", errno);

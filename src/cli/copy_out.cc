@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/base/worker_pool.h>
 
 #include "progress.h"
@@ -60,30 +58,19 @@ Result<void> fill(int fd, const ByteSource& source) {
     line.show("Copying", done, size);
   }
   TRY(pool.wait());
-  if (::fsync(fd) != 0) return Error::from_errno("fsync", errno);
   return {};
 }
 
 }  // namespace
 
 Result<void> copy_out(const ByteSource& source, const std::string& path) {
-  if (::access(path.c_str(), F_OK) == 0)
-    return Error(ErrorKind::exists, path + " is there already: --to writes a new file");
-  const std::string dir = std::filesystem::path(path).parent_path().string();
-  // Without a name until it is complete: whatever ends this process leaves nothing.
-  const auto nameless = open_file(dir.empty() ? "." : dir, O_TMPFILE | O_RDWR, 0600);
-  if (nameless) {
-    TRY(fill(nameless->get(), source).context(path));
-    if (::linkat(AT_FDCWD, fmt::format("/proc/self/fd/{}", nameless->get()).c_str(), AT_FDCWD,
-                 path.c_str(), AT_SYMLINK_FOLLOW) != 0)
-      return Error::from_errno(path, errno);
-    return {};
-  }
-  // Not every file system can do that.
-  const UniqueFd named = TRY(open_file(path, O_CREAT | O_EXCL | O_RDWR, 0600));
-  Result<void> filled = fill(named.get(), source).context(path);
-  if (!filled) ::unlink(path.c_str());
-  return filled;
+  OutputFile file = TRY(OutputFile::create(path, OutputFile::Existing::refuse, 0600));
+  struct stat st;
+  if (::fstat(file.fd(), &st) != 0 || !S_ISREG(st.st_mode))
+    return Error(ErrorKind::invalid_argument,
+                 path + ": not a regular file, so it cannot be written with several threads");
+  TRY(fill(file.fd(), source).context(path));
+  return file.publish();
 }
 
 }  // namespace intact::cli

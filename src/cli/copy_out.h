@@ -9,7 +9,7 @@ namespace intact::cli {
 
 /// Writes all of `source` to the new file `path`, readable by the user alone, with holes where
 /// there are zeros. The file appears when it is complete and durable; after an error there is none.
-/// exists: it is there already.
+/// Error kind exists: there is one already.
 Result<void> copy_out(const ByteSource& source, const std::string& path);
 
 }  // namespace intact::cli

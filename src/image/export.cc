@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/base/output_file.h>
 #include <intact/image/export.h>
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/layout_writer.h>
@@ -115,21 +116,13 @@ Result<ExportReport> export_tar(const std::shared_ptr<store::Store>& store, cons
   const ExportContext context = TRY(ExportContext::open(store, name, options));
   ExportReport report;
   TRY(count_files(context.tree(), report));
-  const std::string temp = file + ".intact-part";
-  const UniqueFd fd = TRY(open_file(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  auto write = [&]() -> Result<void> {
-    TRY(oci::write_tree_tar(
-        context.tree(),
-        [&](const std::string&, const tree::Inode& inode) { return context.open_content(inode); },
-        [&](ByteSpan bytes) { return write_all(fd.get(), bytes); }));
-    if (::fsync(fd.get()) != 0) return Error::from_errno(temp, errno);
-    if (::rename(temp.c_str(), file.c_str()) != 0) return Error::from_errno(file, errno);
-    return {};
-  };
-  if (auto written = write(); !written) {
-    ::unlink(temp.c_str());
-    return std::move(written).error();
-  }
+  OutputFile output = file == "-" ? TRY(OutputFile::standard_output())
+                                  : TRY(OutputFile::create(file, OutputFile::Existing::refuse));
+  TRY(oci::write_tree_tar(
+      context.tree(),
+      [&](const std::string&, const tree::Inode& inode) { return context.open_content(inode); },
+      [&](ByteSpan bytes) { return output.write(bytes); }));
+  TRY(output.publish());
   return report;
 }
 

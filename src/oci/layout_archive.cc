@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,6 +6,7 @@
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/oci/layout_writer.h>
 #include <intact/oci/tar_writer.h>
 
@@ -62,20 +61,13 @@ Result<void> write_layout(const std::string& directory, TarWriter& tar) {
 }  // namespace
 
 Result<void> write_layout_archive(const std::string& directory, const std::string& file) {
-  const std::string temp = file + ".tmp" + std::to_string(::getpid());
-  const UniqueFd fd = TRY(open_file(temp, O_WRONLY | O_CREAT | O_EXCL, 0644));
-  const auto write = [&]() -> Result<void> {
-    BufferedSink out([&](ByteSpan bytes) { return write_all(fd.get(), bytes).context(temp); });
-    TarWriter tar([&](ByteSpan bytes) { return out.write(bytes); });
-    TRY(write_layout(directory, tar));
-    TRY(out.flush());
-    if (::fsync(fd.get()) != 0) return Error::from_errno("fsync of " + temp, errno);
-    if (::rename(temp.c_str(), file.c_str()) != 0) return Error::from_errno(file, errno);
-    return {};
-  };
-  auto written = write();
-  if (!written) ::unlink(temp.c_str());
-  return written;
+  OutputFile output = file == "-" ? TRY(OutputFile::standard_output())
+                                  : TRY(OutputFile::create(file, OutputFile::Existing::refuse));
+  BufferedSink out([&](ByteSpan bytes) { return output.write(bytes); });
+  TarWriter tar([&](ByteSpan bytes) { return out.write(bytes); });
+  TRY(write_layout(directory, tar));
+  TRY(out.flush());
+  return output.publish();
 }
 
 }  // namespace intact::oci

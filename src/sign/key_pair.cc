@@ -1,13 +1,10 @@
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 
-#include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/sign/key.h>
 
 namespace intact::sign {
@@ -30,22 +27,11 @@ class SignalsHeld {
   sigset_t before_;
 };
 
-/// Gives a finished file its name unless that is taken. Some file systems have only one of the two
-/// ways (FAT: no hard links; NFS: no such rename).
-Result<void> publish(const std::string& from, const std::string& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
-  if (errno != EINVAL && errno != ENOSYS) return Error::from_errno(to, errno);
-  if (::link(from.c_str(), to.c_str()) != 0) return Error::from_errno(to, errno);
-  ::unlink(from.c_str());
-  return {};
-}
-
-Result<void> write_new(const std::string& path, std::string_view text, mode_t mode) {
-  const UniqueFd fd = TRY(open_file(path, O_WRONLY | O_CREAT | O_EXCL, mode));
-  if (::fchmod(fd.get(), mode) != 0) return Error::from_errno(path, errno);
-  TRY(write_all(fd.get(), as_bytes(text)).context(path));
-  if (::fsync(fd.get()) != 0) return Error::from_errno(path, errno);
-  return {};
+Result<OutputFile> write_new(const std::string& path, std::string_view text, mode_t mode) {
+  OutputFile file = TRY(OutputFile::create(path, OutputFile::Existing::refuse, mode));
+  if (::fchmod(file.fd(), mode) != 0) return Error::from_errno(path, errno);
+  TRY(file.write(as_bytes(text)));
+  return file;
 }
 
 Result<void> refuse_existing(const std::string& path) {
@@ -67,24 +53,17 @@ Result<void> write_key_pair(const std::string& prefix, const PrivateKey& key,
   const std::string pub_path = prefix + ".pub";
   TRY(check_key_pair_is_new(prefix));
 
-  // Both are written whole in a private directory beside them, then named one right after the
-  // other.
-  const std::size_t slash = prefix.rfind('/');
-  const std::string parent =
-      slash == std::string::npos ? "." : prefix.substr(0, slash == 0 ? 1 : slash);
-  const TempDir staging = TRY(TempDir::create(parent, ".intact-keygen-").context(key_path));
+  // Both are written whole without a name, then named one right after the other.
   const std::string key_pem = TRY(key.to_encrypted_pem(password));
-  TRY(write_new(staging.path("key"), key_pem, 0600));
-  TRY(write_new(staging.path("pub"), key.public_key().to_pem(), 0644));
+  OutputFile key_file = TRY(write_new(key_path, key_pem, 0600));
+  OutputFile pub_file = TRY(write_new(pub_path, key.public_key().to_pem(), 0644));
 
   const SignalsHeld held;
-  TRY(publish(staging.path("key"), key_path));
-  if (auto published = publish(staging.path("pub"), pub_path); !published) {
+  TRY(key_file.publish());
+  if (auto published = pub_file.publish(); !published) {
     ::unlink(key_path.c_str());
     return published;
   }
-  const UniqueFd dir = TRY(open_file(parent, O_RDONLY | O_DIRECTORY));
-  if (::fsync(dir.get()) != 0) return Error::from_errno("fsync of " + parent, errno);
   return {};
 }
 

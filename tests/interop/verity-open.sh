@@ -28,7 +28,7 @@ expect 0 "$intact" verity open data tree --root-hash-file root --to copy
 same good copy
 (($(stat -c %b copy) * 512 <= block * (blocks - 90))) || fail 'zeros are not holes'
 expect 1 "$intact" verity open data tree --root-hash-file root --to copy
-said 'is there already'
+said 'already exists'
 spoil
 expect 3 "$intact" verity open data tree --root-hash-file root --to copy2
 said 'DAMAGED data: data block 17 \(bytes 69632 to 73727\)'

@@ -1,11 +1,13 @@
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
 
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/fsverity/tree.h>
 
 #include "../command.h"
@@ -52,15 +54,10 @@ Result<fsverity::Params> parse_params(const DigestOptions& options) {
   return params;
 }
 
-/// Nothing if the option was not given.
-Result<UniqueFd> create_output(const std::string& path) {
-  if (path.empty()) return UniqueFd();
-  return open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-}
-
-Result<void> write_output(const UniqueFd& fd, ByteSpan bytes, const std::string& path) {
-  if (!fd) return {};
-  return write_all(fd.get(), bytes).context(path);
+/// Replaces what is at `path`, as fsverity does. Nothing if the option was not given.
+Result<std::optional<OutputFile>> create_output(const std::string& path) {
+  if (path.empty()) return std::optional<OutputFile>();
+  return std::optional<OutputFile>(TRY(OutputFile::create(path, OutputFile::Existing::replace)));
 }
 
 void print_digest(const Digest& digest, const std::string& file, const DigestOptions& options) {
@@ -75,16 +72,19 @@ void print_digest(const Digest& digest, const std::string& file, const DigestOpt
 
 Result<int> digest(const DigestOptions& options) {
   const fsverity::Params params = TRY(parse_params(options));
-  const UniqueFd out_tree = TRY(create_output(options.out_merkle_tree));
-  const UniqueFd out_descriptor = TRY(create_output(options.out_descriptor));
+  auto out_tree = TRY(create_output(options.out_merkle_tree));
+  auto out_descriptor = TRY(create_output(options.out_descriptor));
   for (const std::string& file : options.files) {
     const UniqueFd fd = TRY(open_file(file, O_RDONLY));
-    const auto tree = TRY(fsverity::build_tree(fd.get(), params, bool(out_tree), 0).context(file));
-    // Those of several files follow each other, as fsverity has it.
-    TRY(write_output(out_tree, tree.blocks, options.out_merkle_tree));
-    TRY(write_output(out_descriptor, bytes_of(tree.descriptor), options.out_descriptor));
+    const auto tree =
+        TRY(fsverity::build_tree(fd.get(), params, out_tree.has_value(), 0).context(file));
+    // With several files the trees follow each other, as fsverity writes them.
+    if (out_tree) TRY(out_tree->write(tree.blocks));
+    if (out_descriptor) TRY(out_descriptor->write(bytes_of(tree.descriptor)));
     print_digest(tree.digest, file, options);
   }
+  if (out_tree) TRY(out_tree->publish());
+  if (out_descriptor) TRY(out_descriptor->publish());
   return 0;
 }
 

@@ -42,8 +42,10 @@ Result<void> write_all(int fd, ByteSpan bytes);
 Result<Bytes> read_file(const std::string& path, std::uint64_t limit);
 Result<Bytes> read_fd(int fd, std::uint64_t limit);
 
-/// Creates or replaces `path` so that a reader and a crash see the old content or the new, never a
-/// mixture: temporary file in the same directory, fsync, rename, fsync of the directory.
+/// Creates or replaces `path` so that readers see the old content or the new, never a mixture, even
+/// after a crash: temporary file with a random name in the same directory, fsync, rename, fsync of
+/// the directory. `mode` is exact (not subject to the umask). See output_file.h for files whose
+/// path the user chose.
 Result<void> write_file_durably(const std::string& path, ByteSpan bytes, mode_t mode);
 Result<void> write_file_durably_at(int dir_fd, const std::string& path, ByteSpan bytes,
                                    mode_t mode);

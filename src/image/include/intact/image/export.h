@@ -27,7 +27,8 @@ struct ExportReport {
 Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, const std::string& name,
                                 const OpenOptions& options, const oci::Reference& destination);
 
-/// The image's root as one tar file.
+/// The image's root as one new tar file (error kind exists when there is one); "-" is standard
+/// output.
 Result<ExportReport> export_tar(const std::shared_ptr<store::Store>& store, const std::string& name,
                                 const OpenOptions& options, const std::string& file);
 

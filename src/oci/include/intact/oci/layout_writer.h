@@ -111,7 +111,8 @@ class LayoutWriter {
 };
 
 /// Writes the layout in `directory` as one tar (oci-archive:). The same layout gives the same
-/// bytes. The file appears whole or not at all.
+/// bytes. The file appears whole or not at all; error kind exists when there is one already. "-" is
+/// standard output.
 Result<void> write_layout_archive(const std::string& directory, const std::string& file);
 
 }  // namespace intact::oci
