@@ -30,7 +30,7 @@ std::string size_text(std::uint64_t bytes) {
   return std::to_string(bytes) + (unit == 0 ? "" : std::string(1, kUnits[unit - 1]));
 }
 
-/// Decimal digits, and a unit of 1024 to some power behind them if `units`. Nothing for all else.
+/// Decimal digits, followed by a unit (a power of 1024) if `units`. Nothing for anything else.
 std::optional<std::uint64_t> parse_number(std::string_view text, bool units) {
   std::uint64_t value = 0;
   const char* const end = text.data() + text.size();
@@ -49,7 +49,8 @@ CLI::Validator number_up_to(std::uint64_t most, bool units) {
   const auto check = [=](std::string& text) -> std::string {
     const auto value = parse_number(text, units);
     if (!value)
-      return fmt::format("'{}' is no number{}", text, units ? " of bytes such as 4096 or 16G" : "");
+      return fmt::format("'{}' is not a number{}", text,
+                         units ? " of bytes such as 4096 or 16G" : "");
     if (*value > most) return fmt::format("{} is more than {}", text, most);
     text = std::to_string(*value);
     return {};
@@ -80,21 +81,28 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
     add(name, value, description, std::numeric_limits<std::decay_t<decltype(value)>>::max(), true);
   };
   add_number("--max-entries", limits.layers.entries,
-             "Files and directories in all layers, replaced and removed ones too");
+             "Maximum entries in all layers, including overwritten and deleted ones");
   add_size("--max-metadata", limits.layers.metadata_bytes,
-           "Paths, link targets and xattrs of all layers, with 64 bytes more for each xattr");
-  add("--max-id", limits.layers.tar.max_id, "Largest user and group id", kNoId - 1, false);
-  add_number("--max-xattrs", limits.layers.tar.xattrs, "Xattrs of one file");
+           "Maximum size of paths, link targets and xattrs in all layers; each xattr counts 64 "
+           "bytes extra");
+  add("--max-id", limits.layers.tar.max_id, "Highest user and group ID", kNoId - 1, false);
+  add_number("--max-xattrs", limits.layers.tar.xattrs, "Maximum xattrs of one file");
   add("--max-xattr-size", limits.layers.xattr_bytes,
-      "Xattrs of one file, with their names and 7 bytes each", kMostXattrBytes, true);
-  add_size("--max-layer", limits.decompress.output_bytes, "One layer, uncompressed");
-  add_size("--max-expanded", limits.decompress.total_bytes, "All layers, uncompressed");
+      "Maximum size of the xattrs of one file; each counts its name and 7 bytes extra",
+      kMostXattrBytes, true);
+  add_size("--max-layer", limits.decompress.output_bytes,
+           "Maximum size of one layer, uncompressed");
+  add_size("--max-expanded", limits.decompress.total_bytes,
+           "Maximum size of all layers together, uncompressed");
   add_number("--max-expansion", limits.decompress.ratio,
-             "How many times its compressed size an image may have, beyond --expansion-free");
+             "Maximum ratio of uncompressed to compressed size, above --expansion-free");
   add_size("--expansion-free", limits.decompress.ratio_from,
-           "Up to here --max-expansion does not count: files of zeros compress well");
+           "Uncompressed size up to which --max-expansion does not apply (files of zeros compress "
+           "well)");
+  add_size("--max-decoder-memory", limits.decompress.memory_bytes,
+           "Memory of one decoder: the dictionary of xz, the window of zstd");
   command->footer(fmt::format(
-      "SIZE is in bytes, or has a K, M, G, T or P behind it (1G is 1024M). Fixed limits: names of "
+      "SIZE is in bytes, or has a suffix K, M, G, T or P (1G is 1024M). Fixed limits: names of "
       "255 and paths (from / on) and link targets of 4095 bytes, {} levels of directories, {} "
       "layers, JSON documents of {} and {} levels.",
       limits.layers.depth, oci::kMaxLayers, size_text(oci::kMaxDocument), JsonLimits().depth));

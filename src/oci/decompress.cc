@@ -55,18 +55,19 @@ class LimitedStream final : public ByteStream {
     output_ += n;
     total_->output += n;
     if (output_ > limits_.output_bytes)
-      return Error(ErrorKind::limit, "decompressed it is over the limit of " +
-                                         std::to_string(limits_.output_bytes) + " bytes");
+      return Error(ErrorKind::limit, "larger than " + std::to_string(limits_.output_bytes) +
+                                         " bytes when decompressed; raise --max-layer");
     if (total_->output > limits_.total_bytes)
-      return Error(ErrorKind::limit, "decompressed the layers are over the limit of " +
-                                         std::to_string(limits_.total_bytes) + " bytes");
+      return Error(ErrorKind::limit, "with the layers before it larger than " +
+                                         std::to_string(limits_.total_bytes) +
+                                         " bytes when decompressed; raise --max-expanded");
     // Input is read ahead by at most a piece, which only makes the ratio look smaller.
     if (total_->output > limits_.ratio_from &&
         total_->output / std::max<std::uint64_t>(limits_.ratio, 1) > total_->input)
-      return Error(ErrorKind::limit, "decompressed it is over " + std::to_string(limits_.ratio) +
-                                         " times its size (limit from " +
-                                         std::to_string(limits_.ratio_from) +
-                                         " bytes on): this looks like a decompression bomb");
+      return Error(ErrorKind::limit,
+                   "looks like a decompression bomb: more than " + std::to_string(limits_.ratio) +
+                       " times its size when decompressed, and over " +
+                       std::to_string(limits_.ratio_from) + " bytes; raise --max-expansion");
     return n;
   }
 
@@ -77,7 +78,20 @@ class LimitedStream final : public ByteStream {
   std::uint64_t output_ = 0;
 };
 
+std::string mebibytes(std::uint64_t bytes) {
+  constexpr std::uint64_t kMebibyte = 1 << 20;
+  return std::to_string(bytes / kMebibyte + (bytes % kMebibyte != 0)) + " MiB";
+}
+
 }  // namespace
+
+Error decoder_memory_error(std::string_view format, std::string_view what, std::uint64_t needed,
+                           std::uint64_t limit) {
+  std::string text = std::string(format) + ": " + std::string(what) + " ";
+  text += needed != 0 ? mebibytes(needed) + ", over" : "over";
+  return Error(ErrorKind::limit, text + " the limit of " + mebibytes(limit) +
+                                     " for decoders; raise --max-decoder-memory");
+}
 
 Result<std::unique_ptr<ByteStream>> decompress(std::unique_ptr<ByteStream> stream,
                                                const DecompressLimits& limits, Compression* found,
@@ -98,11 +112,13 @@ Result<std::unique_ptr<ByteStream>> decompress(std::unique_ptr<ByteStream> strea
       decoded = make_gzip_stream(std::move(whole));
       break;
     case Compression::zstd:
-      decoded = make_zstd_stream(std::move(whole));
+      decoded = make_zstd_stream(std::move(whole), limits.memory_bytes);
       break;
     case Compression::xz:
+      decoded = make_xz_stream(std::move(whole), limits.memory_bytes);
+      break;
     case Compression::bzip2:
-      decoded = TRY(make_archive_filter_stream(std::move(whole)));
+      decoded = make_bzip2_stream(std::move(whole));
       break;
   }
   return std::unique_ptr<ByteStream>(

@@ -1,8 +1,10 @@
 #include <random>
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <bzlib.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <lzma.h>
+#include <sys/resource.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -41,31 +43,40 @@ std::string zstd(const std::string& text) {
   return out;
 }
 
-std::string by_libarchive(const std::string& text, int (*add_filter)(archive*)) {
-  std::string out(text.size() + 100'000, '\0');
+std::string xz(const std::string& text, lzma_check check = LZMA_CHECK_CRC64) {
+  std::string out(lzma_stream_buffer_bound(text.size()), '\0');
   std::size_t used = 0;
-  archive* a = archive_write_new();
-  archive_write_set_format_raw(a);
-  add_filter(a);
-  archive_write_set_bytes_per_block(a, 0);
-  EXPECT_EQ(archive_write_open_memory(a, out.data(), out.size(), &used), ARCHIVE_OK);
-  archive_entry* entry = archive_entry_new();
-  archive_entry_set_pathname(entry, "data");
-  archive_entry_set_filetype(entry, AE_IFREG);
-  archive_write_header(a, entry);
-  archive_write_data(a, text.data(), text.size());
-  archive_entry_free(entry);
-  archive_write_close(a);
-  archive_write_free(a);
+  EXPECT_EQ(lzma_easy_buffer_encode(1, check, nullptr,
+                                    reinterpret_cast<const std::uint8_t*>(text.data()), text.size(),
+                                    reinterpret_cast<std::uint8_t*>(out.data()), &used, out.size()),
+            LZMA_OK);
   out.resize(used);
   return out;
 }
 
-std::string xz(const std::string& text) {
-  return by_libarchive(text, archive_write_add_filter_xz);
+/// The same, but the header of its block asks for a dictionary of another size: (2 + `code` % 2)
+/// times 2^(`code` / 2 + 11) bytes.
+std::string xz_with_dictionary(const std::string& text, int code) {
+  std::string out = xz(text);
+  constexpr std::size_t kBlock = 12;  // after the header of the stream
+  const std::size_t size = (static_cast<std::uint8_t>(out[kBlock]) + 1u) * 4;
+  EXPECT_EQ(out.substr(kBlock + 2, 2), "\x21\x01");  // LZMA2 and one byte of properties
+  out[kBlock + 4] = static_cast<char>(code);
+  const std::uint32_t sum =
+      lzma_crc32(reinterpret_cast<const std::uint8_t*>(out.data()) + kBlock, size - 4, 0);
+  for (std::size_t i = 0; i < 4; ++i)
+    out[kBlock + size - 4 + i] = static_cast<char>(sum >> (8 * i) & 0xff);
+  return out;
 }
+
 std::string bzip2(const std::string& text) {
-  return by_libarchive(text, archive_write_add_filter_bzip2);
+  std::string out(text.size() + text.size() / 50 + 1000, '\0');
+  auto size = static_cast<unsigned>(out.size());
+  EXPECT_EQ(BZ2_bzBuffToBuffCompress(out.data(), &size, const_cast<char*>(text.data()),
+                                     static_cast<unsigned>(text.size()), 9, 0, 0),
+            BZ_OK);
+  out.resize(size);
+  return out;
 }
 
 Result<std::string> unpack(const std::string& packed, const DecompressLimits& limits = {},
@@ -89,6 +100,9 @@ void PrintTo(const Method& method, std::ostream* out) {
 
 std::string gzip_default(const std::string& text) {
   return gzip(text);
+}
+std::string xz_default(const std::string& text) {
+  return xz(text);
 }
 std::string plain(const std::string& text) {
   return text;
@@ -162,7 +176,7 @@ INSTANTIATE_TEST_SUITE_P(Methods, Decompress,
                          testing::Values(Method{"none", Compression::none, plain},
                                          Method{"gzip", Compression::gzip, gzip_default},
                                          Method{"zstd", Compression::zstd, zstd},
-                                         Method{"xz", Compression::xz, xz},
+                                         Method{"xz", Compression::xz, xz_default},
                                          Method{"bzip2", Compression::bzip2, bzip2}),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
@@ -234,10 +248,84 @@ TEST(DecompressZstd, SkipsSkippableFrames) {
   EXPECT_EQ(*result, "onetwo");
 }
 
+/// A frame whose header asks for a window of 2^`log` bytes, with one raw block of three bytes.
+std::string zstd_with_window(int log) {
+  std::string frame("\x28\xb5\x2f\xfd\x00", 5);
+  frame += static_cast<char>((log - 10) << 3);
+  return frame + std::string(
+                     "\x19\x00\x00"
+                     "abc",
+                     6);
+}
+
+/// The most memory that this process has had, in bytes.
+std::uint64_t peak_memory() {
+  rusage usage{};
+  EXPECT_EQ(::getrusage(RUSAGE_SELF, &usage), 0);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+TEST(DecompressMemory, XzHasALimit) {
+  const std::string text = sample(10'000);
+  for (const int fits : {16, 28, 29})  // 1 MiB, 64 MiB as of xz -9, 96 MiB
+    EXPECT_EQ(unpack(xz_with_dictionary(text, fits)).value(), text);
+  const std::uint64_t before = peak_memory();
+  for (const int large : {30, 34, 37, 40}) {  // 128 MiB, 512 MiB, 1.5 GiB, 4 GiB
+    const std::string packed = xz_with_dictionary(text, large);
+    for (const std::string& stream : {packed, xz("before") + packed}) {
+      const auto refused = unpack(stream);
+      ASSERT_FALSE(refused) << large;
+      EXPECT_EQ(refused.error().kind(), ErrorKind::limit);
+      EXPECT_THAT(refused.error().message(),
+                  testing::MatchesRegex("xz: its dictionary needs [0-9]+ MiB, over the limit of "
+                                        "128 MiB for decoders; raise --max-decoder-memory"));
+    }
+  }
+  EXPECT_LT(peak_memory(), before + (64 << 20));
+  EXPECT_EQ(unpack(xz_with_dictionary(text, 30), {.memory_bytes = 256 << 20}).value(), text);
+  EXPECT_EQ(unpack(xz_with_dictionary(text, 22), {.memory_bytes = 4 << 20}).error().kind(),
+            ErrorKind::limit);
+}
+
+TEST(DecompressMemory, XzKnowsEveryChecksum) {
+  for (const lzma_check check :
+       {LZMA_CHECK_NONE, LZMA_CHECK_CRC32, LZMA_CHECK_CRC64, LZMA_CHECK_SHA256})
+    EXPECT_EQ(unpack(xz("text", check)).value(), "text");
+}
+
+TEST(DecompressMemory, ZstdHasALimit) {
+  EXPECT_EQ(unpack(zstd_with_window(20)).value(), "abc");
+  EXPECT_EQ(unpack(zstd_with_window(27)).value(), "abc");  // zstd --ultra -22, zstd --long
+  for (const int large : {28, 31, 40}) {
+    for (const std::string& stream :
+         {zstd_with_window(large), zstd("a") + zstd_with_window(large)}) {
+      const auto refused = unpack(stream);
+      ASSERT_FALSE(refused) << large;
+      EXPECT_EQ(refused.error().kind(), ErrorKind::limit);
+      EXPECT_EQ(refused.error().message(),
+                "zstd: its window is over the limit of 128 MiB for decoders; raise "
+                "--max-decoder-memory");
+    }
+  }
+  EXPECT_EQ(unpack(zstd_with_window(28), {.memory_bytes = 256 << 20}).value(), "abc");
+  EXPECT_FALSE(unpack(zstd_with_window(21), {.memory_bytes = 1 << 20}));
+  EXPECT_FALSE(unpack(zstd_with_window(21), {.memory_bytes = 0}));
+}
+
+TEST(DecompressMemory, MembersWithoutContentCostNone) {
+  std::string many;
+  for (int i = 0; i < 20'000; ++i) many += gzip("");
+  EXPECT_EQ(unpack(many + gzip("x")).value(), "x");
+  const std::string empty = bzip2("");
+  many.clear();
+  for (int i = 0; i < 2000; ++i) many += empty;
+  EXPECT_EQ(unpack(many + bzip2("x")).value(), "x");
+}
+
 TEST(Decompress, StopsBombs) {
   const std::string zeros(1 << 20, '\0');
   const DecompressLimits limits{.ratio = 100, .ratio_from = 1 << 18};
-  for (const auto& pack : {gzip_default, zstd, bzip2}) {
+  for (const auto& pack : {gzip_default, zstd, bzip2, xz_default}) {
     const std::string packed = pack(zeros);
     EXPECT_EQ(unpack(packed, limits).error().kind(), ErrorKind::limit);
     EXPECT_TRUE(unpack(packed));

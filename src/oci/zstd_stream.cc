@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <bit>
+
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -6,13 +9,23 @@
 namespace intact::oci {
 namespace {
 
-constexpr int kMaxWindowLog = 27;  // 128 MiB
+/// The largest window that fits into `bytes`, as its logarithm, within what the library knows.
+int window_log(std::uint64_t bytes) {
+  const ZSTD_bounds bounds = ZSTD_dParam_getBounds(ZSTD_d_windowLogMax);
+  const int log = bytes == 0 ? 0 : static_cast<int>(std::bit_width(bytes)) - 1;
+  return std::clamp(log, bounds.lowerBound, bounds.upperBound);
+}
 
+/// Decodes zstd, frame after frame. The window of a frame, which is kept in memory, can have any
+/// size up to 2 GiB and more.
 class ZstdStream final : public ByteStream {
  public:
-  explicit ZstdStream(std::unique_ptr<ByteStream> input)
-      : input_(std::move(input)), buffer_(kInputPiece), context_(ZSTD_createDCtx()) {
-    if (context_) ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, kMaxWindowLog);
+  ZstdStream(std::unique_ptr<ByteStream> input, std::uint64_t memory_limit)
+      : input_(std::move(input)),
+        buffer_(kInputPiece),
+        limit_(memory_limit),
+        context_(ZSTD_createDCtx()) {
+    if (context_) ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, window_log(limit_));
   }
   ~ZstdStream() override { ZSTD_freeDCtx(context_); }
 
@@ -30,9 +43,9 @@ class ZstdStream final : public ByteStream {
       const std::size_t before = from_.pos;
       const std::size_t status = ZSTD_decompressStream(context_, &to, &from_);
       if (ZSTD_isError(status)) {
-        const bool window = ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge;
-        return Error(window ? ErrorKind::limit : ErrorKind::malformed,
-                     std::string("zstd: ") + ZSTD_getErrorName(status));
+        if (ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge)
+          return decoder_memory_error("zstd", "its window is", 0, limit_);
+        return Error(ErrorKind::malformed, std::string("zstd: ") + ZSTD_getErrorName(status));
       }
       frame_done_ = status == 0;
       if (to.pos != 0) return to.pos;
@@ -44,6 +57,7 @@ class ZstdStream final : public ByteStream {
  private:
   std::unique_ptr<ByteStream> input_;
   Bytes buffer_;
+  std::uint64_t limit_;
   ZSTD_DCtx* context_;
   ZSTD_inBuffer from_{nullptr, 0, 0};
   bool input_ended_ = false;
@@ -52,8 +66,9 @@ class ZstdStream final : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> make_zstd_stream(std::unique_ptr<ByteStream> input) {
-  return std::make_unique<ZstdStream>(std::move(input));
+std::unique_ptr<ByteStream> make_zstd_stream(std::unique_ptr<ByteStream> input,
+                                             std::uint64_t memory_limit) {
+  return std::make_unique<ZstdStream>(std::move(input), memory_limit);
 }
 
 }  // namespace intact::oci

@@ -138,6 +138,43 @@ for method in gzip zstd xz bzip2; do
   packed gzip
   refused "$method, garbage behind it" 6 'layer 1 '
 done
+
+# A decoder may take 128 MiB, whatever the blob asks for; `xz -9` asks for 65.
+if command -v xz > /dev/null; then
+  xz -9c < "$work/tar" > "$work/packed"
+  packed
+  accepted 'xz -9'
+  accepted 'xz -9, with a limit that is just enough' --max-decoder-memory 66M
+  refused 'xz -9, with a lower limit' 6 \
+    'layer 1 .*xz: its dictionary needs 65 MiB, over the limit of 64 MiB .*raise --max-decoder-memory' --max-decoder-memory 64M
+  # The block's header with a dictionary of 1.5 GiB, and its checksum.
+  perl -MCompress::Zlib=crc32 -e 'local $/; my $x = <>; my $n = 4 * (1 + ord substr($x, 12, 1));
+    substr($x, 16, 1) = chr 37; substr($x, 8 + $n, 4) = pack "V", crc32(substr($x, 12, $n - 4)); print $x' \
+    < "$work/packed" > "$work/large"
+  cp "$work/large" "$work/packed"
+  packed
+  refused 'xz, a dictionary of 1.5 GiB' 6 'layer 1 .*xz: its dictionary needs 153. MiB, over the limit of 128 MiB'
+  # As the compression of a whole archive.
+  tar -C "$work/good" -cf - . | xz -9c > "$work/archive.xz"
+  dir=$work/good current='xz archives'
+  expect 0 "$intact" verify "oci-archive:$work/archive.xz:latest-sealed" --pub "$work/signer.pub"
+  perl -MCompress::Zlib=crc32 -e 'local $/; my $x = <>; my $n = 4 * (1 + ord substr($x, 12, 1));
+    substr($x, 16, 1) = chr 37; substr($x, 8 + $n, 4) = pack "V", crc32(substr($x, 12, $n - 4)); print $x' \
+    < "$work/archive.xz" > "$work/large.xz"
+  for kind in oci-archive docker-archive; do
+    refuses 6 'large.xz: xz: its dictionary needs .*raise --max-decoder-memory' \
+      seal "$kind:$work/large.xz" "oci:$work/never"
+  done
+fi
+for window in 27 28; do
+  zstd -q -1 "--long=$window" -c < "$work/tar" > "$work/packed"
+  [[ $(zstd -lv "$work/packed" | sed -n 's/^Window Size:.*(\([0-9]*\) B)$/\1/p') == $((1 << window)) ]] || continue
+  packed zstd
+  if ((window == 27)); then accepted 'zstd --long'; else
+    refused 'zstd --long=28' 6 'layer 1 .*zstd: its window is over the limit of 128 MiB .*raise --max-decoder-memory'
+    accepted 'zstd --long=28, allowed' --max-decoder-memory 256M
+  fi
+done
 gzip -nc < "$work/tar" > "$work/whole.gz"
 cp "$work/whole.gz" "$work/packed"
 flip "$work/packed" -6
@@ -176,8 +213,8 @@ layer 'metadata over a limit' 'over the limit of 3 bytes' "$two" --max-metadata 
 fine 'xattrs at the metadata limit' 'file f text=x xattr:user.a=b' --max-metadata 72
 layer 'xattrs over the metadata limit' 'over the limit of 71 bytes' 'file f text=x xattr:user.a=b' --max-metadata 71
 fine 'a layer at a limit' "$plain" --max-layer 2K
-layer 'a layer over a limit' 'over the limit of 2047 bytes' "$plain" --max-layer 2047
-layer 'an image over a limit' 'over the limit of 2047 bytes' "$plain" --max-expanded 2047
+layer 'a layer over a limit' 'larger than 2047 bytes when decompressed; raise --max-layer' "$plain" --max-layer 2047
+layer 'an image over a limit' 'larger than 2047 bytes when decompressed; raise --max-expanded' "$plain" --max-expanded 2047
 
 # A bomb: one file of zeros, in gzip members of 64 MiB each. The whole of it expands 1000 times.
 head -c 64M /dev/zero | gzip -n > "$work/zeros"
@@ -191,14 +228,14 @@ zcat "$work/packed" > "$work/tar"
 packed
 accepted 'a file of zeros'
 current='a small bomb'
-refused 'a small bomb' 6 'layer 1 .*over 200 times its size .*looks like a decompression bomb' --expansion-free 64M
-refused 'a small bomb, stricter' 6 'layer 1 .*over 10 times its size' --expansion-free 1M --max-expansion 10
+refused 'a small bomb' 6 'layer 1 .*looks like a decompression bomb: more than 200 times its size .*raise --max-expansion' --expansion-free 64M
+refused 'a small bomb, stricter' 6 'layer 1 .*more than 10 times its size' --expansion-free 1M --max-expansion 10
 accepted 'a small bomb, allowed' --expansion-free 0 --max-expansion 2000
 rm "$work/tar"
 "$root/tools/layer-tar" <<< "$plain" > "$work/tar"
 bomb 129 77777777777 # 8 GiB, and what the header takes
 packed
 current='a gzip bomb'
-refuses 6 'layer 1 .*over 200 times its size' seal "oci:$dir:plain"
+refuses 6 'layer 1 .*more than 200 times its size' seal "oci:$dir:plain"
 
 bad_input_done
