@@ -1,4 +1,4 @@
-#include <unordered_set>
+#include <set>
 #include <vector>
 
 #include <intact/json/json.h>
@@ -49,7 +49,7 @@ class Builder final : public nlohmann::json_sax<Json> {
   struct Level {
     Json* value;
     std::string key;
-    std::unordered_set<std::string> keys;
+    std::set<std::string> keys;  ///< sorted: nobody can choose keys that collide
   };
 
   bool fail(ErrorKind kind, const std::string& text) {

@@ -1,3 +1,5 @@
+#include <set>
+
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
@@ -24,7 +26,7 @@ Result<void> attach_object_dirs(Store& store, const NamedImage& image, DamageLis
 /// What the references leave over: rubbish and what is none of ours.
 /// `payloads` is null when it is not known what all images refer to.
 Result<void> count_leftovers(const Store& store, const References& references,
-                             const std::unordered_set<std::string>* payloads, FsckReport& report) {
+                             const std::set<std::string>* payloads, FsckReport& report) {
   return take_inventory(store, [&](Item item) -> Result<void> {
     bool rubbish = false;
     switch (item.kind) {
@@ -84,7 +86,7 @@ Result<FsckReport> check(Store& store, const FsckOptions& options) {
   }
 
   ContentCheck content(store, options.threads, damage);
-  std::unordered_set<std::string> payloads;
+  std::set<std::string> payloads;
   for (const NamedImage& image : named) {
     content.check_blobs(image);
     const std::vector<ImageObject> objects = TRY(content.check_image(image, options.list_objects));

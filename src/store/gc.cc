@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <set>
 #include <unordered_set>
 
 #include <fcntl.h>
@@ -16,7 +17,7 @@ namespace {
 /// Everything that must stay.
 struct Marked {
   References references;
-  std::unordered_set<std::string> payloads;
+  std::set<std::string> payloads;
 };
 
 /// Why nothing is removed. A record or an image that cannot be read may refer to anything.

@@ -1,4 +1,4 @@
-#include <unordered_map>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@ namespace intact::composefs {
 Result<std::vector<ObjectReference>> list_objects(std::shared_ptr<const ByteSource> source) {
   const auto image = TRY(open_image(std::move(source)));
   std::vector<ObjectReference> objects;
-  std::unordered_map<std::string, std::size_t> by_payload;
+  std::map<std::string, std::size_t> by_payload;  // sorted: names cannot be chosen to collide
   TRY(walk_image(*image, {}, [&](const WalkItem& item) -> Result<bool> {
     const erofs::Inode& inode = item.inode;
     if (item.seen_before || !inode.attributes.is_regular() ||

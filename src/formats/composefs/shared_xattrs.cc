@@ -1,6 +1,7 @@
 #include "shared_xattrs.h"
 
 #include <algorithm>
+#include <random>
 
 #include <xxhash.h>
 
@@ -26,7 +27,9 @@ void keep_repeated(std::vector<std::uint64_t>& values) {
 }  // namespace
 
 std::size_t SharedXattrs::Hash::operator()(const XattrView& xattr) const {
-  const XXH64_hash_t name = XXH3_64bits(xattr.name.data(), xattr.name.size());
+  // Random, so that nobody can make xattrs that collide; the order of hashes shows nowhere.
+  static const std::uint64_t seed = std::random_device{}() * 0x9e3779b97f4a7c15ull;
+  const XXH64_hash_t name = XXH3_64bits_withSeed(xattr.name.data(), xattr.name.size(), seed);
   return XXH3_64bits_withSeed(xattr.value.data(), xattr.value.size(), name);
 }
 

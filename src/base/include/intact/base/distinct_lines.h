@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 namespace intact {
 
@@ -29,7 +30,7 @@ class DistinctLines {
   std::mutex mutex_;
   std::size_t bytes_ = 0;
   bool full_ = false;
-  std::unordered_set<std::string> lines_;
+  std::set<std::string, std::less<>> lines_;  ///< sorted: lines cannot be chosen to collide
 };
 
 }  // namespace intact
