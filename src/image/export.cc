@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <intact/base/output_file.h>
+#include <intact/composefs/scan.h>
 #include <intact/image/export.h>
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/layout_writer.h>
@@ -29,14 +30,15 @@ Result<void> count_files(const tree::Tree& tree, ExportReport& report) {
   });
 }
 
-/// Copies a blob of the store, hashed on its way.
+/// Copies a blob of the store and checks its digest.
 Result<void> copy_blob(const store::Store& store, const oci::Descriptor& blob,
                        oci::LayoutWriter& layout) {
   auto fd = store.open_blob(blob.digest);
   if (!fd && fd.error().kind() == ErrorKind::not_found)
     return Error(ErrorKind::not_found,
-                 "the store has no blob " + blob.digest.to_string() +
-                     ": it was pulled with --drop-layers; pull it again without");
+                 blob.digest.to_string() +
+                     ": not in the store, because the image was pulled with --drop-layers; pull it "
+                     "again without that option");
   if (!fd) return std::move(fd).error();
   oci::CheckedStream checked(std::make_unique<FileStream>(std::move(*fd)), blob.digest, blob.size);
   oci::LayoutBlob out = TRY(layout.new_blob());
@@ -52,7 +54,8 @@ Result<void> fill_layout(const store::Store& store, const store::NamedImage& rec
                          oci::LayoutWriter& layout) {
   for (const oci::Descriptor& present : layout.find_tag(destination.tag)) {
     if (present.digest != record.manifest)
-      return Error(ErrorKind::exists, "the tag '" + destination.tag + "' there is another image (" +
+      return Error(ErrorKind::exists, "the tag '" + destination.tag +
+                                          "': already names another image there (" +
                                           present.digest.to_string() + ")");
   }
   for (const oci::Descriptor& layer : chain.manifest.layers) TRY(copy_blob(store, layer, layout));
@@ -80,6 +83,25 @@ Result<void> fill_layout(const store::Store& store, const store::NamedImage& rec
                            TRY(layout.put_blob(signatures, oci::kManifestType)));
 }
 
+/// Whether a file's content is in an object of its own.
+bool has_object(const tree::Inode& inode) {
+  return inode.attributes.is_regular() && !inode.payload.empty() && inode.content.empty();
+}
+
+/// Objects are named by their digest here; a path that an image's author chose is never written to.
+Result<void> check_object_names(const tree::Tree& tree) {
+  return tree.walk([](const std::string& path, const tree::Entry& entry) -> Result<void> {
+    const tree::Inode& inode = *entry.inode;
+    if (!has_object(inode)) return {};
+    if (!inode.digest || inode.payload != composefs::object_path(*inode.digest))
+      return Error(ErrorKind::malformed,
+                   path +
+                       ": its object is not named by its digest; export the image as rootfs: or "
+                       "tar: instead");
+    return {};
+  });
+}
+
 }  // namespace
 
 Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, const std::string& name,
@@ -89,14 +111,22 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
       TRY(OpenedImage::open(store, name, options));  // its lease keeps the blobs, too
   const Chain& chain = image->chain();
   oci::Reference destination = asked_destination;
+  if (destination.digest)
+    return Error(ErrorKind::invalid_argument,
+                 oci::to_string(destination) + ": a destination has a tag, not a digest");
   if (destination.tag.empty()) destination.tag = "latest";
 
   const bool archive = destination.transport == oci::Reference::Transport::oci_archive;
-  if (archive && ::access(destination.path.c_str(), F_OK) == 0)
-    return Error(ErrorKind::exists, destination.path + " exists; remove it or choose another file");
+  const bool to_stdout = archive && destination.path == "-";
+  struct stat st;
+  if (archive && !to_stdout && ::lstat(destination.path.c_str(), &st) == 0)
+    return Error(ErrorKind::exists,
+                 destination.path + ": already exists; remove it or choose another name");
   std::optional<TempDir> scratch;
   if (archive)
-    scratch = TRY(TempDir::create(parent_directory(destination.path), ".intact-export-"));
+    scratch = TRY(
+        TempDir::create(to_stdout ? TempDir::default_parent() : parent_directory(destination.path),
+                        ".intact-export-"));
   const std::string directory = archive ? scratch->path("layout") : destination.path;
   {
     auto layout = TRY(oci::LayoutWriter::open_or_create(directory));
@@ -130,6 +160,7 @@ Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store
                                       const std::string& name, const OpenOptions& options,
                                       const std::string& directory) {
   const ExportContext context = TRY(ExportContext::open(store, name, options));
+  TRY(check_object_names(context.tree()));
   NewDirectory out = TRY(NewDirectory::create(directory));
   ExportReport report;
   TRY(count_files(context.tree(), report));
@@ -138,11 +169,10 @@ Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store
   std::set<std::string> written;
   TRY(context.tree().walk([&](const std::string& path, const tree::Entry& entry) -> Result<void> {
     const tree::Inode& inode = *entry.inode;
-    if (!inode.attributes.is_regular() || inode.payload.empty() || !inode.content.empty())
-      return {};
-    if (!written.insert(inode.payload).second) return {};
+    if (!has_object(inode) || !written.insert(inode.payload).second) return {};
     TRY(make_directories(objects + inode.payload.substr(0, 2)));
-    const UniqueFd fd = TRY(open_file(objects + inode.payload, O_WRONLY | O_CREAT | O_EXCL, 0644));
+    const UniqueFd fd =
+        TRY(open_file(objects + inode.payload, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
     return context.read_content(inode, [&](ByteSpan bytes) { return write_all(fd.get(), bytes); })
         .context(path);
   }));

@@ -75,7 +75,8 @@ Result<void> ExportContext::read_content(const tree::Inode& inode,
 
 Result<NewDirectory> NewDirectory::create(const std::string& path) {
   if (!TRY(is_missing_or_empty(path)))
-    return Error(ErrorKind::exists, path + " exists and is not an empty directory");
+    return Error(ErrorKind::exists,
+                 path + ": already exists and is not an empty directory; choose another name");
   std::string final_path = path;
   while (final_path.size() > 1 && final_path.back() == '/') final_path.pop_back();
   TempDir temp = TRY(TempDir::create(parent_directory(final_path), ".intact-export-"));

@@ -12,21 +12,42 @@
 namespace intact::image {
 namespace {
 
-/// Writes a tree below a fresh directory that nobody else knows. Every parent is a directory that
-/// was made here, so paths cannot lead out; owners and times come last, or making the children
-/// would change them again.
+constexpr std::string_view kCapabilities = "security.capability";
+
+/// Nobody else gets to the files below, whatever their modes.
+Result<void> make_private(const std::string& directory) {
+  if (::chmod(directory.c_str(), 0700) != 0) return Error::from_errno(directory, errno);
+  return {};
+}
+
+/// Writes a tree below a new private directory. Every parent is a directory that was made here, so
+/// paths cannot lead out. Owners and times come last, because making the children would change them
+/// again.
 class RootfsWriter {
  public:
-  RootfsWriter(const ExportContext& context, std::string root, ExportReport& report)
-      : context_(context), root_(std::move(root)), report_(report), privileged_(::geteuid() == 0) {}
+  RootfsWriter(const ExportContext& context, std::string root, const RootfsOptions& options,
+               ExportReport& report)
+      : context_(context),
+        root_(std::move(root)),
+        options_(options),
+        report_(report),
+        privileged_(::geteuid() == 0) {}
 
   Result<void> write() {
     TRY(context_.tree().walk(
         [this](const std::string& path, const tree::Entry& entry) { return add(path, entry); }));
     for (auto it = directories_.rbegin(); it != directories_.rend(); ++it)
       TRY(set_attributes(it->path, *it->inode));
-    if (skipped_owners_) warn(skipped_owners_, "files of other owners belong to you instead");
-    if (skipped_devices_) warn(skipped_devices_, "device nodes were left out");
+    if (skipped_owners_)
+      warn(skipped_owners_,
+           "files belong to you instead of their owners: only root can change that");
+    if (report_.devices)
+      warn(report_.devices, options_.devices ? "device nodes were left out: only root can make them"
+                                             : "device nodes were left out (see --devices)");
+    if (report_.setuid)
+      warn(report_.setuid, "files lost their set-user-ID or set-group-ID bit (see --setuid)");
+    if (report_.capabilities)
+      warn(report_.capabilities, "files lost their capabilities (see --setuid)");
     if (skipped_xattrs_)
       warn(skipped_xattrs_, "extended attributes were left out: the system refuses them");
     return {};
@@ -70,8 +91,8 @@ class RootfsWriter {
     } else if (attributes.is_symlink()) {
       TRY(check(::symlink(inode.payload.c_str(), target.c_str()), path));
     } else {
-      if (attributes.is_device() && !privileged_) {
-        ++skipped_devices_;
+      if (attributes.is_device() && !(privileged_ && options_.devices)) {
+        ++report_.devices;
         return {};
       }
       TRY(check(::mknod(target.c_str(), attributes.type() | 0600, attributes.rdev), path));
@@ -89,9 +110,20 @@ class RootfsWriter {
     }
     // After the owner, which clears set-id bits; before capabilities, which a change of owner
     // clears.
-    if (!attributes.is_symlink())
-      TRY(check(::chmod(target.c_str(), attributes.mode & 07777), target));
+    if (!attributes.is_symlink()) {
+      mode_t mode = attributes.mode & 07777;
+      // On directories the set-group-ID bit only says who owns new files.
+      if (!options_.setuid && !attributes.is_directory() && (mode & (S_ISUID | S_ISGID)) != 0) {
+        mode &= ~static_cast<mode_t>(S_ISUID | S_ISGID);
+        ++report_.setuid;
+      }
+      TRY(check(::chmod(target.c_str(), mode), target));
+    }
     for (const tree::Xattr& xattr : inode.xattrs) {
+      if (!options_.setuid && xattr.name == kCapabilities) {
+        ++report_.capabilities;
+        continue;
+      }
       if (::lsetxattr(target.c_str(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(),
                       0) == 0)
         continue;
@@ -107,12 +139,12 @@ class RootfsWriter {
 
   const ExportContext& context_;
   std::string root_;
+  RootfsOptions options_;
   ExportReport& report_;
   bool privileged_;
   std::vector<Directory> directories_;
   std::unordered_map<const tree::Inode*, std::string> first_names_;
   std::uint64_t skipped_owners_ = 0;
-  std::uint64_t skipped_devices_ = 0;
   std::uint64_t skipped_xattrs_ = 0;
 };
 
@@ -120,11 +152,12 @@ class RootfsWriter {
 
 Result<ExportReport> export_rootfs(const std::shared_ptr<store::Store>& store,
                                    const std::string& name, const OpenOptions& options,
-                                   const std::string& directory) {
+                                   const std::string& directory, const RootfsOptions& rootfs) {
   const ExportContext context = TRY(ExportContext::open(store, name, options));
   NewDirectory out = TRY(NewDirectory::create(directory));
   ExportReport report;
-  TRY(RootfsWriter(context, out.path(), report).write());
+  TRY(RootfsWriter(context, out.path(), rootfs, report).write());
+  TRY(make_private(out.path()));
   TRY(out.publish());
   return report;
 }
@@ -132,7 +165,8 @@ Result<ExportReport> export_rootfs(const std::shared_ptr<store::Store>& store,
 Result<ExportReport> export_bundle(const std::shared_ptr<store::Store>& store,
                                    const std::string& name, const OpenOptions& options,
                                    const std::string& directory,
-                                   const MakeRuntimeConfig& make_config) {
+                                   const MakeRuntimeConfig& make_config,
+                                   const RootfsOptions& options_of_rootfs) {
   const ExportContext context = TRY(ExportContext::open(store, name, options));
   NewDirectory out = TRY(NewDirectory::create(directory));
   const Bytes config = TRY(make_config(context.image()));
@@ -140,7 +174,8 @@ Result<ExportReport> export_bundle(const std::shared_ptr<store::Store>& store,
   const std::string rootfs = out.path() + "/rootfs";
   TRY(make_directories(rootfs));
   ExportReport report;
-  TRY(RootfsWriter(context, rootfs, report).write());
+  TRY(RootfsWriter(context, rootfs, options_of_rootfs, report).write());
+  TRY(make_private(out.path()));
   TRY(out.publish());
   return report;
 }

@@ -19,12 +19,78 @@ expect 0 export_to "oci-archive:$work/image.tar:v1"
 skopeo --insecure-policy copy -q --preserve-digests "oci-archive:$work/image.tar:v1" "oci:$work/unarchived:v1"
 equal "$(manifest_digest "$work/unarchived" v1)" "$digest" "digest out of the archive"
 
-# As a directory and as a tar; owners and devices want root.
+# As a tar, to a new file or to standard output; not over a file, and not through a link.
+expect 0 export_to "tar:$work/root.tar"
+export_to tar:- > "$work/piped.tar" 2> "$work/piped.err" || fail "tar:- failed: $(cat "$work/piped.err")"
+same "$work/root.tar" "$work/piped.tar"
+export_to oci-archive:-:v1 > "$work/piped-image.tar"
+expect 0 "$intact" verify "oci-archive:$work/piped-image.tar:v1" --pub "$work/key.pub"
+expect 0 "$intact" verify oci-archive:-:v1 --pub "$work/key.pub" < "$work/piped-image.tar"
+cat "$work/piped-image.tar" | "$intact" verify oci-archive:-:v1 --pub "$work/key.pub" > /dev/null || fail "oci-archive:- of a pipe"
+expect 2 export_to tar:- --json
+said 'standard output is for the archive'
+expect 1 export_to "tar:$work/root.tar"
+said 'root.tar: already exists; remove it or choose another name'
+echo precious > "$work/precious"
+ln -s precious "$work/link.tar"
+ln -s precious "$work/other.tar.intact-part" # the name that was foreseeable once
+expect 1 export_to "tar:$work/link.tar"
+expect 0 export_to "tar:$work/other.tar"
+equal "$(cat "$work/precious")" precious "a file behind a link"
+same "$work/root.tar" "$work/other.tar"
+# Whatever ends the command leaves nothing.
+mkdir "$work/empty"
+expect 1 bash -c 'ulimit -f 1; trap "" XFSZ; exec "$@"' - "$intact" export app "tar:$work/empty/x.tar" --pub "$work/key.pub"
+equal "$(ls -A "$work/empty")" "" "files left by a failed export"
+
+# By digest, where any source is taken.
+expect 0 "$intact" verify "oci:$work/oci@$digest" --pub "$work/key.pub"
+expect 0 "$intact" pull --store "$work/store4" "oci:$work/oci@$digest" app --pub "$work/key.pub"
+expect 7 "$intact" verify "oci:$work/oci@sha256:$(printf '0%.0s' {1..64})" --pub "$work/key.pub"
+said 'no image sha256:0000'
+expect 2 export_to "oci:$work/oci@$digest"
+
+# As a directory. It is private, and without --devices and --setuid nothing in it gives rights here.
+expect 0 export_to "rootfs:$work/plain"
+equal "$(stat -c %a "$work/plain")" 700 "mode of the exported directory"
+equal "$(find "$work/plain" ! -type d -perm /6000 -print -o -type b -print -o -type c -print)" "" "set-id files and devices"
+expect 2 export_to "tar:$work/never.tar" --setuid
+
+# Owners and devices want root.
 requires_root
 unpack_image "$work/layout" latest
-expect 0 export_to "rootfs:$work/rootfs"
+chmod 700 "$work/unpacked/rootfs"
+expect 0 export_to "rootfs:$work/rootfs" --devices --setuid
 same_trees "$work/unpacked/rootfs" "$work/rootfs"
-expect 0 export_to "tar:$work/root.tar"
+
+# What is left out otherwise is counted.
+"$root/tools/layer-tar" > "$work/rights.tar" << 'LAYER'
+dir d mode=2755
+file d/su mode=4755 text=x
+file d/sg mode=2755 text=y
+file d/cap mode=755 text=z xattr:security.capability=%01%00%00%02%00%04%00%00%00%00%00%00%00%00%00%00%00%00%00%00
+char null mode=666 dev=1:3
+block disk mode=660 dev=8:0
+LAYER
+expect 0 "$intact" seal "tar:$work/rights.tar" "oci:$work/rights:t" --key "$work/key.key" --password-file "$work/password"
+expect 0 "$intact" pull "oci:$work/rights:t" rights --pub "$work/key.pub"
+for form in rootfs bundle; do
+  top=$work/$form-out tree=$work/$form-out
+  [[ $form == rootfs ]] || tree+=/rootfs
+  expect 0 "$intact" export rights "$form:$top" --json --pub "$work/key.pub"
+  equal "$(jq -c .left_out "$work/out")" '{"devices":2,"setuid":2,"capabilities":1}' "$form: what was left out"
+  said '2 device nodes were left out \(see --devices\)'
+  said '2 files lost their set-user-ID or set-group-ID bit \(see --setuid\)'
+  said '1 files lost their capabilities \(see --setuid\)'
+  equal "$(stat -c %a "$top" "$tree/d" "$tree/d/su" "$tree/d/sg" "$tree/d/cap" | xargs)" "700 2755 755 755 755" "modes"
+  equal "$(find "$tree" -type b -o -type c)$(getcap -r "$tree" 2> /dev/null)" "" "devices and capabilities"
+  rm -rf "$top"
+  expect 0 "$intact" export rights "$form:$top" --devices --setuid --json --pub "$work/key.pub"
+  equal "$(jq -c .left_out "$work/out")" '{"devices":0,"setuid":0,"capabilities":0}' "$form: nothing left out"
+  equal "$(stat -c %a "$top" "$tree/d/su" "$tree/d/sg" | xargs)" "700 4755 2755" "modes"
+  equal "$(stat -c '%t:%T' "$tree/null" "$tree/disk" | xargs)" "1:3 8:0" "devices"
+  getfattr -n security.capability "$tree/d/cap" > /dev/null 2>&1 || fail "no capability with --setuid"
+done
 mkdir "$work/untar"
 tar -C "$work/untar" --xattrs --xattrs-include='*' --numeric-owner -xpf "$work/root.tar"
 same_trees "$work/unpacked/rootfs" "$work/untar"
@@ -33,5 +99,8 @@ same_trees "$work/unpacked/rootfs" "$work/untar"
 object=$(find "$INTACT_STORE/objects" -type f -size +1000k | head -1)
 flip "$object" 5000
 expect 3 export_to "rootfs:$work/rootfs2"
+[[ ! -e $work/rootfs2 ]] || fail "a damaged image left a directory"
+expect 3 export_to "composefs:$work/composefs2"
+[[ ! -e $work/composefs2 ]] || fail "a damaged image left a directory"
 flip "$object" 5000
 expect 0 export_to "rootfs:$work/rootfs3"

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <intact/image/export.h>
 #include <intact/json/json.h>
@@ -18,6 +19,7 @@ namespace {
 struct Options {
   std::string name;
   std::string destination;
+  image::RootfsOptions rootfs;
   bool json = false;
 };
 
@@ -44,17 +46,27 @@ Result<image::ExportReport> export_to(const Options& options,
   const std::string form = options.destination.substr(0, colon);
   const std::string path = colon == std::string::npos ? "" : options.destination.substr(colon + 1);
   if (path.empty())
-    return Error(ErrorKind::invalid_argument, "'" + options.destination + "' is not FORM:PATH");
+    return Error(ErrorKind::invalid_argument, "'" + options.destination + "': not FORM:PATH");
+  if ((options.rootfs.devices || options.rootfs.setuid) && form != "rootfs" && form != "bundle")
+    return Error(ErrorKind::invalid_argument,
+                 "--devices and --setuid apply only to rootfs: and bundle:");
   if (form == "oci" || form == "oci-archive")
     return image::export_oci(store, options.name, open,
                              *TRY(oci::parse_reference(options.destination)));
   if (form == "tar") return image::export_tar(store, options.name, open, path);
-  if (form == "rootfs") return image::export_rootfs(store, options.name, open, path);
+  if (form == "rootfs")
+    return image::export_rootfs(store, options.name, open, path, options.rootfs);
   if (form == "composefs") return image::export_composefs(store, options.name, open, path);
   if (form == "bundle")
-    return image::export_bundle(store, options.name, open, path, make_runtime_config);
+    return image::export_bundle(store, options.name, open, path, make_runtime_config,
+                                options.rootfs);
   return Error(ErrorKind::invalid_argument,
                "unknown form '" + form + "': oci, oci-archive, tar, rootfs, composefs or bundle");
+}
+
+bool writes_to_stdout(const std::string& destination) {
+  return destination == "tar:-" || destination == "oci-archive:-" ||
+         destination.starts_with("oci-archive:-:");
 }
 
 Result<int> run_export(const Options& options, const StoreOption& store_option,
@@ -64,13 +76,24 @@ Result<int> run_export(const Options& options, const StoreOption& store_option,
   open.damage = [](const image::Damage& damage) {
     warn(fmt::format("damaged: block {} of {}: {}", damage.block, damage.object, damage.reason));
   };
+  if (writes_to_stdout(options.destination)) {
+    if (options.json)
+      return Error(ErrorKind::invalid_argument, "--json: standard output is for the archive");
+    if (::isatty(STDOUT_FILENO) == 1)
+      return Error(ErrorKind::invalid_argument,
+                   "standard output: a terminal, not a place for an archive; redirect it");
+  }
   const image::ExportReport report = TRY(export_to(options, TRY(store_option.open()), open));
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {
     print("{}\n", to_text(Json{{"destination", options.destination},
                                {"files", report.files},
-                               {"bytes", report.bytes}}));
-  } else {
+                               {"bytes", report.bytes},
+                               {"left_out",
+                                {{"devices", report.devices},
+                                 {"setuid", report.setuid},
+                                 {"capabilities", report.capabilities}}}}));
+  } else if (!writes_to_stdout(options.destination)) {
     print("Exported '{}' to {} ({:.1f} MB)\n", options.name, options.destination,
           static_cast<double>(report.bytes) / 1e6);
   }
@@ -81,16 +104,22 @@ Result<int> run_export(const Options& options, const StoreOption& store_option,
 
 void add_export_command(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.add(program.app(), "export",
-                                  "Write an image of the store somewhere else, checked on its way");
+  CLI::App* command =
+      program.add(program.app(), "export",
+                  "Write an image of the store somewhere else, verified as it is read");
   command->add_option("NAME", options->name, "Image in the store")->required();
   command
       ->add_option(
           "DEST", options->destination,
-          "What to write: the sealed image, its tree, composefs' files or a bundle for runc")
+          "Where to: the sealed image (oci, oci-archive), its files (tar, rootfs), composefs files "
+          "or a bundle for OCI runtimes; FILE may be - for standard output")
       ->type_name(
           "oci:DIR[:TAG]|oci-archive:FILE[:TAG]|tar:FILE|rootfs:DIR|composefs:DIR|bundle:DIR")
       ->required();
+  command->add_flag("--devices", options->rootfs.devices,
+                    "rootfs, bundle: make device nodes as well (as root)");
+  command->add_flag("--setuid", options->rootfs.setuid,
+                    "rootfs, bundle: keep set-user-ID and set-group-ID bits and file capabilities");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);

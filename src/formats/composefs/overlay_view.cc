@@ -1,8 +1,8 @@
 #include "overlay_view.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <intact/composefs/read.h>
 
 #include "format.h"
 
@@ -11,18 +11,6 @@ namespace {
 
 Error malformed(std::string_view what) {
   return Error(ErrorKind::malformed, fmt::format("composefs image: {}", what));
-}
-
-/// The kernel's rule for absolute redirects, and ours: nothing that leads out of a directory.
-bool is_plain_path(std::string_view path) {
-  if (path.empty() || path.find('\0') != std::string_view::npos) return false;
-  while (true) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view part = path.substr(0, end);
-    if (part.empty() || part == "." || part == "..") return false;
-    if (end == path.size()) return true;
-    path.remove_prefix(end + 1);
-  }
 }
 
 }  // namespace
@@ -69,8 +57,8 @@ OverlayView overlay_view(std::vector<tree::Xattr> stored) {
 
 Result<std::string> OverlayView::payload() const {
   if (!redirect) return std::string();
-  if (!redirect->starts_with('/') || !is_plain_path(std::string_view(*redirect).substr(1)))
-    return malformed("a redirect that the kernel would refuse");
+  if (!redirect->starts_with('/') || !is_legal_payload(std::string_view(*redirect).substr(1)))
+    return malformed("a redirect that is not a plain path below the objects");
   return redirect->substr(1);
 }
 

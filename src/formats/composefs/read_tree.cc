@@ -70,10 +70,7 @@ class TreeReader {
     }
     if (from.attributes.is_symlink()) to.payload = TRY(image_.read_link(from));
     if (from.attributes.is_regular()) {
-      if (view.redirect) to.payload = *view.redirect;
-      if (to.payload.size() > 1 && to.payload.front() == '/') to.payload.erase(0, 1);
-      if (to.payload.find('\0') != std::string::npos)
-        return Error(ErrorKind::malformed, "NUL in a redirect");
+      to.payload = TRY(view.payload());
       to.digest = TRY(view.digest());
       TRY(read_content(from, view.metacopy.has_value(), to));
     }

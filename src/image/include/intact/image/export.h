@@ -16,10 +16,20 @@ namespace intact::image {
 struct ExportReport {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
+  // What export_rootfs() and export_bundle() did not write, in files.
+  std::uint64_t devices = 0;       ///< device nodes left out
+  std::uint64_t setuid = 0;        ///< files without their set-user-ID and set-group-ID bits
+  std::uint64_t capabilities = 0;  ///< files without their capabilities
   std::vector<std::string> warnings;
 };
 
-// All of these check the chain of trust first and every byte on its way out. The destination
+/// What a tree on this host may contain that gives rights on this host, not in a container.
+struct RootfsOptions {
+  bool devices = false;  ///< device nodes (only root can make them)
+  bool setuid = false;   ///< set-user-ID and set-group-ID bits, file capabilities
+};
+
+// All of these check the chain of trust first and every byte as it is written. The destination
 // appears whole or not at all.
 
 /// The sealed OCI image with its signatures as it was pulled, into a layout (oci:) or an archive
@@ -32,14 +42,16 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
 Result<ExportReport> export_tar(const std::shared_ptr<store::Store>& store, const std::string& name,
                                 const OpenOptions& options, const std::string& file);
 
-/// The image's root as a plain directory, which must be missing or empty. Others than root cannot
-/// give files away or make devices: what is left out is told as warnings.
+/// The image's root as a plain directory, which must be missing or empty. Its mode is 0700 whatever
+/// the image says: the files in it may be readable, or even run as root, for everybody who gets
+/// there. Only root can give files to their owners. The report says what was left out.
 Result<ExportReport> export_rootfs(const std::shared_ptr<store::Store>& store,
                                    const std::string& name, const OpenOptions& options,
-                                   const std::string& directory);
+                                   const std::string& directory, const RootfsOptions& rootfs = {});
 
 /// DIRECTORY/image.cfs and DIRECTORY/objects, ready for `mount -t composefs -o
-/// basedir=DIRECTORY/objects`. Must be missing or empty.
+/// basedir=DIRECTORY/objects`. Must be missing or empty. malformed before anything is written: an
+/// object is not named by its digest.
 Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store,
                                       const std::string& name, const OpenOptions& options,
                                       const std::string& directory);
@@ -48,10 +60,12 @@ Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store
 using MakeRuntimeConfig = std::function<Result<Bytes>(const OpenedImage&)>;
 
 /// An OCI runtime bundle: DIRECTORY/rootfs as export_rootfs() makes it and DIRECTORY/config.json.
-/// Must be missing or empty.
+/// Must be missing or empty. DIRECTORY has mode 0700, and the root directory in it that of the
+/// image.
 Result<ExportReport> export_bundle(const std::shared_ptr<store::Store>& store,
                                    const std::string& name, const OpenOptions& options,
                                    const std::string& directory,
-                                   const MakeRuntimeConfig& make_config);
+                                   const MakeRuntimeConfig& make_config,
+                                   const RootfsOptions& rootfs = {});
 
 }  // namespace intact::image

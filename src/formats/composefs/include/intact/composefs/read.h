@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <intact/base/digest.h>
@@ -11,6 +12,11 @@
 #include <intact/tree/tree.h>
 
 namespace intact::composefs {
+
+/// Whether a file of an image may name its object by this path, relative to the directory of the
+/// objects: components separated by single slashes, none of them empty, "." or "..", no NUL. What
+/// reads images refuses everything else, as the kernel does.
+bool is_legal_payload(std::string_view payload);
 
 struct ReadOptions {
   /// When not empty: only these entries of the root directory, and all below them, are read.
