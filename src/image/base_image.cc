@@ -8,6 +8,7 @@
 #include <intact/oci/config.h>
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/media_types.h>
+#include <intact/oci/spool.h>
 #include <intact/oci/tree_tar.h>
 
 #include "gzip_writer.h"
@@ -16,17 +17,6 @@ namespace intact::image {
 namespace {
 
 constexpr std::size_t kBuffer = 256 * 1024;
-
-/// A file without a name in `directory`: gone when its last descriptor is.
-Result<UniqueFd> anonymous_file(const std::string& directory) {
-  auto fd = open_file(directory, O_RDWR | O_TMPFILE, 0600);
-  if (fd || (fd.error().sys_errno() != EOPNOTSUPP && fd.error().sys_errno() != EISDIR)) return fd;
-  std::string path = directory + "/.intact-XXXXXX";  // file systems without O_TMPFILE
-  UniqueFd named(::mkostemp(path.data(), O_CLOEXEC));
-  if (!named) return Error::from_errno(path, errno);
-  ::unlink(path.c_str());
-  return named;
-}
 
 Result<UniqueFd> duplicate(const UniqueFd& fd) {
   UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
@@ -40,8 +30,10 @@ Result<void> for_each_chunk(ByteStream& stream, const std::function<Result<void>
   return {};
 }
 
-/// A tar is read twice, so a pipe will not do; nor is one waited for.
-Result<UniqueFd> open_tar(const std::string& path) {
+/// A tar is read twice, so it must be a file. Standard input ("-") becomes one.
+Result<UniqueFd> open_tar(const std::string& path, const std::string& scratch,
+                          const UnpackLimits& limits) {
+  if (path == "-") return oci::spool_standard_input(scratch, limits.decompress.output_bytes);
   UniqueFd fd = TRY(open_file(path, O_RDONLY | O_NONBLOCK));
   TRY(file_size(fd.get()).context(path));
   return fd;
@@ -50,7 +42,7 @@ Result<UniqueFd> open_tar(const std::string& path) {
 /// The directory as a tar in a temporary file.
 Result<UniqueFd> tar_of_directory(const std::string& directory, const std::string& scratch,
                                   ProgressMeter& meter) {
-  UniqueFd fd = TRY(anonymous_file(scratch));
+  UniqueFd fd = TRY(oci::unnamed_file(scratch));
   meter.begin("Reading files", 0);
   TRY(oci::write_directory_tar(directory, {}, [&](ByteSpan bytes) {
     meter.advance(bytes.size());
@@ -67,7 +59,7 @@ Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platf
   const bool is_directory = source.transport == oci::Reference::Transport::rootfs;
   auto file =
       std::make_shared<UniqueFd>(is_directory ? TRY(tar_of_directory(source.path, scratch, meter))
-                                              : TRY(open_tar(source.path)));
+                                              : TRY(open_tar(source.path, scratch, limits)));
   const std::uint64_t size = TRY(file_size(file->get()).context(source.path));
   auto open_layer = [file]() -> Result<std::unique_ptr<ByteStream>> {
     return std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate(*file))));

@@ -7,7 +7,10 @@
 #include <fcntl.h>
 
 #include <intact/base/file.h>
+#include <intact/oci/spool.h>
 #include <intact/oci/tar_reader.h>
+
+#include "tar_sparse.h"
 
 namespace intact::oci {
 namespace {
@@ -40,18 +43,6 @@ UniqueFd duplicate(const UniqueFd& fd) {
   return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
 }
 
-/// A file without a name that is gone when its descriptor is.
-Result<UniqueFd> temporary_file() {
-  const std::string parent = TempDir::default_parent();
-  UniqueFd fd(::open(parent.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (fd) return fd;
-  std::string path = parent + "/intact-XXXXXX";
-  fd.reset(::mkostemp(path.data(), O_CLOEXEC));
-  if (!fd) return Error::from_errno("temporary file in " + parent, errno);
-  ::unlink(path.c_str());
-  return fd;
-}
-
 /// The pread position of a stream, so that a tar reader can jump.
 class SeekableFile final : public ByteStream {
  public:
@@ -74,16 +65,41 @@ class SeekableFile final : public ByteStream {
   std::uint64_t position_ = 0;
 };
 
+/// A sparse file: its extents, one after the other in `stored`, and the holes between them.
+class SparseStream final : public ByteStream {
+ public:
+  SparseStream(std::unique_ptr<ByteStream> stored, std::shared_ptr<const SparseMap> map)
+      : stored_(std::move(stored)), map_(std::move(map)), cursor_(*map_) {}
+  Result<std::size_t> read(MutableByteSpan out) override {
+    SparseCursor ahead = cursor_;
+    const SparseCursor::Step step = ahead.next(out.size());
+    std::size_t n = step.bytes;
+    if (step.is_hole)
+      std::fill_n(out.begin(), n, std::byte{0});
+    else if (n != 0)
+      n = TRY(stored_->read(out.first(n)));
+    (void)cursor_.next(n);
+    return n;
+  }
+
+ private:
+  std::unique_ptr<ByteStream> stored_;
+  std::shared_ptr<const SparseMap> map_;
+  SparseCursor cursor_;
+};
+
 }  // namespace
 
 Result<ArchiveFiles> ArchiveFiles::open(const std::string& file, const DecompressLimits& limits) {
-  UniqueFd fd = TRY(open_file(file, O_RDONLY | O_NONBLOCK));
+  UniqueFd fd = file == "-"
+                    ? TRY(spool_standard_input(TempDir::default_parent(), limits.output_bytes))
+                    : TRY(open_file(file, O_RDONLY | O_NONBLOCK));
   TRY(file_size(fd.get()).context(file));
   Bytes first(8);
   first.resize(TRY(pread_up_to(fd.get(), 0, first).context(file)));
   if (detect_compression(first) != Compression::none) {
     const auto unpack = [&]() -> Result<UniqueFd> {
-      UniqueFd temp = TRY(temporary_file());
+      UniqueFd temp = TRY(unnamed_file(TempDir::default_parent()));
       const auto stream = TRY(decompress(std::make_unique<FileStream>(std::move(fd)), limits));
       Bytes piece(256 * 1024);
       while (const std::size_t n = TRY(stream->read(piece)))
@@ -93,17 +109,19 @@ Result<ArchiveFiles> ArchiveFiles::open(const std::string& file, const Decompres
     fd = TRY(unpack().context(file));
   }
   ArchiveFiles files(std::move(fd));
-  TRY(files.index().context(file));
+  TRY(files.index(limits).context(file));
   return files;
 }
 
-Result<void> ArchiveFiles::index() {
+Result<void> ArchiveFiles::index(const DecompressLimits& decompress_limits) {
   SeekableFile stream(fd_.get(), TRY(file_size(fd_.get())));
-  const TarLimits limits{.headers = 100'000, .stream_bytes = UINT64_MAX / 4};
+  const TarLimits limits{.headers = 100'000,
+                         .stream_bytes = UINT64_MAX / 4,
+                         .hole_bytes = decompress_limits.hole_bytes};
   TarReader reader(stream, limits, [&](std::uint64_t bytes) { return stream.skip(bytes); });
   while (auto entry = TRY(reader.next())) {
     std::string path = normalized(entry->path);
-    File made{{entry->content_offset, entry->size}, {}};
+    File made{{entry->content_offset, entry->size, reader.sparse()}, {}};
     if (entry->type == TarType::hard_link) {
       made.link = normalized(entry->link);
     } else if (entry->type == TarType::symlink) {
@@ -132,8 +150,11 @@ std::optional<ArchiveFiles::Range> ArchiveFiles::find(std::string_view path) con
 Result<std::unique_ptr<ByteStream>> ArchiveFiles::open(const Range& range) const {
   UniqueFd fd = duplicate(fd_);
   if (!fd) return Error::from_errno("dup", errno);
-  return std::unique_ptr<ByteStream>(
-      std::make_unique<FileStream>(std::move(fd), range.offset, range.size));
+  if (!range.sparse)
+    return std::unique_ptr<ByteStream>(
+        std::make_unique<FileStream>(std::move(fd), range.offset, range.size));
+  return std::unique_ptr<ByteStream>(std::make_unique<SparseStream>(
+      std::make_unique<FileStream>(std::move(fd), range.offset), range.sparse));
 }
 
 Result<Bytes> ArchiveFiles::read(const Range& range, std::uint64_t limit) const {
@@ -141,7 +162,9 @@ Result<Bytes> ArchiveFiles::read(const Range& range, std::uint64_t limit) const 
     return Error(ErrorKind::limit, std::to_string(range.size) + " bytes, at most " +
                                        std::to_string(limit) + " are taken");
   Bytes bytes(static_cast<std::size_t>(range.size));
-  TRY(pread_exact(fd_.get(), range.offset, bytes));
+  const auto stream = TRY(open(range));
+  if (TRY(read_fully(*stream, bytes)) != bytes.size())
+    return Error(ErrorKind::io, "the archive has become shorter");
   return bytes;
 }
 

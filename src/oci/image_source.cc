@@ -6,10 +6,47 @@
 #include "source_kinds.h"
 
 namespace intact::oci {
+namespace {
+
+/// A source of which one manifest or index was asked for by its digest.
+class PinnedSource final : public ImageSource {
+ public:
+  PinnedSource(std::unique_ptr<ImageSource> source, const Digest& digest)
+      : source_(std::move(source)), tag_("@" + digest.to_string()) {}
+
+  Result<Descriptor> resolve(const std::string&, const Platform& platform) const override {
+    return source_->resolve(tag_, platform);
+  }
+  Result<Bytes> read_document(const Descriptor& descriptor) const override {
+    return source_->read_document(descriptor);
+  }
+  Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const override {
+    return source_->open_blob(descriptor);
+  }
+  Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const override {
+    return source_->open_blob_file(descriptor);
+  }
+  Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override {
+    return source_->find_signatures(manifest);
+  }
+  std::vector<std::string> names() const override { return source_->names(); }
+
+ private:
+  std::unique_ptr<ImageSource> source_;
+  std::string tag_;
+};
+
+}  // namespace
 
 Result<std::unique_ptr<ImageSource>> ImageSource::open(const Reference& reference,
                                                        const DecompressLimits& limits) {
   using Transport = Reference::Transport;
+  if (reference.digest && reference.transport != Transport::docker) {
+    Reference place = reference;
+    place.digest.reset();
+    return std::unique_ptr<ImageSource>(
+        std::make_unique<PinnedSource>(TRY(open(place, limits)), *reference.digest));
+  }
   switch (reference.transport) {
     case Transport::oci:
       return open_layout_directory(reference.path);
@@ -20,23 +57,22 @@ Result<std::unique_ptr<ImageSource>> ImageSource::open(const Reference& referenc
     case Transport::docker:
       return Error(ErrorKind::unsupported,
                    to_string(reference) +
-                       ": registries are not supported yet: copy the image into a layout first, "
-                       "for example with skopeo copy " +
-                       to_string(reference) + " oci:DIR:TAG");
+                       ": registries are not supported yet; copy the image into a layout first, "
+                       "for example with `skopeo copy " +
+                       to_string(reference) + " oci:DIR:TAG`");
     case Transport::rootfs:
     case Transport::tar:
       break;
   }
   return Error(ErrorKind::invalid_argument,
-               to_string(reference) + " holds a root directory and no image");
+               to_string(reference) + ": a root directory, not an image; seal it first");
 }
 
 Result<Bytes> ImageSource::read_document(const Descriptor& descriptor) const {
   const std::string name = descriptor.digest.to_string();
   if (descriptor.size > kMaxDocument)
     return Error(ErrorKind::limit, name + ": a document of " + std::to_string(descriptor.size) +
-                                       " bytes, at most " + std::to_string(kMaxDocument) +
-                                       " are taken");
+                                       " bytes, over the limit of " + std::to_string(kMaxDocument));
   const auto stream = TRY(open_blob(descriptor));
   // One byte more than there should be, so that a longer blob is noticed.
   Bytes bytes(static_cast<std::size_t>(descriptor.size) + 1);

@@ -30,6 +30,28 @@ std::string manifest_of(const Blob& blob, const std::string& more = {}) {
   return TestLayout::descriptor(kManifest, blob, more);
 }
 
+TEST(Layout, FindsDigests) {
+  TestLayout layout;
+  const Blob one = layout.image("amd64", {kLayer});
+  const Blob two = layout.image("amd64", {kLayer, kLayer});
+  layout.index({manifest_of(one, named("t")), manifest_of(two, named("u"))});
+  for (const Blob& blob : {one, two}) {
+    const std::string reference = "oci:" + layout.path() + "@" + blob.digest;
+    const auto source = open(reference);
+    ASSERT_TRUE(source) << source.error().message();
+    const auto found = (*source)->resolve("", kAmd64);
+    ASSERT_TRUE(found) << found.error().message();
+    EXPECT_EQ(found->digest.to_string(), blob.digest);
+    EXPECT_EQ(to_string(**parse_reference(reference)), reference);
+  }
+  const std::string other = "sha256:" + std::string(64, '0');
+  const auto none = open("oci:" + layout.path() + "@" + other).value()->resolve("", kAmd64);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind(), ErrorKind::not_found);
+  EXPECT_THAT(none.error().message(), HasSubstr("no image " + other));
+  EXPECT_FALSE(parse_reference("oci:" + layout.path() + "@sha256:12"));
+}
+
 TEST(Layout, FindsTags) {
   TestLayout layout;
   const Blob one = layout.image("amd64", {kLayer});

@@ -53,11 +53,11 @@ Result<Reference> parse_docker(std::string_view text, std::string_view rest) {
   const std::size_t colon = rest.rfind(':');
   if (colon != std::string_view::npos && slash != std::string_view::npos && colon > slash) {
     reference.tag = rest.substr(colon + 1);
-    if (!is_registry_tag(reference.tag)) return wrong(text, "the tag is not a valid one");
+    if (!is_registry_tag(reference.tag)) return wrong(text, "not a valid tag");
     rest = rest.substr(0, colon);
   }
   if (slash == std::string_view::npos || slash == 0 || slash + 1 == rest.size())
-    return wrong(text, "want docker://HOST/REPO[:TAG|@DIGEST]");
+    return wrong(text, "not docker://HOST/REPO[:TAG|@DIGEST]");
   reference.path = rest;
   return reference;
 }
@@ -89,19 +89,27 @@ Result<std::optional<Reference>> parse_reference(std::string_view text) {
   for (const auto& [prefix, transport] : kPrefixes) {
     if (!text.starts_with(prefix)) continue;
     const std::string_view rest = text.substr(prefix.size());
-    if (rest.find('\0') != std::string_view::npos) return wrong(text, "holds a NUL character");
+    if (rest.find('\0') != std::string_view::npos) return wrong(text, "contains a NUL character");
     if (transport == Transport::docker) return std::optional(TRY(parse_docker(text, rest)));
     Reference reference{transport, std::string(rest), {}, {}};
-    if (transport != Transport::rootfs && transport != Transport::tar) {
+    // A path cannot hold a colon, so a digest after it cannot be a part of the path.
+    const bool is_layout = transport == Transport::oci || transport == Transport::oci_archive;
+    const std::size_t at = rest.find('@');
+    if (is_layout && at != std::string_view::npos && rest.find(':') > at &&
+        (rest.substr(at).starts_with("@sha256:") || rest.substr(at).starts_with("@sha512:"))) {
+      auto digest = Digest::parse(rest.substr(at + 1));
+      if (!digest) return wrong(text, digest.error().message());
+      reference.path = rest.substr(0, at);
+      reference.digest = *digest;
+    } else if (transport != Transport::rootfs && transport != Transport::tar) {
       const std::size_t colon = std::min(rest.find(':'), rest.size());
       reference.path = rest.substr(0, colon);
       if (colon < rest.size()) reference.tag = rest.substr(colon + 1);
       if (colon < rest.size() && reference.tag.empty())
-        return wrong(text, "the tag behind the colon is missing");
-      if (!is_layout_name(reference.tag))
-        return wrong(text, "the tag holds characters that no tag may have");
+        return wrong(text, "no tag after the colon");
+      if (!is_layout_name(reference.tag)) return wrong(text, "not a valid tag");
     }
-    if (reference.path.empty()) return wrong(text, "the path is missing");
+    if (reference.path.empty()) return wrong(text, "no path");
     return std::optional(std::move(reference));
   }
   return std::optional<Reference>();

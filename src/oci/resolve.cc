@@ -10,6 +10,7 @@ namespace {
 using Kind = MediaType::Kind;
 
 constexpr std::size_t kMaxDocuments = 1000;
+constexpr std::size_t kMaxPending = 100'000;  // descriptors
 
 /// BuildKit puts provenance into an index as manifests of no platform.
 bool is_attestation(const Descriptor& descriptor) {
@@ -72,12 +73,12 @@ Result<std::vector<Descriptor>> Resolver::candidates(const std::string& tag) con
       });
       if (!same)
         return Error(ErrorKind::invalid_argument,
-                     "there are several images, name one of them: " + joined(names));
+                     "contains several images; choose one of " + joined(names));
     }
     if (found.empty() && build_cache)
       return Error(ErrorKind::unsupported, "a build cache (BuildKit), not an image");
     if (found.empty() && !index_.unreadable.empty()) return index_.unreadable.front().error;
-    if (found.empty()) return Error(ErrorKind::not_found, "there is no image");
+    if (found.empty()) return Error(ErrorKind::not_found, "contains no image");
     return found;
   }
   for (const std::string_view key : {kRefName, kContainerdName}) {
@@ -95,7 +96,27 @@ Result<std::vector<Descriptor>> Resolver::candidates(const std::string& tag) con
   }
   names.erase("");
   return Error(ErrorKind::not_found,
-               "there is no '" + tag + "'" + (names.empty() ? "" : "; there is " + joined(names)));
+               "no image '" + tag + "'" + (names.empty() ? "" : "; there is " + joined(names)));
+}
+
+/// The manifest or index with this digest, in the index itself or in those that it contains.
+Result<Descriptor> Resolver::find_digest(const Digest& digest) {
+  std::vector<Descriptor> pending = index_.manifests;
+  for (std::size_t next = 0; next < pending.size(); ++next) {
+    const Descriptor entry = pending[next];
+    if (entry.digest == digest && !is_attestation(entry)) {
+      seen_.clear();
+      return entry;
+    }
+    if (classify(entry.media_type).kind != Kind::index || !seen_.insert(entry.digest).second)
+      continue;
+    if (seen_.size() > kMaxDocuments || pending.size() > kMaxPending) break;
+    auto bytes = source_.read_document(entry);
+    if (!bytes && bytes.error().kind() == ErrorKind::not_found) continue;
+    const Index index = TRY(parse_index(TRY(std::move(bytes)), entry.media_type));
+    pending.insert(pending.end(), index.manifests.begin(), index.manifests.end());
+  }
+  return Error(ErrorKind::not_found, "no image " + digest.to_string());
 }
 
 Result<Descriptor> Resolver::choose(const std::vector<Descriptor>& candidates,
@@ -108,24 +129,22 @@ Result<Descriptor> Resolver::choose(const std::vector<Descriptor>& candidates,
   const std::string what = tag.empty() ? "an image without a name" : "'" + tag + "'";
   std::vector<Descriptor> fitting;
   for (const Descriptor& candidate : candidates) {
-    if (!candidate.platform)
-      return Error(ErrorKind::malformed, what + " is there several times, for different manifests");
+    if (!candidate.platform) return Error(ErrorKind::malformed, what + " names several manifests");
     offered_.insert(to_string(*candidate.platform));
     if (matches(platform_, *candidate.platform)) fitting.push_back(candidate);
   }
   if (fitting.empty()) return no_platform();
   if (!all_same(fitting))
-    return Error(ErrorKind::malformed, what + " is there several times for " +
-                                           to_string(platform_) + ", for different manifests");
+    return Error(ErrorKind::malformed,
+                 what + " names several manifests for " + to_string(platform_));
   return fitting.front();
 }
 
 Error Resolver::no_platform() const {
   if (offered_.empty())
-    return Error(ErrorKind::unsupported, "the index has no image that could run");
-  return Error(ErrorKind::unsupported, "there is no image for " + to_string(platform_) +
-                                           "; there is " + joined(offered_) +
-                                           " (to be chosen with --platform)");
+    return Error(ErrorKind::unsupported, "the index contains no image that can run");
+  return Error(ErrorKind::unsupported, "no image for " + to_string(platform_) + "; choose one of " +
+                                           joined(offered_) + " with --platform");
 }
 
 /// What a manifest without a platform in its descriptor is made for; nothing when it is no image.
@@ -170,15 +189,17 @@ Result<std::optional<Descriptor>> Resolver::search(const Descriptor& descriptor,
 }
 
 Result<Descriptor> Resolver::resolve(const std::string& tag) {
-  Descriptor chosen = TRY(choose(TRY(candidates(tag)), tag));
+  const auto digest = tag.starts_with('@') ? Digest::parse(tag.substr(1))
+                                           : Result<Digest>(Error(ErrorKind::not_found, ""));
+  Descriptor chosen = digest ? TRY(find_digest(*digest)) : TRY(choose(TRY(candidates(tag)), tag));
   switch (classify(chosen.media_type).kind) {
     case Kind::manifest:
       return chosen;
     case Kind::index:
       break;
     default:
-      return Error(ErrorKind::unsupported,
-                   "the media type '" + chosen.media_type.substr(0, 100) + "' is that of no image");
+      return Error(ErrorKind::unsupported, "not an image: it has the media type '" +
+                                               chosen.media_type.substr(0, 100) + "'");
   }
   auto found = TRY(search(chosen, 1));
   if (!found) return no_platform();

@@ -22,6 +22,7 @@ class Resolver {
   Result<Descriptor> choose(const std::vector<Descriptor>& candidates, const std::string& tag);
   Result<std::optional<Descriptor>> search(const Descriptor& index, unsigned depth);
   Result<std::optional<Platform>> platform_of(const Descriptor& manifest);
+  Result<Descriptor> find_digest(const Digest& digest);
   Error no_platform() const;
 
   const ImageSource& source_;

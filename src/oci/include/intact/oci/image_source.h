@@ -19,26 +19,27 @@
 
 namespace intact::oci {
 
-/// Indexes that may lie within each other.
+/// How deep indexes may be nested.
 inline constexpr unsigned kMaxIndexDepth = 8;
 
 /// A place that images are read from. Nothing in it is trusted: documents are hashed before they
-/// are handed out, and blobs must be hashed by who reads them (CheckedStream). Const member
-/// functions may be called from several threads at once.
+/// are returned, and readers of blobs must hash them (CheckedStream). Const member functions may be
+/// called from several threads at once.
 class ImageSource {
  public:
   /// Opens oci:, oci-archive: (also compressed as a whole: it is then unpacked into a temporary
-  /// file, within `limits`) and docker-archive:. unsupported for docker://; invalid_argument for
-  /// rootfs: and tar:, which hold no images.
+  /// file, within `limits`) and docker-archive:. A FILE "-" is standard input. unsupported for
+  /// docker://; invalid_argument for rootfs: and tar:, which contain no images.
   static Result<std::unique_ptr<ImageSource>> open(const Reference& reference,
                                                    const DecompressLimits& limits = {});
   virtual ~ImageSource() = default;
 
   /// The manifest (never an index) that `tag` names, for `platform` where there is a choice. An
-  /// empty tag is the only image there. Signatures and attestations are not images.
-  /// not_found: no such tag; invalid_argument: no tag given and several images; malformed: one name
-  /// for several images; unsupported: no image for the platform (the error lists those there are)
-  /// or a build cache.
+  /// empty tag is the only image there, or the one whose digest the reference gave; in layouts
+  /// "@DIGEST" is the manifest or index with that digest. Signatures and attestations are not
+  /// images. not_found: no such tag; invalid_argument: no tag given and several images; malformed:
+  /// one name for several images; unsupported: no image for the platform (the error lists those
+  /// there are) or a build cache.
   virtual Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const = 0;
 
   /// A whole document of at most kMaxDocument bytes; tampered unless size and digest agree.
