@@ -99,6 +99,8 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
   add_size("--expansion-free", limits.decompress.ratio_from,
            "Uncompressed size up to which --max-expansion does not apply (files of zeros compress "
            "well)");
+  add_size("--max-holes", limits.decompress.hole_bytes,
+           "Maximum size of the holes in sparse files of all layers together");
   add_size("--max-decoder-memory", limits.decompress.memory_bytes,
            "Memory of one decoder: the dictionary of xz, the window of zstd");
   command->footer(fmt::format(
@@ -111,6 +113,7 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
 image::UnpackLimits LimitOptions::limits() const {
   image::UnpackLimits limits = values_->limits;
   limits.layers.tar.stream_bytes = limits.decompress.output_bytes;
+  limits.layers.tar.hole_bytes = limits.decompress.hole_bytes;
   // An entry may have a PAX header and two long names in front.
   limits.layers.tar.headers =
       limits.layers.entries > UINT64_MAX / 4 ? UINT64_MAX : 4 * limits.layers.entries;

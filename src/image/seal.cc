@@ -47,6 +47,9 @@ Result<Destination> choose_destination(const oci::Reference& source,
     return Destination{reference, source.path, std::nullopt};
   }
   oci::Reference reference = *asked;
+  if (reference.digest)
+    return Error(ErrorKind::invalid_argument,
+                 oci::to_string(reference) + ": a destination has a tag, not a digest");
   if (reference.tag.empty()) reference.tag = source_tag.empty() ? "latest" : source_tag;
   if (reference.transport == Transport::oci)
     return Destination{reference, reference.path, std::nullopt};
@@ -159,8 +162,10 @@ Result<Draft> make_draft(const oci::Reference& source,
   SealReport report;
   report.destination = destination.reference;
   ObjectSink sink(nullptr);
+  UnpackLimits limits = options.limits;
+  limits.layers.warn_without_end_mark = source.transport == Transport::tar;
   const tree::Tree tree =
-      TRY(apply_layers(manifest, config, open_metered, sink, options.limits, report.warnings));
+      TRY(apply_layers(manifest, config, open_metered, sink, limits, report.warnings));
   TRY(tree.walk([&](const std::string&, const tree::Entry&) -> Result<void> {
     ++report.files;
     return {};

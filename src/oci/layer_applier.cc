@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include <intact/base/visible.h>
@@ -12,6 +13,8 @@ namespace {
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kAufs = ".wh..wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
+/// Where AUFS kept a file that had several names; the names are hard links to it.
+constexpr std::string_view kPseudoLinks = ".wh..wh.plnk";
 
 constexpr std::size_t kPiece = 256 * 1024;
 
@@ -19,7 +22,7 @@ Error malformed(std::string text) {
   return Error(ErrorKind::malformed, std::move(text));
 }
 
-/// A path or link out of a layer, as far as messages show it.
+/// A path or link of a layer, as messages show it.
 std::string shown(std::string_view text) {
   constexpr std::size_t kMost = 200;  // bytes
   return visible(text.substr(0, kMost)) + (text.size() > kMost ? "..." : "");
@@ -77,7 +80,7 @@ class LayerApplier::Layer {
   Layer(LayerApplier& applier, ByteStream& tar)
       : applier_(applier),
         limits_(applier.limits_),
-        reader_(tar, limits_.tar),
+        reader_(tar, remaining(applier)),
         tree_(applier.tree_, {limits_.path_bytes, limits_.depth, limits_.symlinks}) {}
 
   Result<void> apply() {
@@ -92,11 +95,21 @@ class LayerApplier::Layer {
                                           std::to_string(offset) + ")");
     }
     applier_.entries_ += tree_.implied();
+    applier_.hole_bytes_ += reader_.hole_bytes();
+    if (limits_.warn_without_end_mark && !reader_.has_end_mark())
+      applier_.warnings_.emplace_back("the archive has no end mark, so its end may be missing");
     tree_.merge();
     return {};
   }
 
  private:
+  /// The limits of the archive, less what earlier layers have used of those for all.
+  static TarLimits remaining(const LayerApplier& applier) {
+    TarLimits limits = applier.limits_.tar;
+    limits.hole_bytes -= std::min(limits.hole_bytes, applier.hole_bytes_);
+    return limits;
+  }
+
   void warn(std::string_view text) {
     if (applier_.warnings_.size() == limits_.warnings)
       ++applier_.dropped_warnings_;
@@ -113,14 +126,14 @@ class LayerApplier::Layer {
     if (applier_.metadata_bytes_ > limits_.metadata_bytes)
       return Error(ErrorKind::limit,
                    "names, links and xattrs of the layers are over the limit of " +
-                       std::to_string(limits_.metadata_bytes) + " bytes");
+                       std::to_string(limits_.metadata_bytes) + " bytes; raise --max-metadata");
     return {};
   }
 
   Result<void> check_count() const {
     if (applier_.entries_ + tree_.implied() > limits_.entries)
-      return Error(ErrorKind::limit,
-                   "layers have more entries than the limit of " + std::to_string(limits_.entries));
+      return Error(ErrorKind::limit, "layers have more entries than the limit of " +
+                                         std::to_string(limits_.entries) + "; raise --max-entries");
     return {};
   }
 
@@ -152,9 +165,10 @@ class LayerApplier::Layer {
     const std::string name = components.back();
     if (marker != components.end()) {
       const bool last = std::next(marker) == components.end();
-      // AUFS's own files, and what is below them.
+      if (components.front() == kPseudoLinks) return keep_pseudo_link(std::move(entry), name);
+      // AUFS's other files, and what is below them.
       if (marker->starts_with(kAufs) && !(last && name == kOpaque)) return {};
-      if (!last) return malformed("a directory that is called like a whiteout");
+      if (!last) return malformed("a directory with the name of a whiteout");
       components.pop_back();
       return apply_whiteout(entry, components, name);
     }
@@ -172,7 +186,17 @@ class LayerApplier::Layer {
       if (regular) TRY(read_content(made.inode));
     }
     if (tree_.add(directory, name, std::move(made)) == LayerTree::Added::duplicate)
-      warn("is there twice, the later one holds");
+      warn("appears twice; the later one is used");
+    return {};
+  }
+
+  /// The directory is left out, its regular files are what hard links of this layer may lead to.
+  Result<void> keep_pseudo_link(TarEntry&& entry, const std::string& name) {
+    if (entry.type != TarType::regular) return {};
+    TRY(check_xattrs(entry));
+    const tree::InodePtr inode = make_inode(std::move(entry));
+    TRY(read_content(inode));
+    pseudo_links_.insert_or_assign(name, inode);
     return {};
   }
 
@@ -181,21 +205,21 @@ class LayerApplier::Layer {
       return malformed("the root of the image must be a directory");
     TRY(check_xattrs(entry));
     if (tree_.set_root(*make_inode(std::move(entry))) == LayerTree::Added::duplicate)
-      warn("is there twice, the later one holds");
+      warn("appears twice; the later one is used");
     return {};
   }
 
   Result<void> apply_whiteout(const TarEntry& entry, const std::vector<std::string>& parent,
                               const std::string& name) {
-    // Hard links without content are what AUFS made of whiteouts.
+    // AUFS made its whiteouts hard links without content.
     const bool plain = entry.type == TarType::regular || entry.type == TarType::hard_link;
     if (!plain || entry.size != 0) return malformed("a whiteout that is not an empty file");
     const std::string hidden = name.substr(kWhiteout.size());
     if (hidden.empty() || hidden == "." || hidden == "..")
-      return malformed("a whiteout of no valid name");
+      return malformed("a whiteout without a valid name");
     auto directory = tree_.resolve(parent);
     if (!directory) {
-      // Below something that is no directory there is nothing to hide.
+      // Below something that is not a directory there is nothing to hide.
       if (directory.error().kind() == ErrorKind::malformed) return {};
       return std::move(directory).error();
     }
@@ -212,6 +236,11 @@ class LayerApplier::Layer {
     const std::string what = "a hard link to '" + shown(link) + "'";
     std::vector<std::string> components = TRY(split(link).context(what));
     if (components.empty()) return malformed(what + ", which is a directory");
+    if (components.front() == kPseudoLinks) {
+      const auto kept = pseudo_links_.find(components.back());
+      if (kept == pseudo_links_.end()) return malformed(what + ", which is not there");
+      return kept->second;
+    }
     const std::string target_name = std::move(components.back());
     components.pop_back();
     const LayerTree::Directory parent = TRY(tree_.resolve(components).context(what));
@@ -224,7 +253,7 @@ class LayerApplier::Layer {
   }
 
   Result<void> check_xattrs(TarEntry& entry) {
-    if (entry.has_acl_text) warn("its textual ACL is left out");
+    if (entry.has_acl_text) warn("its textual ACL is ignored");
     // A hard link's attributes are those of its target.
     if (entry.type == TarType::hard_link) return {};
     std::uint64_t total = 0;
@@ -232,7 +261,8 @@ class LayerApplier::Layer {
       total += 7 + xattr.name.size() + xattr.value.size();
     if (total > limits_.xattr_bytes)
       return Error(ErrorKind::limit, std::to_string(total) + " bytes of xattrs, the limit is " +
-                                         std::to_string(limits_.xattr_bytes));
+                                         std::to_string(limits_.xattr_bytes) +
+                                         "; raise --max-xattr-size");
     return {};
   }
 
@@ -251,7 +281,8 @@ class LayerApplier::Layer {
   TarReader reader_;
   LayerTree tree_;
   Bytes piece_;
-  std::string path_;  ///< of the entry at hand, for messages
+  std::string path_;  ///< of the current entry, for messages
+  std::map<std::string, tree::InodePtr, std::less<>> pseudo_links_;  ///< by their last component
 };
 
 LayerApplier::LayerApplier(tree::Tree& tree, ContentSink& sink, const LayerLimits& limits)
@@ -267,8 +298,9 @@ Result<void> LayerApplier::finish() {
   TRY(sink_.wait());
   tree_.normalize_links();
   if (dropped_warnings_ != 0)
-    warnings_.push_back("and so on: " + std::to_string(dropped_warnings_) +
-                        " more layer entries that are there twice or have textual ACLs");
+    warnings_.push_back(
+        std::to_string(dropped_warnings_) +
+        " more warnings about layer entries that appear twice or have textual ACLs");
   return {};
 }
 

@@ -1,7 +1,8 @@
 // From the headers of an entry to the entry: the part of TarReader that looks at values.
 
 #include <algorithm>
-#include <array>
+#include <functional>
+#include <map>
 
 #include <sys/sysmacros.h>
 
@@ -9,16 +10,11 @@
 
 #include "pax.h"
 #include "tar_header.h"
+#include "tar_record.h"
 #include "tar_special.h"
 
 namespace intact::oci {
 namespace {
-
-std::string quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text.substr(0, 200)) out += c >= 0x20 && c != 0x7f ? c : '?';
-  return out + (text.size() > 200 ? "...'" : "'");
-}
 
 /// Nothing for types that are not known here.
 std::optional<TarType> type_of(char flag) {
@@ -26,6 +22,7 @@ std::optional<TarType> type_of(char flag) {
     case '0':
     case '\0':
     case '7':
+    case kGnuSparseFile:
       return TarType::regular;
     case '1':
       return TarType::hard_link;
@@ -54,26 +51,12 @@ std::string path_of(const RawTarHeader& raw) {
   return path;
 }
 
-constexpr std::string_view kNoSparse =
-    "sparse files are not supported: write the archive without --sparse";
-constexpr std::string_view kGnuSparse = "GNU.sparse.";
-
 }  // namespace
 
-bool is_used_record(std::string_view key) {
-  static constexpr std::array<std::string_view, 7> kKeys{"path", "linkpath", "size",      "uid",
-                                                         "gid",  "mtime",    "hdrcharset"};
-  static constexpr std::array kPrefixes{kSchilyXattr, kLibarchiveXattr, kSchilyAcl, kGnuSparse};
-  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end() ||
-         std::any_of(kPrefixes.begin(), kPrefixes.end(),
-                     [&](std::string_view prefix) { return key.starts_with(prefix); });
-}
-
-/// Lays the headers over each other: the entry's own, then global records, then local ones, then
-/// GNU's names. A local record of a key, be it an empty one, hides the global one.
-Result<TarEntry> TarReader::make_entry(const RawTarHeader& raw, Special&& special) const {
+/// Puts together what the headers say: the entry's own, then global records, then local ones, then
+/// GNU's names. A local record hides the global one of its key, even with an empty value.
+Result<TarEntry> TarReader::make_entry(const RawTarHeader& raw, Special& special) const {
   const auto type = type_of(raw.type);
-  if (raw.type == 'S') return error(ErrorKind::unsupported, std::string(kNoSparse));
   if (!type)
     return error(ErrorKind::unsupported,
                  "entry type " + quoted(std::string_view(&raw.type, 1)) + " is not supported");
@@ -91,114 +74,117 @@ Result<TarEntry> TarReader::make_entry(const RawTarHeader& raw, Special&& specia
   entry.mtime.seconds = *mtime;
   entry.size = static_cast<std::uint64_t>(*size);
 
-  Records records = global_;
-  for (auto& [key, value] : special.records) records.insert_or_assign(key, std::move(value));
-  if ((special.name && records.contains("path")) || (special.link && records.contains("linkpath")))
+  const Records& records = special.records;
+  const auto sparse_name = records.find("GNU.sparse.name");
+  const bool has_sparse_name = sparse_name != records.end() && !sparse_name->second.empty();
+  if ((special.name && (records.contains("path") || has_sparse_name)) ||
+      (special.link && records.contains("linkpath")))
     return error(ErrorKind::malformed, "a GNU and a PAX header give two names to one entry");
-  entry.uid = TRY(header_id(field_number(raw.uid), "uid", records));
-  entry.gid = TRY(header_id(field_number(raw.gid), "gid", records));
-  for (const auto& [key, value] : records) TRY(apply_record(entry, key, value));
+  const auto own_id = [&](const auto& field, std::string_view key) -> Result<std::uint32_t> {
+    // The header's own value need not be one if a record gives another.
+    const auto local = records.find(key);
+    const bool overridden =
+        local != records.end() ? !local->second.empty() : global_->records.contains(key);
+    if (overridden) return std::uint32_t{0};
+    const auto id = field_number(field);
+    if (!id || *id < 0)
+      return error(ErrorKind::malformed, "bad " + std::string(key) + " in the header");
+    auto checked = check_tar_id(static_cast<std::uint64_t>(*id), key, limits_);
+    if (!checked) return error(checked.error().kind(), checked.error().message());
+    return *checked;
+  };
+  entry.uid = TRY(own_id(raw.uid, "uid"));
+  entry.gid = TRY(own_id(raw.gid, "gid"));
+  TRY(apply_records(entry, special));
   if (special.name) entry.path = std::move(*special.name);
   if (special.link) entry.link = std::move(*special.link);
-  TRY(check_entry(entry));
+  if (has_sparse_name) entry.path = sparse_name->second;
+  TRY(check_entry(raw, entry));
   if (entry.type == TarType::character_device || entry.type == TarType::block_device)
     entry.rdev = TRY(device_number(raw, entry.path));
   return entry;
 }
 
-/// The id of the header itself; 0 when a record will give another one.
-Result<std::uint32_t> TarReader::header_id(std::optional<std::int64_t> id, std::string_view key,
-                                           const Records& records) const {
-  const auto record = records.find(key);
-  if (record != records.end() && !record->second.empty()) return std::uint32_t{0};
-  if (!id || *id < 0)
-    return error(ErrorKind::malformed, "bad " + std::string(key) + " in the header");
-  return check_id(static_cast<std::uint64_t>(*id), key);
-}
-
-Result<std::uint32_t> TarReader::check_id(std::uint64_t id, std::string_view key) const {
-  if (id <= limits_.max_id) return static_cast<std::uint32_t>(id);
-  return error(ErrorKind::limit, std::string(key) + " " + std::to_string(id) +
-                                     " is over the limit of " + std::to_string(limits_.max_id));
-}
-
-Result<void> TarReader::apply_record(TarEntry& entry, const std::string& key,
-                                     const std::string& value) const {
-  const auto number = [&]() -> Result<std::uint64_t> {
-    if (const auto parsed = pax_number(value)) return *parsed;
-    return error(ErrorKind::malformed, "PAX " + key + " has the value " + quoted(value));
-  };
-  if (key.starts_with(kSchilyXattr) || key.starts_with(kLibarchiveXattr))
-    return add_xattr(entry, key, value);
-  if (key.starts_with(kGnuSparse)) return error(ErrorKind::unsupported, std::string(kNoSparse));
-  if (value.empty()) return {};  // removed: the header's own value holds
-  if (key.starts_with(kSchilyAcl)) {
-    entry.has_acl_text = true;
-  } else if (key == "path") {
-    entry.path = value;
-  } else if (key == "linkpath") {
-    entry.link = value;
-  } else if (key == "size") {
-    entry.size = TRY(number());
-  } else if (key == "uid") {
-    entry.uid = TRY(check_id(TRY(number()), key));
-  } else if (key == "gid") {
-    entry.gid = TRY(check_id(TRY(number()), key));
-  } else if (key == "mtime") {
-    const auto time = pax_time(value);
-    if (!time) return error(ErrorKind::malformed, "PAX mtime has the value " + quoted(value));
-    entry.mtime = *time;
-  } else if (key == "hdrcharset" && value != "BINARY" && value != "ISO-IR 10646 2000 UTF-8") {
-    return error(ErrorKind::unsupported, "names in the character set " + quoted(value));
-  }
-  return {};
-}
-
-Result<void> TarReader::add_xattr(TarEntry& entry, const std::string& key,
-                                  const std::string& value) const {
-  auto xattr = xattr_of({key, value});
-  if (!xattr) return error(xattr.error().kind(), xattr.error().message());
-  if (xattr->name.empty() || xattr->name.find('\0') != std::string::npos)
-    return error(ErrorKind::malformed, "xattr without a name or with NUL in it");
-  if (xattr->name.size() > limits_.xattr_name_bytes)
-    return error(ErrorKind::limit, "xattr name of " + std::to_string(xattr->name.size()) +
-                                       " bytes, the limit is " +
-                                       std::to_string(limits_.xattr_name_bytes));
-  if (xattr->value.size() > limits_.xattr_value_bytes)
-    return error(ErrorKind::limit, "xattr value of " + std::to_string(xattr->value.size()) +
-                                       " bytes, the limit is " +
-                                       std::to_string(limits_.xattr_value_bytes));
-  const auto same = std::find_if(entry.xattrs.begin(), entry.xattrs.end(),
-                                 [&](const tree::Xattr& x) { return x.name == xattr->name; });
-  // bsdtar writes each xattr in both forms.
-  if (same == entry.xattrs.end()) {
+/// Applies the global records that no local one hides, then the local ones.
+Result<void> TarReader::apply_records(TarEntry& entry, const Special& special) const {
+  using Kind = TarRecord::Kind;
+  std::map<std::string, std::size_t, std::less<>> xattrs;  // where each is in entry.xattrs
+  const auto add_xattr = [&](tree::Xattr xattr) -> Result<void> {
+    const auto [place, is_new] = xattrs.try_emplace(xattr.name, entry.xattrs.size());
+    if (!is_new) {
+      // bsdtar writes each xattr in both forms.
+      if (entry.xattrs[place->second].value == xattr.value) return {};
+      return error(ErrorKind::malformed, "xattr " + quoted(xattr.name) + " has two values");
+    }
     if (entry.xattrs.size() == limits_.xattrs)
-      return error(ErrorKind::limit,
-                   "more xattrs than the limit of " + std::to_string(limits_.xattrs));
-    entry.xattrs.push_back(std::move(*xattr));
-  } else if (same->value != xattr->value) {
-    return error(ErrorKind::malformed, "xattr " + quoted(xattr->name) + " has two values");
+      return error(ErrorKind::limit, "more xattrs than the limit of " +
+                                         std::to_string(limits_.xattrs) + "; raise --max-xattrs");
+    entry.xattrs.push_back(std::move(xattr));
+    return {};
+  };
+  const auto apply = [&](TarRecord record) -> Result<void> {
+    switch (record.kind) {
+      case Kind::ignored:
+        break;
+      case Kind::path:
+        entry.path = std::move(record.text);
+        break;
+      case Kind::link:
+        entry.link = std::move(record.text);
+        break;
+      case Kind::size:
+        entry.size = record.number;
+        break;
+      case Kind::uid:
+        entry.uid = static_cast<std::uint32_t>(record.number);
+        break;
+      case Kind::gid:
+        entry.gid = static_cast<std::uint32_t>(record.number);
+        break;
+      case Kind::mtime:
+        entry.mtime = record.time;
+        break;
+      case Kind::acl_text:
+        entry.has_acl_text = true;
+        break;
+      case Kind::xattr:
+        return add_xattr(std::move(record.xattr));
+    }
+    return {};
+  };
+  for (const auto& [key, record] : global_->records)
+    if (!special.records.contains(key)) TRY(apply(record));
+  for (const auto& [key, value] : special.records) {
+    auto record = parse_tar_record(key, value, limits_);
+    if (!record) return error(record.error().kind(), record.error().message());
+    TRY(apply(std::move(*record)));
   }
   return {};
 }
 
-/// What has to hold whichever header said it.
-Result<void> TarReader::check_entry(TarEntry& entry) const {
+/// What must be true whichever header said it.
+Result<void> TarReader::check_entry(const RawTarHeader& raw, TarEntry& entry) const {
   if (entry.path.empty()) return error(ErrorKind::malformed, "an empty name");
   const std::size_t longest = std::max(entry.path.size(), entry.link.size());
   if (longest > limits_.path_bytes)
     return error(ErrorKind::limit, "a path or link target of " + std::to_string(longest) +
                                        " bytes, the limit is " +
                                        std::to_string(limits_.path_bytes));
-  if (entry.type == TarType::regular && entry.path.ends_with('/')) entry.type = TarType::directory;
+  if (entry.type == TarType::regular && entry.path.ends_with('/')) {
+    // v7 has no type for directories. With a later type some readers see a file here.
+    if (raw.type != '\0' && entry.size != 0)
+      return error(ErrorKind::malformed,
+                   quoted(entry.path) +
+                       ": a directory by its name, but a file with content by its "
+                       "type");
+    entry.type = TarType::directory;
+  }
   const bool is_link = entry.type == TarType::symlink || entry.type == TarType::hard_link;
   if (is_link && entry.link.empty())
     return error(ErrorKind::malformed, quoted(entry.path) + ": a link to nothing");
   if (!is_link) entry.link.clear();
-  // Readers differ about whether such content is there, so that what follows could be two things.
-  if (entry.type != TarType::regular && entry.size != 0)
-    return error(ErrorKind::malformed,
-                 quoted(entry.path) + ": a size on an entry that has no content");
+  // Some writers state the size of a link's target or of a directory. Nothing follows all the same.
+  if (entry.type != TarType::regular) entry.size = 0;
   if (entry.size > limits_.stream_bytes)
     return error(ErrorKind::limit, quoted(entry.path) + ": " + std::to_string(entry.size) +
                                        " bytes, the limit of an archive is " +

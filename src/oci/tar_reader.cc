@@ -5,6 +5,8 @@
 
 #include "pax.h"
 #include "tar_header.h"
+#include "tar_record.h"
+#include "tar_sparse.h"
 #include "tar_special.h"
 
 namespace intact::oci {
@@ -29,7 +31,13 @@ bool is_zero(ByteSpan bytes) {
 }  // namespace
 
 TarReader::TarReader(ByteStream& stream, const TarLimits& limits, Skipper skipper)
-    : stream_(stream), limits_(limits), skipper_(std::move(skipper)), buffer_(kBuffer) {}
+    : stream_(stream),
+      limits_(limits),
+      skipper_(std::move(skipper)),
+      buffer_(kBuffer),
+      global_(std::make_unique<Global>()) {}
+
+TarReader::~TarReader() = default;
 
 Error TarReader::error(ErrorKind kind, std::string_view text) const {
   return Error(kind,
@@ -87,16 +95,15 @@ Result<bool> TarReader::read_block(MutableByteSpan out) {
   return done != 0;
 }
 
-/// Behind the first block of zeros: a second one and then nothing but zeros to the end.
+/// After the first block of zeros: a second one, or none, and then nothing but zeros to the end.
 Result<void> TarReader::read_end() {
   Bytes block(kTarBlock);
-  if (!TRY(read_block(block)))
-    return error(ErrorKind::malformed, "the archive is cut off: its end mark is incomplete");
+  has_end_mark_ = TRY(read_block(block));
   Bytes rest(kBuffer);
-  ByteSpan seen = block;
+  ByteSpan seen = has_end_mark_ ? ByteSpan(block) : ByteSpan();
   while (!seen.empty()) {
     if (!is_zero(seen))
-      return error(ErrorKind::malformed, "bytes other than zeros behind the end mark");
+      return error(ErrorKind::malformed, "bytes other than zeros after the end mark");
     if (position_ > limits_.stream_bytes)
       return error(ErrorKind::limit, "the archive is larger than the limit of " +
                                          std::to_string(limits_.stream_bytes) + " bytes");
@@ -127,13 +134,14 @@ Result<std::string> TarReader::read_long_name(std::uint64_t size) {
   return text;
 }
 
-Result<void> TarReader::read_pax(std::uint64_t size, Records& records) {
+Result<void> TarReader::read_pax(std::uint64_t size, Special& special) {
   const std::string header = TRY(read_special(size, "PAX header"));
   std::string_view rest = header;
   while (!rest.empty()) {
     auto record = take_pax_record(rest);
     if (!record) return error(record.error().kind(), record.error().message());
-    records.insert_or_assign(std::string(record->key), std::string(record->value));
+    if (TRY(take_sparse_record(special, record->key, record->value))) continue;
+    special.records.insert_or_assign(std::string(record->key), std::string(record->value));
   }
   return {};
 }
@@ -147,12 +155,12 @@ Result<std::optional<RawTarHeader>> TarReader::read_headers(Special& special) {
       return error(ErrorKind::limit, "the archive is larger than the limit of " +
                                          std::to_string(limits_.stream_bytes) + " bytes");
     Bytes block(kTarBlock);
-    if (!TRY(read_block(block)))
-      return error(ErrorKind::malformed, "the archive is cut off: it has no end mark");
-    if (is_zero(block)) {
+    const bool is_end = !TRY(read_block(block));
+    if (is_end || is_zero(block)) {
       if (special.any())
-        return error(ErrorKind::malformed, "the archive ends behind a header for a next entry");
-      TRY(read_end());
+        return error(ErrorKind::malformed, "the archive ends after a header for a next entry");
+      if (!is_end) TRY(read_end());
+      ended_ = true;
       return std::optional<RawTarHeader>();
     }
     const auto raw = TRY(load<RawTarHeader>(block, 0));
@@ -182,7 +190,7 @@ Result<bool> TarReader::read_special_header(const RawTarHeader& raw, Special& sp
     case kPaxLocal:
       if (special.has_records) return error(ErrorKind::malformed, "two PAX headers for one entry");
       special.has_records = true;
-      TRY(read_pax(bytes, special.records));
+      TRY(read_pax(bytes, special));
       break;
     case kGnuLongName:
       if (special.name) return error(ErrorKind::malformed, "two long names for one entry");
@@ -196,19 +204,27 @@ Result<bool> TarReader::read_special_header(const RawTarHeader& raw, Special& sp
   return true;
 }
 
+/// Global records apply to every later entry, so they are parsed here, once.
 Result<void> TarReader::read_global(std::uint64_t size) {
-  // They are laid under every entry, so they must cost little.
+  // Every entry may carry them on, so they must cost little.
   constexpr std::size_t kMaxBytes = 64 * 1024;
-  Records records;
-  TRY(read_pax(size, records));
-  for (auto& [key, value] : records) {
-    if (key == "path" || key == "linkpath" || key == "size")
+  Special special;
+  TRY(read_pax(size, special));
+  if (special.sparse_numbers != 0)
+    return error(ErrorKind::malformed, "a global header makes all entries sparse files");
+  for (const auto& [key, value] : special.records) {
+    if (key == "path" || key == "linkpath" || key == "size" || key.starts_with(kGnuSparse))
       return error(ErrorKind::malformed, "a global header sets " + key + " for all entries");
-    if (!is_used_record(key)) continue;
-    global_.insert_or_assign(key, std::move(value));
+    auto record = parse_tar_record(key, value, limits_);
+    if (!record) return error(record.error().kind(), record.error().message());
+    if (record->kind == TarRecord::Kind::ignored)
+      global_->records.erase(key);
+    else
+      global_->records.insert_or_assign(key, std::move(*record));
   }
   std::size_t bytes = 0;
-  for (const auto& [key, value] : global_) bytes += key.size() + value.size();
+  for (const auto& [key, record] : global_->records)
+    bytes += key.size() + record.xattr.name.size() + record.xattr.value.size();
   if (bytes > kMaxBytes)
     return error(ErrorKind::limit,
                  "more than " + std::to_string(kMaxBytes) + " bytes in global headers");
@@ -220,20 +236,38 @@ Result<std::optional<TarEntry>> TarReader::next() {
   TRY(skip(content_left_));
   TRY(skip(padding_));
   content_left_ = padding_ = 0;
+  sparse_cursor_ = nullptr;
+  sparse_ = nullptr;
   const std::uint64_t first_offset = position_;
   Special special;
   const auto raw = TRY(read_headers(special));
   if (!raw) return std::optional<TarEntry>();
-  TarEntry entry = TRY(make_entry(*raw, std::move(special)));
+  TarEntry entry = TRY(make_entry(*raw, special));
+  content_left_ = entry.size;
+  padding_ = padding_after(entry.size);
+  TRY(read_sparse(*raw, special, entry));
   header_offset_ = first_offset;
   entry.header_offset = first_offset;
   entry.content_offset = position_;
-  content_left_ = entry.size;
-  padding_ = padding_after(entry.size);
   return std::optional(std::move(entry));
 }
 
 Result<std::size_t> TarReader::read_content(MutableByteSpan out) {
+  if (!sparse_cursor_) return read_stored(out);
+  SparseCursor ahead = *sparse_cursor_;
+  const SparseCursor::Step step = ahead.next(out.size());
+  if (step.is_hole) {
+    std::fill_n(out.begin(), step.bytes, std::byte{0});
+    *sparse_cursor_ = ahead;
+    return step.bytes;
+  }
+  const std::size_t n = TRY(read_stored(out.first(step.bytes)));
+  (void)sparse_cursor_->next(n);
+  return n;
+}
+
+/// The bytes of the content as the archive has them.
+Result<std::size_t> TarReader::read_stored(MutableByteSpan out) {
   const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), content_left_));
   if (want == 0) return std::size_t{0};
   const std::size_t n = TRY(fill(out.first(want)));

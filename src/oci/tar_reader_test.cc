@@ -303,9 +303,8 @@ TEST(TarReader, RefusesEachDamageAndTakesItsTwin) {
        hard_link("h", "f")},
       {"symlink with content", raw({.name = "s", .type = '2', .content = "abc", .link = "f"}),
        symlink("s", "f")},
-      {"GNU sparse", raw({.name = "f", .type = 'S', .magic = gnu}),
-       raw({.name = "f", .magic = gnu}), ErrorKind::unsupported},
-      {"PAX sparse", pax(pax_record("GNU.sparse.major", "1")) + f, f, ErrorKind::unsupported},
+      {"a directory by its name with content", raw({.name = "d/", .content = "abc"}),
+       raw({.name = "d/"})},
       {"multi-volume", raw({.name = "f", .type = 'M', .magic = gnu}),
        raw({.name = "f", .magic = gnu}), ErrorKind::unsupported},
       {"device major over 12 bits", raw({.name = "c", .type = '3', .major = "0010000"}),
@@ -326,11 +325,47 @@ TEST(TarReader, RefusesEveryCut) {
   const std::string whole =
       pax(pax_record("mtime", "1.5")) + file("f", std::string(700, 'x')) + kEnd;
   ASSERT_TRUE(read_all(to_bytes(whole)));
-  for (std::size_t size = 0; size < whole.size(); size += 37)
-    EXPECT_FALSE(read_all(to_bytes(whole.substr(0, size)))) << size;
-  for (const std::size_t size : {std::size_t{0}, whole.size() - 1, whole.size() - 512,
-                                 whole.size() - 1024, whole.size() - 1536})
-    EXPECT_FALSE(read_all(to_bytes(whole.substr(0, size)))) << size;
+  // Without (all of) the end mark it is whole; nothing is an archive, too.
+  const auto is_whole = [&](std::size_t size) {
+    return size == 0 || size == whole.size() - 512 || size == whole.size() - 1024;
+  };
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_EQ(read_all(to_bytes(whole.substr(0, size))).has_value(), is_whole(size)) << size;
+}
+
+TEST(TarReader, SaysWhetherThereIsAnEndMark) {
+  for (const auto& [end, expected] : {std::pair<std::string, bool>{"", false},
+                                      {std::string(512, '\0'), false},
+                                      {std::string(1024, '\0'), true},
+                                      {std::string(10240, '\0'), true}}) {
+    MemoryStream stream(to_bytes(file("f", "abc") + end));
+    TarReader reader(stream);
+    ASSERT_TRUE(reader.next().value());
+    ASSERT_FALSE(reader.next().value());
+    EXPECT_EQ(reader.has_end_mark(), expected) << end.size();
+  }
+}
+
+TEST(TarReader, ASizeSaysNothingWhereNoContentFollows) {
+  // As the writers do whose layers are in registries: the header only, with the size of the target.
+  const std::string after = file("after", "x");
+  for (const std::string& entry :
+       {raw({.name = "e", .type = '1', .link = "f", .size = "00000000005"}),
+        raw({.name = "e", .type = '2', .link = "f", .size = "00000010000"}),
+        raw({.name = "e", .type = '3', .size = "00000000005", .major = "1", .minor = "3"}),
+        raw({.name = "e", .type = '4', .size = "00000000005", .major = "1", .minor = "3"}),
+        raw({.name = "e/", .type = '5', .size = "00000010000"}),
+        raw({.name = "e/", .type = '\0', .size = "00000010000"}),
+        raw({.name = "e", .type = '6', .size = "00000000005"}),
+        pax(pax_record("size", "5")) + raw({.name = "e", .type = '1', .link = "f"}),
+        pax(pax_record("size", "99999999999999")) + raw({.name = "e", .type = '5'})}) {
+    const auto entries = read_all(to_bytes(entry + after + kEnd));
+    ASSERT_TRUE(entries) << entries.error().message();
+    ASSERT_EQ(entries->size(), 2u);
+    EXPECT_EQ((*entries)[0].entry.size, 0u);
+    EXPECT_EQ((*entries)[1].entry.path, "after");
+    EXPECT_EQ((*entries)[1].content, "x");
+  }
 }
 
 TEST(TarReader, ZerosMayFollowTheEndAndNothingElse) {

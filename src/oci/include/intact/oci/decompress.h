@@ -20,6 +20,8 @@ struct DecompressLimits {
   /// are those of all streams that share an Expansion.
   std::uint64_t ratio = 200;
   std::uint64_t ratio_from = 8ull << 30;
+  /// Zeros that sparse files of an archive do not store (see TarLimits), which cost as much time.
+  std::uint64_t hole_bytes = 8ull << 30;
   /// Memory of one decoder: the dictionary of xz, the window of zstd (whose size counts as the next
   /// lower power of two). 128 MiB are enough for `xz -9` and for `zstd --ultra --long`.
   std::uint64_t memory_bytes = 128ull << 20;

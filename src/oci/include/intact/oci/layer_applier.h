@@ -13,12 +13,12 @@
 
 namespace intact::oci {
 
-/// What an xattr takes in memory beside its bytes: many of them are short.
+/// What an xattr takes in memory besides its bytes: many of them are short.
 inline constexpr std::uint64_t kXattrCost = 64;
 
 /// What all layers of one image together may cost.
 struct LayerLimits {
-  TarLimits tar;                      ///< for each layer
+  TarLimits tar;                      ///< for each layer; `hole_bytes` for all of them
   std::uint64_t entries = 4'000'000;  ///< of all layers, and the directories they imply
   /// Names, link targets and xattrs of all entries, each xattr with kXattrCost more.
   std::uint64_t metadata_bytes = 1ull << 30;
@@ -28,23 +28,25 @@ struct LayerLimits {
   std::uint32_t symlinks = 40;        ///< followed for one path, as in the kernel
   std::uint32_t xattr_bytes = 32755;  ///< of one file, each with 7 bytes more: what EROFS holds
   std::size_t warnings = 100;         ///< later ones are only counted
+  /// Warn of archives without (all of) their end mark: those for which no digest vouches.
+  bool warn_without_end_mark = false;
 };
 
-/// Applies layers, base first, to a tree in memory; no file system is touched, so names and links
-/// of a hostile layer lead nowhere (oci.md 5.2 and 5.4, composefs.md 12). Each layer is read into a
-/// tree of its own and then merged: whiteouts and opaque marks hide lower layers only, wherever in
-/// the archive they stand.
+/// Applies layers, base first, to a tree in memory. No file system is touched, so names and links
+/// of a hostile layer lead nowhere. Each layer is read into a tree of its own and then merged:
+/// whiteouts and opaque markers hide lower layers only, wherever they are in the archive.
 ///
 /// - Parents that are symlinks are followed within the root, in the union of what is below and what
 ///   the layer has said so far, as an extractor in a chroot would: with lib -> usr/lib the entry
-///   lib/x lands in usr/lib/x. A parent that is some other non-directory is malformed.
+///   lib/x becomes usr/lib/x. A parent that is any other non-directory is malformed.
 /// - Missing parents get mode 0755, owner 0:0, mtime 0.
 /// - Symlinks have mode 0777 whatever the archive says: no file system could hold another.
 /// - Hard links share the inode of their target, which may be in a lower layer; the entry's own
-///   attributes are ignored.
+///   attributes are ignored. Links into /.wh..wh.plnk, where AUFS kept files with several names,
+///   share the file that the layer has there; the directory itself is left out.
 /// - xattrs are kept under their own names. `trusted.overlay.*` is escaped by the composefs writer
-///   and `user.overlay.*` is left as it is, both as composefs.md 3 (1) has it; the former would
-///   otherwise steer overlayfs, the latter is inert in the mounts that composefs images are for.
+///   and `user.overlay.*` is left as it is: the former would otherwise steer overlayfs, the latter
+///   has no effect in the mounts that composefs images are for.
 ///   For the same reason a character device 0:0 stays one in the tree: the writer escapes it.
 ///
 /// Not thread-safe. After an error neither the applier nor the tree may be used.
@@ -61,7 +63,7 @@ class LayerApplier {
   /// After the last layer: waits for the sink and sets link counts and primary names.
   Result<void> finish();
 
-  /// What was odd but clear: duplicate entries, whiteouts of nothing are not, ACLs left out.
+  /// What was odd but clear: entries that appear twice, textual ACLs.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
@@ -72,6 +74,7 @@ class LayerApplier {
   LayerLimits limits_;
   std::uint64_t entries_ = 0;
   std::uint64_t metadata_bytes_ = 0;
+  std::uint64_t hole_bytes_ = 0;
   std::vector<std::string> warnings_;
   std::uint64_t dropped_warnings_ = 0;
 };

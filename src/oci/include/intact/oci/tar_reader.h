@@ -3,8 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
@@ -14,12 +17,16 @@
 namespace intact::oci {
 
 struct RawTarHeader;
+struct SparseMap;
+class SparseCursor;
+struct SparseExtent;
 
 /// What one archive may cost. Over a limit: error kind limit, which names it.
 struct TarLimits {
   std::uint64_t headers = 16'000'000;         ///< with those that only describe the next one
   std::uint64_t stream_bytes = 256ull << 30;  ///< the whole archive
-  std::uint32_t pax_bytes = 1 << 20;          ///< one extended header, or one GNU long name
+  std::uint64_t hole_bytes = 8ull << 30;      ///< zeros that sparse files do not store, together
+  std::uint32_t pax_bytes = 1 << 20;          ///< one extended header, long name or sparse map
   std::uint32_t path_bytes = 4095;            ///< PATH_MAX without its NUL; link targets too
   std::uint32_t xattrs = 1000;                ///< of one entry
   std::uint32_t xattr_name_bytes = 255;
@@ -28,11 +35,15 @@ struct TarLimits {
   std::uint32_t max_id = 4294967294;
 };
 
-/// Reads a tar archive strictly, front to back: v7, ustar, star, GNU (long names, base-256) and PAX
-/// (local and global headers). Where readers are known to differ about a construct it is refused:
-/// a size on a type without content, two names for one entry, NUL in PAX values, anything but
-/// zeros behind the end mark, a missing end mark. Sparse files are unsupported. An empty value of a
-/// PAX key removes it, but for xattrs, whose value may be empty. Not thread-safe.
+/// Reads a tar archive front to back: v7, ustar, star, GNU (long names, base-256), PAX (local and
+/// global headers) and sparse files (GNU's old format and its PAX formats 0.0, 0.1 and 1.0), which
+/// read as whole files. Where Go's archive/tar and GNU tar agree, so does this: entries without
+/// content (links, directories, devices) may state a size, which says nothing, and an archive may
+/// end at an entry without an end mark or with half of one. Where readers differ, the archive is
+/// refused: two names for one entry, NUL in PAX values, anything but zeros after the end mark, a
+/// regular file whose name ends in a slash but has content. So is an archive that is cut off
+/// anywhere else. An empty value of a PAX key removes it, except for xattrs, whose value may be
+/// empty. Not thread-safe.
 class TarReader {
  public:
   /// Moves the position of the stream forward by a number of bytes, or fails where it ends before.
@@ -40,19 +51,29 @@ class TarReader {
 
   /// `stream` must outlive the reader. With `skipper` content that nobody reads is jumped over.
   explicit TarReader(ByteStream& stream, const TarLimits& limits = {}, Skipper skipper = {});
+  ~TarReader();
+  TarReader(const TarReader&) = delete;
+  TarReader& operator=(const TarReader&) = delete;
 
   /// The next entry; skips what is left of the content of the last one. Nothing at the end, when
   /// the stream has been read to its very end (a hash over it is then complete). After an error the
-  /// reader is of no more use.
+  /// reader cannot be used any more.
   Result<std::optional<TarEntry>> next();
 
   /// Up to `out.size()` bytes of the content of the current entry; 0 at its end.
   Result<std::size_t> read_content(MutableByteSpan out);
 
+  /// How the current entry is stored if it is a sparse file; otherwise null.
+  std::shared_ptr<const SparseMap> sparse() const { return sparse_; }
+
   std::uint64_t position() const { return position_; }  ///< bytes of the archive read so far
+  std::uint64_t hole_bytes() const { return holes_; }   ///< of sparse files so far
+  /// After the last entry: whether all of the end mark was there.
+  bool has_end_mark() const { return has_end_mark_; }
 
  private:
   struct Special;
+  struct Global;
   using Records = std::map<std::string, std::string, std::less<>>;
 
   Result<std::size_t> fill(MutableByteSpan out);
@@ -61,18 +82,21 @@ class TarReader {
   Result<void> read_end();
   Result<std::string> read_special(std::uint64_t size, std::string_view what);
   Result<std::string> read_long_name(std::uint64_t size);
-  Result<void> read_pax(std::uint64_t size, Records& records);
+  Result<void> read_pax(std::uint64_t size, Special& special);
   Result<void> read_global(std::uint64_t size);
+  Result<bool> take_sparse_record(Special& special, std::string_view key,
+                                  std::string_view value) const;
+  Result<void> read_sparse(const RawTarHeader& raw, const Special& special, TarEntry& entry);
+  Result<SparseMap> read_gnu_sparse(const RawTarHeader& raw);
+  Result<SparseMap> read_pax_sparse(const Special& special);
+  Result<std::vector<SparseExtent>> read_sparse_content();
+  Error sparse_map_too_long() const;
+  Result<std::size_t> read_stored(MutableByteSpan out);
   Result<bool> read_special_header(const RawTarHeader& raw, Special& special);
   Result<std::optional<RawTarHeader>> read_headers(Special& special);
-  Result<TarEntry> make_entry(const RawTarHeader& raw, Special&& special) const;
-  Result<std::uint32_t> header_id(std::optional<std::int64_t> id, std::string_view key,
-                                  const Records& records) const;
-  Result<std::uint32_t> check_id(std::uint64_t id, std::string_view key) const;
-  Result<void> apply_record(TarEntry& entry, const std::string& key,
-                            const std::string& value) const;
-  Result<void> add_xattr(TarEntry& entry, const std::string& key, const std::string& value) const;
-  Result<void> check_entry(TarEntry& entry) const;
+  Result<TarEntry> make_entry(const RawTarHeader& raw, Special& special) const;
+  Result<void> apply_records(TarEntry& entry, const Special& special) const;
+  Result<void> check_entry(const RawTarHeader& raw, TarEntry& entry) const;
   Result<std::uint32_t> device_number(const RawTarHeader& raw, const std::string& path) const;
   Error error(ErrorKind kind, std::string_view text) const;
 
@@ -88,7 +112,11 @@ class TarReader {
   std::uint64_t padding_ = 0;
   std::uint64_t headers_ = 0;
   bool ended_ = false;
-  Records global_;
+  bool has_end_mark_ = false;
+  std::unique_ptr<Global> global_;  ///< parsed once, for all entries
+  std::uint64_t holes_ = 0;
+  std::shared_ptr<const SparseMap> sparse_;      ///< of the current entry
+  std::unique_ptr<SparseCursor> sparse_cursor_;  ///< in `sparse_`
 };
 
 }  // namespace intact::oci
