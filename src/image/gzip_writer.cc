@@ -36,7 +36,7 @@ struct GzipWriter::Block {
   bool compress();
 };
 
-/// Whole blocks end on a byte and are no end of the stream; so they can be put one behind the
+/// Whole blocks end on a byte and do not end the stream, so they can be written one after the
 /// other.
 bool GzipWriter::Block::compress() {
   const auto* in = reinterpret_cast<const Bytef*>(data().data());

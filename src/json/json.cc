@@ -112,8 +112,7 @@ Error missing(std::string_view key) {
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.bytes)
     return Error(ErrorKind::limit, "JSON: document of " + std::to_string(text.size()) +
-                                       " bytes, at most " + std::to_string(limits.bytes) +
-                                       " are taken");
+                                       " bytes, over the limit of " + std::to_string(limits.bytes));
   // To the library a NUL is the end of the text, whatever may follow it.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
     return Error(ErrorKind::malformed, "JSON: byte " + std::to_string(nul + 1) + ": NUL");

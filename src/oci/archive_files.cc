@@ -159,8 +159,8 @@ Result<std::unique_ptr<ByteStream>> ArchiveFiles::open(const Range& range) const
 
 Result<Bytes> ArchiveFiles::read(const Range& range, std::uint64_t limit) const {
   if (range.size > limit)
-    return Error(ErrorKind::limit, std::to_string(range.size) + " bytes, at most " +
-                                       std::to_string(limit) + " are taken");
+    return Error(ErrorKind::limit,
+                 std::to_string(range.size) + " bytes, over the limit of " + std::to_string(limit));
   Bytes bytes(static_cast<std::size_t>(range.size));
   const auto stream = TRY(open(range));
   if (TRY(read_fully(*stream, bytes)) != bytes.size())

@@ -15,7 +15,7 @@ Result<std::vector<std::string>> strings(const Json& object, std::string_view ke
   for (const Json& value : *array) {
     if (!value.is_string())
       return Error(ErrorKind::malformed,
-                   "JSON: \"" + std::string(key) + "\" holds something else than strings");
+                   "JSON: \"" + std::string(key) + "\" contains a value that is not a string");
     values.push_back(value.get<std::string>());
   }
   return values;
@@ -25,7 +25,7 @@ Result<std::vector<std::string>> strings(const Json& object, std::string_view ke
 Result<void> refuse_nul(const std::vector<std::string>& values, std::string_view key) {
   for (const std::string& value : values) {
     if (value.find('\0') != std::string::npos)
-      return Error(ErrorKind::malformed, "\"" + std::string(key) + "\" holds a NUL character");
+      return Error(ErrorKind::malformed, "\"" + std::string(key) + "\" contains a NUL character");
   }
   return {};
 }
@@ -72,11 +72,13 @@ Result<ImageConfig> parse_config(ByteSpan bytes) {
                    "rootfs.type is '" + type.substr(0, 100) + "', not 'layers'");
     const Json* diff_ids = TRY(require_array(*rootfs, "diff_ids"));
     if (diff_ids->size() > kMaxLayers)
-      return Error(ErrorKind::limit, std::to_string(diff_ids->size()) + " layers, at most " +
-                                         std::to_string(kMaxLayers) + " are taken");
+      return Error(ErrorKind::limit, std::to_string(diff_ids->size()) +
+                                         " layers, over the limit of " +
+                                         std::to_string(kMaxLayers));
     for (const Json& id : *diff_ids) {
       if (!id.is_string())
-        return Error(ErrorKind::malformed, "JSON: \"diff_ids\" holds something else than strings");
+        return Error(ErrorKind::malformed,
+                     "JSON: \"diff_ids\" contains a value that is not a string");
       config.diff_ids.push_back(
           TRY(Digest::parse(id.get_ref<const std::string&>()).context("diff_ids")));
     }

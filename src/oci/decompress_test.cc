@@ -44,13 +44,16 @@ std::string zstd(const std::string& text) {
 }
 
 std::string xz(const std::string& text, lzma_check check = LZMA_CHECK_CRC64) {
+  lzma_stream stream = LZMA_STREAM_INIT;
+  EXPECT_EQ(lzma_easy_encoder(&stream, 1, check), LZMA_OK);
   std::string out(lzma_stream_buffer_bound(text.size()), '\0');
-  std::size_t used = 0;
-  EXPECT_EQ(lzma_easy_buffer_encode(1, check, nullptr,
-                                    reinterpret_cast<const std::uint8_t*>(text.data()), text.size(),
-                                    reinterpret_cast<std::uint8_t*>(out.data()), &used, out.size()),
-            LZMA_OK);
-  out.resize(used);
+  stream.next_in = reinterpret_cast<const std::uint8_t*>(text.data());
+  stream.avail_in = text.size();
+  stream.next_out = reinterpret_cast<std::uint8_t*>(out.data());
+  stream.avail_out = out.size();
+  EXPECT_EQ(lzma_code(&stream, LZMA_FINISH), LZMA_STREAM_END);
+  out.resize(out.size() - stream.avail_out);
+  lzma_end(&stream);
   return out;
 }
 

@@ -26,7 +26,7 @@ Result<std::vector<std::string>> strings_of(const Json& object, std::string_view
   for (const Json& value : *array) {
     if (!value.is_string())
       return Error(ErrorKind::malformed,
-                   "JSON: \"" + std::string(key) + "\" holds something else than strings");
+                   "JSON: \"" + std::string(key) + "\" contains a value that is not a string");
     values.push_back(value.get<std::string>());
   }
   return values;
@@ -42,8 +42,9 @@ Result<std::vector<SavedImage>> parse_saved_images(ByteSpan bytes) {
     image.tags = TRY(strings_of(object, "RepoTags"));
     image.layers = TRY(strings_of(object, "Layers"));
     if (image.layers.size() > kMaxLayers)
-      return Error(ErrorKind::limit, std::to_string(image.layers.size()) + " layers, at most " +
-                                         std::to_string(kMaxLayers) + " are taken");
+      return Error(ErrorKind::limit, std::to_string(image.layers.size()) +
+                                         " layers, over the limit of " +
+                                         std::to_string(kMaxLayers));
     images.push_back(std::move(image));
   }
   return images;
@@ -62,9 +63,8 @@ std::string full_name(const std::string& name) {
   return full;
 }
 
-/// What `docker save` writes. There are no manifests in it and its layers are named by nothing that
-/// could be checked, so both get their digests here; the config's diff_ids tell whether the layers
-/// are the right ones.
+/// What `docker save` writes. It contains neither manifests nor checkable names of layers, so both
+/// get their digests here; the config's diff_ids tell whether the layers are the right ones.
 class DockerArchive final : public ImageSource {
  public:
   DockerArchive(std::string where, ArchiveFiles files, std::vector<SavedImage> images)
@@ -101,10 +101,9 @@ class DockerArchive final : public ImageSource {
     std::string all;
     for (const std::string& name : names()) all += (all.empty() ? "" : ", ") + name.substr(0, 200);
     if (tag.empty()) {
-      if (images_.empty()) return Error(ErrorKind::not_found, "there is no image");
+      if (images_.empty()) return Error(ErrorKind::not_found, "contains no image");
       if (images_.size() > 1)
-        return Error(ErrorKind::invalid_argument,
-                     "there are several images, name one of them: " + all);
+        return Error(ErrorKind::invalid_argument, "contains several images; choose one of " + all);
       return &images_.front();
     }
     const SavedImage* found = nullptr;
@@ -113,14 +112,12 @@ class DockerArchive final : public ImageSource {
           std::any_of(image.tags.begin(), image.tags.end(),
                       [&](const std::string& name) { return full_name(name) == full_name(tag); });
       if (!fits) continue;
-      if (found)
-        return Error(ErrorKind::malformed,
-                     "'" + tag + "' is there several times, for different images");
+      if (found) return Error(ErrorKind::malformed, "'" + tag + "' names several images");
       found = &image;
     }
     if (!found)
       return Error(ErrorKind::not_found,
-                   "there is no '" + tag + "'" + (all.empty() ? "" : "; there is " + all));
+                   "no image '" + tag + "'" + (all.empty() ? "" : "; there is " + all));
     return found;
   }
 
@@ -190,7 +187,7 @@ Result<std::unique_ptr<ImageSource>> open_docker_archive(const std::string& file
   const auto manifest = files.find("manifest.json");
   if (!manifest)
     return Error(ErrorKind::not_found,
-                 file + ": not what docker save writes (there is no manifest.json in it)");
+                 file + ": not an archive of `docker save` (it has no manifest.json)");
   const Bytes bytes = TRY(files.read(*manifest, kMaxDocument).context(file + ": manifest.json"));
   auto images = TRY(parse_saved_images(bytes).context(file + ": manifest.json"));
   return std::unique_ptr<ImageSource>(

@@ -13,7 +13,7 @@ Result<std::string> check_document(const Json& json, std::string_view expected_m
   const std::uint64_t schema = TRY(require_uint(json, "schemaVersion"));
   if (schema == 1)
     return Error(ErrorKind::unsupported,
-                 "an image of Docker's schema 1: convert it, for example with skopeo copy");
+                 "an image of Docker's schema 1; convert it, for example with `skopeo copy`");
   if (schema != 2) return malformed("schemaVersion is " + std::to_string(schema) + ", not 2");
 
   // Presence counts here, so a null member is one too.
@@ -22,7 +22,8 @@ Result<std::string> check_document(const Json& json, std::string_view expected_m
   for (const std::string_view key :
        index ? std::span<const std::string_view>(kOfManifests) : kOfIndexes) {
     if (json.contains(key))
-      return malformed("has \"" + std::string(key) + "\", which no " + std::string(what) + " has");
+      return malformed("has \"" + std::string(key) + "\", which does not belong into an " +
+                       std::string(what));
   }
 
   const auto stated = TRY(optional_string(json, "mediaType"));
@@ -32,7 +33,8 @@ Result<std::string> check_document(const Json& json, std::string_view expected_m
   std::string type = stated ? *stated : std::string(expected_media_type);
   if (type.empty()) type = index ? kIndexType : kManifestType;
   if (classify(type).kind != kind)
-    return malformed("media type '" + type.substr(0, 100) + "' is that of no " + std::string(what));
+    return malformed("media type '" + type.substr(0, 100) + "': not the type of an " +
+                     std::string(what));
   return type;
 }
 

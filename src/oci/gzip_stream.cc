@@ -10,7 +10,7 @@ Error malformed(std::string text) {
 }
 
 /// Inflates gzip (RFC 1952), member after member. ISA-L reports neither a cut stream nor bytes
-/// behind a member: both are seen from its state where the input ends.
+/// after a member: both show in its state where the input ends.
 class GzipStream final : public ByteStream {
  public:
   explicit GzipStream(std::unique_ptr<ByteStream> input)
@@ -53,12 +53,12 @@ class GzipStream final : public ByteStream {
     return {};
   }
 
-  /// Behind a member: begins the next one. False at the end of the input.
+  /// After a member: begins the next one. False at the end of the input.
   Result<bool> begin_member() {
     if (state_.avail_in == 0 && !input_ended_) TRY(fill());
     if (state_.avail_in == 0) return false;
     if (state_.next_in[0] != 0x1f)
-      return malformed("bytes behind the last member that are no other member");
+      return malformed("bytes after the last member that are not another member");
     // The header parser checks the second byte of the magic and what follows.
     isal_inflate_reset(&state_);
     expect_header();
@@ -81,7 +81,7 @@ class GzipStream final : public ByteStream {
     TRY(check(status));
     if (status != ISAL_DECOMP_OK) return {};
     if ((header_.flags & kReservedFlags) != 0)
-      return malformed("a member header with flags that nobody knows");
+      return malformed("a member header with unknown flags");
     in_header_ = false;
     return {};
   }

@@ -19,8 +19,8 @@ static Result<Manifest> parse(ByteSpan bytes, std::string_view expected_media_ty
                     {}};
   const Json* layers = TRY(require_array(json, "layers"));
   if (layers->size() > kMaxLayers)
-    return Error(ErrorKind::limit, std::to_string(layers->size()) + " layers, at most " +
-                                       std::to_string(kMaxLayers) + " are taken");
+    return Error(ErrorKind::limit, std::to_string(layers->size()) + " layers, over the limit of " +
+                                       std::to_string(kMaxLayers));
   for (std::size_t i = 0; i < layers->size(); ++i)
     manifest.layers.push_back(
         TRY(descriptor_from_json((*layers)[i]).context("layer " + std::to_string(i))));

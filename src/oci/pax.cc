@@ -47,7 +47,7 @@ Result<PaxRecord> take_pax_record(std::string_view& text) {
   if (space == std::string_view::npos || space == 0 || space > 10)
     return malformed("record without a length");
   const auto length = pax_number(text.substr(0, space));
-  if (!length) return malformed("record whose length is no number");
+  if (!length) return malformed("record whose length is not a number");
   if (*length > text.size() || *length < space + 3) return malformed("record of a wrong length");
   std::string_view record = text.substr(0, static_cast<std::size_t>(*length));
   text.remove_prefix(record.size());

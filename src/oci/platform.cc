@@ -78,8 +78,8 @@ Result<Platform> parse_platform(std::string_view text) {
                                   [](const std::string& part) { return part.empty(); });
   if (!whole)
     return Error(ErrorKind::invalid_argument, "'" + std::string(text.substr(0, 100)) +
-                                                  "' is no platform: want OS/ARCH[/VARIANT], as "
-                                                  "linux/amd64");
+                                                  "': not a platform; write OS/ARCH[/VARIANT], for "
+                                                  "example linux/amd64");
   return normalized({parts[0], parts[1], parts.size() == 3 ? parts[2] : std::string()});
 }
 

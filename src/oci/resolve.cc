@@ -147,7 +147,7 @@ Error Resolver::no_platform() const {
                                            joined(offered_) + " with --platform");
 }
 
-/// What a manifest without a platform in its descriptor is made for; nothing when it is no image.
+/// What a manifest without a platform in its descriptor is made for; nothing if it is not an image.
 Result<std::optional<Platform>> Resolver::platform_of(const Descriptor& descriptor) {
   if (descriptor.platform) return descriptor.platform;
   auto bytes = source_.read_document(descriptor);

@@ -16,10 +16,10 @@ Result<std::unique_ptr<ImageSource>> open_docker_archive(const std::string& file
 /// "oci-layout" of a layout: unsupported unless of a version known here.
 Result<void> check_layout_header(ByteSpan bytes);
 
-/// Where a blob lies in a layout: "blobs/sha256/HEX".
+/// Where a blob is in a layout: "blobs/sha256/HEX".
 std::string blob_path(const Digest& digest);
 
-/// `oci-layout` or `index.json` of a layout in a directory; malformed where it is no regular file.
+/// `oci-layout` or `index.json` of a layout in a directory; malformed if it is not a regular file.
 Result<Bytes> read_layout_file(int directory, const std::string& name, std::uint64_t limit);
 
 }  // namespace intact::oci

@@ -12,7 +12,7 @@ namespace intact::oci {
 
 inline constexpr std::size_t kTarBlock = 512;
 
-/// One header block (POSIX.1-2017 pax, "ustar Interchange Format"; GNU and star differ behind
+/// One header block (POSIX.1-2017 pax, "ustar Interchange Format"; GNU and star differ after
 /// `device_minor`). Numbers are octal digits ended by a space or NUL; GNU has base-256 as well.
 struct RawTarHeader {
   std::array<char, 100> name;
@@ -53,7 +53,7 @@ std::string_view field_text(const std::array<char, N>& field) {
   return field_text(std::string_view(field.data(), N));
 }
 
-/// A number, octal or base-256; an empty field is 0. Nothing when it is no number or does not fit.
+/// A number, octal or base-256; an empty field is 0. Nothing if it is not a number or does not fit.
 std::optional<std::int64_t> field_number(std::string_view field);
 template <std::size_t N>
 std::optional<std::int64_t> field_number(const std::array<char, N>& field) {

@@ -103,7 +103,7 @@ Result<void> TarReader::read_end() {
   ByteSpan seen = has_end_mark_ ? ByteSpan(block) : ByteSpan();
   while (!seen.empty()) {
     if (!is_zero(seen))
-      return error(ErrorKind::malformed, "bytes other than zeros after the end mark");
+      return error(ErrorKind::malformed, "bytes that are not zero after the end mark");
     if (position_ > limits_.stream_bytes)
       return error(ErrorKind::limit, "the archive is larger than the limit of " +
                                          std::to_string(limits_.stream_bytes) + " bytes");

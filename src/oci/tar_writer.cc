@@ -98,7 +98,7 @@ Result<void> TarWriter::add(const TarEntry& entry) {
   if (entry.path.empty() || entry.path.find('\0') != std::string::npos ||
       entry.link.find('\0') != std::string::npos || entry.link.empty() == is_link ||
       (entry.size != 0 && entry.type != TarType::regular))
-    return Error(ErrorKind::invalid_argument, "tar: entry '" + entry.path + "' makes no sense");
+    return Error(ErrorKind::invalid_argument, "tar: entry '" + entry.path + "' contradicts itself");
 
   RawTarHeader header{};
   std::string pax;
@@ -140,7 +140,7 @@ Result<void> TarWriter::add(const TarEntry& entry) {
     if (xattr.name.empty() ||
         xattr.name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
       return Error(ErrorKind::invalid_argument,
-                   "tar: '" + entry.path + "' has an xattr whose name tar cannot hold");
+                   "tar: '" + entry.path + "' has an xattr whose name a tar cannot contain");
     append_pax_record(pax, std::string(kSchilyXattr) + xattr.name, xattr.value);
   }
   put_checksum(header);

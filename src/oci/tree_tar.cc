@@ -9,8 +9,9 @@ namespace intact::oci {
 
 Result<void> check_layer_name(const std::string& path, std::string_view name) {
   if (!name.starts_with(".wh.")) return {};
-  return Error(ErrorKind::unsupported,
-               path + ": a layer cannot hold a name that begins with '.wh.' (it is a whiteout)");
+  return Error(
+      ErrorKind::unsupported,
+      path + ": a layer cannot contain a name that begins with '.wh.', which means a whiteout");
 }
 
 Result<TarEntry> tar_entry_of(const std::string& path, const tree::Attributes& attributes) {
@@ -38,8 +39,8 @@ Result<TarEntry> tar_entry_of(const std::string& path, const tree::Attributes& a
       entry.type = TarType::fifo;
       break;
     default:
-      return Error(ErrorKind::unsupported,
-                   path + ": tar cannot hold a " + std::string(tree::type_name(attributes.mode)));
+      return Error(ErrorKind::unsupported, path + ": a tar cannot contain a " +
+                                               std::string(tree::type_name(attributes.mode)));
   }
   // "/" becomes "./", "/a/b" becomes "a/b".
   entry.path = path == "/" ? "./" : path.substr(1);

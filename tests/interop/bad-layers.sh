@@ -164,7 +164,7 @@ layer 'a size over the archive limit' 'the limit of an archive is 274877906944' 
   'file f text=x size=%80%00%00%00%7f%ff%ff%ff%ff%ff%ff%ff'
 layer 'a PAX size over 64 bits' 'PAX size' 'file f text=x pax:size=99999999999999999999'
 layer 'a negative PAX size' 'PAX size' 'file f text=x pax:size=-1'
-layer 'a size that is no number' 'bad size' 'file f text=x size=0000000009x'
+layer 'a size that is not a number' 'bad size' 'file f text=x size=0000000009x'
 layer 'content where none can be' 'bad header checksum' 'dir d text=content'
 layer 'a file whose name says directory' "'d/': a directory by its name, but a file with content" 'file d name=d/ text=content'
 layer 'a bad checksum' 'bad header checksum' 'file f text=x sum=1'
@@ -245,7 +245,7 @@ packed
 refused 'gzip, a wrong checksum' 6 'layer 1 .*checksum or length of a member is wrong'
 perl -e 'my $g = join "", <>; substr($g, 3, 1) = "\x80"; print $g' < "$work/whole.gz" > "$work/packed"
 packed
-refused 'gzip, unknown flags' 6 'layer 1 .*flags that nobody knows'
+refused 'gzip, unknown flags' 6 'layer 1 .*unknown flags'
 printf '\x1f\x8b\x08\x00 and no more' > "$work/packed"
 packed
 refused 'gzip, no deflate data' 6 'layer 1 '

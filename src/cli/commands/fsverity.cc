@@ -107,7 +107,7 @@ void add_fsverity_commands(Program& program) {
       ->type_name("BYTES");
   command
       ->add_option("--salt", options->salt,
-                   "Up to 32 bytes, in hexadecimal, that are hashed in front of every block")
+                   "Salt of up to 32 bytes, in hexadecimal, that is hashed before every block")
       ->type_name("HEX");
   command
       ->add_option("--out-merkle-tree", options->out_merkle_tree,

@@ -10,7 +10,7 @@ enum class Compression { none, gzip, zstd, xz, bzip2 };
 
 std::string_view to_string(Compression compression);
 
-/// Recognises a compressed stream by its first bytes (six are enough; zstd skippable frames count
+/// Identifies a compressed stream by its first bytes (six are enough; zstd skippable frames count
 /// as zstd). Everything else, also nothing at all, is `none`.
 Compression detect_compression(ByteSpan first_bytes);
 

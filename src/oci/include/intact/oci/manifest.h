@@ -37,8 +37,8 @@ Result<Manifest> parse_manifest(ByteSpan bytes, std::string_view expected_media_
 /// The manifest's bytes. Fields of `document` that are not known here are kept, in their order.
 Bytes encode_manifest(const Manifest& manifest);
 
-/// Refuses (unsupported) what is no image that could run: build caches, other artifacts, encrypted
-/// layers, layers of unknown types.
+/// Refuses (unsupported) everything that is not an image that can run: build caches, other
+/// artifacts, encrypted layers, layers of unknown types.
 Result<void> check_is_image(const Manifest& manifest);
 
 }  // namespace intact::oci
