@@ -12,6 +12,7 @@
 #include <intact/integrity/superblock.h>
 
 #include "command.h"
+#include "size_option.h"
 #include "verity_files.h"
 
 namespace intact::cli {
@@ -32,10 +33,8 @@ void add_key_options(CLI::App* command, KeyedAlgorithm& algorithm, const std::st
                    "Read the key from this open file descriptor")
       ->type_name("N")
       ->excludes(file);
-  command
-      ->add_option(prefix + "-key-size", algorithm.key_size,
-                   "Size of the key (default: everything that can be read)")
-      ->type_name("BYTES");
+  add_size_option(command, prefix + "-key-size", algorithm.key_size,
+                  "Size of the key (default: everything that can be read)");
 }
 
 Result<crypto::Secret> read_key(const KeyedAlgorithm& algorithm) {
@@ -45,6 +44,19 @@ Result<crypto::Secret> read_key(const KeyedAlgorithm& algorithm) {
 }
 
 }  // namespace
+
+CLI::Validator whole_sectors() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        const auto bytes = parse_size(text);
+        if (!bytes) return bytes.error().message();
+        const bool has_unit = text.find_first_not_of("0123456789") != std::string::npos;
+        text = std::to_string(has_unit ? *bytes / integrity::kSectorSize * integrity::kSectorSize
+                                       : *bytes);
+        return {};
+      },
+      "");
+}
 
 std::string kernel_algorithm(const std::string& name) {
   const std::size_t dash = name.find('-');
@@ -102,10 +114,9 @@ void IntegrityOptions::add_place(CLI::App* command) {
       ->add_option("--data-device", data_device,
                    "Device or file with the data, if they are separate from the tags")
       ->type_name("FILE");
-  command
-      ->add_option("--start", start,
-                   "Reserved sectors before the superblock (the offset in the kernel's table)")
-      ->type_name("SECTORS");
+  add_size_option(command, "--start", start,
+                  "Reserved sectors before the superblock (the offset in the kernel's table)",
+                  SizeUnit::sector);
 }
 
 void IntegrityOptions::add_key(CLI::App* command) {
@@ -128,16 +139,12 @@ void IntegrityOptions::add_algorithms(CLI::App* command) {
                    "Cipher of the journal: ctr-aes, cbc-aes, ...")
       ->type_name("ALGORITHM");
   add_key_options(command, journal_crypt, "--journal-crypt");
-  command
-      ->add_option("-t,--tag-size", tag_size,
-                   "Size of a tag (default: that of the digest, or without a key what the "
-                   "superblock says); a longer digest is truncated")
-      ->type_name("BYTES");
-  command
-      ->add_option("-s,--sector-size", sector_size,
-                   "Size of a block with one tag, 512 to 4096 (default: 512 for format, otherwise "
-                   "what the superblock says)")
-      ->type_name("BYTES");
+  add_size_option(command, "-t,--tag-size", tag_size,
+                  "Size of a tag (default: that of the digest, or without a key what the "
+                  "superblock says); a longer digest is truncated");
+  add_size_option(command, "-s,--sector-size", sector_size,
+                  "Size of a block with one tag, 512 to 4096 (default: 512 for format, otherwise "
+                  "what the superblock says)");
   command->add_flag("--integrity-legacy-hmac", legacy_hmac,
                     "Superblock without salt and not covered by --journal-integrity, as made by "
                     "kernels before 5.11; when opening: accept such a superblock, which anyone "
@@ -148,18 +155,17 @@ void IntegrityOptions::add_format(CLI::App* command) {
   command
       ->add_option("-j,--journal-size", journal_size,
                    "Size of the journal (default: 1/128 of the device, at most 64 MiB)")
+      ->transform(whole_sectors())
       ->type_name("BYTES");
-  command
-      ->add_option("--interleave-sectors", interleave_sectors,
-                   "Sectors of data between two runs of tags, a power of two")
-      ->type_name("SECTORS");
+  add_size_option(command, "--interleave-sectors", interleave_sectors,
+                  "Sectors of data between two runs of tags, a power of two", SizeUnit::sector);
   command->add_flag("--integrity-legacy-padding", legacy_padding,
                     "Pad runs of tags as kernels before 5.0 did");
 }
 
 void IntegrityOptions::add_tuning(CLI::App* command) {
-  command->add_option("--buffer-sectors", buffer_sectors, "Sectors in a buffer of tags")
-      ->type_name("SECTORS");
+  add_size_option(command, "--buffer-sectors", buffer_sectors, "Sectors in a buffer of tags",
+                  SizeUnit::sector);
   command
       ->add_option("--journal-watermark", journal_watermark,
                    "Write the journal back when it is this full")
@@ -168,10 +174,8 @@ void IntegrityOptions::add_tuning(CLI::App* command) {
       ->add_option("--journal-commit-time", journal_commit_time,
                    "Commit the journal at least this often")
       ->type_name("MS");
-  command
-      ->add_option("--bitmap-sectors-per-bit", bitmap_sectors_per_bit,
-                   "Sectors per bit of the bitmap, a power of two")
-      ->type_name("SECTORS");
+  add_size_option(command, "--bitmap-sectors-per-bit", bitmap_sectors_per_bit,
+                  "Sectors per bit of the bitmap, a power of two", SizeUnit::sector);
   command
       ->add_option("--bitmap-flush-time", bitmap_flush_time,
                    "Clear the marks of finished regions at least this often")
@@ -309,7 +313,7 @@ void IntegrityOptions::say_layout(const integrity::Superblock& superblock,
 Result<IntegrityOptions::Files> IntegrityOptions::open_files(block::Access access) const {
   if (data_device.empty()) return Files{.data = TRY(DeviceFiles(access).open(device)), .meta = {}};
   if (same_file(device, data_device))
-    return wrong("--data-device is FILE itself; leave it out if data and tags are on one device");
+    return wrong("--data-device: same file as FILE; leave it out if data and tags are on one device");
   DeviceFiles files(access);
   stack::File meta = TRY(files.open(device));
   return Files{.data = TRY(files.open(data_device)), .meta = std::move(meta)};

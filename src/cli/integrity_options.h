@@ -30,6 +30,10 @@ struct KeyedAlgorithm {
   Result<std::optional<integrity::Algorithm>> load(const char* option) const;
 };
 
+/// For options in bytes that have to be whole sectors: rewrites a value to a plain number. With a
+/// unit it is rounded down, as by integritysetup: 1MB becomes 999936.
+CLI::Validator whole_sectors();
+
 /// Turns "hmac-sha256" into "hmac(sha256)" and "ctr-aes" into "ctr(aes)"; "blake2b-256" stays.
 std::string kernel_algorithm(const std::string& name);
 

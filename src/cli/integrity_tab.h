@@ -10,7 +10,7 @@
 namespace intact::cli {
 
 /// Applies the line of `name` in a file in the format of integritytab(5) to `options`. Errors:
-/// not_found if there is no such line, malformed if it cannot be parsed, unsupported if it has
+/// not_found without such a line, malformed if it cannot be parsed, unsupported if it has
 /// unknown options.
 Result<void> apply_integrity_tab(std::string_view text, std::string_view name,
                                  IntegrityOptions& options);

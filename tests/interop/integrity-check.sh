@@ -135,7 +135,7 @@ for crypt in ctr-aes cbc-aes; do
 done
 
 # --- keys -----------------------------------------------------------------------------------------
-# With a wrong key, or none, nothing is given out and nothing is written, whatever is asked for.
+# With a wrong key, or none, nothing is returned and nothing is written.
 keyed=(--integrity hmac-sha256 --journal-integrity hmac-sha256)
 formatted "${keyed[@]}" --integrity-key-file key --journal-integrity-key-file key
 cp disk before
@@ -152,7 +152,7 @@ for keys in '--integrity-key-file other-key --journal-integrity-key-file key' \
   wrong 4 recalculate disk
   wrong 4 resize disk --device-size $((20 << 20))
   wrong 4 check disk
-  [[ ! -e never ]] || fail 'something was given out'
+  [[ ! -e never ]] || fail 'data were returned'
 done
 keys=(--integrity-key-file key --journal-integrity-key-file key)
 wrong 0 open disk --to given
@@ -207,6 +207,28 @@ for how in '' --integrity-bitmap-mode; do
   expect 2 "$intact" integrity resize disk --device-size 1000001
   expect 0 "$intact" integrity check disk
 done
+# Sizes with units, as integritysetup takes them.
+for size in 1M 1MiB 1024K 1048576; do
+  rm -f disk
+  truncate -s 8M disk
+  expect 0 "$intact" integrity format disk -q --journal-size "$size"
+  expect 0 "$intact" integrity dump disk
+  said '^journal_sections 11$'
+done
+expect 0 "$intact" integrity resize disk --device-size 3MiB
+equal "$(stat -c %s disk)" $((3 << 20)) 'size of the file'
+expect 0 "$intact" integrity resize disk --size 1M
+said '^disk provides 2048 sectors'
+expect 0 "$intact" integrity check disk
+rm -f disk
+truncate -s 8M disk
+expect 0 "$intact" integrity format disk -q --journal-size 1MB --sector-size 4K
+expect 2 "$intact" integrity format disk -q --journal-size 1000000
+said 'not a multiple of 512 bytes'
+expect 2 "$intact" integrity format disk -q --journal-size 1X
+said "'1X' has the unknown unit 'X'"
+expect 2 "$intact" integrity format disk -q --journal-size 1MB --sector-size 3K
+said 'Invalid block_size'
 truncate -s 4M data
 truncate -s 1M tags
 expect 0 "$intact" integrity format tags --data-device data

@@ -132,7 +132,7 @@ expect 1 "$intact" integrity check good "${plain[@]}" --integrity-recovery-mode
 said 'no sector was checked: recovery mode checks nothing'
 said 'no block is checked in recovery mode, despite the key'
 expect 1 "$intact" integrity check good --integrity none
-said 'no sector was checked: there is no internal hash'
+said 'no sector was checked: the device has no internal hash'
 ! grep -q intact: out || fail 'a verdict'
 expect 0 "$intact" integrity check good "${plain[@]}"
 rm -f unkeyed
@@ -221,7 +221,7 @@ said "Block size doesn't match the information in superblock: 512, not 4096"
 expect 2 "$intact" integrity check unkeyed --tag-size 8
 expect 0 "$intact" integrity check unkeyed --sector-size 512 --tag-size 4
 
-# A number of sectors that is too low calls data new: it gets no tags for that.
+# A number of sectors that is too low calls data new: no tags are made for them.
 made "${plain[@]}"
 cp --sparse=always good bad
 poke bad 16 '\010\000\000'

@@ -63,8 +63,8 @@ done << 'ROWS'
 2|Journal crypt not supported in inline mode|disk|--integrity-inline --journal-crypt ctr-aes --journal-crypt-key-file key
 2|Journal crypt not supported in inline mode|disk|--integrity-inline --journal-integrity sha256
 2|Discards not supported in inline mode|disk|--integrity-inline --allow-discards
-6|Invalid interleave_sectors in the superblock: its data lie on a device of their own|meta|
-6|Invalid interleave_sectors in the superblock: its data lie among the tags|disk|--data-device data
+6|Invalid interleave_sectors in the superblock: its data are on a separate device|meta|
+6|Invalid interleave_sectors in the superblock: its data are among the tags|disk|--data-device data
 6|The device is not initialized: no magic|disk|--start 8
 2|The device is too small: it ends before the superblock|disk|--start 99999999
 ROWS
@@ -86,8 +86,8 @@ done << 'ROWS'
 6|Unknown version: 7|8|\7|
 6|Invalid interleave_sectors in the superblock: 2\^2$|9|\2|
 6|Invalid interleave_sectors in the superblock: 2\^32$|9|\40|
-6|a tag size of 0 bytes|10|\0\0|
-6|a tag size of 256 bytes|10|\0\1|
+6|impossible tag size of 0 bytes|10|\0\0|
+6|impossible tag size of 256 bytes|10|\0\1|
 6|journal_sections is 0|12|\0\0\0\0|
 6|The device is too small|12|\377\377\377\177|
 6|Not enough provided sectors .* says 72057594037927936,|16|\0\0\0\0\0\0\0\1|

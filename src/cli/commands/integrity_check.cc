@@ -32,7 +32,7 @@ const char* text_for(Why why) {
     case Why::nothing:
       return "";
     case Why::no_hash:
-      return "there is no internal hash to check with";
+      return "the device has no internal hash to check with";
     case Why::recovery:
       return "recovery mode checks nothing";
     case Why::recalculation:

@@ -45,7 +45,7 @@ const char* text_for(Detection::Journal journal) {
     case Detection::Journal::encrypted:
       return "encrypted (--journal-crypt) or destroyed: it has no commit ids";
     case Detection::Journal::unknown:
-      return "encryption unknown: there is no journal, or a bitmap in its place";
+      return "encryption unknown: no journal, or a bitmap in its place";
   }
   return "";
 }

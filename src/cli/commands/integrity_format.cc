@@ -100,7 +100,7 @@ Result<int> format(const Options& options) {
     if (params.internal_hash)
       TRY(wipe(options, params, devices));
     else
-      warn("no tags were written: there is no internal hash");
+      warn("no tags were written, since the device has no internal hash");
   }
   const std::string hash = params.internal_hash ? params.internal_hash->name : "none";
   if (options.json)

@@ -9,7 +9,7 @@
 #include <intact/integrity/layout.h>
 #include <intact/json/json.h>
 
-#include "../verity_files.h"
+#include "../size_option.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {
@@ -204,10 +204,11 @@ void add_integrity_resize_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
       program, group, "resize", "Change the size of a device", resize);
   options->add_device(command);
-  CLI::Option* const size = command->add_option("-b,--size", options->size,
-                                                "New usable size (default: all available space)");
-  size->type_name("SECTORS");
+  CLI::Option* const size =
+      add_size_option(command, "-b,--size", options->size,
+                      "New usable size (default: all available space)", SizeUnit::sector);
   command->add_option("--device-size", options->device_size, "New length of the file with the data")
+      ->transform(whole_sectors())
       ->type_name("BYTES")
       ->excludes(size);
   command->add_flag(

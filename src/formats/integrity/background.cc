@@ -40,7 +40,7 @@ void Background::run(Device& device) {
     if (stop_) return;
     if (recalculates) {
       lock.unlock();
-      // Data that cannot be read stop it: whoever calls recalculate() hears why.
+      // Unreadable data stop it: callers of recalculate() get the error.
       recalculates = device.recalculation->step().has_value();
       continue;
     }

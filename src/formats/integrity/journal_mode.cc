@@ -50,7 +50,7 @@ class JournalMode final : public WriteMode {
   Result<void> work() override {
     if (ring_.has_full()) return ring_.write_full();
     if (!ring_.above_watermark()) return ring_.commit();
-    // What is committed anyway goes first: whoever writes flushes when they like, at no extra cost.
+    // Already committed blocks go first: they do not delay flushes by the writers.
     if (ring_.has_committed()) return ring_.write_back();
     return make_room();
   }

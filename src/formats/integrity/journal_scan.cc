@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint64_t kMaxJournalBytes = std::uint64_t{16} << 30;
 constexpr std::uint8_t kMixed = 0xff;  // sectors of a section that are not all of one sequence
 
-/// What the commit ids of all sectors say together.
+/// The commit ids of all sectors together.
 struct Census {
   std::array<bool, kSequences> used{};
   std::array<std::uint32_t, kSequences> last_section{};  // in which the sequence is used
@@ -23,8 +23,8 @@ Error unknown_commit_id(const JournalStore& journal, std::uint32_t section, std:
     return Error(ErrorKind::bad_secret,
                  "journal commit id: wrong journal cipher or key, or the journal was changed");
   return Error(ErrorKind::malformed,
-               fmt::format("journal commit id: section {}, sector {} of the journal has none that "
-                           "is known",
+               fmt::format("journal commit id: section {}, sector {} of the journal has no "
+                           "valid one",
                            section, sector));
 }
 

@@ -49,8 +49,8 @@ class JournalStore {
                                       std::uint32_t sector) const;
   /// Whether the section has its MAC; true if there are none.
   bool mac_fits(std::uint32_t section, const SectionImage& image) const;
-  /// Whether the superblock has passed its MAC by the same key: a MAC that does not fit is no wrong
-  /// key then.
+  /// Whether the superblock has passed its MAC by the same key: then a MAC that does not fit
+  /// cannot be a wrong key.
   bool mac_key_is_proven() const { return mac_has_section_; }
   bool is_encrypted() const { return cipher_ != nullptr; }
 

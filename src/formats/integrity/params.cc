@@ -72,7 +72,7 @@ Result<std::uint32_t> check_params(const Params& params, bool has_meta_device) {
       return refused(cipher.error(), "Invalid journal cipher", "Error setting encryption key");
   }
   if (!params.tag_size && !digest_size)
-    return invalid("Unknown tag size: without internal hash it has to be said");
+    return invalid("Unknown tag size: without internal hash pass --tag-size");
   const std::size_t tag_size = params.tag_size ? *params.tag_size : *digest_size;
   if (tag_size > kMaxTagSize)
     return invalid(fmt::format("Too big tag size: {} bytes, at most {}", tag_size, kMaxTagSize));
@@ -88,9 +88,10 @@ Result<std::uint32_t> check_params(const Params& params, bool has_meta_device) {
 
 Result<void> check_mode(const Params& params) {
   if (params.mode != Mode::in_line) return {};
-  return Error(ErrorKind::unsupported,
-               "Integrity profile not supported: in-line mode needs a device with metadata of its "
-               "own in each block");
+  return Error(
+      ErrorKind::unsupported,
+      "Integrity profile not supported: in-line mode needs a device with its own per-block "
+      "metadata");
 }
 
 }  // namespace intact::integrity

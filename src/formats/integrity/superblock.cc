@@ -23,7 +23,7 @@ Result<void> check(const Superblock& superblock) {
                  fmt::format("dm-integrity superblock: Unknown version: {}; there are 1 to 6",
                              superblock.version));
   if (superblock.tag_size == 0 || superblock.tag_size > kMaxTagSize)
-    return malformed(fmt::format("a tag size of {} bytes", superblock.tag_size));
+    return malformed(fmt::format("impossible tag size of {} bytes", superblock.tag_size));
   if (superblock.log2_sectors_per_block > kMaxLog2Block)
     return malformed("blocks of more than 4096 bytes");
   const bool in_line = superblock.has(Superblock::in_line);
@@ -76,8 +76,8 @@ Result<Superblock> parse_superblock(const RawSuperblock& raw, bool has_meta_devi
   if (has_meta_device == (superblock.log2_interleave_sectors != 0) &&
       !superblock.has(Superblock::in_line))
     return malformed(fmt::format("Invalid interleave_sectors in the superblock: {}",
-                                 has_meta_device ? "its data lie among the tags, not apart"
-                                                 : "its data lie on a device of their own"));
+                                 has_meta_device ? "its data are among the tags, not separate"
+                                                 : "its data are on a separate device"));
   return superblock;
 }
 

@@ -45,7 +45,7 @@ class SuperblockStore {
   mutable std::mutex mutex_;
   Bytes on_disk_;
   Superblock value_;
-  std::optional<Superblock> saved_;  // what is on disk, if that is known
+  std::optional<Superblock> saved_;  // what is on disk, if known
 };
 
 /// The 4096 bytes where the superblock is or is going to be.

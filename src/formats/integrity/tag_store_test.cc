@@ -1,4 +1,4 @@
-// When tags reach their device: with the data in mode D, which has nothing to mend what a killed
+// When tags reach their device: with the data in mode D, which has nothing to repair what a killed
 // process leaves; with the next flush where the bitmap or the journal does.
 #include <algorithm>
 

@@ -28,7 +28,7 @@ struct Volume {
         data(layout, *devices.data, failure),
         tags(
             layout, meta, tag_cache_size,
-            // Mode D has nothing that mends what a killed process left: the less, the better.
+            // Mode D cannot repair what a killed process leaves, so that should be little.
             params.mode == Mode::direct ? TagStore::Writes::at_once : TagStore::Writes::with_flush),
         superblock(std::move(s)) {}
   Volume(const Volume&) = delete;
@@ -37,7 +37,7 @@ struct Volume {
   const Params params;
   const Devices devices;
   const Layout layout;
-  std::unique_ptr<const TagHash> hash;  ///< null: whoever is above supplies the tags
+  std::unique_ptr<const TagHash> hash;  ///< null: the layer above supplies the tags
   Failure failure;
   MetaIo meta;
   DataArea data;

@@ -37,7 +37,7 @@ class Layout {
  public:
   /// For a device with this superblock. The provided size follows from the size of the devices;
   /// provided_data_sectors of the superblock is ignored. Error malformed ("The device is too
-  /// small") if there is no room for data.
+  /// small") without room for data.
   static Result<Layout> create(const Superblock& superblock, const Params& params,
                                DeviceSizes sizes);
 
