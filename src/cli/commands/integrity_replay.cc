@@ -1,6 +1,11 @@
 #include <algorithm>
+#include <cerrno>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <intact/integrity/journal_report.h>
 #include <intact/json/json.h>
@@ -126,6 +131,21 @@ Result<int> replay_in_place(const Options& options) {
   return replay(options, TRY(options.params(files.devices())), files.devices());
 }
 
+/// Opens a copy that was just made: not through a link, and not a file that took its name since.
+Result<stack::File> open_copy(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  if (fd.get() < 0) return Error::from_errno(path, errno);
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
+  if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || st.st_nlink != 1 ||
+      (st.st_mode & 077) != 0)
+    return Error(ErrorKind::io, path + ": another file has replaced the copy while it was made");
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+    return Error(ErrorKind::busy, path + ": in use by another process");
+  return stack::File(
+      TRY(block::FileTarget::create(std::move(fd), block::Access::read_write).context(path)));
+}
+
 Result<int> replay_into_copy(const Options& options) {
   if (options.data_device.empty() != options.data_output.empty())
     return Error(ErrorKind::invalid_argument,
@@ -149,8 +169,11 @@ Result<int> replay_into_copy(const Options& options) {
   }
   Options copy = options;
   copy.device = options.output;
-  copy.data_device = options.data_output;
-  const auto files = TRY(copy.open_files(block::Access::read_write));
+  IntegrityOptions::Files files{.data = TRY(open_copy(options.output)), .meta = {}};
+  if (!options.data_output.empty()) {
+    files.meta = std::move(files.data);
+    files.data = TRY(open_copy(options.data_output));
+  }
   const int status = TRY(replay(copy, params, files.devices()));
   made.keep();
   return status;
