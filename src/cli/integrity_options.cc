@@ -313,7 +313,8 @@ void IntegrityOptions::say_layout(const integrity::Superblock& superblock,
 Result<IntegrityOptions::Files> IntegrityOptions::open_files(block::Access access) const {
   if (data_device.empty()) return Files{.data = TRY(DeviceFiles(access).open(device)), .meta = {}};
   if (same_file(device, data_device))
-    return wrong("--data-device: same file as FILE; leave it out if data and tags are on one device");
+    return wrong(
+        "--data-device: same file as FILE; leave it out if data and tags are on one device");
   DeviceFiles files(access);
   stack::File meta = TRY(files.open(device));
   return Files{.data = TRY(files.open(data_device)), .meta = std::move(meta)};
