@@ -163,7 +163,7 @@ Result<VerifyingKey> VerifyingKey::from_spki(ByteSpan der) {
   auto key = adopt(d2i_PUBKEY(nullptr, &position, static_cast<long>(der.size())));
   if (!key) return openssl_error(ErrorKind::malformed, "not a public key");
   if (position != raw(der) + der.size())
-    return Error(ErrorKind::malformed, "bytes behind the public key");
+    return Error(ErrorKind::malformed, "bytes after the public key");
   return from_key(std::move(key));
 }
 
@@ -241,7 +241,7 @@ Result<SigningKey> SigningKey::from_der(PrivateKeyForm form, const Secret& der) 
     key = adopt(d2i_PrivateKey(kind, nullptr, &position, size));
   }
   if (!key) return openssl_error(ErrorKind::malformed, "not a private key");
-  if (position != end) return Error(ErrorKind::malformed, "bytes behind the private key");
+  if (position != end) return Error(ErrorKind::malformed, "bytes after the private key");
   return from_key(std::move(key));
 }
 

@@ -86,7 +86,7 @@ Result<Policy> parse_policy(ByteSpan text, std::vector<Digest>& revoked) {
       TRY(parse_json(text, {.bytes = kMaxPolicySize, .depth = 16, .values = 100'000}));
   if (!document.is_object()) return Error(ErrorKind::malformed, "not a JSON object");
   if (TRY(require_uint(document, "version")) != kVersion)
-    return Error(ErrorKind::unsupported, "policy of a version other than 1");
+    return Error(ErrorKind::unsupported, "not a policy of version 1");
   TRY(refuse_strange_members(document, {"version", "rules", "revoked"}));
   Policy policy;
   if (const Json* const rules = TRY(optional_array(document, "rules"))) {

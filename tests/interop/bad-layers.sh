@@ -270,7 +270,7 @@ layer 'xattrs over a limit' '14 bytes of xattrs, the limit is 13' 'file f text=x
 two=$'file f text=x\nfile d/g text=y'
 fine 'entries at a limit' "$two" --max-entries 3
 layer 'entries over a limit' 'more entries than the limit of 2' "$two" --max-entries 2
-said 'limits that can be raised stand in .intact (seal|pull) --help.'
+said '.intact (seal|pull) --help. lists the limits that can be raised'
 fine 'metadata at a limit' "$two" --max-metadata 4
 layer 'metadata over a limit' 'over the limit of 3 bytes' "$two" --max-metadata 3
 fine 'xattrs at the metadata limit' 'file f text=x xattr:user.a=b' --max-metadata 72
