@@ -35,6 +35,14 @@ for source in "$rootfs" "$whiteouts"; do
   same "$work/objects.theirs" "$work/objects.ours"
 done
 
+# An image by way of standard input, and what a summary says of it.
+"$intact" composefs dump - < "$work/theirs" > "$work/dump.stdin"
+same "$work/dump.theirs" "$work/dump.stdin"
+equal "$("$intact" composefs info --json "$work/theirs" | jq -r '.[0].digest')" \
+  "sha256:$(composefs-info measure-file "$work/theirs")" "digest of the summary"
+equal "$("$intact" composefs info --json - < "$work/theirs" | jq -r '.[0].digest')" \
+  "sha256:$(composefs-info measure-file "$work/theirs")" "digest of the summary of standard input"
+
 # Objects: the same store.
 mkcomposefs --digest-store="$work/store.theirs" "$rootfs" "$work/theirs"
 expect 0 "$intact" composefs create --digest-store="$work/store.ours" "$rootfs" "$work/ours"

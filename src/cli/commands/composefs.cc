@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <intact/base/file.h>
 #include <intact/composefs/dump.h>
@@ -45,7 +46,12 @@ struct InfoOptions {
   bool json = false;
 };
 
+/// An image; "-" is standard input.
 Result<std::shared_ptr<const ByteSource>> open_source(const std::string& path) {
+  if (path == "-") {
+    Bytes bytes = TRY(read_fd(STDIN_FILENO, kMemoryLimit).context("standard input"));
+    return std::shared_ptr<const ByteSource>(std::make_shared<MemorySource>(std::move(bytes)));
+  }
   UniqueFd fd = TRY(open_file(path, O_RDONLY));
   const std::uint64_t size = TRY(file_size(fd.get()).context(path));
   if (size > kMemoryLimit)
@@ -133,13 +139,27 @@ Result<void> measure(const std::vector<std::string>& files, const InfoOptions&) 
   return {};
 }
 
+/// The fs-verity digest of the bytes that are parsed: the file is not opened a second time.
+Result<Digest> digest_of(const ByteSource& source) {
+  constexpr std::uint64_t kPiece = 1 << 20;
+  fsverity::TreeBuilder builder;
+  Bytes buffer(kPiece);
+  for (std::uint64_t offset = 0; offset < source.size();) {
+    const auto piece = MutableByteSpan(buffer).first(
+        static_cast<std::size_t>(std::min(kPiece, source.size() - offset)));
+    TRY(source.read(offset, piece));
+    builder.update(piece);
+    offset += piece.size();
+  }
+  return builder.finish().digest;
+}
+
 Result<void> summarize(const std::vector<std::string>& images, const InfoOptions& options) {
   Json all = Json::array();
   for (const std::string& path : images) {
     const auto source = TRY(open_source(path));
     const composefs::ImageInfo info = TRY(composefs::read_info(source).context(path));
-    const UniqueFd fd = TRY(open_file(path, O_RDONLY));
-    const Digest digest = TRY(fsverity::digest_file(fd.get(), {}, 0).context(path));
+    const Digest digest = TRY(digest_of(*source).context(path));
     if (options.json) {
       all.push_back({{"image", path},
                      {"format", info.format_version},
@@ -206,7 +226,7 @@ CLI::App* add_reader(Program& program, CLI::App& group, const std::string& name,
                      const std::string& description, InfoAction action) {
   CLI::App* command = program.add(group, name, description);
   const auto options = std::make_shared<InfoOptions>();
-  command->add_option("IMAGE", options->arguments, "composefs images")
+  command->add_option("IMAGE", options->arguments, "Images to read ('-' for stdin)")
       ->type_name("FILE")
       ->required()
       ->always_capture_default(false)
