@@ -187,8 +187,12 @@ Result<void> OutputFile::publish() {
   TRY((existing_ == Existing::refuse ? link_new() : rename_over()).context(path_));
   // A directory that may be written to but not read cannot be synced; the file itself is safe.
   const UniqueFd readable(::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (readable && ::fsync(readable.get()) != 0 && errno != EINVAL)
-    return Error::from_errno(path_, errno);
+  if (readable && ::fsync(readable.get()) != 0 && errno != EINVAL) {
+    const int sync_errno = errno;
+    // What failed is not there. What was replaced cannot be brought back.
+    if (existing_ == Existing::refuse) ::unlinkat(directory_.get(), name_.c_str(), 0);
+    return Error::from_errno(path_, sync_errno);
+  }
   return {};
 }
 
