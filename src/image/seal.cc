@@ -57,6 +57,9 @@ Result<Destination> choose_destination(const oci::Reference& source,
     return Error(ErrorKind::unsupported,
                  "images are sealed to oci:DIR[:TAG] and oci-archive:FILE[:TAG], not to " +
                      std::string(to_string(reference.transport)) + ":");
+  if (reference.path == "-")
+    return Error(ErrorKind::invalid_argument,
+                 oci::to_string(reference) + ": standard output is for the report; name a file");
   if (::access(reference.path.c_str(), F_OK) == 0)
     return Error(ErrorKind::exists, reference.path + " exists; remove it or choose another file");
   TempDir scratch = TRY(TempDir::create(parent_directory(reference.path), ".intact-seal-"));
