@@ -37,7 +37,7 @@ Result<SignatureState> read_signatures(const oci::ImageSource& source, const Dig
     // A signature that others have entered badly must not hide the good ones.
     if (const auto parsed = oci::parse_manifest(state.manifest, "")) {
       auto config = source.read_document(parsed->config);
-      if (!config && !is_bad_blob(config.error()))
+      if (!config && config.error().kind() != ErrorKind::not_found)
         return std::move(config).error().with_context("signature config");
       if (config) {
         state.config_descriptor = parsed->config;
