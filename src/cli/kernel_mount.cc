@@ -51,10 +51,15 @@ Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
                                              const std::string& name, image::VerityMode verity,
                                              int image_file) {
   if (verity != image::VerityMode::off) TRY(check_objects_have_verity(store, image.image_digest()));
-  serve::KernelLayers layers{
-      .image = image_file, .digest = image.image_digest(), .objects = {store.objects_fd()}};
-  for (std::size_t i = 0; i < store.object_dirs().size(); ++i)
-    layers.objects.push_back(store.object_dir_fd(i));
+  serve::KernelLayers layers{.image = image_file,
+                             .digest = image.image_digest(),
+                             .objects = {TRY(store.folder(store::Folder::objects))}};
+  for (std::size_t i = 0; i < store.object_dirs().size(); ++i) {
+    // The kernel would serve content that nothing checks from any of them.
+    if (verity == image::VerityMode::require ||
+        store.object_dir_origin(i) == store::DirectoryOrigin::user)
+      layers.objects.push_back(store.object_dir_fd(i));
+  }
   return serve::KernelMount::create(layers, {.source = name, .verity = kernel_verity(verity)});
 }
 

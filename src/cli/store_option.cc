@@ -1,12 +1,22 @@
 #include "store_option.h"
 
+#include "command.h"
+
 namespace intact::cli {
+namespace {
+
+std::shared_ptr<store::Store> with_notices(std::unique_ptr<store::Store> store) {
+  for (const std::string& notice : store->notices()) warn(notice);
+  return store;
+}
+
+}  // namespace
 
 StoreOption::StoreOption(CLI::App* command) : dir_(std::make_shared<std::string>()) {
   command
       ->add_option("--store", *dir_,
-                   "The store (default: $INTACT_STORE, else /var/lib/intact for root and "
-                   "$XDG_DATA_HOME/intact for others)")
+                   "Store directory (default: $INTACT_STORE, or else /var/lib/intact for root and "
+                   "$XDG_DATA_HOME/intact for other users)")
       ->type_name("DIR")
       // An unset variable of a script must not mean the default store.
       ->check([](const std::string& dir) { return std::string(dir.empty() ? "is empty" : ""); });
@@ -17,11 +27,11 @@ std::string StoreOption::path() const {
 }
 
 Result<std::shared_ptr<store::Store>> StoreOption::open() const {
-  return std::shared_ptr<store::Store>(TRY(store::Store::open(path())));
+  return with_notices(TRY(store::Store::open(path())));
 }
 
-Result<std::shared_ptr<store::Store>> StoreOption::open_or_create() const {
-  return std::shared_ptr<store::Store>(TRY(store::Store::open_or_create(path())));
+Result<std::shared_ptr<store::Store>> StoreOption::open_or_create(store::Access access) const {
+  return with_notices(TRY(store::Store::open_or_create(path(), access)));
 }
 
 }  // namespace intact::cli

@@ -23,7 +23,7 @@ class StoreOption {
   /// The store that is there. not_found tells where it was looked for.
   Result<std::shared_ptr<store::Store>> open() const;
   /// Makes it if there is none, for pull.
-  Result<std::shared_ptr<store::Store>> open_or_create() const;
+  Result<std::shared_ptr<store::Store>> open_or_create(store::Access access) const;
   std::string path() const;  ///< as given, or the default
 
  private:

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <intact/base/file.h>
+#include <intact/base/unnamed_file.h>
 #include <intact/crypto/hash.h>
 #include <intact/oci/config.h>
 #include <intact/oci/hashing_stream.h>
@@ -30,19 +31,33 @@ Result<void> for_each_chunk(ByteStream& stream, const std::function<Result<void>
   return {};
 }
 
-/// A tar is read twice, so it must be a file. Standard input ("-") becomes one.
+/// Standard input ("-") becomes a file.
 Result<UniqueFd> open_tar(const std::string& path, const std::string& scratch,
                           const UnpackLimits& limits) {
   if (path == "-") return oci::spool_standard_input(scratch, limits.decompress.output_bytes);
-  UniqueFd fd = TRY(open_file(path, O_RDONLY | O_NONBLOCK));
+  UniqueFd fd = TRY(open_file(path, O_RDONLY | O_NONBLOCK));  // does not wait for a FIFO's writer
   TRY(file_size(fd.get()).context(path));
   return fd;
 }
 
+/// A stream of which the first bytes have been read already.
+class Continued final : public ByteStream {
+ public:
+  Continued(Bytes first, ByteStream& rest) : first_(std::move(first)), rest_(rest) {}
+  Result<std::size_t> read(MutableByteSpan out) override {
+    const std::size_t n = TRY(first_.read(out));
+    return n != 0 ? n : rest_.read(out);
+  }
+
+ private:
+  MemoryStream first_;
+  ByteStream& rest_;
+};
+
 /// The directory as a tar in a temporary file.
 Result<UniqueFd> tar_of_directory(const std::string& directory, const std::string& scratch,
                                   ProgressMeter& meter) {
-  UniqueFd fd = TRY(oci::unnamed_file(scratch));
+  UniqueFd fd = TRY(unnamed_file_in(scratch));
   meter.begin("Reading files", 0);
   TRY(oci::write_directory_tar(directory, {}, [&](ByteSpan bytes) {
     meter.advance(bytes.size());
@@ -57,49 +72,52 @@ Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platf
                                   oci::LayoutWriter& layout, const std::string& scratch,
                                   const UnpackLimits& limits, ProgressMeter& meter) {
   const bool is_directory = source.transport == oci::Reference::Transport::rootfs;
-  auto file =
-      std::make_shared<UniqueFd>(is_directory ? TRY(tar_of_directory(source.path, scratch, meter))
-                                              : TRY(open_tar(source.path, scratch, limits)));
-  const std::uint64_t size = TRY(file_size(file->get()).context(source.path));
-  auto open_layer = [file]() -> Result<std::unique_ptr<ByteStream>> {
-    return std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate(*file))));
-  };
-
-  const auto open_metered = [&]() -> Result<std::unique_ptr<ByteStream>> {
-    return std::make_unique<MeteredStream>(TRY(open_layer()), meter);
-  };
+  const UniqueFd file = is_directory ? TRY(tar_of_directory(source.path, scratch, meter))
+                                     : TRY(open_tar(source.path, scratch, limits));
+  const std::uint64_t size = TRY(file_size(file.get()).context(source.path));
   meter.begin("Making a layer", size);
-  oci::Compression compression;
-  auto plain = TRY(
-      oci::decompress(TRY(open_metered()), limits.decompress, &compression).context(source.path));
-  oci::HashingStream content(*plain);
+  MeteredStream stored(std::make_unique<FileStream>(TRY(duplicate(file))), meter);
+  Bytes first(8);
+  first.resize(TRY(read_fully(stored, first).context(source.path)));
+  const oci::Compression compression = oci::detect_compression(first);
+  auto all = std::make_unique<Continued>(std::move(first), stored);
+
+  // A tar file is not ours, so it is read once: into the layer, and the rest is made of that.
   oci::LayoutBlob blob = TRY(layout.new_blob());
+  std::optional<Digest> diff_id;
   if (compression == oci::Compression::gzip || compression == oci::Compression::zstd) {
-    // Read twice: as it is, and for the digest of its content.
     meter.begin("Making a layer", 2 * size);
-    auto stored = TRY(open_metered());
-    TRY(for_each_chunk(*stored, [&](ByteSpan bytes) {
+    TRY(for_each_chunk(*all, [&](ByteSpan bytes) {
           return blob.write(bytes);
         }).context(source.path));
+    const auto plain = TRY(oci::decompress(
+        std::make_unique<MeteredStream>(TRY(blob.read_back()), meter), limits.decompress));
+    diff_id = TRY(oci::HashingStream(*plain).finish().context(source.path));
   } else {
+    const auto plain = TRY(oci::decompress(std::move(all), limits.decompress).context(source.path));
+    oci::HashingStream content(*plain);
     GzipWriter gzip([&](ByteSpan bytes) { return blob.write(bytes); });
     TRY(for_each_chunk(content, [&](ByteSpan bytes) {
           return gzip.write(bytes);
         }).context(source.path));
     TRY(gzip.finish());
+    diff_id = TRY(content.finish().context(source.path));
   }
-  const Digest diff_id = TRY(content.finish().context(source.path));
+  // Our own tar of a directory needs no inflating.
+  auto again = std::make_shared<std::unique_ptr<ByteStream>>(
+      is_directory ? std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate(file))))
+                   : TRY(blob.read_back()));
   const oci::Descriptor layer = TRY(blob.finish(
       compression == oci::Compression::zstd ? oci::kLayerZstdType : oci::kLayerGzipType));
 
   BaseImage image;
-  const Bytes config = oci::make_config(platform, {diff_id});
+  const Bytes config = oci::make_config(platform, {*diff_id});
   image.config = TRY(oci::parse_config(config));
   image.manifest.media_type = oci::kManifestType;
   image.manifest.config = oci::describe(oci::kConfigType, config);
   image.manifest.layers.push_back(layer);
-  image.open_layer = std::move(open_layer);
-  image.layer_bytes = size;
+  image.layer_bytes = is_directory ? size : layer.size;
+  image.open_layer = [again]() -> Result<std::unique_ptr<ByteStream>> { return std::move(*again); };
   return image;
 }
 

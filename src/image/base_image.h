@@ -19,13 +19,14 @@ namespace intact::image {
 struct BaseImage {
   oci::Manifest manifest;
   oci::ImageConfig config;
-  /// Opens the layer's bytes, compressed or not: their content is what the config's diff_id says.
+  /// Opens the layer's bytes, compressed or not: those that the config's diff_id was computed from.
+  /// To be called once.
   std::function<Result<std::unique_ptr<ByteStream>>()> open_layer;
-  std::uint64_t layer_bytes;  ///< what that gives
+  std::uint64_t layer_bytes;  ///< that it returns
 };
 
 /// Stages the layer blob in `layout`. A tar that is compressed with gzip or zstd is taken as it is;
-/// everything else becomes gzip. `scratch` is a directory for temporary files, as large as the tar.
+/// anything else becomes gzip. `scratch` is a directory for temporary files, as large as the tar.
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
                                   oci::LayoutWriter& layout, const std::string& scratch,
                                   const UnpackLimits& limits, ProgressMeter& meter);

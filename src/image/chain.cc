@@ -13,9 +13,9 @@ namespace {
 Result<Digest> require_sealed(const oci::ImageConfig& config, const std::string& what) {
   const auto digest = TRY(sealed_digest(config).context(what));
   if (!digest)
-    return Error(ErrorKind::unsupported, what + " is not sealed (its config has no label " +
+    return Error(ErrorKind::unsupported, what + ": not sealed (its config has no label " +
                                              std::string(kDigestLabel) +
-                                             "): make a sealed image of it with `intact seal`");
+                                             "); seal it with `intact seal`");
   return *digest;
 }
 
@@ -24,11 +24,11 @@ std::optional<sign::Verdict> signer_of(sign::Verdict verdict) {
   return verdict;
 }
 
-/// A blob that a stored image needs. One that is gone is damage: "not found" is for names.
+/// A blob that a stored image needs. A missing one is damage: "not found" is for names.
 Result<Bytes> read_needed(const store::Store& store, const Digest& digest, std::uint64_t limit) {
   auto bytes = store.read_blob(digest, limit);
   if (!bytes && bytes.error().kind() == ErrorKind::not_found)
-    return Error(ErrorKind::tampered, digest.to_string() + " is missing: pull the image again");
+    return Error(ErrorKind::tampered, digest.to_string() + ": missing; pull the image again");
   return bytes;
 }
 
@@ -77,7 +77,7 @@ Result<Chain> check_chain(const store::Store& store, const store::NamedImage& re
   chain.manifest_digest = record.manifest;
   chain.signer =
       signer_of(TRY(check_stored_trust(store, record, anchors).context("'" + name + "'")));
-  TRY(check_pull_memory(anchors, store.path(), name, record.manifest));
+  TRY(check_pull_memory(anchors, store, name, record.manifest));
 
   chain.manifest =
       TRY(oci::parse_manifest(TRY(read_needed(store, record.manifest, oci::kMaxDocument)), "")
@@ -87,9 +87,9 @@ Result<Chain> check_chain(const store::Store& store, const store::NamedImage& re
   chain.config = TRY(oci::parse_config(config).context("config of '" + name + "'"));
   chain.image_digest = TRY(require_sealed(chain.config, "'" + name + "'"));
   if (chain.image_digest != record.image)
-    return Error(ErrorKind::tampered, "the store's record of '" + name + "' names the image " +
-                                          record.image.to_string() + ", the signed config names " +
-                                          chain.image_digest.to_string() + ": pull it again");
+    return Error(ErrorKind::tampered, name + ": the store's record names the image " +
+                                          record.image.to_string() + ", but the signed config " +
+                                          chain.image_digest.to_string() + "; pull it again");
   return chain;
 }
 

@@ -2,6 +2,7 @@
 // the thread sanitizer, this is what looks for races in seal, pull and verify.
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -29,6 +30,7 @@ constexpr int kSmallFiles = 300;
 class ImageLife : public testing::Test {
  protected:
   void SetUp() override {
+    ::setenv("INTACT_STATE", dir_.path("state").c_str(), 1);
     ASSERT_EQ(::mkdir(root_.c_str(), 0755), 0);
     write("tiny", 10);
     for (int i = 0; i < kSmallFiles; ++i)
@@ -117,12 +119,13 @@ TEST_F(ImageLife, IsSealedPulledByManyAndVerified) {
   EXPECT_EQ(source->files, sealed->files);
 }
 
-// Else a pull of another image under the name could come between: the store would have one of them
-// and the memory the other.
+// Otherwise a pull of another image under the name could come between: the store would have one of
+// them and the memory the other.
 TEST_F(ImageLife, ANameIsLockedUntilItIsRemembered) {
   using namespace std::chrono_literals;
   ASSERT_TRUE(seal_with(opening_key()));
-  const std::string memory = dir_.path("pulled.json");
+  ASSERT_EQ(::mkdir(dir_.path("state").c_str(), 0755), 0);
+  const std::string memory = dir_.path("state/pulled.json");
   auto no_memory = std::make_optional(*LockFile::take(memory + ".lock", 0ms));
   auto pulling = std::async(std::launch::async, [this] { return pull_as("app"); });
   while (!std::filesystem::exists(store_ + "/names/app.json") &&

@@ -76,7 +76,8 @@ Result<HeldImage> hold_image(store::Store& store, const std::string& name,
 }
 
 void attach_object_dirs(store::Store& store, const store::NamedImage& record) {
-  for (const std::string& dir : record.object_dirs) (void)store.add_object_dir(dir).has_value();
+  for (const std::string& dir : record.object_dirs)
+    (void)store.add_object_dir(dir, store::DirectoryOrigin::record).has_value();
 }
 
 Result<std::unique_ptr<OpenedImage>> OpenedImage::open(const std::shared_ptr<store::Store>& store,

@@ -1,10 +1,17 @@
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <memory>
 #include <unordered_set>
 
+#include <intact/base/file.h>
 #include <intact/base/thread.h>
+#include <intact/composefs/read.h>
+#include <intact/fsverity/tree.h>
 #include <intact/image/pull.h>
+#include <intact/oci/blob_copy.h>
+#include <intact/oci/media_types.h>
+#include <intact/store/lease.h>
 #include <intact/store/name.h>
 #include <intact/store/transaction.h>
 
@@ -13,15 +20,20 @@
 #include "progress_meter.h"
 #include "pull_memory.h"
 #include "source_chain.h"
+#include "stored_image.h"
 
 namespace intact::image {
 namespace {
 
-/// Stages a layer blob, hashed by its writer on its way: what is inflated later is read from this
-/// copy.
+/// Layers that are links to blobs of the store: others may be able to write to these.
+using ReusedLayers = std::unordered_set<Digest>;
+
+/// Stages a layer blob, hashed by its writer on its way: it is inflated from this copy later.
 Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& layer,
-                         store::Transaction& transaction, ProgressMeter& meter) {
+                         store::Transaction& transaction, ReusedLayers& reused,
+                         ProgressMeter& meter) {
   if (TRY(transaction.reuse_blob(layer.digest, layer.size))) {
+    reused.insert(layer.digest);
     meter.advance(layer.size);
     return {};
   }
@@ -59,8 +71,8 @@ struct Objects {
   std::uint64_t bytes = 0;
 };
 
-/// What the image of the tree refers to: the image itself would tell the same, in several times the
-/// time.
+/// The objects of the tree's image. The image itself lists the same, but reading it takes several
+/// times as long.
 Objects objects_of(const tree::Tree& tree) {
   Objects objects;
   std::unordered_set<Digest> seen;
@@ -79,6 +91,92 @@ Objects objects_of(const tree::Tree& tree) {
   return objects;
 }
 
+std::string not_remembered(const Error& error) {
+  return "this pull cannot be remembered outside the store, so a swapped name there would go "
+         "unnoticed: " +
+         error.message();
+}
+
+bool has_layers(const store::Store& store, const std::vector<oci::Descriptor>& layers) {
+  return std::all_of(layers.begin(), layers.end(), [&](const oci::Descriptor& layer) {
+    const auto fd = store.open_blob(layer.digest);
+    if (!fd) return false;
+    const auto size = file_size(fd->get());
+    return size && *size == layer.size;
+  });
+}
+
+/// Whether the store has all of an image. Documents, metadata and hash trees' table are read; of
+/// objects and layers this looks at kind and size.
+bool is_complete(store::Store& store, const store::NamedImage& record, const Chain& chain,
+                 const SignatureState& signatures, PullReport& report) {
+  const auto has_document = [&](const Digest& digest) {
+    return store.read_blob(digest, oci::kMaxDocument).has_value();
+  };
+  if (!has_document(record.manifest) || !has_document(chain.manifest.config.digest)) return false;
+  if (signatures.descriptor) {
+    if (!has_document(signatures.descriptor->digest) ||
+        !has_document(signatures.config_descriptor->digest))
+      return false;
+    for (const oci::Descriptor& payload : signatures.payload_descriptors)
+      if (!has_document(payload.digest)) return false;
+  }
+  if (record.layers_kept && !has_layers(store, chain.manifest.layers)) return false;
+  attach_object_dirs(store, record);
+  const auto image = open_stored_image(store, chain.image_digest);
+  if (!image) return false;
+  const auto objects = composefs::list_objects(*image);
+  if (!objects) return false;
+  bool has_trees = false;
+  for (const composefs::ObjectReference& object : *objects) {
+    const auto fd = store.open_object(object.payload);
+    if (!fd) return false;
+    const auto size = file_size(fd->get());
+    if (!size || *size != object.size) return false;
+    report.object_bytes += object.size;
+    if (has_trees || fsverity::tree_size(object.size) == 0) continue;
+    const auto tree = store.tree_of(chain.image_digest, object.digest);
+    if (!tree || !*tree) return false;
+    has_trees = true;
+  }
+  report.objects = objects->size();
+  return true;
+}
+
+/// The report on an image that need not be pulled, for the store has it as it would be pulled.
+Result<std::optional<PullReport>> report_unchanged(const SourceChain& source,
+                                                   const store::NamedImage& record,
+                                                   store::Store& store,
+                                                   const PullOptions& options) {
+  const Chain& chain = source.chain;
+  const SignatureState& signatures = source.signatures;
+  const bool same_signatures =
+      signatures.descriptor
+          ? record.signature_manifest && *record.signature_manifest == signatures.descriptor->digest
+          : !record.signature_manifest;
+  const bool same_dirs = store.object_dirs().empty() || store.object_dirs() == record.object_dirs;
+  if (record.manifest != chain.manifest_digest || record.image != chain.image_digest ||
+      record.layers_kept == options.drop_layers || !same_signatures || !same_dirs)
+    return std::optional<PullReport>();
+  // What is looked at must not be collected meanwhile.
+  const auto lease = store::Lease::take(store, record);
+  PullReport report;
+  if (!lease || !is_complete(store, record, chain, signatures, report))
+    return std::optional<PullReport>();
+  report.image = record;
+  report.signer = chain.signer;
+  report.unchanged = true;
+  if (is_remembered(options.anchors, store, record.name, record.manifest))
+    return std::optional(std::move(report));
+  Result<void> remembered;
+  const auto named = TRY(store.while_named(record.name, record.manifest, [&] {
+    remembered = remember_pull(options.anchors, store, record.name, record.manifest);
+  }));
+  if (!named) return std::optional<PullReport>();
+  if (!remembered) report.warnings.push_back(not_remembered(remembered.error()));
+  return std::optional(std::move(report));
+}
+
 }  // namespace
 
 Result<PullReport> pull(const oci::Reference& reference, const std::string& asked_name,
@@ -89,29 +187,40 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   const std::string name = asked_name.empty() ? source.suggested_name : asked_name;
   if (name.empty())
     return Error(ErrorKind::invalid_argument,
-                 "the image has neither identity nor tag: give it a NAME, as in `intact pull " +
+                 oci::to_string(reference) +
+                     ": has neither an identity nor a tag; give it a NAME, as in `intact pull " +
                      oci::to_string(reference) + " NAME`");
   TRY(store::check_name(name));
-  if (auto present = store.find(name);
-      present && present->manifest != chain.manifest_digest && !options.replace)
-    return Error(ErrorKind::exists, "'" + name + "' is another image (" +
-                                        present->manifest.to_string() +
-                                        "): pull under another name, or with --replace");
+  if (auto present = store.find(name)) {
+    if (present->manifest != chain.manifest_digest && !options.replace)
+      return Error(ErrorKind::exists, name + ": the store has another image of this name (" +
+                                          present->manifest.to_string() +
+                                          "); choose another name or pass --replace");
+    if (!options.verify) {
+      auto unchanged = TRY(report_unchanged(source, *present, store, options));
+      if (unchanged) return std::move(*unchanged);
+    }
+  }
 
   const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
   ProgressMeter meter(options.progress);
 
   auto transaction = TRY(store::Transaction::begin(store));
+  ReusedLayers reused;
   meter.begin("Reading layers", layer_bytes);
   for (const oci::Descriptor& layer : chain.manifest.layers)
-    TRY(stage_layer(*source.source, layer, *transaction, meter)
+    TRY(stage_layer(*source.source, layer, *transaction, reused, meter)
             .context("layer " + layer.digest.to_string()));
 
   PullReport report;
   const LayerOpener open_layer =
       [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-    return std::make_unique<MeteredStream>(
-        std::make_unique<FileStream>(TRY(transaction->open_blob(layer.digest))), meter);
+    UniqueFd staged = TRY(transaction->open_blob(layer.digest));
+    std::unique_ptr<ByteStream> bytes =
+        reused.contains(layer.digest)
+            ? TRY(oci::BlobCopy::read_file(std::move(staged), layer)).open()
+            : std::make_unique<FileStream>(std::move(staged));
+    return std::make_unique<MeteredStream>(std::move(bytes), meter);
   };
   meter.begin("Unpacking", layer_bytes);
   Objects objects;
@@ -127,7 +236,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                                             ", but it was sealed as " +
                                             chain.image_digest.to_string());
     objects = objects_of(tree);
-    // Of a large image that takes long.
+    // This takes long for a large image.
     taken_down = run_beside(
         [tree = std::make_unique<tree::Tree>(std::move(tree))]() mutable { tree.reset(); });
     TRY(transaction->add_image(image.bytes, image.merkle));
@@ -152,22 +261,18 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                              .count();
   report.image.layers_kept = !options.drop_layers;
   meter.begin("Writing to disk", 0);
-  // What is remembered of the name changes together with it, or a pull beside ours could leave the
-  // one in the store and the other in the memory.
+  // The memory of the name changes together with it: otherwise a concurrent pull could leave one
+  // image in the store and another in the memory.
   Result<void> remembered;
   const auto announce = [&] {
-    return announce_pull(options.anchors, store.path(), name, chain.manifest_digest);
+    return announce_pull(options.anchors, store, name, chain.manifest_digest);
   };
   const auto remember = [&] {
-    remembered = remember_pull(options.anchors, store.path(), name, chain.manifest_digest);
+    remembered = remember_pull(options.anchors, store, name, chain.manifest_digest);
   };
   TRY(transaction->commit(report.image, options.replace, objects.digests,
                           {.before = announce, .after = remember}));
-  if (!remembered)
-    report.warnings.push_back(
-        "what was pulled cannot be remembered outside the store, so a swapped name there would go "
-        "unnoticed: " +
-        remembered.error().message());
+  if (!remembered) report.warnings.push_back(not_remembered(remembered.error()));
   return report;
 }
 

@@ -1,32 +1,45 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/sign/trust.h>
+#include <intact/store/store.h>
 
 namespace intact::image {
 
-// What was pulled under which name is remembered beside the trust policy, outside the store. A name
-// record is only the store's word: without this memory, whoever writes to the store could offer
-// another validly signed image, or an older one, under the name. Both functions that change the
-// memory are called while no other pull can change the name (store::NamingHooks).
+// Which image was pulled under which name is remembered outside the store, in a state directory. A
+// name record is only the store's word: without this memory, anyone who can write to the store, or
+// put another in its place, could offer another validly signed image, or an older one, under the
+// name. A store is known by the path that it was given by and by the id in its marker; both must be
+// what they were. Nothing is forgotten except by a pull of the same name.
 
-/// To be called before a name is replaced: `manifest` is right under it from now on, beside what is
-/// there. A pull that ends between the store and this memory thus leaves a name that passes. Does
-/// nothing for a name that is new.
-Result<void> announce_pull(const sign::Anchors& anchors, const std::string& store_path,
+/// The directory of the memory that this user writes: $INTACT_STATE, or else /var/lib/intact-state
+/// for root and $XDG_STATE_HOME/intact (~/.local/state/intact) for other users.
+Result<std::string> state_directory();
+
+/// To be called before a name is replaced: from now on `manifest` is accepted under it, beside what
+/// was pulled before, so that a pull that ends between the store and this memory leaves a name that
+/// passes. Does nothing for a name that is new. Like the next, it is called while no other pull can
+/// change the name (store::NamingHooks).
+Result<void> announce_pull(const sign::Anchors& anchors, const store::Store& store,
                            const std::string& name, const Digest& manifest);
 
-/// Remembers that `manifest`, and nothing else, was pulled as `name` into the store at
-/// `store_path`.
-Result<void> remember_pull(const sign::Anchors& anchors, const std::string& store_path,
+/// Remembers that `manifest`, and nothing else, was pulled as `name` into this store. What older
+/// versions remembered beside the trust policy moves to the state directory.
+Result<void> remember_pull(const sign::Anchors& anchors, const store::Store& store,
                            const std::string& name, const Digest& manifest);
 
-/// untrusted when this user (or root, for everybody) pulled something else under the name. Names
-/// that were never pulled from here pass: then the signature alone speaks.
-Result<void> check_pull_memory(const sign::Anchors& anchors, const std::string& store_path,
+/// untrusted when this user (or root, for everybody) pulled something else under the name, or
+/// pulled the name into another store that was at this path. Names that were never pulled from here
+/// pass: then the signature alone decides.
+Result<void> check_pull_memory(const sign::Anchors& anchors, const store::Store& store,
                                const std::string& name, const Digest& manifest);
+
+/// Whether exactly this has been remembered, so that remember_pull() would change nothing.
+bool is_remembered(const sign::Anchors& anchors, const store::Store& store, const std::string& name,
+                   const Digest& manifest);
 
 }  // namespace intact::image

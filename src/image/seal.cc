@@ -39,9 +39,10 @@ Result<Destination> choose_destination(const oci::Reference& source,
                                        const std::string& source_tag) {
   if (!asked) {
     if (source.transport != Transport::oci)
-      return Error(ErrorKind::invalid_argument, "a DEST is needed for a source of " +
-                                                    std::string(to_string(source.transport)) +
-                                                    ":, e.g. oci:DIR:TAG");
+      return Error(ErrorKind::invalid_argument,
+                   to_string(source) +
+                       ": a source of this kind needs a DEST; add one such as "
+                       "oci:DIR:TAG");
     oci::Reference reference = source;
     reference.tag = (source_tag.empty() ? "latest" : source_tag) + "-sealed";
     return Destination{reference, source.path, std::nullopt};
@@ -54,20 +55,20 @@ Result<Destination> choose_destination(const oci::Reference& source,
   if (reference.transport == Transport::oci)
     return Destination{reference, reference.path, std::nullopt};
   if (reference.transport != Transport::oci_archive)
-    return Error(ErrorKind::unsupported,
-                 "images are sealed to oci:DIR[:TAG] and oci-archive:FILE[:TAG], not to " +
-                     std::string(to_string(reference.transport)) + ":");
+    return Error(ErrorKind::unsupported, to_string(reference) +
+                                             ": cannot seal to this kind of destination; use "
+                                             "oci:DIR[:TAG] or oci-archive:FILE[:TAG]");
   if (reference.path == "-")
     return Error(ErrorKind::invalid_argument,
                  oci::to_string(reference) + ": standard output is for the report; name a file");
   if (::access(reference.path.c_str(), F_OK) == 0)
-    return Error(ErrorKind::exists, reference.path + " exists; remove it or choose another file");
+    return Error(ErrorKind::exists, reference.path + ": exists; remove it or choose another file");
   TempDir scratch = TRY(TempDir::create(parent_directory(reference.path), ".intact-seal-"));
   const std::string directory = scratch.path("layout");
   return Destination{reference, directory, std::move(scratch)};
 }
 
-/// Docker's names of the same bytes, in the words of a manifest that calls itself OCI.
+/// Replaces Docker's media types of layers by OCI's names for the same bytes.
 void use_oci_types(oci::Manifest& manifest) {
   manifest.media_type = oci::kManifestType;
   for (oci::Descriptor& layer : manifest.layers) {
@@ -91,14 +92,14 @@ Result<void> refuse_other_image(const oci::LayoutWriter& layout, const oci::Refe
                                 const Digest& manifest) {
   for (const oci::Descriptor& present : layout.find_tag(destination.tag)) {
     if (present.digest == manifest) continue;
-    return Error(ErrorKind::exists, to_string(destination) + " is another image (" +
+    return Error(ErrorKind::exists, to_string(destination) + ": another image has this tag (" +
                                         present.digest.to_string() +
-                                        "): choose another tag, or remove that one first");
+                                        "); choose another tag, or remove that image first");
   }
   return {};
 }
 
-/// A sealed image but for its signature. Nothing of it shows yet.
+/// A sealed image without its signature, and not visible yet.
 struct Draft {
   Destination destination;
   std::unique_ptr<oci::LayoutWriter> layout;
@@ -106,7 +107,7 @@ struct Draft {
   SealReport report;
 };
 
-/// Everything that needs no key. It ends early, with `cancelled`, when `key` does not open.
+/// All work that needs no key. It ends early, with `cancelled`, when `key` does not open.
 Result<Draft> make_draft(const oci::Reference& source,
                          const std::optional<oci::Reference>& asked_destination,
                          const SealOptions& options, PendingKey& key) {
@@ -129,22 +130,22 @@ Result<Draft> make_draft(const oci::Reference& source,
   Destination destination = TRY(choose_destination(source, asked_destination, source_tag));
   auto layout = TRY(oci::LayoutWriter::open_or_create(destination.directory));
 
-  // The layers: every stored byte is hashed here, before anything is inflated.
+  // The layers: each is hashed as a whole on its way into the layout, or where it is there already
+  // into a copy, and then unpacked from those very bytes.
   ProgressMeter meter(options.progress);
   LayerOpener open_layer;
   std::uint64_t layer_bytes = 0;
+  const auto advance = [&](std::uint64_t bytes) {
+    meter.advance(bytes);
+    return key.check();
+  };
   if (images) {
-    layer_bytes = stored_bytes(manifest.layers);
-    meter.begin("Reading layers", layer_bytes);
-    const auto advance = [&](std::uint64_t bytes) {
-      meter.advance(bytes);
-      return key.check();
+    layer_bytes = 2 * stored_bytes(manifest.layers);
+    open_layer = [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
+      return TRY(layout->copy_blob(*images, layer, advance)).open();
     };
-    for (const oci::Descriptor& layer : manifest.layers)
-      TRY(layout->copy_blob(*images, layer, advance));
-    open_layer = [&images](const oci::Descriptor& layer) { return images->open_blob(layer); };
   } else {
-    // Compressing goes on for long, and nothing in it looks at the key.
+    // Compressing takes long, and nothing in it looks at the key.
     TRY(key.wait());
     BaseImage base =
         TRY(make_base_image(source, options.platform, *layout,
@@ -186,12 +187,12 @@ Result<Draft> make_draft(const oci::Reference& source,
   return Draft{std::move(destination), std::move(layout), std::move(sealed), std::move(report)};
 }
 
-/// Signs the draft, unless it is there already with such a signature. Returns the descriptor of
-/// the manifest of its signatures.
+/// Signs the draft, unless the layout has it with such a signature. Returns the descriptor of the
+/// manifest of its signatures.
 Result<oci::Descriptor> sign_draft(Draft& draft, const std::string& identity,
                                    const sign::PrivateKey& key) {
-  const SignatureState old =
-      TRY(read_signatures(draft.destination.directory, draft.manifest.digest));
+  const auto present = TRY(draft.layout->reader());
+  const SignatureState old = TRY(read_signatures(*present, draft.manifest.digest));
   const sign::SigningPayload payload{identity, draft.manifest.digest};
   if (old.descriptor && old.has(payload, key.public_key())) {
     draft.report.unchanged = !draft.layout->find_tag(draft.destination.reference.tag).empty();

@@ -1,7 +1,5 @@
 #include "signatures.h"
 
-#include <unistd.h>
-
 #include <intact/crypto/base64.h>
 #include <intact/json/json.h>
 #include <intact/oci/media_types.h>
@@ -64,14 +62,6 @@ Result<SignatureState> read_signatures(const oci::ImageSource& source, const Dig
   for (const std::string& other : others)
     state.others += (state.others.empty() ? "" : ", ") + other;
   return state;
-}
-
-Result<SignatureState> read_signatures(const std::string& layout_directory,
-                                       const Digest& manifest) {
-  if (::access((layout_directory + "/index.json").c_str(), F_OK) != 0) return SignatureState{};
-  const auto source = TRY(oci::ImageSource::open(
-      {.transport = oci::Reference::Transport::oci, .path = layout_directory}));
-  return read_signatures(*source, manifest);
 }
 
 Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const SignatureState& old,

@@ -13,7 +13,7 @@
 
 namespace intact::image {
 
-/// The signatures that a source has for a manifest; only digests are checked.
+/// The signatures that a source has for a manifest. Only their digests have been checked.
 struct SignatureState {
   std::optional<oci::Descriptor> descriptor;  ///< of the signature manifest; nothing: unsigned
   Bytes manifest;
@@ -30,8 +30,6 @@ struct SignatureState {
 };
 
 Result<SignatureState> read_signatures(const oci::ImageSource& source, const Digest& manifest);
-/// The same for a layout directory, which may be missing or empty yet.
-Result<SignatureState> read_signatures(const std::string& layout_directory, const Digest& manifest);
 
 /// Signs and stages the signature manifest, in which the signatures of `old` stay. Returns its
 /// descriptor.

@@ -9,7 +9,7 @@
 #include <intact/composefs/read.h>
 #include <intact/fsverity/verified_file.h>
 #include <intact/image/verify.h>
-#include <intact/oci/hashing_stream.h>
+#include <intact/oci/blob_copy.h>
 
 #include "layers.h"
 #include "object_sink.h"
@@ -162,27 +162,32 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::P
         {.path = "", .object = object, .block = 0, .offset = 0, .reason = error.message()});
   };
   ProgressMeter meter(progress);
-  const auto open_metered =
-      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-    return std::make_unique<MeteredStream>(TRY(source.source->open_blob(layer)), meter);
+  const auto advance = [&](std::uint64_t bytes) -> Result<void> {
+    meter.advance(bytes);
+    return {};
   };
-  const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
-  meter.begin("Reading layers", layer_bytes);
-  for (const oci::Descriptor& layer : chain.manifest.layers) {
+  // Each layer is read once, into a copy of ours, and unpacked from there.
+  const auto open_checked =
+      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
     ++report.layers;
     report.bytes += layer.size;
-    auto blob = open_metered(layer);
-    auto checked = blob ? oci::CheckedStream(std::move(*blob), layer.digest, layer.size).finish()
-                        : Result<void>(std::move(blob).error());
-    if (!checked) damaged("blobs/sha256/" + layer.digest.hex(), checked.error());
-    report.layer_checks.push_back({layer.digest, layer.size, checked.has_value()});
-  }
-  if (!report.ok()) return report;
-
+    auto blob = source.source->open_blob(layer);
+    auto copy = blob ? oci::BlobCopy::read(std::move(*blob), layer, advance)
+                     : Result<oci::BlobCopy>(std::move(blob).error());
+    if (!copy) damaged("blobs/sha256/" + layer.digest.hex(), copy.error());
+    report.layer_checks.push_back({layer.digest, layer.size, copy.has_value()});
+    return std::make_unique<MeteredStream>(TRY(std::move(copy)).open(), meter);
+  };
+  meter.begin("Reading layers", 2 * stored_bytes(chain.manifest.layers));
   std::vector<std::string> warnings;
   ObjectSink sink(nullptr);
-  meter.begin("Unpacking", layer_bytes);
-  auto tree = apply_layers(chain.manifest, chain.config, open_metered, sink, limits, warnings);
+  auto tree = apply_layers(chain.manifest, chain.config, open_checked, sink, limits, warnings);
+  if (!report.ok()) {
+    // Nothing above a damaged layer can be unpacked; all the others are looked at as well.
+    for (std::size_t i = report.layer_checks.size(); i < chain.manifest.layers.size(); ++i)
+      (void)open_checked(chain.manifest.layers[i]).has_value();
+    return report;
+  }
   if (!tree) return std::move(tree).error();
   TRY(tree->walk([&](const std::string&, const tree::Entry& entry) -> Result<void> {
     ++report.files;

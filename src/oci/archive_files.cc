@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include <intact/base/file.h>
+#include <intact/base/unnamed_file.h>
 #include <intact/oci/spool.h>
 #include <intact/oci/tar_reader.h>
 
@@ -99,7 +100,7 @@ Result<ArchiveFiles> ArchiveFiles::open(const std::string& file, const Decompres
   first.resize(TRY(pread_up_to(fd.get(), 0, first).context(file)));
   if (detect_compression(first) != Compression::none) {
     const auto unpack = [&]() -> Result<UniqueFd> {
-      UniqueFd temp = TRY(unnamed_file(TempDir::default_parent()));
+      UniqueFd temp = TRY(unnamed_temporary_file());
       const auto stream = TRY(decompress(std::make_unique<FileStream>(std::move(fd)), limits));
       Bytes piece(256 * 1024);
       while (const std::size_t n = TRY(stream->read(piece)))

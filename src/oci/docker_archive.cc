@@ -63,8 +63,9 @@ std::string full_name(const std::string& name) {
   return full;
 }
 
-/// What `docker save` writes. It contains neither manifests nor checkable names of layers, so both
-/// get their digests here; the config's diff_ids tell whether the layers are the right ones.
+/// What `docker save` writes. It has no manifests, and nothing in the names of its layers can be
+/// checked, so both get their digests here; the config's diff_ids show whether the layers are the
+/// right ones. Callers hash a layer again when they read it.
 class DockerArchive final : public ImageSource {
  public:
   DockerArchive(std::string where, ArchiveFiles files, std::vector<SavedImage> images)
@@ -130,11 +131,10 @@ class DockerArchive final : public ImageSource {
   }
 
   Result<Descriptor> describe_image(const SavedImage& image) const {
-    const ArchiveFiles::Range config_range = TRY(file(image.config));
-    const Bytes config = TRY(files_.read(config_range, kMaxDocument).context("image config"));
+    Bytes config = TRY(files_.read(TRY(file(image.config)), kMaxDocument).context("image config"));
     Manifest manifest{
         std::string(kManifestType), describe(kConfigType, config), {}, {}, {}, {}, {}};
-    std::map<Digest, ArchiveFiles::Range> blobs{{manifest.config.digest, config_range}};
+    std::map<Digest, ArchiveFiles::Range> blobs;
     for (const std::string& path : image.layers) {
       const ArchiveFiles::Range range = TRY(file(path));
       Descriptor layer = TRY(describe_layer(range).context(path.substr(0, 200)));
@@ -146,6 +146,7 @@ class DockerArchive final : public ImageSource {
     const std::lock_guard lock(mutex_);
     blobs_.merge(blobs);
     documents_.insert_or_assign(descriptor.digest, std::move(bytes));
+    documents_.insert_or_assign(manifest.config.digest, std::move(config));
     return descriptor;
   }
 

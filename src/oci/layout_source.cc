@@ -22,16 +22,16 @@ constexpr std::uint64_t kMaxHeader = 64 * 1024;
 constexpr std::size_t kMaxScannedBlobs = 4096;
 constexpr std::uint64_t kMaxScannedSize = 64 * 1024;  // bytes
 
-/// A blob whose file has another size than its descriptor says need not be hashed.
+/// A blob that has another size than its descriptor says need not be hashed.
 Error wrong_size(const Descriptor& descriptor, std::uint64_t size) {
   return Error(ErrorKind::tampered, descriptor.digest.to_string() + ": the blob has " +
-                                        std::to_string(size) + " bytes, not the " +
-                                        std::to_string(descriptor.size) + " it should have");
+                                        std::to_string(size) + " bytes instead of " +
+                                        std::to_string(descriptor.size));
 }
 
 Error missing_blob(const std::string& where, const Descriptor& descriptor) {
   return Error(ErrorKind::not_found,
-               where + ": blob " + descriptor.digest.to_string() + " is not there");
+               where + ": blob " + descriptor.digest.to_string() + " is missing");
 }
 
 class DirectoryLayout final : public LayoutSource {
@@ -96,7 +96,7 @@ class ArchiveLayout final : public LayoutSource {
 };
 
 Error no_layout(const std::string& where) {
-  return Error(ErrorKind::not_found, where + ": no image layout (there is no file oci-layout)");
+  return Error(ErrorKind::not_found, where + ": not an image layout (it has no file oci-layout)");
 }
 
 }  // namespace
@@ -111,11 +111,11 @@ Result<std::optional<Descriptor>> LayoutSource::find_signatures(const Digest& ma
   for (const Descriptor& descriptor : index_.manifests) {
     if (descriptor.annotation(kRefName) != tag) continue;
     if (found && found->digest != descriptor.digest)
-      return Error(ErrorKind::malformed, where_ + ": '" + tag + "' is there several times");
+      return Error(ErrorKind::malformed, where_ + ": has several manifests named '" + tag + "'");
     found = descriptor;
   }
   if (found) return found;
-  // cosign takes the first descriptor of each kind, so only the first image's signatures are meant.
+  // cosign takes the first descriptor of each kind, so only the first image has signatures here.
   for (const Descriptor& descriptor : index_.manifests) {
     if (descriptor.annotation(kCosignKind) != kCosignKindImage) continue;
     if (descriptor.digest != manifest) return found;
@@ -158,6 +158,11 @@ Result<Bytes> read_layout_file(int directory, const std::string& name, std::uint
   return read_fd(fd.get(), limit).context(name);
 }
 
+std::unique_ptr<ImageSource> layout_source(std::string where, Index index, UniqueFd directory) {
+  return std::make_unique<DirectoryLayout>(std::move(where), std::move(index),
+                                           std::move(directory));
+}
+
 Result<std::unique_ptr<ImageSource>> open_layout_directory(const std::string& directory) {
   UniqueFd fd = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
   auto header = read_layout_file(fd.get(), "oci-layout", kMaxHeader);
@@ -166,8 +171,7 @@ Result<std::unique_ptr<ImageSource>> open_layout_directory(const std::string& di
   const Bytes bytes =
       TRY(read_layout_file(fd.get(), "index.json", kMaxDocument).context(directory));
   Index index = TRY(parse_index(bytes, "").context(directory + "/index.json"));
-  return std::unique_ptr<ImageSource>(
-      std::make_unique<DirectoryLayout>(directory, std::move(index), std::move(fd)));
+  return layout_source(directory, std::move(index), std::move(fd));
 }
 
 Result<std::unique_ptr<ImageSource>> open_layout_archive(const std::string& file,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -7,7 +8,7 @@
 
 namespace intact::oci {
 
-/// An image layout, wherever its files lie.
+/// An image layout, in a directory or an archive.
 class LayoutSource : public ImageSource {
  public:
   LayoutSource(std::string where, Index index)
@@ -25,5 +26,8 @@ class LayoutSource : public ImageSource {
   std::string where_;
   Index index_;
 };
+
+/// A layout in an open directory whose index has been read.
+std::unique_ptr<ImageSource> layout_source(std::string where, Index index, UniqueFd directory);
 
 }  // namespace intact::oci

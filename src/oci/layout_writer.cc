@@ -13,22 +13,29 @@
 #include <intact/oci/layout_writer.h>
 #include <intact/oci/media_types.h>
 
+#include "layout_source.h"
 #include "source_kinds.h"
 
 namespace intact::oci {
 namespace {
 
 constexpr std::string_view kTempPrefix = ".intact-tmp-";
-constexpr std::size_t kPiece = 256 * 1024;
 
 Json empty_index() {
   return Json{{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", Json::array()}};
 }
 
+/// A file at the top of the layout. One behind a symbolic link would be read, but replaced here.
+Result<Bytes> read_top_file(int directory, const char* name, std::uint64_t limit) {
+  const UniqueFd fd = TRY(open_at(directory, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
+  TRY(file_size(fd.get()).context(name));
+  return read_fd(fd.get(), limit).context(name);
+}
+
 /// index.json as it is, checked.
 Result<Json> read_index(int directory) {
-  TRY(check_layout_header(TRY(read_layout_file(directory, "oci-layout", 64 * 1024))));
-  const Bytes bytes = TRY(read_layout_file(directory, "index.json", kMaxDocument));
+  TRY(check_layout_header(TRY(read_top_file(directory, "oci-layout", 64 * 1024))));
+  const Bytes bytes = TRY(read_top_file(directory, "index.json", kMaxDocument));
   TRY(parse_index(bytes, ""));
   return parse_json(bytes, {.bytes = kMaxDocument});
 }
@@ -38,18 +45,43 @@ std::string annotation_of(const Json& descriptor, std::string_view key) {
   return annotations ? (*annotations)[std::string(key)] : std::string();
 }
 
-Result<void> make_directory(int at, const std::string& name) {
-  if (::mkdirat(at, name.c_str(), 0755) == 0 || errno == EEXIST) return {};
-  return Error::from_errno(name, errno);
+/// Opens a directory of the layout, and makes it first if need be.
+Result<UniqueFd> open_directory(int at, const std::string& name, bool make) {
+  if (make && ::mkdirat(at, name.c_str(), 0755) != 0 && errno != EEXIST)
+    return Error::from_errno(name, errno);
+  auto fd = open_at(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!fd && (fd.error().sys_errno() == ENOTDIR || fd.error().sys_errno() == ELOOP))
+    return Error(ErrorKind::tampered,
+                 name + ": not a directory but a link or a file; put a directory in its place");
+  return fd;
 }
 
-Result<void> sync_directory(int at, const std::string& name) {
-  const UniqueFd fd = TRY(open_at(at, name, O_RDONLY | O_DIRECTORY));
-  if (::fsync(fd.get()) != 0) return Error::from_errno("fsync of " + name, errno);
+Result<void> sync_directory(const UniqueFd& fd, const char* name) {
+  if (fd && ::fsync(fd.get()) != 0)
+    return Error::from_errno(std::string("fsync of ") + name, errno);
   return {};
 }
 
+Result<UniqueFd> duplicate(const UniqueFd& fd) {
+  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return Error::from_errno("dup", errno);
+  return copy;
+}
+
 }  // namespace
+
+struct LayoutWriter::Root {
+  UniqueFd fd;
+  UniqueFd parent;   ///< only if the directory was made
+  std::string name;  ///< in it
+};
+
+LayoutWriter::LayoutWriter(std::string directory, Root root)
+    : directory_(std::move(directory)),
+      fd_(std::move(root.fd)),
+      parent_(std::move(root.parent)),
+      name_(std::move(root.name)),
+      made_directory_(parent_) {}
 
 LayoutBlob::LayoutBlob(LayoutBlob&& other) noexcept
     : writer_(other.writer_),
@@ -68,31 +100,53 @@ Result<void> LayoutBlob::write(ByteSpan bytes) {
   return write_all(fd_.get(), bytes).context(writer_->directory_);
 }
 
+Result<std::unique_ptr<ByteStream>> LayoutBlob::read_back() const {
+  return std::make_unique<FileStream>(TRY(duplicate(fd_)), 0, size_);
+}
+
 Result<Descriptor> LayoutBlob::finish(std::string_view media_type) {
   const Digest digest = hasher_.finish();
   Descriptor descriptor{std::string(media_type), digest, size_, {}, {}, {}, {}};
   fd_.reset();
-  // An intact blob that is there already stays; ours goes with this object.
+  // An intact blob that is already there stays; ours is removed with this object.
   if (TRY(writer_->is_present(digest, size_))) return descriptor;
   writer_->staged_.push_back({std::exchange(temp_, {}), digest});
   return descriptor;
 }
 
 Result<std::unique_ptr<LayoutWriter>> LayoutWriter::open_or_create(const std::string& directory) {
-  const bool created = ::mkdir(directory.c_str(), 0755) == 0;
-  if (!created && errno != EEXIST) return Error::from_errno(directory, errno);
-  UniqueFd fd = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  const auto open_root = [&]() -> Result<Root> {
+    Root root;
+    const std::string path = directory.substr(0, directory.find_last_not_of('/') + 1);
+    const std::size_t slash = path.rfind('/');
+    root.name = path.substr(slash + 1);  // npos + 1 is 0
+    if (!root.name.empty() && root.name != "." && root.name != "..") {
+      const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+      auto fd = open_file(parent, O_PATH | O_DIRECTORY);
+      if (fd && ::mkdirat(fd->get(), root.name.c_str(), 0755) == 0) {
+        root.fd = TRY(open_directory(fd->get(), root.name, false));
+        root.parent = std::move(*fd);
+        return root;
+      }
+      if (fd && errno != EEXIST && errno != EROFS && errno != EACCES && errno != EPERM)
+        return Error::from_errno(directory, errno);
+    }
+    root.fd = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
+    return root;
+  };
+  std::unique_ptr<LayoutWriter> writer(new LayoutWriter(directory, TRY(open_root())));
+  const int fd = writer->fd_.get();
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return Error::from_errno("lock of " + directory, errno);
     return Error(ErrorKind::busy, directory + ": another process is writing to this layout");
   }
   bool has_layout = false;
   bool has_index = false;
   bool has_other = false;
-  for (const std::string& name : TRY(list_names(fd.get()).context(directory))) {
+  for (const std::string& name : TRY(list_names(fd).context(directory))) {
     if (name.starts_with(kTempPrefix)) {
       // Left by a writer that died: the lock says that no other one is alive.
-      ::unlinkat(fd.get(), name.c_str(), 0);
+      ::unlinkat(fd, name.c_str(), 0);
     } else if (name == "oci-layout") {
       has_layout = true;
     } else if (name == "index.json") {
@@ -102,17 +156,17 @@ Result<std::unique_ptr<LayoutWriter>> LayoutWriter::open_or_create(const std::st
     }
   }
   if (!has_layout && (has_index || has_other))
-    return Error(ErrorKind::exists, directory + ": is no image layout and not empty");
+    return Error(ErrorKind::exists, directory + ": not an image layout and not empty");
   // The index is written last: a first writer that failed has left none.
-  Json index = has_index ? TRY(read_index(fd.get()).context(directory)) : empty_index();
-  return std::unique_ptr<LayoutWriter>(
-      new LayoutWriter(directory, std::move(fd), std::move(index), !has_layout, created));
+  writer->index_ = has_index ? TRY(read_index(fd).context(directory)) : empty_index();
+  writer->created_ = !has_layout;
+  return writer;
 }
 
 LayoutWriter::~LayoutWriter() {
   discard();
-  // A directory made for nothing goes again; with anything in it the call fails and harms nothing.
-  if (made_directory_) ::rmdir(directory_.c_str());
+  // A directory made for nothing is removed; with anything in it the call fails and harms nothing.
+  if (made_directory_) ::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR);
 }
 
 void LayoutWriter::discard() {
@@ -120,19 +174,41 @@ void LayoutWriter::discard() {
   staged_.clear();
 }
 
+Result<int> LayoutWriter::blobs_of(HashAlgorithm algorithm, bool make) {
+  UniqueFd& fd = algorithm == HashAlgorithm::sha512 ? sha512_ : sha256_;
+  if (fd) return fd.get();
+  if (!blobs_) blobs_ = TRY(open_directory(fd_.get(), "blobs", make));
+  fd = TRY(open_directory(blobs_.get(), std::string(to_string(algorithm)), make).context("blobs"));
+  return fd.get();
+}
+
 Result<UniqueFd> LayoutWriter::make_temp(std::string& name) {
   name = std::string(kTempPrefix) + std::to_string(temp_counter_++);
   return open_at(fd_.get(), name, O_RDWR | O_CREAT | O_EXCL, 0644).context(directory_);
 }
 
-/// Whether the blob is staged, or there and intact.
-Result<bool> LayoutWriter::is_present(const Digest& digest, std::uint64_t size) const {
+bool LayoutWriter::is_staged(const Digest& digest) const {
   const auto same = [&](const Staged& staged) { return staged.digest == digest; };
-  if (std::any_of(staged_.begin(), staged_.end(), same)) return true;
-  auto fd = open_at(fd_.get(), blob_path(digest), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+  return std::any_of(staged_.begin(), staged_.end(), same);
+}
+
+std::optional<UniqueFd> LayoutWriter::find_blob(const Digest& digest, std::uint64_t size) {
+  const auto directory = blobs_of(digest.algorithm(), false);
+  if (!directory) return std::nullopt;
+  auto fd = open_at(*directory, digest.hex(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+  if (!fd) return std::nullopt;
+  struct stat st;
+  if (::fstat(fd->get(), &st) != 0 || !S_ISREG(st.st_mode) ||
+      static_cast<std::uint64_t>(st.st_size) != size)
+    return std::nullopt;
+  return std::move(*fd);
+}
+
+/// Whether the blob is staged, or here and intact.
+Result<bool> LayoutWriter::is_present(const Digest& digest, std::uint64_t size) {
+  if (is_staged(digest)) return true;
+  auto fd = find_blob(digest, size);
   if (!fd) return false;
-  const auto actual_size = file_size(fd->get());
-  if (!actual_size || *actual_size != size) return false;
   FileStream file(std::move(*fd));
   HashingStream hashing(file, digest.algorithm());
   const auto actual = hashing.finish();
@@ -153,38 +229,59 @@ Result<Descriptor> LayoutWriter::put_blob(ByteSpan bytes, std::string_view media
   return blob.finish(media_type);
 }
 
-Result<void> LayoutWriter::copy_blob(const ImageSource& source, const Descriptor& descriptor,
-                                     const std::function<Result<void>(std::uint64_t)>& progress) {
+Result<BlobCopy> LayoutWriter::copy_blob(const ImageSource& source, const Descriptor& descriptor,
+                                         const BlobProgress& progress) {
+  if (is_staged(descriptor.digest))
+    return BlobCopy::read(TRY(source.open_blob(descriptor)), descriptor, progress, fd_.get());
+  std::uint64_t told = 0;
   const auto advance = [&](std::uint64_t bytes) -> Result<void> {
+    told += bytes;
     return progress ? progress(bytes) : Result<void>();
   };
-  if (TRY(is_present(descriptor.digest, descriptor.size))) return advance(descriptor.size);
+  if (auto present = find_blob(descriptor.digest, descriptor.size)) {
+    auto copy = BlobCopy::read_file(std::move(*present), descriptor, advance, fd_.get());
+    if (copy || copy.error().kind() != ErrorKind::tampered) return copy;
+  }
+  // What a damaged blob was told for is not told again.
+  return stage_copy(source, descriptor, [&](std::uint64_t bytes) -> Result<void> {
+    const std::uint64_t again = std::min(told, bytes);
+    told -= again;
+    return progress ? progress(bytes - again) : Result<void>();
+  });
+}
+
+/// Copies a blob that is not here into a new file, which it stages.
+Result<BlobCopy> LayoutWriter::stage_copy(const ImageSource& source, const Descriptor& descriptor,
+                                          const BlobProgress& progress) {
   std::string temp;
   UniqueFd fd = TRY(make_temp(temp));
   const auto copy = [&]() -> Result<void> {
     const auto file = TRY(source.open_blob_file(descriptor));
     const bool cloned = file && ::ioctl(fd.get(), FICLONE, file->get()) == 0;
-    // A clone is hashed where it lies: the original may be changed in the meantime.
     std::unique_ptr<ByteStream> bytes;
     if (cloned) {
-      bytes = std::make_unique<FileStream>(TRY(open_at(fd_.get(), temp, O_RDONLY)));
+      // The clone is hashed: the original may be changed in the meantime.
+      bytes = std::make_unique<FileStream>(TRY(duplicate(fd)));
     } else {
       bytes = TRY(source.open_blob(descriptor));
     }
-    CheckedStream checked(std::move(bytes), descriptor.digest, descriptor.size);
-    Bytes piece(kPiece);
-    while (const std::size_t n = TRY(checked.read(piece))) {
-      if (!cloned) TRY(write_all(fd.get(), ByteSpan(piece).first(n)).context(directory_));
-      TRY(advance(n));
-    }
-    return {};
+    return read_hashed(*bytes, descriptor, [&](ByteSpan piece) -> Result<void> {
+      if (!cloned) TRY(write_all(fd.get(), piece).context(directory_));
+      return progress(piece.size());
+    });
   };
   if (auto copied = copy(); !copied) {
     ::unlinkat(fd_.get(), temp.c_str(), 0);
-    return copied;
+    return std::move(copied).error();
   }
   staged_.push_back({std::move(temp), descriptor.digest});
-  return {};
+  return BlobCopy::of_own_file(std::move(fd), descriptor.size);
+}
+
+Result<std::unique_ptr<ImageSource>> LayoutWriter::reader() const {
+  const std::string text = to_text(index_);
+  return layout_source(directory_, TRY(parse_index(as_bytes(text), "").context(directory_)),
+                       TRY(duplicate(fd_)));
 }
 
 std::vector<Descriptor> LayoutWriter::find_tag(std::string_view tag) const {
@@ -245,33 +342,29 @@ void LayoutWriter::remove_annotation(std::string_view key, std::string_view valu
   }
 }
 
+Result<void> LayoutWriter::publish() {
+  TRY(blobs_of(HashAlgorithm::sha256, true));
+  // One sync for all blobs, then the names.
+  if (!staged_.empty() && ::syncfs(fd_.get()) != 0) return Error::from_errno("syncfs", errno);
+  while (!staged_.empty()) {
+    const Staged& staged = staged_.back();
+    const int directory = TRY(blobs_of(staged.digest.algorithm(), true));
+    if (::renameat(fd_.get(), staged.temp.c_str(), directory, staged.digest.hex().c_str()) != 0)
+      return Error::from_errno(blob_path(staged.digest), errno);
+    staged_.pop_back();
+  }
+  TRY(sync_directory(sha256_, "blobs/sha256"));
+  TRY(sync_directory(sha512_, "blobs/sha512"));
+  TRY(sync_directory(blobs_, "blobs"));
+  if (created_)
+    TRY(write_file_durably_at(fd_.get(), "oci-layout",
+                              as_bytes(R"({"imageLayoutVersion":"1.0.0"})"), 0644));
+  TRY(write_file_durably_at(fd_.get(), "index.json", as_bytes(to_text(index_)), 0644));
+  created_ = made_directory_ = false;
+  return {};
+}
+
 Result<void> LayoutWriter::commit() {
-  const auto publish = [&]() -> Result<void> {
-    TRY(make_directory(fd_.get(), "blobs"));
-    TRY(make_directory(fd_.get(), "blobs/sha256"));
-    // One sync for all blobs, then the names.
-    if (!staged_.empty() && ::syncfs(fd_.get()) != 0) return Error::from_errno("syncfs", errno);
-    while (!staged_.empty()) {
-      const Staged& staged = staged_.back();
-      const std::string algorithm(to_string(staged.digest.algorithm()));
-      TRY(make_directory(fd_.get(), "blobs/" + algorithm));
-      const std::string path = blob_path(staged.digest);
-      if (::renameat(fd_.get(), staged.temp.c_str(), fd_.get(), path.c_str()) != 0)
-        return Error::from_errno(path, errno);
-      staged_.pop_back();
-    }
-    for (const char* name : {"blobs/sha256", "blobs/sha512"}) {
-      auto synced = sync_directory(fd_.get(), name);
-      if (!synced && synced.error().kind() != ErrorKind::not_found) return synced;
-    }
-    TRY(sync_directory(fd_.get(), "blobs"));
-    if (created_)
-      TRY(write_file_durably_at(fd_.get(), "oci-layout",
-                                as_bytes(R"({"imageLayoutVersion":"1.0.0"})"), 0644));
-    TRY(write_file_durably_at(fd_.get(), "index.json", as_bytes(to_text(index_)), 0644));
-    created_ = made_directory_ = false;
-    return {};
-  };
   return publish().context(directory_);
 }
 

@@ -143,7 +143,67 @@ TEST(LayoutWriter, TagsReplaceAndUnknownFieldsStay) {
   EXPECT_FALSE(source_of(dir.path())->resolve("t", kAmd64));
 }
 
-TEST(LayoutWriter, CopiesBlobsAndMendsDamagedOnes) {
+/// All that a copy holds, which is what was hashed.
+std::string bytes_of(Result<BlobCopy> copy) {
+  if (!copy) return copy.error().message();
+  const auto stream = std::move(*copy).open();
+  Bytes bytes(1 << 26);
+  bytes.resize(read_fully(*stream, bytes).value());
+  return std::string(as_text(bytes));
+}
+
+TEST(LayoutWriter, ReturnsTheBytesThatWereHashed) {
+  const TempDir dir = TempDir::create().value();
+  // In memory, and in files.
+  for (const std::string& content : {std::string("small"), std::string(20'000'000, 'x')}) {
+    TestLayout from;
+    const Blob blob = from.blob(content);
+    from.index({});
+    const Descriptor descriptor{"x", Digest::parse(blob.digest).value(), blob.size, {}, {}, {}, {}};
+    const std::string path = "blobs/sha256/" + descriptor.digest.hex();
+    const auto source = source_of(from.path());
+    auto writer = LayoutWriter::open_or_create(dir.path("l")).value();
+    auto copied = writer->copy_blob(*source, descriptor);
+    auto staged = writer->copy_blob(*source, descriptor);
+    ASSERT_TRUE(writer->commit());
+    auto present = writer->copy_blob(*source, descriptor);
+    // Whatever becomes of the files that were read and written.
+    from.write(path, std::string(content.size(), 'y'));
+    std::filesystem::remove(dir.path("l/" + path));
+    std::ofstream(dir.path("l/" + path)) << std::string(content.size(), 'z');
+    EXPECT_TRUE(bytes_of(std::move(copied)) == content);
+    EXPECT_TRUE(bytes_of(std::move(staged)) == content);
+    EXPECT_TRUE(bytes_of(std::move(present)) == content);
+  }
+}
+
+TEST(LayoutWriter, FollowsNoLinkInThePlaceOfADirectory) {
+  for (const char* name : {"blobs", "blobs/sha256"}) {
+    const TempDir dir = TempDir::create().value();
+    std::filesystem::create_directories(dir.path("l/blobs/sha256"));
+    std::filesystem::create_directories(dir.path("outside/sha256"));
+    std::ofstream(dir.path("l/oci-layout")) << R"({"imageLayoutVersion":"1.0.0"})";
+    std::filesystem::rename(dir.path("l/" + std::string(name)), dir.path("kept"));
+    std::filesystem::create_directory_symlink(dir.path("outside"),
+                                              dir.path("l/" + std::string(name)));
+    auto writer = LayoutWriter::open_or_create(dir.path("l")).value();
+    ASSERT_TRUE(writer->set_tag("t", put_image(*writer, "1").value()));
+    const auto committed = writer->commit();
+    ASSERT_FALSE(committed) << name;
+    EXPECT_EQ(committed.error().kind(), ErrorKind::tampered);
+    EXPECT_NE(committed.error().message().find("not a directory but a link"), std::string::npos);
+    writer.reset();
+    EXPECT_EQ(files_in(dir.path("outside")).size(), 0u);
+    // With a directory there it works.
+    std::filesystem::remove(dir.path("l/" + std::string(name)));
+    std::filesystem::rename(dir.path("kept"), dir.path("l/" + std::string(name)));
+    writer = LayoutWriter::open_or_create(dir.path("l")).value();
+    ASSERT_TRUE(writer->set_tag("t", put_image(*writer, "1").value()));
+    EXPECT_TRUE(writer->commit());
+  }
+}
+
+TEST(LayoutWriter, CopiesBlobsAndRepairsDamagedOnes) {
   TestLayout from;
   const Blob blob = from.blob("the blob");
   from.index({});

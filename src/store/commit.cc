@@ -18,22 +18,22 @@ namespace intact::store {
 Result<void> Staging::check_name_free(const NamedImage& image, bool replace) const {
   const auto existing = store_.find(image.name);
   if (!existing) {
-    // A damaged record stands for nothing: it is mended by being replaced.
+    // A damaged record refers to nothing: replacing it repairs it.
     const ErrorKind kind = existing.error().kind();
     if (kind == ErrorKind::not_found || kind == ErrorKind::malformed) return {};
     if (kind == ErrorKind::limit) return {};
     return Error(existing.error().kind(), existing.error().message());
   }
   if (replace || existing->manifest == image.manifest) return {};
-  return Error(ErrorKind::exists, "'" + image.name + "' is another image already (" +
+  return Error(ErrorKind::exists, image.name + ": the store has another image of this name (" +
                                       existing->manifest.to_string() +
-                                      "): choose another name or say --replace");
+                                      "); choose another name or pass --replace");
 }
 
 Result<std::vector<Digest>> Staging::check_objects(NamedImage& image,
                                                    const std::vector<Digest>& objects) const {
   const std::lock_guard lock(mutex_);
-  // In order, so that each directory is dealt with once.
+  // Sorted, so that each directory is handled once.
   std::vector<Digest> sorted = objects;
   std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
@@ -67,19 +67,27 @@ Result<void> Staging::finish_pack(const std::vector<Digest>& objects) {
 }
 
 Result<void> Staging::sync() const {
-  // One call for all files. It reports what could not be written since the directory was opened.
+  // One call for all files. It reports every write error since the directory was opened.
   if (::syncfs(dir_.get()) != 0) return Error::from_errno("syncfs", errno);
   return {};
 }
 
-Result<void> Staging::publish_file(const std::string& file, const std::string& path,
+/// Whether renameat2 has refused because something is in the way. EINVAL: a file system that cannot
+/// tell; then everything is taken for a replacement.
+static bool is_in_the_way(int reason) {
+  return reason == EEXIST || reason == EINVAL || reason == ENOSYS;
+}
+
+Result<void> Staging::publish_file(const std::string& file, Folder folder, const std::string& path,
                                    Replacements& later) {
-  if (::renameat2(dir_.get(), file.c_str(), store_.dir_fd(), path.c_str(), RENAME_NOREPLACE) == 0)
+  const Place from = TRY(locate(dir_.get(), file));
+  const Place to = TRY(locate(TRY(store_.folder(folder)), path));
+  if (::renameat2(from.directory, from.name.c_str(), to.directory, to.name.c_str(),
+                  RENAME_NOREPLACE) == 0)
     return {};
-  // EINVAL: a file system that cannot tell; then everything is taken for a replacement.
-  if (errno != EEXIST && errno != EINVAL && errno != ENOSYS)
-    return Error::from_errno("publish " + path, errno);
-  later.emplace_back(file, path);
+  if (!is_in_the_way(errno))
+    return Error::from_errno("publish " + folder_path(folder) + "/" + path, errno);
+  later.push_back({file, folder, path});
   return {};
 }
 
@@ -91,22 +99,21 @@ void Staging::drop_other_objects(const std::vector<Digest>& objects) {
 }
 
 Result<bool> Staging::publish_directory(const std::string& name) {
-  const std::string path = std::string(kObjects) + "/" + name;
-  if (::renameat2(dir_.get(), name.c_str(), store_.dir_fd(), path.c_str(), RENAME_NOREPLACE) == 0)
-    return true;
-  // EINVAL: a file system that cannot tell.
-  if (errno != EEXIST && errno != EINVAL && errno != ENOSYS)
-    return Error::from_errno("publish " + path, errno);
-  TRY(make_directory(store_.dir_fd(), path, kDirectoryMode));
-  TRY(open_beneath(store_.dir_fd(), path, O_RDONLY | O_DIRECTORY));  // is no symlink
-  return false;
+  const int objects = TRY(store_.folder(Folder::objects));
+  const bool published =
+      ::renameat2(dir_.get(), name.c_str(), objects, name.c_str(), RENAME_NOREPLACE) == 0;
+  if (!published && !is_in_the_way(errno))
+    return Error::from_errno("publish objects/" + name, errno);
+  // A symbolic link in its place, there or in what was moved, is an error.
+  TRY(make_directory(objects, name, kDirectoryMode).context(store_.path() + "/" + kObjects));
+  return published;
 }
 
 Result<void> Staging::publish_object(const Digest& digest, Replacements& later) {
   const Object& object = objects_.at(digest);
   Replacements existing;
-  TRY(publish_file(object.file, std::string(kObjects) + "/" + object_path(digest), existing));
-  // A file that we have linked from there is there still, or a good one has taken its place.
+  TRY(publish_file(object.file, Folder::objects, object_path(digest), existing));
+  // A file that we have linked from there is still there, or a good one has replaced it.
   if (!object.linked) later.insert(later.end(), existing.begin(), existing.end());
   return {};
 }
@@ -130,25 +137,28 @@ Result<void> Staging::publish(const NamedImage& image, const std::vector<Digest>
                               Replacements& later) {
   TRY(publish_objects(objects, later));
   const std::string hex = image.image.hex();
-  TRY(publish_file(image_file_, std::string(kImages) + "/" + hex, later));
-  TRY(publish_file(pack_file_, std::string(kTrees) + "/" + hex, later));
+  TRY(publish_file(image_file_, Folder::images, hex, later));
+  TRY(publish_file(pack_file_, Folder::trees, hex, later));
   for (const auto& [digest, file] : blobs_)
-    TRY(publish_file(file, std::string(kBlobs) + "/" + blob_path(digest), later));
+    TRY(publish_file(file, blob_folder(digest), digest.hex(), later));
   return {};
 }
 
 Result<void> Staging::replace_files(const Replacements& files) {
-  for (const auto& [file, path] : files) {
+  for (const auto& [file, folder, path] : files) {
+    const std::string where = store_.path() + "/" + folder_path(folder) + "/" + path;
+    const Place from = TRY(locate(dir_.get(), file));
+    const Place to = TRY(locate(TRY(store_.folder(folder)), path));
     const auto put = [&] {
-      return ::renameat(dir_.get(), file.c_str(), store_.dir_fd(), path.c_str()) == 0;
+      return ::renameat(from.directory, from.name.c_str(), to.directory, to.name.c_str()) == 0;
     };
     if (put()) continue;
-    if (errno != EISDIR) return Error::from_errno("publish " + path, errno);
-    // An empty directory in its place is damage like any other; what is in a full one is not ours.
-    if (::unlinkat(store_.dir_fd(), path.c_str(), AT_REMOVEDIR) != 0)
-      return Error(ErrorKind::exists, store_.path() + "/" + path +
-                                          " is a directory with something in it: move it away");
-    if (!put()) return Error::from_errno("publish " + path, errno);
+    if (errno != EISDIR) return Error::from_errno("publish " + where, errno);
+    // An empty directory in its place is ordinary damage; the contents of a full one are not ours.
+    if (::unlinkat(to.directory, to.name.c_str(), AT_REMOVEDIR) != 0)
+      return Error(ErrorKind::exists,
+                   where + ": a directory with something in it is in the way; move it elsewhere");
+    if (!put()) return Error::from_errno("publish " + where, errno);
   }
   return {};
 }
@@ -168,17 +178,17 @@ Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<D
   TRY(publish(image, sorted, later));
   TRY(sync());
   if (!later.empty()) {
-    // What is there may belong to other images: only what is on the disk may replace it. It is the
-    // same content, or damaged and thereby mended.
+    // The present files may belong to other images, so only files that are on the disk may replace
+    // them. They have the same content, or are damaged and thereby repaired.
     TRY(replace_files(later));
     TRY(sync());
   }
   const FileLock names = TRY(FileLock::exclusive(store_.dir_fd(), kNamesLock));
   TRY(check_name_free(image, replace));  // another transaction may have been faster
   if (hooks.before) TRY(hooks.before());
-  TRY(write_file_durably_at(store_.dir_fd(),
-                            std::string(kNames) + "/" + encode_name(image.name) + ".json",
-                            as_bytes(encode_record(image)), kFileMode));
+  TRY(write_file_durably_at(TRY(store_.folder(Folder::names)), encode_name(image.name) + ".json",
+                            as_bytes(encode_record(image)), kFileMode)
+          .context(store_.path() + "/" + kNames));
   if (hooks.after) hooks.after();
   return {};
 }

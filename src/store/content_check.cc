@@ -78,7 +78,9 @@ Result<std::shared_ptr<const ContentCheck::Pack>> ContentCheck::open_pack(const 
   auto pack = std::make_shared<Pack>();
   pack->path = std::string(kTrees) + "/" + image.image.hex();
   pack->image = image.name;
-  auto fd = open_regular(store_.dir_fd(), pack->path);
+  auto fd = [&]() -> Result<UniqueFd> {
+    return open_regular(TRY(store_.folder(Folder::trees)), image.image.hex());
+  }();
   if (!fd) {
     TRY(not_opened({.image = image.name, .path = pack->path}, fd.error()));
     return pack;

@@ -15,7 +15,7 @@ namespace {
 /// Adds the object directories that images were pulled with.
 Result<void> attach_object_dirs(Store& store, const NamedImage& image, DamageList& damage) {
   for (const std::string& dir : image.object_dirs) {
-    auto added = store.add_object_dir(dir);
+    auto added = store.add_object_dir(dir, DirectoryOrigin::record);
     if (added) continue;
     if (added.error().concerns_caller()) return added;
     damage.add({.image = image.name, .path = dir, .reason = added.error().message()});
@@ -27,7 +27,7 @@ Result<void> attach_object_dirs(Store& store, const NamedImage& image, DamageLis
 /// `payloads` is null when it is not known what all images refer to.
 Result<void> count_leftovers(const Store& store, const References& references,
                              const std::set<std::string>* payloads, FsckReport& report) {
-  return take_inventory(store, [&](Item item) -> Result<void> {
+  return take_inventory(store, [&](const Item& item) -> Result<void> {
     bool rubbish = false;
     switch (item.kind) {
       case ItemKind::object:
@@ -50,13 +50,13 @@ Result<void> count_leftovers(const Store& store, const References& references,
       case ItemKind::name:
         break;
       case ItemKind::foreign:
-        report.foreign.push_back(std::move(item.path));
+        report.foreign.push_back(item.path);
         break;
     }
     if (!rubbish) return {};
     ++report.rubbish;
     struct stat st;
-    if (::fstatat(store.dir_fd(), item.path.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (::fstatat(item.directory, item.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISREG(st.st_mode))
       report.rubbish_bytes += static_cast<std::uint64_t>(st.st_size);
     return {};

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/base/directory.h>
 #include <intact/store/gc.h>
 
 #include "inventory.h"
@@ -20,14 +21,14 @@ struct Marked {
   std::set<std::string> payloads;
 };
 
-/// Why nothing is removed. A record or an image that cannot be read may refer to anything.
+/// Why nothing is removed: a record or an image that cannot be read may refer to anything.
 Error refuse(const Error& error, const std::string& what) {
   ErrorKind kind = error.kind();
   if (kind == ErrorKind::not_found || kind == ErrorKind::malformed || kind == ErrorKind::limit)
     kind = ErrorKind::tampered;
   return Error(kind,
-               "nothing was removed, since " + what + " cannot be verified (" + error.message() +
-                   "): pull it again or remove its name, then collect",
+               "nothing was removed: " + what + " cannot be verified (" + error.message() +
+                   "); pull it again or remove its name, then run `intact gc` again",
                error.sys_errno());
 }
 
@@ -52,8 +53,10 @@ Result<Marked> mark(const Store& store, const ListPayloads& list_payloads) {
 }
 
 Result<void> sync_names(const Store& store) {
-  const UniqueFd names = TRY(open_beneath(store.dir_fd(), kNames, O_RDONLY | O_DIRECTORY));
-  if (::fsync(names.get()) != 0) return Error::from_errno(store.path() + "/" + kNames, errno);
+  auto names = store.folder(Folder::names);
+  if (!names && names.error().kind() == ErrorKind::not_found) return {};
+  if (::fsync(TRY(std::move(names))) != 0)
+    return Error::from_errno(store.path() + "/" + kNames, errno);
   return {};
 }
 
@@ -98,19 +101,19 @@ class Sweep {
   }
 
  private:
-  /// Counts a file's bytes; false when it is not a file, which then is none of ours.
-  bool count_bytes(const std::string& path) {
+  /// Counts a file's bytes; false when it is a directory, which then is not ours.
+  bool count_bytes(int directory, const std::string& name) {
     struct stat st;
-    if (::fstatat(store_.dir_fd(), path.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    if (::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return false;
     if (S_ISDIR(st.st_mode)) return false;
-    // What has further links is in a transaction as well: its space is not freed.
+    // A file with further links is in a transaction as well: its space is not freed.
     if (st.st_nlink == 1) report_.bytes += static_cast<std::uint64_t>(st.st_size);
     return true;
   }
 
   Result<void> remove_file(const Item& item, std::uint64_t& count) {
-    if (!count_bytes(item.path)) return {};
-    if (!dry_run_ && ::unlinkat(store_.dir_fd(), item.path.c_str(), 0) != 0) {
+    if (!count_bytes(item.directory, item.name)) return {};
+    if (!dry_run_ && ::unlinkat(item.directory, item.name.c_str(), 0) != 0) {
       if (errno == ENOENT) return {};
       return Error::from_errno(store_.path() + "/" + item.path, errno);
     }
@@ -119,15 +122,18 @@ class Sweep {
   }
 
   Result<void> remove_staging(const Item& item) {
-    auto files = list_directory(store_.dir_fd(), item.path);
-    if (!files) return remove_file(item, report_.staging);  // a file where a directory should be
-    for (const std::string& file : *files) {
-      const std::string path = item.path + "/" + file;
-      if (count_bytes(path)) continue;
-      if (const auto objects = list_directory(store_.dir_fd(), path))
-        for (const std::string& object : *objects) count_bytes(path + "/" + object);
+    const auto staging = open_beneath(item.directory, item.name, O_RDONLY | O_DIRECTORY);
+    if (!staging) return remove_file(item, report_.staging);  // not a directory
+    for (const std::string& file : TRY(list_names(staging->get()).context(item.path))) {
+      if (count_bytes(staging->get(), file)) continue;
+      const auto objects = open_beneath(staging->get(), file, O_RDONLY | O_DIRECTORY);
+      if (!objects) continue;
+      for (const std::string& object : TRY(list_names(objects->get()).context(item.path)))
+        count_bytes(objects->get(), object);
     }
-    if (!dry_run_) TRY(remove_staging_directory(store_.dir_fd(), item.path).context(store_.path()));
+    if (!dry_run_)
+      TRY(remove_staging_directory(item.directory, item.name)
+              .context(store_.path() + "/" + kStaging));
     ++report_.staging;
     return {};
   }
@@ -138,15 +144,17 @@ class Sweep {
   GcReport& report_;
 };
 
-/// Those of objects/ that have become empty: a pull that needs one publishes its own by one rename.
-/// Nobody publishes while garbage is collected.
+/// Removes the directories of objects/ that have become empty, since a pull publishes a directory
+/// that the store lacks by one rename. Nobody publishes while garbage is collected.
 Result<void> remove_empty_directories(const Store& store) {
-  for (const std::string& name : TRY(list_directory(store.dir_fd(), kObjects))) {
+  auto opened = store.folder(Folder::objects);
+  if (!opened && opened.error().kind() == ErrorKind::not_found) return {};
+  const int objects = TRY(std::move(opened));
+  for (const std::string& name : TRY(list_names(objects).context(store.path()))) {
     if (name.size() != 2 || !from_hex(name)) continue;
-    const std::string path = std::string(kObjects) + "/" + name;
-    if (::unlinkat(store.dir_fd(), path.c_str(), AT_REMOVEDIR) != 0 && errno != ENOTEMPTY &&
+    if (::unlinkat(objects, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOTEMPTY &&
         errno != EEXIST && errno != ENOENT && errno != ENOTDIR)
-      return Error::from_errno(store.path() + "/" + path, errno);
+      return Error::from_errno(store.path() + "/" + kObjects + "/" + name, errno);
   }
   return {};
 }
@@ -155,12 +163,12 @@ Result<void> remove_empty_directories(const Store& store) {
 
 Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListPayloads& list_payloads) {
   auto locked = FileLock::exclusive(store.dir_fd(), kGcLock);
-  // Who may only look may count as well, though a commit under way may then look like garbage.
+  // Without write access a dry run still counts, though a commit under way may look like garbage.
   if (!locked && dry_run) locked = FileLock::shared(store.dir_fd(), kGcLock);
   const FileLock lock = TRY(std::move(locked).context(store.path()));
   const Marked marked = TRY(mark(store, list_payloads));
-  // A name that was taken away or replaced by somebody who was killed at once may come back after a
-  // crash of the machine: what it refers to goes only once the disk has what we have seen.
+  // After a crash of the machine, a name that a killed process has just removed or replaced may
+  // come back. Its content is removed only once what we have seen is on the disk.
   if (!dry_run) TRY(sync_names(store));
   GcReport report;
   Sweep sweep(store, marked, dry_run, report);

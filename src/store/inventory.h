@@ -22,23 +22,26 @@ enum class ItemKind {
   lease,
   staging,    ///< the directory of a transaction
   temporary,  ///< left where a file was to be replaced
-  foreign,    ///< none of ours: never touched
+  foreign,    ///< not ours: never touched
 };
 
-/// Something that lies in the store.
+/// A file or directory in the store.
 struct Item {
   ItemKind kind;
-  std::string path;              ///< below the store's directory
-  std::optional<Digest> digest;  ///< by which it goes: objects, images, trees, blobs, leases
+  int directory;                 ///< that contains it: open during the visit
+  std::string name;              ///< there
+  std::string path;              ///< below the store's directory, for messages
+  std::optional<Digest> digest;  ///< in its name: objects, images, trees, blobs, leases
 };
 
-/// Hands out everything in the store but its fixed files. What comes and goes meanwhile may or may
-/// not be met. Stops at the first error and returns it. Directories that we may not read are
+/// Visits everything in the store except its fixed files. What comes and goes meanwhile may or may
+/// not be visited. Stops at the first error and returns it. Directories that we may not read are
 /// skipped.
-Result<void> take_inventory(const Store& store, const std::function<Result<void>(Item)>& visit);
+Result<void> take_inventory(const Store& store,
+                            const std::function<Result<void>(const Item&)>& visit);
 
-/// Whether the process that made a lease or a staging directory lives, or for the lease of a kernel
-/// mount the mount. True as well when it cannot be told.
+/// Whether the process that made a lease or a staging directory is alive, or the mount for the
+/// lease of a kernel mount. Also true when that is unknown.
 Result<bool> is_alive(const Store& store, const Item& item);
 
 /// What names and living leases refer to.

@@ -1,5 +1,6 @@
 #include "layout.h"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <memory>
@@ -21,6 +22,12 @@ namespace {
 constexpr std::string_view kMountLeaseEnd = ".mount";
 
 }  // namespace
+
+std::string folder_path(Folder folder) {
+  static constexpr std::array<const char*, kFolders> kPaths = {
+      kObjects, kImages, kTrees, kBlobs, "blobs/sha256", "blobs/sha512", kNames, kStaging, kLeases};
+  return kPaths[static_cast<std::size_t>(folder)];
+}
 
 std::string object_path(const Digest& digest) {
   std::string path = digest.hex();
@@ -45,6 +52,10 @@ std::optional<Digest> parse_object_path(std::string_view path) {
 
 std::string blob_path(const Digest& digest) {
   return std::string(to_string(digest.algorithm())) + "/" + digest.hex();
+}
+
+Folder blob_folder(const Digest& digest) {
+  return digest.algorithm() == HashAlgorithm::sha512 ? Folder::sha512 : Folder::sha256;
 }
 
 std::string random_name() {
@@ -109,9 +120,19 @@ Result<UniqueFd> open_beneath(int dir_fd, const std::string& path, int flags) {
     if (errno == ENOSYS || errno == EPERM) return walk_beneath(dir_fd, path, flags);
     if (errno == ELOOP || errno == EXDEV)
       return Error(ErrorKind::malformed,
-                   path + ": leads out of the store through a symlink or a mount");
+                   path + ": leads out of the store through a symbolic link or a mount");
     return Error::from_errno(path, errno);
   }
+}
+
+Result<Place> locate(int dir_fd, const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return Place{UniqueFd(), dir_fd, path};
+  Place place;
+  place.opened = TRY(open_beneath(dir_fd, path.substr(0, slash), O_RDONLY | O_DIRECTORY));
+  place.directory = place.opened.get();
+  place.name = path.substr(slash + 1);
+  return place;
 }
 
 Result<UniqueFd> open_regular(int dir_fd, const std::string& path) {
@@ -133,37 +154,50 @@ Result<std::vector<std::string>> list_directory(int dir_fd, const std::string& p
   return list_names(opened->get()).context(path);
 }
 
-Result<void> make_directory(int dir_fd, const std::string& path, mode_t mode) {
-  if (::mkdirat(dir_fd, path.c_str(), mode) != 0) {
-    if (errno == EEXIST) return {};
-    return Error::from_errno(path, errno);
-  }
-  // The umask decides about files that people make, not about the inside of a store.
-  if (::fchmodat(dir_fd, path.c_str(), mode, 0) != 0) return Error::from_errno(path, errno);
+/// Sets the mode of a directory that its owner may not even open yet: that takes a descriptor
+/// without access rights, which only chmod by way of /proc accepts.
+static Result<void> open_up(int dir_fd, const std::string& name, mode_t mode) {
+  const UniqueFd fd = TRY(open_at(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  if (::chmod(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), mode) != 0)
+    return Error::from_errno(name, errno);
   return {};
 }
 
+Result<UniqueFd> make_directory(int dir_fd, const std::string& name, mode_t mode) {
+  const bool made = ::mkdirat(dir_fd, name.c_str(), mode) == 0;
+  if (!made && errno != EEXIST) return Error::from_errno(name, errno);
+  auto fd = open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY);
+  if (!made) return fd;
+  // The umask decides about files that people make, not about the inside of a store.
+  if (!fd && fd.error().sys_errno() == EACCES) {
+    TRY(open_up(dir_fd, name, mode));
+    return open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY);
+  }
+  if (fd && ::fchmod(fd->get(), mode) != 0) return Error::from_errno(name, errno);
+  return fd;
+}
+
 /// `depth`: how many levels of directories there may be below.
-static Result<void> remove_directory(int dir_fd, const std::string& path, unsigned depth) {
-  auto dir = open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY);
+static Result<void> remove_directory(int dir_fd, const std::string& name, unsigned depth) {
+  auto dir = open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY);
   if (!dir) {
     if (dir.error().kind() == ErrorKind::not_found) return {};
     return std::move(dir).error();
   }
-  for (const std::string& name : TRY(list_directory(dir->get(), "."))) {
-    if (::unlinkat(dir->get(), name.c_str(), 0) == 0 || errno == ENOENT) continue;
+  for (const std::string& entry : TRY(list_directory(dir->get(), "."))) {
+    if (::unlinkat(dir->get(), entry.c_str(), 0) == 0 || errno == ENOENT) continue;
     const int reason = errno;
     if (reason != EISDIR || depth == 0)
-      return Error::from_errno(fmt::format("{}/{}", path, name), reason);
-    TRY(remove_directory(dir->get(), name, depth - 1).context(path));
+      return Error::from_errno(fmt::format("{}/{}", name, entry), reason);
+    TRY(remove_directory(dir->get(), entry, depth - 1).context(name));
   }
-  if (::unlinkat(dir_fd, path.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
-    return Error::from_errno(path, errno);
+  if (::unlinkat(dir_fd, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return Error::from_errno(name, errno);
   return {};
 }
 
-Result<void> remove_staging_directory(int dir_fd, const std::string& path) {
-  return remove_directory(dir_fd, path, 1);
+Result<void> remove_staging_directory(int dir_fd, const std::string& name) {
+  return remove_directory(dir_fd, name, 1);
 }
 
 static Result<void> lock(int fd, int operation, const char* name) {

@@ -12,6 +12,7 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
+#include <intact/store/store.h>
 
 namespace intact::store {
 
@@ -32,14 +33,16 @@ inline constexpr std::uint64_t kStoreVersion = 1;
 /// Bytes that an EROFS image may have: so many fsverity::VerifiedMemory takes.
 inline constexpr std::uint64_t kMaxImageSize = std::uint64_t{64} << 30;
 
-// Whoever may enter the store's directory may read its content; who may enter is decided by the
-// mode of that directory alone. What only writers need is private: a lock that anybody may open is
-// a lock that anybody may hold for ever.
+// Anyone who may enter the store's directory may read its content: the mode of that directory alone
+// decides who may enter. Only writers need the private ones: anyone who may open a lock may hold it
+// forever.
 inline constexpr mode_t kFileMode = 0644;
 inline constexpr mode_t kDirectoryMode = 0755;
 inline constexpr mode_t kPrivateFileMode = 0600;
 inline constexpr mode_t kPrivateDirectoryMode = 0700;
 
+/// "names", "blobs/sha256"...: where a directory is below the store's, for messages.
+std::string folder_path(Folder folder);
 /// "ab/cdef...": where composefs puts the object of that fs-verity digest.
 std::string object_path(const Digest& digest);
 /// "ab": the directory in that path.
@@ -48,6 +51,8 @@ std::string object_directory(const Digest& digest);
 std::optional<Digest> parse_object_path(std::string_view path);
 /// "sha256/HEX", below blobs/.
 std::string blob_path(const Digest& digest);
+/// The directory of blobs of that algorithm.
+Folder blob_folder(const Digest& digest);
 /// Lower-case hex of a digest, as files are named; nothing if it is anything else.
 std::optional<Digest> parse_file_name(std::string_view hex);
 
@@ -62,20 +67,32 @@ bool is_mount_lease_name(std::string_view name);
 std::optional<Digest> parse_lease_name(std::string_view name);
 
 /// Opens `path` below `dir_fd` without following symlinks, crossing mounts or leaving the
-/// directory (openat2, or component by component where the kernel or a sandbox has none).
+/// directory (openat2, or component by component where the kernel or a sandbox lacks it).
 Result<UniqueFd> open_beneath(int dir_fd, const std::string& path, int flags);
 /// The second way of open_beneath.
 Result<UniqueFd> walk_beneath(int dir_fd, const std::string& path, int flags);
+
+/// A name in an open directory. Files of a store are created, linked, renamed and removed by these
+/// alone: a path would be walked by the kernel, and followed where a directory has been replaced by
+/// a symbolic link.
+struct Place {
+  UniqueFd opened;     ///< `directory`, where this owns it
+  int directory = -1;  ///< open
+  std::string name;    ///< one component
+};
+/// The place of `path` ("name" or "directory/name") below `dir_fd`, which must stay open.
+Result<Place> locate(int dir_fd, const std::string& path);
 /// The same for reading a regular file; anything else is malformed. Does not hang on a FIFO.
 Result<UniqueFd> open_regular(int dir_fd, const std::string& path);
 
 /// Names in the directory `path` below `dir_fd`, sorted, without "." and ".."; a missing directory
 /// is empty.
 Result<std::vector<std::string>> list_directory(int dir_fd, const std::string& path);
-/// mkdirat with exactly that mode; an existing directory is fine and keeps its mode.
-Result<void> make_directory(int dir_fd, const std::string& path, mode_t mode);
-/// Removes the directory of a transaction: files, and directories of files.
-Result<void> remove_staging_directory(int dir_fd, const std::string& path);
+/// Makes the directory `name` in `dir_fd` with exactly that mode and opens it. One that exists is
+/// opened and keeps its mode; a symbolic link is refused.
+Result<UniqueFd> make_directory(int dir_fd, const std::string& name, mode_t mode);
+/// Removes the directory `name` of a transaction: files, and directories of files.
+Result<void> remove_staging_directory(int dir_fd, const std::string& name);
 
 /// A lock on a file, held until destruction or by a process forked meanwhile.
 class FileLock {

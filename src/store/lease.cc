@@ -17,12 +17,12 @@ Result<Lease> Lease::take(Store& store, const NamedImage& image) {
   if (auto there = store.open_image(image.image); !there) {
     if (there.error().kind() == ErrorKind::not_found)
       return Error(ErrorKind::not_found,
-                   "the image of '" + image.name + "' is not in the store " + store.path());
+                   image.name + ": its image is missing from the store " + store.path());
     return std::move(there).error();
   }
   Lease lease;
   auto written = [&]() -> Result<void> {
-    lease.leases_ = TRY(open_beneath(store.dir_fd(), kLeases, O_RDONLY | O_DIRECTORY));
+    lease.leases_ = TRY(open_at(TRY(store.folder(Folder::leases)), ".", O_RDONLY | O_DIRECTORY));
     const std::string name = lease_name(image.image);
     lease.file_ =
         TRY(open_at(lease.leases_.get(), name, O_RDWR | O_CREAT | O_EXCL, kPrivateFileMode));
@@ -30,7 +30,7 @@ Result<Lease> Lease::take(Store& store, const NamedImage& image) {
     // Waits for nobody but a check that is just looking whether we live.
     TRY(lock_exclusive(lease.file_.get()));
     auto recorded = write_all(lease.file_.get(), as_bytes(encode_record(image)));
-    // A full disk must not keep people from reading: the file's name alone protects the image.
+    // A full disk must not stop anyone from reading: the file's name alone protects the image.
     const int reason = recorded ? 0 : recorded.error().sys_errno();
     if (reason == ENOSPC || reason == EDQUOT) return {};
     return recorded;

@@ -9,6 +9,7 @@ namespace intact::store {
 namespace {
 
 constexpr std::uint64_t kRecordVersion = 1;
+constexpr std::size_t kMaxIdLength = 64;  // hex digits
 
 Result<void> check_version(const Json& document, std::uint64_t ours, const std::string& what) {
   const std::uint64_t version = TRY(require_uint(document, "version"));
@@ -78,15 +79,27 @@ Result<NamedImage> parse_record(ByteSpan bytes) {
   return image;
 }
 
-std::string encode_marker() {
+std::string encode_marker(const Marker& marker) {
   Json json;
   json["version"] = kStoreVersion;
+  if (!marker.id.empty()) json["id"] = marker.id;
+  if (marker.shared) json["shared"] = true;
   return to_text(json) + "\n";
 }
 
-Result<void> check_marker(ByteSpan bytes) {
+Result<Marker> parse_marker(ByteSpan bytes) {
   const Json json = TRY(parse_json(bytes));
-  return check_version(json, kStoreVersion, "a store");
+  TRY(check_version(json, kStoreVersion, "a store"));
+  Marker marker;
+  marker.id = TRY(optional_string(json, "id")).value_or("");
+  if (marker.id.size() > kMaxIdLength || (!marker.id.empty() && !from_hex(marker.id)))
+    return Error(ErrorKind::malformed, "JSON: \"id\" is not a number in hex");
+  if (const Json* shared = TRY(find_member(json, "shared"))) {
+    if (!shared->is_boolean())
+      return Error(ErrorKind::malformed, "JSON: \"shared\" is not true or false");
+    marker.shared = shared->get<bool>();
+  }
+  return marker;
 }
 
 }  // namespace intact::store

@@ -12,13 +12,18 @@ namespace intact::store {
 /// Limit for a record, a lease or the marker, in bytes.
 inline constexpr std::uint64_t kRecordLimit = 4 * 1024 * 1024;
 
-/// What stands in names/ and leases/: {"version":1,"name":...,"manifest":"sha256:..."...}
+/// The content of a file in names/ or leases/: {"version":1,"name":...,"manifest":"sha256:..."...}
 std::string encode_record(const NamedImage& image);
 /// malformed when it is not a record; unsupported when a newer version wrote it.
 Result<NamedImage> parse_record(ByteSpan bytes);
 
 /// The marker of a store.
-std::string encode_marker();
-Result<void> check_marker(ByteSpan bytes);
+struct Marker {
+  std::string id;  ///< 32 hex digits; empty: an older version made the store
+  bool shared = false;
+};
+std::string encode_marker(const Marker& marker);
+/// unsupported when a newer version wrote it.
+Result<Marker> parse_marker(ByteSpan bytes);
 
 }  // namespace intact::store

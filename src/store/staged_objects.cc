@@ -1,4 +1,4 @@
-// The objects of a transaction: the part of Staging that brings each of them in once.
+// The objects of a transaction: the part of Staging that stages each of them once.
 #include <cerrno>
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@ unsigned first_byte(const Digest& digest) {
   return std::to_integer<unsigned>(digest.bytes()[0]);
 }
 
-/// Hashes what may be the object; nothing if it is not.
+/// Hashes a file that may be the object; nothing if it is not.
 std::optional<fsverity::MerkleTree> measure(const UniqueFd& fd, const Digest& digest,
                                             std::uint64_t size) {
   const auto found = file_size(fd.get());
@@ -57,9 +57,11 @@ Result<void> Staging::prepare_object_dir(const Digest& digest) {
   const std::lock_guard lock(object_dirs_mutex_);
   if (object_dirs_.test(first)) return {};
   const std::string name = object_directory(digest);
-  TRY(make_directory(dir_.get(), name, kDirectoryMode).context(store_.path() + "/" + name_));
+  TRY(make_directory(dir_.get(), name, kDirectoryMode)
+          .context(store_.path() + "/" + kStaging + "/" + name_));
   object_dirs_.set(first);
-  store_lacks_.set(first, ::faccessat(store_.objects_fd(), name.c_str(), F_OK, 0) != 0);
+  const int objects = TRY(store_.folder(Folder::objects));
+  store_lacks_.set(first, ::faccessat(objects, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0);
   return {};
 }
 
@@ -69,16 +71,21 @@ bool Staging::link_object(const Digest& digest) {
     if (store_lacks_.test(first_byte(digest))) return false;
   }
   // Links are refused across users, beyond a count and by some file systems; then the content is
-  // written anew, which is always right.
+  // written again.
   const std::string path = object_path(digest);
-  return ::linkat(store_.objects_fd(), path.c_str(), dir_.get(), path.c_str(), 0) == 0;
+  const auto objects = store_.folder(Folder::objects);
+  if (!objects) return false;
+  const auto from = locate(*objects, path);
+  const auto to = locate(dir_.get(), path);
+  return from && to &&
+         ::linkat(from->directory, from->name.c_str(), to->directory, to->name.c_str(), 0) == 0;
 }
 
 Result<bool> Staging::reuse_claimed(const Digest& digest, std::uint64_t size) {
   if (digest.algorithm() != HashAlgorithm::sha256) return false;
   TRY(prepare_object_dir(digest));
   const std::string path = object_path(digest);
-  // Linked first and hashed then: what has been hashed cannot be taken away or replaced.
+  // Linked first, then hashed: the file that was hashed cannot be removed or replaced.
   if (link_object(digest)) {
     if (auto fd = open_regular(dir_.get(), path)) {
       if (const auto tree = measure(*fd, digest, size)) {
@@ -130,7 +137,8 @@ Result<void> Staging::move_claimed(const fsverity::MerkleTree& tree, UniqueFd fd
     return {};
   }
   const std::string path = object_path(tree.digest);
-  if (::renameat(dir_.get(), file.c_str(), dir_.get(), path.c_str()) != 0)
+  const Place place = TRY(locate(dir_.get(), path));
+  if (::renameat(dir_.get(), file.c_str(), place.directory, place.name.c_str()) != 0)
     return Error::from_errno("rename an object", errno);
   seal_file(std::move(fd), path);
   return complete_object(tree, path, false);

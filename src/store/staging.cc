@@ -33,11 +33,12 @@ Staging::Staging(Store& store, std::string name)
 Result<std::unique_ptr<Staging>> Staging::create(Store& store) {
   // Garbage collection must not see the directory before its lock is taken.
   const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock));
-  std::string name = std::string(kStaging) + "/" + random_name();
-  if (::mkdirat(store.dir_fd(), name.c_str(), kPrivateDirectoryMode) != 0)
-    return Error::from_errno(store.path() + "/" + name, errno);
+  const int parent = TRY(store.folder(Folder::staging));
+  std::string name = random_name();
+  if (::mkdirat(parent, name.c_str(), kPrivateDirectoryMode) != 0)
+    return Error::from_errno(store.path() + "/" + kStaging + "/" + name, errno);
   std::unique_ptr<Staging> staging(new Staging(store, std::move(name)));
-  staging->dir_ = TRY(open_beneath(store.dir_fd(), staging->name_, O_RDONLY | O_DIRECTORY));
+  staging->dir_ = TRY(open_beneath(parent, staging->name_, O_RDONLY | O_DIRECTORY));
   staging->lock_ = TRY(open_at(staging->fd(), kStagingLock, O_RDWR | O_CREAT | O_EXCL, kFileMode));
   // Waits for nobody but a check that is just looking whether we live.
   TRY(lock_exclusive(staging->lock_.get()));
@@ -53,7 +54,8 @@ Result<std::unique_ptr<Staging>> Staging::create(Store& store) {
 Staging::~Staging() {
   // A process forked meanwhile has a copy of this object, but the transaction is not its own.
   if (::getpid() != owner_) return;
-  (void)remove_staging_directory(store_.dir_fd(), name_);
+  if (const auto parent = store_.folder(Folder::staging))
+    (void)remove_staging_directory(*parent, name_);
 }
 
 // Not just a number: that could be the name of a directory of objects.
@@ -67,8 +69,10 @@ Result<Staging::NewFile> Staging::new_file() {
 
 Result<Staging::NewFile> Staging::create_file(std::string name) {
   NewFile file;
-  file.fd = TRY(open_at(dir_.get(), name, O_WRONLY | O_CREAT | O_EXCL, kFileMode)
-                    .context(store_.path() + "/" + name_));
+  const std::string where = store_.path() + "/" + kStaging + "/" + name_;
+  const Place place = TRY(locate(dir_.get(), name).context(where));
+  file.fd = TRY(
+      open_at(place.directory, place.name, O_WRONLY | O_CREAT | O_EXCL, kFileMode).context(where));
   file.name = std::move(name);
   if (needs_chmod_ && ::fchmod(file.fd.get(), kFileMode) != 0)
     return Error::from_errno("chmod", errno);
@@ -76,12 +80,16 @@ Result<Staging::NewFile> Staging::create_file(std::string name) {
 }
 
 void Staging::drop_file(const std::string& name) {
-  if (!name.empty()) ::unlinkat(dir_.get(), name.c_str(), 0);
+  if (name.empty()) return;
+  if (const auto place = locate(dir_.get(), name))
+    ::unlinkat(place->directory, place->name.c_str(), 0);
 }
 
 void Staging::seal_file(UniqueFd fd, const std::string& name) {
   fd.reset();
-  if (may_enable_verity_ && !enable_verity(dir_.get(), name.c_str())) may_enable_verity_ = false;
+  if (!may_enable_verity_) return;
+  const auto place = locate(dir_.get(), name);
+  if (place && !enable_verity(place->directory, place->name.c_str())) may_enable_verity_ = false;
 }
 
 void Staging::begin_write_back(const UniqueFd& fd) {
@@ -100,9 +108,9 @@ void Staging::add_blob(const Digest& digest, std::string file) {
 
 Result<bool> Staging::reuse_blob(const Digest& digest, std::uint64_t size) {
   if (has_blob(digest)) return true;
-  const std::string path = std::string(kBlobs) + "/" + blob_path(digest);
+  const int blobs = TRY(store_.folder(blob_folder(digest)));
   const std::string file = next_name();
-  if (::linkat(store_.dir_fd(), path.c_str(), dir_.get(), file.c_str(), 0) != 0) return false;
+  if (::linkat(blobs, digest.hex().c_str(), dir_.get(), file.c_str(), 0) != 0) return false;
   if (auto fd = open_regular(dir_.get(), file)) {
     const auto found_size = file_size(fd->get());
     if (found_size && *found_size == size) {
@@ -143,7 +151,7 @@ Result<void> Staging::add_image(ByteSpan image, const fsverity::MerkleTree& tree
   if (!image_file_.empty())
     return Error(ErrorKind::invalid_argument, "a transaction takes one image");
   if (tree.data_size != image.size() || tree.blocks.size() != fsverity::tree_size(tree.data_size))
-    return Error(ErrorKind::invalid_argument, "the hash tree is not that of the image");
+    return Error(ErrorKind::invalid_argument, "the hash tree does not belong to the image");
   NewFile file = TRY(new_file());
   TRY(write_all(file.fd.get(), image).context("write the image"));
   seal_file(std::move(file.fd), file.name);

@@ -22,15 +22,15 @@
 
 namespace intact::store {
 
-/// The private directory of a transaction, and what is in it. Objects lie there as they will in the
-/// store, below the first two digits of their digest, so that a directory the store lacks is
-/// published by one rename. Other files are numbered: what they are is known when they are
-/// complete. Thread-safe.
+/// The private directory of a transaction and its files. Objects are there as they will be in the
+/// store, below the first two digits of their digest, so that a directory that the store lacks is
+/// published by one rename. Other files are numbered, since their digests are known only once they
+/// are complete. Thread-safe.
 class Staging {
  public:
   struct Object {
-    bool complete = false;  // else only claimed: somebody is at it, or has failed
-    std::string file;       // empty: it lies in a directory of Store::add_object_dir()
+    bool complete = false;  // otherwise only claimed: somebody is at it, or has failed
+    std::string file;       // empty: it is in a directory of Store::add_object_dir()
     std::uint64_t size = 0;
     std::uint64_t tree_offset = 0;  // in the pack
     std::uint64_t tree_length = 0;  // 0: no tree
@@ -76,8 +76,13 @@ class Staging {
                       const NamingHooks& hooks);
 
  private:
-  /// Files of the staging directory and the paths that they are to replace.
-  using Replacements = std::vector<std::pair<std::string, std::string>>;
+  /// A file of the staging directory and where in the store it is to go: "HEX" or "ab/cdef...".
+  struct Replacement {
+    std::string file;
+    Folder folder;
+    std::string path;
+  };
+  using Replacements = std::vector<Replacement>;
 
   Staging(Store& store, std::string name);
 
@@ -108,14 +113,15 @@ class Staging {
   /// Moves all objects of a directory at once; false if the store has such a directory already.
   Result<bool> publish_directory(const std::string& name);
   Result<void> publish_object(const Digest& digest, Replacements& later);
-  /// Removes what has been staged but is not among these (sorted).
+  /// Removes the objects that have been staged but are not among these (sorted).
   void drop_other_objects(const std::vector<Digest>& objects);
-  Result<void> publish_file(const std::string& file, const std::string& path, Replacements& later);
+  Result<void> publish_file(const std::string& file, Folder folder, const std::string& path,
+                            Replacements& later);
   Result<void> replace_files(const Replacements& files);
   Result<void> sync() const;
 
   Store& store_;
-  std::string name_;
+  std::string name_;  // in staging/
   UniqueFd dir_;
   UniqueFd lock_;  // held as long as the transaction lives: garbage collection looks at it
   pid_t owner_;
@@ -124,8 +130,8 @@ class Staging {
   std::atomic<std::uint64_t> next_file_ = 0;
 
   std::mutex object_dirs_mutex_;  // guards the next two; by first byte of the digest
-  std::bitset<256> object_dirs_;  // are there
-  std::bitset<256> store_lacks_;  // there was no such directory in the store then
+  std::bitset<256> object_dirs_;  // have been made
+  std::bitset<256> store_lacks_;  // the store had no such directory then
 
   mutable std::mutex mutex_;  // guards the maps
   std::unordered_map<Digest, Object> objects_;

@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/crypto/hash.h>
 #include <intact/store/name.h>
@@ -20,20 +21,25 @@
 namespace intact::store {
 namespace {
 
-std::string record_path(const std::string& name) {
-  return std::string(kNames) + "/" + encode_name(name) + ".json";
+/// Its file in names/.
+std::string record_file(const std::string& name) {
+  return encode_name(name) + ".json";
 }
 
-/// Whether no component is empty, "." or "..": what is collected as garbage is told by comparing
-/// paths, so one object must have one path.
+Error no_such_image(const std::string& name, const std::string& store) {
+  return Error(ErrorKind::not_found, name + ": no such image in the store " + store);
+}
+
+/// Whether no component is empty, "." or "..": garbage collection compares paths, so each object
+/// must have exactly one.
 bool is_plain_path(const std::string& path) {
   const std::string whole = "/" + path + "/";
   return whole.find("//") == std::string::npos && whole.find("/./") == std::string::npos &&
          whole.find("/../") == std::string::npos && whole.find('\0') == std::string::npos;
 }
 
-/// Opens a file whose name is the digest of its content. Whatever else stands in its place, a
-/// symlink or a directory, is not that content.
+/// Opens a file whose name is the digest of its content. Anything else in its place, such as a
+/// symbolic link or a directory, is not that content.
 Result<UniqueFd> open_content(int dir_fd, const std::string& path) {
   auto fd = open_regular(dir_fd, path);
   if (!fd && fd.error().kind() == ErrorKind::malformed)
@@ -46,23 +52,51 @@ bool is_marker_temporary(const std::string& name) {
 }
 
 Result<void> make_layout(int dir) {
-  for (const char* name : {kObjects, kImages, kTrees, kBlobs, kNames})
+  for (const char* name : {kObjects, kImages, kTrees, kNames})
     TRY(make_directory(dir, name, kDirectoryMode));
   for (const char* name : {kStaging, kLeases})
     TRY(make_directory(dir, name, kPrivateDirectoryMode));
-  for (const char* name : {"blobs/sha256", "blobs/sha512"})
-    TRY(make_directory(dir, name, kDirectoryMode));
+  const UniqueFd blobs = TRY(make_directory(dir, kBlobs, kDirectoryMode));
+  for (const char* name : {"sha256", "sha512"})
+    TRY(make_directory(blobs.get(), name, kDirectoryMode));
   return {};
 }
 
+std::string new_id() {
+  return random_name() + random_name();
+}
+
+Result<Marker> read_marker(int dir) {
+  const UniqueFd file = TRY(open_regular(dir, kMarkerFile));
+  return parse_marker(TRY(read_fd(file.get(), kRecordLimit)));
+}
+
+Result<void> write_marker(int dir, const Marker& marker) {
+  return write_file_durably_at(dir, kMarkerFile, as_bytes(encode_marker(marker)), kFileMode);
+}
+
+/// The path as it was given, whole: links are not resolved, since where a link leads may change.
+std::string absolute_path(const std::string& dir) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(dir, error);
+  if (error) return dir;
+  std::string path;
+  for (const std::filesystem::path& part : whole) {
+    if (part.empty() || part == "." || part == "/") continue;
+    path += "/" + part.string();
+  }
+  return path.empty() ? "/" : path;
+}
+
 /// Puts the marker into a directory that is missing or empty.
-Result<void> create_store(const std::string& dir) {
+Result<void> create_store(const std::string& dir, Access access) {
   const std::size_t end = dir.find_last_not_of('/');
   const std::size_t slash = end == std::string::npos ? end : dir.rfind('/', end);
   if (slash != std::string::npos && slash > 0) TRY(make_directories(dir.substr(0, slash)));
-  // Images may hold secrets: what an ordinary user pulls is nobody else's business.
-  const mode_t mode = ::geteuid() == 0 ? kDirectoryMode : kPrivateDirectoryMode;
-  TRY(make_directory(AT_FDCWD, dir, mode));
+  // Images may hold secrets, in files that only some of the container's users may read.
+  const bool shared = access == Access::shared;
+  if (::mkdir(dir.c_str(), kPrivateDirectoryMode) != 0 && errno != EEXIST)
+    return Error::from_errno(dir, errno);
   const UniqueFd fd = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
   for (const std::string& name : TRY(list_directory(fd.get(), "."))) {
     if (is_marker_temporary(name)) continue;
@@ -71,10 +105,14 @@ Result<void> create_store(const std::string& dir) {
     return Error(
         ErrorKind::exists,
         fmt::format(
-            "{} is not a store and not empty (it has '{}'): name another directory with --store",
+            "{}: not a store and not empty (contains '{}'); choose another directory with --store",
             dir, name));
   }
-  auto written = write_file_durably_at(fd.get(), kMarkerFile, as_bytes(encode_marker()), kFileMode);
+  // Somebody else's directory has the mode that they gave it.
+  if (::fchmod(fd.get(), shared ? kDirectoryMode : kPrivateDirectoryMode) != 0 &&
+      (shared || errno != EPERM))
+    return Error::from_errno("set the mode of " + dir, errno);
+  auto written = write_marker(fd.get(), {.id = new_id(), .shared = shared});
   if (!written && ::faccessat(fd.get(), kMarkerFile, F_OK, 0) == 0) return {};
   return written;
 }
@@ -87,43 +125,87 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir) {
   auto fd = open_file(dir, O_RDONLY | O_DIRECTORY);
   if (!fd) {
     if (fd.error().kind() == ErrorKind::not_found)
-      return Error(ErrorKind::not_found, "there is no store at " + dir);
+      return Error(ErrorKind::not_found, dir + ": no store there");
     return std::move(fd).error().with_context("store");
   }
-  auto marker = open_regular(fd->get(), kMarkerFile);
-  if (!marker) {
-    if (marker.error().kind() == ErrorKind::not_found)
-      return Error(ErrorKind::not_found,
-                   dir + " is not a store of intact: it has no " + kMarkerFile);
-    return std::move(marker).error().with_context("store " + dir);
-  }
-  const std::string where = dir + "/" + kMarkerFile;
-  const Bytes content = TRY(read_fd(marker->get(), kRecordLimit).context(where));
-  TRY(check_marker(content).context(where));
-  auto objects = open_beneath(fd->get(), kObjects, O_RDONLY | O_DIRECTORY);
-  // A crash may have left a store that is nothing but its marker.
-  if (!objects && objects.error().kind() != ErrorKind::not_found)
-    return std::move(objects).error().with_context("store " + dir);
-  // One path for one store, wherever it is remembered.
+  auto marker = read_marker(fd->get());
+  if (!marker && marker.error().kind() == ErrorKind::not_found)
+    return Error(ErrorKind::not_found,
+                 fmt::format("{}: not an Intact store (it has no {})", dir, kMarkerFile));
+  if (!marker)
+    return std::move(marker).error().with_context(fmt::format("{}/{}", dir, kMarkerFile));
   std::error_code error;
   const std::filesystem::path whole = std::filesystem::canonical(dir, error);
-  std::unique_ptr<Store> store(new Store(error ? dir : whole.string(), std::move(*fd)));
-  if (objects) store->objects_ = std::move(*objects);
+  std::unique_ptr<Store> store(
+      new Store(error ? dir : whole.string(), absolute_path(dir), std::move(*fd)));
+  store->id_ = marker->id;
+  store->shared_ = marker->shared;
+  if (!store->shared_) store->keep_others_out();
   return store;
 }
 
-Result<std::unique_ptr<Store>> Store::open_or_create(const std::string& dir) {
+Result<std::unique_ptr<Store>> Store::open_or_create(const std::string& dir, Access access) {
   auto store = open(dir);
   if (!store) {
     if (store.error().kind() != ErrorKind::not_found) return store;
-    TRY(create_store(dir).context("create a store"));
+    TRY(create_store(dir, access).context("create a store"));
     store = open(dir);
     if (!store) return store;
   }
-  const int fd = (*store)->dir_fd();
-  TRY(make_layout(fd).context("store " + dir));
-  (*store)->objects_ = TRY(open_beneath(fd, kObjects, O_RDONLY | O_DIRECTORY));
+  TRY(make_layout((*store)->dir_fd()).context("store " + dir));
+  TRY((*store)->update_marker(access).context("store " + dir));
   return store;
+}
+
+void Store::keep_others_out() {
+  struct stat st;
+  if (::fstat(dir_.get(), &st) != 0 || st.st_uid != ::geteuid() || (st.st_mode & S_IRWXO) == 0)
+    return;
+  if (::fchmod(dir_.get(), kPrivateDirectoryMode) == 0) {
+    notices_.push_back(fmt::format(
+        "{}: everybody could read this store, including private files of its images; now only its "
+        "owner can (to share it, pull with --shared)",
+        given_path_));
+  } else if (errno != EROFS) {
+    notices_.push_back(
+        fmt::format("{}: everybody can read this store, including private files of its images: {}",
+                    given_path_, Error::from_errno("cannot set its mode", errno).message()));
+  }
+}
+
+/// Gives the store what its marker lacks: an id, and whether it is shared.
+Result<void> Store::update_marker(Access access) {
+  const bool share = access == Access::shared && !shared_;
+  if (!id_.empty() && !share) return {};
+  const FileLock lock = TRY(FileLock::exclusive(dir_.get(), kNamesLock));
+  Marker marker = TRY(read_marker(dir_.get()));  // another process may have been faster
+  if (marker.id.empty()) marker.id = new_id();
+  marker.shared |= share;
+  if (share && ::fchmod(dir_.get(), kDirectoryMode) != 0)
+    return Error::from_errno("set the mode of the directory", errno);
+  TRY(write_marker(dir_.get(), marker));
+  id_ = marker.id;
+  shared_ = marker.shared;
+  return {};
+}
+
+Result<int> Store::folder(Folder folder) const {
+  UniqueFd& fd = folders_[static_cast<std::size_t>(folder)];
+  const std::string path = folder_path(folder);
+  const std::lock_guard lock(folders_mutex_);
+  if (fd) return fd.get();
+  auto opened = open_beneath(dir_.get(), path, O_RDONLY | O_DIRECTORY);
+  if (!opened) {
+    const Error& error = opened.error();
+    if (error.kind() != ErrorKind::malformed && error.sys_errno() != ENOTDIR)
+      return std::move(opened).error().with_context(path_);
+    return Error(ErrorKind::tampered,
+                 fmt::format("{}/{}: not a directory of the store but a link, a mount or a file; "
+                             "find out who replaced it, and put a directory there",
+                             path_, path));
+  }
+  fd = std::move(*opened);
+  return fd.get();
 }
 
 std::string Store::default_path() {
@@ -143,25 +225,28 @@ std::string Store::default_path() {
 
 Result<NamedImage> Store::find(const std::string& name) const {
   TRY(check_name(name));
-  auto fd = open_regular(dir_.get(), record_path(name));
+  auto names = folder(Folder::names);
+  if (!names && names.error().kind() == ErrorKind::not_found) return no_such_image(name, path_);
+  auto fd = open_regular(TRY(std::move(names)), record_file(name));
   if (!fd) {
-    if (fd.error().kind() == ErrorKind::not_found)
-      return Error(ErrorKind::not_found, "there is no image '" + name + "' in the store " + path_);
-    return std::move(fd).error().with_context(path_);
+    if (fd.error().kind() == ErrorKind::not_found) return no_such_image(name, path_);
+    return std::move(fd).error().with_context(path_ + "/" + kNames);
   }
-  const std::string where = path_ + "/" + record_path(name);
+  const std::string where = fmt::format("{}/{}/{}", path_, kNames, record_file(name));
   const Bytes content = TRY(read_fd(fd->get(), kRecordLimit).context(where));
   NamedImage image = TRY(parse_record(content).context(where));
   if (image.name != name)
-    return Error(ErrorKind::malformed, where + ": is the record of '" + image.name + "'");
+    return Error(ErrorKind::malformed, where + ": the record of '" + image.name + "'");
   return image;
 }
 
 Result<std::vector<NamedImage>> Store::list(std::vector<Error>* damaged) const {
   constexpr std::string_view kEnd = ".json";
   std::vector<NamedImage> images;
-  for (const std::string& file : TRY(list_directory(dir_.get(), kNames).context(path_))) {
-    // Temporary files and foreign ones are no records.
+  auto names = folder(Folder::names);
+  if (!names && names.error().kind() == ErrorKind::not_found) return images;
+  for (const std::string& file : TRY(list_names(TRY(std::move(names))).context(path_))) {
+    // Temporary files and foreign ones are not records.
     if (file.starts_with('.') || !file.ends_with(kEnd)) continue;
     auto image = [&]() -> Result<NamedImage> {
       return find(TRY(decode_name(std::string_view(file).substr(0, file.size() - kEnd.size()))));
@@ -179,22 +264,33 @@ Result<std::vector<NamedImage>> Store::list(std::vector<Error>* damaged) const {
   return images;
 }
 
+Result<bool> Store::while_named(const std::string& name, const Digest& manifest,
+                                const std::function<void()>& action) {
+  const FileLock lock = TRY(FileLock::exclusive(dir_.get(), kNamesLock).context(path_));
+  const auto record = find(name);
+  if (!record || record->manifest != manifest) return false;
+  action();
+  return true;
+}
+
 Result<void> Store::remove(const std::string& name) {
   TRY(check_name(name));
   const FileLock lock = TRY(FileLock::exclusive(dir_.get(), kNamesLock).context(path_));
-  const std::string path = record_path(name);
-  if (::unlinkat(dir_.get(), path.c_str(), 0) != 0) {
-    if (errno == ENOENT)
-      return Error(ErrorKind::not_found, "there is no image '" + name + "' in the store " + path_);
-    return Error::from_errno(path_ + "/" + path, errno);
+  auto names = folder(Folder::names);
+  if (!names && names.error().kind() == ErrorKind::not_found) return no_such_image(name, path_);
+  const int directory = TRY(std::move(names));
+  const std::string file = record_file(name);
+  if (::unlinkat(directory, file.c_str(), 0) != 0) {
+    if (errno == ENOENT) return no_such_image(name, path_);
+    return Error::from_errno(fmt::format("{}/{}/{}", path_, kNames, file), errno);
   }
-  const UniqueFd names = TRY(open_beneath(dir_.get(), kNames, O_RDONLY | O_DIRECTORY));
-  if (::fsync(names.get()) != 0) return Error::from_errno(path_ + "/" + kNames, errno);
+  if (::fsync(directory) != 0) return Error::from_errno(path_ + "/" + kNames, errno);
   return {};
 }
 
 Result<UniqueFd> Store::open_blob(const Digest& digest) const {
-  return open_content(dir_.get(), std::string(kBlobs) + "/" + blob_path(digest)).context(path_);
+  const Folder where = blob_folder(digest);
+  return open_content(TRY(folder(where)), digest.hex()).context(path_ + "/" + folder_path(where));
 }
 
 Result<bool> Store::has_blob(const Digest& digest) const {
@@ -210,55 +306,72 @@ Result<Bytes> Store::read_blob(const Digest& digest, std::uint64_t limit) const 
   Bytes bytes = TRY(read_fd(fd.get(), limit).context(where));
   const Digest found = crypto::hash(digest.algorithm(), bytes);
   if (found != digest)
-    return Error(ErrorKind::tampered, where + ": is damaged, its digest is " + found.to_string());
+    return Error(ErrorKind::tampered, where + ": damaged, its digest is " + found.to_string());
   return bytes;
 }
 
 Result<UniqueFd> Store::open_image(const Digest& image) const {
   const std::string path = std::string(kImages) + "/" + image.hex();
-  UniqueFd fd = TRY(open_content(dir_.get(), path).context(path_));
+  UniqueFd fd =
+      TRY(open_content(TRY(folder(Folder::images)), image.hex()).context(path_ + "/" + kImages));
   // A sparse file can be made so long that hashing it would never end.
   const std::uint64_t size = TRY(file_size(fd.get()).context(path));
   if (size > kMaxImageSize)
     return Error(ErrorKind::tampered,
-                 fmt::format("{}: {}: has {} bytes, more than any image", path_, path, size));
+                 fmt::format("{}/{}: has {} bytes, more than any image", path_, path, size));
   return fd;
 }
 
-Result<UniqueFd> Store::open_object(const std::string& payload) const {
+Result<UniqueFd> Store::open_object(const std::string& payload, bool checked) const {
   if (!is_plain_path(payload))
-    return Error(ErrorKind::malformed, "'" + payload + "' is not a path of an object");
-  Result<UniqueFd> fd = Error(ErrorKind::not_found, payload + ": no such object");
-  if (objects_) fd = open_content(objects_.get(), payload);
-  for (const UniqueFd& dir : object_dirs_) {
+    return Error(ErrorKind::malformed, "'" + payload + "' is not the path of an object");
+  auto objects = folder(Folder::objects);
+  if (!objects && objects.error().kind() != ErrorKind::not_found) return std::move(objects).error();
+  auto fd = objects ? open_content(*objects, payload)
+                    : Error(ErrorKind::not_found, payload + ": no such object");
+  for (const ObjectDir& dir : object_dirs_) {
     if (fd || fd.error().kind() != ErrorKind::not_found) break;
-    fd = open_content(dir.get(), payload);
+    if (checked || dir.origin == DirectoryOrigin::user) fd = open_content(dir.fd.get(), payload);
   }
-  return std::move(fd).context(path_);
+  return std::move(fd).context(path_ + "/" + kObjects);
 }
 
-Result<void> Store::add_object_dir(const std::string& path) {
+Result<UniqueFd> Store::open_object(const std::string& payload) const {
+  return open_object(payload, true);
+}
+
+Result<UniqueFd> Store::open_unchecked_object(const std::string& payload) const {
+  return open_object(payload, false);
+}
+
+Result<void> Store::add_object_dir(const std::string& path, DirectoryOrigin origin) {
   UniqueFd fd = TRY(open_file(path, O_RDONLY | O_DIRECTORY).context("object directory"));
-  // It is recorded with images, so it has to mean the same wherever it is read.
+  // It is recorded with images, so it must not depend on the working directory.
   std::error_code error;
   const std::string whole = std::filesystem::canonical(path, error).string();
   if (error) return Error::from_errno("object directory " + path, error.value());
-  if (std::find(object_dir_paths_.begin(), object_dir_paths_.end(), whole) !=
-      object_dir_paths_.end())
-    return {};
-  object_dirs_.push_back(std::move(fd));
-  object_dir_paths_.push_back(whole);
+  const auto known = std::find(object_dir_paths_.begin(), object_dir_paths_.end(), whole);
+  if (known == object_dir_paths_.end()) {
+    object_dirs_.push_back({std::move(fd), origin});
+    object_dir_paths_.push_back(whole);
+  } else if (origin == DirectoryOrigin::user) {
+    object_dirs_[static_cast<std::size_t>(known - object_dir_paths_.begin())] = {std::move(fd),
+                                                                                 origin};
+  }
   return {};
 }
 
 Result<std::shared_ptr<const TreePack>> Store::pack_of(const Digest& image) const {
   const std::lock_guard lock(pack_mutex_);
   if (pack_ && pack_->first == image) return pack_->second;
-  auto fd = open_regular(dir_.get(), std::string(kTrees) + "/" + image.hex());
+  auto trees = folder(Folder::trees);
+  if (!trees && trees.error().kind() == ErrorKind::not_found)
+    return std::shared_ptr<const TreePack>();
+  auto fd = open_regular(TRY(std::move(trees)), image.hex());
   if (!fd && fd.error().kind() != ErrorKind::not_found && fd.error().kind() != ErrorKind::malformed)
     return std::move(fd).error().with_context(path_);
   std::shared_ptr<const TreePack> pack;
-  // A damaged pack is as good as none: readers then build the trees, and fsck names it.
+  // Without a usable pack readers build the trees themselves; fsck names one that is damaged.
   if (fd) {
     if (auto opened = TreePack::open(std::move(*fd))) pack = std::move(*opened);
   }

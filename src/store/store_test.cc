@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <intact/base/directory.h>
+
 #include "test_images.h"
 
 namespace intact::store {
@@ -139,11 +141,22 @@ TEST_F(StoreTest, ForeignObjectDirectoriesComeSecond) {
   must(pull(*must(Store::open_or_create(other)), "x", {content}));
   const std::string path = object_path(verity_digest(content));
   EXPECT_ERROR(not_found, store_->open_object(path));
-  EXPECT_ERROR(not_found, store_->add_object_dir(dir_.path("missing")));
-  EXPECT_OK(store_->add_object_dir(other + "/objects"));
-  EXPECT_OK(store_->add_object_dir(other + "/../other/objects"));
+  EXPECT_ERROR(not_found, store_->add_object_dir(dir_.path("missing"), DirectoryOrigin::user));
+  EXPECT_OK(store_->add_object_dir(other + "/objects", DirectoryOrigin::user));
+  EXPECT_OK(store_->add_object_dir(other + "/../other/objects", DirectoryOrigin::user));
   EXPECT_EQ(store_->object_dirs(), std::vector<std::string>{other + "/objects"});
   expect_readable(*store_, {content});
+  EXPECT_OK(store_->open_unchecked_object(path));
+}
+
+TEST_F(StoreTest, DirectoriesOfARecordServeOnlyWhatIsChecked) {
+  must(make_directories(dir_.path("host")));
+  must(write_file_durably(dir_.path("host/secret"), as_bytes("x"), 0600));
+  ASSERT_TRUE(store_->add_object_dir(dir_.path("host"), DirectoryOrigin::record));
+  EXPECT_OK(store_->open_object("secret"));
+  EXPECT_ERROR(not_found, store_->open_unchecked_object("secret"));
+  ASSERT_TRUE(store_->add_object_dir(dir_.path("host"), DirectoryOrigin::user));
+  EXPECT_OK(store_->open_unchecked_object("secret"));
 }
 
 TEST_F(StoreTest, TreesAreFoundByImageAndObject) {
@@ -159,10 +172,10 @@ TEST_F(StoreTest, TreesAreFoundByImageAndObject) {
   EXPECT_FALSE(must(reopened->tree_of(image, verity_digest(big))));
 }
 
-TEST_F(StoreTest, InRootsStoreEverybodyMayReadWhateverTheUmask) {
+TEST_F(StoreTest, HasTheSameModesWhateverTheUmask) {
   const mode_t old = ::umask(077);
   const std::string path = dir_.path("private-umask");
-  const auto store = must(Store::open_or_create(path));
+  const auto store = must(Store::open_or_create(path, Access::shared));
   must(pull(*store, "a", {"x"}));
   ::umask(old);
   auto mode = [&](const std::string& sub) {
@@ -170,7 +183,7 @@ TEST_F(StoreTest, InRootsStoreEverybodyMayReadWhateverTheUmask) {
     EXPECT_EQ(::stat((path + sub).c_str(), &st), 0) << sub;
     return st.st_mode & 07777;
   };
-  EXPECT_EQ(mode(""), ::geteuid() == 0 ? 0755u : 0700u);
+  EXPECT_EQ(mode(""), 0755u);
   EXPECT_EQ(mode("/objects/" + object_directory(verity_digest("x"))), 0755u);
   EXPECT_EQ(mode("/objects/" + object_path(verity_digest("x"))), 0644u);
   EXPECT_EQ(mode("/names/a.json"), 0644u);
@@ -180,8 +193,98 @@ TEST_F(StoreTest, InRootsStoreEverybodyMayReadWhateverTheUmask) {
   EXPECT_EQ(mode("/gc.lock"), 0600u);
 }
 
+std::vector<std::string> names_in(const std::string& path) {
+  return must(list_names(must(open_file(path, O_RDONLY | O_DIRECTORY)).get()));
+}
+
+unsigned mode_of(const std::string& path) {
+  struct stat st;
+  EXPECT_EQ(::stat(path.c_str(), &st), 0) << path;
+  return st.st_mode & 07777;
+}
+
+TEST_F(StoreTest, IsPrivateUnlessShared) {
+  must(make_directories(dir_.path("given")));
+  ASSERT_EQ(::chmod(dir_.path("given").c_str(), 0755), 0);
+  for (const char* name : {"new", "given"}) {
+    const auto store = must(Store::open_or_create(dir_.path(name)));
+    EXPECT_EQ(mode_of(dir_.path(name)), 0700u) << name;
+    EXPECT_TRUE(store->notices().empty());
+  }
+  const auto shared = must(Store::open_or_create(dir_.path("new"), Access::shared));
+  EXPECT_EQ(mode_of(dir_.path("new")), 0755u);
+  // It stays so, and it stays the same store.
+  const auto again = must(Store::open_or_create(dir_.path("new")));
+  EXPECT_EQ(mode_of(dir_.path("new")), 0755u);
+  EXPECT_TRUE(again->notices().empty());
+  EXPECT_EQ(again->id(), shared->id());
+}
+
+TEST_F(StoreTest, OfAnOlderVersionIsMadePrivateWithANotice) {
+  must(write_file_durably(path_ + "/intact-store.json", as_bytes("{\"version\":1}"), 0644));
+  ASSERT_EQ(::chmod(path_.c_str(), 0755), 0);
+  {
+    const auto store = must(Store::open(path_));
+    EXPECT_EQ(mode_of(path_), 0700u);
+    ASSERT_EQ(store->notices().size(), 1u);
+    EXPECT_NE(store->notices()[0].find("--shared"), std::string::npos);
+    EXPECT_EQ(store->id(), "");
+  }
+  const auto store = must(Store::open_or_create(path_));
+  EXPECT_TRUE(store->notices().empty());
+  EXPECT_EQ(store->id().size(), 32u);
+  EXPECT_EQ(must(Store::open(path_))->id(), store->id());
+  // A group that its owner has let in stays.
+  ASSERT_EQ(::chmod(path_.c_str(), 0750), 0);
+  EXPECT_TRUE(must(Store::open(path_))->notices().empty());
+  EXPECT_EQ(mode_of(path_), 0750u);
+}
+
+TEST_F(StoreTest, TellsItsPathAsGiven) {
+  ASSERT_EQ(::symlink("store", dir_.path("link").c_str()), 0);
+  const auto store = must(Store::open(dir_.path("./link/")));
+  EXPECT_EQ(store->given_path(), dir_.path("link"));
+  EXPECT_EQ(store->path(), path_);
+  EXPECT_NE(must(Store::open_or_create(dir_.path("other")))->id(), store->id());
+}
+
+TEST_F(StoreTest, ADirectoryThatIsALinkIsRefused) {
+  must(pull(*store_, "a", {"x"}));
+  must(make_directories(dir_.path("outside")));
+  const std::vector<std::string> ours = {"objects",      "images", "trees",
+                                         "blobs/sha256", "names",  "blobs/sha512",
+                                         "staging",      "blobs",  "leases"};
+  for (const std::string& name : ours) {
+    const std::string path = path_ + "/" + name;
+    ASSERT_EQ(::rename(path.c_str(), dir_.path("kept").c_str()), 0);
+    ASSERT_EQ(::symlink(dir_.path("outside").c_str(), path.c_str()), 0);
+    EXPECT_FALSE(Store::open_or_create(path_)) << name;
+    const auto store = must(Store::open(path_));
+    if (name == "names") EXPECT_ERROR(tampered, store->remove("a"));
+    if (name == "staging") EXPECT_ERROR(tampered, pull(*store, "b", {"y"}));
+    EXPECT_TRUE((names_in(dir_.path("outside"))).empty()) << name;
+    ASSERT_EQ(::unlink(path.c_str()), 0);
+    ASSERT_EQ(::rename(dir_.path("kept").c_str(), path.c_str()), 0);
+  }
+  EXPECT_OK(pull(*must(Store::open_or_create(path_)), "b", {"y"}));
+}
+
+TEST_F(StoreTest, ADirectoryThatIsReplacedLaterIsNotFollowed) {
+  must(pull(*store_, "a", {"x"}));
+  must(store_->find("a"));
+  must(make_directories(dir_.path("outside")));
+  must(write_file_durably(dir_.path("outside/a.json"), as_bytes("precious"), 0644));
+  ASSERT_EQ(::rename((path_ + "/names").c_str(), dir_.path("kept").c_str()), 0);
+  ASSERT_EQ(::symlink(dir_.path("outside").c_str(), (path_ + "/names").c_str()), 0);
+  EXPECT_OK(pull(*store_, "b", {"y"}));
+  EXPECT_OK(store_->remove("a"));
+  EXPECT_EQ((names_in(dir_.path("outside"))), std::vector<std::string>{"a.json"});
+  EXPECT_EQ((names_in(dir_.path("kept"))), std::vector<std::string>{"b.json"});
+}
+
 TEST_F(StoreTest, CanBeReadByAUserWhoMayNotWrite) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  must(Store::open_or_create(path_, Access::shared));
   must(pull(*store_, "a", {"x"}));
   ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
   const pid_t child = ::fork();

@@ -328,7 +328,7 @@ TEST_F(StoreTest, ObjectsOfForeignDirectoriesAreUsedWhereTheyLie) {
   const std::string content = make_content(10000, 1);
   const std::string other = dir_.path("other");
   must(pull(*must(Store::open_or_create(other)), "x", {content}));
-  must(store_->add_object_dir(other + "/objects"));
+  must(store_->add_object_dir(other + "/objects", DirectoryOrigin::user));
   must(pull(*store_, "a", {content, "own"}));
   EXPECT_FALSE(exists(object_file(content)));
   EXPECT_EQ(must(store_->find("a")).object_dirs, std::vector<std::string>{other + "/objects"});

@@ -30,6 +30,15 @@ Result<void> replay(const LabOptions& options);
 /// The check finds the exit status in STATUS and what the command said in the file $OUTPUT.
 Result<void> inject(const LabOptions& options, int error);
 
+/// Runs the command again and again, each time with a directory below `root` swapped for a symbolic
+/// link just before one of its system calls that concern it. The link leads to a copy of the
+/// directory, outside of `root`, in which nothing may change. With `most` 0 every directory is
+/// swapped at every call.
+///
+/// The check finds the exit status in STATUS and what the command said in the file $OUTPUT. The
+/// root is as the command left it.
+Result<void> swap(const LabOptions& options);
+
 /// Runs shell commands with variables added to the environment; what they print goes to `output`.
 Result<int> run_shell(const std::string& commands, const std::vector<std::string>& variables,
                       const std::string& output);

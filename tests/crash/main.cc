@@ -41,7 +41,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   CLI::App* replay_command = app.add_subcommand("replay");
   CLI::App* inject_command = app.add_subcommand("inject");
-  for (CLI::App* command : {replay_command, inject_command}) {
+  CLI::App* swap_command = app.add_subcommand("swap");
+  for (CLI::App* command : {replay_command, inject_command, swap_command}) {
     command->add_option("--root", options.root)->required();
     command->add_option("--check", options.check)->required();
     command->add_option("--most", options.most);
@@ -50,8 +51,9 @@ int run(int argc, char** argv) {
   }
   inject_command->add_option("--error", error_name)->check(CLI::IsMember({"EIO", "ENOSPC"}));
   CLI11_PARSE(app, argc, argv);
-  const auto result = replay_command->parsed()
-                          ? replay(options)
+  const auto result = replay_command->parsed() ? replay(options)
+                      : swap_command->parsed()
+                          ? swap(options)
                           : inject(options, error_name == "EIO" ? EIO : ENOSPC);
   if (result) return 0;
   fmt::print(stderr, "{}\n", result.error().message());

@@ -22,9 +22,9 @@ if [[ -z ${TMPDIR:-} && -d /dev/shm && -w /dev/shm ]]; then
 fi
 chmod 755 "$work"
 
-# $disk is what crashes: the store, the policy with what it remembers, a layout.
+# $disk is what crashes: the store, the policy, what pulls remember, a layout.
 disk=$work/disk
-export INTACT_STORE=$disk/store
+export INTACT_STORE=$disk/store INTACT_STATE=$disk/state
 policy=$disk/etc/policy.json
 export work disk intact policy
 

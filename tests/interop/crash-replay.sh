@@ -7,7 +7,7 @@ crash_set_up
 
 # begin [NAME=SOURCE...]: an empty disk with these pulled.
 begin() {
-  rm -rf "$INTACT_STORE" "$disk/layout" "$disk/etc/pulled.json"
+  rm -rf "$INTACT_STORE" "$disk/layout" "$disk/state"
   local pair
   for pair; do expect 0 pull "${pair#*=}" "${pair%=*}"; done
 }

@@ -45,7 +45,7 @@ intact=$work/intact
 
 # Nothing of the user who runs the tests is read or written.
 export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data
-export INTACT_STORE=$work/store XDG_RUNTIME_DIR=$work/runtime
+export INTACT_STORE=$work/store INTACT_STATE=$work/state XDG_RUNTIME_DIR=$work/runtime
 mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
 
 # shellcheck source=tests/checks.sh
@@ -66,7 +66,7 @@ as_user() {
 # user_space: directories that as_user may write to, in place of ours.
 user_space() {
   export HOME=$work/user/home XDG_CONFIG_HOME=$work/user/config XDG_DATA_HOME=$work/user/data
-  export INTACT_STORE=$work/user/store XDG_RUNTIME_DIR=$work/user/runtime
+  export INTACT_STORE=$work/user/store INTACT_STATE=$work/user/state XDG_RUNTIME_DIR=$work/user/runtime
   mkdir -p "$HOME" "$XDG_CONFIG_HOME" "$XDG_DATA_HOME" "$work/user/mnt"
   mkdir -m 700 "$XDG_RUNTIME_DIR"
   ((EUID != 0)) || chown -R nobody:nogroup "$work/user"

@@ -18,7 +18,7 @@ commands=(first second replace rm gc seal)
 # prepare COMMAND OLD: what it needs to be there.
 prepare() {
   case $1 in
-    first) rm -rf "$INTACT_STORE" "$disk/etc/pulled.json" ;;
+    first) rm -rf "$INTACT_STORE" "$disk/state" ;;
     second) has app || mends old app; ! has new || "$intact" rm new ;;
     replace) mends "$2" app --replace ;;
     rm) has other || mends other other ;;

@@ -85,7 +85,8 @@ Result<ImageInStore> open_image(const MountOptions& options, const StoreOption& 
   ImageInStore opened;
   opened.store = TRY(store_option.open());
   TRY(check_store_is_elsewhere(opened.store->path(), options.directory));
-  for (const std::string& dir : options.object_dirs) TRY(opened.store->add_object_dir(dir));
+  for (const std::string& dir : options.object_dirs)
+    TRY(opened.store->add_object_dir(dir, store::DirectoryOrigin::user));
   image::OpenOptions open_options;
   open_options.anchors = anchors;
   open_options.verity = TRY(image::parse_verity_mode(options.verity));

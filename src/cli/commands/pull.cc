@@ -23,6 +23,8 @@ struct Options {
   std::vector<std::string> object_dirs;
   bool replace = false;
   bool drop_layers = false;
+  bool shared = false;
+  bool verify = false;
   bool json = false;
 };
 
@@ -32,10 +34,13 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   image::PullOptions pull_options{.anchors = anchors.anchors()};
   pull_options.replace = options.replace;
   pull_options.drop_layers = options.drop_layers;
+  pull_options.verify = options.verify;
   pull_options.limits = limits.limits();
   if (!options.platform.empty()) pull_options.platform = TRY(oci::parse_platform(options.platform));
-  const auto store = TRY(store_option.open_or_create());
-  for (const std::string& dir : options.object_dirs) TRY(store->add_object_dir(dir));
+  const auto store = TRY(
+      store_option.open_or_create(options.shared ? store::Access::shared : store::Access::keep));
+  for (const std::string& dir : options.object_dirs)
+    TRY(store->add_object_dir(dir, store::DirectoryOrigin::user));
   const auto report = TRY([&] {
     ProgressLine line;
     pull_options.progress = line.sink();
@@ -48,7 +53,8 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
               {"manifest", report.image.manifest.to_string()},
               {"image", report.image.image.to_string()},
               {"objects", report.objects},
-              {"bytes", report.object_bytes}};
+              {"bytes", report.object_bytes},
+              {"unchanged", report.unchanged}};
     json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
     json["identity"] = report.signer ? Json(report.signer->identity) : Json();
     print("{}\n", to_text(json));
@@ -65,6 +71,9 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   }
   print("  {}, {:.1f} MB\n", counted(report.objects, "object"),
         static_cast<double>(report.object_bytes) / 1e6);
+  if (report.unchanged)
+    print(
+        "  The store already had it: sizes were checked, contents were not read (--verify does)\n");
   return 0;
 }
 
@@ -73,24 +82,32 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
 void add_pull_command(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      program.add(program.app(), "pull", "Check a sealed image and bring it into the store");
-  command->add_option("SOURCE", options->source, "Sealed image to bring in")
+      program.add(program.app(), "pull", "Check a sealed image and copy it into the store");
+  command->add_option("SOURCE", options->source, "Sealed image to pull")
       ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
       ->required();
-  command->add_option("NAME", options->name,
-                      "What to call it in the store; default: the signed identity, else the tag");
-  command->add_option("--platform", options->platform, "Which image of an index")
+  command->add_option(
+      "NAME", options->name,
+      "Name of the image in the store (default: the signed identity, or else the tag)");
+  command
+      ->add_option("--platform", options->platform,
+                   "Select this platform from a multi-platform image")
       ->type_name("OS/ARCH[/VARIANT]");
   command
       ->add_option("--objects-from", options->object_dirs,
-                   "Leave files there that this object directory (podman's, mkcomposefs's) has; "
-                   "may be repeated")
+                   "Use the files in this object directory (podman's, mkcomposefs's) instead of "
+                   "storing copies; may be repeated")
       ->type_name("DIR")
       ->expected(1)
       ->take_all();
-  command->add_flag("--replace", options->replace, "Let NAME stand for another image than it did");
-  command->add_flag("--drop-layers", options->drop_layers,
-                    "Do not keep the layer blobs: no `export oci:` and no repair then");
+  command->add_flag("--replace", options->replace, "Replace the image that NAME refers to");
+  command->add_flag(
+      "--drop-layers", options->drop_layers,
+      "Do not keep the layer blobs (saves space, but rules out `export oci:` and repair)");
+  command->add_flag("--verify", options->verify,
+                    "Read and hash everything again, even if the store already has the image");
+  command->add_flag("--shared", options->shared,
+                    "Let all users read the store: every file of every image, private ones too");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);

@@ -18,9 +18,11 @@ namespace intact::image {
 struct PullOptions {
   sign::Anchors anchors;
   oci::Platform platform = oci::Platform::host();
-  bool replace = false;  ///< let the name stand for another image than it did
-  bool drop_layers =
-      false;  ///< keep no layer blobs: less space, but no export to OCI and no repair
+  bool replace = false;  ///< the name may refer to another image already
+  /// Keep no layer blobs: takes less space, but rules out export to OCI and repair.
+  bool drop_layers = false;
+  /// Read and hash everything even if the store has the image under this name already.
+  bool verify = false;
   UnpackLimits limits;
   Progress progress;  ///< may be empty
 };
@@ -30,14 +32,18 @@ struct PullReport {
   std::optional<sign::Verdict> signer;  ///< nothing only with insecure_unsigned
   std::uint64_t objects = 0;            ///< that the image refers to
   std::uint64_t object_bytes = 0;
+  /// The store had the image under this name. Without PullOptions::verify its documents and its
+  /// metadata were hashed, and of objects and layers only the sizes were checked.
+  bool unchanged = false;
   std::vector<std::string> warnings;
 };
 
-/// Brings an image into the store. In this order: the signature over the manifest's digest is
-/// checked against the anchors; manifest, config and layers against their digests, layers again
+/// Copies an image into the store. In this order: the signature over the manifest's digest is
+/// checked against the anchors; manifest, config and layers against their digests, and layers again
 /// once inflated; then the image that the layers make must have the digest that the signed config
-/// names. Only then anything is published, the name last. Without a name: the signed identity, else
-/// the tag.
+/// names. Only then is anything published, the name last. The default name is the signed identity,
+/// or else the tag. An image that is in the store already is not read again unless something of it
+/// is missing or has another size.
 Result<PullReport> pull(const oci::Reference& source, const std::string& name, store::Store& store,
                         const PullOptions& options);
 

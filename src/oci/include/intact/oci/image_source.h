@@ -19,12 +19,12 @@
 
 namespace intact::oci {
 
-/// How deep indexes may be nested.
+/// How deep indexes may nest.
 inline constexpr unsigned kMaxIndexDepth = 8;
 
 /// A place that images are read from. Nothing in it is trusted: documents are hashed before they
-/// are returned, and readers of blobs must hash them (CheckedStream). Const member functions may be
-/// called from several threads at once.
+/// are returned, and callers must hash blobs on the one occasion that they read them (BlobCopy).
+/// Const member functions may be called from several threads at once.
 class ImageSource {
  public:
   /// Opens oci:, oci-archive: (also compressed as a whole: it is then unpacked into a temporary

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +12,7 @@
 #include <intact/base/unique_fd.h>
 #include <intact/crypto/hash.h>
 #include <intact/json/json.h>
+#include <intact/oci/blob_copy.h>
 #include <intact/oci/descriptor.h>
 #include <intact/oci/image_source.h>
 
@@ -27,7 +28,10 @@ class LayoutBlob {
   ~LayoutBlob();
 
   Result<void> write(ByteSpan bytes);
-  /// Ends the blob and tells what it is.
+  /// What has been written so far, from the start: a source is read once, and its bytes from here
+  /// from then on. Outlives the blob.
+  Result<std::unique_ptr<ByteStream>> read_back() const;
+  /// Ends the blob and returns its descriptor.
   Result<Descriptor> finish(std::string_view media_type);
 
  private:
@@ -42,9 +46,11 @@ class LayoutBlob {
   std::uint64_t size_ = 0;
 };
 
-/// Creates an image layout in a directory or adds to one. Nothing is seen by readers before
-/// commit(): blobs are staged under temporary names, made durable together, renamed, and index.json
-/// comes last. Without commit() the layout stays as it was. Not thread-safe.
+/// Creates an image layout in a directory or adds to one. Readers see nothing before commit():
+/// blobs are staged under temporary names, made durable together, renamed, and index.json comes
+/// last. Without commit() the layout stays as it was. Each directory is opened once, beneath the
+/// layout and without following symbolic links, and used through its descriptor from then on. Not
+/// thread-safe.
 ///
 ///   auto layout = TRY(LayoutWriter::open_or_create(dir));
 ///   const Descriptor manifest = TRY(layout->put_blob(bytes, kManifestType));
@@ -52,8 +58,9 @@ class LayoutBlob {
 ///   TRY(layout->commit());
 class LayoutWriter {
  public:
-  /// Takes a lock (flock) on the directory for its life: busy when another process has it. exists
-  /// when the directory has other things in it and is no layout.
+  /// Holds a lock (flock) on the directory as long as it lives: busy when another process has it.
+  /// exists when the directory is not a layout and not empty; tampered when one of the layout's
+  /// directories is a symbolic link.
   static Result<std::unique_ptr<LayoutWriter>> open_or_create(const std::string& directory);
   LayoutWriter(const LayoutWriter&) = delete;
   LayoutWriter& operator=(const LayoutWriter&) = delete;
@@ -63,17 +70,19 @@ class LayoutWriter {
   Result<LayoutBlob> new_blob();
   /// Copies a blob out of `source`, cloned where the file system can; tampered unless it has the
   /// size and digest of `descriptor`. One that is already here and intact is left alone; a damaged
-  /// one is replaced. `progress` is told of bytes that are dealt with; their sum is the blob's
-  /// size. An error from it ends the copying.
-  Result<void> copy_blob(const ImageSource& source, const Descriptor& descriptor,
-                         const std::function<Result<void>(std::uint64_t bytes)>& progress = {});
+  /// one is replaced. Returns the bytes that were hashed, for further use: they are read once.
+  Result<BlobCopy> copy_blob(const ImageSource& source, const Descriptor& descriptor,
+                             const BlobProgress& progress = {});
+  /// The layout as the writer found it, for reading: index and directory are those that are
+  /// written.
+  Result<std::unique_ptr<ImageSource>> reader() const;
 
-  /// Descriptors of index.json that bear this name.
+  /// Descriptors of index.json that have this name.
   std::vector<Descriptor> find_tag(std::string_view tag) const;
-  /// Gives `tag` to a manifest, in the place of whatever had that name. Annotations of the
-  /// descriptor are written too; ref.name is set here.
+  /// Gives `tag` to a manifest, in place of any other of that name. Annotations of the descriptor
+  /// are written too; ref.name is set here.
   Result<void> set_tag(const std::string& tag, const Descriptor& descriptor);
-  /// Adds a manifest that has no name, for what its annotations say about it.
+  /// Adds a manifest that has no name, with its annotations.
   void add_unnamed(const Descriptor& descriptor);
   /// Removes the descriptors of that name; blobs stay. Returns whether there were any.
   bool remove_tag(std::string_view tag);
@@ -90,22 +99,31 @@ class LayoutWriter {
     std::string temp;
     Digest digest;
   };
+  struct Root;  ///< the directory, and where it is
 
-  LayoutWriter(std::string directory, UniqueFd fd, Json index, bool created, bool made_directory)
-      : directory_(std::move(directory)),
-        fd_(std::move(fd)),
-        index_(std::move(index)),
-        created_(created),
-        made_directory_(made_directory) {}
+  LayoutWriter(std::string directory, Root root);
+  /// blobs/sha256 or blobs/sha512, opened at first use; not_found while it is missing.
+  Result<int> blobs_of(HashAlgorithm algorithm, bool make);
   Result<UniqueFd> make_temp(std::string& name);
-  Result<bool> is_present(const Digest& digest, std::uint64_t size) const;
+  bool is_staged(const Digest& digest) const;
+  /// The file of a blob that is here, if it has that size.
+  std::optional<UniqueFd> find_blob(const Digest& digest, std::uint64_t size);
+  Result<bool> is_present(const Digest& digest, std::uint64_t size);
+  Result<BlobCopy> stage_copy(const ImageSource& source, const Descriptor& descriptor,
+                              const BlobProgress& progress);
+  Result<void> publish();
   void discard();
 
   std::string directory_;
   UniqueFd fd_;
+  UniqueFd parent_;   ///< where the directory was made, if it was
+  std::string name_;  ///< its name there
+  UniqueFd blobs_;
+  UniqueFd sha256_;
+  UniqueFd sha512_;
   Json index_;
-  bool created_;         ///< there is no oci-layout yet
-  bool made_directory_;  ///< nor was there a directory
+  bool created_ = false;         ///< there is no oci-layout yet
+  bool made_directory_ = false;  ///< nor was there a directory
   std::vector<Staged> staged_;
   unsigned temp_counter_ = 0;
 };

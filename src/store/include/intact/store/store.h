@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,57 +20,90 @@ namespace intact::store {
 
 class TreePack;
 
-/// An image under its name: the record in names/. What it says is unverified, as all of the store:
-/// the chain of trust is walked by whoever opens the image.
+/// An image under its name: the record in names/. Like everything in the store it is unverified:
+/// the code that opens the image checks the chain of trust.
 struct NamedImage {
   std::string name;
   Digest manifest;                                ///< of the OCI manifest
   Digest image;                                   ///< fs-verity digest of the EROFS file
   std::optional<Digest> signature_manifest = {};  ///< of the OCI manifest that holds the signatures
-  std::string source = {};                        ///< where it was pulled from, for people
+  std::string source = {};                        ///< where it was pulled from, for display
   std::int64_t created = 0;                       ///< when it was pulled, seconds since 1970
   bool layers_kept = true;                        ///< whether the layer blobs are in the store
-  /// Bytes of the EROFS file and its objects; what other images share is counted, too. commit()
-  /// fills it in.
+  /// Bytes of the EROFS file and its objects, including those that other images share. commit()
+  /// sets it.
   std::uint64_t size = 0;
-  /// Every blob that the image needs: manifest, config, layers, signatures. commit() fills it in.
+  /// Every blob that the image needs: manifest, config, layers, signatures. commit() sets it.
   std::vector<Digest> blobs = {};
   /// Foreign object directories that hold some of its objects: see Store::add_object_dir().
   std::vector<std::string> object_dirs = {};
 };
 
+/// A directory of a store.
+enum class Folder { objects, images, trees, blobs, sha256, sha512, names, staging, leases };
+inline constexpr std::size_t kFolders = 9;
+
+/// Who named a foreign object directory.
+enum class DirectoryOrigin {
+  user,    ///< the user of this command
+  record,  ///< a record in the store, which anyone who can write to the store may have written
+};
+
+/// Who may enter the directory of a store, and thereby read every file of every image in it, those
+/// of mode 0600 as well.
+enum class Access {
+  keep,    ///< as the store was made; a new one is private
+  shared,  ///< everybody (mode 0755), from now on
+};
+
 /// A directory of images and their content:
 ///
-///     intact-store.json      marks the directory as ours: {"version":1}
+///     intact-store.json      marks the directory as ours: {"version":1,"id":HEX}
 ///     objects/ab/cdef...     file contents by fs-verity digest, as composefs lays them out
 ///     images/HEX             EROFS images by fs-verity digest
 ///     trees/HEX              Merkle trees of that image and of its objects (tree_pack.h)
 ///     blobs/sha256/HEX       manifests, configs, layers, signatures by digest, as OCI does
-///     names/NAME.json        what the names stand for (name.h has the encoding)
+///     names/NAME.json        the image that each name refers to (name.h has the encoding)
 ///     staging/, leases/, gc.lock, names.lock
 ///
-/// Nothing in it is trusted: whoever reads checks digests. Reading needs no write access. All
-/// methods are thread-safe, but for add_object_dir(). Other processes may work in the same store.
+/// Nothing in it is trusted: readers check digests. Each directory is opened once, beneath the top
+/// and without following symbolic links, and used through its descriptor from then on. The top
+/// directory has mode 0700 unless the store is shared. Reading needs no write access. All methods
+/// are thread-safe except add_object_dir(). Other processes may work in the same store.
 class Store {
  public:
   using NamedImage = store::NamedImage;
 
-  /// not_found when `dir` is no store (no marker in it); unsupported when a newer version made it.
+  /// not_found when `dir` is not a store (has no marker); unsupported when a newer version made it.
+  /// A store of ours that others may enter, although it is not shared, is made private: notices()
+  /// says so.
   static Result<std::unique_ptr<Store>> open(const std::string& dir);
-  /// Makes a store of a directory that is missing or empty. A directory with other things in it is
+  /// Makes a store of a directory that is missing or empty. A directory with other contents is
   /// refused (exists).
-  static Result<std::unique_ptr<Store>> open_or_create(const std::string& dir);
+  static Result<std::unique_ptr<Store>> open_or_create(const std::string& dir,
+                                                       Access access = Access::keep);
   /// $INTACT_STORE, else /var/lib/intact for root and $XDG_DATA_HOME/intact for others.
   static std::string default_path();
   ~Store();
 
-  const std::string& path() const { return path_; }  ///< absolute, without symlinks
+  const std::string& path() const { return path_; }  ///< absolute, without symbolic links
+  /// The path that it was opened by, made absolute; symbolic links in it are not resolved.
+  const std::string& given_path() const { return given_path_; }
+  /// Random hex digits that tell this store from others, from its marker; empty in a store that an
+  /// older version made and nobody has pulled into since. Unverified.
+  const std::string& id() const { return id_; }
+  /// What opening changed, for people: one sentence each.
+  const std::vector<std::string>& notices() const { return notices_; }
 
   /// not_found when there is no image of that name; malformed when its record is damaged.
   Result<NamedImage> find(const std::string& name) const;
   /// All images by name. Damaged records go to `damaged`; without it the first one is the result.
   Result<std::vector<NamedImage>> list(std::vector<Error>* damaged = nullptr) const;
-  /// Forgets the name. What it stood for stays until garbage is collected.
+  /// Calls `action` while no process can change the name; false, and no call, if it does not refer
+  /// to that manifest. Needs write access.
+  Result<bool> while_named(const std::string& name, const Digest& manifest,
+                           const std::function<void()>& action);
+  /// Removes the name. Its content stays until garbage is collected.
   Result<void> remove(const std::string& name);
 
   /// The blob, hashed and compared: tampered if it is not what its name says.
@@ -77,12 +112,16 @@ class Store {
   Result<bool> has_blob(const Digest& digest) const;
 
   /// The EROFS file, unverified: a regular file of at most 64 GiB, for reading. tampered when
-  /// something else stands in its place. So with blobs and objects.
+  /// something else is in its place; the same goes for blobs and objects.
   Result<UniqueFd> open_image(const Digest& image) const;
   /// The object at `payload` ("ab/cdef..."), unverified: a regular file, for reading. Neither
-  /// symlinks nor mounts are followed, nor "..". Looks into our objects/ first, then into the
-  /// directories given to add_object_dir(), in order.
+  /// symbolic links nor mounts are followed, nor "..". Looks into our objects/ first, then into the
+  /// directories given to add_object_dir(), in order. For callers that compare the content with a
+  /// digest.
   Result<UniqueFd> open_object(const std::string& payload) const;
+  /// The same for content that nothing checks. It never comes from a directory that only a record
+  /// names: anyone who can write to the store could name a directory of the host.
+  Result<UniqueFd> open_unchecked_object(const std::string& payload) const;
 
   /// The Merkle tree (all blocks, as fsverity::MerkleTree has them) that was stored with `image`
   /// for `object`, or for the image itself when they are equal. Null when there is none: small
@@ -91,25 +130,42 @@ class Store {
                                                     const Digest& object) const;
 
   /// Has open_object() look into a further directory of the composefs layout, which is only read.
-  /// One that is there already is fine.
-  Result<void> add_object_dir(const std::string& path);
+  /// One that was added before is fine.
+  Result<void> add_object_dir(const std::string& path, DirectoryOrigin origin);
   const std::vector<std::string>& object_dirs() const { return object_dir_paths_; }
 
   /// For the other classes of this room: a descriptor of the store's directory.
   int dir_fd() const { return dir_.get(); }
-  int objects_fd() const { return objects_.get(); }  ///< -1 in a store that is only its marker
-  int object_dir_fd(std::size_t index) const { return object_dirs_[index].get(); }
+  /// One of its directories: opened at first use, then kept. not_found in a store that has only its
+  /// marker; tampered where a symbolic link or anything else is in its place.
+  Result<int> folder(Folder folder) const;
+  int object_dir_fd(std::size_t index) const { return object_dirs_[index].fd.get(); }
+  DirectoryOrigin object_dir_origin(std::size_t index) const { return object_dirs_[index].origin; }
 
  private:
-  Store(std::string path, UniqueFd dir) : path_(std::move(path)), dir_(std::move(dir)) {}
+  struct ObjectDir {
+    UniqueFd fd;
+    DirectoryOrigin origin;
+  };
+
+  Store(std::string path, std::string given_path, UniqueFd dir)
+      : path_(std::move(path)), given_path_(std::move(given_path)), dir_(std::move(dir)) {}
+  Result<UniqueFd> open_object(const std::string& payload, bool checked) const;
   Result<std::shared_ptr<const TreePack>> pack_of(const Digest& image) const;
+  void keep_others_out();
+  Result<void> update_marker(Access access);
 
   std::string path_;
+  std::string given_path_;
+  std::string id_;
+  bool shared_ = false;
+  std::vector<std::string> notices_;
   UniqueFd dir_;
-  UniqueFd objects_;
+  mutable std::mutex folders_mutex_;
+  mutable std::array<UniqueFd, kFolders> folders_;
   std::vector<std::string> object_dir_paths_;
-  std::vector<UniqueFd> object_dirs_;
-  // The pack used last stays open: a mount asks for trees of one image, thousands of times.
+  std::vector<ObjectDir> object_dirs_;  // in the same order
+  // The pack used last stays open: a mount asks for the trees of one image thousands of times.
   mutable std::mutex pack_mutex_;
   mutable std::optional<std::pair<Digest, std::shared_ptr<const TreePack>>> pack_;
 };
