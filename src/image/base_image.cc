@@ -82,7 +82,7 @@ Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platf
   const oci::Compression compression = oci::detect_compression(first);
   auto all = std::make_unique<Continued>(std::move(first), stored);
 
-  // A tar file is not ours, so it is read once: into the layer, and the rest is made of that.
+  // A tar file is not ours, so it is read once: into the layer, whose copy is used from then on.
   oci::LayoutBlob blob = TRY(layout.new_blob());
   std::optional<Digest> diff_id;
   if (compression == oci::Compression::gzip || compression == oci::Compression::zstd) {

@@ -53,7 +53,7 @@ Result<HeldImage> try_to_hold(store::Store& store, const store::NamedImage& reco
                               const sign::Anchors& anchors, bool& missing) {
   auto taken = store::Lease::take(store, record);
   missing = !taken && taken.error().kind() == ErrorKind::not_found;
-  // A missing image is damage; whoever opens it is told which.
+  // A missing image is damage; opening it says which file.
   store::Lease lease = missing ? store::Lease() : TRY(std::move(taken));
   Chain chain = TRY(check_chain(store, record, anchors));
   return HeldImage{record, std::move(lease), std::move(chain)};

@@ -50,7 +50,7 @@ std::string beside(const std::string& policy_file) {
   return (slash == std::string::npos ? "" : policy_file.substr(0, slash)) + kFile;
 }
 
-/// Empty when there is no such file.
+/// Empty when the file does not exist.
 Result<std::vector<Pulled>> read_memory(const std::string& file) {
   std::vector<Pulled> all;
   auto text = read_file(file, kMaxBytes);

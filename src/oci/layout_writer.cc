@@ -256,12 +256,14 @@ Result<BlobCopy> LayoutWriter::stage_copy(const ImageSource& source, const Descr
   std::string temp;
   UniqueFd fd = TRY(make_temp(temp));
   const auto copy = [&]() -> Result<void> {
-    const auto file = TRY(source.open_blob_file(descriptor));
+    auto file = TRY(source.open_blob_file(descriptor));
     const bool cloned = file && ::ioctl(fd.get(), FICLONE, file->get()) == 0;
     std::unique_ptr<ByteStream> bytes;
     if (cloned) {
       // The clone is hashed: the original may be changed in the meantime.
       bytes = std::make_unique<FileStream>(TRY(duplicate(fd)));
+    } else if (file) {
+      bytes = std::make_unique<FileStream>(std::move(*file));
     } else {
       bytes = TRY(source.open_blob(descriptor));
     }

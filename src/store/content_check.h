@@ -33,7 +33,7 @@ class DamageList {
 };
 
 /// Hashes what records refer to, each file once however many images have it, on several threads.
-/// That we are not let at a file, or cannot open so many, is no damage but the error of the check.
+/// A file that we may not open, or too many open files, is an error of the check and not damage.
 class ContentCheck {
  public:
   ContentCheck(const Store& store, unsigned threads, DamageList& damage);

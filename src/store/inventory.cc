@@ -165,7 +165,7 @@ Result<bool> is_alive(const Store& store, const Item& item) {
   if (!fd) {
     const int reason = fd.error().sys_errno();
     if (reason == ENOENT || reason == ENOTDIR) return false;
-    // A symbolic link was not made by any process of ours.
+    // A symbolic link was not made by a process of this program.
     if (fd.error().kind() == ErrorKind::malformed) return false;
     if (reason == EACCES) return true;
     return std::move(fd).error().with_context(store.path() + "/" + item.path);

@@ -101,7 +101,7 @@ Result<UniqueFd> walk_beneath(int dir_fd, const std::string& path, int flags) {
     struct stat st;
     if (::fstat(next.get(), &st) != 0) return Error::from_errno(path, errno);
     if (st.st_dev != top.st_dev)
-      return Error(ErrorKind::malformed, "'" + path + "' lies in another file system");
+      return Error(ErrorKind::malformed, "'" + path + "' is in another file system");
     if (last) return next;
     dir = std::move(next);
     start = slash + 1;

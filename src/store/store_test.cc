@@ -94,7 +94,7 @@ TEST_F(StoreTest, ADamagedRecordDoesNotHideTheOthers) {
   must(write_file_durably(path_ + "/names/bad.json",
                           must(read_file(path_ + "/names/good.json", 10000)), 0644));
   EXPECT_ERROR(malformed, store_->find("bad"));
-  // Pulling mends it.
+  // Pulling repairs it.
   EXPECT_OK(pull(*store_, "bad", {"y"}));
   EXPECT_OK(store_->find("bad"));
 }

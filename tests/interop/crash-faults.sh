@@ -47,22 +47,22 @@ begin
 inject "first pull" '
   ended; ! is_store || { fsck; whole_if_named app; }
   ((STATUS)) || whole app
-  mends old app; tidy' "$intact" pull "$source:old-sealed" app --policy "$policy"
+  repairs old app; tidy' "$intact" pull "$source:old-sealed" app --policy "$policy"
 
 begin app=old
 inject "second pull" '
   ended; fsck; whole app; whole_if_named new
   ((STATUS)) || whole new
-  mends new new; tidy; whole app' "$intact" pull "$source:new-sealed" new --policy "$policy"
+  repairs new new; tidy; whole app' "$intact" pull "$source:new-sealed" new --policy "$policy"
 inject "pull --replace" '
   ended; fsck; whole app
-  mends new app --replace; tidy' "$intact" pull "$source:new-sealed" app --replace --policy "$policy"
+  repairs new app --replace; tidy' "$intact" pull "$source:new-sealed" app --replace --policy "$policy"
 
 begin app=old other=other
 inject rm '
   ended; fsck; whole app; whole_if_named other
   ((STATUS)) || ! has other || fail "it is there"
-  has other || mends other other
+  has other || repairs other other
   "$intact" rm other; tidy' "$intact" rm other
 # What cannot be read is damage to those who look for damage.
 inject verify '
@@ -74,7 +74,7 @@ begin app=old other=other
 expect 0 "$intact" rm other
 inject gc '
   ended; fsck; whole app
-  tidy; mends other other; whole app' "$intact" gc
+  tidy; repairs other other; whole app' "$intact" gc
 
 # An archive is there whole or not at all; a layout shows what is whole, and takes it when asked again.
 begin app=old

@@ -76,8 +76,8 @@ tidy() {
   fsck
   ! grep -q "nothing needs" "$work/said" || fail "after gc: $(cat "$work/said")"
 }
-# mends SOURCE NAME: a second pull works.
-mends() {
+# repairs SOURCE NAME: a second pull works.
+repairs() {
   pull "$1" "$2" "${@:3}" > "$work/said" 2>&1 || fail "second pull: $(cat "$work/said")"
   fsck
   whole "$2"

@@ -17,54 +17,54 @@ begin
 replay "first pull" '
   ! is_store || { fsck; whole_if_named app; }
   ((!ENDED)) || whole app
-  mends old app; tidy' "$intact" pull "$source:old-sealed" app --policy "$policy"
+  repairs old app; tidy' "$intact" pull "$source:old-sealed" app --policy "$policy"
 
 begin app=old
 replay "second pull" '
   fsck; whole app; whole_if_named new
   ((!ENDED)) || whole new
-  mends new new; tidy; whole app' "$intact" pull "$source:new-sealed" new --policy "$policy"
+  repairs new new; tidy; whole app' "$intact" pull "$source:new-sealed" new --policy "$policy"
 
 begin app=old
 replay "pull --replace" '
   fsck; whole app
   cp "$INTACT_STORE/names/app.json" "$work/record"
-  ((!ENDED)) || mends new app
-  mends new app --replace; tidy' "$intact" pull "$source:new-sealed" app --replace --policy "$policy"
+  ((!ENDED)) || repairs new app
+  repairs new app --replace; tidy' "$intact" pull "$source:new-sealed" app --replace --policy "$policy"
 
-# The object that all have is damaged; a pull mends it for all.
+# The object that all have is damaged; a pull repairs it for all.
 begin app=old
 flip "$(find "$INTACT_STORE/objects" -type f -size +200k)" 5000
-replay "pull that mends" '
+replay "pull that repairs" '
   ((!ENDED)) || { fsck; whole app new; }
-  mends new new; whole app; tidy' "$intact" pull "$source:new-sealed" new --policy "$policy"
+  repairs new new; whole app; tidy' "$intact" pull "$source:new-sealed" new --policy "$policy"
 
 begin app=old other=other
 replay rm '
   fsck; whole app; whole_if_named other
   ((!ENDED)) || ! has other || fail "it is there again"
   tidy; whole app; whole_if_named other
-  mends other other' "$intact" rm other
+  repairs other other' "$intact" rm other
 
 begin app=old other=other
 expect 0 "$intact" rm other
 replay gc '
   fsck; whole app
   tidy
-  mends other other; whole app' "$intact" gc
+  repairs other other; whole app' "$intact" gc
 
-# Whoever took a name away was killed before it said so to the disk; gc must not believe the name to be
+# A process that removed a name was killed before it synced the directory; gc must not treat the name as
 # gone before the disk does.
 begin app=old other=other
 replay "gc after a killed rm" '
   fsck; whole app; whole_if_named other
-  tidy; mends other other' \
+  tidy; repairs other other' \
   bash -c 'rm "$INTACT_STORE/names/other.json"; "$intact" gc'
 begin app=old other=other
 sed 's/"app"/"other"/' "$INTACT_STORE/names/app.json" > "$disk/record"
 replay "gc after a killed replace" '
   fsck; whole app; [[ -e $disk/record ]] || has other || fail "other is gone"
-  tidy; mends other other --replace' \
+  tidy; repairs other other --replace' \
   bash -c 'mv "$disk/record" "$INTACT_STORE/names/other.json"; "$intact" gc'
 rm -f "$disk/record"
 

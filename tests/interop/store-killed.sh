@@ -19,10 +19,10 @@ commands=(first second replace rm gc seal)
 prepare() {
   case $1 in
     first) rm -rf "$INTACT_STORE" "$disk/state" ;;
-    second) has app || mends old app; ! has new || "$intact" rm new ;;
-    replace) mends "$2" app --replace ;;
-    rm) has other || mends other other ;;
-    gc) has app || mends old app; has other || mends other other; "$intact" rm other ;;
+    second) has app || repairs old app; ! has new || "$intact" rm new ;;
+    replace) repairs "$2" app --replace ;;
+    rm) has other || repairs other other ;;
+    gc) has app || repairs old app; has other || repairs other other; "$intact" rm other ;;
     seal) rm -rf "$disk/layout"; cp -r "$work/unsealed" "$disk/layout" ;;
   esac > "$work/said" 2>&1 || fail "prepare $1: $(cat "$work/said")"
 }
@@ -40,7 +40,7 @@ perform() {
 # examine COMMAND NEW: what must hold after it.
 examine() {
   if [[ $1 == seal ]]; then
-    # Whoever takes the layout up again gets what was promised.
+    # Anyone who takes the layout up again gets what was promised.
     (perform seal) || fail "seal again: $(cat "$work/killed-said")"
     pull_from_disk || fail "what was sealed"
     return
@@ -49,11 +49,11 @@ examine() {
   fsck
   whole_if_named app new other
   case $1 in
-    first) mends old app ;;
-    second) mends new new; whole app ;;
-    replace) whole app; mends "$2" app --replace ;;
-    rm) mends other other ;;
-    gc) whole app; mends other other ;;
+    first) repairs old app ;;
+    second) repairs new new; whole app ;;
+    replace) whole app; repairs "$2" app --replace ;;
+    rm) repairs other other ;;
+    gc) whole app; repairs other other ;;
   esac
 }
 pull_from_disk() {

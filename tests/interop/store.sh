@@ -13,7 +13,7 @@ expect 0 "$intact" inspect app
 expect 0 "$intact" fsck --json
 jq -e '.ok == true' "$work/out" > /dev/null
 
-# Nothing to collect; then a second image, taken away again.
+# Nothing to collect; then a second image, which is removed again.
 before=$(find "$INTACT_STORE/objects" -type f | sort)
 expect 0 "$intact" gc
 equal "$(find "$INTACT_STORE/objects" -type f | sort)" "$before" "objects after gc"
@@ -23,7 +23,7 @@ expect 0 "$intact" pull "oci:$work/other:latest-sealed" other --pub "$work/key.p
 [[ $(find "$INTACT_STORE/objects" -type f | sort) != "$before" ]] || fail "the second image has no object of its own"
 expect 0 "$intact" rm other
 expect 7 "$intact" rm other
-expect 0 "$intact" fsck # rubbish is no damage
+expect 0 "$intact" fsck # garbage is not damage
 expect 0 "$intact" gc --dry-run
 [[ $(find "$INTACT_STORE/objects" -type f | sort) != "$before" ]] || fail "a dry run removed something"
 expect 0 "$intact" gc
@@ -80,7 +80,7 @@ for file in "$object" "$image"; do
   mkdir "$file"
   touch "$file/precious"
   expect 1 pull_again
-  said 'is a directory with something in it'
+  said 'a directory with something in it is in the way'
   [[ -e $file/precious ]] || fail "a file of others is gone"
   rm -r "$file"
   mv "$work/kept" "$file"

@@ -42,7 +42,7 @@ struct FsckReport {
   /// an image is damaged: nobody knows then which are needed.
   std::uint64_t rubbish = 0;
   std::uint64_t rubbish_bytes = 0;   ///< their size
-  std::vector<std::string> foreign;  ///< paths below the store that are none of ours
+  std::vector<std::string> foreign;  ///< paths below the store that are not part of a store
   std::vector<StoreDamage> damaged;
 
   bool ok() const { return damaged.empty(); }

@@ -16,8 +16,8 @@ namespace intact::store {
 /// removes the link when it has had its time. Movable; the store must outlive it.
 class MountLease {
  public:
-  /// not_found when the image is not in the store. In a store that we may not write to, there is no
-  /// link, only the open file.
+  /// not_found when the image is not in the store. In a store that we may not write to, no link is
+  /// made; the open file remains.
   static Result<MountLease> take(Store& store, const Digest& image);
   MountLease(MountLease&& other) noexcept = default;
   MountLease& operator=(MountLease&&) = delete;

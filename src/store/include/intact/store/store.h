@@ -75,7 +75,7 @@ class Store {
   using NamedImage = store::NamedImage;
 
   /// not_found when `dir` is not a store (has no marker); unsupported when a newer version made it.
-  /// A store of ours that others may enter, although it is not shared, is made private: notices()
+  /// A store of this user that others may enter without being shared is made private: notices()
   /// says so.
   static Result<std::unique_ptr<Store>> open(const std::string& dir);
   /// Makes a store of a directory that is missing or empty. A directory with other contents is
@@ -95,7 +95,7 @@ class Store {
   /// What opening changed, for people: one sentence each.
   const std::vector<std::string>& notices() const { return notices_; }
 
-  /// not_found when there is no image of that name; malformed when its record is damaged.
+  /// not_found when the store has no such image; malformed when its record is damaged.
   Result<NamedImage> find(const std::string& name) const;
   /// All images by name. Damaged records go to `damaged`; without it the first one is the result.
   Result<std::vector<NamedImage>> list(std::vector<Error>* damaged = nullptr) const;

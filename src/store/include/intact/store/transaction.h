@@ -90,8 +90,8 @@ struct NamingHooks {
 
 /// One image on its way into the store. Everything is staged in a private directory that a lock
 /// tells apart from what a dead process left, then published by rename and made durable by one
-/// syncfs, the name last: a crash at any instant leaves rubbish at most. Destroyed without commit()
-/// it leaves nothing. All methods are thread-safe but for commit(), which comes last. The store
+/// syncfs, the name last: a crash at any instant leaves garbage at most. Destroyed without commit()
+/// it leaves nothing. All methods are thread-safe except commit(), which comes last. The store
 /// must outlive it.
 class Transaction {
  public:
