@@ -125,11 +125,20 @@ Result<UniqueFd> open_beneath(int dir_fd, const std::string& path, int flags) {
   }
 }
 
+Result<UniqueFd> open_directory(int dir_fd, const std::string& path) {
+  auto fd = open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY);
+  if (fd || (fd.error().kind() != ErrorKind::malformed && fd.error().sys_errno() != ENOTDIR))
+    return fd;
+  return Error(ErrorKind::tampered, path +
+                                        ": not a directory but a link, a mount or a file; find out "
+                                        "who replaced it, and put a directory in its place");
+}
+
 Result<Place> locate(int dir_fd, const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return Place{UniqueFd(), dir_fd, path};
   Place place;
-  place.opened = TRY(open_beneath(dir_fd, path.substr(0, slash), O_RDONLY | O_DIRECTORY));
+  place.opened = TRY(open_directory(dir_fd, path.substr(0, slash)));
   place.directory = place.opened.get();
   place.name = path.substr(slash + 1);
   return place;
@@ -166,12 +175,12 @@ static Result<void> open_up(int dir_fd, const std::string& name, mode_t mode) {
 Result<UniqueFd> make_directory(int dir_fd, const std::string& name, mode_t mode) {
   const bool made = ::mkdirat(dir_fd, name.c_str(), mode) == 0;
   if (!made && errno != EEXIST) return Error::from_errno(name, errno);
-  auto fd = open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY);
+  auto fd = open_directory(dir_fd, name);
   if (!made) return fd;
   // The umask decides about files that people make, not about the inside of a store.
   if (!fd && fd.error().sys_errno() == EACCES) {
     TRY(open_up(dir_fd, name, mode));
-    return open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY);
+    return open_directory(dir_fd, name);
   }
   if (fd && ::fchmod(fd->get(), mode) != 0) return Error::from_errno(name, errno);
   return fd;

@@ -72,6 +72,10 @@ Result<UniqueFd> open_beneath(int dir_fd, const std::string& path, int flags);
 /// The second way of open_beneath.
 Result<UniqueFd> walk_beneath(int dir_fd, const std::string& path, int flags);
 
+/// Opens the directory `path` below `dir_fd` in the same way; tampered when something else is in
+/// its place.
+Result<UniqueFd> open_directory(int dir_fd, const std::string& path);
+
 /// A name in an open directory. Files of a store are created, linked, renamed and removed by these
 /// alone: a path would be walked by the kernel, and followed where a directory has been replaced by
 /// a symbolic link.
@@ -89,7 +93,7 @@ Result<UniqueFd> open_regular(int dir_fd, const std::string& path);
 /// is empty.
 Result<std::vector<std::string>> list_directory(int dir_fd, const std::string& path);
 /// Makes the directory `name` in `dir_fd` with exactly that mode and opens it. One that exists is
-/// opened and keeps its mode; a symbolic link is refused.
+/// opened and keeps its mode; tampered when something else is in its place.
 Result<UniqueFd> make_directory(int dir_fd, const std::string& name, mode_t mode);
 /// Removes the directory `name` of a transaction: files, and directories of files.
 Result<void> remove_staging_directory(int dir_fd, const std::string& name);

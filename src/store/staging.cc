@@ -38,7 +38,7 @@ Result<std::unique_ptr<Staging>> Staging::create(Store& store) {
   if (::mkdirat(parent, name.c_str(), kPrivateDirectoryMode) != 0)
     return Error::from_errno(store.path() + "/" + kStaging + "/" + name, errno);
   std::unique_ptr<Staging> staging(new Staging(store, std::move(name)));
-  staging->dir_ = TRY(open_beneath(parent, staging->name_, O_RDONLY | O_DIRECTORY));
+  staging->dir_ = TRY(open_directory(parent, staging->name_));
   staging->lock_ = TRY(open_at(staging->fd(), kStagingLock, O_RDWR | O_CREAT | O_EXCL, kFileMode));
   // Waits for nobody but a check that is just looking whether we live.
   TRY(lock_exclusive(staging->lock_.get()));

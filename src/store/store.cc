@@ -194,17 +194,7 @@ Result<int> Store::folder(Folder folder) const {
   const std::string path = folder_path(folder);
   const std::lock_guard lock(folders_mutex_);
   if (fd) return fd.get();
-  auto opened = open_beneath(dir_.get(), path, O_RDONLY | O_DIRECTORY);
-  if (!opened) {
-    const Error& error = opened.error();
-    if (error.kind() != ErrorKind::malformed && error.sys_errno() != ENOTDIR)
-      return std::move(opened).error().with_context(path_);
-    return Error(ErrorKind::tampered,
-                 fmt::format("{}/{}: not a directory of the store but a link, a mount or a file; "
-                             "find out who replaced it, and put a directory there",
-                             path_, path));
-  }
-  fd = std::move(*opened);
+  fd = TRY(open_directory(dir_.get(), path).context(path_));
   return fd.get();
 }
 

@@ -54,7 +54,7 @@ echo precious > "$work/etc/policy.json"
 mv "$INTACT_STORE/names" "$work/names"
 ln -s "$work/etc" "$INTACT_STORE/names"
 expect 3 "$intact" pull "$source:old-sealed" policy --policy "$policy"
-said 'names: not a directory of the store but a link'
+said 'names: not a directory but a link'
 expect 3 "$intact" rm policy
 equal "$(cat "$work/etc/policy.json")" precious
 rm "$INTACT_STORE/names"
