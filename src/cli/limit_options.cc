@@ -1,9 +1,7 @@
 #include "limit_options.h"
 
-#include <charconv>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -11,52 +9,13 @@
 #include <intact/oci/manifest.h>
 
 #include "command.h"
+#include "size_option.h"
 
 namespace intact::cli {
 namespace {
 
 constexpr std::uint32_t kNoId = UINT32_MAX;       // what chown(2) takes for "as it is"
 constexpr std::uint32_t kMostXattrBytes = 32755;  // what an inode of EROFS can hold
-
-constexpr std::string_view kUnits = "KMGTP";
-
-/// 2^30 as "1G": the shortest form that is exact, as parse_size() takes it.
-std::string size_text(std::uint64_t bytes) {
-  std::size_t unit = 0;
-  while (unit < kUnits.size() && bytes != 0 && bytes % 1024 == 0) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return std::to_string(bytes) + (unit == 0 ? "" : std::string(1, kUnits[unit - 1]));
-}
-
-/// Decimal digits, followed by a unit (a power of 1024) if `units`. Nothing for anything else.
-std::optional<std::uint64_t> parse_number(std::string_view text, bool units) {
-  std::uint64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, value);
-  if (parsed.ec != std::errc()) return std::nullopt;
-  if (parsed.ptr == end) return value;
-  const std::size_t unit = kUnits.find(*parsed.ptr);
-  if (!units || parsed.ptr + 1 != end || unit == std::string_view::npos) return std::nullopt;
-  const std::size_t shift = 10 * (unit + 1);
-  if (value > UINT64_MAX >> shift) return std::nullopt;
-  return value << shift;
-}
-
-/// The library's own conversions take signs, and numbers that do not fit.
-CLI::Validator number_up_to(std::uint64_t most, bool units) {
-  const auto check = [=](std::string& text) -> std::string {
-    const auto value = parse_number(text, units);
-    if (!value)
-      return fmt::format("'{}' is not a number{}", text,
-                         units ? " of bytes such as 4096 or 16G" : "");
-    if (*value > most) return fmt::format("{} is more than {}", text, most);
-    text = std::to_string(*value);
-    return {};
-  };
-  return CLI::Validator(check, "");
-}
 
 }  // namespace
 
@@ -69,7 +28,7 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
   const auto add = [command](const char* name, auto& value, const char* description,
                              std::uint64_t most, bool is_size) {
     command->add_option(name, value, description)
-        ->transform(number_up_to(most, is_size))
+        ->transform(is_size ? size_value(SizeUnit::byte, most) : number_value(most))
         ->default_str(is_size ? size_text(value) : std::to_string(value))
         ->type_name(is_size ? "SIZE" : "N")
         ->group(kLimitsGroup);
@@ -104,7 +63,8 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
   add_size("--max-decoder-memory", limits.decompress.memory_bytes,
            "Memory of one decoder: the dictionary of xz, the window of zstd");
   command->footer(fmt::format(
-      "SIZE is in bytes, or has a suffix K, M, G, T or P (1G is 1024M). Fixed limits: names of "
+      "SIZE is a number of bytes, or has a unit: 1G and 1GiB are 1024M, 1GB is 1000MB. Fixed "
+      "limits: names of "
       "255 and paths (from / on) and link targets of 4095 bytes, {} levels of directories, {} "
       "layers, JSON documents of {} and {} levels.",
       limits.layers.depth, oci::kMaxLayers, size_text(oci::kMaxDocument), JsonLimits().depth));
