@@ -1,6 +1,5 @@
 #include "integrity_mapping.h"
 
-#include <intact/crypto/secret.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/serve/device_mapper.h>
 
@@ -47,14 +46,9 @@ Result<void> map_integrity(const std::string& name, const stack::File& file,
                                                   {.read_only = true, .background = false}));
     TRY(check_kernel_may(layer, *target));
     mapping.sectors = target->size() / integrity::kSectorSize;
-    std::string words = target->table(meta, true);
-    mapping.parameters.reserve(data.size() + 1 + words.size());
-    mapping.parameters = data + " " + words;
-    crypto::wipe(std::as_writable_bytes(std::span(words)));
+    mapping.parameters = target->table_with_keys(data, meta);
   }
-  const auto created = serve::create_mapping(mapping);
-  crypto::wipe(std::as_writable_bytes(std::span(mapping.parameters)));
-  return created;
+  return serve::create_mapping(mapping);
 }
 
 }  // namespace intact::cli

@@ -123,7 +123,7 @@ for roots in 2 8; do
   cmp $device good || fail "the kernel reads something else"
   closed
   expect 3 "$intact" verity verify data hash --root-hash-file root "${fec[@]}"
-  equal "$(listed 'FEC can mend it')" "" "blocks that the kernel mends and we do not"
+  equal "$(listed 'FEC can correct it')" "" "blocks that the kernel mends and we do not"
   expect 0 "$intact" verity repair data hash --root-hash-file root "${fec[@]}"
   cmp data good
   cmp hash good.hash
@@ -138,9 +138,9 @@ fec=(--fec-device=fec)
 damage data 0 20 40 60 101 111
 expect 3 "$intact" verity verify data hash --root-hash-file root "${fec[@]}"
 opened "$(cat root)" "${fec[@]}"
-diff <(unreadable) <(listed 'FEC can mend it') || fail "damage is answered otherwise"
+diff <(unreadable) <(listed 'FEC can correct it') || fail "damage is answered otherwise"
 closed
-equal "$(listed 'FEC can mend it' | tr '\n' ' ')" "0 20 40 60 " "lost blocks"
+equal "$(listed 'FEC can correct it' | tr '\n' ' ')" "0 20 40 60 " "lost blocks"
 expect 3 "$intact" verity repair data hash --root-hash-file root "${fec[@]}"
 opened "$(cat root)"
 equal "$(unreadable | tr '\n' ' ')" "0 20 40 60 " "blocks that repair has left"
@@ -152,7 +152,7 @@ rm -f fec
 veritysetup format data hash --fec-device=fec --root-hash-file=theirs > /dev/null
 damage data 5 6
 expect 0 "$intact" verity repair data hash --root-hash-file theirs --fec-device fec
-said 'mended data block'
+said 'repaired data block'
 cmp data good
 opened "$(cat theirs)"
 cmp $device good

@@ -76,7 +76,7 @@ expect 0 "$intact" verity status volume
 exec 9<&-
 for ((i = 0; i < 50; i++)); do [[ -n $(losetup -a) ]] || break; sleep 0.1; done
 expect 7 "$intact" verity status volume
-said 'is inactive'
+said ': inactive'
 expect 7 "$intact" verity close volume
 gone
 
@@ -115,7 +115,7 @@ expect 2 "$intact" verity open data hash "$(cat root)" --dm volume --daemon
 gone
 dmsetup create other --table '0 8 zero'
 expect 2 "$intact" verity status other
-said 'not of dm-verity'
+said 'not a dm-verity device'
 expect 2 "$intact" verity close other
 expect 8 "$intact" verity open data other hash "$(cat root)"
 dmsetup remove other

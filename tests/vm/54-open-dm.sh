@@ -91,7 +91,7 @@ nothing_left
 # The kernel would write to its journal, which dm-verity does not let it.
 expect 0 "$intact" verity format disk tree --root-hash-file outer
 expect 6 "$intact" open disk --hash-device tree --root-hash-file outer --dm top
-said 'cannot be written to'
+said 'cannot open dm-integrity on a read-only device'
 nothing_left
 expect 0 "$intact" open disk --hash-device tree --root-hash-file outer --to second
 cmp -n 1048576 data second

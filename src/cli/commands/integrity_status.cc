@@ -76,8 +76,8 @@ std::string text_of(const Json& server, const char* key) {
 
 void print_server(const Json& server) {
   if (text_of(server, "format") == "\"verity\"") {
-    print("    verity on it: {} blocks verified, {} reads of damaged blocks, {} reads repaired\n",
-          text_of(server, "verified"), text_of(server, "corrupted"), text_of(server, "mended"));
+    print("    verity on it: {} blocks verified, {} reads of damaged blocks, {} reads corrected\n",
+          text_of(server, "verified"), text_of(server, "corrupted"), text_of(server, "corrected"));
     return;
   }
   print("  server:  process {}, {}\n", text_of(server, "pid"),
@@ -175,7 +175,8 @@ Result<int> mapping_status(const IntegrityCommand& options) {
     print("{} is inactive.\n", device);
   const serve::MappingState state = TRY(std::move(found));
   const Counts counts = TRY(parse_status(state.status));
-  const integrity::TableLine table = TRY(integrity::parse_table(state.mapping.parameters));
+  const integrity::TableLine table =
+      TRY(integrity::parse_table(state.mapping.parameters.expose_text()));
   const integrity::Params& params = table.params;
   const std::string hash = params.internal_hash ? params.internal_hash->name : "(none)";
   if (options.json) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -25,7 +26,7 @@ struct TaskDeleter {
 };
 using Task = std::unique_ptr<dm_task, TaskDeleter>;
 
-/// What libdevmapper has said last; it would print it. One call at a time is made.
+/// The last error that libdevmapper reported, which it would otherwise print. Guarded by library().
 std::string& last_message() {
   static std::string text;
   return text;
@@ -34,7 +35,7 @@ std::string& last_message() {
 constexpr int kErrorLevel = 3;  // as syslog's; fatal is 2
 
 void note(int level, const char*, int, int, const char* format, ...) {
-  // With further bits set in some cases: to stderr, once.
+  // Higher bits are flags ("to stderr", "once").
   if ((level & 7) > kErrorLevel) return;
   std::array<char, 512> text;
   va_list arguments;
@@ -44,7 +45,7 @@ void note(int level, const char*, int, int, const char* format, ...) {
   last_message() = text.data();
 }
 
-/// libdevmapper has state of its own that is not for several threads.
+/// Held during every use of libdevmapper, which has global state and is not thread-safe.
 std::mutex& library() {
   static std::mutex mutex;
   return mutex;
@@ -56,8 +57,9 @@ Error failure(const std::string& name, int code) {
   return {ErrorKind::io, fmt::format("{}: {}", message, last_message())};
 }
 
-/// Whether there is a device mapper at all, said better than its library would. The node proves
-/// nothing: the library makes it by itself. Opening it loads the module where there is one.
+/// Checks that there is a device mapper, with a better message than the library's. The existence of
+/// the node proves nothing, since the library creates it; opening it loads the module if there is
+/// one.
 Result<void> check_kernel() {
   const auto misc = read_file("/proc/misc", 1 << 16);
   if (misc && as_text(*misc).find("device-mapper") != std::string_view::npos) return {};
@@ -66,34 +68,40 @@ Result<void> check_kernel() {
   const int reason = control.error().sys_errno();
   if (reason != ENOENT && reason != ENODEV && reason != ENXIO) return {};
   return Error(ErrorKind::unsupported,
-               "this kernel has no device mapper, or it is not loaded (modprobe dm-mod), or this "
-               "container was not given /dev/mapper/control; --fuse, --nbd and --to need none");
+               "device mapper: not available in this kernel or container; load it (`modprobe "
+               "dm-mod`), or use --fuse, --nbd or --to, which do not need it");
 }
 
 Result<Task> make_task(int type, const std::string& name) {
   if (name.empty() || name.find('/') != std::string::npos || name.size() >= DM_NAME_LEN)
     return Error(ErrorKind::invalid_argument,
-                 fmt::format("'{}' is no name for a device: 1 to {} characters without a slash",
-                             name, DM_NAME_LEN - 1));
+                 fmt::format("'{}': invalid device name; use 1 to {} characters and no slash", name,
+                             DM_NAME_LEN - 1));
   TRY(check_kernel());
   dm_log_with_errno_init(note);
   last_message().clear();
   Task task(dm_task_create(type));
-  if (!task || !dm_task_set_name(task.get(), name.c_str())) return failure(name, 0);
+  // Tables may contain keys: the kernel and the library wipe their buffers.
+  if (!task || !dm_task_set_name(task.get(), name.c_str()) || !dm_task_secure_data(task.get()))
+    return failure(name, 0);
   return task;
+}
+
+Error no_device(const std::string& name, int code = 0) {
+  return {ErrorKind::not_found, fmt::format("{}: no such device", name), code};
 }
 
 Result<void> run(const Task& task, const std::string& name) {
   if (dm_task_run(task.get())) return {};
   const int code = dm_task_get_errno(task.get());
-  if (code == ENXIO)
-    return Error(ErrorKind::not_found, fmt::format("there is no device {}", name), code);
+  if (code == ENXIO) return no_device(name, code);
   if (code == EBUSY)
-    return Error(ErrorKind::busy, fmt::format("the device {} is in use", name), code);
+    return Error(ErrorKind::busy, fmt::format("{}: the device is in use", name), code);
   return failure(name, code);
 }
 
-/// Runs a task that makes or removes device nodes: udev does it where it runs, the library else.
+/// Runs a task that creates or removes device nodes, which udev does where it runs and the library
+/// does otherwise.
 Result<void> run_with_nodes(const Task& task, const std::string& name) {
   std::uint32_t cookie = 0;
   const bool udev = dm_udev_get_sync_support() != 0;
@@ -104,7 +112,7 @@ Result<void> run_with_nodes(const Task& task, const std::string& name) {
   return done;
 }
 
-/// Whether the kernel knows the target, now that it had to load it.
+/// Whether the kernel has the target. It has tried to load it by now.
 bool has_target(const std::string& target) {
   const Task task(dm_task_create(DM_DEVICE_LIST_VERSIONS));
   if (!task || !dm_task_run(task.get())) return true;
@@ -120,7 +128,9 @@ bool has_target(const std::string& target) {
 Error explain(const Mapping& mapping, Error error) {
   switch (error.sys_errno()) {
     case EBUSY:
-      return {ErrorKind::busy, fmt::format("there is a device {} already", mapping.name), EBUSY};
+      return {ErrorKind::busy,
+              fmt::format("{}: a device with this name or UUID already exists", mapping.name),
+              EBUSY};
     case ENOKEY:
     case EKEYREJECTED:
     case EKEYEXPIRED:
@@ -128,27 +138,31 @@ Error explain(const Mapping& mapping, Error error) {
     case EBADMSG:
     case ENOPKG:
       return {ErrorKind::untrusted,
-              fmt::format("the kernel does not accept the signature for {}: {}", mapping.name,
-                          std::generic_category().message(error.sys_errno())),
+              fmt::format("{}: the kernel does not accept the root hash signature ({})",
+                          mapping.name, std::generic_category().message(error.sys_errno())),
               error.sys_errno()};
     case EINVAL:
       if (!has_target(mapping.target))
         return {ErrorKind::unsupported,
-                fmt::format("this kernel has no dm-{0} (modprobe dm-{0})", mapping.target), EINVAL};
+                fmt::format("{0}: this kernel has no dm-{1} target; load it (`modprobe dm-{1}`)",
+                            mapping.name, mapping.target),
+                EINVAL};
+      // Without the table, which may contain keys.
       return {ErrorKind::unsupported,
-              fmt::format("the kernel refuses the table of {}, and says why in its log (dmesg): {}",
-                          mapping.name, mapping.parameters),
+              fmt::format("{}: the kernel refuses the dm-{} table; see its log (`dmesg`) for the "
+                          "reason",
+                          mapping.name, mapping.target),
               EINVAL};
     default:
       return error;
   }
 }
 
-/// The first target of what the task has asked for.
+/// The first target in the answer to a task.
 struct Line {
   std::uint64_t sectors = 0;
   std::string target;
-  std::string parameters;
+  crypto::Secret parameters;
 };
 Line first_line(const Task& task) {
   std::uint64_t start = 0;
@@ -158,14 +172,18 @@ Line first_line(const Task& task) {
   dm_get_next_target(task.get(), nullptr, &start, &length, &type, &parameters);
   return {.sectors = length,
           .target = type != nullptr ? type : "",
-          .parameters = parameters != nullptr ? parameters : ""};
+          .parameters = crypto::Secret::copy_of(
+              as_bytes(std::string_view(parameters != nullptr ? parameters : "")))};
 }
 
 Result<void> load_and_resume(const Mapping& mapping) {
   const Task load = TRY(make_task(DM_DEVICE_RELOAD, mapping.name));
+  // With the final zero that the library expects. It wipes its own copy with the task.
+  crypto::Secret parameters(mapping.parameters.size() + 1);
+  std::ranges::copy(mapping.parameters.expose(), parameters.expose().begin());
   if ((mapping.read_only && !dm_task_set_ro(load.get())) ||
       !dm_task_add_target(load.get(), 0, mapping.sectors, mapping.target.c_str(),
-                          mapping.parameters.c_str()))
+                          parameters.expose_text().data()))
     return failure(mapping.name, 0);
   TRY(run(load, mapping.name));
   const Task resume = TRY(make_task(DM_DEVICE_RESUME, mapping.name));
@@ -174,7 +192,7 @@ Result<void> load_and_resume(const Mapping& mapping) {
 
 }  // namespace
 
-// Step by step: the library can do it all in one, but then says only in words what has failed.
+// In single steps: the library could do all of it at once, but would not return an errno.
 Result<void> create_mapping(const Mapping& mapping) {
   const std::lock_guard lock(library());
   const Task create = TRY(make_task(DM_DEVICE_CREATE, mapping.name));
@@ -194,7 +212,7 @@ Result<MappingState> find_mapping(const std::string& name) {
   TRY(run(table, name));
   dm_info info;
   if (!dm_task_get_info(table.get(), &info)) return failure(name, 0);
-  if (!info.exists) return Error(ErrorKind::not_found, fmt::format("there is no device {}", name));
+  if (!info.exists) return no_device(name);
   Line line = first_line(table);
   MappingState state{.mapping = {.name = name,
                                  .uuid = dm_task_get_uuid(table.get()),
@@ -205,7 +223,7 @@ Result<MappingState> find_mapping(const std::string& name) {
                      .open_count = static_cast<unsigned>(info.open_count)};
   const Task status = TRY(make_task(DM_DEVICE_STATUS, name));
   TRY(run(status, name));
-  state.status = first_line(status).parameters;
+  state.status = first_line(status).parameters.expose_text();
   return state;
 }
 
@@ -219,7 +237,7 @@ Result<void> remove_mapping(const std::string& name, Removal removal) {
     return run(task, name);
   }
   const Task task = TRY(make_task(DM_DEVICE_REMOVE, name));
-  // Others (udev, blkid) may look into the device for a moment.
+  // udev and blkid may have the device open for a moment.
   if (removal == Removal::deferred ? !dm_task_deferred_remove(task.get())
                                    : !dm_task_retry_remove(task.get()))
     return failure(name, 0);

@@ -13,14 +13,14 @@
 namespace intact::serve {
 namespace {
 
-// Others may take a free device between our asking for its number and our taking it.
+// Another process may take a free device after we asked for its number and before we use it.
 constexpr int kAttempts = 64;
 
 }  // namespace
 
 Result<LoopDevice> LoopDevice::attach(int file, bool writable) {
   const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-  if (!control) return mount_error("no loop devices: /dev/loop-control", errno);
+  if (!control) return mount_error("/dev/loop-control: no loop devices", errno);
   loop_config config{};
   config.fd = static_cast<__u32>(file);
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (writable ? 0 : LO_FLAGS_READ_ONLY);
@@ -33,7 +33,7 @@ Result<LoopDevice> LoopDevice::attach(int file, bool writable) {
       return LoopDevice(std::move(path), std::move(device));
     if (errno != EBUSY) return mount_error(path, errno);
   }
-  return Error(ErrorKind::busy, "others take every loop device before we get one");
+  return Error(ErrorKind::busy, "loop devices: all taken by other processes");
 }
 
 }  // namespace intact::serve

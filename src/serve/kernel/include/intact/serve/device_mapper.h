@@ -4,43 +4,48 @@
 #include <string>
 
 #include <intact/base/result.h>
+#include <intact/crypto/secret.h>
 
 namespace intact::serve {
 
-/// A device of the kernel's device mapper that consists of one target.
+/// A device-mapper device that consists of one target.
 struct Mapping {
   std::string name;           ///< of /dev/mapper/NAME
-  std::string uuid;           ///< unique on this machine; by its prefix programs know their own
+  std::string uuid;           ///< unique on this machine; programs know their own by its prefix
   std::uint64_t sectors = 0;  ///< of 512 bytes
   std::string target;         ///< "verity"
-  std::string parameters;     ///< the rest of its table line
+  /// The rest of its table line. Secret, because the tables of some targets contain keys: it must
+  /// not be copied into messages or logs.
+  crypto::Secret parameters = {};
   bool read_only = true;
 };
 
-/// Makes the device and its node in /dev/mapper, and waits for udev where that runs. busy: there is
-/// a device of this name or UUID. unsupported: this kernel has no device mapper or not this target.
-/// untrusted: the kernel does not accept a signature.
+/// Creates the device and its node in /dev/mapper, and waits for udev where that runs. The kernel
+/// and libdevmapper wipe their copies of the table. busy: a device with this name or UUID exists.
+/// unsupported: the kernel has no device mapper, lacks the target or refuses the table. untrusted:
+/// the kernel does not accept a signature. No error quotes the table.
 Result<void> create_mapping(const Mapping& mapping);
 
 struct MappingState {
   Mapping mapping;
   std::string status;       ///< as the target prints it
-  unsigned open_count = 0;  ///< how many have it open: mounts, other devices, processes
+  unsigned open_count = 0;  ///< how many users have it open: mounts, other devices, processes
 };
-/// not_found: no such device.
+/// The device and its state, with the table as the kernel prints it, keys included. not_found: no
+/// such device.
 Result<MappingState> find_mapping(const std::string& name);
 
 enum class Removal {
-  now,       ///< busy while somebody has it open
-  deferred,  ///< when the last one has closed it
-  cancel,    ///< not any more, if it was deferred
+  now,       ///< busy while it is open anywhere
+  deferred,  ///< as soon as its last user closes it
+  cancel,    ///< undo a deferred removal
 };
 Result<void> remove_mapping(const std::string& name, Removal removal = Removal::now);
 
-/// The node of a block device that the kernel calls "MAJOR:MINOR": "/dev/loop0"; as it is if there
-/// is none.
+/// The node of the block device "MAJOR:MINOR", such as "/dev/loop0"; `number` itself if it has
+/// none.
 std::string device_node(const std::string& number);
-/// The file behind a loop device; empty if it is none.
+/// The backing file of a loop device; empty if the device is not one.
 std::string loop_file(const std::string& number);
 
 }  // namespace intact::serve

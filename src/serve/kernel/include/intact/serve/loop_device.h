@@ -7,11 +7,11 @@
 
 namespace intact::serve {
 
-/// A file as a block device, for what takes nothing else in the kernel. The device goes by
-/// itself once neither this object nor anybody else uses it: a mount, the device mapper.
+/// A file as a block device, for kernel features that require one. The device disappears once
+/// neither this object nor any other user (a mount, the device mapper) has it open.
 class LoopDevice {
  public:
-  /// `file` is the very open file that the device uses; the device is read-only unless `writable`.
+  /// The device uses the open file `file`; it is read-only unless `writable`.
   static Result<LoopDevice> attach(int file, bool writable = false);
 
   const std::string& path() const { return path_; }  ///< "/dev/loopN"

@@ -1,0 +1,42 @@
+#include <gtest/gtest.h>
+
+#include <intact/serve/device_mapper.h>
+
+namespace intact::serve {
+namespace {
+
+constexpr const char* kKey = "c0ffee00c0ffee00c0ffee00c0ffee00";
+
+/// A table that every kernel refuses, with a key in it.
+Mapping refused() {
+  const std::string table =
+      std::string("7:250 0 16 J 2 internal_hash:hmac(sha256):") + kKey + " no_such_option:" + kKey;
+  return {.name = "intact-test-refused",
+          .uuid = "CRYPT-INTEGRITY-intact-test-refused",
+          .sectors = 8,
+          .target = "integrity",
+          .parameters = crypto::Secret::copy_of(as_bytes(table))};
+}
+
+// Without a device mapper another reason is given; the virtual machine has one (tests/vm).
+TEST(DeviceMapper, ErrorsQuoteNoKey) {
+  const auto created = create_mapping(refused());
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().message().find("c0ffee"), std::string::npos)
+      << created.error().message();
+  EXPECT_EQ(created.error().message().find("internal_hash"), std::string::npos)
+      << created.error().message();
+}
+
+TEST(DeviceMapper, NamesAreOneComponent) {
+  Mapping mapping = refused();
+  for (const std::string name : {std::string(), std::string("a/b"), std::string(200, 'a')}) {
+    mapping.name = name;
+    const auto created = create_mapping(mapping);
+    ASSERT_FALSE(created) << name;
+    EXPECT_EQ(created.error().kind(), ErrorKind::invalid_argument) << name;
+  }
+}
+
+}  // namespace
+}  // namespace intact::serve
