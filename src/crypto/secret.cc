@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include <fcntl.h>
 #include <sodium.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -49,6 +50,9 @@ Secret Secret::random(std::size_t size) {
 }
 
 Result<Secret> Secret::read_from(int fd, std::size_t limit) {
+  // A descriptor that the caller of the program opened is inherited by what we start; a file behind
+  // it could be read again there.
+  if (fd > STDERR_FILENO) (void)::fcntl(fd, F_SETFD, FD_CLOEXEC);
   // One byte more than allowed is asked for, so that "too long" is noticed and not cut off.
   Secret buffer(limit + 1);
   std::size_t done = 0;

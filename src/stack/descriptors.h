@@ -12,13 +12,13 @@
 
 namespace intact::stack {
 
-/// Largest secret that can be handed over (bytes): what a pipe holds wherever pipes are not
-/// restricted.
+/// Largest secret that can be passed on, in bytes: what a pipe holds by default.
 inline constexpr std::size_t kMaxSecret = 65536;
 
-/// Descriptors for another process: one for each file, however often it is used.
+/// Descriptors for another process: one for each file, however often it is used. Not thread-safe.
 class OutgoingDescriptors {
  public:
+  /// The number that the description names. exec closes it unless FD_CLOEXEC is cleared.
   Result<int> add(const File& file);
   /// limit: larger than kMaxSecret.
   Result<int> add(const crypto::Secret& secret);
@@ -29,7 +29,7 @@ class OutgoingDescriptors {
   std::vector<UniqueFd> fds_;
 };
 
-/// The same from the other end: takes over what a description names.
+/// The other end: takes ownership of the descriptors that a description names. Not thread-safe.
 class IncomingDescriptors {
  public:
   /// Writable if its descriptor is.

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <intact/base/file.h>
@@ -57,7 +58,10 @@ class IntegrityOnFiles : public ::testing::Test {
 TEST_F(IntegrityOnFiles, IsWrittenThroughAnotherProcess) {
   Handover handover = hand_over(volume()).value();
   EXPECT_EQ(handover.description.find("0707"), std::string::npos) << "a key is written down";
-  for (UniqueFd& fd : handover.descriptors) fd.release();
+  for (UniqueFd& fd : handover.descriptors) {
+    EXPECT_EQ(::fcntl(fd.get(), F_GETFD), FD_CLOEXEC) << "any program would inherit it";
+    fd.release();
+  }
   const Volume taken = take_over(handover.description).value();
   EXPECT_EQ(taken.name, "tags");
   const auto& layer = std::get<IntegrityLayer>(taken.layers.at(0));

@@ -19,6 +19,7 @@ namespace intact::serve {
 namespace {
 
 constexpr std::uint64_t kMessageLimit = 16384;
+constexpr int kSocketThere = 3;  // the number of our socket in the child
 
 /// Receives the descriptor that fusermount3 passes over its socket; none if it ends without.
 UniqueFd receive_descriptor(int socket) {
@@ -76,17 +77,18 @@ Result<FusermountOutcome> run_fusermount(const std::vector<std::string>& argumen
   UniqueFd messages(pipe_ends[0]);
   UniqueFd messages_in(pipe_ends[1]);
 
-  // It gets a table of descriptors with only the socket and the pipe in it. dup2 onto itself
-  // clears close-on-exec.
+  // It gets the socket, the pipe and no other descriptor of this process: there may be keys among
+  // those that our own caller left open. dup2 onto itself clears close-on-exec.
   FileActions actions;
   ::posix_spawn_file_actions_addopen(actions.get(), 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(actions.get(), 1, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), theirs.get());
   ::posix_spawn_file_actions_adddup2(actions.get(), messages_in.get(), 2);
+  ::posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), kSocketThere);
+  ::posix_spawn_file_actions_addclosefrom_np(actions.get(), kSocketThere + 1);
 
   const char* path = std::getenv("PATH");
   std::string path_variable = fmt::format("PATH={}", path ? path : "/usr/bin:/bin");
-  std::string socket_variable = fmt::format("_FUSE_COMMFD={}", theirs.get());
+  std::string socket_variable = fmt::format("_FUSE_COMMFD={}", kSocketThere);
   std::string locale_variable = "LC_ALL=C";  // its messages are looked at below
   char* environment[] = {path_variable.data(), socket_variable.data(), locale_variable.data(),
                          nullptr};

@@ -21,13 +21,13 @@ constexpr std::string_view kTcp = "tcp:";
 constexpr int kBacklog = 128;
 
 Error cannot_listen(const std::string& where, int code) {
-  const Error error = Error::from_errno(fmt::format("cannot listen at {}", where), code);
+  const Error error = Error::from_errno(fmt::format("{}: cannot listen", where), code);
   return {code == EADDRINUSE ? ErrorKind::busy : error.kind(), error.message(), code};
 }
 
 Result<UniqueFd> open_socket(int family) {
   UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return Error::from_errno("cannot make a socket", errno);
+  if (!fd) return Error::from_errno("cannot create a socket", errno);
   return fd;
 }
 
@@ -38,7 +38,7 @@ Result<std::string> absolute(const std::string& path) {
   return fmt::format("{}/{}", here.get(), path);
 }
 
-/// Whether there is a socket at the address that nobody listens at: what a killed server leaves.
+/// Whether the address is a socket without a listener, as a killed server leaves it.
 bool is_abandoned(const sockaddr_un& address) {
   struct stat status;
   if (::lstat(address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
@@ -49,7 +49,7 @@ bool is_abandoned(const sockaddr_un& address) {
          errno == ECONNREFUSED;
 }
 
-/// What RFC 3986 does not let stand in a query as it is.
+/// Percent-encodes what RFC 3986 does not allow in a query.
 std::string percent_encoded(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -77,7 +77,7 @@ Result<HostAndPort> split(std::string_view text) {
   if (parts.host.empty() || !is_number || parts.port.size() > 5 ||
       std::strtoul(parts.port.c_str(), nullptr, 10) - 1 >= 65535)
     return Error(ErrorKind::invalid_argument,
-                 fmt::format("'tcp:{}' is not of the form tcp:HOST:PORT", text));
+                 fmt::format("'tcp:{}': not of the form tcp:HOST:PORT", text));
   return parts;
 }
 
@@ -102,12 +102,12 @@ Result<void> NbdListener::bind_unix(const std::string& given) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)
     return Error(ErrorKind::invalid_argument,
-                 fmt::format("{} is too long for a socket: at most {} bytes", path,
+                 fmt::format("{}: too long for a unix socket; the maximum is {} bytes", path,
                              sizeof address.sun_path - 1));
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   if (is_abandoned(address)) ::unlink(path.c_str());
   UniqueFd fd = TRY(open_socket(AF_UNIX));
-  // The mode counts from the first moment on, so there is no chmod afterwards.
+  // The mode must be right from the first moment, so chmod afterwards would be too late.
   const mode_t mask = ::umask(0177);
   const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int code = errno;
@@ -128,7 +128,7 @@ Result<void> NbdListener::bind_tcp(std::string_view given) {
   addrinfo* found = nullptr;
   if (const int code = ::getaddrinfo(parts.host.c_str(), parts.port.c_str(), &hints, &found))
     return Error(ErrorKind::not_found,
-                 fmt::format("cannot listen at {}: {}", parts.host, ::gai_strerror(code)));
+                 fmt::format("{}: cannot listen: {}", parts.host, ::gai_strerror(code)));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
   int last = EADDRNOTAVAIL;
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
@@ -146,7 +146,7 @@ Result<void> NbdListener::bind_tcp(std::string_view given) {
       continue;
     }
     last = errno;
-    // A name may stand for addresses of a family that this machine does not have.
+    // A name may have addresses of a family that this machine lacks.
     if (last != EAFNOSUPPORT && last != EADDRNOTAVAIL)
       return cannot_listen(fmt::format("tcp:{}", given), last);
   }

@@ -10,9 +10,10 @@
 
 namespace intact::stack {
 
-/// A description for another process, and the descriptors that it names by number: at least
-/// kFirstDescriptor, kept open by exec. The process must inherit them as they are. Secrets are not
-/// in the description: each waits in a pipe of its own, to be read once.
+/// A description for another process, and the descriptors that it names by number, which are at
+/// least kFirstDescriptor. The process must inherit them under the same numbers. They are marked
+/// close-on-exec, so that no other program sees them: clear that right before the exec that passes
+/// them on. Secrets are not in the description: each is in a pipe of its own, to be read once.
 struct Handover {
   std::string description;  ///< JSON
   std::vector<UniqueFd> descriptors;
@@ -20,8 +21,8 @@ struct Handover {
 inline constexpr int kFirstDescriptor = 10;
 Result<Handover> hand_over(const Volume& volume);
 
-/// The other end of hand_over(): takes over the descriptors, each for itself even after an error.
-/// malformed.
+/// The other end of hand_over(): takes ownership of the descriptors that it reaches, even if it
+/// then fails. malformed.
 Result<Volume> take_over(std::string_view description);
 
 }  // namespace intact::stack

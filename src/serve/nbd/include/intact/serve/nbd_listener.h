@@ -10,24 +10,24 @@
 
 namespace intact::serve {
 
-/// Sockets at which NBD clients are awaited.
+/// Listening sockets for NBD clients.
 class NbdListener {
  public:
-  /// `address`: the path of a unix socket, or tcp:HOST:PORT (an IPv6 address in brackets; all of
-  /// the addresses that a name stands for). A unix socket that nobody listens at any more is
-  /// replaced; one that is in use: busy. Only the user may connect to a unix socket.
+  /// `address`: the path of a unix socket, or tcp:HOST:PORT (an IPv6 address in brackets; for a
+  /// name all of its addresses). A unix socket without a listener is replaced. busy: the address is
+  /// in use. Only the user may connect to a unix socket.
   static Result<NbdListener> bind(const std::string& address);
 
   NbdListener(NbdListener&&) = default;
   NbdListener& operator=(NbdListener&&) = delete;
-  /// Takes the unix socket's name away, unless it was released.
+  /// Removes the unix socket, unless it was released.
   ~NbdListener();
 
   const std::vector<UniqueFd>& sockets() const { return sockets_; }  ///< listening
-  const std::string& uri() const { return uri_; }                    ///< as clients take it
+  const std::string& uri() const { return uri_; }                    ///< for clients
   /// Absolute path of the unix socket; empty for TCP.
   const std::string& path() const { return path_.value; }
-  /// Leaves it to others to take the name away.
+  /// Leaves it to others to remove the socket.
   void release() { path_.value.clear(); }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
@@ -11,24 +12,25 @@ namespace intact::serve {
 
 /// How nbdkit is to serve.
 struct NbdkitOptions {
-  ByteSpan plugin;           ///< the plugin: a shared object
-  std::string description;   ///< of the stack that the plugin opens
-  std::string status_dir;    ///< where others may ask the plugin how it goes; may be empty
-  std::string announcement;  ///< is printed on stdout once clients may come; may be empty
-  int log_fd = -1;           ///< what is damaged is written there; -1: to stderr
-  /// Gets the byte 'R' once clients may come; the server then leaves the terminal for log_fd, which
-  /// must be given. -1: none, the server stays in the foreground.
+  ByteSpan plugin;             ///< the plugin: a shared object
+  std::string description;     ///< of the stack that the plugin opens
+  std::vector<int> inherited;  ///< descriptors that the description names, 10 or larger
+  std::string status_dir;      ///< directory of the plugin's status socket; may be empty
+  std::string announcement;    ///< printed on stdout once clients can connect; may be empty
+  int log_fd = -1;             ///< damage is logged there; -1: on stderr
+  /// Gets the byte 'R' once clients can connect; the server then leaves the terminal and writes to
+  /// log_fd, which must be given. -1: none, the server stays in the foreground.
   int ready_fd = -1;
   std::string tls_certificates;  ///< directory of nbdkit's --tls-certificates: TLS is required
   std::string tls_psk;           ///< file of nbdkit's --tls-psk: TLS is required
 };
 
-/// Becomes nbdkit: this process goes on as the server, so that whatever ends it ends the server.
-/// SIGTERM and SIGINT close it cleanly and take the unix socket away. Returns only an error:
-/// not_found when nbdkit is not installed. To be called while there is one thread only.
+/// Becomes nbdkit: this process continues as the server, so that whatever ends it ends the server.
+/// SIGTERM and SIGINT close it cleanly and remove the unix socket. Returns only after an error:
+/// not_found if nbdkit is not installed. Call it while the process has one thread.
 ///
-/// Descriptors below 10 other than 0 to 2 may be reused; those that the description names are
-/// inherited.
+/// nbdkit inherits what these options name and stdout and stderr, and nothing else: all other
+/// descriptors are closed by the exec, and stdin is /dev/null. The numbers 3 to 9 are reused.
 Error become_nbdkit(NbdListener listener, const NbdkitOptions& options);
 
 }  // namespace intact::serve
