@@ -2,6 +2,7 @@
 #include <array>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,14 +15,36 @@ namespace {
 
 constexpr std::size_t kLargeWrite = 128 << 10;  // bytes; smaller ones are better left to gather
 
+Result<void> lock(int fd, int operation) {
+  if (::flock(fd, operation | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return Error(ErrorKind::busy, "in use by another process");
+  return {};  // some file systems have no locks
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FileTarget>> FileTarget::open(const std::string& path, Access access) {
   const bool writes = access == Access::read_write;
   UniqueFd fd = TRY(open_file(path, writes ? O_RDWR : O_RDONLY));
-  if (::flock(fd.get(), (writes ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-    return Error(ErrorKind::busy, path + " is in use by another process");
-  return create(std::move(fd), access).context(path);
+  return create_locked(std::move(fd), access).context(path);
+}
+
+Result<std::unique_ptr<FileTarget>> FileTarget::create_locked(UniqueFd fd, Access access) {
+  TRY(lock(fd.get(), access == Access::read_write ? LOCK_EX : LOCK_SH));
+  return create(std::move(fd), access);
+}
+
+Result<void> FileTarget::make_writable() {
+  if (writable()) return {};
+  UniqueFd fd(::open(fmt::format("/proc/self/fd/{}", fd_.get()).c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd) return Error::from_errno("cannot open it for writing", errno);
+  // Locks belong to open files. The new one takes its own shared lock before the old one goes, and
+  // the kernel converts that in one step: nobody gets in between.
+  TRY(lock(fd.get(), LOCK_SH));
+  fd_ = std::move(fd);
+  TRY(lock(fd_.get(), LOCK_EX));
+  access_ = Access::read_write;
+  return {};
 }
 
 Result<std::unique_ptr<FileTarget>> FileTarget::create(UniqueFd fd, Access access) {

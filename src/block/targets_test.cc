@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <numeric>
 #include <random>
 
@@ -79,6 +80,41 @@ TEST(FileTarget, HasOneWriterOrManyReaders) {
   const auto writer = FileTarget::open(path, Access::read_write);
   ASSERT_TRUE(writer);
   EXPECT_EQ(FileTarget::open(path, Access::read_only).error().kind(), ErrorKind::busy);
+}
+
+TEST(FileTarget, BecomesWritableAsTheFileThatWasOpened) {
+  const auto dir = *TempDir::create();
+  const std::string path = dir.path("disk");
+  ASSERT_TRUE(write_file_durably(path, pattern(1024), 0600));
+  auto target = *FileTarget::open(path, Access::read_only);
+  // Another file takes its name meanwhile.
+  ASSERT_TRUE(write_file_durably(dir.path("other"), Bytes(1024), 0600));
+  std::filesystem::rename(path, dir.path("first"));
+  std::filesystem::rename(dir.path("other"), path);
+  ASSERT_TRUE(target->make_writable());
+  EXPECT_TRUE(target->writable());
+  ASSERT_TRUE(target->write(512, Bytes(512, std::byte{9})));
+  EXPECT_EQ(read(*target, 0, 512), pattern(512));
+  EXPECT_EQ(*read_file(path, 4096), Bytes(1024)) << "the file that took the name was written";
+  EXPECT_EQ((*read_file(dir.path("first"), 4096))[600], std::byte{9});
+  EXPECT_EQ(FileTarget::open(dir.path("first"), Access::read_only).error().kind(), ErrorKind::busy);
+  EXPECT_TRUE(FileTarget::open(path, Access::read_only));
+}
+
+TEST(FileTarget, IsNotMadeWritableBesideOthers) {
+  const auto dir = *TempDir::create();
+  const std::string path = dir.path("disk");
+  ASSERT_TRUE(write_file_durably(path, pattern(512), 0600));
+  auto target = *FileTarget::open(path, Access::read_only);
+  {
+    const auto reader = FileTarget::open(path, Access::read_only);
+    ASSERT_TRUE(reader);
+    EXPECT_EQ(target->make_writable().error().kind(), ErrorKind::busy);
+    EXPECT_FALSE(target->writable());
+  }
+  target = *FileTarget::open(path, Access::read_only);
+  EXPECT_TRUE(target->make_writable());
+  EXPECT_TRUE(target->make_writable()) << "a second time";
 }
 
 TEST(FileTarget, IsNoDirectory) {

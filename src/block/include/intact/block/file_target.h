@@ -10,17 +10,26 @@ namespace intact::block {
 
 enum class Access { read_only, read_write };
 
-/// A regular file or a block device. Its size is taken once, at open. Thread-safe.
+/// A regular file or a block device. Its size is read once, when it is opened. Thread-safe.
 ///
-/// discard() gives the space back to the file system; zero() does so where it can and else writes
-/// zeros. Both leave zeros in a regular file.
+/// discard() returns the space to the file system; zero() does so where possible and writes zeros
+/// otherwise. Both leave zeros in a regular file.
 class FileTarget final : public BlockTarget {
  public:
-  /// Not a file or block device: invalid_argument. Another process has it open here for writing, or
-  /// this one wants to write what another has open: busy (advisory: among users of Intact).
+  /// Opens and locks a file: shared for reading, exclusively for writing. The lock is advisory and
+  /// lasts as long as the descriptor is open in any process. invalid_argument: neither a regular
+  /// file nor a block device; busy: the lock conflicts with that of another process.
   static Result<std::unique_ptr<FileTarget>> open(const std::string& path, Access access);
-  /// Takes a descriptor as it is, without a lock.
+  /// The same for a descriptor that is open for this access.
+  static Result<std::unique_ptr<FileTarget>> create_locked(UniqueFd fd, Access access);
+  /// Takes ownership of a descriptor as it is, without a lock.
   static Result<std::unique_ptr<FileTarget>> create(UniqueFd fd, Access access);
+
+  /// Reopens the file, which must be locked for reading, for writing. It stays the same file,
+  /// whatever its path leads to by now, and it is locked at every moment. busy: another process has
+  /// it locked too; the target then stays readable, but without a lock. Not thread-safe: fd()
+  /// changes.
+  Result<void> make_writable();
 
   std::uint64_t size() const override { return size_; }
   bool writable() const override { return access_ == Access::read_write; }
