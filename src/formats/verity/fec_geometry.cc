@@ -14,15 +14,15 @@ Result<FecGeometry> FecGeometry::create(const Params& params) {
   };
   if (params.roots < kMinRoots || params.roots > kMaxRoots)
     return wrong(
-        fmt::format("{} FEC roots; {} to {} are possible", params.roots, kMinRoots, kMaxRoots));
+        fmt::format("{} FEC roots: not between {} and {}", params.roots, kMinRoots, kMaxRoots));
   if (!std::has_single_bit(params.block_size) || params.block_size < kMinBlockSize ||
       params.block_size > kMaxBlockSize)
-    return wrong(fmt::format("FEC block size {}", params.block_size));
-  if (params.blocks == 0) return wrong("there is nothing for FEC to cover");
+    return wrong(fmt::format("FEC block size {}: not valid", params.block_size));
+  if (params.blocks == 0) return wrong("FEC: no blocks to cover");
   // The covered bytes, rounded up to whole rows, must fit as well.
   const std::uint64_t rows = kCodewordSize - params.roots;
   if (params.blocks > (static_cast<std::uint64_t>(INT64_MAX) / params.block_size) - rows)
-    return wrong(fmt::format("FEC over {} blocks is larger than a file can be", params.blocks));
+    return wrong(fmt::format("FEC over {} blocks: larger than a file can be", params.blocks));
   return FecGeometry(params, divide_up(params.blocks, rows) * params.block_size);
 }
 

@@ -38,9 +38,23 @@ struct Protected {
     Bytes content = random_bytes(kBlock, 1000 + static_cast<unsigned>(block));
     ASSERT_TRUE(covered->write(block * kBlock, content));
   }
+  void damage_bytes(std::uint64_t block, std::size_t at, std::size_t length) {
+    ASSERT_TRUE(covered->write(block * kBlock + at, Bytes(length, std::byte{0x5a})));
+  }
+  FecDecoder decoder() const { return *FecDecoder::create(geometry, covered, parity, 3); }
+  Result<std::vector<std::optional<Bytes>>> correct(
+      const std::vector<std::uint64_t>& blocks) const {
+    std::vector<FecDecoder::Wanted> wanted;
+    for (const std::uint64_t block : blocks)
+      wanted.push_back({.block = block, .accept = [this, block](ByteSpan content) {
+                          return equal(content, good_block(block));
+                        }});
+    return decoder().correct(wanted, [&](std::uint64_t other, ByteSpan content) {
+      return equal(content, good_block(other)) ? FecDecoder::State::good : FecDecoder::State::bad;
+    });
+  }
   Result<Bytes> mend(std::uint64_t block, bool checkable = true) const {
-    const auto decoder = *FecDecoder::create(geometry, covered, parity, 3);
-    return decoder.mend(
+    return decoder().mend(
         block,
         [&](std::uint64_t other, ByteSpan content) {
           if (!checkable) return FecDecoder::State::unknown;
@@ -119,6 +133,46 @@ TEST(Fec, MendsTheLastBlockAndRowsThatEndEarly) {
     device.damage(blocks - 1);
     EXPECT_TRUE(device.mend(blocks - 1)) << blocks;
   }
+}
+
+TEST(Fec, CorrectsTheBlocksOfAGroupTogether) {
+  for (const unsigned roots : {2u, 3u, 8u}) {
+    Protected device(roots, 1000);
+    const std::uint64_t groups = device.decoder().groups();
+    ASSERT_EQ(groups, device.geometry.row_size() / kBlock);
+    std::vector<std::uint64_t> bad;
+    for (unsigned i = 0; i < roots; ++i) bad.push_back(i * groups + 1);
+    for (const std::uint64_t block : bad) device.damage(block);
+    const auto contents = device.correct(bad);
+    ASSERT_TRUE(contents);
+    for (std::size_t i = 0; i < bad.size(); ++i) {
+      ASSERT_TRUE((*contents)[i]) << roots << " roots, block " << i;
+      EXPECT_TRUE(equal(*(*contents)[i], device.good_block(bad[i])));
+    }
+    EXPECT_FALSE(device.correct({1, 2})) << "blocks of different groups";
+  }
+}
+
+// More bad blocks than roots, but only one of them in each codeword.
+TEST(Fec, CorrectsManyBlocksThatAreDamagedInDifferentPlaces) {
+  Protected device(2, 2000);
+  const std::uint64_t groups = device.decoder().groups();
+  std::vector<std::uint64_t> bad;
+  for (unsigned i = 0; i < 20; ++i) {
+    bad.push_back(i * groups + 3);
+    device.damage_bytes(bad.back(), 25 * i, 20);
+  }
+  const auto contents = device.correct(bad);
+  ASSERT_TRUE(contents);
+  for (std::size_t i = 0; i < bad.size(); ++i) {
+    ASSERT_TRUE((*contents)[i]) << i;
+    EXPECT_TRUE(equal(*(*contents)[i], device.good_block(bad[i])));
+  }
+  bad.push_back(30 * groups + 3);
+  device.damage(bad.back());
+  const auto lost = device.correct(bad);
+  ASSERT_TRUE(lost);
+  EXPECT_FALSE(lost->back());
 }
 
 TEST(Fec, RefusesDevicesThatAreTooSmall) {

@@ -1,4 +1,4 @@
-// Each byte of a small volume flipped in turn: refused, mended, or without any effect.
+// Each byte of a small volume flipped in turn: refused, corrected, or without any effect.
 #include <algorithm>
 
 #include <gtest/gtest.h>

@@ -34,7 +34,7 @@ Result<Geometry> Geometry::create(const Params& params) {
                                       geometry.hash_block_size_))
     return Error(
         ErrorKind::invalid_argument,
-        fmt::format("a hash tree over {} blocks is larger than a file can be", params.data_blocks));
+        fmt::format("hash tree over {} blocks: larger than a file can be", params.data_blocks));
   return geometry;
 }
 

@@ -18,7 +18,7 @@ Result<std::unique_ptr<HashTree>> HashTree::create(const Params& params, const G
                                                    std::size_t cache_size) {
   if (root.size() != geometry.digest_size())
     return Error(ErrorKind::invalid_argument,
-                 fmt::format("the root hash has {} bytes, one of {} has {}", root.size(),
+                 fmt::format("root hash: has {} bytes, but {} hashes have {}", root.size(),
                              params.hash, geometry.digest_size()));
   std::unique_ptr<HashTree> tree(
       new HashTree(geometry, TRY(make_block_digester(params, params.data_block_size)),
@@ -106,7 +106,12 @@ Result<HashTree::Block> HashTree::block(int level, std::uint64_t index, Mending 
   return block;
 }
 
-/// Without mending on the way: it would have no end.
+bool HashTree::has_failed(std::uint64_t place) const {
+  const std::lock_guard lock(failed_mutex_);
+  return failed_.contains(place);
+}
+
+/// Does not correct the blocks above it, because that would recurse without end.
 FecDecoder::State HashTree::judge(std::uint64_t covered_block, ByteSpan content) const {
   using State = FecDecoder::State;
   const std::uint64_t data_blocks = geometry_.data_blocks();
@@ -119,13 +124,36 @@ FecDecoder::State HashTree::judge(std::uint64_t covered_block, ByteSpan content)
 }
 
 Result<Bytes> HashTree::mend(Node node) const {
-  if (!fec_) return Error(ErrorKind::tampered, "there is no FEC area to mend it from");
+  if (!fec_) return Error(ErrorKind::tampered, "without an FEC area");
   const Bytes digest = TRY(expected_digest(node, Mending::yes));
-  const std::uint64_t covered =
-      node.level == Node::kData ? node.index : geometry_.data_blocks() + place_of(node);
-  return fec_->mend(
-      covered, [this](std::uint64_t block, ByteSpan content) { return judge(block, content); },
-      [&](ByteSpan content) { return has_digest(node, content, digest); });
+  const bool is_data = node.level == Node::kData;
+  const std::uint64_t covered = is_data ? node.index : geometry_.data_blocks() + place_of(node);
+  if (!is_data && has_failed(place_of(node)))
+    return Error(ErrorKind::tampered, "not correctable with FEC");
+  auto content = fec_->mend(
+      covered, [this](std::uint64_t block, ByteSpan bytes) { return judge(block, bytes); },
+      [&](ByteSpan bytes) { return has_digest(node, bytes, digest); });
+  if (!content && content.error().kind() == ErrorKind::tampered && !is_data &&
+      remembers_failures_) {
+    const std::lock_guard lock(failed_mutex_);
+    failed_.insert(place_of(node));
+  }
+  return content;
+}
+
+Result<std::vector<std::optional<Bytes>>> HashTree::mend_data(
+    std::span<const std::uint64_t> blocks) const {
+  std::vector<FecDecoder::Wanted> wanted;
+  for (const std::uint64_t block : blocks) {
+    const Node node{Node::kData, block};
+    Bytes digest = TRY(expected_digest(node, Mending::yes));
+    wanted.push_back(
+        {.block = block, .accept = [this, node, digest = std::move(digest)](ByteSpan content) {
+           return has_digest(node, content, digest);
+         }});
+  }
+  return fec_->correct(
+      wanted, [this](std::uint64_t block, ByteSpan content) { return judge(block, content); });
 }
 
 }  // namespace intact::verity

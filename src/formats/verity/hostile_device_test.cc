@@ -81,7 +81,7 @@ TEST(UnsteadyDevice, ThatFailsAtTheNthReadGivesAnErrorOrTheData) {
       }
       if (reads < nth) break;
     }
-    // Data blocks are tried again one by one, and hash blocks are mended where that is possible.
+    // Data blocks are tried again one by one, and hash blocks are corrected where that is possible.
     if (roots == 0)
       EXPECT_GT(failing, 10u);
     else
@@ -122,7 +122,7 @@ TEST(UnsteadyDevice, ThatIsNeverTheSameGivesAnErrorOrTheData) {
           ++refused;
         }
       }
-      // Only damage is what a look at everything may find, and nothing but data what it mends.
+      // Only damage is what a look at everything may find, and nothing but data what it corrects.
       const auto found = (*target)->scan(
           1, {}, [&](Area area, std::uint64_t block, ByteSpan mended) -> Result<void> {
             if (area == Area::data) {

@@ -19,7 +19,7 @@ class Words {
     return left_.empty();
   }
   Result<std::string> word() {
-    if (at_end()) return Error(ErrorKind::malformed, "verity table: it ends too early");
+    if (at_end()) return Error(ErrorKind::malformed, "dm-verity table: ends too early");
     const std::size_t length = std::min(left_.find(' '), left_.size());
     std::string word(left_.substr(0, length));
     left_.remove_prefix(length);
@@ -32,12 +32,13 @@ class Words {
     const char* const end = text.data() + text.size();
     const auto parsed = std::from_chars(text.data(), end, number);
     if (parsed.ec != std::errc() || parsed.ptr != end)
-      return Error(ErrorKind::malformed, fmt::format("verity table: '{}' is no number", text));
+      return Error(ErrorKind::malformed,
+                   fmt::format("dm-verity table: '{}' is not a number", text));
     return number;
   }
   Result<Bytes> bytes() {
     const std::string text = TRY(word());
-    return text == "-" ? Result<Bytes>(Bytes()) : from_hex(text).context("verity table");
+    return text == "-" ? Result<Bytes>(Bytes()) : from_hex(text).context("dm-verity table");
   }
 
  private:
@@ -78,7 +79,8 @@ Result<KernelTable> KernelTable::create(const Layout& layout, const Devices& dev
   if (layout.fec) {
     if (layout.fec->offset % block != 0)
       return Error(ErrorKind::invalid_argument,
-                   fmt::format("the kernel wants an FEC offset that is a multiple of {}", block));
+                   fmt::format("FEC offset {}: the kernel requires a multiple of {}",
+                               layout.fec->offset, block));
     const FecGeometry geometry = TRY(fec_geometry(layout, *TRY(fec_coverage(layout, devices))));
     table.fec = Fec{.start = layout.fec->offset / block,
                     .blocks = geometry.blocks(),

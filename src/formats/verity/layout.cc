@@ -29,9 +29,9 @@ Result<void> check_extent(const Extent& extent, ErrorKind too_short) {
   if (end && *end <= extent.device->size()) return {};
   return Error(
       too_short,
-      fmt::format("{} needs bytes {} to {} of its device, which has {}: it was cut short, or "
-                  "it is another one",
-                  extent.what, extent.begin, end ? fmt::to_string(*end) : "beyond all numbers",
+      fmt::format("{}: needs bytes {} to {}, but its device has only {}; the device was cut short, "
+                  "or is not the right one",
+                  extent.what, extent.begin, end ? fmt::to_string(*end) : "beyond 2^64",
                   extent.device->size()));
 }
 
@@ -40,8 +40,9 @@ Result<void> check_apart(const Extent& a, const Extent& b) {
   const Extent& first = a.begin <= b.begin ? a : b;
   const Extent& second = a.begin <= b.begin ? b : a;
   return wrong(fmt::format(
-      "{} (from byte {}) lies over {} (up to byte {}) of the same file; give "
-      "it an offset of {} or more, or a file of its own",
+      "{} (from byte {}): overlaps {} (up to byte {}) of the same file; move it to an offset of {} "
+      "or "
+      "more, or to another file",
       second.what, second.begin, first.what, first.begin + first.size, first.begin + first.size));
 }
 
@@ -51,18 +52,18 @@ Result<std::uint64_t> hash_area_offset(const Layout& layout) {
   const std::uint64_t block = layout.params.hash_block_size;
   if (!layout.superblock) {
     if (layout.hash_offset % block != 0)
-      return wrong(
-          fmt::format("without superblock the hash offset {} must be a multiple of the "
-                      "hash block size {}",
-                      layout.hash_offset, block));
+      return wrong(fmt::format(
+          "hash offset {}: without a superblock it must be a multiple of the hash block "
+          "size {}",
+          layout.hash_offset, block));
     return layout.hash_offset;
   }
   if (layout.hash_offset % kMinBlockSize != 0)
-    return wrong(fmt::format("the hash offset {} is not a multiple of {}", layout.hash_offset,
-                             kMinBlockSize));
+    return wrong(
+        fmt::format("hash offset {}: not a multiple of {}", layout.hash_offset, kMinBlockSize));
   const auto end = checked_add<std::uint64_t>(layout.hash_offset, kSuperblockSize);
   const auto offset = end ? checked_align_up(*end, block) : std::nullopt;
-  if (!offset) return wrong(fmt::format("hash offset {}", layout.hash_offset));
+  if (!offset) return wrong(fmt::format("hash offset {}: too large", layout.hash_offset));
   return *offset;
 }
 
@@ -71,12 +72,12 @@ Result<std::shared_ptr<block::BlockTarget>> fec_coverage(const Layout& layout,
   const Params& params = layout.params;
   const Geometry geometry = TRY(Geometry::create(params));
   if (params.data_block_size != params.hash_block_size)
-    return wrong("FEC needs data and hash blocks of one size");
+    return wrong("FEC: data and hash block sizes differ; it needs equal ones");
   const std::uint64_t begin = TRY(hash_area_offset(layout));
   std::uint64_t end = devices.hash->size();
   if (devices.fec == devices.hash) end = std::min(end, layout.fec->offset);
   if (end < begin || (end - begin) / params.hash_block_size < geometry.hash_blocks())
-    return wrong(fmt::format("the hash area needs bytes {} to {}, but {}", begin,
+    return wrong(fmt::format("hash area: needs bytes {} to {}, but {}", begin,
                              begin + geometry.hash_size(),
                              devices.fec == devices.hash ? "the FEC area begins before its end"
                                                          : "its device is smaller"));
@@ -100,7 +101,7 @@ Result<DeviceSizes> needed_sizes(const Layout& layout, std::uint64_t hash_size,
   const Geometry geometry = TRY(Geometry::create(layout.params));
   const std::uint64_t begin = TRY(hash_area_offset(layout));
   const auto tree_end = checked_add(begin, geometry.hash_size());
-  if (!tree_end) return wrong(fmt::format("hash offset {}", layout.hash_offset));
+  if (!tree_end) return wrong(fmt::format("hash offset {}: too large", layout.hash_offset));
   DeviceSizes sizes{.hash = *tree_end, .fec = 0};
   if (!layout.fec) return sizes;
   const std::uint64_t end =
@@ -112,7 +113,7 @@ Result<DeviceSizes> needed_sizes(const Layout& layout, std::uint64_t hash_size,
                                .block_size = layout.params.data_block_size,
                                .blocks = geometry.data_blocks() + hash_blocks}));
   const auto fec_end = checked_add(layout.fec->offset, fec.size());
-  if (!fec_end) return wrong(fmt::format("FEC offset {}", layout.fec->offset));
+  if (!fec_end) return wrong(fmt::format("FEC offset {}: too large", layout.fec->offset));
   sizes.fec = *fec_end;
   if (fec_on_hash_device) sizes.hash = std::max(sizes.hash, sizes.fec);
   return sizes;
@@ -129,9 +130,9 @@ Result<void> check_layout(const Layout& layout, const Devices& devices, ErrorKin
   for (const Extent& extent : extents) TRY(check_extent(extent, too_short));
   if (layout.fec) {
     if (layout.fec->offset % kMinBlockSize != 0)
-      return wrong(fmt::format("the FEC offset {} is not a multiple of {}", layout.fec->offset,
-                               kMinBlockSize));
-    // Where the parity begins decides what it covers, so overlap with the hash area comes first.
+      return wrong(
+          fmt::format("FEC offset {}: not a multiple of {}", layout.fec->offset, kMinBlockSize));
+    // The start of the parity decides what it covers, so overlap with the hash area comes first.
     const Extent start{"the FEC area", devices.fec.get(), layout.fec->offset, 1};
     for (const Extent& extent : extents) TRY(check_apart(extent, start));
     const auto coverage = TRY(fec_coverage(layout, devices));

@@ -15,7 +15,10 @@ namespace {
 
 using Rows = std::span<std::byte* const>;
 
-/// The library takes bytes as unsigned char and promises not to write to its sources.
+/// Columns without success after which Errors::probe gives up.
+constexpr unsigned kMaxProbes = 64;
+
+/// The library takes bytes as unsigned char and does not write to its sources.
 unsigned char** as_rows(std::span<const std::byte* const> rows) {
   return const_cast<unsigned char**>(reinterpret_cast<const unsigned char* const*>(rows.data()));
 }
@@ -47,7 +50,7 @@ std::vector<unsigned char> encode_tables(unsigned roots) {
   }
   const unsigned message = kCodewordSize - roots;
   std::vector<std::uint8_t> matrix(std::size_t{roots} * message);
-  // x^roots modulo the generator, then times x for each symbol further in front.
+  // x^roots modulo the generator, then times x for each earlier symbol.
   std::vector<std::uint8_t> remainder(generator.begin(), generator.end() - 1);
   for (unsigned j = message; j-- > 0;) {
     for (unsigned i = 0; i < roots; ++i) matrix[i * message + j] = remainder[roots - 1 - i];
@@ -84,7 +87,7 @@ class RowBuffer {
   std::vector<std::byte*> rows_;
 };
 
-/// Values of the errors in the erased rows, if there are no others: the rows of the inverse of the
+/// Values of the errors in the erased rows, if all others are good: the rows of the inverse of the
 /// Vandermonde matrix of their locators.
 std::vector<std::uint8_t> erasure_matrix(std::span<const unsigned> erased) {
   const std::size_t n = erased.size();
@@ -119,47 +122,84 @@ void ReedSolomon::encode(std::span<const std::byte* const> message, Rows parity,
   multiply(encode_tables_, message, parity, columns);
 }
 
-void ReedSolomon::correct(Rows rows, std::span<const unsigned> erased, std::size_t columns,
-                          Errors errors) const {
+Bytes ReedSolomon::syndromes(std::span<const std::byte* const> rows, std::size_t columns) const {
   assert(rows.size() == kCodewordSize);
-  if (erased.size() > roots_) return;
-  const std::span<const std::byte* const> codewords(
-      const_cast<const std::byte* const*>(rows.data()), rows.size());
-  const RowBuffer syndromes(roots_, columns);
-  multiply(syndrome_tables_, codewords, syndromes.rows(), columns);
+  Bytes syndromes(roots_ * columns);
+  std::array<std::byte*, kMaxRoots> out;
+  for (unsigned i = 0; i < roots_; ++i) out[i] = syndromes.data() + i * columns;
+  multiply(syndrome_tables_, rows, Rows(out.data(), roots_), columns);
+  return syndromes;
+}
 
-  // As if the erased rows were all that is wrong: that mends most columns, many at once.
-  const RowBuffer values(erased.size(), columns);
-  const RowBuffer rest(roots_, columns);  // the syndromes of what is then left
-  for (unsigned i = 0; i < roots_; ++i) std::memcpy(rest.rows()[i], syndromes.rows()[i], columns);
+ReedSolomon::Corrections ReedSolomon::solve(ByteSpan syndromes, std::span<const unsigned> erased,
+                                            std::size_t columns, Errors errors) const {
+  assert(syndromes.size() == roots_ * columns);
+  Corrections corrections;
+  if (erased.size() > roots_) return corrections;
+  const auto syndrome_row = [&](unsigned i) { return syndromes.data() + i * columns; };
+
+  // As if the erased rows were all that is wrong: that corrects most columns, many at once.
+  Bytes rest(syndromes.begin(), syndromes.end());  // the syndromes of what is then left
   if (!erased.empty()) {
     const auto n = static_cast<unsigned>(erased.size());
     auto inverse = erasure_matrix(erased);
-    multiply(expand(n, n, inverse), syndromes.rows_to_read().first(n), values.rows(), columns);
+    std::array<const std::byte*, kMaxRoots> in;
+    for (unsigned i = 0; i < n; ++i) in[i] = syndrome_row(i);
+    std::array<std::byte*, kMaxRoots> values;
+    for (unsigned e = 0; e < n; ++e) {
+      corrections[erased[e]].resize(columns);
+      values[e] = corrections[erased[e]].data();
+    }
+    multiply(expand(n, n, inverse), {in.data(), n}, Rows(values.data(), n), columns);
     std::vector<std::uint8_t> locators(std::size_t{roots_} * n);
     for (unsigned i = 0; i < roots_; ++i)
       for (unsigned e = 0; e < n; ++e)
         locators[i * n + e] = gf::power(i * (kCodewordSize - 1 - erased[e]));
     const RowBuffer explained(roots_, columns);
-    multiply(expand(n, roots_, locators), values.rows_to_read(), explained.rows(), columns);
-    for (unsigned i = 0; i < roots_; ++i) add_to(rest.rows()[i], explained.rows()[i], columns);
+    const std::array<const std::byte*, kMaxRoots> found = [&] {
+      std::array<const std::byte*, kMaxRoots> rows{};
+      std::copy_n(values.begin(), n, rows.begin());
+      return rows;
+    }();
+    multiply(expand(n, roots_, locators), {found.data(), n}, explained.rows(), columns);
+    for (unsigned i = 0; i < roots_; ++i)
+      add_to(rest.data() + i * columns, explained.rows()[i], columns);
   }
 
-  Bytes unexplained(columns);
-  for (unsigned i = 0; i < roots_; ++i)
-    for (std::size_t c = 0; c < columns; ++c) unexplained[c] |= rest.rows()[i][c];
+  // Two syndromes are needed to find one error.
+  const bool searches = errors != Errors::ignore && erased.size() + 2 <= roots_;
+  unsigned failures = 0;
+  bool succeeded = false;
   std::array<std::uint8_t, kMaxRoots> syndrome;
   for (std::size_t c = 0; c < columns; ++c) {
-    if (unexplained[c] == std::byte{0}) {
-      for (std::size_t e = 0; e < erased.size(); ++e) rows[erased[e]][c] ^= values.rows()[e][c];
-      continue;
-    }
-    if (errors == Errors::ignore) continue;
+    bool explained = true;
+    for (unsigned i = 0; i < roots_; ++i) explained &= rest[i * columns + c] == std::byte{0};
+    if (explained) continue;
+    // The erasures are not all that is wrong here, so their values are wrong as well.
+    for (const unsigned row : erased) corrections[row][c] = std::byte{0};
+    if (!searches || (errors == Errors::probe && !succeeded && failures >= kMaxProbes)) continue;
     for (unsigned i = 0; i < roots_; ++i)
-      syndrome[i] = static_cast<std::uint8_t>(syndromes.rows()[i][c]);
-    for (const ColumnError& error : find_errors(std::span(syndrome).first(roots_), erased))
-      rows[error.row][c] ^= std::byte{error.value};
+      syndrome[i] = static_cast<std::uint8_t>(syndrome_row(i)[c]);
+    const auto found = find_errors(std::span(syndrome).first(roots_), erased);
+    if (found.empty()) ++failures;
+    succeeded |= !found.empty();
+    for (const ColumnError& error : found) {
+      Bytes& row = corrections[error.row];
+      if (row.empty()) row.resize(columns);
+      row[c] = std::byte{error.value};
+    }
   }
+  return corrections;
+}
+
+void ReedSolomon::correct(Rows rows, std::span<const unsigned> erased, std::size_t columns,
+                          Errors errors) const {
+  if (erased.size() > roots_) return;
+  const std::span<const std::byte* const> codewords(
+      const_cast<const std::byte* const*>(rows.data()), rows.size());
+  const Corrections corrections = solve(syndromes(codewords, columns), erased, columns, errors);
+  for (unsigned row = 0; row < kCodewordSize; ++row)
+    if (!corrections[row].empty()) add_to(rows[row], corrections[row].data(), columns);
 }
 
 }  // namespace intact::verity

@@ -8,14 +8,14 @@ Result<RepairReport> repair(const Layout& layout, const Devices& devices, ByteSp
                             unsigned threads, const Progress& progress) {
   const std::uint64_t hash_area = TRY(hash_area_offset(layout));
   const auto write_back = [&](Area area, std::uint64_t block, ByteSpan content) {
-    // Another thread that reads the block meanwhile may see a part of it: its digest tells.
+    // Another thread may read a part of the block meanwhile; it compares the digest.
     return area == Area::data
                ? devices.data->write(block * layout.params.data_block_size, content)
                : devices.hash->write(hash_area + block * layout.params.hash_block_size, content);
   };
   RepairReport report;
-  // Each block that is mended gives one erasure less to the others that share its codewords: on
-  // until nothing more comes of it.
+  // Each repaired block is one erasure less for the others that share its codewords, so repeat this
+  // until nothing more is repaired.
   for (bool again = true; again;) {
     again = false;
     const auto target = TRY(open(layout, devices, root, {.cache_size = kScanCacheSize}));

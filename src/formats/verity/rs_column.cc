@@ -1,6 +1,7 @@
 #include "rs_column.h"
 
-#include <algorithm>
+#include <array>
+#include <cassert>
 
 #include <intact/verity/reed_solomon.h>
 
@@ -9,8 +10,32 @@
 namespace intact::verity {
 namespace {
 
-/// Coefficients, lowest power first.
-using Polynomial = std::vector<std::uint8_t>;
+/// Coefficients, lowest power first. In place, because thousands of columns are decoded for a
+/// block.
+class Polynomial {
+ public:
+  Polynomial() = default;
+  explicit Polynomial(std::size_t size) : size_(size) { assert(size <= kCapacity); }
+
+  std::size_t size() const { return size_; }
+  std::uint8_t& operator[](std::size_t i) { return coefficients_[i]; }
+  std::uint8_t operator[](std::size_t i) const { return coefficients_[i]; }
+  void resize(std::size_t size) {
+    assert(size <= kCapacity);
+    for (std::size_t i = size_; i < size; ++i) coefficients_[i] = 0;
+    size_ = size;
+  }
+  void push_back(std::uint8_t value) {
+    resize(size_ + 1);
+    coefficients_[size_ - 1] = value;
+  }
+
+ private:
+  // Degrees stay below the number of syndromes and erasures together.
+  static constexpr std::size_t kCapacity = 4 * kMaxRoots;
+  std::array<std::uint8_t, kCapacity> coefficients_{};
+  std::size_t size_ = 0;
+};
 
 std::uint8_t value_at(const Polynomial& p, std::uint8_t x) {
   std::uint8_t value = 0;
@@ -27,7 +52,7 @@ void add_multiple(Polynomial& a, const Polynomial& b, std::uint8_t factor, std::
 }
 
 void trim(Polynomial& p) {
-  while (p.size() > 1 && p.back() == 0) p.pop_back();
+  while (p.size() > 1 && p[p.size() - 1] == 0) p.resize(p.size() - 1);
 }
 
 /// X_j: the locator of a row.
@@ -37,7 +62,8 @@ std::uint8_t locator(unsigned row) {
 
 /// The product of (1 - X_e x) over the erased rows.
 Polynomial erasure_locator(std::span<const unsigned> erased) {
-  Polynomial p = {1};
+  Polynomial p;
+  p.push_back(1);
   for (const unsigned row : erased) {
     const Polynomial before = p;
     add_multiple(p, before, locator(row), 1);
@@ -98,7 +124,7 @@ std::vector<ColumnError> find_errors(std::span<const std::uint8_t> syndromes,
 
   std::vector<ColumnError> errors;
   std::size_t found = 0;
-  for (unsigned row = 0; row < kCodewordSize; ++row) {
+  for (unsigned row = 0; row < kCodewordSize && found < degree; ++row) {
     const std::uint8_t inverse = gf::divide(1, locator(row));
     if (value_at(lambda, inverse) != 0) continue;
     const std::uint8_t slope = value_at(derivative, inverse);

@@ -12,7 +12,7 @@ struct ColumnError {
 };
 
 /// Decodes one codeword: the errors (with the erased rows that really are wrong) that explain its
-/// syndromes, or none when there is no explanation with 2 * errors + erasures <= syndromes.size().
+/// syndromes, or none if no explanation has 2 * errors + erasures <= syndromes.size().
 std::vector<ColumnError> find_errors(std::span<const std::uint8_t> syndromes,
                                      std::span<const unsigned> erased);
 

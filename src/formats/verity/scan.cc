@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <tuple>
+#include <utility>
 
 #include <intact/base/worker_pool.h>
 
@@ -24,7 +26,10 @@ class Findings {
                  std::make_move_iterator(list.end()));
   }
 
-  /// In order, the hash area first; neighbours with the same fate are one entry.
+  /// As they came.
+  DamageList take_all() { return std::move(list_); }
+
+  /// In order, the hash area first; neighbours with the same outcome are one entry.
   DamageList take() {
     std::ranges::sort(list_, {},
                       [](const Damage& d) { return std::tuple(d.area == Area::data, d.block); });
@@ -54,14 +59,11 @@ Result<bool> VerityTarget::Impl::try_mend(Node node, const MendedSink& mended) c
   if (!tree_->can_mend()) return false;
   const auto content = tree_->mend(node);
   if (!content) return false;
-  if (!mended) return true;
-  const bool is_data = node.level == Node::kData;
-  TRY(mended(is_data ? Area::data : Area::hash, is_data ? node.index : tree_->place_of(node),
-             *content));
+  if (mended) TRY(mended(Area::hash, tree_->place_of(node), *content));
   return true;
 }
 
-/// Looks at the stored block itself: what is in the cache may have been mended.
+/// Reads the stored block itself, since the one in the cache may be a corrected one.
 Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node, const MendedSink& mended) const {
   Damage damage{.area = Area::hash, .block = tree_->place_of(node), .reason = {}};
   const auto digest = tree_->expected_digest(node, HashTree::Mending::yes);
@@ -82,71 +84,117 @@ Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node, const MendedSi
         {.area = Area::hash,
          .block = damage.block,
          .reason =
-             "is not zero behind its hashes: the device may have more data blocks than stated"}};
+             "is not zero after its hashes: the device may have more data blocks than stated"}};
   else
     return DamageList{};
   damage.mendable = TRY(try_mend(node, mended));
   return DamageList{damage};
 }
 
-Result<DamageList> VerityTarget::Impl::scan_data(VerifiedData& data, std::uint64_t first,
-                                                 std::uint64_t end,
-                                                 const MendedSink& mended) const {
+Result<VerityTarget::Impl::DataFindings> VerityTarget::Impl::scan_data(VerifiedData& data,
+                                                                       std::uint64_t first,
+                                                                       std::uint64_t end) const {
   static thread_local Bytes buffer;
   const std::size_t size = geometry().data_block_size();
-  DamageList found;
+  DataFindings found;
   for (std::uint64_t block = first; block < end;) {
     const std::uint64_t run = data.run_length(block, end);
     buffer.resize(run * size);
     auto bad = data.read_run(block, buffer);
     if (!bad && bad.error().kind() != ErrorKind::tampered) return std::move(bad).error();
-    if (!bad) {
-      found.push_back({.area = Area::data,
-                       .block = block,
-                       .blocks = run,
-                       .reason = "cannot be checked: " + bad.error().message()});
-    } else {
+    if (!bad)
+      found.unchecked.push_back({.area = Area::data,
+                                 .block = block,
+                                 .blocks = run,
+                                 .reason = "cannot be checked: " + bad.error().message()});
+    else
       for (BadBlock& one : *bad)
-        found.push_back({.area = Area::data,
-                         .block = one.block,
-                         .reason = std::move(one.reason),
-                         .mendable = TRY(try_mend({Node::kData, one.block}, mended))});
-    }
+        found.bad.push_back(
+            {.area = Area::data, .block = one.block, .reason = std::move(one.reason)});
     block += run;
   }
   return found;
 }
 
-Result<DamageList> VerityTarget::Impl::scan(unsigned threads, const Progress& progress,
-                                            const MendedSink& mended) const {
+Result<void> VerityTarget::Impl::mend_data(
+    std::vector<Damage>& bad, WorkerPool& pool, const MendedSink& mended,
+    const std::function<void(std::uint64_t blocks)>& progress) const {
+  // Blocks of one group share their codewords. To decode each block by itself would read and hash
+  // a group as often as it has bad blocks, up to 253 times.
+  const std::uint64_t groups = tree_->fec_groups();
+  std::ranges::sort(bad, {},
+                    [groups](const Damage& d) { return std::pair(d.block % groups, d.block); });
+  for (std::size_t begin = 0; begin < bad.size() && !pool.failed();) {
+    const std::uint64_t group = bad[begin].block % groups;
+    std::size_t end = begin;
+    while (end < bad.size() && bad[end].block % groups == group) ++end;
+    pool.submit([&, begin, end]() -> Result<void> {
+      std::vector<std::uint64_t> blocks;
+      for (std::size_t i = begin; i < end; ++i) blocks.push_back(bad[i].block);
+      const auto contents = tree_->mend_data(blocks);
+      for (std::size_t i = 0; contents && i < blocks.size(); ++i) {
+        const std::optional<Bytes>& content = (*contents)[i];
+        bad[begin + i].mendable = content.has_value();
+        if (content && mended) TRY(mended(Area::data, blocks[i], *content));
+      }
+      progress(end - begin);
+      return {};
+    });
+    begin = end;
+  }
+  return pool.wait();
+}
+
+Result<std::vector<Damage>> VerityTarget::Impl::scan(unsigned threads, const Progress& progress,
+                                                     const MendedSink& mended) const {
+  tree_->remember_failures();
+  const std::uint64_t block_size = geometry().data_block_size();
+  std::mutex mutex;
+  std::uint64_t done = 0;
+  std::uint64_t total = geometry().hash_size() + geometry().data_size();
+  const auto add_progress = [&](std::uint64_t bytes) {
+    const std::lock_guard lock(mutex);
+    done += bytes;
+    if (progress) progress(done, total);
+  };
+
   Findings findings;
   WorkerPool pool(threads);
   for (std::uint64_t first = 0; first < geometry().hash_blocks(); first += kHashJobBlocks) {
     pool.submit([&, first]() -> Result<void> {
       const std::uint64_t end = std::min(first + kHashJobBlocks, geometry().hash_blocks());
-      for (std::uint64_t block = first; block < end; ++block)
+      for (std::uint64_t block = first; block < end; ++block) {
         findings.add(TRY(scan_hash_block(tree_->node_at(block), mended)));
+        add_progress(geometry().hash_block_size());
+      }
       return {};
     });
   }
   TRY(pool.wait());
 
   VerifiedData data(devices_.data, *tree_, {});  // without what the options leave unchecked
-  std::mutex mutex;
-  std::uint64_t done = 0;
+  Findings bad;
   const std::uint64_t blocks = geometry().data_blocks();
-  const std::uint64_t step = std::max<std::uint64_t>(kJobBytes / geometry().data_block_size(), 1);
+  const std::uint64_t step = std::max<std::uint64_t>(kJobBytes / block_size, 1);
   for (std::uint64_t first = 0; first < blocks && !pool.failed(); first += step) {
     pool.submit([&, first]() -> Result<void> {
       const std::uint64_t end = std::min(first + step, blocks);
-      findings.add(TRY(scan_data(data, first, end, mended)));
-      const std::lock_guard lock(mutex);
-      done += (end - first) * geometry().data_block_size();
-      if (progress) progress(done, geometry().data_size());
+      DataFindings found = TRY(scan_data(data, first, end));
+      findings.add(std::move(found.unchecked));
+      bad.add(std::move(found.bad));
+      add_progress((end - first) * block_size);
       return {};
     });
   }
   TRY(pool.wait());
+
+  DamageList bad_blocks = bad.take_all();
+  if (tree_->can_mend() && !bad_blocks.empty()) {
+    total += bad_blocks.size() * block_size;
+    TRY(mend_data(bad_blocks, pool, mended,
+                  [&](std::uint64_t count) { add_progress(count * block_size); }));
+  }
+  findings.add(std::move(bad_blocks));
   return findings.take();
 }
 

@@ -10,7 +10,7 @@ namespace intact::verity {
 namespace {
 
 constexpr std::array<char, 8> kSignature = {'v', 'e', 'r', 'i', 't', 'y', 0, 0};
-constexpr std::size_t kDashes[] = {4, 6, 8, 10};  // bytes in front of each
+constexpr std::size_t kDashes[] = {4, 6, 8, 10};  // bytes before each
 
 Error malformed(std::string what) {
   return Error(ErrorKind::malformed, "dm-verity superblock: " + std::move(what));
@@ -53,21 +53,24 @@ std::string Uuid::to_string() const {
 
 Result<Superblock> parse_superblock(const RawSuperblock& raw) {
   if (raw.signature != kSignature)
-    return malformed("no signature: this is not a dm-verity hash device, or not its offset");
+    return Error(
+        ErrorKind::malformed,
+        "not a dm-verity hash device, or --hash-offset is wrong (no superblock signature)");
   if (raw.version.get() != 1)
-    return Error(ErrorKind::unsupported,
-                 fmt::format("dm-verity superblock of version {}; there is 1", raw.version.get()));
+    return Error(
+        ErrorKind::unsupported,
+        fmt::format("dm-verity superblock: version {} is not supported", raw.version.get()));
   Superblock superblock;
   Params& params = superblock.params;
   params.hash_type = static_cast<HashType>(raw.hash_type.get());
   const auto end = std::ranges::find(raw.algorithm, '\0');
-  if (end == raw.algorithm.end()) return malformed("the hash name does not end");
+  if (end == raw.algorithm.end()) return malformed("the hash name is not terminated");
   params.hash.assign(raw.algorithm.begin(), end);
   params.data_block_size = raw.data_block_size.get();
   params.hash_block_size = raw.hash_block_size.get();
   params.data_blocks = raw.data_blocks.get();
   if (raw.salt_size.get() > kMaxSaltSize)
-    return malformed(fmt::format("a salt of {} bytes", raw.salt_size.get()));
+    return malformed(fmt::format("a salt of {} bytes is too long", raw.salt_size.get()));
   params.salt.assign(raw.salt.begin(), raw.salt.begin() + raw.salt_size.get());
   superblock.uuid = Uuid(raw.uuid);
   if (auto checked = check_params(params); !checked) {

@@ -29,8 +29,8 @@ Result<std::unique_ptr<VerityTarget>> VerityTarget::open(const Params& params, B
       Error error = std::move(block).error();
       if (error.kind() != ErrorKind::tampered) return error;
       return Error(ErrorKind::tampered,
-                   "the hash tree does not lead to this root hash: another device, other "
-                   "parameters, or a damaged top hash block");
+                   "the hash tree does not match this root hash (wrong root hash, device or "
+                   "parameters, or a damaged top hash block)");
     }
   }
   return std::unique_ptr<VerityTarget>(new VerityTarget(
@@ -77,7 +77,7 @@ Result<void> VerityTarget::Impl::read(std::uint64_t offset, MutableByteSpan out)
   Bytes partial;
   for (std::uint64_t at = offset; at < end;) {
     if (stopped_.load(std::memory_order_relaxed))
-      return Error(ErrorKind::tampered, "the device was stopped: corruption was found");
+      return Error(ErrorKind::tampered, "stopped after damage was found");
     const std::uint64_t block = at / size;
     if (at % size == 0 && end - at >= size) {
       const std::uint64_t run = data_.run_length(block, end / size);
@@ -95,7 +95,7 @@ Result<void> VerityTarget::Impl::read(std::uint64_t offset, MutableByteSpan out)
   return {};
 }
 
-/// A run of whole blocks, checked and where need be mended.
+/// Reads a run of whole blocks, checks them and corrects them if necessary.
 Result<void> VerityTarget::Impl::read_blocks(std::uint64_t first, MutableByteSpan content) {
   const auto bad = data_.read_run(first, content);
   if (bad) return bad->empty() ? Result<void>() : settle(*bad, first, content);
@@ -121,7 +121,7 @@ Result<void> VerityTarget::Impl::settle(const std::vector<BadBlock>& bad, std::u
         continue;
       }
     }
-    // On after damage: whoever repairs wants to know all of it.
+    // Continue after damage, so that all of it is reported.
     auto refused = refuse({.area = Area::data, .block = block.block, .reason = block.reason});
     if (outcome) outcome = std::move(refused);
   }

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include <intact/base/worker_pool.h>
 #include <intact/verity/verity_target.h>
 
 #include "hash_tree.h"
@@ -36,9 +38,16 @@ class VerityTarget::Impl {
                       MutableByteSpan content);
   Result<void> refuse(Damage damage);
   Result<std::vector<Damage>> scan_hash_block(Node node, const MendedSink& mended) const;
-  Result<std::vector<Damage>> scan_data(VerifiedData& data, std::uint64_t first, std::uint64_t end,
-                                        const MendedSink& mended) const;
-  /// Whether the block can be mended; tells the sink.
+  /// Data blocks in a range: those that are bad, and runs that cannot be checked.
+  struct DataFindings {
+    std::vector<Damage> bad;  ///< single blocks
+    std::vector<Damage> unchecked;
+  };
+  Result<DataFindings> scan_data(VerifiedData& data, std::uint64_t first, std::uint64_t end) const;
+  /// Finds out which bad data blocks FEC can correct and passes their content to the sink.
+  Result<void> mend_data(std::vector<Damage>& bad, WorkerPool& pool, const MendedSink& mended,
+                         const std::function<void(std::uint64_t blocks)>& progress) const;
+  /// Whether FEC can correct a bad hash block; its content goes to the sink.
   Result<bool> try_mend(Node node, const MendedSink& mended) const;
 
   Options options_;

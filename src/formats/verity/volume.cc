@@ -24,8 +24,8 @@ Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t
   RawSuperblock raw;
   if (hash_offset > hash.size() || hash.size() - hash_offset < sizeof raw)
     return Error(ErrorKind::malformed,
-                 "the hash device ends before its superblock: this is not a dm-verity hash device, "
-                 "or not its offset");
+                 "not a dm-verity hash device, or --hash-offset is wrong (the file ends before a "
+                 "superblock)");
   TRY(hash.read(hash_offset, MutableByteSpan(reinterpret_cast<std::byte*>(&raw), sizeof raw)));
   return parse_superblock(raw);
 }
@@ -33,7 +33,7 @@ Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t
 Result<Bytes> format(const Layout& layout, const Devices& devices, const Uuid& uuid,
                      unsigned threads, const Progress& progress) {
   TRY(check_layout(layout, devices));
-  // A hash area that is not complete must not pass for one: no superblock until it is.
+  // An incomplete hash area must not look complete: it gets its superblock last.
   if (layout.superblock) TRY(devices.hash->write(layout.hash_offset, Bytes(kSuperblockSize)));
   Bytes root = TRY(build_hash_tree(layout.params, *devices.data, *devices.hash,
                                    TRY(hash_area_offset(layout)), threads, progress));
@@ -54,7 +54,7 @@ Result<Bytes> format(const Layout& layout, const Devices& devices, const Uuid& u
 
 Result<std::unique_ptr<VerityTarget>> open(const Layout& layout, const Devices& devices,
                                            ByteSpan root, VerityTarget::Options options) {
-  // What a superblock says is the file's fault, what an option says the caller's.
+  // Wrong numbers come from the file if there is a superblock, and from the caller otherwise.
   TRY(check_layout(layout, devices,
                    layout.superblock ? ErrorKind::malformed : ErrorKind::invalid_argument));
   std::optional<FecDecoder> decoder;

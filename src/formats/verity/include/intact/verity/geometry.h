@@ -8,7 +8,7 @@
 
 namespace intact::verity {
 
-/// Where everything stands in a hash tree: pure arithmetic, no I/O.
+/// Where everything is in a hash tree: pure arithmetic, no I/O.
 ///
 /// Level 0 holds the digests of the data blocks, level n + 1 those of the hash blocks of level n;
 /// the highest level is one hash block, whose digest is the root hash. A single data block has no

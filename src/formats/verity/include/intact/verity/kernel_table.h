@@ -13,7 +13,7 @@
 
 namespace intact::verity {
 
-/// Devices as the kernel is told of them: paths or "MAJOR:MINOR".
+/// Devices as the kernel takes them: paths or "MAJOR:MINOR".
 struct DeviceNames {
   std::string data;
   std::string hash;
@@ -36,13 +36,13 @@ struct KernelTable {
   std::optional<Fec> fec = {};
   std::string signature_key = {};  ///< description of the key with the signature of the root hash
 
-  /// The layout must fit on the devices: check_layout. invalid_argument when the kernel cannot
+  /// The layout must fit on the devices: check_layout(). invalid_argument: the kernel cannot
   /// express it.
   static Result<KernelTable> create(const Layout& layout, const Devices& devices,
                                     const DeviceNames& names, ByteSpan root);
-  /// Of what the kernel prints. malformed.
+  /// Parses what the kernel prints. malformed.
   static Result<KernelTable> parse(std::string_view text);
-  /// With options in the order in which veritysetup has them.
+  /// With options in the order of veritysetup.
   std::string text() const;
 };
 

@@ -14,12 +14,13 @@ constexpr std::size_t kMaxSaltSize = 256;        ///< bytes
 
 /// How a block and the salt become a digest.
 enum class HashType : std::uint32_t {
-  chrome_os = 0,  ///< salt behind the block; digests packed without gaps
-  normal = 1,     ///< salt in front of the block; digests in cells of a power of two
+  chrome_os = 0,  ///< salt after the block; digests packed without gaps
+  normal = 1,     ///< salt before the block; digests in cells of a power of two
 };
 
-/// All that, besides the data, determines a hash tree. Nothing of it is covered by the root hash:
-/// from a superblock it is a proposal, which the root hash confirms or not.
+/// Everything that determines a hash tree besides the data. The root hash does not cover any of it:
+/// what a superblock says is a claim. The root hash confirms the claim only in part; see
+/// docs/threat-model.md, "Superblocks of dm-verity".
 struct Params {
   HashType hash_type = HashType::normal;
   std::string hash = "sha256";           ///< a name as the kernel's crypto API has it
@@ -31,8 +32,12 @@ struct Params {
   bool operator==(const Params&) const = default;
 };
 
-/// The size of a digest of params.hash in bytes. invalid_argument when a field is out of range, and
-/// when the area it describes is larger than a file can be; unsupported for an unknown hash.
+/// Whether both block sizes are powers of two in range: what can be said before the number of
+/// blocks is known. invalid_argument.
+Result<void> check_block_sizes(const Params& params);
+
+/// The size of a digest of params.hash in bytes. invalid_argument: a field is out of range, or the
+/// area is larger than a file can be; unsupported: an unknown hash.
 Result<std::size_t> check_params(const Params& params);
 
 }  // namespace intact::verity

@@ -12,7 +12,7 @@
 
 namespace intact::verity {
 
-/// The superblock as it lies at `hash_offset` of the hash device (cryptsetup's on-disk format,
+/// The superblock as stored at `hash_offset` of the hash device (cryptsetup's on-disk format,
 /// version 1). Little-endian. The kernel never reads it and no hash covers it.
 struct RawSuperblock {
   std::array<char, 8> signature;            ///< "verity\0\0"
@@ -61,10 +61,10 @@ struct Superblock {
   bool operator==(const Superblock&) const = default;
 };
 
-/// malformed: no signature, numbers that cannot be. unsupported: another version or hash.
+/// malformed: no signature, or impossible numbers. unsupported: another version or hash.
 Result<Superblock> parse_superblock(const RawSuperblock& raw);
 
-/// The params must be checked ones.
+/// The params must have been checked.
 RawSuperblock encode(const Superblock& superblock);
 
 }  // namespace intact::verity

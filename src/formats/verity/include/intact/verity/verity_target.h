@@ -19,30 +19,30 @@ namespace intact::verity {
 
 enum class Area { data, hash };
 
-/// Bad blocks one behind the other.
+/// A run of bad blocks.
 struct Damage {
   Area area;
   std::uint64_t block;  ///< data: of the data device; hash: of the hash area, in stored order
   std::uint64_t blocks = 1;
   std::string reason;     ///< continues the sentence "block N ..."
-  bool mendable = false;  ///< forward error correction gives back what it must be
+  bool mendable = false;  ///< forward error correction can restore the content
 
   bool operator==(const Damage&) const = default;
 };
 
-/// Told of a bad block the first time it is met. Called by the reading thread, so perhaps by
-/// several at once; must not call back.
+/// Called for a bad block the first time it is read, by the reading thread, so perhaps by several
+/// at once; must not call back.
 using DamageSink = std::function<void(const Damage&)>;
 
 enum class OnCorruption {
   error,   ///< the read fails
-  ignore,  ///< the read gives the bad data, and the sink is told
+  ignore,  ///< the read returns the bad data, and the sink is called
   stop,    ///< the read and all later ones fail
 };
 
 /// A dm-verity device in userspace. Every block is checked against the hash tree, up to the root
-/// hash, at every read; hash blocks that were verified once are kept, within a bound. What fails is
-/// mended out of the FEC area where there is one, and checked before it is used. Thread-safe.
+/// hash, at every read; verified hash blocks are cached, within a bound. A block that fails is
+/// corrected with the FEC area, if there is one, and checked before it is used. Thread-safe.
 class VerityTarget final : public block::ReadOnlyTarget {
  public:
   struct Devices {
@@ -52,22 +52,22 @@ class VerityTarget final : public block::ReadOnlyTarget {
   };
   struct Options {
     OnCorruption on_corruption = OnCorruption::error;
-    /// Blocks that must be zero are not read: zeros are returned.
+    /// Returns zeros for blocks that must be zero, without reading them.
     bool ignore_zero_blocks = false;
-    /// A data block that was good once is not hashed again. Takes a bit for each data block.
+    /// Does not hash a data block again that was good once. Takes a bit for each data block.
     bool check_at_most_once = false;
-    std::size_t cache_size = 64 << 20;  ///< bytes of verified hash blocks that are kept
+    std::size_t cache_size = 64 << 20;  ///< bytes of verified hash blocks in memory
     DamageSink on_damage = {};
   };
   struct Counters {
     std::uint64_t verified;   ///< data blocks
-    std::uint64_t corrupted;  ///< blocks of either area that failed and could not be mended
+    std::uint64_t corrupted;  ///< blocks of either area that failed and were not corrected
     std::uint64_t mended;
   };
 
-  /// tampered when the tree does not lead to `root`; malformed when a device is too small;
-  /// invalid_argument for params out of range. `fec` covers the data and the hash area as
-  /// FecGeometry says.
+  /// `fec` covers the data and the hash area as FecGeometry says. tampered: the tree does not match
+  /// `root`; malformed: a device is too small; invalid_argument: params out of range, or `root` has
+  /// the wrong size.
   static Result<std::unique_ptr<VerityTarget>> open(const Params& params, ByteSpan root,
                                                     Devices devices, std::optional<FecDecoder> fec,
                                                     Options options);
@@ -79,13 +79,13 @@ class VerityTarget final : public block::ReadOnlyTarget {
   /// All or nothing: after an error `out` holds zeros. tampered if a block in the range is bad.
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override;
 
-  /// Takes the true content of a bad block that was mended out of the FEC area. Called by several
-  /// threads; an error ends the scan.
+  /// Takes the true content of a bad block, as the FEC area yields it. Called by several threads;
+  /// an error ends the scan.
   using MendedSink = std::function<Result<void>(Area area, std::uint64_t block, ByteSpan content)>;
 
   /// Reads everything, hash blocks as well, and lists all damage: the hash area from the top down,
-  /// then the data. Does not call the options' sink and heeds none of the options. `threads` 0: one
-  /// for each processor.
+  /// then the data. Ignores the options and does not call their sink. Damage that cannot be
+  /// corrected costs little more than damage that can. `threads` 0: one for each processor.
   Result<std::vector<Damage>> scan(unsigned threads = 0, const Progress& progress = {},
                                    const MendedSink& mended = {}) const;
 

@@ -16,7 +16,7 @@
 
 namespace intact::verity {
 
-/// Where the parts of a volume lie. Offsets in bytes.
+/// Where the parts of a volume are. Offsets in bytes.
 struct Layout {
   Params params;
   std::uint64_t hash_offset = 0;  ///< of the superblock; without one, of the hash area
@@ -28,40 +28,41 @@ struct Layout {
   std::optional<Fec> fec = {};
 };
 
-/// The devices of a volume; one may be given in several places, as the same object.
+/// The devices of a volume. One may be used in several places, as the same object.
 struct Devices {
   std::shared_ptr<block::BlockTarget> data;
   std::shared_ptr<block::BlockTarget> hash;
   std::shared_ptr<block::BlockTarget> fec = {};  ///< if the layout has FEC
 };
 
-/// First byte of the hash area: the first whole hash block behind the superblock. Without
-/// superblock hash_offset itself, which must then be a multiple: invalid_argument if not.
+/// First byte of the hash area: the first whole hash block after the superblock. Without a
+/// superblock it is hash_offset, which must then be a multiple of the hash block size:
+/// invalid_argument if not.
 Result<std::uint64_t> hash_area_offset(const Layout& layout);
 
 /// What forward error correction covers: the data blocks, then the hash device from the hash area
-/// on, to its end or, where the parity lies on the same device, up to that. malformed or
-/// invalid_argument when that is not possible.
+/// to its end, or to the parity if that is on the same device. malformed or invalid_argument if
+/// that is not possible.
 Result<std::shared_ptr<block::BlockTarget>> fec_coverage(const Layout& layout,
                                                          const Devices& devices);
 Result<FecGeometry> fec_geometry(const Layout& layout, const block::BlockTarget& coverage);
 
-/// Whether all parts fit on their devices and none lies over another: invalid_argument if not, with
-/// what to do.
-/// `too_short`: the kind of error where a device ends before its part does.
+/// Whether all parts fit on their devices without overlap: invalid_argument if not, and the message
+/// says what to do.
+/// `too_short`: the kind of the error if a device ends before its part does.
 Result<void> check_layout(const Layout& layout, const Devices& devices,
                           ErrorKind too_short = ErrorKind::invalid_argument);
 
-/// Bytes that the devices of a new volume must have at least.
+/// The smallest sizes of the devices of a new volume, in bytes.
 struct DeviceSizes {
   std::uint64_t hash;
   std::uint64_t fec;  ///< 0 without FEC
 };
-/// `hash_size`: of the hash device as it is, since what follows the tree on it is covered as well.
+/// `hash_size`: present size of the hash device, since FEC also covers what follows the tree on it.
 Result<DeviceSizes> needed_sizes(const Layout& layout, std::uint64_t hash_size,
                                  bool fec_on_hash_device);
 
-/// Where damage lies, for people and for tools.
+/// Where damage is, for people and for tools.
 struct Place {
   std::string text;      ///< "data block 5 (bytes 20480 to 24575)"
   std::uint64_t offset;  ///< first byte on the data or hash device
@@ -69,7 +70,7 @@ struct Place {
 /// `hash_area`: hash_area_offset of the layout.
 Place place_of(const Damage& damage, const Params& params, std::uint64_t hash_area);
 
-/// Reads the superblock at byte `hash_offset`; malformed if there is none.
+/// Reads the superblock at byte `hash_offset`. malformed: not a superblock.
 Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t hash_offset);
 
 /// Writes hash area, parity and, last of all, superblock; returns the root hash. All is flushed.
@@ -77,7 +78,7 @@ Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t
 Result<Bytes> format(const Layout& layout, const Devices& devices, const Uuid& uuid,
                      unsigned threads = 0, const Progress& progress = {});
 
-/// Enough of a cache for whoever reads a volume once, from front to back (bytes).
+/// Cache size that suffices to read a volume once from front to back, in bytes.
 constexpr std::size_t kScanCacheSize = 2 << 20;
 
 /// The volume as a device of verified data.
@@ -86,11 +87,11 @@ Result<std::unique_ptr<VerityTarget>> open(const Layout& layout, const Devices& 
 
 struct RepairReport {
   std::vector<Damage> mended;  ///< written and checked
-  std::vector<Damage> lost;    ///< beyond the parity, or below a hash block that is
+  std::vector<Damage> lost;    ///< not correctable, or below a hash block that is not
 };
 
-/// Mends what can be mended, in place: each block is checked against its hash before it is written.
-/// The devices must be writable, but may be read-only where nothing is damaged. Flushes.
+/// Repairs in place what FEC can correct. Each block is checked against its hash before it is
+/// written. The devices must be writable unless nothing is damaged. Flushes.
 Result<RepairReport> repair(const Layout& layout, const Devices& devices, ByteSpan root,
                             unsigned threads = 0, const Progress& progress = {});
 
