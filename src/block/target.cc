@@ -26,7 +26,7 @@ Result<void> ReadOnlyTarget::zero(std::uint64_t, std::uint64_t) {
 Result<void> check_range(std::uint64_t size, std::uint64_t offset, std::uint64_t length) {
   if (offset > size || size - offset < length)
     return Error(ErrorKind::malformed,
-                 fmt::format("bytes {}+{} lie beyond the end of the device ({} bytes)", offset,
+                 fmt::format("bytes {}+{} are beyond the end of the device ({} bytes)", offset,
                              length, size));
   return {};
 }

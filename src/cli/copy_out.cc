@@ -19,14 +19,14 @@ namespace intact::cli {
 namespace {
 
 constexpr std::size_t kChunk = 1 << 20;
-constexpr std::size_t kHole = 4096;  // what is zero in smaller pieces takes space in any case
+constexpr std::size_t kHole = 4096;  // smaller runs of zeros take space in any case
 
 bool is_zero(ByteSpan bytes) {
   return bytes[0] == std::byte{} &&
          std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
-/// Writes `bytes` but for the zeros, which the new file has already.
+/// Writes `bytes` without the zeros, which a new file has already.
 Result<void> write_sparsely(int fd, std::uint64_t offset, ByteSpan bytes) {
   const auto piece = [&](std::size_t at) {
     return bytes.subspan(at, std::min(kHole, bytes.size() - at));
@@ -61,9 +61,27 @@ Result<void> fill(int fd, const ByteSource& source) {
   return {};
 }
 
+Result<void> write_to_stdout(const ByteSource& source) {
+  if (::isatty(STDOUT_FILENO))
+    return Error(ErrorKind::invalid_argument,
+                 "--to -: stdout is a terminal; redirect it to a file or a pipe");
+  ProgressLine line;
+  Bytes buffer(kChunk);
+  for (std::uint64_t offset = 0; offset < source.size();) {
+    const MutableByteSpan chunk =
+        MutableByteSpan(buffer).first(std::min<std::uint64_t>(kChunk, source.size() - offset));
+    TRY(source.read(offset, chunk));
+    TRY(write_all(STDOUT_FILENO, chunk).context("stdout"));
+    offset += chunk.size();
+    line.show("Copying", offset, source.size());
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> copy_out(const ByteSource& source, const std::string& path) {
+  if (path == "-") return write_to_stdout(source);
   OutputFile file = TRY(OutputFile::create(path, OutputFile::Existing::refuse, 0600));
   struct stat st;
   if (::fstat(file.fd(), &st) != 0 || !S_ISREG(st.st_mode))

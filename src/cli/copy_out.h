@@ -7,9 +7,10 @@
 
 namespace intact::cli {
 
-/// Writes all of `source` to the new file `path`, readable by the user alone, with holes where
+/// Writes all of `source` to the new file `path`, readable by its owner only, with holes where
 /// there are zeros. The file appears when it is complete and durable; after an error there is none.
-/// Error kind exists: there is one already.
+/// "-" is stdout, which gets the bytes in order and, after an error, only those before it. exists:
+/// the file exists already; invalid_argument: stdout is a terminal.
 Result<void> copy_out(const ByteSource& source, const std::string& path);
 
 }  // namespace intact::cli

@@ -11,15 +11,15 @@
 namespace intact::cli {
 namespace {
 
-/// No image of ours has as many; a hostile one may name one directory in many places.
-constexpr std::size_t kMostNames = 50'000'000;
-/// Entries of maps of content in all: 4 TiB of compressed files. A hostile image may have many
-/// names for one large file.
-constexpr std::uint64_t kMostMapEntries = std::uint64_t{1} << 30;
+/// More than real images have; a hostile one may name one directory in many places.
+constexpr std::size_t kMaxNames = 50'000'000;
+/// Entries of content maps in total: 4 TiB of compressed files. A hostile image may have many names
+/// for one large file.
+constexpr std::uint64_t kMaxMapEntries = std::uint64_t{1} << 30;
 /// Extents of the packed inode, which are kept in memory.
-constexpr std::size_t kMostPackedExtents = 4'000'000;
+constexpr std::size_t kMaxPackedExtents = 4'000'000;
 
-/// A part of an image that cannot be read is damaged itself, and found by that.
+/// A part of an image that cannot be read is damaged itself and listed for that reason.
 bool is_damage(const Error& error) {
   return error.kind() == ErrorKind::tampered || error.kind() == ErrorKind::io;
 }
@@ -60,7 +60,7 @@ class PackedFile {
     return map.list([&](const erofs::Extent& extent) -> Result<void> {
       if (extent.place == erofs::Extent::Place::packed)
         return Error(ErrorKind::malformed, "fragments within the file for them");
-      if (extents_.size() == kMostPackedExtents)
+      if (extents_.size() == kMaxPackedExtents)
         return Error(ErrorKind::limit, "too many fragments");
       extents_.push_back(extent);
       return {};
@@ -134,7 +134,7 @@ class Search {
 
   Result<void> touch_content(const std::string& path, const erofs::ExtentMap& map) {
     map_entries_ += map.entries();
-    if (map_entries_ > kMostMapEntries)
+    if (map_entries_ > kMaxMapEntries)
       return Error(ErrorKind::limit, "more content than an image can have");
     const auto listed = map.list([&](const erofs::Extent& extent) -> Result<void> {
       if (extent.place == erofs::Extent::Place::packed) return touch_fragment(path, extent);
@@ -162,7 +162,7 @@ class Search {
           return true;
         });
     names_ += entries.size();
-    if (names_ > kMostNames) return Error(ErrorKind::limit, "more names than an image can have");
+    if (names_ > kMaxNames) return Error(ErrorKind::limit, "more names than an image can have");
     for (const auto& [name, nid] : entries) TRY(visit(name, nid));
     if (listed) return {};
     if (is_damage(listed.error()))

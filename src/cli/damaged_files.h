@@ -16,21 +16,21 @@ struct ByteRange {
   std::uint64_t length;
 };
 
-/// Whom damage concerns, by paths in the order of the tree.
+/// The files that damage affects, by paths in the order of the tree.
 struct DamagedFiles {
-  /// For each range the files whose content, inode or names lie in it, with all names of a hard
-  /// link. A directory that cannot be read is named "PATH/...": what is below it is not known.
+  /// For each range the files whose content, inode or names it contains, with all names of a hard
+  /// link. A directory that cannot be read is named "PATH/...": its content is unknown.
   std::vector<std::vector<std::string>> in_range;
-  /// Files of which it is not known where their content lies, since they are of a form that we do
-  /// not know, or contradict themselves. "PATH/...": all below that directory.
+  /// Files whose content cannot be located, because their layout is not supported or contradicts
+  /// itself. "PATH/...": everything below that directory.
   std::vector<std::string> not_looked_into;
 };
 
-/// Looks the ranges up in the EROFS in `image`, compressed or not; nothing is found in an image
-/// that is no EROFS. Content that several files share concerns each of them.
+/// Looks the ranges up in the EROFS in `image`, compressed or not; finds nothing in an image that
+/// is not an EROFS. Content that several files share affects each of them.
 ///
-/// `image` must refuse damaged reads, so that nothing wrong is believed. Ranges must be in order
-/// and apart. unsupported: an EROFS that we cannot read.
+/// `image` must fail damaged reads, so that no wrong metadata is used. Ranges must be sorted and
+/// must not overlap. unsupported: an EROFS feature that we cannot read.
 Result<DamagedFiles> files_in(std::shared_ptr<const ByteSource> image,
                               const std::vector<ByteRange>& ranges);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <intact/base/line_log.h>
+#include <intact/base/visible.h>
 #include <intact/nbdkit_plugin.h>
 #include <intact/serve/fuse_server.h>
 #include <intact/serve/mounts.h>
@@ -23,7 +24,7 @@
 
 namespace intact::cli {
 
-/// Where a server tells of damage, and what it has to do with the terminal.
+/// Where a server logs damage, and whether it leaves the terminal.
 struct FrontEnd::Log {
   const LogFile* file;         // none: stderr
   BackgroundProcess* process;  // none: in the foreground
@@ -37,7 +38,7 @@ const char* what_for(const block::BlockTarget& target) {
   return target.writable() ? "read and written" : "read";
 }
 
-/// Where others may ask what the stack counts; empty if it counts nothing, or there is no place.
+/// Directory of the status socket; empty if the stack has no counters or no directory can be made.
 std::string status_dir(const stack::Stack& stack) {
   if (!stack.has_status()) return {};
   const auto dir = make_runtime_dir();
@@ -48,34 +49,36 @@ std::string status_dir(const stack::Stack& stack) {
 
 void FrontEnd::add_options(CLI::App* command, FrontEndAbilities abilities) {
   abilities_ = abilities;
-  if (abilities.writable)
-    command->add_flag("-r,--readonly", read_only_, "Do not let anything be written to it");
+  if (abilities.writable) command->add_flag("-r,--readonly", read_only_, "Open read-only");
   command
       ->add_option("--fuse", fuse_,
-                   "Show it as a plain file, over this existing one, until the end")
+                   "Serve the volume as a plain file, mounted over this existing one")
       ->type_name("FILE");
   command
       ->add_option("--nbd", nbd_,
-                   "Serve it over NBD at this unix socket, or at tcp:HOST:PORT (needs nbdkit)")
+                   "Serve the volume over NBD at this unix socket or tcp:HOST:PORT (needs nbdkit)")
       ->type_name("SOCKET|tcp:HOST:PORT");
-  command->add_option("--to", to_, "Copy all of it to this new file")->type_name("FILE");
+  command->add_option("--to", to_, "Copy the volume to this new file ('-': stdout)")
+      ->type_name("FILE");
   if (abilities.dm)
-    command->add_option("--dm", dm_, "Have the kernel open it, as /dev/mapper/DEVICE")
+    command->add_option("--dm", dm_, "Make the kernel open the volume as /dev/mapper/DEVICE")
         ->type_name("DEVICE");
-  command->add_flag("--daemon", daemon_, "Return as soon as it is ready, and serve on");
+  command->add_flag("--daemon", daemon_, "Detach once the server is ready");
   command
-      ->add_option("--log", log_,
-                   "Append to this file what is damaged (default: stderr; with --daemon one in "
-                   "/run/intact or $XDG_RUNTIME_DIR/intact)")
+      ->add_option(
+          "--log", log_,
+          "Append messages about damage to this file (default: stderr; with --daemon, a file in "
+          "/run/intact or $XDG_RUNTIME_DIR/intact)")
       ->type_name("FILE");
   command->add_flag("--allow-other", allow_other_, "With --fuse: let other users read the file");
   command
-      ->add_option("--tls-certificates", tls_certificates_,
-                   "With --nbd: clients must use TLS; certificates as nbdkit wants them")
+      ->add_option(
+          "--tls-certificates", tls_certificates_,
+          "With --nbd: require TLS, with the certificates in this directory (see nbdkit-tls(1))")
       ->type_name("DIR");
   command
       ->add_option("--tls-psk", tls_psk_,
-                   "With --nbd: clients must use TLS with a key of this file")
+                   "With --nbd: require TLS with a pre-shared key of this file")
       ->type_name("FILE");
 }
 
@@ -84,18 +87,17 @@ Result<void> FrontEnd::check() const {
     return Error(ErrorKind::invalid_argument, message);
   };
   if (int(!fuse_.empty()) + int(!nbd_.empty()) + int(!to_.empty()) + int(!dm_.empty()) != 1)
-    return wrong(
-        abilities_.dm
-            ? "say how it is to be opened, by one of --fuse FILE, --nbd SOCKET, --to FILE, "
-              "--dm DEVICE"
-            : "say how it is to be opened, by one of --fuse FILE, --nbd SOCKET, --to FILE");
+    return wrong(abilities_.dm
+                     ? "how to open the volume: pass one of --fuse FILE, --nbd SOCKET, --to FILE, "
+                       "--dm DEVICE"
+                     : "how to open the volume: pass one of --fuse FILE, --nbd SOCKET, --to FILE");
   if (!(to_.empty() && dm_.empty()) && (daemon_ || !log_.empty()))
-    return wrong("there is no server with --to and --dm: neither --daemon nor --log");
-  if (fuse_.empty() && allow_other_) return wrong("--allow-other goes with --fuse");
+    return wrong("--daemon and --log: only with --fuse or --nbd");
+  if (fuse_.empty() && allow_other_) return wrong("--allow-other: only with --fuse");
   if (nbd_.empty() && (!tls_certificates_.empty() || !tls_psk_.empty()))
-    return wrong("TLS goes with --nbd");
+    return wrong("--tls-certificates and --tls-psk: only with --nbd");
   if (!tls_certificates_.empty() && !tls_psk_.empty())
-    return wrong("either --tls-certificates or --tls-psk");
+    return wrong("--tls-certificates and --tls-psk: pass only one of them");
   return {};
 }
 
@@ -140,10 +142,10 @@ Result<void> FrontEnd::serve(const stack::Volume& volume, const Log& log) const 
 
 Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) const {
   if (TRY(serve::clear_dead_mount(fuse_)))
-    warn(fmt::format("{} held a mount whose server was gone; it has been removed", fuse_));
+    warn(fmt::format("{}: removed a mount whose server had ended", fuse_));
   if (TRY(serve::find_mount(fuse_)))
-    return Error(ErrorKind::busy, fmt::format("something is mounted on {} already", fuse_));
-  std::optional<MountRecord> record;  // the last to go: who waits for it finds all given back
+    return Error(ErrorKind::busy, fmt::format("{}: a mount point already", fuse_));
+  std::optional<MountRecord> record;  // destroyed last: those who wait for it find all released
   LineLog lines(log.fd());
   std::atomic<bool> stopped = false;
   stack::Stack stack =
@@ -167,12 +169,12 @@ Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) c
     if (started)
       status = std::move(*started);
     else
-      lines.add(started.error().message());  // nothing that is served depends on it
+      lines.add(started.error().message());  // the data is served without it
   }
   if (log.process) {
     log.process->leave_terminal(log.fd());
   } else {
-    print("{} can be {} at {}; Ctrl-C or `intact umount` ends it\n", volume.name,
+    print("{} can be {} at {}; Ctrl-C or `intact umount` ends it\n", visible(volume.name),
           what_for(*stack.top()), server->mountpoint());
     std::fflush(stdout);
   }
@@ -184,21 +186,23 @@ Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) c
   if (const std::string summary = stack.summary(); !summary.empty()) lines.add(summary);
   if (log.file) log.file->tidy_up();
   if (served && stopped)
-    return Error(ErrorKind::tampered, "stopped because of damage, as was asked for");
+    return Error(ErrorKind::tampered, volume.name + ": damaged; stopped as requested");
   return served ? std::move(closed) : std::move(served);
 }
 
 Result<void> FrontEnd::serve_nbd(const stack::Volume& volume, const Log& log) const {
-  // Opened here as well, for the sake of its errors: nbdkit knows one exit status.
+  // Opened here first, for its errors: nbdkit has only one exit status.
   stack::Stack stack = TRY(stack::open(volume, {}));
   TRY(stack.close());
   const stack::Handover handover = TRY(stack::hand_over(volume));
   serve::NbdListener listener = TRY(serve::NbdListener::bind(nbd_));
   serve::NbdkitOptions options{.plugin = nbdkit_plugin(),
                                .description = handover.description,
+                               .inherited = {},
                                .status_dir = status_dir(stack),
                                .tls_certificates = tls_certificates_,
                                .tls_psk = tls_psk_};
+  for (const UniqueFd& fd : handover.descriptors) options.inherited.push_back(fd.get());
   if (log.process) {
     options.ready_fd = log.process->take_ready_fd();
     log.process->close_inherited(log.fd());

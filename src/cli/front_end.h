@@ -10,32 +10,32 @@
 
 namespace intact::cli {
 
-/// What an `open` command can do with what it opens, beside serving and copying it.
+/// What an `open` command can do besides serving and copying.
 struct FrontEndAbilities {
-  bool writable = false;  ///< it may be written to, unless --readonly
-  bool dm = false;        ///< the kernel's device mapper knows the format
+  bool writable = false;  ///< the volume can be written to, unless --readonly
+  bool dm = false;        ///< the kernel's device mapper has the format
 };
 
-/// How an `open` command shows what it opens: as a file, over NBD, as a copy, or as a device of the
-/// kernel's.
+/// How an `open` command presents a volume: as a file, over NBD, as a copy, or as a device-mapper
+/// device.
 class FrontEnd {
  public:
   void add_options(CLI::App* command, FrontEndAbilities abilities = {});
-  /// The name of the kernel's device as the peers' `open` has it: without an option.
+  /// The name of the device-mapper device, which the peers' `open` takes without an option.
   void set_dm(std::string name) { dm_ = std::move(name); }
-  /// Whether an option says how to open it.
+  /// Whether one of the options was given.
   bool chosen() const { return !(fuse_.empty() && nbd_.empty() && to_.empty() && dm_.empty()); }
 
-  /// How files are to be opened.
+  /// How to open files.
   block::Access access() const;
 
-  /// Describes the volume with files that are open for this access.
+  /// Describes the volume, with files that are open for this access.
   using Prepare = std::function<Result<stack::Volume>(block::Access)>;
-  /// Has the kernel make the device `name`.
+  /// Makes the kernel create the device `name`.
   using Map = std::function<Result<void>(const std::string& name)>;
-  /// Opens what `prepare` describes and serves it, to its end or, with --daemon, until it is ready;
-  /// then closes it. With --dm calls `map`. The exit status; 3 also when damage has stopped the
-  /// server.
+  /// Opens what `prepare` describes and serves it until it is told to end, then closes it; with
+  /// --daemon returns once it is ready. With --dm calls `map`. Returns the exit status, which is 3
+  /// also if damage stopped the server.
   Result<int> run(const Prepare& prepare, const Map& map = {}) const;
 
  private:

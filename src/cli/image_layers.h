@@ -12,22 +12,24 @@
 
 namespace intact::cli {
 
-/// What `intact open` is told of an image, whose name is `data`. What concerns dm-verity is for the
-/// outermost volume of that kind, what concerns dm-integrity likewise.
+/// The options of `intact open` for the image `data`. Those for dm-verity apply to the outermost
+/// volume of that kind, and those for dm-integrity likewise.
 struct ImageOptions : VerityOptions {
   IntegrityOptions integrity;
   std::optional<std::uint64_t> superblock_at;  ///< of dm-verity; none: where one is usual
 
   bool expects_verity() const {
-    return superblock_at || !hash_device.empty() || !root_hash.empty() || !root_hash_file.empty();
+    return superblock_at || !hash_device.empty() || !root_hash.empty() || !root_hash_file.empty() ||
+           data_blocks.value_or(0) != 0;
   }
 };
 
-/// The layers of an image, each recognised through those below it, down to what is no volume. For
-/// writing only if all of it can be written. Nothing is opened unverified that could be verified:
-/// invalid_argument, with what to give, where something is missing; unsupported for volumes that
-/// cannot be opened; malformed where a layer that the options speak of is not there; limit: more
-/// than stack::kMaxLayers. Else errors as of the open of each layer.
+/// Finds the layers of an image: each is identified through those below it, until the content is
+/// not a volume. Each file is opened once, so what was identified is what the result contains, and
+/// it is locked from then on. The file is open for writing only if all layers can be written.
+/// Nothing that can be verified is opened unverified. invalid_argument: an option is missing, with
+/// its name; unsupported: a volume that cannot be opened; malformed: a layer that options refer to
+/// is missing; limit: more than stack::kMaxLayers. Otherwise errors of the open of each layer.
 Result<stack::Volume> find_layers(const ImageOptions& options, block::Access access);
 
 }  // namespace intact::cli

@@ -26,7 +26,7 @@ Result<void> map_layer(const std::string& name, const stack::File& file,
   return map_integrity(name, file, layer);
 }
 
-/// The devices below the one that is asked for.
+/// The devices below the requested one.
 class LowerDevices {
  public:
   LowerDevices() = default;
@@ -38,7 +38,7 @@ class LowerDevices {
 
   void add(std::string name) { names_.push_back(std::move(name)); }
 
-  /// From now on they last until nobody has them open any more.
+  /// From now on each exists until its last user closes it.
   Result<void> leave_to_those_above() {
     for (const std::string& name : names_)
       TRY(serve::remove_mapping(name, serve::Removal::deferred));
@@ -55,9 +55,7 @@ class LowerDevices {
 Result<void> map_image(const std::string& name, const stack::Volume& volume) {
   if (volume.layers.empty())
     return Error(ErrorKind::invalid_argument,
-                 volume.name +
-                     " is neither dm-verity nor dm-integrity: a loop device shows the "
-                     "kernel all that is in it");
+                 volume.name + ": neither dm-verity nor dm-integrity; use a loop device (losetup)");
   TRY(check_mapping_is_new(name));
   LowerDevices lower;
   stack::File file = volume.file;
@@ -66,14 +64,14 @@ Result<void> map_image(const std::string& name, const stack::Volume& volume) {
     if (i > 0 && std::holds_alternative<stack::IntegrityLayer>(layer) && !file->writable())
       return Error(ErrorKind::unsupported,
                    volume.name +
-                       ": the kernel opens no dm-integrity within what cannot be written "
-                       "to; --fuse, --nbd and --to do");
+                       ": the kernel cannot open dm-integrity on a read-only device; use --fuse, "
+                       "--nbd or --to");
     const bool is_top = i + 1 == volume.layers.size();
     const std::string device = is_top ? name : fmt::format("{}-{}", name, i + 1);
     TRY(std::visit([&](const auto& kind) { return map_layer(device, file, kind); }, layer));
     if (is_top) break;
     lower.add(device);
-    // A device of dm-verity can only be read.
+    // A dm-verity device is read-only.
     const bool writable = file->writable() && std::holds_alternative<stack::IntegrityLayer>(layer);
     file = TRY(
         block::FileTarget::open(std::string(kMapperDirectory) + device,

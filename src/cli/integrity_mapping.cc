@@ -1,5 +1,7 @@
 #include "integrity_mapping.h"
 
+#include <algorithm>
+
 #include <intact/integrity/integrity_target.h>
 #include <intact/serve/device_mapper.h>
 
@@ -46,7 +48,13 @@ Result<void> map_integrity(const std::string& name, const stack::File& file,
                                                   {.read_only = true, .background = false}));
     TRY(check_kernel_may(layer, *target));
     mapping.sectors = target->size() / integrity::kSectorSize;
-    mapping.parameters = target->table_with_keys(data, meta);
+    std::string words = target->table(meta, true);
+    mapping.parameters = crypto::Secret(data.size() + 1 + words.size());
+    const auto out = mapping.parameters.expose();
+    std::ranges::copy(as_bytes(data), out.begin());
+    out[data.size()] = std::byte{' '};
+    std::ranges::copy(as_bytes(words), out.subspan(data.size() + 1).begin());
+    crypto::wipe(std::as_writable_bytes(std::span(words)));
   }
   return serve::create_mapping(mapping);
 }

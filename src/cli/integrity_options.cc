@@ -4,14 +4,13 @@
 #include <memory>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <intact/base/file.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/superblock.h>
 
 #include "command.h"
+#include "input_file.h"
 #include "size_option.h"
 #include "verity_files.h"
 
@@ -39,8 +38,8 @@ void add_key_options(CLI::App* command, KeyedAlgorithm& algorithm, const std::st
 
 Result<crypto::Secret> read_key(const KeyedAlgorithm& algorithm) {
   if (algorithm.key_fd) return crypto::Secret::read_from(*algorithm.key_fd, kMaxKeySize);
-  const UniqueFd fd = TRY(open_file(algorithm.key_file, O_RDONLY));
-  return crypto::Secret::read_from(fd.get(), kMaxKeySize).context(algorithm.key_file);
+  const UniqueFd fd = TRY(open_input(algorithm.key_file));
+  return crypto::Secret::read_from(fd.get(), kMaxKeySize).context(input_name(algorithm.key_file));
 }
 
 }  // namespace

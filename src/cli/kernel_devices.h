@@ -10,11 +10,12 @@
 
 namespace intact::cli {
 
-/// Block devices for the files of a volume, as the kernel's tables name them: the devices that they
-/// are, or loop devices. Those go with this object unless the kernel has come to use them.
+/// Block devices for the files of a volume, as the kernel's tables name them: block devices as they
+/// are, loop devices for files. Loop devices go with this object unless the kernel uses them by
+/// then.
 class KernelDevices {
  public:
-  /// "MAJOR:MINOR". A file has one device, however often it is asked for.
+  /// "MAJOR:MINOR". A file has one device, however often this is called.
   Result<std::string> number(const stack::File& file);
 
  private:

@@ -35,7 +35,7 @@ std::string mapping_name(const std::string& given) {
 Result<serve::MappingState> find_mapping_of(std::string_view target, const std::string& given) {
   serve::MappingState state = TRY(serve::find_mapping(mapping_name(given)));
   if (state.mapping.target != target)
-    return Error(ErrorKind::invalid_argument, fmt::format("{} is a device of dm-{}, not of dm-{}",
+    return Error(ErrorKind::invalid_argument, fmt::format("{}: a dm-{} device, not a dm-{} device",
                                                           given, state.mapping.target, target));
   return state;
 }
@@ -48,28 +48,27 @@ void say_mapping(const serve::MappingState& state) {
 
 Result<void> check_mapping_is_new(const std::string& name) {
   const auto known = serve::find_mapping(name);
-  if (known) return Error(ErrorKind::busy, fmt::format("there is a device {} already", name));
+  if (known) return Error(ErrorKind::busy, fmt::format("{}: the device already exists", name));
   if (known.error().kind() != ErrorKind::not_found) return Error(known.error());
   return {};
 }
 
 void add_close_command(Program& program, CLI::App* group, std::string_view target, bool batch) {
   for (const char* name : {"close", "remove"}) {
-    CLI::App* command =
-        add_peer_command(program, group, name, "Take a device of the kernel's away again");
-    if (name == std::string_view("remove")) command->group("");  // the peers' old name of it
+    CLI::App* command = add_peer_command(program, group, name, "Close a device-mapper device");
+    if (name == std::string_view("remove")) command->group("");  // the peers' old name
     const auto options = std::make_shared<CloseOptions>();
     options->target = target;
-    command->add_option("DEVICE", options->name, "Name of the device")->required();
-    CLI::Option* const deferred =
-        command->add_flag("--deferred", options->deferred, "When nobody has it open any more");
-    command
-        ->add_flag("--cancel-deferred", options->cancel_deferred,
-                   "Keep it, although it was closed with --deferred")
+    command->add_option("DEVICE", options->name, "Name of the device, with or without /dev/mapper/")
+        ->required();
+    CLI::Option* const deferred = command->add_flag(
+        "--deferred", options->deferred, "Remove the device after its last user closes it");
+    command->add_flag("--cancel-deferred", options->cancel_deferred, "Cancel a deferred close")
         ->excludes(deferred);
-    command->add_flag("--debug", options->debug,
-                      "Say on stderr which device of the kernel's it is");
-    if (batch) command->add_flag_callback("-q,--batch-mode", [] {}, "Ask nothing: it never does");
+    command->add_flag("--debug", options->debug, "Print details of the device on stderr");
+    if (batch)
+      command->add_flag_callback(
+          "-q,--batch-mode", [] {}, "Accepted and ignored: nothing is ever asked");
     program.on_chosen(command, [options] { return close(*options); });
   }
 }

@@ -10,25 +10,25 @@
 
 namespace intact::cli {
 
-// What devices of the kernel's device mapper have in common, whichever target they are of.
+// What device-mapper devices of all targets have in common.
 
 inline constexpr std::string_view kMapperDirectory = "/dev/mapper/";
 
 /// The name of a device that may be given with or without its directory.
 std::string mapping_name(const std::string& given);
 
-/// The device, given either way. not_found: there is none; invalid_argument: it is of another
-/// target than dm-`target`.
+/// The device, given either way. not_found: no such device; invalid_argument: its target is not
+/// dm-`target`.
 Result<serve::MappingState> find_mapping_of(std::string_view target, const std::string& given);
 
-/// busy if there is a device of that name.
+/// busy if a device of that name exists.
 Result<void> check_mapping_is_new(const std::string& name);
 
-/// What --debug says of a device, on stderr.
+/// Prints what --debug shows of a device, on stderr.
 void say_mapping(const serve::MappingState& state);
 
-/// `close DEVICE` of a command group, for devices of dm-`target`; `remove` is an old name of it.
-/// `batch`: with -q, which asks nothing, as nothing is asked anyway.
+/// Adds `close DEVICE` to a command group, for devices of dm-`target`, and its old name `remove`.
+/// `batch`: with -q, which has no effect because nothing is ever asked.
 void add_close_command(Program& program, CLI::App* group, std::string_view target,
                        bool batch = false);
 

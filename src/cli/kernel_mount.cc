@@ -10,7 +10,7 @@
 namespace intact::cli {
 namespace {
 
-/// An object with another digest than its name says is no obstacle: overlayfs refuses to open it.
+/// An object whose digest differs from its name is not an obstacle: overlayfs refuses to open it.
 Result<void> check_objects_have_verity(const store::Store& store, const Digest& image) {
   std::size_t lacking = 0;
   std::string first;
@@ -23,9 +23,9 @@ Result<void> check_objects_have_verity(const store::Store& store, const Digest& 
   if (lacking == 0) return {};
   return Error(
       ErrorKind::unsupported,
-      fmt::format("{} of {} objects are missing or have no fs-verity (objects/{}): pull the "
-                  "image again into a store on a file system that has it, such as btrfs, "
-                  "f2fs, or ext4 with the feature verity",
+      fmt::format("store: {} of {} objects are missing or have no fs-verity (objects/{}); pull the "
+                  "image again into a store on a file system with fs-verity, such as btrfs, f2fs, "
+                  "or ext4 with the verity feature",
                   lacking, objects.size(), first));
 }
 
@@ -33,8 +33,8 @@ serve::KernelVerity kernel_verity(image::VerityMode mode) {
   switch (mode) {
     case image::VerityMode::off:
       return serve::KernelVerity::off;
-    // The kernel has no third mode: it generates digests only for what is copied up, and nothing
-    // is copied up from a read-only mount.
+    // The kernel has no third mode. It generates digests only when it copies up, which a read-only
+    // mount never does.
     case image::VerityMode::on:
     case image::VerityMode::validate:
       return serve::KernelVerity::on;

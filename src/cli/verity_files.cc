@@ -11,16 +11,32 @@
 
 namespace intact::cli {
 
-Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& path) {
+Result<DeviceFiles::Known> DeviceFiles::identify(int fd) {
   struct stat st;
-  if (::stat(path.c_str(), &st) != 0) return Error::from_errno(path, errno);
-  const auto known = std::ranges::find_if(opened_, [&](const Opened& file) {
-    return file.device == st.st_dev && file.inode == st.st_ino;
+  if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);
+  if (S_ISBLK(st.st_mode)) return Known{.device = st.st_rdev, .inode = 0, .target = nullptr};
+  return Known{.device = st.st_dev, .inode = st.st_ino, .target = nullptr};
+}
+
+Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& path) {
+  // What was opened is compared, not what the path leads to at another moment.
+  const bool writes = access_ == block::Access::read_write;
+  UniqueFd fd = TRY(open_file(path, writes ? O_RDWR : O_RDONLY));
+  Known file = TRY(identify(fd.get()).context(path));
+  const auto known = std::ranges::find_if(known_, [&](const Known& other) {
+    return other.device == file.device && other.inode == file.inode;
   });
-  if (known != opened_.end()) return known->target;
-  std::shared_ptr<block::FileTarget> target = TRY(block::FileTarget::open(path, access_));
-  opened_.push_back({.device = st.st_dev, .inode = st.st_ino, .target = target});
-  return target;
+  if (known != known_.end()) return known->target;
+  file.target = TRY(block::FileTarget::create_locked(std::move(fd), access_).context(path));
+  known_.push_back(file);
+  return file.target;
+}
+
+Result<void> DeviceFiles::add(std::shared_ptr<block::FileTarget> file) {
+  Known known = TRY(identify(file->fd()));
+  known.target = std::move(file);
+  known_.push_back(std::move(known));
+  return {};
 }
 
 bool same_file(const std::string& a, const std::string& b) {
@@ -31,16 +47,16 @@ bool same_file(const std::string& a, const std::string& b) {
 
 GrownFiles::~GrownFiles() {
   for (const File& file : files_) {
-    if (file.is_new)
+    if (!file.is_new)
+      static_cast<void>(::ftruncate(file.fd.get(), static_cast<off_t>(file.old_size)) == 0);
+    else if (is_file_at(file.path, file.fd.get()))
       ::unlink(file.path.c_str());
-    else
-      static_cast<void>(::truncate(file.path.c_str(), static_cast<off_t>(file.old_size)) == 0);
   }
 }
 
 Result<void> GrownFiles::grow(const std::string& path, std::uint64_t size) {
   if (size > static_cast<std::uint64_t>(INT64_MAX))
-    return Error(ErrorKind::invalid_argument, path + " would be larger than a file can be");
+    return Error(ErrorKind::invalid_argument, path + ": would be larger than a file can be");
   auto fd = open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600);
   const bool is_new = bool(fd);
   if (!fd && fd.error().kind() == ErrorKind::exists) fd = open_file(path, O_RDWR);
@@ -49,9 +65,28 @@ Result<void> GrownFiles::grow(const std::string& path, std::uint64_t size) {
   if (::fstat(fd->get(), &st) != 0) return Error::from_errno(path, errno);
   if (!S_ISREG(st.st_mode) || (!is_new && static_cast<std::uint64_t>(st.st_size) >= size))
     return {};
-  files_.push_back(
-      {.path = path, .is_new = is_new, .old_size = static_cast<std::uint64_t>(st.st_size)});
-  if (::ftruncate(fd->get(), static_cast<off_t>(size)) != 0) return Error::from_errno(path, errno);
+  files_.push_back({.fd = *std::move(fd),
+                    .path = path,
+                    .is_new = is_new,
+                    .old_size = static_cast<std::uint64_t>(st.st_size)});
+  if (::ftruncate(files_.back().fd.get(), static_cast<off_t>(size)) != 0)
+    return Error::from_errno(path, errno);
+  return {};
+}
+
+void GrownFiles::adopt(const std::string& path) {
+  if (auto fd = open_file(path, O_RDONLY | O_NOFOLLOW)) adopt(path, *std::move(fd));
+}
+
+Result<void> GrownFiles::check(const std::string& path, int fd) const {
+  struct stat opened;
+  if (::fstat(fd, &opened) != 0) return Error::from_errno(path, errno);
+  for (const File& file : files_) {
+    struct stat grown;
+    if (file.path != path || ::fstat(file.fd.get(), &grown) != 0) continue;
+    if (grown.st_dev != opened.st_dev || grown.st_ino != opened.st_ino)
+      return Error(ErrorKind::busy, path + ": replaced by another file meanwhile");
+  }
   return {};
 }
 

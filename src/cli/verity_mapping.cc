@@ -29,7 +29,7 @@ using verity::KernelTable;
 constexpr std::uint64_t kSector = 512;
 constexpr const char* kTarget = "verity";
 
-/// That of the superblock; empty where there is none.
+/// From the superblock; empty if there is none.
 Result<std::string> uuid_of(const VerityMapping& mapping) {
   const verity::Layout& layout = mapping.layer.layout;
   if (!layout.superblock) return std::string();
@@ -41,12 +41,12 @@ std::string full_name(const std::string& uuid, const std::string& name) {
   return uuid.empty() ? name : uuid + "-" + name;
 }
 
-/// Gives the signature to the kernel: as a key that goes with this thread. Its description.
+/// Passes the signature to the kernel in a key that this thread owns. Returns its description.
 Result<std::string> add_key(const std::string& name, ByteSpan signature) {
   const std::string description = "cryptsetup:" + name;
   if (::syscall(SYS_add_key, "user", description.c_str(), signature.data(), signature.size(),
                 KEY_SPEC_THREAD_KEYRING) < 0)
-    return Error::from_errno("cannot give the signature to the kernel", errno);
+    return Error::from_errno("cannot pass the signature to the kernel", errno);
   return description;
 }
 
@@ -112,10 +112,10 @@ Result<int> show_status(const std::string& name, bool json, bool debug) {
   auto found = find_mapping_of(kTarget, name);
   if (!found && found.error().kind() == ErrorKind::not_found)
     return Error(ErrorKind::not_found,
-                 fmt::format("{}{} is inactive", kMapperDirectory, mapping_name(name)));
+                 fmt::format("{}{}: inactive", kMapperDirectory, mapping_name(name)));
   const serve::MappingState state = TRY(std::move(found));
   if (debug) say_mapping(state);
-  const KernelTable table = TRY(KernelTable::parse(state.mapping.parameters));
+  const KernelTable table = TRY(KernelTable::parse(state.mapping.parameters.expose_text()));
   if (json)
     print("{}\n", to_text(json_of(state, table)));
   else
@@ -128,7 +128,7 @@ Result<int> show_status(const std::string& name, bool json, bool debug) {
 Result<void> map_verity(const VerityMapping& mapping) {
   const stack::VerityLayer& layer = mapping.layer;
   TRY(check_mapping_is_new(mapping.name));
-  // The kernel would take any table and fail at the first read.
+  // The kernel would accept any table and fail at the first read.
   TRY(stack::open({.name = mapping.name, .file = mapping.data, .layers = {layer}}, {}));
   KernelDevices devices;
   const auto number = [&](const stack::File& file) {
@@ -148,21 +148,23 @@ Result<void> map_verity(const VerityMapping& mapping) {
        .uuid = "CRYPT-VERITY-" + full_name(uuid, mapping.name),
        .sectors = layer.layout.params.data_blocks * layer.layout.params.data_block_size / kSector,
        .target = kTarget,
-       .parameters = table.text()});
+       .parameters = crypto::Secret::copy_of(as_bytes(table.text()))});
 }
 
 void add_verity_mapping_commands(Program& program, CLI::App* group) {
   add_close_command(program, group, kTarget);
-  CLI::App* command = add_peer_command(program, group, "status", "Show a device of the kernel's");
+  CLI::App* command =
+      add_peer_command(program, group, "status", "Show the state of a device-mapper device");
   struct Options {
     std::string name;
     bool json = false;
     bool debug = false;
   };
   const auto options = std::make_shared<Options>();
-  command->add_option("DEVICE", options->name, "Name of the device")->required();
+  command->add_option("DEVICE", options->name, "Name of the device, with or without /dev/mapper/")
+      ->required();
   command->add_flag("--json", options->json, "Print the result as JSON");
-  command->add_flag("--debug", options->debug, "Say on stderr which device of the kernel's it is");
+  command->add_flag("--debug", options->debug, "Print details of the device on stderr");
   program.on_chosen(
       command, [options] { return show_status(options->name, options->json, options->debug); });
 }

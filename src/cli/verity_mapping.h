@@ -11,7 +11,7 @@
 
 namespace intact::cli {
 
-/// A dm-verity device for the kernel to make.
+/// A dm-verity device for the kernel to create.
 struct VerityMapping {
   std::string name;
   stack::File data;

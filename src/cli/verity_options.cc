@@ -6,11 +6,13 @@
 
 #include <fmt/format.h>
 
-#include <intact/base/file.h>
+#include <intact/crypto/hash_function.h>
 #include <intact/crypto/pem.h>
 #include <intact/crypto/pkcs7.h>
 
+#include "input_file.h"
 #include "peer_commands.h"
+#include "size_option.h"
 #include "verity_files.h"
 
 namespace intact::cli {
@@ -20,7 +22,7 @@ Error wrong(std::string message) {
   return Error(ErrorKind::invalid_argument, std::move(message));
 }
 
-/// In the form of cryptsetup's debug messages. What cannot be is refused elsewhere.
+/// In the form of cryptsetup's debug messages. Invalid layouts are refused elsewhere.
 void say_layout(const verity::Layout& layout) {
   const auto geometry = verity::Geometry::create(layout.params);
   const auto area = verity::hash_area_offset(layout);
@@ -38,18 +40,19 @@ void say_layout(const verity::Layout& layout) {
 
 constexpr std::uint64_t kMaxRootHashFile = 4096;  // bytes
 
-/// Whether the owner of one of the certificates has signed the root hash, as the kernel wants it:
-/// its text in lower case, without newline.
+/// Whether the owner of one of the certificates has signed the root hash as the kernel requires:
+/// its lower-case hexadecimal text without a newline.
 Result<void> check_signature(ByteSpan root, const std::string& file,
                              const std::vector<std::string>& certificate_files) {
   std::vector<crypto::Certificate> certificates;
   for (const std::string& path : certificate_files) {
-    const Bytes text = TRY(read_file(path, crypto::kMaxPemSize));
-    auto some = TRY(crypto::Certificate::parse_all(text).context(path));
+    const Bytes text = TRY(read_input(path, crypto::kMaxPemSize));
+    auto some = TRY(crypto::Certificate::parse_all(text).context(input_name(path)));
     std::ranges::move(some, std::back_inserter(certificates));
   }
-  const Bytes signature = TRY(read_file(file, crypto::kMaxPkcs7Size));
-  return crypto::verify_pkcs7(signature, as_bytes(to_hex(root)), certificates).context(file);
+  const Bytes signature = TRY(read_input(file, crypto::kMaxPkcs7Size));
+  return crypto::verify_pkcs7(signature, as_bytes(to_hex(root)), certificates)
+      .context(input_name(file));
 }
 
 }  // namespace
@@ -60,75 +63,82 @@ CLI::App* add_verity_command(Program& program, CLI::App* group, const char* name
 }
 
 void VerityOptions::add_talk(CLI::App* command) {
-  command->add_flag("--debug", debug, "Say on stderr where the parts of the volume lie");
+  command->add_flag("--debug", debug, "Print the layout of the volume on stderr");
 }
 
 void VerityOptions::add_devices(CLI::App* command, bool with_root_hash) {
   command->add_option("DATA", data, "Device or file with the data")->type_name("FILE")->required();
-  command->add_option("HASH", hash_device, "Device or file with the hash tree; may be DATA again")
+  command->add_option("HASH", hash_device, "Device or file with the hash tree; may be DATA")
       ->type_name("FILE")
       ->required();
   if (with_root_hash)
     command->add_option("ROOT", root_hash, "Root hash, in hexadecimal")->type_name("HEX");
   command
-      ->add_option(
-          "--root-hash-file", root_hash_file,
-          with_root_hash ? "Read the root hash from this file" : "Write the root hash to this file")
+      ->add_option("--root-hash-file", root_hash_file,
+                   with_root_hash ? "Read the root hash from this file ('-': stdin)"
+                                  : "Write the root hash to this file ('-': only that, to stdout)")
       ->type_name("FILE");
 }
 
 void VerityOptions::add_format(CLI::App* command) {
-  command->add_option("-h,--hash", hash, "Hash function")->type_name("NAME");
-  command->add_option("--format", hash_type, "Hash type: 1 normal, 0 original Chrome OS")
-      ->type_name("N");
-  command->add_option("--data-block-size", data_block_size, "Block size of the data in bytes")
-      ->type_name("BYTES");
-  command->add_option("--hash-block-size", hash_block_size, "Block size of the hash tree in bytes")
-      ->type_name("BYTES");
-  command->add_option("--data-blocks", data_blocks, "How many data blocks to protect; 0: all")
-      ->type_name("N");
-  command->add_option("-s,--salt", salt, "Salt in hexadecimal, '-' for none; else 32 random bytes")
-      ->type_name("HEX");
+  const verity::Params defaults;
+  command->add_option("-h,--hash", hash, "Hash function")
+      ->type_name("NAME")
+      ->default_str(defaults.hash);
+  add_number_option(command, "--format", hash_type, "Hash type: 1 normal, 0 original Chrome OS")
+      ->default_str("1");
+  add_size_option(command, "--data-block-size", data_block_size, "Block size of the data")
+      ->default_str(std::to_string(defaults.data_block_size));
+  add_size_option(command, "--hash-block-size", hash_block_size, "Block size of the hash tree")
+      ->default_str(std::to_string(defaults.hash_block_size));
+  add_data_blocks(command);
+  command->add_option("-s,--salt", salt, "Salt in hexadecimal; '-' for none")->type_name("HEX");
+}
+
+void VerityOptions::add_data_blocks(CLI::App* command) {
+  add_number_option(command, "--data-blocks", data_blocks,
+                    "Number of data blocks in the volume; 0: not given");
 }
 
 void VerityOptions::add_placement(CLI::App* command) {
-  command->add_option("--hash-offset", hash_offset, "Where on HASH the superblock or tree begins")
-      ->type_name("BYTES");
+  add_size_option(command, "--hash-offset", hash_offset,
+                  "Offset of the superblock, or of the tree without one, in HASH");
   command->add_flag("--no-superblock", no_superblock,
-                    "There is none: all parameters stand on the command line");
+                    "No superblock: take all parameters from the command line");
   add_fec(command);
 }
 
 void VerityOptions::add_fec(CLI::App* command) {
   command->add_option("--fec-device", fec_device, "Device or file with error correction data")
       ->type_name("FILE");
-  command->add_option("--fec-offset", fec_offset, "Where on it that data begins")
-      ->type_name("BYTES");
-  command->add_option("--fec-roots", fec_roots, "Parity bytes of each codeword, 2 to 24")
-      ->type_name("N");
+  add_size_option(command, "--fec-offset", fec_offset,
+                  "Offset of the error correction data in its file");
+  add_number_option(command, "--fec-roots", fec_roots, "Parity bytes per codeword, 2 to 24");
 }
 
 void VerityOptions::add_signature(CLI::App* command, bool kernel) {
   auto* const file = command->add_option("--root-hash-signature", signature,
                                          "PKCS#7 signature that the root hash must have");
-  auto* const certificate =
-      command->add_option("--root-hash-cert", certificates,
-                          "Certificate of somebody whose signature counts; may be repeated");
+  auto* const certificate = command->add_option(
+      "--root-hash-cert", certificates, "Certificate of an accepted signer; may be repeated");
   file->type_name("FILE");
   if (!kernel) file->needs(certificate);
   certificate->type_name("FILE")->needs(file);
 }
 
 Result<verity::Params> VerityOptions::params(Bytes default_salt) const {
-  verity::Params params{.hash_type = static_cast<verity::HashType>(hash_type),
-                        .hash = hash,
-                        .data_block_size = data_block_size,
-                        .hash_block_size = hash_block_size,
-                        .data_blocks = data_blocks,
-                        .salt = std::move(default_salt)};
+  verity::Params params;
+  params.hash_type = static_cast<verity::HashType>(
+      hash_type.value_or(static_cast<std::uint32_t>(params.hash_type)));
+  params.hash = hash.value_or(params.hash);
+  params.data_block_size = data_block_size.value_or(params.data_block_size);
+  params.hash_block_size = hash_block_size.value_or(params.hash_block_size);
+  params.data_blocks = data_blocks.value_or(0);
+  params.salt = std::move(default_salt);
+  TRY(verity::check_block_sizes(params));
   if (salt) {
     auto bytes = *salt == "-" ? Result<Bytes>(Bytes()) : from_hex(*salt);
-    if (!bytes) return wrong(fmt::format("--salt {} is not a hexadecimal string", *salt));
+    if (!bytes) return wrong(fmt::format("--salt: '{}' is not hexadecimal", *salt));
     params.salt = *std::move(bytes);
   }
   return params;
@@ -147,6 +157,7 @@ Result<verity::Layout> VerityOptions::stored_layout(const block::BlockTarget& ha
                                                     const block::BlockTarget& data_target) const {
   if (!no_superblock) {
     auto superblock = TRY(verity::read_superblock(hash_target, hash_offset).context(hash_device));
+    TRY(check_superblock(superblock.params));
     return layout(std::move(superblock.params));
   }
   auto params = TRY(this->params({}));
@@ -156,21 +167,46 @@ Result<verity::Layout> VerityOptions::stored_layout(const block::BlockTarget& ha
 
 Result<Bytes> VerityOptions::stated_root() const {
   if (root_hash.empty() == root_hash_file.empty())
-    return wrong("give the root hash, either as the last argument or by --root-hash-file");
-  std::string text = root_hash;
-  if (text.empty()) {
-    text = as_text(TRY(read_file(root_hash_file, kMaxRootHashFile)));
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    return wrong(
+        "root hash: not given, or given twice; pass it as the last argument or with "
+        "--root-hash-file");
+  if (root_hash_file.empty()) {
+    auto bytes = from_hex(root_hash);
+    if (bytes && !bytes->empty()) return *std::move(bytes);
+    return wrong(fmt::format("'{}': not a root hash in hexadecimal", root_hash));
   }
+  const std::string text = TRY(read_text_input(root_hash_file, kMaxRootHashFile));
   auto bytes = from_hex(text);
+  // Without the content: it may be a key that was given by mistake.
   if (!bytes || bytes->empty())
-    return wrong(fmt::format("'{}' is not a hexadecimal root hash", text));
+    return wrong(input_name(root_hash_file) + ": not a root hash in hexadecimal");
   return *std::move(bytes);
+}
+
+/// What the user says of a volume counts more than its superblock, which no hash covers.
+Result<void> VerityOptions::check_superblock(const verity::Params& params) const {
+  const auto differs = [this](const char* option, const auto& given, const auto& found) {
+    return Error(ErrorKind::tampered, fmt::format("{}: the superblock says {}, not {} as {} does",
+                                                  hash_device, found, given, option));
+  };
+  const auto type = static_cast<std::uint32_t>(params.hash_type);
+  if (data_blocks.value_or(0) != 0 && *data_blocks != params.data_blocks)
+    return differs("--data-blocks", *data_blocks, params.data_blocks);
+  if (hash_type && *hash_type != type) return differs("--format", *hash_type, type);
+  if (data_block_size && *data_block_size != params.data_block_size)
+    return differs("--data-block-size", *data_block_size, params.data_block_size);
+  if (hash_block_size && *hash_block_size != params.hash_block_size)
+    return differs("--hash-block-size", *hash_block_size, params.hash_block_size);
+  if (hash && TRY(crypto::find_hash_function(*hash)).name != params.hash)
+    return differs("--hash", *hash, params.hash);
+  if (salt && TRY(this->params({})).salt != params.salt)
+    return differs("--salt", *salt, params.salt.empty() ? "-" : to_hex(params.salt));
+  return {};
 }
 
 Result<Bytes> VerityOptions::root() const {
   if (!signature.empty() && certificates.empty())
-    return wrong("--root-hash-signature needs --root-hash-cert: only the kernel knows some itself");
+    return wrong("--root-hash-signature: no certificate to check it with; pass --root-hash-cert");
   return root_for_kernel();
 }
 
@@ -180,23 +216,22 @@ Result<Bytes> VerityOptions::root_for_kernel() const {
   return bytes;
 }
 
-Result<void> VerityOptions::find_parts(stack::VerityLayer& layer,
-                                       const std::shared_ptr<block::BlockTarget>& below) const {
-  DeviceFiles files(block::Access::read_only);
-  const auto open = [&](const std::string& path) {
-    return path.empty() || same_file(path, data) ? Result<stack::File>(stack::File())
-                                                 : files.open(path);
+Result<void> VerityOptions::find_parts(stack::VerityLayer& layer, const Place& place) const {
+  const auto open = [&place](const std::string& path) -> Result<stack::File> {
+    if (path.empty()) return stack::File();
+    stack::File file = TRY(place.files.open(path));
+    return file == place.file ? stack::File() : std::move(file);
   };
   layer.hash = TRY(open(hash_device));
   layer.fec = TRY(open(fec_device));
-  layer.layout = TRY(stored_layout(layer.hash ? *layer.hash : *below, *below));
+  layer.layout = TRY(stored_layout(layer.hash ? *layer.hash : *place.below, *place.below));
   return {};
 }
 
 Result<stack::Volume> VerityOptions::volume(stack::VerityLayer layer) const {
-  stack::Volume volume{.name = data,
-                       .file = TRY(block::FileTarget::open(data, block::Access::read_only))};
-  TRY(find_parts(layer, volume.file));
+  DeviceFiles files(block::Access::read_only);
+  stack::Volume volume{.name = data, .file = TRY(files.open(data))};
+  TRY(find_parts(layer, {.below = volume.file, .file = volume.file, .files = files}));
   volume.layers.emplace_back(std::move(layer));
   return volume;
 }

@@ -11,6 +11,7 @@
 #include <intact/verity/volume.h>
 
 #include "command.h"
+#include "verity_files.h"
 
 namespace intact::cli {
 
@@ -18,17 +19,18 @@ namespace intact::cli {
 CLI::App* add_verity_command(Program& program, CLI::App* group, const char* name,
                              const char* description);
 
-/// The options of veritysetup that say what a volume is and where its parts lie.
+/// The options of veritysetup that describe a volume and where its parts are.
 struct VerityOptions {
   std::string data;
   std::string hash_device;
   std::string root_hash;
   std::string root_hash_file;
-  std::string hash = "sha256";
-  std::uint32_t hash_type = 1;
-  std::uint32_t data_block_size = 4096;
-  std::uint32_t hash_block_size = 4096;
-  std::uint64_t data_blocks = 0;  ///< 0: all of the data device
+  // None: that of the superblock, or the default.
+  std::optional<std::string> hash;
+  std::optional<std::uint32_t> hash_type;
+  std::optional<std::uint32_t> data_block_size;  ///< bytes
+  std::optional<std::uint32_t> hash_block_size;  ///< bytes
+  std::optional<std::uint64_t> data_blocks;      ///< 0: all of the data device
   std::uint64_t hash_offset = 0;
   std::optional<std::string> salt;  ///< empty or "-": none
   std::string uuid;
@@ -37,36 +39,45 @@ struct VerityOptions {
   std::uint64_t fec_offset = 0;
   unsigned fec_roots = 2;
   std::string signature;                  ///< file of the PKCS#7 signature of the root hash
-  std::vector<std::string> certificates;  ///< whose signature it may be
+  std::vector<std::string> certificates;  ///< of accepted signers
   bool debug = false;
 
-  void add_talk(CLI::App* command);  ///< how much is said
+  void add_talk(CLI::App* command);  ///< --debug
   void add_devices(CLI::App* command, bool with_root_hash);
-  void add_format(CLI::App* command);     ///< what a superblock would hold
+  void add_format(CLI::App* command);  ///< what a superblock holds
+  void add_data_blocks(CLI::App* command);
   void add_placement(CLI::App* command);  ///< offsets, --no-superblock, FEC
   void add_fec(CLI::App* command);
-  /// Who must have signed the root hash. `kernel`: unless certificates say it, the kernel knows.
+  /// Signature of the root hash. `kernel`: without certificates the kernel checks it.
   void add_signature(CLI::App* command, bool kernel = false);
 
-  /// From the options alone, with `salt` where --salt says nothing. invalid_argument.
+  /// From the options alone, with `salt` as the default of --salt. invalid_argument.
   Result<verity::Params> params(Bytes salt) const;
   Result<verity::Layout> layout(verity::Params params) const;
-  /// From the superblock, or without one from the options.
+  /// From the superblock, or from the options if there is none. tampered: the superblock differs
+  /// from an option that was given. An attacker may have written it, so what the user says counts.
   Result<verity::Layout> stored_layout(const block::BlockTarget& hash,
                                        const block::BlockTarget& data) const;
-  /// The root hash given as argument or by file; untrusted unless it is signed as asked for.
+  /// The root hash, from the argument or the file. untrusted: not signed as requested.
   Result<Bytes> root() const;
-  /// The same where the kernel is to check the signature: only certificates that are given count.
+  /// The same where the kernel checks the signature, unless certificates are given.
   Result<Bytes> root_for_kernel() const;
-  /// Fills in where the parts of a volume lie whose data are on `below`, and its layout. What is
-  /// named as `data` lies on `below` as well; other files are opened for reading.
-  Result<void> find_parts(stack::VerityLayer& layer,
-                          const std::shared_ptr<block::BlockTarget>& below) const;
+  /// The device `below` that the data are on, which was opened on `file`, and the other files of a
+  /// volume.
+  struct Place {
+    std::shared_ptr<block::BlockTarget> below;
+    stack::File file;
+    DeviceFiles& files;  ///< knows `file`
+  };
+  /// Fills in the layout of a volume and the files of its parts. A part whose path leads to the
+  /// file of the data is on `below`.
+  Result<void> find_parts(stack::VerityLayer& layer, const Place& place) const;
   /// The same with `data` as the device below.
   Result<stack::Volume> volume(stack::VerityLayer layer) const;
 
  private:
   Result<Bytes> stated_root() const;
+  Result<void> check_superblock(const verity::Params& params) const;
 };
 
 }  // namespace intact::cli

@@ -45,7 +45,7 @@ using Steps512 = std::vector<Sha2Step<std::uint64_t>>;
 /// Where a kernel is worth it follows from rates in GB/s on AMD Zen 5, blocks of 4 KiB: SHA-256:
 /// 6.2 with 32 lanes of AVX-512, 4.3 with 16, 2.9 with two of SHA-NI, 1.9 with one, 1.5 with 8 of
 /// AVX2; SHA-512: 6.7 with 16 lanes of AVX-512, 3.6 with 8, 1.3 with 4 of AVX2. OpenSSL: 1.7 and
-/// 1.0; 0.5 for SHA-256 where there is no SHA-NI. Other processors differ, but not in the order.
+/// 1.0; 0.5 for SHA-256 without SHA-NI. Other processors differ, but not in the order.
 Steps256 fastest_sha256() {
   Steps256 steps;
   const Features& has = features();

@@ -76,7 +76,7 @@ Result<Certificate> Certificate::from_der(ByteSpan der) {
   X509Ptr certificate(d2i_X509(nullptr, &position, static_cast<long>(der.size())));
   if (!certificate) return openssl_error(ErrorKind::malformed, "not an X.509 certificate");
   if (position != raw(der) + der.size())
-    return Error(ErrorKind::malformed, "bytes behind the certificate");
+    return Error(ErrorKind::malformed, "certificate: trailing bytes");
   VerifyingKey key = TRY(
       VerifyingKey::from_spki(to_der(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(certificate.get()))));
   return Certificate(std::shared_ptr<void>(certificate.release(),
@@ -125,11 +125,12 @@ Result<void> verify_pkcs7(ByteSpan signature, ByteSpan content,
   if (!cms || OBJ_obj2nid(CMS_get0_type(cms.get())) != NID_pkcs7_signed)
     return openssl_error(ErrorKind::malformed, "not a PKCS#7 signature in DER");
   if (position != raw(signature) + signature.size())
-    return Error(ErrorKind::malformed, "bytes behind the PKCS#7 signature");
+    return Error(ErrorKind::malformed, "PKCS#7 signature: trailing bytes");
   if (CMS_is_detached(cms.get()) != 1)
-    return Error(ErrorKind::malformed, "the PKCS#7 signature brings its own content");
+    return Error(ErrorKind::malformed, "PKCS#7 signature: not detached");
   if (!strong_hashes(cms.get()))
-    return Error(ErrorKind::untrusted, "the PKCS#7 signature is not made with SHA-256 or better");
+    return Error(ErrorKind::untrusted,
+                 "PKCS#7 signature: made with a weak hash; SHA-256 or better is required");
 
   const X509Stack known(sk_X509_new_null());
   for (const Certificate& signer : signers)

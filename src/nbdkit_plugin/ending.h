@@ -4,21 +4,22 @@
 
 namespace intact {
 
-/// Starts what waits for the end, once nbdkit has set its handlers of signals.
+/// Starts the thread that ends the server, once nbdkit has installed its signal handlers.
 ///
-/// When it is told to end, nbdkit waits until its clients have gone by themselves, idle or not.
-/// Whoever ends a server wants it to end, and a client that is cut off knows which of its writes
-/// were answered: so they get a moment, and then the volume is closed and the process ends.
+/// nbdkit, when it is told to end, waits until all clients have disconnected by themselves, even
+/// idle ones. A server that is told to end should end, and a client that is cut off knows which of
+/// its writes were answered. So clients get a moment, then the volume is closed and the process
+/// exits.
 Result<void> watch_for_end();
 
-/// Ends the server, from any thread; its exit status is then that of damage.
+/// Ends the server with the exit status of damage. Thread-safe.
 void stop_because_of_damage();
 
-/// nbdkit's `cleanup`: closes the stack and removes the socket, once, whoever comes first.
+/// nbdkit's `cleanup`: closes the stack and removes the socket. Only the first call does anything.
 void cleanup();
 
-/// nbdkit's `unload`, the last that it calls. It would unmap us, with a thread that still waits,
-/// and end with 0 whatever has happened.
+/// nbdkit's `unload`, its last call. Exits, because nbdkit would unmap this plugin while a thread
+/// of it still waits, and would always exit with 0.
 void unload();
 
 }  // namespace intact

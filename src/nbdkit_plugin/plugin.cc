@@ -1,5 +1,5 @@
-// Serves an open stack through nbdkit. become_nbdkit() starts it and says by descriptors what to
-// open; nothing secret stands on its command line.
+// Serves an open stack through nbdkit. become_nbdkit() starts it and passes by descriptors what to
+// open; the command line contains no secrets.
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -32,7 +32,7 @@ Server& server() {
 
 namespace {
 
-constexpr std::uint64_t kMostDescription = 1 << 20;  // bytes
+constexpr std::uint64_t kMaxDescription = 1 << 20;  // bytes
 constexpr std::uint32_t kMaxPreferredBlock = 32u << 20;
 
 block::BlockTarget& device() {
@@ -57,7 +57,7 @@ int config(const char* key, const char* value) {
       std::from_chars(text.data(), text.data() + text.size(), number).ptr !=
           text.data() + text.size() ||
       number <= STDERR_FILENO || ::fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
-    nbdkit_error("this plugin is started by `intact ... open --nbd`, not by hand");
+    nbdkit_error("this plugin is only for `intact ... open --nbd`");
     return -1;
   }
   fd->reset(number);
@@ -67,10 +67,10 @@ int config(const char* key, const char* value) {
 Result<void> open_stack() {
   Server& own = server();
   own.lines.emplace(own.log ? own.log.get() : STDERR_FILENO);
-  if (!own.description) return Error(ErrorKind::invalid_argument, "no description of a stack");
+  if (!own.description) return Error(ErrorKind::invalid_argument, "stack description: missing");
   if (::lseek(own.description.get(), 0, SEEK_SET) != 0)
     return Error::from_errno("description", errno);
-  const Bytes text = TRY(read_fd(own.description.get(), kMostDescription));
+  const Bytes text = TRY(read_fd(own.description.get(), kMaxDescription));
   own.description.reset();
   own.stack = TRY(stack::open(TRY(stack::take_over(as_text(text))),
                               {.log = [&own](std::string_view line) { own.lines->add(line); },
@@ -99,17 +99,17 @@ int after_fork() {
   own.serving = true;
   if (!own.status_dir.empty()) {
     auto started = stack::StatusServer::start(own.status_dir, *own.stack);
-    // Nothing that is served depends on it.
+    // The data is served without it.
     if (started)
       own.status_server = std::move(*started);
     else
       own.lines->add(started.error().message());
   }
-  // With sockets given to it nbdkit asks to end with its parent. Ours is whoever started `intact`.
+  // With inherited sockets nbdkit asks to end with its parent, which is what started `intact`.
   ::prctl(PR_SET_PDEATHSIG, 0);
   if (own.output) (void)write_all(own.output.get(), as_bytes(own.announcement + "\n"));
   own.output.reset();
-  // Whoever waits for the byte believes that our descriptors are closed by then.
+  // The reader of the byte expects that our descriptors are closed by then.
   if (own.ready && own.log) leave_terminal(own.log.get());
   if (own.ready) (void)write_all(own.ready.get(), as_bytes("R"));
   own.ready.reset();
@@ -128,7 +128,7 @@ int no(void*) {
   return 0;
 }
 
-/// All connections see one device: what one has written another reads, and flushes.
+/// All connections see one device: one reads and flushes what another has written.
 int yes(void*) {
   return 1;
 }
@@ -138,16 +138,16 @@ int writable(void*) {
 }
 
 int block_size(void*, std::uint32_t* minimum, std::uint32_t* preferred, std::uint32_t* maximum) {
-  *minimum = 1;  // whole blocks are read and checked, whatever part of them is asked for
+  *minimum = 1;  // whole blocks are read and checked, even for requests of parts
   *preferred =
       std::clamp<std::uint32_t>(server().stack->top()->block_size(), 4096, kMaxPreferredBlock);
   *maximum = 0xffffffff;
   return 0;
 }
 
-/// What nbdkit is told of a failed request.
+/// Reports a failed request to nbdkit.
 int fail(const Error& error) {
-  // Damage has been logged by its block; a failing disk has not.
+  // Damage has been logged already with its block, other errors have not.
   if (error.kind() != ErrorKind::tampered) server().lines->add(error.message());
   nbdkit_set_error(error.sys_errno() == ENOSPC ? ENOSPC : EIO);
   return -1;
@@ -158,7 +158,7 @@ int pread(void*, void* buffer, std::uint32_t count, std::uint64_t offset, std::u
   return done ? 0 : fail(done.error());
 }
 
-/// Makes `change` while writing is allowed.
+/// Calls `change` while writing is allowed.
 template <typename Change>
 int write(Change change) {
   Server& own = server();
@@ -171,7 +171,7 @@ int write(Change change) {
   return done ? 0 : fail(done.error());
 }
 
-// FUA never comes here: nbdkit makes a flush of it.
+// FUA never arrives here: nbdkit turns it into a flush.
 
 int pwrite(void*, const void* buffer, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
   return write([&](block::BlockTarget& target) {
@@ -183,7 +183,7 @@ int flush(void*, std::uint32_t) {
   return write([](block::BlockTarget& target) { return target.flush(); });
 }
 
-/// A trim is advice: where it cannot be taken, all stays as it is.
+/// A trim is advice: if it is not possible, nothing changes.
 int trim(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
   return write([&](block::BlockTarget& target) -> Result<void> {
     Result<void> done = target.discard(offset, count);
@@ -192,7 +192,7 @@ int trim(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
   });
 }
 
-/// With or without the flag that a hole may be made: the target knows best.
+/// With or without the flag that allows a hole: the target decides.
 int zero(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
   return write([&](block::BlockTarget& target) { return target.zero(offset, count); });
 }
@@ -202,7 +202,7 @@ nbdkit_plugin make_plugin() {
   made.name = "intact";
   made.version = "1";
   made.longname = "Intact";
-  made.description = "Block devices put together out of files and formats";
+  made.description = "Serves a stack of block devices";
   made.config = config;
   made.config_complete = config_complete;
   made.after_fork = after_fork;

@@ -14,26 +14,26 @@
 
 namespace intact {
 
-/// All that the plugin knows; filled before the first client comes, constant from then on.
+/// The state of the plugin. It is set before the first client connects, and constant afterwards.
 struct Server {
   UniqueFd description;
   UniqueFd log;     // in place of stderr
-  UniqueFd ready;   // gets a byte once clients may come; the terminal is then left for the log
-  UniqueFd output;  // where the announcement goes once clients may come: nbdkit hides stdout
+  UniqueFd ready;   // gets a byte once clients can connect; then the server leaves the terminal
+  UniqueFd output;  // gets the announcement once clients can connect, since nbdkit hides stdout
   std::string announcement;
   std::string unlink;      // the unix socket
-  std::string status_dir;  // where others may ask for the counts
+  std::string status_dir;  // of the status socket
   std::optional<LineLog> lines;
   std::optional<stack::Stack> stack;
   std::unique_ptr<stack::StatusServer> status_server;
   std::shared_ptr<block::BlockTarget> device;  // its top; takes writes of any bytes
-  std::shared_mutex writing;                   // shared by whoever writes
-  bool closed = false;                         // nobody may write any more
-  bool serving = false;                        // clients may come
-  std::atomic<int> status = 0;                 // with which to exit
+  std::shared_mutex writing;                   // shared by writers
+  bool closed = false;                         // no more writes
+  bool serving = false;                        // clients can connect
+  std::atomic<int> status = 0;                 // exit status
 };
 
-/// The one of this process: nbdkit has one plugin, and calls functions without a context.
+/// The only one in this process: nbdkit has one plugin and calls functions without a context.
 Server& server();
 
 }  // namespace intact

@@ -31,7 +31,7 @@ Result<AnyLayer> decode(const Json& json, IncomingDescriptors& descriptors) {
     for (const NamedDecoder& decoder : kDecoders)
       if (const Json* const layer = TRY(optional_object(json, decoder.name)))
         return decoder.decode(*layer, descriptors);
-  return malformed("no kind of layer that is known");
+  return malformed("unknown kind of layer");
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ std::optional<std::uint64_t> blocks_with(const verity::Params& params) {
   return geometry->data_blocks() + 1 + geometry->hash_blocks();
 }
 
-/// Where the superblock lies of a volume that fills the file: as many data blocks as leave room for
-/// their tree. Defaults of veritysetup but for the hash.
+/// Where the superblock is if a volume fills the file: it has as many data blocks as leave room for
+/// their tree. Assumes the defaults of veritysetup except for the hash.
 std::optional<std::uint64_t> offset_by_size(std::uint64_t file_size, const char* hash) {
   verity::Params params{.hash = hash};
   const std::uint64_t blocks = file_size / params.data_block_size;
@@ -42,7 +42,7 @@ Result<std::optional<verity::Superblock>> superblock_at(const ByteSource& file,
   return parsed ? std::optional(*std::move(parsed)) : std::nullopt;
 }
 
-/// Without `given`, where one is usual.
+/// The usual places, or only `given`.
 std::vector<std::uint64_t> places_of_superblock(std::uint64_t file_size,
                                                 std::optional<std::uint64_t> given,
                                                 const std::optional<Content>& inner) {

@@ -22,8 +22,7 @@ Result<void> Stack::open(const AnyLayer& layer, const std::string& name, const E
                          Writing writing) {
   const std::size_t number = parts_.size() + 1;
   if (number > kMaxLayers)
-    return Error(ErrorKind::limit,
-                 fmt::format("{}: more than {} layers, one in the other", name, kMaxLayers));
+    return Error(ErrorKind::limit, fmt::format("{}: more than {} nested layers", name, kMaxLayers));
   const char* const format = name_of(layer);
   const Opening opening{
       .below = top(),

@@ -89,8 +89,8 @@ TEST(Stack, TellsOfItsLayersByName) {
   EXPECT_EQ(stack.summary(), "2 bad");
   stack.push("middle", {.device = std::make_shared<Gone>()});
   stack.push("upper", {.device = std::make_shared<Gone>(),
-                       .summary = [] { return std::string("1 mended"); }});
-  EXPECT_EQ(stack.summary(), "lower: 2 bad; upper: 1 mended");
+                       .summary = [] { return std::string("1 corrected"); }});
+  EXPECT_EQ(stack.summary(), "lower: 2 bad; upper: 1 corrected");
   ASSERT_TRUE(stack.has_status());
   const Json status = stack.status();
   EXPECT_EQ(status["pid"], ::getpid());
@@ -104,7 +104,7 @@ TEST(HandedOverSecrets, AreReadOnceAndStandInNoDescription) {
   const int number = out.add(secret).value();
   std::vector<UniqueFd> descriptors = out.take();
   ASSERT_EQ(descriptors.size(), 1u);
-  EXPECT_EQ(::fcntl(descriptors[0].get(), F_GETFD), 0) << "closed by exec";
+  EXPECT_EQ(::fcntl(descriptors[0].get(), F_GETFD), FD_CLOEXEC) << "any program would inherit it";
   const UniqueFd second(::dup(descriptors[0].get()));
   descriptors[0].release();
 

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view kStart = "status-";
 constexpr std::string_view kEnd = ".sock";
-constexpr std::uint64_t kMostText = 1 << 16;  // bytes
+constexpr std::uint64_t kMaxText = 1 << 16;  // bytes
 constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
 constexpr std::chrono::milliseconds kRetry(100);
 
@@ -72,7 +72,7 @@ std::vector<std::string> ask_all(int dir, std::string_view start) {
       if (server.error().sys_errno() == ECONNREFUSED) ::unlinkat(dir, name.c_str(), 0);
       continue;
     }
-    const auto text = read_fd(server->get(), kMostText);
+    const auto text = read_fd(server->get(), kMaxText);
     if (text && !text->empty()) answers.emplace_back(as_text(*text));
   }
   return answers;

@@ -31,7 +31,7 @@ Result<verity::Params> params_from(const Json& json) {
 std::string summary_of(const verity::VerityTarget& target) {
   const verity::VerityTarget::Counters counters = target.counters();
   if (counters.mended == 0 && counters.corrupted == 0) return {};
-  return fmt::format("{} blocks verified, {} reads of damaged blocks, {} reads mended",
+  return fmt::format("{} blocks verified, {} reads of damaged blocks, {} reads corrected",
                      counters.verified, counters.corrupted, counters.mended);
 }
 
@@ -39,7 +39,7 @@ Json status_of(const verity::VerityTarget& target) {
   const verity::VerityTarget::Counters counters = target.counters();
   return {{"verified", counters.verified},
           {"corrupted", counters.corrupted},
-          {"mended", counters.mended}};
+          {"corrected", counters.mended}};
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST_F(VerityOnFiles, CountsWhatWasMended) {
   const Stack stack = open(volume(), events()).value();
   EXPECT_TRUE(reads(stack, content_, 17));
   EXPECT_THAT(lines_, ::testing::IsEmpty());
-  EXPECT_THAT(stack.summary(), ::testing::EndsWith("1 reads mended"));
+  EXPECT_THAT(stack.summary(), ::testing::EndsWith("1 reads corrected"));
 }
 
 TEST_F(VerityOnFiles, NamesDamageThatCannotBeMendedAndGoesOn) {
@@ -101,7 +101,7 @@ TEST_F(VerityOnFiles, AnotherProcessOpensWhatWasHandedOver) {
   EXPECT_EQ(handover.descriptors.size(), 2u) << "hash and parity are one file";
   for (UniqueFd& fd : handover.descriptors) {
     EXPECT_GE(fd.get(), kFirstDescriptor);
-    EXPECT_EQ(::fcntl(fd.get(), F_GETFD), 0) << "closed by exec";
+    EXPECT_EQ(::fcntl(fd.get(), F_GETFD), FD_CLOEXEC) << "any program would inherit it";
     fd.release();
   }
   const Volume whole = take_over(handover.description).value();

@@ -47,7 +47,7 @@ put image disk --integrity hmac-sha256 "${keyed[@]}"
 cp disk plain.disk
 equal "$(formats disk)" 'integrity verity erofs' layers
 expect 2 "$intact" open disk "${keyed[@]}" --to copy
-said 'disk is dm-integrity, and in it is dm-verity .*give its root hash'
+said 'disk \(in dm-integrity\): a dm-verity volume .*no root hash is given'
 expect 2 "$intact" open disk --root-hash-file root --to copy
 said 'pass --integrity-key-file'
 expect 3 "$intact" open disk "${keyed[@]}" --root-hash "$(printf %064d 1)" --to copy
@@ -93,7 +93,7 @@ if (requires nbdkit qemu-io); then
   said 'Input/output error'
   stop
 fi
-# What was written with new tags, by whoever has the key, is found by the second.
+# What was written with new tags, by someone with the key, is found by the second layer.
 cp image changed
 flip changed $((20 * block))
 cp disk damaged
@@ -183,7 +183,7 @@ for inside in luks2 tar image; do
   size=$(stat -c %s twice)
   expect 0 "$intact" verity format twice twice --data-blocks $((size / block)) --hash-offset "$size" --root-hash-file root4
   expect 6 "$intact" open twice --root-hash-file root4 --hash-offset "$size" --to copy9
-  said 'twice is dm-verity, and in it is .*`intact verity open`'
+  said 'twice \(in dm-verity\): .*`intact verity open`'
   expect 0 "$intact" verity open twice twice --hash-offset "$size" --root-hash-file root4 --to copy9
   same $inside copy9
   rm copy9

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# intact info and open: images are recognised by their content as file(1) would, a volume of dm-verity is
+# intact info and open: images are identified by their content as file(1) does, a volume of dm-verity is
 # opened with its root hash and in no other way, and a plain one is written to as a file.
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit
@@ -38,7 +38,7 @@ equal "$("$intact" info --json ext4 | jq -r '.layers[0].size')" 8388608 size
 equal "$("$intact" info --json qcow2 | jq -r '.layers[0] | "\(.virtual_size) \(.backing_file)"')" '16777216 base.qcow2' facts
 equal "$("$intact" info --json luks2 | jq -r '.layers[0].uuid')" "$(cryptsetup luksUUID luks2)" UUID
 expect 0 "$intact" info raw
-said 'nothing that is known'
+said 'no known format'
 expect 7 "$intact" info nowhere
 
 # --- dm-verity ------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ cp image noise
 dd if=/dev/urandom of=noise bs=$block count=1 conv=notrunc status=none
 equal "$(formats noise)" verity 'layers without a file system'
 expect 2 "$intact" open image --to copy
-said 'give its root hash'
+said 'no root hash is given; pass --root-hash'
 [[ ! -e copy ]] || fail 'a copy was made'
 expect 0 "$intact" open image --root-hash-file root --to copy
 same erofs copy
@@ -113,16 +113,16 @@ expect 4 "$intact" open hmac --integrity-key-file other --to copy7
 said 'with or without this key'
 expect 0 "$intact" open hmac "${keyed[@]}" --to zeros.hmac
 cmp -n "$(stat -c %s zeros.hmac)" zeros.hmac /dev/zero
-# Whoever gives a key is not content with tags that anybody can make, and who names a hash with no other.
+# With a key, tags that anyone can make are not accepted, and with a named hash no other hash is.
 expect 4 "$intact" open plain "${keyed[@]}" --to copy7
 said 'which anyone can compute'
 expect 2 "$intact" open plain --integrity crc32c --to copy7
 said 'wrong internal hash'
 for none in raw image; do
   expect 6 "$intact" open $none "${keyed[@]}" --to copy7
-  said 'is not dm-integrity'
+  said 'not a dm-integrity device'
 done
-# Where there are no tags yet there is nothing to go by.
+# Without tags the hash cannot be detected.
 device fresh --no-wipe
 expect 2 "$intact" open fresh --to copy7
 said 'the sampled tags are blank'
@@ -139,7 +139,7 @@ expect 0 "$intact" integrity format apart --data-device data
 expect 2 "$intact" open apart --to copy7
 said 'on a separate device'
 [[ ! -e copy7 ]] || fail 'a copy was made'
-# Damage is no reason to take the hash for another.
+# Damage must not make another hash look right.
 cp plain damaged
 printf x | dd of=damaged bs=1 seek=$((3 << 20)) conv=notrunc status=none
 expect 3 "$intact" open damaged --to copy7
@@ -154,7 +154,7 @@ served() {
   serve "${failing[@]}" "$intact" open "$@" --fuse view
 }
 head -c 8M /dev/urandom > content
-# What is in dm-integrity: written through the tags, and recognised.
+# The content of dm-integrity: written through the tags, and identified.
 served plain
 grep -q 'read and written' served.out || fail "not for writing: $(cat served.out)"
 dd if=erofs of=view bs=4K conv=notrunc,fsync status=none

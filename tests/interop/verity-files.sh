@@ -51,11 +51,11 @@ grep -q '/a /dir/also-a /dir/' names || fail "they are not named: $(cat names)"
 spoil "$(block_of $'tree/dir/bell\a' 1)"
 expect 3 "$intact" verity verify image hash --root-hash-file root
 said '^  in /dir/bell.x07$'
-# FEC mends it, and its file is named all the same.
+# FEC can correct it, and its file is named all the same.
 spoil "$(block_of tree/dir/b 1)"
 equal "$(named --fec-device parity)" /dir/b name
 expect 3 "$intact" verity verify image hash --root-hash-file root --fec-device parity
-said 'FEC can mend it'
+said 'FEC can correct it'
 
 # Each block of content in turn, and no other file is named.
 for file in a dir/b dir/sub/c; do
@@ -76,8 +76,8 @@ for ((block = 1; block < blocks && ${#found} == 0; block++)); do
 done
 [[ $found ]] || fail 'no block of a directory'
 
-# repair names what is lost for good, and nothing that it has mended: each codeword of this parity can bear two
-# bad blocks, and the codewords of blocks that are next to each other are others.
+# repair names what is lost for good, and nothing that it has repaired: each codeword of this parity can bear two
+# bad blocks, and neighbouring blocks belong to different codewords.
 spoil "$(block_of tree/dir/b 1)"
 expect 0 "$intact" verity repair image hash --root-hash-file root --fec-device parity
 ! grep '  in /' out || fail 'a mended file is named'
@@ -113,7 +113,7 @@ for options in "${images[@]}"; do
     equal "$(named)" /dir/compressible "block $block, $options"
   done
 done
-# Ends of files that share blocks: whoever has a part in it is named. The packed file has no name.
+# Ends of files that share blocks: every file with a part in it is named. The packed file has no name.
 if command -v mkfs.erofs-1.8 > /dev/null; then
   mkdir ends
   for ((i = 0; i < 8; i++)); do
@@ -139,14 +139,14 @@ expect 0 "$intact" verity format image hash --root-hash-file root
 spoil "$(block_of tree/dir/sub/c 5)"
 equal "$(named)" /dir/sub/c name
 expect 3 "$intact" verity verify image hash --root-hash-file root
-said '^not looked into, .*: /dir/b$'
-# So is an image of such a form; what is no EROFS is not looked into.
+said '^not checked \(unsupported layout\): /dir/b$'
+# So is an image with such a layout; an image that is not an EROFS is not examined.
 if command -v mkfs.erofs-1.8 > /dev/null; then
   mkfs.erofs-1.8 --quiet -b1024 other tree
   expect 0 "$intact" verity format other hash2 --root-hash-file root2 --data-block-size=1024
   printf x | dd of=other bs=1 seek=5000 conv=notrunc status=none
   expect 3 "$intact" verity verify other hash2 --root-hash-file root2
-  said 'cannot be named'
+  said 'cannot name the damaged files'
 fi
 head -c 100000 /dev/urandom > noise
 truncate -s 102400 noise

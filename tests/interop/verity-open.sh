@@ -34,7 +34,7 @@ expect 3 "$intact" verity open data tree --root-hash-file root --to copy2
 said 'DAMAGED data: data block 17 \(bytes 69632 to 73727\)'
 [[ ! -e copy2 ]] || fail 'a copy of a damaged volume was left'
 expect 0 "$intact" verity open data tree --root-hash-file root --fec-device parity --to mended
-said 'reads mended'
+said 'reads corrected'
 same good mended
 expect 0 "$intact" verity open data tree --root-hash-file root --ignore-corruption --to bad
 same data bad
@@ -73,7 +73,7 @@ if (requires_fuse); then
   served --fuse file --fec-device parity
   same good file
   stop
-  grep -q 'reads mended' served.err || fail 'mended blocks are not counted'
+  grep -q 'reads corrected' served.err || fail 'mended blocks are not counted'
   # The first damage ends it.
   served --fuse file --restart-on-corruption
   ! cat file > /dev/null 2>&1 || fail 'damage was given out'
@@ -132,7 +132,7 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   served --nbd sock --fec-device parity
   nbdcopy "$uri" - | cmp - good
   stop
-  grep -q 'reads mended' served.err || fail 'mended blocks are not counted'
+  grep -q 'reads corrected' served.err || fail 'mended blocks are not counted'
   served --nbd sock --ignore-corruption
   nbdcopy "$uri" - | cmp - data
   stop
@@ -213,7 +213,7 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
 
   # Without nbdkit.
   expect 7 env PATH="$work" "$intact" verity open data tree --root-hash-file root --nbd sock
-  said 'nbdkit is not installed'
+  said 'nbdkit: not installed'
   [[ ! -e sock ]] || fail 'a socket was left'
 fi
 
@@ -226,12 +226,12 @@ expect 2 "$intact" verity open data tree --root-hash-file root --to x --use-task
 said "with NAME or --dm"
 expect 2 "$intact" verity open data tree --root-hash-file root --nbd tcp:localhost
 expect 2 "$intact" verity open data tree --root-hash-file root --root-hash-signature root --to x
-said 'needs --root-hash-cert'
+said 'root-hash-signature: no certificate'
 # tests/vm/40-verity-dm.sh has what a kernel with a device mapper does.
 # A node proves nothing: libdevmapper leaves one behind.
 if ! grep -q device-mapper /proc/misc && ! (: < /dev/mapper/control) 2> /dev/null; then
   expect 6 "$intact" verity open data tree --root-hash-file root --dm volume
-  said 'no device mapper'
+  said 'device mapper: not available'
   expect 6 "$intact" verity open data volume tree "$(cat root)"
   expect 6 "$intact" verity status volume
   expect 6 "$intact" verity close volume

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# intact verity writes the bytes of veritysetup, reads what it wrote, and mends what it only finds.
+# intact verity writes the bytes of veritysetup, reads what it wrote, and repairs what it only finds.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin
 requires veritysetup
@@ -67,7 +67,7 @@ for ((i = 0; i < 30; i++)); do
   fi
 done
 
-# Damage is found at its place, told with what FEC can do, and mended; the twin is intact.
+# Damage is found at its place, reported with what FEC can do, and repaired; the twin is intact.
 "$intact" verity format data tree --fec-device parity --root-hash-file root > /dev/null
 cp data good
 cp tree good.tree
@@ -81,9 +81,9 @@ said 'DAMAGED data block 2 \(bytes 8192 to 12287\)'
 said 'DAMAGED data blocks 100 to 101'
 said 'DAMAGED hash block 2 '
 expect 3 "$intact" verity verify "${volume[@]}"
-said 'FEC can mend it'
+said 'FEC can correct it'
 expect 0 "$intact" verity repair "${volume[@]}" --output mended
-said 'mended data block 2 '
+said 'repaired data block 2 '
 cmp good mended
 expect 1 "$intact" verity repair "${volume[@]}" --output mended
 expect 0 "$intact" verity repair "${volume[@]}"
@@ -123,20 +123,20 @@ expect 0 "$intact" verity verify "${volume[@]}"
 expect 2 "$intact" verity verify data tree
 expect 2 "$intact" verity verify data tree xyz
 expect 3 "$intact" verity verify data tree "$(printf %064d 0)"
-said 'does not lead to this root hash'
+said 'does not match this root hash'
 expect 6 "$intact" verity dump data
 said 'not a dm-verity hash device'
 head -c 5000 data | gzip > layer.tar.gz
 expect 2 "$intact" verity format layer.tar.gz tree2
-said 'not a multiple of the data block size 4096; it is compressed'
+said 'not a multiple of the data block size 4096, and it is compressed'
 [[ ! -e tree2 ]] || fail 'a refused format left a file'
 expect 2 "$intact" verity format data data --data-blocks=512 --hash-offset=1048576
-said 'lies over the data area'
+said 'overlaps the data area'
 expect 2 "$intact" verity format data data
-said 'one file: say with --hash-offset .* --hash-offset 2097152'
+said 'DATA and HASH are the same file; pass --hash-offset 2097152'
 cmp good data
 expect 2 "$intact" verity format data tree2 --fec-device parity2 --fec-offset=100
-said 'the FEC offset 100 is not a multiple of 512'
+said 'FEC offset 100: not a multiple of 512'
 expect 6 "$intact" verity format data tree2 --hash=crc32c
 expect 2 "$intact" verity format data tree2 --data-block-size=1000
 expect 2 "$intact" verity format data tree2 --fec-device parity2 --fec-roots=25

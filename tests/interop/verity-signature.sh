@@ -72,7 +72,7 @@ for who in rsa ec; do
   done
 done
 
-# What is no signature: it brings its content, is of another form, ends early, goes on.
+# Not signatures: one with content, one of another form, one that ends early, one with trailing bytes.
 openssl smime -sign -in root -inkey rsa.key -signer rsa.crt -binary -nodetach -outform der > bad.attached
 openssl smime -sign -in root -inkey rsa.key -signer rsa.crt -binary -outform pem > bad.pem
 head -c 100 ours.p7s > bad.short

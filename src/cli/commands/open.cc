@@ -10,6 +10,7 @@
 
 #include <intact/base/checked.h>
 #include <intact/base/file.h>
+#include <intact/base/visible.h>
 #include <intact/block/file_target.h>
 #include <intact/block/linear_target.h>
 #include <intact/json/json.h>
@@ -21,6 +22,7 @@
 #include "image_layers.h"
 #include "image_mapping.h"
 #include "recognised_integrity.h"
+#include "size_option.h"
 
 namespace intact::cli {
 namespace {
@@ -29,7 +31,7 @@ using stack::Content;
 
 constexpr const char* kRaw = "raw";
 
-/// Opened without a lock: it may be in use.
+/// Opens a file without a lock, since it may be in use.
 Result<std::shared_ptr<block::FileTarget>> open_to_look(const std::string& path) {
   UniqueFd fd = TRY(open_file(path, O_RDONLY));
   return std::shared_ptr<block::FileTarget>(
@@ -45,8 +47,8 @@ struct InfoOptions {
 };
 
 void print_layers(const std::string& file, std::uint64_t size, const std::vector<Content>& layers) {
-  print("{}: {} bytes\n", file, size);
-  if (layers.empty()) print("  nothing that is known\n");
+  print("{}: {} bytes\n", visible(file), size);
+  if (layers.empty()) print("  no known format\n");
   std::string indent = "  ";
   for (const Content& layer : layers) {
     print("{}{}, at byte {}\n", indent, layer.title, layer.offset);
@@ -58,7 +60,7 @@ void print_layers(const std::string& file, std::uint64_t size, const std::vector
   }
 }
 
-/// The part of a device that a superblock of dm-verity on it makes one of; null if there is less.
+/// The data of a volume, as the dm-verity superblock describes it; null if the device is smaller.
 std::shared_ptr<block::BlockTarget> data_of(const Content& verity,
                                             std::shared_ptr<block::BlockTarget> device) {
   const auto size = checked_multiply(verity.facts["data_blocks"].get<std::uint64_t>(),
@@ -68,7 +70,7 @@ std::shared_ptr<block::BlockTarget> data_of(const Content& verity,
   return data ? *std::move(data) : nullptr;
 }
 
-/// What can be seen without a key and unverified: into dm-verity and dm-integrity.
+/// The layers that can be seen without keys and unverified, also within dm-verity and dm-integrity.
 Result<std::vector<Content>> visible_layers(std::shared_ptr<block::BlockTarget> device,
                                             std::optional<std::uint64_t> hash_offset) {
   auto layers = TRY(stack::recognise(*device, hash_offset));
@@ -79,7 +81,7 @@ Result<std::vector<Content>> visible_layers(std::shared_ptr<block::BlockTarget> 
     if (device) device = look_into_integrity(device, layers.back());
     if (!device) break;
     auto inner = stack::recognise(*device, hash_offset);
-    if (!inner || inner->empty()) break;  // as far as can be seen
+    if (!inner || inner->empty()) break;  // the rest is not readable
     std::ranges::move(*inner, std::back_inserter(layers));
   }
   return layers;
@@ -115,41 +117,43 @@ Result<stack::Volume> prepare(const OpenOptions& options, block::Access access) 
                        .file = TRY(block::FileTarget::open(options.data, access))};
 }
 
-/// To the kernel a dm-integrity device is written, whatever lies in it: it uses up its journal.
+/// The kernel writes to a dm-integrity device whatever it contains: it replays its journal.
 Result<void> map(const OpenOptions& options, const std::string& name) {
   const block::Access access = options.front_end.access();
   stack::Volume volume = TRY(prepare(options, access));
   if (access == block::Access::read_write && !volume.file->writable() &&
       std::holds_alternative<stack::IntegrityLayer>(volume.layers[0])) {
-    volume.file.reset();  // and its lock
-    volume.file = TRY(block::FileTarget::open(options.data, access));
+    TRY(volume.file->make_writable().context(options.data));
   }
   return map_image(name, volume);
 }
 
 void add_open_command(Program& program) {
-  CLI::App* command = program.add(program.app(), "open", "Give out what is in a disk image");
+  CLI::App* command = program.add(program.app(), "open",
+                                  "Open a disk image (as a file, over NBD, as a copy or a device)");
   const auto options = std::make_shared<OpenOptions>();
-  command->add_option("FILE", options->data, "The image: a file or block device")
+  command->add_option("FILE", options->data, "Disk image: a file or block device")
       ->type_name("FILE")
       ->required();
   options->front_end.add_options(command, {.writable = true, .dm = true});
-  command->add_option("--format", options->format, "Open it as this, whatever it looks like")
+  command
+      ->add_option("--format", options->format,
+                   "Open the file as it is, without identifying its content")
       ->check(CLI::IsMember({kRaw}));
   command->add_option("--root-hash", options->root_hash, "Root hash of dm-verity, in hexadecimal")
       ->type_name("HEX");
   command
-      ->add_option("--root-hash-file", options->root_hash_file, "Read the root hash from this file")
+      ->add_option("--root-hash-file", options->root_hash_file,
+                   "Read the root hash from this file ('-': stdin)")
       ->type_name("FILE");
   options->add_signature(command);
   command
       ->add_option("--hash-device", options->hash_device,
-                   "Where the superblock and the hash tree are, if not in FILE")
+                   "Device or file with superblock and hash tree, if not in FILE")
       ->type_name("FILE");
-  command
-      ->add_option("--hash-offset", options->superblock_at,
-                   "Where that superblock begins, if it is not found by itself")
-      ->type_name("BYTES");
+  add_size_option(command, "--hash-offset", options->superblock_at,
+                  "Offset of the dm-verity superblock, if it is not found automatically");
+  options->add_data_blocks(command);
   options->add_fec(command);
   options->integrity.integrity.name.clear();
   options->integrity.add_algorithms(command);
@@ -163,15 +167,13 @@ void add_open_command(Program& program) {
 
 void add_info_command(Program& program) {
   CLI::App* command =
-      program.add(program.app(), "info", "Show what a disk image claims to consist of");
+      program.add(program.app(), "info", "Identify the layers of a disk image (not verified)");
   const auto options = std::make_shared<InfoOptions>();
-  command->add_option("FILE", options->file, "The image: a file or block device")
+  command->add_option("FILE", options->file, "Disk image: a file or block device")
       ->type_name("FILE")
       ->required();
-  command
-      ->add_option("--hash-offset", options->hash_offset,
-                   "Look for a superblock of dm-verity here and nowhere else")
-      ->type_name("BYTES");
+  add_size_option(command, "--hash-offset", options->hash_offset,
+                  "Look for a dm-verity superblock only at this offset");
   command->add_flag("--json", options->json, "Print the result as JSON");
   program.on_chosen(command, [options] { return info(*options); });
 }

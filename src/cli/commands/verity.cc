@@ -23,6 +23,7 @@
 #include "peer_arguments.h"
 #include "peer_commands.h"
 #include "progress.h"
+#include "size_option.h"
 #include "verity_check.h"
 #include "verity_files.h"
 #include "verity_mapping.h"
@@ -50,7 +51,8 @@ struct Options : VerityOptions {
   PasswordOptions password;
 };
 
-// --- what people see ----------------------------------------------------------------------------
+// --- output for people
+// ----------------------------------------------------------------------------
 
 std::string salt_text(const verity::Params& params) {
   return params.salt.empty() ? "-" : to_hex(params.salt);
@@ -84,23 +86,22 @@ Json to_json(const verity::Layout& layout, const std::string& uuid,
 
 // --- format -------------------------------------------------------------------------------------
 
-/// Refuses what cannot be meant, and says what to do.
-Result<std::uint64_t> blocks_to_protect(const Options& options) {
-  if (options.data_blocks != 0) return options.data_blocks;
+/// How many blocks of the data to protect, if that is clear.
+Result<std::uint64_t> blocks_to_protect(const Options& options, std::uint32_t block_size) {
+  if (options.data_blocks.value_or(0) != 0) return *options.data_blocks;
   const UniqueFd fd = TRY(open_file(options.data, O_RDONLY));
   const std::uint64_t size = TRY(file_size(fd.get()).context(options.data));
-  if (options.data_block_size == 0) return 0;  // refused later, with the others of its kind
   // In one file the data ends where the tree begins.
   if (same_file(options.data, options.hash_device)) {
-    const std::uint64_t blocks = std::min(options.hash_offset, size) / options.data_block_size;
+    const std::uint64_t blocks = std::min(options.hash_offset, size) / block_size;
     if (blocks > 0) return blocks;
-    return wrong(fmt::format(
-        "DATA and HASH are one file: say with --hash-offset where behind the data the hash tree is "
-        "to begin, as --hash-offset {}",
-        align_up<std::uint64_t>(size, options.data_block_size)));
+    return wrong(
+        fmt::format("{}: DATA and HASH are the same file; pass --hash-offset {} to put the "
+                    "hash tree after the data",
+                    options.data, align_up<std::uint64_t>(size, block_size)));
   }
-  const std::uint64_t rest = size % options.data_block_size;
-  if (rest == 0) return size / options.data_block_size;
+  const std::uint64_t rest = size % block_size;
+  if (rest == 0) return size / block_size;
   Bytes magic(6);
   magic.resize(TRY(pread_up_to(fd.get(), 0, magic)));
   const bool compressed = as_text(magic).starts_with("\x1f\x8b") ||
@@ -109,14 +110,14 @@ Result<std::uint64_t> blocks_to_protect(const Options& options) {
                               "\xfd"
                               "7zXZ");
   return wrong(fmt::format(
-      "{} has {} bytes, which is not a multiple of the data block size {}{}. Lengthen it (truncate "
-      "-s %{} FILE), or leave the last {} bytes unprotected with --data-blocks {}",
-      options.data, size, options.data_block_size,
-      compressed ? "; it is compressed: unpack it first, dm-verity protects disk images" : "",
-      options.data_block_size, rest, size / options.data_block_size));
+      "{}: its {} bytes are not a multiple of the data block size {}{}; lengthen it (`truncate -s "
+      "%{} FILE`), or pass --data-blocks {} to leave the last {} bytes unprotected",
+      options.data, size, block_size,
+      compressed ? ", and it is compressed (dm-verity protects disk images: unpack it first)" : "",
+      block_size, size / block_size, rest));
 }
 
-/// Makes the files that are to be written, as large as they have to be.
+/// Creates or extends the files that will be written.
 Result<void> grow_files(const Options& options, const verity::Layout& layout, GrownFiles& grown) {
   TRY(grown.grow(options.hash_device, TRY(verity::needed_sizes(layout, 0, false)).hash));
   if (!layout.fec) return {};
@@ -135,14 +136,14 @@ struct Signer {
 
   static Result<Signer> load(const Options& options) {
     if (options.signature.empty() || options.sign_key.empty() || options.sign_certificate.empty())
-      return wrong("a signature needs --root-hash-signature, --sign-key and --sign-cert");
+      return wrong("signing needs all of --root-hash-signature, --sign-key and --sign-cert");
     const auto certificates = TRY(crypto::Certificate::parse_all(
                                       TRY(read_file(options.sign_certificate, crypto::kMaxPemSize)))
                                       .context(options.sign_certificate));
     const auto key = TRY(sign::PrivateKey::load(options.sign_key, [&] {
       return read_password(options.password, "the key " + options.sign_key, PasswordUse::existing);
     }));
-    // Whatever cannot be signed with is found out before there is a volume.
+    // A key that cannot sign is refused before anything is written.
     Signer signer{key.signing_key(), certificates.front()};
     TRY(signer.sign({}).context(options.sign_key));
     return signer;
@@ -155,15 +156,17 @@ struct Signer {
 };
 
 Result<int> format(const Options& options) {
+  if (options.root_hash_file == "-" && options.json)
+    return wrong("--root-hash-file -: stdout is taken by --json, which contains the root hash");
   std::optional<Signer> signer;
   if (!options.signature.empty() || !options.sign_key.empty() || !options.sign_certificate.empty())
     signer = TRY(Signer::load(options));
   verity::Params params = TRY(options.params(crypto::random_bytes(kDefaultSaltSize)));
-  params.data_blocks = TRY(blocks_to_protect(options));
+  params.data_blocks = TRY(blocks_to_protect(options, params.data_block_size));
   params.hash = TRY(crypto::find_hash_function(params.hash)).name;
   const verity::Layout layout = TRY(options.layout(params));
   if (!options.uuid.empty() && options.no_superblock)
-    return wrong("--uuid needs a superblock: leave out --no-superblock");
+    return wrong("--uuid: stored in the superblock; omit --no-superblock");
   const verity::Uuid uuid =
       options.uuid.empty() ? verity::Uuid::random() : TRY(verity::Uuid::parse(options.uuid));
 
@@ -171,22 +174,32 @@ Result<int> format(const Options& options) {
   GrownFiles grown;
   TRY(grow_files(options, layout, grown));
 
-  // Only what is written is opened for writing; the data alone is not.
+  // Data in a file of its own is opened for reading only.
   DeviceFiles written(Access::read_write);
   DeviceFiles read(Access::read_only);
   const bool data_apart = !same_file(options.data, options.hash_device) &&
                           !(layout.fec && same_file(options.data, options.fec_device));
+  const auto open = [&](const std::string& path) -> Result<stack::File> {
+    stack::File file = TRY(written.open(path));
+    TRY(grown.check(path, file->fd()));
+    return file;
+  };
   verity::Devices devices{.data = TRY((data_apart ? read : written).open(options.data)),
-                          .hash = TRY(written.open(options.hash_device))};
-  if (layout.fec) devices.fec = TRY(written.open(options.fec_device));
+                          .hash = TRY(open(options.hash_device))};
+  if (layout.fec) devices.fec = TRY(open(options.fec_device));
   ProgressLine line;
   const Bytes root = TRY(verity::format(layout, devices, uuid, 0, progress_on(line, "Hashing")));
-  if (!options.root_hash_file.empty())
+  const bool root_to_stdout = options.root_hash_file == "-";
+  if (!options.root_hash_file.empty() && !root_to_stdout)
     TRY(write_file_durably(options.root_hash_file, as_bytes(to_hex(root)), 0644));
   if (signer) TRY(write_file_durably(options.signature, TRY(signer->sign(root)), 0644));
   grown.keep();
 
   const std::string uuid_text = layout.superblock ? uuid.to_string() : "";
+  if (root_to_stdout) {
+    print("{}\n", to_hex(root));
+    return 0;
+  }
   if (options.json) {
     Json json = to_json(layout, uuid_text, geometry);
     json["root_hash"] = to_hex(root);
@@ -232,7 +245,8 @@ Result<int> dump(const Options& options) {
 
 void add_verity_commands(Program& program) {
   CLI::App* group =
-      program.add(program.app(), "verity", "dm-verity volumes, with the options of veritysetup");
+      program.add(program.app(), "verity",
+                  "Create, check, repair and open dm-verity volumes (options of veritysetup)");
   group->require_subcommand(1);
   add_peer_options(group);
   program.before_parsing([group](auto& arguments) { put_command_first(*group, arguments); });
@@ -247,11 +261,11 @@ void add_verity_commands(Program& program) {
   };
 
   {
-    const auto [command, options] = add("format", "Write the hash tree of a device", format);
+    const auto [command, options] = add("format", "Create the hash tree of a volume", format);
     options->add_devices(command, false);
     options->add_format(command);
     options->add_placement(command);
-    command->add_option("--uuid", options->uuid, "UUID of the volume, else a random one")
+    command->add_option("--uuid", options->uuid, "UUID of the volume (default: random)")
         ->type_name("UUID");
     command
         ->add_option("--root-hash-signature", options->signature,
@@ -259,9 +273,9 @@ void add_verity_commands(Program& program) {
         ->type_name("FILE");
     command
         ->add_option("--sign-key", options->sign_key,
-                     "Private key to sign with (cosign's form or PEM)")
+                     "Private key to sign with (cosign or PEM format)")
         ->type_name("FILE");
-    command->add_option("--sign-cert", options->sign_certificate, "Certificate of that key")
+    command->add_option("--sign-cert", options->sign_certificate, "Certificate of the signing key")
         ->type_name("FILE");
     add_password_options(command, options->password);
   }
@@ -270,8 +284,7 @@ void add_verity_commands(Program& program) {
     command->add_option("HASH", options->hash_device, "Device or file with the hash tree")
         ->type_name("FILE")
         ->required();
-    command->add_option("--hash-offset", options->hash_offset, "Where the superblock lies")
-        ->type_name("BYTES");
+    add_size_option(command, "--hash-offset", options->hash_offset, "Where the superblock begins");
   }
   add_verity_check_commands(program, group);
   add_verity_open_command(program, group);

@@ -1,11 +1,14 @@
 #include "commands/verity_check.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
+
+#include <intact/base/file.h>
 #include <intact/base/visible.h>
 #include <intact/json/json.h>
 #include <intact/verity/volume.h>
@@ -44,11 +47,13 @@ Json to_json(const std::vector<Damage>& list, const Options& options, const veri
                        {"blocks", damage.blocks},
                        {"offset", verity::place_of(damage, layout.params, hash_area).offset},
                        {"reason", damage.reason},
-                       {"mendable", damage.mendable}});
+                       {"correctable", damage.mendable}});
     if (!files.empty()) damaged.back()["files"] = files[i];
   }
   return damaged;
 }
+
+constexpr std::size_t kCopyChunk = 1 << 20;  // bytes
 
 struct Volume {
   verity::Layout layout;
@@ -56,12 +61,17 @@ struct Volume {
   std::uint64_t hash_area;
 };
 
-Result<Volume> open_volume(const Options& options, Access access) {
+/// `copy`: takes the place of the data, if it is not null.
+Result<Volume> open_volume(const Options& options, Access access, const stack::File& copy = {}) {
   DeviceFiles files(access);
+  const auto open = [&](const std::string& path) -> Result<stack::File> {
+    if (copy && same_file(path, options.data)) return copy;
+    return files.open(path);
+  };
   Volume volume;
-  volume.devices.data = TRY(files.open(options.data));
-  volume.devices.hash = TRY(files.open(options.hash_device));
-  if (!options.fec_device.empty()) volume.devices.fec = TRY(files.open(options.fec_device));
+  volume.devices.data = TRY(open(options.data));
+  volume.devices.hash = TRY(open(options.hash_device));
+  if (!options.fec_device.empty()) volume.devices.fec = TRY(open(options.fec_device));
   volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data));
   volume.hash_area = TRY(verity::hash_area_offset(volume.layout));
   return volume;
@@ -83,7 +93,7 @@ DamagedFiles files_of(const std::vector<Damage>& damaged,
   if (ranges.empty()) return files;
   auto found = files_in(target, ranges);
   if (!found) {
-    warn("the files in it cannot be named: " + found.error().message());
+    warn("cannot name the damaged files: " + found.error().message());
     return files;
   }
   for (std::size_t i = 0; i < places.size(); ++i)
@@ -94,14 +104,14 @@ DamagedFiles files_of(const std::vector<Damage>& damaged,
 
 /// "  in PATH" and the like, a line each.
 void print_files(std::string_view relation, const std::vector<std::string>& paths) {
-  constexpr std::size_t kMost = 10;  // a block of metadata concerns many
-  for (std::size_t i = 0; i < std::min(paths.size(), kMost); ++i)
+  constexpr std::size_t kMax = 10;  // a block of metadata may affect many files
+  for (std::size_t i = 0; i < std::min(paths.size(), kMax); ++i)
     print("{} {}\n", relation, visible(paths[i]));
-  if (paths.size() > kMost) print("{} {} more\n", relation, paths.size() - kMost);
+  if (paths.size() > kMax) print("{} {} more\n", relation, paths.size() - kMax);
 }
 
 void print_not_looked_into(const DamagedFiles& files) {
-  print_files("not looked into, for its form is not known:", files.not_looked_into);
+  print_files("not checked (unsupported layout):", files.not_looked_into);
 }
 
 Result<int> verify(const Options& options) {
@@ -130,40 +140,58 @@ Result<int> verify(const Options& options) {
   }
   for (std::size_t i = 0; i < damaged.size(); ++i) {
     print("DAMAGED {}: {}{}\n", verity::place_of(damaged[i], params, volume.hash_area).text,
-          damaged[i].reason, damaged[i].mendable ? "; FEC can mend it" : "");
+          damaged[i].reason, damaged[i].mendable ? "; FEC can correct it" : "");
     print_files("  in", files.in_range[i]);
   }
   print_not_looked_into(files);
   if (damaged.empty())
-    print("{} is intact: {} data blocks and {} hash blocks checked\n", options.data,
+    print("{} is intact: {} data blocks and {} hash blocks checked\n", visible(options.data),
           params.data_blocks, geometry.hash_blocks());
   else
-    print("{} is damaged in {} place{}{}\n", options.data, damaged.size(),
-          damaged.size() == 1 ? "" : "s",
-          std::ranges::all_of(damaged, &Damage::mendable) ? "; intact verity repair mends all of it"
-                                                          : "");
+    print("{} is damaged in {}{}\n", visible(options.data), counted(damaged.size(), "place"),
+          std::ranges::all_of(damaged, &Damage::mendable)
+              ? "; `intact verity repair` can correct all of it"
+              : "");
   return damaged.empty() ? 0 : 3;
+}
+
+/// A copy of the data in the new file --output.
+Result<stack::File> copy_data(const Options& options, GrownFiles& made) {
+  const UniqueFd from = TRY(open_file(options.data, O_RDONLY));
+  const std::uint64_t size = TRY(file_size(from.get()).context(options.data));
+  UniqueFd to = TRY(open_file(options.output, O_RDWR | O_CREAT | O_EXCL, 0600));
+  UniqueFd kept(::fcntl(to.get(), F_DUPFD_CLOEXEC, 0));
+  if (!kept) return Error::from_errno(options.output, errno);
+  made.adopt(options.output, std::move(kept));
+  Bytes buffer(kCopyChunk);
+  for (std::uint64_t offset = 0; offset < size; offset += buffer.size()) {
+    buffer.resize(std::min<std::uint64_t>(buffer.size(), size - offset));
+    TRY(pread_exact(from.get(), offset, buffer).context(options.data));
+    TRY(pwrite_all(to.get(), offset, buffer).context(options.output));
+  }
+  return stack::File(TRY(
+      block::FileTarget::create_locked(std::move(to), Access::read_write).context(options.output)));
 }
 
 Result<int> repair(const Options& options) {
   if (options.fec_device.empty())
-    return wrong("repair needs the error correction data: --fec-device FILE");
+    return wrong("--fec-device: required; repair needs error correction data");
   const Bytes root = TRY(options.root());
-  Options actual = options;
   GrownFiles made;
+  stack::File copy;
   if (!options.output.empty()) {
     if (same_file(options.output, options.data) || same_file(options.output, options.hash_device) ||
         same_file(options.output, options.fec_device))
-      return wrong("--output must be another file; leave it out to mend in place");
+      return wrong("--output: must be a new file; omit it to repair in place");
+    copy = TRY(copy_data(options, made));
+  }
+  Options actual = options;  // the names of the files that are repaired
+  if (copy) {
     if (same_file(options.data, options.hash_device)) actual.hash_device = options.output;
     if (same_file(options.data, options.fec_device)) actual.fec_device = options.output;
-    std::error_code error;
-    std::filesystem::copy_file(options.data, options.output, error);
-    if (error) return Error::from_errno(options.output, error.value());
-    made.adopt(options.output);
     actual.data = options.output;
   }
-  const Volume volume = TRY(open_volume(actual, Access::read_write));
+  const Volume volume = TRY(open_volume(options, Access::read_write, copy));
   auto report = [&] {
     ProgressLine line;
     return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line, "Repairing"));
@@ -175,16 +203,16 @@ Result<int> repair(const Options& options) {
     files = files_of(done.lost, TRY(verity::open(volume.layout, volume.devices, root,
                                                  {.cache_size = verity::kScanCacheSize})));
   if (options.json) {
-    print("{}\n", to_text(Json{
-                      {"ok", done.lost.empty()},
-                      {"mended", to_json(done.mended, actual, volume.layout, volume.hash_area, {})},
-                      {"damaged",
-                       to_json(done.lost, actual, volume.layout, volume.hash_area, files.in_range)},
-                      {"not_looked_into", files.not_looked_into}}));
+    print("{}\n", to_text(Json{{"ok", done.lost.empty()},
+                               {"repaired",
+                                to_json(done.mended, actual, volume.layout, volume.hash_area, {})},
+                               {"damaged", to_json(done.lost, actual, volume.layout,
+                                                   volume.hash_area, files.in_range)},
+                               {"not_looked_into", files.not_looked_into}}));
     return done.lost.empty() ? 0 : 3;
   }
   for (const Damage& damage : done.mended)
-    print("mended {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text);
+    print("repaired {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text);
   for (std::size_t i = 0; i < done.lost.size(); ++i) {
     const Damage& damage = done.lost[i];
     print("LOST {}: {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text,
@@ -193,11 +221,11 @@ Result<int> repair(const Options& options) {
   }
   print_not_looked_into(files);
   if (!done.lost.empty())
-    print("{} is still damaged: what is lost is beyond what FEC can mend\n", actual.data);
+    print("{} is still damaged: FEC cannot correct what is lost\n", visible(actual.data));
   else if (done.mended.empty())
-    print("{} is intact: nothing to mend\n", actual.data);
+    print("{} is intact: nothing to repair\n", visible(actual.data));
   else
-    print("{} is intact again\n", actual.data);
+    print("{} is repaired\n", visible(actual.data));
   return done.lost.empty() ? 0 : 3;
 }
 
@@ -217,10 +245,9 @@ void add_verity_check_commands(Program& program, CLI::App* group) {
     program.on_chosen(command, [options, action] { return action(*options); });
     return std::pair(command, options.get());
   };
-  add("verify", "Check all of a device against its root hash", verify);
-  const auto [command, options] =
-      add("repair", "Mend damage with the help of error correction data", repair);
-  command->add_option("--output", options->output, "Mend a copy of DATA, written to this file")
+  add("verify", "Check a whole volume against its root hash", verify);
+  const auto [command, options] = add("repair", "Repair damage with error correction data", repair);
+  command->add_option("--output", options->output, "Write a repaired copy of DATA to this new file")
       ->type_name("FILE");
 }
 

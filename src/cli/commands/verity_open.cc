@@ -4,12 +4,12 @@
 #include <string>
 #include <utility>
 
-#include <intact/base/file.h>
 #include <intact/crypto/pkcs7.h>
 #include <intact/stack/volume.h>
 
 #include "command.h"
 #include "front_end.h"
+#include "input_file.h"
 #include "verity_mapping.h"
 #include "verity_options.h"
 
@@ -18,8 +18,8 @@ namespace {
 
 struct Options : VerityOptions {
   FrontEnd front_end;
-  std::string fourth;      // behind DATA, HASH and ROOT
-  std::string first_name;  // in front of DATA: of `create`
+  std::string fourth;      // after DATA, HASH and ROOT
+  std::string first_name;  // before DATA: of `create`
   bool ignore_corruption = false;
   bool restart_on_corruption = false;
   bool panic_on_corruption = false;
@@ -32,25 +32,25 @@ struct Options : VerityOptions {
   Result<void> map(const std::string& name) const;
 };
 
-/// Without a front end there is a name behind DATA, as veritysetup has it: DATA NAME HASH ROOT.
+/// Without a front end DATA is followed by a name, as for veritysetup: DATA NAME HASH ROOT.
 Result<void> Options::read_places() {
   if (!first_name.empty()) {
     if (front_end.chosen())
-      return Error(ErrorKind::invalid_argument, "create is for devices of the kernel's: use open");
+      return Error(ErrorKind::invalid_argument,
+                   "create: only for device-mapper devices; use `intact verity open`");
     front_end.set_dm(std::move(first_name));
     return {};
   }
   const bool has_name = !front_end.chosen() && !root_hash.empty();
   if (!has_name && !fourth.empty())
     return Error(ErrorKind::invalid_argument,
-                 "DATA HASH ROOT, or DATA NAME HASH ROOT for a device of the kernel's: not both a "
-                 "NAME and an option that says how to open it");
+                 "NAME: only for device-mapper devices; omit it with --fuse, --nbd, --to or --dm");
   if (!has_name) return {};
   front_end.set_dm(std::exchange(hash_device, std::exchange(root_hash, std::move(fourth))));
   return {};
 }
 
-/// How it is to be read; where its parts lie is yet to be found.
+/// How to read it. Its layout and files are still unset.
 stack::VerityLayer Options::layer(Bytes trusted) const {
   const bool stops = restart_on_corruption || panic_on_corruption;
   return {.root = std::move(trusted),
@@ -62,10 +62,10 @@ stack::VerityLayer Options::layer(Bytes trusted) const {
 }
 
 Result<void> Options::map(const std::string& name) const {
-  VerityMapping mapping{.name = name,
-                        .data = TRY(block::FileTarget::open(data, block::Access::read_only)),
-                        .layer = layer(TRY(root_for_kernel()))};
-  TRY(find_parts(mapping.layer, mapping.data));
+  DeviceFiles files(block::Access::read_only);
+  VerityMapping mapping{
+      .name = name, .data = TRY(files.open(data)), .layer = layer(TRY(root_for_kernel()))};
+  TRY(find_parts(mapping.layer, {.below = mapping.data, .file = mapping.data, .files = files}));
   const auto flag = [&mapping](bool set, const char* word) {
     if (set) mapping.flags.emplace_back(word);
   };
@@ -75,47 +75,44 @@ Result<void> Options::map(const std::string& name) const {
   flag(ignore_zero_blocks, "ignore_zero_blocks");
   flag(check_at_most_once, "check_at_most_once");
   flag(use_tasklets, "try_verify_in_tasklet");
-  if (!signature.empty()) mapping.signature = TRY(read_file(signature, crypto::kMaxPkcs7Size));
+  if (!signature.empty()) mapping.signature = TRY(read_input(signature, crypto::kMaxPkcs7Size));
   return map_verity(mapping);
 }
 
 Result<int> open(Options& options) {
   TRY(options.read_places());
-  if (options.ignore_corruption)
-    warn("--ignore-corruption: damaged blocks are given out as they are");
+  if (options.ignore_corruption) warn("--ignore-corruption: damaged blocks are returned unchecked");
   return options.front_end.run(
       [&options](block::Access) -> Result<stack::Volume> {
         if (options.use_tasklets)
           return Error(ErrorKind::invalid_argument,
-                       "--use-tasklets is for a device of the kernel's: with NAME or --dm");
+                       "--use-tasklets: only for device-mapper devices; pass --dm NAME");
         return options.volume(options.layer(TRY(options.root())));
       },
       [&options](const std::string& name) { return options.map(name); });
 }
 
-/// All but where its parts are.
+/// All options but the files.
 void add_open_options(Program& program, CLI::App* command,
                       const std::shared_ptr<Options>& options) {
   options->add_talk(command);
   options->front_end.add_options(command, {.dm = true});
   options->add_signature(command, true);
-  CLI::Option* const ignore =
-      command->add_flag("--ignore-corruption", options->ignore_corruption,
-                        "Give out damaged blocks as they are, and only log them");
+  CLI::Option* const ignore = command->add_flag("--ignore-corruption", options->ignore_corruption,
+                                                "Return damaged blocks as they are, and log them");
   CLI::Option* const restart =
       command->add_flag("--restart-on-corruption", options->restart_on_corruption,
-                        "End at the first damage; no read succeeds after it");
-  CLI::Option* const panic =
-      command->add_flag("--panic-on-corruption", options->panic_on_corruption, "The same");
+                        "Stop at the first damage; no later read succeeds");
+  CLI::Option* const panic = command->add_flag(
+      "--panic-on-corruption", options->panic_on_corruption, "The same as --restart-on-corruption");
   restart->excludes(ignore);
   panic->excludes(ignore);
   command->add_flag("--ignore-zero-blocks", options->ignore_zero_blocks,
-                    "Do not read blocks that must be zero: give out zeros");
+                    "Return zeros for blocks that must be zero, without reading them");
   command->add_flag("--check-at-most-once", options->check_at_most_once,
-                    "Check each data block only the first time that it is read");
-  command->add_flag(
-      "--use-tasklets", options->use_tasklets,
-      "With --dm: the kernel checks in the context of the disk's interrupt if it can");
+                    "Check each data block only the first time it is read");
+  command->add_flag("--use-tasklets", options->use_tasklets,
+                    "With --dm: let the kernel check in the disk's interrupt context if it can");
   options->add_format(command);
   options->add_placement(command);
   program.on_chosen(command, [options] { return open(*options); });
@@ -125,14 +122,14 @@ void add_open_options(Program& program, CLI::App* command,
 
 void add_verity_open_command(Program& program, CLI::App* group) {
   CLI::App* command = add_verity_command(
-      program, group, "open", "Give out the data, every read checked against the root hash");
+      program, group, "open", "Open a volume; every read is checked against the root hash");
   const auto options = std::make_shared<Options>();
   options->add_devices(command, true);
-  // Unnamed in the help: it is there for those who come from veritysetup.
+  // Not in the help: veritysetup's order of arguments.
   command->add_option("FOURTH", options->fourth)->group("");
   add_open_options(program, command, options);
 
-  // Likewise: its old name of the same, with arguments in another order.
+  // Nor is this: veritysetup's old name of `open`, with the name first.
   CLI::App* create = add_verity_command(program, group, "create", "open --dm NAME");
   create->group("");
   const auto create_options = std::make_shared<Options>();

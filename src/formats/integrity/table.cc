@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
-#include <ranges>
 #include <vector>
 
 #include <fmt/format.h>
@@ -117,27 +115,15 @@ Result<void> set_option(TableLine& line, std::string_view word) {
   return {};
 }
 
-/// "NAME:ALGORITHM[:HEXKEY]" with zeros for the key.
-std::string show(std::string_view name, const Algorithm& algorithm) {
+/// "NAME:ALGORITHM[:HEXKEY]".
+std::string show(std::string_view name, const Algorithm& algorithm, bool with_keys) {
   std::string text = fmt::format("{}:{}", name, algorithm.name);
   const ByteSpan key = algorithm.key_bytes();
-  if (!key.empty()) text += ":" + std::string(key.size() * 2, '0');
+  if (!key.empty()) text += ":" + (with_keys ? to_hex(key) : std::string(key.size() * 2, '0'));
   return text;
 }
 
-struct NamedAlgorithm {
-  std::string_view name;
-  const std::optional<Algorithm>* algorithm;
-};
-
-/// The options with algorithms, in the order in which they end a table line.
-std::array<NamedAlgorithm, 3> algorithms_of(const Params& params) {
-  return {{{"internal_hash", &params.internal_hash},
-           {"journal_crypt", &params.journal_crypt},
-           {"journal_mac", &params.journal_mac}}};
-}
-
-/// The words of a line. They are views, because a copy of a key would stay in memory.
+/// The words of a line. They are views, because copies of a key would stay in memory.
 std::vector<std::string_view> split(std::string_view line) {
   constexpr std::string_view kSpace = " \t\n\v\f\r";
   std::vector<std::string_view> words;
@@ -146,16 +132,6 @@ std::vector<std::string_view> split(std::string_view line) {
     if (line.empty()) return words;
     words.push_back(line.substr(0, line.find_first_of(kSpace)));
     line.remove_prefix(words.back().size());
-  }
-}
-
-/// Writes a key as lower-case hexadecimal without an intermediate copy.
-void write_hex(ByteSpan key, MutableByteSpan out) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    const auto value = std::to_integer<unsigned>(key[i]);
-    out[2 * i] = static_cast<std::byte>(kDigits[value >> 4]);
-    out[2 * i + 1] = static_cast<std::byte>(kDigits[value & 15]);
   }
 }
 
@@ -182,7 +158,7 @@ Result<TableLine> parse_table(std::string_view text) {
   return line;
 }
 
-std::string IntegrityTarget::table(const std::string& meta_device) const {
+std::string IntegrityTarget::table(const std::string& meta_device, bool with_keys) const {
   const Params& params = impl_->volume().params;
   const Superblock now = superblock();
   std::vector<std::string> options;
@@ -215,26 +191,14 @@ std::string IntegrityTarget::table(const std::string& meta_device) const {
   word(now.has(Superblock::fixed_padding), "fix_padding");
   word(now.has(Superblock::fixed_hmac), "fix_hmac");
   word(params.legacy_recalculate, "legacy_recalculate");
-  for (const auto& [name, algorithm] : algorithms_of(params))
-    if (*algorithm) options.push_back(show(name, **algorithm));
+  const auto add_algorithm = [&](std::string_view name, const std::optional<Algorithm>& chosen) {
+    if (chosen) options.push_back(show(name, *chosen, with_keys));
+  };
+  add_algorithm("internal_hash", params.internal_hash);
+  add_algorithm("journal_crypt", params.journal_crypt);
+  add_algorithm("journal_mac", params.journal_mac);
   return fmt::format("{} {} {} {} {}", params.start, layout().tag_size(),
                      static_cast<char>(params.mode), options.size(), fmt::join(options, " "));
-}
-
-crypto::Secret IntegrityTarget::table_with_keys(const std::string& device,
-                                                const std::string& meta_device) const {
-  const std::string blank = fmt::format("{} {}", device, table(meta_device));
-  crypto::Secret line = crypto::Secret::copy_of(as_bytes(blank));
-  // The algorithms end the line, each with its key last.
-  std::size_t end = line.size();
-  const auto algorithms = algorithms_of(impl_->volume().params);
-  for (const auto& [name, algorithm] : std::views::reverse(algorithms)) {
-    if (!*algorithm) continue;
-    const ByteSpan key = (*algorithm)->key_bytes();
-    write_hex(key, line.expose().subspan(end - key.size() * 2));
-    end -= show(name, **algorithm).size() + 1;
-  }
-  return line;
 }
 
 }  // namespace intact::integrity

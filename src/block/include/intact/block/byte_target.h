@@ -7,11 +7,11 @@
 
 namespace intact::block {
 
-/// A device of bytes over a device of blocks, for clients that write what they like: here writing
-/// operations may begin and end anywhere. Of a block that is touched in part the rest stays as it
-/// was, whoever else writes to it at the same time. Thread-safe where the device below is.
+/// A device of bytes over a device of blocks: writing operations may begin and end anywhere. The
+/// rest of a block that is written in part stays as it was, even while others write to it.
+/// Thread-safe if the device below is.
 ///
-/// discard() leaves blocks alone that are not discarded as a whole.
+/// discard() only discards whole blocks.
 class ByteTarget final : public BlockTarget {
  public:
   /// All writes to `lower` must come through here.
@@ -38,7 +38,7 @@ class ByteTarget final : public BlockTarget {
   Result<void> change(std::uint64_t offset, std::uint64_t length, ByteSpan bytes, Whole whole);
 
   std::shared_ptr<BlockTarget> lower_;
-  std::shared_mutex mutex_;  // shared: whole blocks are written; else a block is put together
+  std::shared_mutex mutex_;  // shared for whole blocks, exclusive for parts of blocks
 };
 
 }  // namespace intact::block

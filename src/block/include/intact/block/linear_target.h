@@ -33,7 +33,7 @@ class SliceTarget final : public BlockTarget {
   Range range_;
 };
 
-/// Devices one behind the other (a table of several lines).
+/// Several devices in a row (a table of several lines).
 class LinearTarget final : public BlockTarget {
  public:
   /// At least one part; every part but the last must be whole blocks of the largest block size.
@@ -57,7 +57,7 @@ class LinearTarget final : public BlockTarget {
   Result<void> for_parts(std::uint64_t offset, std::uint64_t length, Use use) const;
 
   std::vector<std::unique_ptr<BlockTarget>> parts_;
-  std::vector<std::uint64_t> ends_;  // byte behind each part
+  std::vector<std::uint64_t> ends_;  // first byte after each part
   std::uint32_t block_size_ = 1;
   bool writable_ = true;
 };

@@ -8,16 +8,16 @@
 
 namespace intact::block {
 
-/// A block device in userspace: what device-mapper calls a target. Targets stack: one that encrypts
-/// or verifies holds the one below it by unique_ptr. Offsets and lengths are in bytes.
+/// A block device in userspace, which device-mapper calls a target. Targets stack: one that
+/// encrypts or verifies shares the ownership of the one below it. Offsets and lengths are in bytes.
 ///
 /// Reads (of ByteSource) may start and end anywhere and may run at the same time. The other
-/// operations take whole blocks of block_size(); two of them that overlap, or one that overlaps a
-/// read, leave open which bytes the reader sees, but never make a target contradict itself.
+/// operations take whole blocks of block_size(). If two of them overlap, or one overlaps a read, it
+/// is unspecified which bytes a reader sees, but the target stays consistent.
 ///
-/// There are no defaults that hand an operation to the target below: every target says for itself
-/// what each means, since what is harmless for a file (a discard, say) can expose or destroy data
-/// under a target that encrypts or verifies.
+/// No operation is passed to the target below by default. Every target defines each operation,
+/// since one that is harmless for a file (a discard, for example) can expose or destroy data below
+/// a target that encrypts or verifies.
 class BlockTarget : public ByteSource {
  public:
   virtual bool writable() const = 0;
@@ -34,7 +34,7 @@ class BlockTarget : public ByteSource {
   virtual Result<void> zero(std::uint64_t offset, std::uint64_t length) = 0;
 };
 
-/// A target that refuses all that writes (invalid_argument); flush has nothing to do.
+/// A target that refuses all writing operations (invalid_argument); flush() has nothing to do.
 class ReadOnlyTarget : public BlockTarget {
  public:
   bool writable() const final { return false; }
@@ -44,7 +44,7 @@ class ReadOnlyTarget : public BlockTarget {
   Result<void> zero(std::uint64_t offset, std::uint64_t length) final;
 };
 
-/// Whether the range lies within `size` bytes: malformed if not.
+/// Whether the range is within `size` bytes: malformed if not.
 Result<void> check_range(std::uint64_t size, std::uint64_t offset, std::uint64_t length);
 
 /// check_range, and whether it consists of whole blocks: invalid_argument if not.

@@ -12,46 +12,46 @@
 
 namespace intact::stack {
 
-/// A file or block device that a stack stands on. One that is used in several places is the same
-/// object in all of them. It says whether the stack may write.
+/// A file or block device below a stack. One that is used in several places is the same object in
+/// all of them. The stack may write if it is writable.
 using File = std::shared_ptr<block::FileTarget>;
 
-/// A layer of a volume is a struct that says all that is needed to open one format on the device
+/// A layer of a volume is a struct with everything that is needed to open one format on the device
 /// below it:
 ///
 ///     struct Format {
-///       static constexpr const char* kName;     // in descriptions and for people
-///       static constexpr bool kWritable;        // else nothing above it is ever written
+///       static constexpr const char* kName;     // in descriptions and messages
+///       static constexpr bool kWritable;        // false: nothing above it is ever written
 ///       Result<OpenLayer> open(const Opening& opening) const;
 ///       Result<Json> encode(OutgoingDescriptors& descriptors) const;
 ///       static Result<Format> decode(const Json& json, IncomingDescriptors& descriptors);
 ///     };
 ///
-/// It names the files that it needs beside the device below; a null File is that device. What
-/// encode() writes decode() reads in another process. It is one of the AnyLayer of volume.h.
+/// It names the files that it needs besides the device below; a null File is that device. decode()
+/// reads what encode() has written, in another process. It is one of the AnyLayer of volume.h.
 class OutgoingDescriptors;
 class IncomingDescriptors;
 
-/// Whom an open stack tells things. Called by reading threads, several at once.
+/// Callbacks of an open stack. Called by reading threads, by several at once.
 struct Events {
-  std::function<void(std::string_view line)> log;  ///< of damage, one line
-  std::function<void()> stop = {};  ///< damage was met, and no read will be answered any more
+  std::function<void(std::string_view line)> log;  ///< one line about damage
+  std::function<void()> stop = {};                 ///< damage was found; all later reads fail
 };
 
-/// What a layer is opened on, and for.
+/// What a layer is opened on, and how.
 struct Opening {
   std::shared_ptr<block::BlockTarget> below;
   std::string name;        ///< what the log calls it
-  const Events& events;    ///< copied by whoever needs them longer
-  bool read_only = false;  ///< nothing may be written, whatever the device below allows
+  const Events& events;    ///< to copy if needed longer
+  bool read_only = false;  ///< write nothing, whatever the device below allows
 };
 
-/// An open layer. All but the device may be empty.
+/// An open layer. Everything but the device may be empty.
 struct OpenLayer {
   std::shared_ptr<block::BlockTarget> device;  ///< thread-safe
-  std::function<std::string()> summary = {};   ///< empty where there is nothing to tell
-  std::function<Json()> status = {};           ///< an object, what it counts; by any thread
-  File known_by = {};                          ///< whoever asks for that knows it by this file
+  std::function<std::string()> summary = {};   ///< of damage; returns an empty text without any
+  std::function<Json()> status = {};           ///< its counters, an object; thread-safe
+  File known_by = {};                          ///< file whose identity names the status socket
   std::function<Result<void>()> close = {};    ///< after the last flush
 };
 

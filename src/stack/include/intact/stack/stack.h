@@ -16,29 +16,29 @@ enum class Writing { as_files_allow, never };
 /// thread-safe and may be shared with front ends.
 class Stack {
  public:
-  /// The file as it is.
+  /// A stack without layers: the file as it is.
   explicit Stack(File file) : file_(std::move(file)) {}
 
-  /// Opens a layer on top(); the stack stays as it is if that fails. `name` is that of the volume.
-  /// limit: kMaxLayers are there.
+  /// Opens a layer on top(); after an error the stack is unchanged. `name` is that of the volume.
+  /// limit: there are kMaxLayers already.
   Result<void> open(const AnyLayer& layer, const std::string& name, const Events& events,
                     Writing writing = Writing::as_files_allow);
-  /// Puts a layer on top that was opened on top().
+  /// Adds a layer that was opened on top().
   void push(std::string format, OpenLayer layer);
 
   std::shared_ptr<block::BlockTarget> top() const;
-  /// A line on what was mended and what was beyond it; empty if there was no damage.
+  /// A line about damage that was read, corrected or not; empty without damage.
   std::string summary() const;
-  /// What its layers count, for those who ask its server: {"pid", "layers": [{"format", ...}]}, the
-  /// lowest first. By any thread.
+  /// The counters of its layers, as the status server sends them: {"pid", "layers": [{"format",
+  /// ...}]}, the lowest first. Thread-safe.
   Json status() const;
-  /// Whether a layer counts anything.
+  /// Whether any layer has counters.
   bool has_status() const;
-  /// By which those who ask know the stack: where its lowest layer has its metadata.
+  /// The file whose identity names the status socket: the one with the lowest layer's metadata.
   const File& known_by() const;
-  /// Makes all that was written durable and leaves the layers as those that were closed, the top
-  /// first, all of them even after an error; the first error is returned. Nothing may be written
-  /// during it and afterwards. A stack that goes without it is what a crash leaves.
+  /// Makes everything written durable and closes all layers, the top first, even after an error;
+  /// the first error is returned. Nothing may be written during the call or after it. A stack that
+  /// is destroyed without close() leaves the state of a crash.
   Result<void> close();
 
  private:
@@ -50,8 +50,8 @@ class Stack {
   std::vector<Part> parts_;  // the lowest first
 };
 
-/// Checks all that can be checked without reading all: layouts, sizes, the root hash. Errors as of
-/// the open of each layer; limit: more than kMaxLayers.
+/// Opens all layers, and checks what can be checked without reading everything: layouts, sizes, the
+/// root hash. Errors are those of each layer; limit: more than kMaxLayers.
 Result<Stack> open(const Volume& volume, const Events& events,
                    Writing writing = Writing::as_files_allow);
 

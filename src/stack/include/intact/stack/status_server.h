@@ -11,13 +11,13 @@
 
 namespace intact::stack {
 
-/// Tells others what an open stack counts, for as long as it is served: whoever connects to a unix
-/// socket gets what Stack::status() says. The socket lies in a directory, which decides who that
-/// may be, and has a name made of the file that the stack stands on and the process.
+/// Publishes the counters of an open stack while it is served: a client that connects to a unix
+/// socket gets Stack::status(). The permissions of the socket's directory decide who can connect.
+/// The name of the socket is made of the identity of the stack's file and the process id.
 class StatusServer {
  public:
-  /// Starts a thread. Null if the stack counts nothing. Sockets in `dir` that servers left there
-  /// when they were killed go away.
+  /// Starts a thread. Null if the stack has no counters. Removes sockets in `dir` that killed
+  /// servers left behind.
   static Result<std::unique_ptr<StatusServer>> start(const std::string& dir, const Stack& stack);
   /// Ends the thread and removes the socket.
   ~StatusServer();
@@ -35,8 +35,8 @@ class StatusServer {
   std::thread thread_;
 };
 
-/// What the servers of a file, open here as `fd`, say of it: the text of each that answers. Those
-/// that were killed do not.
+/// Asks the servers of a file, open here as `fd`, for their counters. Returns the text of each that
+/// answers; killed servers do not.
 std::vector<std::string> ask_status_servers(const std::string& dir, int fd);
 
 }  // namespace intact::stack

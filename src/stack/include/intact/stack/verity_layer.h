@@ -6,7 +6,7 @@
 
 namespace intact::stack {
 
-/// A dm-verity volume and how it is to be read; its data lie on the device below. Read-only.
+/// A dm-verity volume and how to read it. Its data is on the device below. Read-only.
 struct VerityLayer {
   static constexpr const char* kName = "verity";
   static constexpr bool kWritable = false;

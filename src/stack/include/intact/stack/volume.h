@@ -13,21 +13,21 @@ namespace intact::stack {
 
 using AnyLayer = std::variant<VerityLayer, IntegrityLayer>;
 
-/// How many layers a volume may have: each may keep a cache and a thread, and a file may hold a
-/// volume in a volume as often as it likes.
+/// How many layers a volume may have. Each may have a cache and a thread, and a hostile file may
+/// nest volumes as often as it likes.
 inline constexpr std::size_t kMaxLayers = 6;
 
-/// All that is needed to open a volume, in this process or, with its files, in another one.
+/// Everything that is needed to open a volume, in this process or, with its files, in another.
 struct Volume {
-  std::string name;                   ///< what the log calls it
-  File file;                          ///< what the first layer stands on
+  std::string name;                   ///< its name in the log
+  File file;                          ///< below the first layer
   std::vector<AnyLayer> layers = {};  ///< from the file up; none: the file as it is
 };
 
 /// VerityLayer::kName and the like.
 const char* name_of(const AnyLayer& layer);
 
-/// Whether a layer keeps the whole from being written. Its files need not be open for writing then.
+/// Whether a layer makes the volume read-only. Then its files need not be open for writing.
 bool is_read_only(const Volume& volume);
 
 }  // namespace intact::stack
