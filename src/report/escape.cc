@@ -3,9 +3,11 @@
 
 namespace intact::report {
 
-std::string html(std::string_view text) {
+namespace {
+
+std::string without_markup(std::string_view text) {
   std::string out;
-  for (const char c : visible(text)) {
+  for (const char c : text) {
     switch (c) {
       case '&':
         out += "&amp;";
@@ -27,6 +29,16 @@ std::string html(std::string_view text) {
     }
   }
   return out;
+}
+
+}  // namespace
+
+std::string html(std::string_view text) {
+  return without_markup(visible(text));
+}
+
+std::string html_message(std::string_view text) {
+  return without_markup(visible_message(text));
 }
 
 }  // namespace intact::report

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <intact/report/escape.h>
@@ -6,6 +8,16 @@
 
 namespace intact::report {
 namespace {
+
+/// The first few names, and how many there are.
+std::string names_text(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 8;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i)
+    out += (out.empty() ? "" : ", ") + html(names[i]);
+  if (names.size() > kMost) out += fmt::format(" and {} more", number_text(names.size() - kMost));
+  return out;
+}
 
 /// Block numbers as ranges, "0, 366-370", not too many of them.
 std::string ranges(const std::vector<std::uint64_t>& blocks) {
@@ -61,18 +73,18 @@ std::string chain_section(const View& view) {
 
 std::string damage_section(const View& view) {
   if (view.damage.empty()) return "";
-  // Thousands of rows tell no more than the first; the map and the tree have all of it.
+  // Thousands of rows say no more than the first; the map and the tree show all of it.
   constexpr std::size_t kMost = 500;
   std::string out =
       "<h2>Damage</h2>\n<div class=\"card\"><table><tr><th>File</th><th>Bad blocks, counted from "
-      "0</th><th>Size in blocks</th><th>Object</th></tr>\n";
+      "0</th><th>Size in blocks</th><th>Object</th><th>Also in</th></tr>\n";
   std::size_t shown = 0;
   for (std::size_t i = 0; i < view.rows.size() && shown < kMost; ++i) {
     const Row& row = view.rows[i];
     if (row.content == Row::kNone || row.damaged == 0) continue;
     const Content& content = view.contents[row.content];
     ++shown;
-    // By the row's own path: other names of the content are rows of their own.
+    // The row's own path: other names of the content are rows of their own.
     std::string path = row.name;
     std::size_t depth = row.depth;
     for (std::size_t j = i; j > 0 && depth > 1; --j) {
@@ -82,20 +94,20 @@ std::string damage_section(const View& view) {
     }
     out += fmt::format(
         "<tr><td><a class=\"mono\" href=\"#r{}\">{}</a></td><td class=\"mono\">{}</td>"
-        "<td class=\"n mono\">{}</td><td class=\"mono\">{}</td></tr>\n",
+        "<td class=\"n mono\">{}</td><td class=\"mono\">{}</td><td>{}</td></tr>\n",
         i, html("/" + path), ranges(content.bad_blocks), number_text(content.blocks),
-        html(content.object));
+        html(content.object), names_text(content.also_in));
   }
   for (const image::Damage& damage : view.damage) {
     if (!damage.path.empty() || shown++ >= kMost) continue;
     out += fmt::format(
         "<tr><td>{}</td><td class=\"mono\">{}</td><td></td><td "
-        "class=\"mono\">{}<br>{}</td></tr>\n",
-        view.from_layers ? "Layers" : "Metadata",
-        view.from_layers ? "all" : number_text(damage.block), html(damage.object),
+        "class=\"mono\">{}<br>{}</td><td></td></tr>\n",
+        view.from_layers ? "Layer" : "Metadata",
+        view.from_layers ? "unknown" : number_text(damage.block), html(damage.object),
         html(damage.reason));
   }
-  if (shown >= kMost) out += "<tr><td colspan=\"4\">and more</td></tr>\n";
+  if (shown >= kMost) out += "<tr><td colspan=\"5\">and more</td></tr>\n";
   return out + "</table></div>\n";
 }
 

@@ -32,13 +32,15 @@ std::vector<std::size_t> colours_of(const BlockMap& map, std::vector<std::size_t
 std::string squares(const BlockMap& map, const std::vector<std::size_t>& colours) {
   std::string out;
   // Neighbours of one colour in a row are one rectangle.
+  const auto style_of = [&](const Cell& cell) {
+    return cell.unknown ? std::string("u") : fmt::format("g{}", colours[cell.group]);
+  };
   for (std::size_t i = 0; i < map.cells.size();) {
-    const std::size_t colour = colours[map.cells[i].group];
+    const std::string style = style_of(map.cells[i]);
     const std::size_t row_end = (i / kColumns + 1) * kColumns;
     std::size_t end = i + 1;
-    while (end < std::min(row_end, map.cells.size()) && colours[map.cells[end].group] == colour)
-      ++end;
-    out += fmt::format("<rect class=\"g{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", colour,
+    while (end < std::min(row_end, map.cells.size()) && style_of(map.cells[end]) == style) ++end;
+    out += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>", style,
                        i % kColumns * kCell, i / kColumns * kCell, (end - i) * kCell, kCell);
     i = end;
   }
@@ -80,7 +82,7 @@ std::string map_section(const View& view) {
   const std::size_t width = kColumns * kCell;
   const std::size_t height = rows * kCell;
   std::string out = fmt::format(
-      "<h2>Map of blocks<small>{} blocks of 4096 bytes; a square stands for {}</small></h2>\n"
+      "<h2>Map of blocks<small>{} blocks of 4096 bytes; one square for every {}</small></h2>\n"
       "<div class=\"card map\">"
       // Room for the rings of the squares at the edges.
       "<svg viewBox=\"-8 -8 {} {}\" role=\"img\" aria-label=\"{} of {} blocks are damaged\">",
@@ -107,7 +109,12 @@ std::string map_section(const View& view) {
     }
   }
   if (others > 0) chip(fmt::format("g{}", kColours - 1), "elsewhere " + size_text(others * 4096));
-  if (map.bad_blocks > 0) chip("x", number_text(map.bad_blocks) + " damaged");
+  if (map.unknown_blocks > 0) {
+    chip("x", "damaged");
+    chip("u", "unknown from there on " + size_text(map.unknown_blocks * 4096));
+  } else if (map.bad_blocks > 0) {
+    chip("x", number_text(map.bad_blocks) + " damaged");
+  }
   return out + "</ul></div>\n";
 }
 

@@ -38,6 +38,27 @@ std::string verdict(const View& view) {
       view.ok ? "good" : "bad", view.ok ? "&#10003;" : "!", html(view.name), says);
 }
 
+std::string next_section(const View& view) {
+  if (view.next.empty()) return "";
+  std::string out = "<h2>What to do next</h2>\n<ol class=\"card next\">\n";
+  for (const Step& step : view.next)
+    out += "<li>" + html(step.text) +
+           (step.command.empty() ? std::string()
+                                 : "<pre class=\"mono\">" + html_message(step.command) + "</pre>") +
+           "</li>\n";
+  return out + "</ol>\n";
+}
+
+std::string circumstances_section(const View& view) {
+  std::string out = "<h2>About this verification</h2>\n<div class=\"card\"><table class=\"about\">";
+  const auto row = [&out](const std::string& title, const std::string& value) {
+    out += "<tr><th>" + html(title) + "</th><td class=\"mono\">" + html(value) + "</td></tr>\n";
+  };
+  row("Time", time_text(view.time));
+  for (const Fact& fact : view.facts) row(fact.title, fact.value);
+  return out + "</table></div>\n";
+}
+
 std::string facts(const View& view) {
   if (!view.failure.empty()) return "";
   std::string out = "<div class=\"facts\">";
@@ -51,7 +72,11 @@ std::string facts(const View& view) {
   fact(size_text(view.bytes), "hashed");
   std::uint64_t bad = 0;
   for (const Content& content : view.contents) bad += content.bad_blocks.size();
-  if (view.rows.empty() && !view.from_layers) bad = view.damage.size();
+  if (view.from_layers && view.rows.empty()) {
+    fact(number_text(bad), "damaged layers", bad > 0);
+    return out + "</div>\n";
+  }
+  if (view.rows.empty()) bad = view.damage.size();
   fact(number_text(bad), "damaged blocks", bad > 0);
   fact(number_text(view.damaged_files), "damaged files", view.damaged_files > 0);
   return out + "</div>\n";
@@ -68,10 +93,11 @@ std::string to_html(const View& view) {
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>";
   page += html(view.name) + (view.ok ? " is intact" : " is damaged") + "</title>\n<style>";
   page += kPageStyle;
-  page += "</style></head><body><main>\n" + verdict(view) + facts(view) + chain_section(view) +
-          damage_section(view) + map_section(view) + tree_section(view);
+  page += "</style></head><body><main>\n" + verdict(view) + facts(view) + next_section(view) +
+          damage_section(view) + chain_section(view) + map_section(view) +
+          circumstances_section(view) + tree_section(view);
   page += "<footer>Verified by intact at " + time_text(view.time) +
-          ". This page says what was found then; it is no proof of it.</footer>\n"
+          ". This page shows what was found at that time. It is not a proof.</footer>\n"
           "</main></body></html>\n";
   return page;
 }

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -8,7 +11,7 @@
 namespace intact::report {
 namespace {
 
-/// What stands behind a name that is neither a directory nor a plain file.
+/// What follows a name that is neither a directory nor a plain file.
 std::string type_text(const Row& row) {
   if (S_ISLNK(row.mode)) return " <span class=\"t\">&rarr; " + html(row.target) + "</span>";
   if (S_ISCHR(row.mode) || S_ISBLK(row.mode)) return " <span class=\"t\">device</span>";
@@ -46,13 +49,49 @@ std::string file_line(const View& view, const Row& row) {
       html(row.name), type_text(row), badge, S_ISREG(row.mode) ? size_text(row.size) : "");
 }
 
+/// Which rows to list. A browser cannot cope with hundreds of thousands: then it is damage, the way
+/// to it, and the first levels of the tree as far as there is room.
+std::vector<bool> chosen_rows(const View& view) {
+  constexpr std::size_t kMaxRows = 3000;
+  const std::vector<Row>& rows = view.rows;
+  if (rows.size() <= kMaxRows) return std::vector<bool>(rows.size(), true);
+  std::vector<bool> chosen(rows.size());
+  std::size_t count = 0;
+  const auto choose = [&](auto wanted) {
+    std::vector<std::size_t> path;  // the directories that we are in
+    for (std::size_t i = 0; i < rows.size() && count < kMaxRows; ++i) {
+      path.resize(std::min(path.size(), rows[i].depth));
+      if (wanted(rows[i]) && !chosen[i]) {
+        for (const std::size_t directory : path) {
+          count += chosen[directory] ? 0 : 1;
+          chosen[directory] = true;
+        }
+        chosen[i] = true;
+        ++count;
+      }
+      if (S_ISDIR(rows[i].mode)) path.push_back(i);
+    }
+  };
+  choose([](const Row& row) { return row.damaged > 0 && !S_ISDIR(row.mode); });
+  for (std::size_t depth = 0; depth <= 3; ++depth)
+    choose([depth](const Row& row) { return row.depth <= depth; });
+  return chosen;
+}
+
 }  // namespace
 
 std::string tree_section(const View& view) {
   if (view.rows.empty()) return "";
-  std::string out = "<h2>Files</h2>\n<div class=\"card tree\"><ul>\n";
+  const std::vector<bool> chosen = chosen_rows(view);
+  const auto hidden = static_cast<std::uint64_t>(std::count(chosen.begin(), chosen.end(), false));
+  std::string out = "<h2>Files";
+  if (hidden > 0)
+    out += "<small>" + number_text(hidden) + " of " + number_text(view.rows.size()) +
+           " names are not listed</small>";
+  out += "</h2>\n<div class=\"card tree\"><ul>\n";
   std::size_t open = 0;  // directories that we are in
   for (std::size_t i = 0; i < view.rows.size(); ++i) {
+    if (!chosen[i]) continue;
     const Row& row = view.rows[i];
     for (; open > row.depth; --open) out += "</ul></details></li>\n";
     out += row.damaged > 0 ? fmt::format("<li class=\"b\" id=\"r{}\">", i) : "<li>";

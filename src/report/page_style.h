@@ -48,7 +48,7 @@ a{color:inherit}td a{color:var(--bad);font-weight:600;text-decoration:none}td a:
 .map{padding:16px}
 .map svg{display:block;width:100%;height:auto}
 .g0{fill:var(--g0)}.g1{fill:var(--g1)}.g2{fill:var(--g2)}.g3{fill:var(--g3)}.g4{fill:var(--g4)}.g5{fill:var(--g5)}.g6{fill:var(--g6)}.g7{fill:var(--g7)}
-.x{fill:var(--bad)}.ring{fill:none;stroke:var(--bad);stroke-width:2}.grid{stroke:var(--card);stroke-width:1.2;fill:none}
+.u{fill:var(--off)}.x{fill:var(--bad)}.ring{fill:none;stroke:var(--bad);stroke-width:2}.grid{stroke:var(--card);stroke-width:1.2;fill:none}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:14px 0 0;padding:0;list-style:none;font-size:13px;color:var(--dim)}
 .legend svg{width:11px;height:11px;display:inline-block;margin-right:6px}
 .tree{padding:10px 14px;font-size:13.5px}
@@ -65,6 +65,9 @@ details[open]>summary .name:before{transform:rotate(90deg) translate(1px,2px)}
 .tree li.b>.r{background:var(--bad-bg);font-weight:600}
 .badge{background:var(--bad-bg);color:var(--bad);border-radius:9px;padding:0 8px;font-size:12px;font-weight:600;white-space:nowrap}
 :target>.r{outline:2px solid var(--bad)}
+ol.next{margin:0;padding:12px 20px 12px 40px}ol.next li{padding:4px 0}
+ol.next pre{margin:6px 0 2px;padding:8px 12px;background:var(--off-bg);border-radius:6px;overflow-x:auto;user-select:all}
+table.about th{width:150px;vertical-align:top;border-bottom:1px solid var(--line)}table.about tr:last-child th{border-bottom:0}
 footer{margin-top:34px;color:var(--dim);font-size:12.5px}
 @media(max-width:640px){ol.chain li{grid-template-columns:30px 1fr}ol.chain div{grid-column:2}}
 @media print{details{display:block}body{background:#fff}}

@@ -93,13 +93,17 @@ std::vector<std::string> bad_links(const View& view) {
   return titles;
 }
 
-TEST(View, ADamagedLayerIsBadFromEndToEndAndEndsTheChain) {
+TEST(View, ADamagedLayerIsUnknownFromItsBeginningAndEndsTheChain) {
   const View view = make_view("oci:app", 0, report_of_layers(false), nullptr);
   EXPECT_FALSE(view.ok);
   EXPECT_THAT(bad_links(view), testing::ElementsAre("Layers", "Image digest", "Files"));
   const BlockMap map = make_block_map(view.contents, 100);
   EXPECT_EQ(map.blocks, 4U);
-  EXPECT_EQ(map.bad_blocks, 3U);
+  EXPECT_EQ(map.bad_blocks, 1U);
+  EXPECT_EQ(map.unknown_blocks, 2U);
+  EXPECT_TRUE(map.cells[2].unknown);
+  EXPECT_FALSE(map.cells[3].unknown);
+  EXPECT_THAT(to_terminal(view, {}), HasSubstr("X damaged, ? unknown from there on"));
   ASSERT_EQ(map.groups.size(), 2U);
   EXPECT_EQ(map.groups[0].folder, "/layer 1");
   const std::string page = to_html(view);
@@ -150,7 +154,8 @@ TEST(BlockMap, DamageBehindTheEndOfAnObjectIsSeen) {
 }
 
 TEST(BlockMap, FewBlocksHaveASquareEach) {
-  std::vector<Content> contents{{"/a", "objects/1", 2, {1}}, {"/b/c", "objects/2", 1, {}}};
+  std::vector<Content> contents{{"/a", "objects/1", 2, {1}, false, {}},
+                                {"/b/c", "objects/2", 1, {}, false, {}}};
   const BlockMap map = make_block_map(contents, 100);
   ASSERT_EQ(map.cells.size(), 3U);
   EXPECT_EQ(map.blocks_per_cell, 1U);
@@ -173,7 +178,7 @@ TEST(TerminalMap, IsAsciiUnlessMoreIsAskedFor) {
 }
 
 TEST(TerminalMap, LinesFitAndHostileFoldersDoNothing) {
-  std::vector<Content> contents{{"/\x1b[2J/x/\n", "objects/1", 9000, {8000}}};
+  std::vector<Content> contents{{"/\x1b[2J/x/\n", "objects/1", 9000, {8000}, false, {}}};
   View view;
   view.contents = contents;
   const std::string text = to_terminal(view, {.columns = 60});
@@ -197,6 +202,72 @@ TEST(HtmlPage, ShowsTheDamageAndOpensTheWayToIt) {
   EXPECT_THAT(good, HasSubstr("<b>Intact.</b>"));
   EXPECT_THAT(good, Not(HasSubstr("class=\"ring\"")));
   EXPECT_THAT(good, Not(HasSubstr("class=\"badge\"")));
+}
+
+TEST(TerminalMap, ABarForEachDirectoryShowsItsOwnDamage) {
+  std::vector<Content> contents{{"/etc/a", "objects/1", 3, {}, false, {}},
+                                {"/usr/bin/b", "objects/2", 100, {}, false, {}},
+                                {"/etc/c", "objects/3", 1, {0}, false, {}},
+                                {"/usr/lib/d", "objects/4", 50, {49}, false, {}}};
+  View view;
+  view.contents = contents;
+  const std::string text = to_terminal(view, {.columns = 100});
+  EXPECT_THAT(text, testing::ContainsRegex("/etc +\\.*X +0\\.0 MB  1 bad\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("/usr/bin +\\.+ +0\\.4 MB\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("/usr/lib +\\.+X +0\\.2 MB  1 bad\n"));
+}
+
+TEST(TerminalMap, ManyDirectoriesShareTheLastBarUnlessTheyAreDamaged) {
+  View view;
+  for (int i = 0; i < 300; ++i)
+    view.contents.push_back({"/usr/d" + std::to_string(i) + "/f",
+                             "objects/" + std::to_string(i),
+                             static_cast<std::uint64_t>(i == 0 ? 1 : 10),
+                             {},
+                             false,
+                             {}});
+  view.contents[0].bad_blocks = {0};
+  const std::string text = to_terminal(view, {});
+  EXPECT_THAT(text, testing::ContainsRegex("/usr/d0 +X"));
+  EXPECT_THAT(text, HasSubstr("elsewhere"));
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 21);
+}
+
+TEST(HtmlPage, SaysHowItWasMadeAndWhatToDo) {
+  const tree::Tree tree = small_tree();
+  image::VerifyReport report = damaged_at(7);
+  report.name = "host/app:1";
+  report.source = "oci:/srv/it's here:1";
+  const Circumstances circumstances{.host = "node7",
+                                    .store = "/srv/store",
+                                    .default_store = false,
+                                    .policy = "/etc/intact/policy.json",
+                                    .signer_label = "the builder",
+                                    .seconds = 75,
+                                    .also_in = {{"objects/cc/3", {"other", "third"}}}};
+  const std::string page = to_html(make_view("app", 0, report, &tree, circumstances));
+  for (const char* text :
+       {"node7", "/srv/store", "/etc/intact/policy.json", "the builder (sha256:1234)", "1 min 15 s",
+        "<td>other, third</td>",
+        "intact pull &#39;oci:/srv/it&#39;\\&#39;&#39;s here:1&#39; host/app:1 --store /srv/store",
+        "intact verify host/app:1 --store /srv/store"})
+    EXPECT_THAT(page, HasSubstr(text));
+  EXPECT_THAT(to_html(make_view("app", 0, {}, &tree)), Not(HasSubstr("What to do next")));
+  const std::string refused =
+      to_html(make_failed_view("app", 0, Error(ErrorKind::untrusted, "why"), circumstances));
+  EXPECT_THAT(refused, HasSubstr("until you know who made it"));
+  EXPECT_THAT(refused, Not(HasSubstr("trust add")));
+}
+
+TEST(HtmlPage, OfAHugeImageListsDamageAndTheFirstLevels) {
+  tree::Tree tree = small_tree();
+  const auto many = add(tree.root(), "many", S_IFDIR | 0755);
+  for (int i = 0; i < 20'000; ++i) add(*many, "name" + std::to_string(i), S_IFREG | 0644, 0);
+  const std::string page = to_html(make_view("app", 0, damaged_at(7), &tree));
+  EXPECT_LT(page.size(), 1'000'000U);
+  EXPECT_THAT(page, HasSubstr("names are not listed"));
+  EXPECT_THAT(page, HasSubstr("1 of 50,000 blocks"));
+  EXPECT_THAT(page, HasSubstr(">many/</span>"));
 }
 
 TEST(HtmlPage, NeedsNothingElse) {

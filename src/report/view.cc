@@ -1,11 +1,12 @@
 #include <algorithm>
 #include <map>
-#include <numeric>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <intact/report/view.h>
+
+#include "next_steps.h"
 
 namespace intact::report {
 namespace {
@@ -60,7 +61,9 @@ class RowMaker {
           .path = path,
           .object = "objects/" + inode.payload,
           .blocks = std::max<std::uint64_t>(1, (inode.attributes.size + kBlock - 1) / kBlock),
-          .bad_blocks = {}};
+          .bad_blocks = {},
+          .unknown = false,
+          .also_in = {}};
       if (const auto bad = bad_blocks_.find(content.object); bad != bad_blocks_.end())
         content.bad_blocks = bad->second;
       view_.contents.push_back(std::move(content));
@@ -76,10 +79,9 @@ class RowMaker {
 
 Link signature_link(const image::VerifyReport& report) {
   if (!report.signer || !report.signer->is_signed())
-    return {"Signature", "", "None that counts: unsigned images were allowed for this command.",
-            Status::bad};
+    return {"Signature", "", "Not trusted: --insecure-unsigned was passed.", Status::bad};
   return {"Signature", report.signer->identity,
-          report.signer->identity.empty() ? "Made for no particular name." : "Made for this name.",
+          report.signer->identity.empty() ? "Made for any name." : "Made for this name.",
           Status::good};
 }
 
@@ -87,13 +89,12 @@ Link signature_link(const image::VerifyReport& report) {
 std::vector<Link> document_links(const image::VerifyReport& report) {
   std::vector<Link> chain;
   if (report.signer && report.signer->is_signed())
-    chain.push_back({"Trusted key", report.signer->key_fingerprint, "Kept outside of the store.",
-                     Status::good});
+    chain.push_back(
+        {"Trusted key", report.signer->key_fingerprint, "Kept outside the store.", Status::good});
   chain.push_back(signature_link(report));
+  chain.push_back({"Manifest", report.manifest.to_string(), "The signed document.", Status::good});
   chain.push_back(
-      {"Manifest", report.manifest.to_string(), "The document that is signed.", Status::good});
-  chain.push_back(
-      {"Config", "", "Has the digest that the manifest gives, and names the image.", Status::good});
+      {"Config", "", "Has the digest that the manifest names, and names the image.", Status::good});
   return chain;
 }
 
@@ -105,11 +106,11 @@ Link unreached(std::string title) {
 void add_stored_links(const image::VerifyReport& report, const View& view, bool metadata_good,
                       std::vector<Link>& chain) {
   chain.push_back({"Image digest", report.image.to_string(),
-                   "Stands for each name, attribute and byte of the tree.", Status::good});
+                   "Covers every name, attribute and byte of the tree.", Status::good});
   if (!metadata_good) {
     chain.push_back(
         {"Metadata", "",
-         count(view.damage.size(), "block") + " damaged: what the image lists cannot be believed.",
+         count(view.damage.size(), "block") + " damaged: the list of files cannot be trusted.",
          Status::bad});
     chain.push_back(unreached("Files"));
     return;
@@ -133,7 +134,7 @@ void add_source_links(const image::VerifyReport& report, bool tree_good, std::ve
                     [](const image::LayerCheck& layer) { return !layer.good; }));
   const std::string layers = count(report.layer_checks.size(), "layer");
   chain.push_back({"Layers", "",
-                   bad == 0 ? layers + ", each as the manifest has it."
+                   bad == 0 ? layers + ", each with the digest that the manifest names."
                             : fmt::format("{} of {} damaged.", bad, layers),
                    bad == 0 ? Status::good : Status::bad});
   if (bad > 0) {
@@ -141,7 +142,7 @@ void add_source_links(const image::VerifyReport& report, bool tree_good, std::ve
     return;
   }
   chain.push_back({"Image digest", report.image.to_string(),
-                   tree_good ? "That of the tree which the layers make."
+                   tree_good ? "The layers make this tree."
                              : "The layers make another tree than the one that was signed.",
                    tree_good ? Status::good : Status::bad});
   chain.push_back(
@@ -149,8 +150,8 @@ void add_source_links(const image::VerifyReport& report, bool tree_good, std::ve
                 : unreached("Files"));
 }
 
-/// Layers in place of files, where there is no tree that could be believed. A layer that is not
-/// what it should be is bad from end to end: nobody can tell where.
+/// Layers in place of files, where the tree cannot be trusted. Where in a layer the
+/// damage is, its digest does not tell: all of it is unknown.
 std::vector<Content> layer_contents(const std::vector<image::LayerCheck>& layers) {
   std::vector<Content> contents;
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -158,11 +159,10 @@ std::vector<Content> layer_contents(const std::vector<image::LayerCheck>& layers
     Content content{.path = fmt::format("/layer {}/", i + 1),
                     .object = "blobs/sha256/" + layer.digest.hex(),
                     .blocks = std::max<std::uint64_t>(1, (layer.size + kBlock - 1) / kBlock),
-                    .bad_blocks = {}};
-    if (!layer.good) {
-      content.bad_blocks.resize(content.blocks);
-      std::iota(content.bad_blocks.begin(), content.bad_blocks.end(), std::uint64_t{0});
-    }
+                    .bad_blocks = {},
+                    .unknown = !layer.good,
+                    .also_in = {}};
+    if (!layer.good) content.bad_blocks.push_back(0);
     contents.push_back(std::move(content));
   }
   return contents;
@@ -171,7 +171,7 @@ std::vector<Content> layer_contents(const std::vector<image::LayerCheck>& layers
 }  // namespace
 
 View make_view(const std::string& name, std::int64_t time, const image::VerifyReport& report,
-               const tree::Tree* tree) {
+               const tree::Tree* tree, const Circumstances& circumstances) {
   View view;
   view.name = name;
   view.time = time;
@@ -204,10 +204,17 @@ View make_view(const std::string& name, std::int64_t time, const image::VerifyRe
     view.from_layers = true;
     if (tree == nullptr) view.contents = layer_contents(report.layer_checks);
   }
+  for (Content& content : view.contents)
+    if (const auto found = circumstances.also_in.find(content.object);
+        found != circumstances.also_in.end())
+      content.also_in = found->second;
+  view.facts = make_facts(report, circumstances);
+  view.next = steps_after(view, report, circumstances);
   return view;
 }
 
-View make_failed_view(const std::string& name, std::int64_t time, const Error& error) {
+View make_failed_view(const std::string& name, std::int64_t time, const Error& error,
+                      const Circumstances& circumstances) {
   View view;
   view.name = name;
   view.time = time;
@@ -220,6 +227,8 @@ View make_failed_view(const std::string& name, std::int64_t time, const Error& e
   for (const char* title : {"Manifest", "Config", "Image digest", "Metadata", "Files"})
     view.chain.push_back({title, "", "Not reached.", Status::unreached});
   if (!untrusted) view.chain[0].title = "Signature and documents";
+  view.facts = make_facts({}, circumstances);
+  view.next = steps_after_failure(view, error, circumstances);
   return view;
 }
 

@@ -13,6 +13,7 @@ struct Cell {
   std::size_t group = 0;  ///< index into BlockMap::groups, of the first block
   std::uint64_t bad_blocks = 0;
   std::size_t bad_content = 0;  ///< the first content with a bad block here; only if there are any
+  bool unknown = false;         ///< begins within content of which nothing can be told
 };
 
 /// A folder of the image, as the map colours it.
@@ -27,6 +28,7 @@ struct BlockMap {
   std::uint64_t blocks_per_cell = 1;
   std::uint64_t blocks = 0;
   std::uint64_t bad_blocks = 0;
+  std::uint64_t unknown_blocks = 0;  ///< damaged or not, nobody knows
   std::vector<Cell> cells;
   std::vector<Group> groups;
 };
@@ -39,7 +41,8 @@ struct TerminalStyle {
   bool colour = false;
 };
 
-/// The map for a terminal, lines with their ends. Plain ASCII where neither is asked for.
+/// The map for a terminal, as lines with their ends: a bar for each directory, as long as what is
+/// in it, in which damage is marked. Plain ASCII where neither is asked for.
 std::string to_terminal(const View& view, const TerminalStyle& style);
 
 }  // namespace intact::report

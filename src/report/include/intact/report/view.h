@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,15 +19,43 @@ struct Link {
   Status status = Status::unreached;
 };
 
+/// Something that the reader may want to know about the verification.
+struct Fact {
+  std::string title;  ///< "Store"
+  std::string value;
+};
+
+/// What the reader can do about the result.
+struct Step {
+  std::string text;     ///< a sentence
+  std::string command;  ///< for a shell; may be empty
+};
+
+/// How the verification was made: what the report room cannot know by itself. All of it is
+/// optional.
+struct Circumstances {
+  std::string host;
+  std::string store;          ///< path; empty for an image in a layout or archive
+  bool default_store = true;  ///< commands need no --store
+  std::string policy;         ///< whose keys were trusted: a policy's path, or key files
+  std::string signer_label;   ///< what the policy calls the key
+  double seconds = 0;         ///< that it took
+  /// Names of the other images that need an object ("objects/ab/cdef...") of those damaged.
+  std::map<std::string, std::vector<std::string>> also_in = {};
+};
+
 /// A file content in the store, once for all files that show it.
 struct Content {
   std::string path;                       ///< of the first file that shows it
   std::string object;                     ///< path below the store
   std::uint64_t blocks = 0;               ///< of 4096 bytes, at least one; the last maybe shorter
   std::vector<std::uint64_t> bad_blocks;  ///< in order
+  /// Damaged at a place that nobody can tell: all of it is unknown.
+  bool unknown = false;
+  std::vector<std::string> also_in;  ///< other images that need a damaged object
 };
 
-/// A name in the image's tree. Rows stand in walk order: a directory, then all below it.
+/// A name in the image's tree. Rows are in walk order: a directory, then all below it.
 struct Row {
   std::string name;  ///< last component; "/" for the root
   std::size_t depth = 0;
@@ -40,14 +69,16 @@ struct Row {
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 };
 
-/// All that a report of a verification shows. Strings are as hostile as the image: whoever prints
+/// All that a report of a verification shows. Strings are as hostile as the image: code that prints
 /// them escapes them.
 struct View {
   std::string name;
   std::int64_t time = 0;  ///< of the verification, seconds since 1970
   bool ok = false;
   bool from_layers = false;  ///< of a layout or archive; without rows, contents are its layers
-  std::string failure;       ///< why there is no more to tell; empty if all links were walked
+  std::string failure;       ///< why there is no more to show; empty if all links were walked
+  std::vector<Fact> facts;
+  std::vector<Step> next;
   std::vector<Link> chain;
   std::vector<Row> rows;
   std::vector<Content> contents;
@@ -58,9 +89,10 @@ struct View {
 
 /// `tree` is that of the image, null when its metadata (or what layers make of it) is damaged.
 View make_view(const std::string& name, std::int64_t time, const image::VerifyReport& report,
-               const tree::Tree* tree);
+               const tree::Tree* tree, const Circumstances& circumstances = {});
 
 /// The view of an image whose chain is broken above the image itself.
-View make_failed_view(const std::string& name, std::int64_t time, const Error& error);
+View make_failed_view(const std::string& name, std::int64_t time, const Error& error,
+                      const Circumstances& circumstances = {});
 
 }  // namespace intact::report
