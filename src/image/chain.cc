@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <intact/image/chain.h>
 #include <intact/image/labels.h>
 #include <intact/oci/media_types.h>
@@ -5,6 +7,7 @@
 
 #include "pull_memory.h"
 #include "source_chain.h"
+#include "stored_image.h"
 
 namespace intact::image {
 namespace {
@@ -17,6 +20,29 @@ Result<Digest> require_sealed(const oci::ImageConfig& config, const std::string&
                                              std::string(kDigestLabel) +
                                              "); seal it with `intact seal`");
   return *digest;
+}
+
+/// What to say of an image in a layout or archive that is not sealed.
+Error not_sealed(const oci::ImageSource& source, const oci::Reference& reference,
+                 const oci::Descriptor& found, ErrorKind kind) {
+  std::string tag = reference.tag.empty() ? found.annotation(oci::kRefName) : reference.tag;
+  oci::Reference sealed = reference;
+  sealed.tag = tag + "-sealed";
+  const std::vector<std::string> names = source.names();
+  const bool is_there = std::find(names.begin(), names.end(), sealed.tag) != names.end();
+  return Error(kind, oci::to_string(reference) + ": not sealed, its config has no label " +
+                         std::string(kDigestLabel) + "; " +
+                         (is_there ? "did you mean " + oci::to_string(sealed) + "?"
+                                   : std::string("seal it with `intact seal`")));
+}
+
+/// Of an image that nobody trusts the user wants to know first that it is not a sealed one at all.
+/// Nothing that is read here is believed; it only chooses among errors.
+Result<void> say_if_unsealed(const oci::ImageSource& source, const oci::Reference& reference,
+                             const oci::Descriptor& found) {
+  const auto documents = oci::read_image(source, found);
+  if (!documents || documents->config.label(std::string(kDigestLabel)) != nullptr) return {};
+  return not_sealed(source, reference, found, ErrorKind::untrusted);
 }
 
 std::optional<sign::Verdict> signer_of(sign::Verdict verdict) {
@@ -70,6 +96,12 @@ Result<sign::Verdict> check_stored_trust(const store::Store& store, const store:
 
 }  // namespace
 
+Result<void> check_name_allowed(const store::Store& store, const store::NamedImage& record,
+                                const sign::Anchors& anchors) {
+  TRY(check_stored_trust(store, record, anchors).context("'" + record.name + "'"));
+  return {};
+}
+
 Result<Chain> check_chain(const store::Store& store, const store::NamedImage& record,
                           const sign::Anchors& anchors) {
   const std::string& name = record.name;
@@ -93,12 +125,22 @@ Result<Chain> check_chain(const store::Store& store, const store::NamedImage& re
   return chain;
 }
 
+Result<void> check_platform(const oci::ImageConfig& config,
+                            const std::optional<oci::Platform>& wanted) {
+  if (!wanted || oci::matches(*wanted, config.platform)) return {};
+  return Error(ErrorKind::unsupported, "the image is for " + oci::to_string(config.platform) +
+                                           ", not for " + oci::to_string(*wanted) +
+                                           "; choose another image, or leave out --platform");
+}
+
 Result<SourceChain> check_source_chain(const oci::Reference& reference, const std::string& name,
-                                       const oci::Platform& platform, const sign::Anchors& anchors,
+                                       const std::optional<oci::Platform>& platform,
+                                       const sign::Anchors& anchors,
                                        const oci::DecompressLimits& limits) {
   SourceChain result;
   result.source = TRY(oci::ImageSource::open(reference, limits));
-  const oci::Descriptor found = TRY(result.source->resolve(reference.tag, platform));
+  const oci::Descriptor found =
+      TRY(result.source->resolve(reference.tag, platform.value_or(oci::Platform::host())));
   result.signatures = TRY(read_signatures(*result.source, found.digest));
   Chain& chain = result.chain;
   chain.manifest_digest = found.digest;
@@ -106,6 +148,7 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   auto verdict =
       sign::check_trust(result.signatures.signatures, found.digest, name, anchors, others);
   if (!verdict && verdict.error().kind() == ErrorKind::untrusted) {
+    TRY(say_if_unsealed(*result.source, reference, found));
     // What else the message is to mention: only looked for now, since that takes time.
     for (const std::string& foreign : result.source->foreign_signatures(found.digest))
       others += (others.empty() ? "" : ", ") + foreign;
@@ -118,7 +161,10 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   chain.config = std::move(documents.config);
   result.manifest_bytes = std::move(documents.manifest_bytes);
   result.config_bytes = std::move(documents.config_bytes);
-  chain.image_digest = TRY(require_sealed(chain.config, oci::to_string(reference)));
+  TRY(check_platform(chain.config, platform).context(oci::to_string(reference)));
+  const auto sealed = TRY(sealed_digest(chain.config).context(oci::to_string(reference)));
+  if (!sealed) return not_sealed(*result.source, reference, found, ErrorKind::unsupported);
+  chain.image_digest = *sealed;
   if (chain.signer) result.suggested_name = chain.signer->identity;
   if (result.suggested_name.empty()) result.suggested_name = reference.tag;
   if (result.suggested_name.empty()) result.suggested_name = found.annotation(oci::kRefName);

@@ -70,7 +70,7 @@ class ImageLife : public testing::Test {
     const auto store = TRY(store::Store::open(store_));
     int calls = 0;  // not atomic: the callback is not to be called by two threads at once
     const Progress progress = [&](std::string_view, std::uint64_t, std::uint64_t) { ++calls; };
-    auto report = verify_stored(*store, name, anchors_, progress);
+    auto report = verify_stored(*store, name, {.anchors = anchors_, .progress = progress});
     EXPECT_GT(calls, 0);
     return report;
   }
@@ -113,7 +113,7 @@ TEST_F(ImageLife, IsSealedPulledByManyAndVerified) {
     EXPECT_EQ(verified->image, sealed->image);
     EXPECT_EQ(verified->objects, kSmallFiles + 3u);
   }
-  const auto source = verify_source(sealed_, oci::Platform::host(), anchors_);
+  const auto source = verify_source(sealed_, {.anchors = anchors_});
   ASSERT_TRUE(source) << why(source);
   EXPECT_TRUE(source->ok());
   EXPECT_EQ(source->files, sealed->files);

@@ -2,6 +2,7 @@
 
 #include <intact/fsverity/verified_memory.h>
 #include <intact/image/opened_image.h>
+#include <intact/store/resolve.h>
 
 #include "object_opener.h"
 #include "stored_image.h"
@@ -63,13 +64,13 @@ Result<HeldImage> try_to_hold(store::Store& store, const store::NamedImage& reco
 
 Result<HeldImage> hold_image(store::Store& store, const std::string& name,
                              const sign::Anchors& anchors) {
-  store::NamedImage record = TRY(store.find(name));
+  store::NamedImage record = TRY(store::resolve_image(store, name));
   for (int i = 0;; ++i) {
     bool missing = false;
     auto held = try_to_hold(store, record, anchors, missing);
     if (held && !missing) return held;
     // Has the name been replaced or removed since we looked, and the old image collected?
-    store::NamedImage now = TRY(store.find(name));
+    store::NamedImage now = TRY(store::resolve_image(store, name));
     if (now.manifest == record.manifest || i == kMostReplacements) return held;
     record = std::move(now);
   }

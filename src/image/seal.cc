@@ -16,6 +16,7 @@
 #include "pending_key.h"
 #include "progress_meter.h"
 #include "signatures.h"
+#include "source_chain.h"
 
 namespace intact::image {
 namespace {
@@ -99,6 +100,20 @@ Result<void> refuse_other_image(const oci::LayoutWriter& layout, const oci::Refe
   return {};
 }
 
+/// A build on top of a sealed image inherits its labels and may be sealed; a source whose labels
+/// name its very own tree is sealed already. It may be sealed into another place, to be signed
+/// there with another key, but not a second time in its own layout.
+Result<void> refuse_sealed(const oci::Reference& source, const oci::Reference& destination,
+                           const oci::ImageConfig& config, const Digest& image) {
+  const std::string* const label = config.label(std::string(kDigestLabel));
+  if (label == nullptr || *label != image.to_string()) return {};
+  if (source.path != destination.path) return {};
+  return Error(ErrorKind::invalid_argument,
+               to_string(source) +
+                   ": already sealed; to sign it with another key, seal the image that "
+                   "it was made from");
+}
+
 /// A sealed image without its signature, and not visible yet.
 struct Draft {
   Destination destination;
@@ -120,11 +135,13 @@ Result<Draft> make_draft(const oci::Reference& source,
   std::string source_tag = source.tag;
   if (!is_plain(source.transport)) {
     images = TRY(oci::ImageSource::open(source, options.limits.decompress));
-    const oci::Descriptor found = TRY(images->resolve(source.tag, options.platform));
+    const oci::Descriptor found =
+        TRY(images->resolve(source.tag, options.platform.value_or(oci::Platform::host())));
     if (source_tag.empty()) source_tag = found.annotation(oci::kRefName);
     oci::ImageDocuments documents = TRY(oci::read_image(*images, found));
     manifest = std::move(documents.manifest);
     config = std::move(documents.config);
+    TRY(check_platform(config, options.platform).context(to_string(source)));
   }
 
   Destination destination = TRY(choose_destination(source, asked_destination, source_tag));
@@ -148,7 +165,7 @@ Result<Draft> make_draft(const oci::Reference& source,
     // Compressing takes long, and nothing in it looks at the key.
     TRY(key.wait());
     BaseImage base =
-        TRY(make_base_image(source, options.platform, *layout,
+        TRY(make_base_image(source, options.platform.value_or(oci::Platform::host()), *layout,
                             parent_directory(destination.directory), options.limits, meter));
     manifest = std::move(base.manifest);
     config = std::move(base.config);
@@ -176,6 +193,7 @@ Result<Draft> make_draft(const oci::Reference& source,
   }));
   report.layers = manifest.layers.size();
   report.image = TRY(make_composefs(tree)).merkle.digest;
+  TRY(refuse_sealed(source, destination.reference, config, report.image));
 
   manifest.config =
       TRY(layout->put_blob(TRY(encode_sealed(config, report.image)), oci::kConfigType));

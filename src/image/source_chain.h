@@ -25,9 +25,15 @@ struct SourceChain {
 };
 
 /// As check_chain(), for an image that is not in a store. `name`: what it is to be called, for the
-/// identity rules; may be empty.
+/// identity rules; may be empty. `platform`: see PullOptions::platform. An image that is not sealed
+/// is called that, also where nobody has signed it (untrusted).
 Result<SourceChain> check_source_chain(const oci::Reference& reference, const std::string& name,
-                                       const oci::Platform& platform, const sign::Anchors& anchors,
+                                       const std::optional<oci::Platform>& platform,
+                                       const sign::Anchors& anchors,
                                        const oci::DecompressLimits& limits);
+
+/// unsupported unless an image with this config is one for `wanted`.
+Result<void> check_platform(const oci::ImageConfig& config,
+                            const std::optional<oci::Platform>& wanted);
 
 }  // namespace intact::image

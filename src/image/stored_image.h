@@ -25,10 +25,14 @@ struct HeldImage {
   store::Lease lease;
   Chain chain;
 };
-/// Finds a name, takes a lease on its image and checks its chain of trust. A name that is replaced
-/// meanwhile is found again, so that the three belong together.
+/// Finds an image (see store::resolve_image()), takes a lease on its image and checks its chain of
+/// trust. A name that is replaced meanwhile is found again, so that the three belong together.
 Result<HeldImage> hold_image(store::Store& store, const std::string& name,
                              const sign::Anchors& anchors);
+
+/// untrusted unless a trusted signature allows the image to go by the name in `record`.
+Result<void> check_name_allowed(const store::Store& store, const store::NamedImage& record,
+                                const sign::Anchors& anchors);
 
 /// Attaches the foreign object directories that the record of an image names. One that is gone is
 /// passed over: what it held is then missing, and is told as such when it is read.

@@ -88,12 +88,15 @@ Result<void> name_damaged_files(std::shared_ptr<const ByteSource> image,
 }  // namespace
 
 Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
-                                   const sign::Anchors& anchors, const Progress& progress,
-                                   const TreeSink& tree_sink) {
-  const HeldImage held = TRY(hold_image(store, name, anchors));
+                                   const VerifyOptions& options) {
+  const Progress& progress = options.progress;
+  const HeldImage held = TRY(hold_image(store, name, options.anchors));
   const Chain& chain = held.chain;
+  TRY(check_platform(chain.config, options.platform).context("'" + held.record.name + "'"));
   attach_object_dirs(store, held.record);
   VerifyReport report;
+  report.name = held.record.name;
+  report.source = held.record.source;
   report.manifest = chain.manifest_digest;
   report.image = chain.image_digest;
   report.signer = chain.signer;
@@ -108,7 +111,7 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
       ++report.files;
       return {};
     }));
-    if (tree_sink) tree_sink(std::move(tree));
+    if (options.tree) options.tree(std::move(tree));
   }
   report.objects = objects.size();
   std::uint64_t total = 0;
@@ -147,11 +150,9 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
   return report;
 }
 
-Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::Platform& platform,
-                                   const sign::Anchors& anchors, const UnpackLimits& limits,
-                                   const Progress& progress, const TreeSink& tree_sink) {
-  const SourceChain source =
-      TRY(check_source_chain(reference, "", platform, anchors, limits.decompress));
+Result<VerifyReport> verify_source(const oci::Reference& reference, const VerifyOptions& options) {
+  const SourceChain source = TRY(check_source_chain(reference, "", options.platform,
+                                                    options.anchors, options.limits.decompress));
   const Chain& chain = source.chain;
   VerifyReport report;
   report.manifest = chain.manifest_digest;
@@ -161,7 +162,7 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::P
     report.damaged.push_back(
         {.path = "", .object = object, .block = 0, .offset = 0, .reason = error.message()});
   };
-  ProgressMeter meter(progress);
+  ProgressMeter meter(options.progress);
   const auto advance = [&](std::uint64_t bytes) -> Result<void> {
     meter.advance(bytes);
     return {};
@@ -181,9 +182,10 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::P
   meter.begin("Reading layers", 2 * stored_bytes(chain.manifest.layers));
   std::vector<std::string> warnings;
   ObjectSink sink(nullptr);
-  auto tree = apply_layers(chain.manifest, chain.config, open_checked, sink, limits, warnings);
+  auto tree =
+      apply_layers(chain.manifest, chain.config, open_checked, sink, options.limits, warnings);
   if (!report.ok()) {
-    // Nothing above a damaged layer can be unpacked; all the others are looked at as well.
+    // Nothing above a damaged layer can be unpacked; all the others are checked as well.
     for (std::size_t i = report.layer_checks.size(); i < chain.manifest.layers.size(); ++i)
       (void)open_checked(chain.manifest.layers[i]).has_value();
     return report;
@@ -202,7 +204,7 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::P
                                        ", but it was sealed as " + chain.image_digest.to_string()));
     return report;
   }
-  if (tree_sink) tree_sink(std::move(*tree));
+  if (options.tree) options.tree(std::move(*tree));
   return report;
 }
 

@@ -60,8 +60,18 @@ std::optional<Verdict> judge(const Rule& rule, const SigningPayload& payload,
   return std::nullopt;
 }
 
+/// A signature under another name than the one that was asked for does not count.
+bool fits_identity(const Verdict& verdict, const std::string& expected, Outcome& outcome) {
+  if (expected.empty() || matches_pattern(expected, verdict.identity)) return true;
+  outcome.note(Failure::wrong_identity,
+               fmt::format("key {} has signed it as {}, not as --identity '{}'",
+                           verdict.key_fingerprint, quoted(verdict.identity), expected));
+  return false;
+}
+
 std::optional<Verdict> judge(const StoredSignature& stored, const std::vector<Rule>& rules,
-                             const Digest& manifest, const std::string& name, Outcome& outcome) {
+                             const Digest& manifest, const std::string& name,
+                             const std::string& identity, Outcome& outcome) {
   const auto signature = crypto::decode_base64(stored.signature_base64);
   if (!signature) {
     outcome.note(Failure::foreign_key, "its signature is not valid base64");
@@ -80,7 +90,8 @@ std::optional<Verdict> judge(const StoredSignature& stored, const std::vector<Ru
                                payload.error().message()));
       continue;
     }
-    if (auto verdict = judge(rule, *payload, manifest, name, outcome)) return verdict;
+    auto verdict = judge(rule, *payload, manifest, name, outcome);
+    if (verdict && fits_identity(*verdict, identity, outcome)) return verdict;
   }
   return std::nullopt;
 }
@@ -95,7 +106,8 @@ Error untrusted(const Digest& manifest, std::string_view reason, std::string_vie
 Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
                                const Digest& manifest, const std::string& name,
                                const Policy& policy, const std::vector<PublicKey>& keys,
-                               const std::string& others) {
+                               const std::string& others, const std::string& identity) {
+  if (!identity.empty()) TRY(check_identity_pattern(identity).context("--identity"));
   if (policy.is_revoked(manifest)) return untrusted(manifest, "revoked by the trust policy");
   if (signatures.empty() && !others.empty())
     return untrusted(manifest, "signed only in a form that cannot be verified yet: " + others);
@@ -120,7 +132,8 @@ Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
     return Error(ErrorKind::limit, fmt::format("more than {} signatures", kMaxSignatures));
   Outcome outcome;
   for (const StoredSignature& stored : signatures)
-    if (auto verdict = judge(stored, rules, manifest, name, outcome)) return *std::move(verdict);
+    if (auto verdict = judge(stored, rules, manifest, name, identity, outcome))
+      return *std::move(verdict);
   if (outcome.failure == Failure::foreign_key)
     return untrusted(manifest, fmt::format("{}; {}", outcome.reason, kForeignKeyAdvice), others);
   return untrusted(manifest, outcome.reason, others);
@@ -140,9 +153,10 @@ Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, cons
   keys.reserve(anchors.key_files.size());
   for (const std::string& file : anchors.key_files)
     keys.push_back(TRY(PublicKey::load(file).context("trusted key")));
-  auto verdict = evaluate_trust(signatures, manifest, name, *policy, keys, others);
-  if (!verdict && anchors.insecure_unsigned && verdict.error().kind() == ErrorKind::untrusted &&
-      !policy->is_revoked(manifest))
+  auto verdict =
+      evaluate_trust(signatures, manifest, name, *policy, keys, others, anchors.identity);
+  if (!verdict && anchors.insecure_unsigned && anchors.identity.empty() &&
+      verdict.error().kind() == ErrorKind::untrusted && !policy->is_revoked(manifest))
     return Verdict{};
   return verdict;
 }

@@ -28,29 +28,40 @@ Result<Digest> hash_blob(int fd, HashAlgorithm algorithm, std::uint64_t& size) {
 
 void DamageList::add(StoreDamage damage) {
   const std::lock_guard lock(mutex_);
-  list_.push_back(std::move(damage));
+  if (list_.size() < most_) {
+    list_.push_back(std::move(damage));
+  } else {
+    ++omitted_;
+  }
 }
 
-std::vector<StoreDamage> DamageList::take() {
+void DamageList::take(FsckReport& report) {
   const std::lock_guard lock(mutex_);
   std::sort(list_.begin(), list_.end(), [](const StoreDamage& a, const StoreDamage& b) {
-    return std::tie(a.image, a.path, a.block) < std::tie(b.image, b.path, b.block);
+    return std::tie(a.images, a.path, a.object, a.block) <
+           std::tie(b.images, b.path, b.object, b.block);
   });
-  return std::move(list_);
+  report.damaged = std::move(list_);
+  report.omitted = omitted_;
 }
 
-ContentCheck::ContentCheck(const Store& store, unsigned threads, DamageList& damage)
-    : store_(store), damage_(damage), pool_(threads) {}
-
-void ContentCheck::check_blobs(const NamedImage& image) {
-  std::vector<Digest> digests = image.blobs;
-  digests.push_back(image.manifest);
-  if (image.signature_manifest) digests.push_back(*image.signature_manifest);
-  for (const Digest& digest : digests) {
-    if (!blobs_.insert(digest).second) continue;
-    pool_.submit(
-        [this, digest, name = image.name]() -> Result<void> { return check_blob(digest, name); });
+ContentCheck::ContentCheck(const Store& store, const std::vector<NamedImage>& named,
+                           unsigned threads, DamageList& damage)
+    : store_(store), damage_(damage), pool_(threads) {
+  const auto note = [](Names& names, const std::string& name) {
+    if (names.empty() || names.back() != name) names.push_back(name);
+  };
+  for (const NamedImage& image : named) {
+    note(names_of_[image.image], image.name);
+    note(blobs_[image.manifest], image.name);
+    if (image.signature_manifest) note(blobs_[*image.signature_manifest], image.name);
+    for (const Digest& blob : image.blobs) note(blobs_[blob], image.name);
   }
+  for (auto* const map : {&names_of_, &blobs_})
+    for (auto& [digest, names] : *map) std::ranges::sort(names);
+  // These maps do not change any more.
+  for (const auto& [digest, names] : blobs_)
+    pool_.submit([this, &digest, &names]() -> Result<void> { return check_blob(digest, names); });
 }
 
 /// Something that cannot be opened is damage, unless the reason lies with us.
@@ -61,8 +72,8 @@ Result<void> ContentCheck::not_opened(StoreDamage damage, const Error& error) {
   return {};
 }
 
-Result<void> ContentCheck::check_blob(const Digest& digest, const std::string& image) {
-  StoreDamage damage{.image = image, .path = std::string(kBlobs) + "/" + blob_path(digest)};
+Result<void> ContentCheck::check_blob(const Digest& digest, const Names& images) {
+  StoreDamage damage{.images = images, .path = std::string(kBlobs) + "/" + blob_path(digest)};
   const auto fd = store_.open_blob(digest);
   if (!fd) return not_opened(std::move(damage), fd.error());
   std::uint64_t size = 0;
@@ -77,19 +88,19 @@ Result<void> ContentCheck::check_blob(const Digest& digest, const std::string& i
 Result<std::shared_ptr<const ContentCheck::Pack>> ContentCheck::open_pack(const NamedImage& image) {
   auto pack = std::make_shared<Pack>();
   pack->path = std::string(kTrees) + "/" + image.image.hex();
-  pack->image = image.name;
+  pack->images = names_of_.at(image.image);
   auto fd = [&]() -> Result<UniqueFd> {
     return open_regular(TRY(store_.folder(Folder::trees)), image.image.hex());
   }();
   if (!fd) {
-    TRY(not_opened({.image = image.name, .path = pack->path}, fd.error()));
+    TRY(not_opened({.images = pack->images, .path = pack->path}, fd.error()));
     return pack;
   }
   auto opened = TreePack::open(std::move(*fd));
   if (opened) {
     pack->pack = std::move(*opened);
   } else {
-    damage_.add({.image = image.name, .path = pack->path, .reason = opened.error().message()});
+    damage_.add({.images = pack->images, .path = pack->path, .reason = opened.error().message()});
   }
   return pack;
 }
@@ -106,7 +117,9 @@ Result<std::vector<ImageObject>> ContentCheck::check_image(const NamedImage& ima
   }
   for (const ImageObject& object : *objects) {
     const auto [entry, added] = objects_.try_emplace(object.payload);
-    if (added) entry->second = {object, image.name, {}};
+    if (added) entry->second.object = object;
+    Names& names = entry->second.images;
+    names.insert(names.end(), pack->images.begin(), pack->images.end());
     entry->second.packs.push_back(pack);
   }
   known->second = std::move(*objects);
@@ -118,7 +131,7 @@ Result<std::optional<std::vector<ImageObject>>> ContentCheck::list_image(
   if (!TRY(hash_image(image, pack))) return std::nullopt;
   auto objects = list_objects(image.image);
   if (objects) return std::move(*objects);
-  TRY(not_opened({.image = image.name, .path = std::string(kImages) + "/" + image.image.hex()},
+  TRY(not_opened({.images = pack.images, .path = std::string(kImages) + "/" + image.image.hex()},
                  objects.error()));
   return std::nullopt;
 }
@@ -127,7 +140,7 @@ Result<bool> ContentCheck::hash_image(const NamedImage& image, const Pack& pack)
   const std::string path = std::string(kImages) + "/" + image.image.hex();
   auto fd = store_.open_image(image.image);
   if (!fd) {
-    TRY(not_opened({.image = image.name, .path = path}, fd.error()));
+    TRY(not_opened({.images = pack.images, .path = path}, fd.error()));
     return false;
   }
   const auto tree = fsverity::build_tree(fd->get());
@@ -149,13 +162,13 @@ Result<bool> ContentCheck::hash_image(const NamedImage& image, const Pack& pack)
   }
   const auto blocks = fsverity::scan_file(std::move(*fd), expected, image.image, stored);
   if (!blocks || blocks->empty()) {
-    damage_.add({.image = image.name,
+    damage_.add({.images = pack.images,
                  .path = path,
                  .reason = blocks ? "its digest is another" : blocks.error().message()});
     return false;
   }
   for (const fsverity::DamagedBlock& block : *blocks)
-    damage_.add({.image = image.name,
+    damage_.add({.images = pack.images,
                  .path = path,
                  .block = block.block,
                  .offset = block.offset,
@@ -165,7 +178,7 @@ Result<bool> ContentCheck::hash_image(const NamedImage& image, const Pack& pack)
 
 Result<void> ContentCheck::check_object(const Object& object) {
   StoreDamage damage{
-      .image = object.image, .path = object.object.path, .object = object.object.payload};
+      .images = object.images, .path = object.object.path, .object = object.object.payload};
   auto fd = store_.open_object(object.object.payload);
   if (!fd) return not_opened(std::move(damage), fd.error());
   const auto digest = parse_object_path(object.object.payload);
@@ -191,7 +204,7 @@ Result<void> ContentCheck::check_object(const Object& object) {
 
 Result<void> ContentCheck::check_damaged_object(const Object& object, const Digest& digest) {
   StoreDamage damage{
-      .image = object.image, .path = object.object.path, .object = object.object.payload};
+      .images = object.images, .path = object.object.path, .object = object.object.payload};
   std::shared_ptr<const ByteSource> stored;
   for (const auto& pack : object.packs) {
     if (stored || !pack->pack) continue;
@@ -223,7 +236,7 @@ void ContentCheck::check_trees(const Object& object, const Digest& digest, ByteS
 void ContentCheck::check_tree(const Pack& pack, const Digest& digest, const std::string& what,
                               ByteSpan blocks) {
   if (!pack.pack || blocks.empty()) return;  // a pack that cannot be opened is known already
-  StoreDamage damage{.image = pack.image, .path = pack.path};
+  StoreDamage damage{.images = pack.images, .path = pack.path};
   const auto entry = pack.pack->find(digest);
   if (!entry) {
     damage.reason = entry.error().message();
@@ -241,8 +254,10 @@ void ContentCheck::check_tree(const Pack& pack, const Digest& digest, const std:
 }
 
 Result<void> ContentCheck::finish(FsckReport& report) {
-  for (const auto& [payload, object] : objects_) {
-    pool_.submit([this, &object]() -> Result<void> { return check_object(object); });
+  for (auto& [payload, object] : objects_) {
+    std::ranges::sort(object.images);
+    pool_.submit(
+        [this, &object = std::as_const(object)]() -> Result<void> { return check_object(object); });
   }
   TRY(pool_.wait());
   report.images = images_.size();

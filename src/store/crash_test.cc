@@ -38,7 +38,7 @@ void expect_recovers(const std::string& path) {
   EXPECT_OK(collect(*store));
   const FsckReport after = fsck(*store);
   EXPECT_TRUE(after.ok());
-  EXPECT_EQ(after.rubbish, 0u);
+  EXPECT_EQ(after.garbage, 0u);
   EXPECT_EQ(must(list_directory(store->dir_fd(), "staging")).size(), 0u);
 }
 
@@ -163,7 +163,7 @@ TEST_F(CrashTest, AFullDiskLeavesTheStoreAsItWas) {
     EXPECT_EQ(failed.error().kind(), ErrorKind::io) << failed.error().message();
     EXPECT_THAT(failed.error().message(), testing::HasSubstr("No space left"));
     EXPECT_TRUE(must(list_directory(store->dir_fd(), "staging")).empty());
-    EXPECT_EQ(fsck(*store).rubbish, 0u);
+    EXPECT_EQ(fsck(*store).garbage, 0u);
 
     // Full to the last page and inode: what is there can still be used, removed and collected.
     UniqueFd filler = must(open_file(at + "/filler", O_WRONLY | O_CREAT, 0644));

@@ -18,34 +18,34 @@ Result<void> attach_object_dirs(Store& store, const NamedImage& image, DamageLis
     auto added = store.add_object_dir(dir, DirectoryOrigin::record);
     if (added) continue;
     if (added.error().concerns_caller()) return added;
-    damage.add({.image = image.name, .path = dir, .reason = added.error().message()});
+    damage.add({.images = {image.name}, .path = dir, .reason = added.error().message()});
   }
   return {};
 }
 
-/// What the references leave over: rubbish and what is none of ours.
+/// What nothing refers to: garbage, and files that are not part of the store.
 /// `payloads` is null when it is not known what all images refer to.
 Result<void> count_leftovers(const Store& store, const References& references,
                              const std::set<std::string>* payloads, FsckReport& report) {
   return take_inventory(store, [&](const Item& item) -> Result<void> {
-    bool rubbish = false;
+    bool garbage = false;
     switch (item.kind) {
       case ItemKind::object:
-        rubbish = payloads && !payloads->contains(object_path(*item.digest));
+        garbage = payloads && !payloads->contains(object_path(*item.digest));
         break;
       case ItemKind::image:
       case ItemKind::tree:
-        rubbish = !references.images.contains(*item.digest);
+        garbage = !references.images.contains(*item.digest);
         break;
       case ItemKind::blob:
-        rubbish = !references.blobs.contains(*item.digest);
+        garbage = !references.blobs.contains(*item.digest);
         break;
       case ItemKind::lease:
       case ItemKind::staging:
-        rubbish = !TRY(is_alive(store, item));
+        garbage = !TRY(is_alive(store, item));
         break;
       case ItemKind::temporary:
-        rubbish = true;
+        garbage = true;
         break;
       case ItemKind::name:
         break;
@@ -53,12 +53,12 @@ Result<void> count_leftovers(const Store& store, const References& references,
         report.foreign.push_back(item.path);
         break;
     }
-    if (!rubbish) return {};
-    ++report.rubbish;
+    if (!garbage) return {};
+    ++report.garbage;
     struct stat st;
     if (::fstatat(item.directory, item.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISREG(st.st_mode))
-      report.rubbish_bytes += static_cast<std::uint64_t>(st.st_size);
+      report.garbage_bytes += static_cast<std::uint64_t>(st.st_size);
     return {};
   });
 }
@@ -69,7 +69,7 @@ Result<FsckReport> check(Store& store, const FsckOptions& options) {
   // Nothing may be collected while it is being checked; pulls may go on.
   const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock).context(store.path()));
   FsckReport report;
-  DamageList damage;
+  DamageList damage(options.max_damaged);
   References references;
   std::vector<Error> bad_records;
   const std::vector<NamedImage> named = TRY(store.list(&bad_records));
@@ -85,16 +85,15 @@ Result<FsckReport> check(Store& store, const FsckOptions& options) {
     TRY(attach_object_dirs(store, image, damage));
   }
 
-  ContentCheck content(store, options.threads, damage);
+  ContentCheck content(store, named, options.threads, damage);
   std::set<std::string> payloads;
   for (const NamedImage& image : named) {
-    content.check_blobs(image);
     const std::vector<ImageObject> objects = TRY(content.check_image(image, options.list_objects));
     for (const ImageObject& object : objects) payloads.insert(object.payload);
   }
   TRY(content.finish(report));
 
-  // What only leases keep is no rubbish, but it is not checked either: it has no name.
+  // What only leases keep is not garbage, and not checked either: it has no name.
   bool complete = content.all_images_listed() && bad_records.empty();
   References kept = references;
   TRY(add_leases(store, kept));
@@ -108,7 +107,7 @@ Result<FsckReport> check(Store& store, const FsckOptions& options) {
     for (const ImageObject& object : *objects) payloads.insert(object.payload);
   }
   TRY(count_leftovers(store, kept, complete ? &payloads : nullptr, report));
-  report.damaged = damage.take();
+  damage.take(report);
   return report;
 }
 

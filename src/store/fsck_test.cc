@@ -5,6 +5,7 @@
 namespace intact::store {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class FsckTest : public StoreTest {
@@ -31,14 +32,14 @@ TEST_F(FsckTest, OfAGoodStoreCountsAndFindsNothing) {
   EXPECT_EQ(report.objects, 2u);
   EXPECT_EQ(report.blobs, 2u);
   EXPECT_GT(report.bytes, 20000u);
-  EXPECT_EQ(report.rubbish, 0u);
+  EXPECT_EQ(report.garbage, 0u);
   EXPECT_TRUE(report.foreign.empty());
 }
 
 TEST_F(FsckTest, TellsTheBlockOfAnObject) {
   flip(object_file(big_), 9000);
   const StoreDamage damage = only_damage();
-  EXPECT_EQ(damage.image, "a");
+  EXPECT_THAT(damage.images, ElementsAre("a", "b"));
   EXPECT_EQ(damage.path, "/file1");
   EXPECT_EQ(damage.object, object_path(verity_digest(big_)));
   EXPECT_EQ(damage.block, 2u);
@@ -52,6 +53,29 @@ TEST_F(FsckTest, TellsEveryBlockAndEveryObject) {
   flip(object_file(big_), 19999);
   flip(object_file("small"), 0);
   EXPECT_EQ(fsck(*store_).damaged.size(), 3u);
+}
+
+TEST_F(FsckTest, NamesEveryImageThatNeedsWhatIsDamaged) {
+  must(pull(*store_, "also a", {big_, "small"}));
+  flip(object_file("small"), 0);
+  EXPECT_THAT(only_damage().images, ElementsAre("a", "also a"));
+  flip(object_file("small"), 0);
+  for (const std::string& file : {"blobs/" + blob_path(a_.record("a").manifest),
+                                  "images/" + a_.digest().hex(), "trees/" + a_.digest().hex()}) {
+    flip(path_ + "/" + file, 0);
+    EXPECT_THAT(only_damage().images, ElementsAre("a", "also a")) << file;
+    flip(path_ + "/" + file, 0);
+  }
+  EXPECT_TRUE(fsck(*store_).ok());
+}
+
+TEST_F(FsckTest, ListsNoMoreThanItIsAskedToAndCountsTheRest) {
+  for (const std::uint64_t block : {0, 1, 2, 3, 4}) flip(object_file(big_), block * 4096);
+  const FsckReport report = must(
+      check(*store_, {.list_objects = object_lister(*store_), .threads = 2, .max_damaged = 2}));
+  EXPECT_EQ(report.damaged.size(), 2u);
+  EXPECT_EQ(report.omitted, 3u);
+  EXPECT_FALSE(report.ok());
 }
 
 TEST_F(FsckTest, TellsObjectsOfTheWrongSize) {
@@ -78,7 +102,7 @@ TEST_F(FsckTest, TellsWhatIsMissing) {
   must(pull(*store_, "a", {big_, "small"}));
   ASSERT_EQ(::unlink((path_ + "/images/" + a_.digest().hex()).c_str()), 0);
   damage = only_damage();
-  EXPECT_EQ(damage.image, "a");
+  EXPECT_THAT(damage.images, ElementsAre("a"));
   EXPECT_THAT(damage.path, HasSubstr("images/"));
   must(pull(*store_, "a", {big_, "small"}));
   EXPECT_TRUE(fsck(*store_).ok());
@@ -122,15 +146,15 @@ TEST_F(FsckTest, CountsRubbishAndNamesForeignFiles) {
   const FsckReport report = fsck(*store_);
   EXPECT_TRUE(report.ok());
   const GcReport collected = must(collect(*store_));
-  EXPECT_EQ(report.rubbish, collected.removed());
-  EXPECT_EQ(report.rubbish, 5u);
-  EXPECT_EQ(report.rubbish_bytes, collected.bytes);
+  EXPECT_EQ(report.garbage, collected.removed());
+  EXPECT_EQ(report.garbage, 5u);
+  EXPECT_EQ(report.garbage_bytes, collected.bytes);
   EXPECT_EQ(report.foreign, (std::vector<std::string>{"mine", "objects/ab/notes"}));
 }
 
 TEST_F(FsckTest, DoesNotCallObjectsRubbishWhenAnImageIsUnreadable) {
   flip(path_ + "/images/" + a_.digest().hex(), 2);
-  EXPECT_EQ(fsck(*store_).rubbish, 0u);
+  EXPECT_EQ(fsck(*store_).garbage, 0u);
 }
 
 }  // namespace

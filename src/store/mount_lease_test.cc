@@ -61,7 +61,7 @@ TEST_F(MountLeaseTest, LastsAsLongAsTheFileIsOpen) {
   for (int i = 0; i < 2; ++i) {
     must(collect(*store_));
     expect_readable(*store_, {"x"});
-    EXPECT_EQ(fsck(*store_).rubbish, 0u);
+    EXPECT_EQ(fsck(*store_).garbage, 0u);
   }
   mounted.reset();
   const GcReport report = must(collect(*store_));

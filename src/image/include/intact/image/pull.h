@@ -17,7 +17,9 @@ namespace intact::image {
 
 struct PullOptions {
   sign::Anchors anchors;
-  oci::Platform platform = oci::Platform::host();
+  /// Wanted by the user, so an image for another one is refused. Without it an index is searched
+  /// for the host's, and a single image is taken as it is.
+  std::optional<oci::Platform> platform = {};
   bool replace = false;  ///< the name may refer to another image already
   /// Keep no layer blobs: takes less space, but rules out export to OCI and repair.
   bool drop_layers = false;

@@ -17,7 +17,7 @@
 namespace intact::image {
 
 struct SealOptions {
-  oci::Platform platform = oci::Platform::host();
+  std::optional<oci::Platform> platform = {};  ///< as PullOptions::platform
   std::string identity;  ///< HOST/REPO[:TAG] for the signed payload; may be empty
   UnpackLimits limits;
   Progress progress;  ///< may be empty

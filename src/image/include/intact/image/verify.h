@@ -27,6 +27,8 @@ struct LayerCheck {
 };
 
 struct VerifyReport {
+  std::string name;    ///< in the store; empty for an image in a layout or archive
+  std::string source;  ///< where a stored image was pulled from, as its record says (unverified)
   Digest manifest;
   Digest image;
   std::optional<sign::Verdict> signer;
@@ -43,17 +45,24 @@ struct VerifyReport {
 /// Given the tree of an image once its metadata is known to be as signed.
 using TreeSink = std::function<void(tree::Tree)>;
 
+struct VerifyOptions {
+  sign::Anchors anchors;
+  std::optional<oci::Platform> platform = {};  ///< as PullOptions::platform
+  UnpackLimits limits = {};                    ///< of layers; for verify_source()
+  Progress progress = {};                      ///< may be empty
+  TreeSink tree = {};                          ///< may be empty
+};
+
 /// Walks the chain of a stored image from the signature to every block of every file it can show,
-/// to the end, whatever is damaged on the way. A chain that is already broken above the image is an
-/// error (see check_chain()): nothing below it means anything then.
+/// to the end, whatever is damaged on the way. `name` is as in store::resolve_image(). A chain that
+/// is already broken above the image is an error (see check_chain()): nothing below it means
+/// anything then.
 Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
-                                   const sign::Anchors& anchors, const Progress& progress = {},
-                                   const TreeSink& tree = {});
+                                   const VerifyOptions& options);
 
 /// The same for a sealed image in a layout or archive: signature, documents, every layer, and that
-/// the layers make the image that was signed. `tree` gets what they make only if it is that image.
-Result<VerifyReport> verify_source(const oci::Reference& reference, const oci::Platform& platform,
-                                   const sign::Anchors& anchors, const UnpackLimits& limits = {},
-                                   const Progress& progress = {}, const TreeSink& tree = {});
+/// the layers make the image that was signed. VerifyOptions::tree gets what they make only if it is
+/// that image.
+Result<VerifyReport> verify_source(const oci::Reference& reference, const VerifyOptions& options);
 
 }  // namespace intact::image

@@ -17,6 +17,7 @@ struct Anchors {
   bool insecure_unsigned =
       false;  ///< --insecure-unsigned: accept images that nobody trusted signed
   std::optional<std::string> policy_file;  ///< --policy FILE instead of the default ones
+  std::string identity = {};  ///< --identity PATTERN that the signed name must match; empty: any
 };
 
 /// Who vouches for a manifest.
@@ -44,10 +45,10 @@ Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, cons
                             const std::string& others = {});
 
 /// The same with the anchors already read: `keys` replaces the rules of `policy` unless it is
-/// empty.
+/// empty, and `identity` is Anchors::identity.
 Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
                                const Digest& manifest, const std::string& name,
                                const Policy& policy, const std::vector<PublicKey>& keys = {},
-                               const std::string& others = {});
+                               const std::string& others = {}, const std::string& identity = {});
 
 }  // namespace intact::sign

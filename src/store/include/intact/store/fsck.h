@@ -19,12 +19,14 @@ struct ImageObject {
   std::string path = {};  ///< first path in the image that has this content
 };
 
-/// Verifies an image in the store and tells the objects it refers to.
+/// Verifies an image in the store and returns the objects it refers to.
 using ListObjects = std::function<Result<std::vector<ImageObject>>(const Digest& image)>;
 
 struct StoreDamage {
-  std::string image = {};  ///< name of an image that it breaks; empty if of none in particular
-  /// Path in that image, or below the store's directory ("blobs/sha256/...").
+  /// Names of all images that it breaks, sorted; empty if it breaks none in particular.
+  std::vector<std::string> images = {};
+  /// Path in the first of them that has a path, or below the store's directory
+  /// ("blobs/sha256/...").
   std::string path = {};
   std::string object = {};                   ///< "ab/cdef..." when it is an object's, else empty
   std::optional<std::uint64_t> block = {};   ///< index of the damaged 4096-byte block
@@ -38,25 +40,27 @@ struct FsckReport {
   std::uint64_t objects = 0;
   std::uint64_t blobs = 0;
   std::uint64_t bytes = 0;  ///< that were hashed
-  /// Files and directories that garbage collection would remove. Objects are not among them when
-  /// an image is damaged: nobody knows then which are needed.
-  std::uint64_t rubbish = 0;
-  std::uint64_t rubbish_bytes = 0;   ///< their size
-  std::vector<std::string> foreign;  ///< paths below the store that are not part of a store
-  std::vector<StoreDamage> damaged;
+  /// Files and directories that garbage collection would remove. Objects are not counted when an
+  /// image is damaged: it is unknown then which of them are needed.
+  std::uint64_t garbage = 0;
+  std::uint64_t garbage_bytes = 0;   ///< their size
+  std::vector<std::string> foreign;  ///< paths below the store that are not part of it
+  std::vector<StoreDamage> damaged;  ///< at most FsckOptions::max_damaged
+  std::uint64_t omitted = 0;         ///< further damaged places
 
   bool ok() const { return damaged.empty(); }
 };
 
 struct FsckOptions {
   ListObjects list_objects;
-  unsigned threads = 0;  ///< 0: one for each processor
+  unsigned threads = 0;                 ///< 0: one for each processor
+  std::uint64_t max_damaged = 100'000;  ///< places to list; what is more is only counted
 };
 
-/// Reads and hashes all that names refer to and tells everything that is wrong, not only the first.
-/// Changes nothing; needs no write access. Pulls, mounts and removals of names go on meanwhile; gc
-/// waits until the check has ended, or what is being read would seem to be missing. An error is
-/// returned only when the check itself could not be done.
+/// Reads and hashes everything that names refer to and reports everything that is wrong, not only
+/// the first place. Changes nothing and needs no write access. Pulls, mounts and removals of names
+/// go on meanwhile; gc waits until the check has ended, or what is being read would seem to be
+/// missing. An error is returned only if the check itself could not be done.
 Result<FsckReport> check(Store& store, const FsckOptions& options);
 
 }  // namespace intact::store

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/store/store.h>
+
+namespace intact::store {
+
+/// Digits that a short digest needs at least, so that few names are taken for one.
+inline constexpr std::size_t kMinShortDigest = 4;
+
+/// Finds an image by what a user may call it, in this order:
+///
+///     NAME             its name
+///     NAME@DIGEST      its name, and only while that refers to this manifest
+///     DIGEST           the digest of its manifest or image, with or without "sha256:", or the
+///     first
+///                      digits of it, at least kMinShortDigest, if they fit one image only
+///
+/// The DIGEST after @ may be short as well. It holds also if a record has all of `text` for its
+/// name. Errors: not_found, also if NAME refers to another manifest than DIGEST; invalid_argument
+/// if several images fit; malformed if the record of the name is damaged.
+Result<NamedImage> resolve_image(const Store& store, const std::string& text);
+
+/// Every name that `text` stands for: for a digest all names of that image, sorted, otherwise the
+/// one. Errors as above, so never empty.
+Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::string& text);
+
+}  // namespace intact::store

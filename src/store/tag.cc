@@ -1,0 +1,28 @@
+#include <intact/base/file.h>
+#include <intact/store/name.h>
+#include <intact/store/tag.h>
+
+#include "layout.h"
+#include "record.h"
+
+namespace intact::store {
+
+Result<void> tag_image(Store& store, const NamedImage& image, bool replace,
+                       const NamingHooks& hooks) {
+  TRY(check_name(image.name));
+  const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock).context(store.path()));
+  const FileLock names = TRY(FileLock::exclusive(store.dir_fd(), kNamesLock).context(store.path()));
+  const auto present = store.find(image.name);
+  if (present && present->manifest != image.manifest && !replace)
+    return Error(ErrorKind::exists, "'" + image.name + "': already another image, " +
+                                        present->manifest.to_string() +
+                                        "; choose another name, or pass --replace");
+  if (hooks.before) TRY(hooks.before());
+  TRY(write_file_durably_at(store.dir_fd(),
+                            std::string(kNames) + "/" + encode_name(image.name) + ".json",
+                            as_bytes(encode_record(image)), kFileMode));
+  if (hooks.after) hooks.after();
+  return {};
+}
+
+}  // namespace intact::store
