@@ -11,6 +11,7 @@ namespace intact::cli {
 struct AnchorOptions::Values {
   std::vector<std::string> keys;
   std::optional<std::string> policy;
+  std::string identity;
   bool insecure_unsigned = false;
 };
 
@@ -26,8 +27,15 @@ AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Value
       ->add_option("--policy", values_->policy,
                    "Use this trust policy instead of the system's and the user's")
       ->type_name("FILE");
+  command
+      ->add_option("--identity", values_->identity,
+                   "Require a signature for a name that matches this pattern")
+      ->type_name("HOST/REPO[:TAG]")
+      ->check([](const std::string& pattern) {
+        return std::string(pattern.empty() ? "is empty" : "");
+      });
   command->add_flag("--insecure-unsigned", values_->insecure_unsigned,
-                    "Go on without a trusted signature");
+                    "Accept images without a trusted signature (dangerous)");
 }
 
 sign::Anchors AnchorOptions::anchors() const {
@@ -35,8 +43,9 @@ sign::Anchors AnchorOptions::anchors() const {
   anchors.key_files = values_->keys;
   // An empty name is a missing policy, which trusts nobody; it does not mean the default ones.
   anchors.policy_file = values_->policy;
+  anchors.identity = values_->identity;
   anchors.insecure_unsigned = values_->insecure_unsigned;
-  if (anchors.insecure_unsigned) warn("--insecure-unsigned: anybody may have made this image");
+  if (anchors.insecure_unsigned) warn("--insecure-unsigned: anyone may have made this image");
   return anchors;
 }
 

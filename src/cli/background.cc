@@ -70,11 +70,18 @@ Error silent_end(pid_t child) {
 }  // namespace
 
 Result<void> fill_standard_descriptors() {
-  for (;;) {
-    UniqueFd fd = TRY(open_file("/dev/null", O_RDWR));
-    if (fd.get() > STDERR_FILENO) return {};
-    fd.release();
+  UniqueFd null;
+  do {
+    null.release();
+    null = TRY(open_file("/dev/null", O_RDWR));
+  } while (null.get() <= STDERR_FILENO);
+  // One that guard_output() has opened takes nothing.
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    const int mode = ::fcntl(fd, F_GETFL) & O_ACCMODE;
+    if (mode != (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY)) continue;
+    if (::dup2(null.get(), fd) < 0) return Error::from_errno("/dev/null", errno);
   }
+  return {};
 }
 
 int BackgroundProcess::take_ready_fd() {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <sstream>
 #include <vector>
@@ -12,6 +11,7 @@
 #include <intact/base/visible.h>
 #include <intact/json/json.h>
 
+#include "output.h"
 #include "usage_errors.h"
 
 namespace intact::cli {
@@ -145,14 +145,6 @@ bool can_move_limits(const CLI::App& command) {
               .empty();
 }
 
-/// False, with a message, when what was printed could not be written.
-bool flush_output() {
-  std::cout.flush();
-  if (std::cout.good() && std::fflush(stdout) == 0 && !std::ferror(stdout)) return true;
-  std::fputs("intact: standard output: cannot be written\n", stderr);
-  return false;
-}
-
 }  // namespace
 
 int Program::run(int argc, const char* const* argv) {
@@ -165,7 +157,9 @@ int Program::run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     // The library prints help and version itself, as an error with code 0.
     if (e.get_exit_code() == 0) {
-      app_.exit(e);
+      std::ostringstream text;
+      app_.exit(e, text, text);
+      print_text(text.str());
       return flush_output() ? 0 : 1;
     }
     // `run` passes on the status of a container, where 2 would be the container's.
@@ -231,7 +225,7 @@ std::string counted(std::uint64_t count, std::string_view thing) {
 }
 
 void warn(std::string_view text) {
-  fmt::print(stderr, "intact: warning: {}\n", visible_message(text));
+  tell("intact: warning: {}\n", visible_message(text));
 }
 
 }  // namespace intact::cli

@@ -9,6 +9,7 @@
 #include <intact/base/visible.h>
 #include <intact/sign/payload.h>
 #include <intact/sign/signature_image.h>
+#include <intact/store/resolve.h>
 
 namespace intact::cli {
 namespace {
@@ -46,7 +47,7 @@ std::string quoted_list(const std::vector<std::string>& words) {
 }  // namespace
 
 Result<ImageSummary> summarize(const store::Store& store, const std::string& name) {
-  store::NamedImage record = TRY(store.find(name));
+  store::NamedImage record = TRY(store::resolve_image(store, name));
   const Bytes manifest_bytes = TRY(store.read_blob(record.manifest, oci::kMaxDocument));
   oci::Manifest manifest =
       TRY(oci::parse_manifest(manifest_bytes, "").context("manifest of '" + name + "'"));
@@ -94,13 +95,47 @@ Json to_json(const ImageSummary& summary) {
   return json;
 }
 
+Json to_fields(const ImageSummary& summary) {
+  const store::NamedImage& record = summary.record;
+  Json layers = Json::array();
+  for (const oci::Descriptor& layer : summary.manifest.layers)
+    layers.push_back(layer.digest.to_string());
+  const auto config = summary.config.document.find("config");
+  const bool has_config = config != summary.config.document.end() && config->is_object();
+  return {{"Name", record.name},
+          {"Id", record.manifest.hex()},
+          {"ID", record.manifest.hex()},
+          {"Digest", record.manifest.to_string()},
+          {"Manifest", record.manifest.to_string()},
+          {"Image", record.image.to_string()},
+          {"ConfigDigest", summary.manifest.config.digest.to_string()},
+          {"Size", record.size},
+          {"Source", record.source},
+          {"Created", format_time(record.created)},
+          {"Os", summary.config.platform.os},
+          {"Architecture", summary.config.platform.architecture},
+          {"Variant", summary.config.platform.variant},
+          {"Platform", oci::to_string(summary.config.platform)},
+          {"Layers", std::move(layers)},
+          {"LayersKept", record.layers_kept},
+          {"Signed", record.signature_manifest.has_value()},
+          {"Identities", summary.identities},
+          {"Labels", summary.config.labels},
+          {"Env", summary.config.env},
+          {"Entrypoint", summary.config.entrypoint},
+          {"Cmd", summary.config.cmd},
+          {"User", summary.config.user},
+          {"WorkingDir", summary.config.working_dir},
+          {"Config", has_config ? *config : Json::object()}};
+}
+
 std::string to_lines(const ImageSummary& summary) {
   const store::NamedImage& record = summary.record;
   std::string out;
   auto line = [&out](std::string_view key, const std::string& value) {
     out += fmt::format("{:<12} {}\n", key, value);
   };
-  line("Name", record.name);
+  line("Name", visible(record.name));
   line("Source", visible(record.source));
   line("Pulled", format_time(record.created));
   if (record.signature_manifest) {
@@ -135,7 +170,7 @@ std::string to_lines(const ImageSummary& summary) {
 std::string format_time(std::int64_t seconds) {
   const std::time_t time = seconds;
   std::tm parts{};
-  // A record may hold any number; years of more than four digits are somebody's joke.
+  // A record may hold any number; years of more than four digits are not times.
   if (seconds < 0 || seconds > 253402300799 || !::gmtime_r(&time, &parts)) return "?";
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);

@@ -12,20 +12,23 @@
 
 namespace intact::cli {
 
-/// What can be told about an image in the store from its documents. They are compared with their
-/// digests, but nobody's signature is checked here.
+/// What the documents of an image in the store say about it. They are compared with their digests,
+/// but no signature is checked here.
 struct ImageSummary {
   store::NamedImage record;
   oci::Manifest manifest;
   oci::ImageConfig config;
   std::vector<bool> layer_present;      ///< one for each layer of the manifest
-  std::vector<std::string> identities;  ///< what the signatures say they were made for
+  std::vector<std::string> identities;  ///< names that the signatures were made for
 };
 
+/// `name` is as in store::resolve_image().
 Result<ImageSummary> summarize(const store::Store& store, const std::string& name);
 
-/// For machines: everything that is known.
+/// All details.
 Json to_json(const ImageSummary& summary);
+/// The same under the names that users of podman's `--format` expect.
+Json to_fields(const ImageSummary& summary);
 /// For people: a screen of lines.
 std::string to_lines(const ImageSummary& summary);
 

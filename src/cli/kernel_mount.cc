@@ -1,6 +1,11 @@
 #include "kernel_mount.h"
 
+#include <cerrno>
+
 #include <fmt/format.h>
+#include <linux/fsverity.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 
 #include <intact/fsverity/measure.h>
 #include <intact/store/mount_lease.h>
@@ -10,23 +15,68 @@
 namespace intact::cli {
 namespace {
 
-/// An object whose digest differs from its name is not an obstacle: overlayfs refuses to open it.
+Error unsupported(std::string message) {
+  return Error(ErrorKind::unsupported, std::move(message));
+}
+
+/// What the caller and the kernel lack is reported first: no change to the store would help.
+Result<void> check_kernel() {
+  for (const char* const type : {"erofs", "overlay"}) {
+    const UniqueFd context(::fsopen(type, FSOPEN_CLOEXEC));
+    if (context) continue;
+    if (errno == EPERM)
+      return unsupported("only root (CAP_SYS_ADMIN) can mount; use --method fuse");
+    if (errno == ENODEV)
+      return unsupported(fmt::format("this kernel has no {}; use --method fuse", type));
+    if (errno == ENOSYS)
+      return unsupported("this kernel is older than Linux 5.2; use --method fuse");
+  }
+  return {};
+}
+
+/// Whether the file system of the file has fs-verity at all.
+bool can_have_verity(int fd) {
+  fsverity_digest digest{};
+  return ::ioctl(fd, FS_IOC_MEASURE_VERITY, &digest) == 0 ||
+         (errno != ENOTTY && errno != EOPNOTSUPP && errno != ENOSYS);
+}
+
+/// An object with another digest than its name says is not an obstacle: overlayfs refuses to open
+/// it.
 Result<void> check_objects_have_verity(const store::Store& store, const Digest& image) {
   std::size_t lacking = 0;
+  std::size_t missing = 0;
+  bool can_have = true;
   std::string first;
   const auto objects = TRY(list_stored_objects(store, image));
   for (const composefs::ObjectReference& object : objects) {
     const auto fd = store.open_object(object.payload);
     if (fd && TRY(fsverity::measure_file(fd->get()))) continue;
     if (lacking++ == 0) first = object.payload;
+    if (fd) {
+      can_have = can_have && can_have_verity(fd->get());
+    } else if (fd.error().concerns_caller()) {
+      return Error(fd.error().kind(), fd.error().message(), fd.error().sys_errno());
+    } else if (missing++ == 0) {
+      first = object.payload;
+    }
   }
-  if (lacking == 0) return {};
-  return Error(
-      ErrorKind::unsupported,
-      fmt::format("store: {} of {} objects are missing or have no fs-verity (objects/{}); pull the "
-                  "image again into a store on a file system with fs-verity, such as btrfs, f2fs, "
-                  "or ext4 with the verity feature",
-                  lacking, objects.size(), first));
+  if (missing > 0)
+    return unsupported(
+        fmt::format("{} of {} objects are missing from the store (objects/{}); pull "
+                    "the image again",
+                    missing, objects.size(), first));
+  if (!can_have)
+    return unsupported(
+        fmt::format("{}: the file system has no fs-verity; use a store on btrfs, "
+                    "f2fs, or ext4 with the feature verity",
+                    store.path()));
+  if (lacking > 0)
+    return unsupported(
+        fmt::format("{} of {} objects have no fs-verity (objects/{}); remove the "
+                    "image, run `intact gc` and pull it again",
+                    lacking, objects.size(), first));
+  return {};
 }
 
 serve::KernelVerity kernel_verity(image::VerityMode mode) {
@@ -50,6 +100,7 @@ Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
                                              const image::OpenedImage& image,
                                              const std::string& name, image::VerityMode verity,
                                              int image_file) {
+  TRY(check_kernel());
   if (verity != image::VerityMode::off) TRY(check_objects_have_verity(store, image.image_digest()));
   serve::KernelLayers layers{.image = image_file,
                              .digest = image.image_digest(),

@@ -2,11 +2,12 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "output.h"
 #include "progress_text.h"
 
 namespace intact::cli {
@@ -22,7 +23,8 @@ bool is_wanted() {
          std::string_view(terminal) != "dumb";
 }
 
-/// Asked each time, since windows change. The last column stays free: some terminals wrap there.
+/// Asked each time, since a window may be resized. The last column is left free: some terminals
+/// wrap there.
 std::size_t columns() {
   winsize size{};
   const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
@@ -35,7 +37,7 @@ ProgressLine::ProgressLine()
     : wanted_(is_wanted()), step_begin_(Clock::now()), next_(step_begin_ + kFirst) {}
 
 ProgressLine::~ProgressLine() {
-  if (shown_) std::fputs(kWipe, stderr);
+  if (shown_) tell_styled(kWipe);
 }
 
 void ProgressLine::show(std::string_view step, std::uint64_t done_bytes,
@@ -48,13 +50,14 @@ void ProgressLine::show(std::string_view step, std::uint64_t done_bytes,
     step_ = step;
     step_begin_ = now;
   }
-  // A new step is shown at once where there is a line already: it may be the last we hear for long.
+  // A new step replaces a line at once: the next progress may be long in coming.
   if (now < next_ && !(new_step && shown_)) return;
   next_ = now + kBetween;
   shown_ = true;
   const double seconds = std::chrono::duration<double>(now - step_begin_).count();
-  fmt::print(stderr, "{}{}", kWipe,
-             progress_text({step, done_bytes, total_bytes, seconds}, columns()));
+  const std::string line =
+      kWipe + progress_text({step, done_bytes, total_bytes, seconds}, columns());
+  tell_styled(line);
 }
 
 image::Progress ProgressLine::sink() {

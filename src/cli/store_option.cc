@@ -15,8 +15,8 @@ std::shared_ptr<store::Store> with_notices(std::unique_ptr<store::Store> store) 
 StoreOption::StoreOption(CLI::App* command) : dir_(std::make_shared<std::string>()) {
   command
       ->add_option("--store", *dir_,
-                   "Store directory (default: $INTACT_STORE, or else /var/lib/intact for root and "
-                   "$XDG_DATA_HOME/intact for other users)")
+                   "Store to use (default: $INTACT_STORE, or /var/lib/intact for root and "
+                   "$XDG_DATA_HOME/intact for others)")
       ->type_name("DIR")
       // An unset variable of a script must not mean the default store.
       ->check([](const std::string& dir) { return std::string(dir.empty() ? "is empty" : ""); });

@@ -1,6 +1,7 @@
 #include "verify_report.h"
 
 #include <clocale>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -9,25 +10,51 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <intact/base/file.h>
 #include <intact/report/html_page.h>
+
+#include "command.h"
 
 namespace intact::cli {
 
-Result<void> write_report(const std::string& file, const report::View& view) {
-  return write_file_durably(file, as_bytes(report::to_html(view)), 0644);
+ReportFile::ReportFile(const std::string& path) {
+  if (path.empty()) return;
+  auto opened = path == "-" ? OutputFile::standard_output()
+                            : OutputFile::create(path, OutputFile::Existing::replace, 0644);
+  if (opened) {
+    file_.emplace(std::move(*opened));
+  } else {
+    note(std::move(opened).error());
+  }
 }
 
-Result<void> write_failure_report(const std::string& file, const std::string& image,
-                                  const Error& error) {
+void ReportFile::note(Result<void> result) {
+  if (result) return;
+  warn("the report: " + result.error().message());
+  failure_.emplace(std::move(result).error());
+}
+
+void ReportFile::write(const report::View& view) {
+  if (!file_) return;
+  std::fflush(stdout);  // the page may follow it to the same place
+  auto written = file_->write(as_bytes(report::to_html(view)));
+  note(written ? file_->publish() : std::move(written));
+}
+
+void ReportFile::write_failure(const std::string& image, const Error& error,
+                               const report::Circumstances& circumstances) {
   switch (error.kind()) {
     case ErrorKind::tampered:
     case ErrorKind::untrusted:
     case ErrorKind::malformed:
-      return write_report(file, report::make_failed_view(image, current_time(), error));
+      return write(report::make_failed_view(image, current_time(), error, circumstances));
     default:
-      return {};
+      return;
   }
+}
+
+Result<int> ReportFile::end_with(int verdict) {
+  if (verdict == 0 && failure_) return std::move(*failure_);
+  return verdict;
 }
 
 report::TerminalStyle terminal_style() {

@@ -12,7 +12,7 @@ pid=$(for dir in /proc/[0-9]*; do
   fi
 done | head -1)
 [[ -n $pid ]] || fail "the server of the mount is not to be found"
-# It holds no descriptor of the terminal or of whoever started it.
+# It holds no descriptor of the terminal or of what started it.
 for fd in 0 1 2; do
   [[ ! -e /proc/$pid/fd/$fd || $(readlink "/proc/$pid/fd/$fd") != *"$work/out"* ]] || fail "descriptor $fd is still open"
 done

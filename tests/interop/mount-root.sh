@@ -31,7 +31,7 @@ blocks=$(stat -c %b "$work/mnt/usr/share/large")
 cmp <(dd if="$work/mnt/usr/share/large" bs=777 skip=1000 count=50 status=none) \
   <(dd if="$work/unpacked/rootfs/usr/share/large" bs=777 skip=1000 count=50 status=none)
 
-# A busy name, a place that is no directory, and the end.
+# A busy name, a place that is not a directory, and the end.
 expect 0 "$intact" umount "$work/mnt"
 [[ -z $(ls -A "$work/mnt") ]] || fail "still mounted"
 expect 7 "$intact" mount app "$work/nowhere" --pub "$work/key.pub"

@@ -47,7 +47,7 @@ for file in "$manifest" "$config" "$INTACT_STORE"/images/*; do
   flip "$file" 50
   expect 0 verify
 done
-# A signature that is damaged is no signature.
+# A signature that is damaged does not count.
 signature=$(blob "$INTACT_STORE" "$(manifest_digest "$work/layout" "${digest/:/-}.sig")")
 payload=$(blob "$INTACT_STORE" "$(jq -r '.layers[0].digest' "$signature")")
 for file in "$signature" "$payload"; do

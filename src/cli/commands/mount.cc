@@ -1,4 +1,3 @@
-#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <memory>
@@ -6,25 +5,28 @@
 
 #include <unistd.h>
 
+#include <intact/base/visible.h>
 #include <intact/image/opened_image.h>
+#include <intact/json/json.h>
 #include <intact/serve/fuse_server.h>
 #include <intact/serve/kernel_mount.h>
 #include <intact/serve/mounts.h>
 
-#include "../anchor_options.h"
-#include "../background.h"
-#include "../command.h"
-#include "../commands.h"
-#include "../kernel_mount.h"
-#include "../mount_log.h"
-#include "../mount_record.h"
-#include "../store_option.h"
+#include "anchor_options.h"
+#include "background.h"
+#include "command.h"
+#include "commands.h"
+#include "format_template.h"
+#include "kernel_mount.h"
+#include "mount_log.h"
+#include "mount_record.h"
+#include "mount_table.h"
+#include "output.h"
+#include "store_option.h"
+#include "umount.h"
 
 namespace intact::cli {
 namespace {
-
-constexpr std::chrono::seconds kMostWaitForServer(10);
-constexpr std::string_view kMountType = "fuse.intact";
 
 struct MountOptions {
   std::string name;
@@ -35,6 +37,7 @@ struct MountOptions {
   std::vector<std::string> object_dirs;
   bool allow_other = false;
   bool foreground = false;
+  bool json = false;
 };
 
 /// A mount over the store would hide it from its own server, which would wait for itself.
@@ -47,7 +50,7 @@ Result<void> check_store_is_elsewhere(const std::string& store, const std::strin
   const std::string below = std::string(store_path) + "/";
   if (below.starts_with(std::string(directory_path) + "/"))
     return Error(ErrorKind::invalid_argument,
-                 fmt::format("{} holds the store {}: mount somewhere else", directory, store));
+                 fmt::format("{}: contains the store {}; mount somewhere else", directory, store));
   return {};
 }
 
@@ -55,7 +58,7 @@ Result<void> check_store_is_elsewhere(const std::string& store, const std::strin
 Result<void> check_is_not_root(const std::string& directory) {
   char path[PATH_MAX];
   if (::realpath(directory.c_str(), path) == nullptr || std::string_view(path) != "/") return {};
-  return Error(ErrorKind::invalid_argument, "cannot mount on /: mount on a directory below it");
+  return Error(ErrorKind::invalid_argument, "/: cannot mount there; choose a directory below it");
 }
 
 /// Makes room: a mount whose server was killed goes away, a living one is not covered.
@@ -63,12 +66,12 @@ Result<void> prepare_directory(const std::string& directory) {
   auto entry = TRY(serve::find_mount(directory));
   if (!entry) return {};
   if (!MountServer::find(*entry).is_running() && TRY(serve::clear_dead_mount(directory))) {
-    warn(fmt::format("{} held a mount whose server was gone; it has been removed", directory));
+    warn(fmt::format("{}: unmounted the image whose server was killed", directory));
     entry = TRY(serve::find_mount(directory));
   }
-  if (entry && (entry->type == kMountType || is_kernel_mount(*entry)))
-    return Error(ErrorKind::busy, fmt::format("'{}' is mounted on {} already: `intact umount` it",
-                                              entry->source, directory));
+  if (entry && is_intact_mount(*entry))
+    return Error(ErrorKind::busy, fmt::format("{}: '{}' is mounted there; run `intact umount {}`",
+                                              directory, entry->source, directory));
   return {};
 }
 
@@ -100,7 +103,7 @@ Result<ImageInStore> open_image(const MountOptions& options, const StoreOption& 
 Result<void> serve_image(const MountOptions& options, const StoreOption& store_option,
                          const sign::Anchors& anchors, const LogFile* log_file,
                          BackgroundProcess* process) {
-  std::optional<MountRecord> record;  // the last to go: who waits for it finds all given back
+  std::optional<MountRecord> record;  // ends last: when it has ended, everything is free again
   MountLog log(log_file ? log_file->fd() : STDERR_FILENO);
   const ImageInStore opened = TRY(open_image(
       options, store_option, anchors, [&log](const image::Damage& damage) { log.add(damage); }));
@@ -108,7 +111,7 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
   serve::FuseOptions fuse;
   fuse.mountpoint = options.directory;
   fuse.allow_other = options.allow_other;
-  fuse.fsname = options.name;
+  fuse.fsname = opened.image->record().name;
   fuse.log = [&log](std::string_view line) { log.add(line); };
   fuse.handle_signals = true;
   if (process) fuse.ready_fd = process->take_ready_fd();
@@ -117,8 +120,8 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
   if (process) {
     process->leave_terminal(log_file->fd());
   } else {
-    print("Mounted '{}' on {}; Ctrl-C or `intact umount` ends it\n", options.name,
-          server->mountpoint());
+    print("Mounted '{}' on {}; stop with Ctrl-C or `intact umount`\n", visible(options.name),
+          visible(server->mountpoint()));
     std::fflush(stdout);
   }
   Result<void> served = server->serve();
@@ -130,28 +133,54 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
 Result<void> mount_in_kernel(const MountOptions& options, const StoreOption& store_option,
                              const sign::Anchors& anchors) {
   const ImageInStore opened = TRY(open_image(options, store_option, anchors, {}));
-  TRY(mount_by_kernel(*opened.store, *opened.image, options.name, options.directory,
+  TRY(mount_by_kernel(*opened.store, *opened.image, opened.image->record().name, options.directory,
                       TRY(image::parse_verity_mode(options.verity))));
-  print("Mounted '{}' on {} by the kernel\n", options.name, options.directory);
+  print("Mounted '{}' on {} by the kernel\n", visible(options.name), visible(options.directory));
   return {};
 }
 
-/// Whether a kernel mount, where there can be one, would be all that was asked for. Every user gets
-/// into it; it warns of nothing, and what it refuses stands in the kernel's log only.
+/// Whether a kernel mount, where there can be one, would do all that was asked for. Every user can
+/// enter it, it gives no warnings, and what it refuses is only in the kernel's log.
 bool kernel_keeps_all_promises(const MountOptions& options) {
   return options.allow_other && options.verity == "require" && !options.foreground &&
          options.log.empty();
 }
 
+/// What is mounted, where, and how.
+Result<int> list_mounts(bool as_json) {
+  const auto mounts = TRY(list_intact_mounts());
+  if (as_json) {
+    Json json = Json::array();
+    for (const IntactMount& mount : mounts)
+      json.push_back({{"name", mount.image},
+                      {"directory", mount.directory()},
+                      {"method", mount.by_kernel ? "kernel" : "fuse"},
+                      {"status", mount.status()}});
+    print_json(json);
+    return 0;
+  }
+  std::string text = "NAME\tDIRECTORY\tSTATUS\n";
+  for (const IntactMount& mount : mounts)
+    text += fmt::format("{}\t{}\t{}\n", visible(mount.image), visible(mount.directory()),
+                        mount.status());
+  print_text(aligned_columns(text));
+  return 0;
+}
+
 Result<int> mount(const MountOptions& options, const StoreOption& store,
                   const AnchorOptions& anchor_options) {
+  if (options.name.empty()) return list_mounts(options.json);
+  if (options.directory.empty())
+    return Error(ErrorKind::invalid_argument, "DIR is required: the directory to mount on");
+  if (options.json)
+    return Error(ErrorKind::invalid_argument, "--json: lists mounts; leave out NAME and DIR");
   TRY(fill_standard_descriptors());
   const sign::Anchors anchors = anchor_options.anchors();
   if (options.verity == "off") warn("--verity off: file contents are not checked");
   if (options.method == "kernel") {
     if (options.foreground || !options.log.empty())
       return Error(ErrorKind::invalid_argument,
-                   "--method kernel has no server of its own, so neither --foreground nor --log");
+                   "--method kernel: has no server; leave out --foreground and --log");
     TRY(mount_in_kernel(options, store, anchors).context("--method kernel"));
     return 0;
   }
@@ -166,7 +195,7 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
     TRY(serve_image(options, store, anchors, log ? &*log : nullptr, nullptr));
     return 0;
   }
-  // Opened here, so that its name can be told.
+  // Opened here, so that its name can be printed.
   const LogFile log = TRY(LogFile::open(options.log, options.name));
   const auto mounted = run_in_background([&](BackgroundProcess& process) {
     return serve_image(options, store, anchors, &log, &process);
@@ -175,74 +204,37 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
     log.tidy_up();
     return Error(mounted.error());
   }
-  print("Mounted '{}' on {}; log: {}\n", options.name, options.directory, log.path());
+  print("Mounted '{}' on {}; log: {}\n", visible(options.name), visible(options.directory),
+        visible(log.path()));
   return 0;
-}
-
-struct UmountOptions {
-  std::string directory;
-  bool lazy = false;
-};
-
-Error in_use(const std::string& directory) {
-  return {ErrorKind::busy,
-          fmt::format("{} is in use: end what uses it (`fuser -vm {}` lists it), or give --lazy",
-                      directory, directory)};
-}
-
-Result<void> unmount_served(const serve::MountEntry& entry, const UmountOptions& options) {
-  const MountServer server = MountServer::find(entry);
-  auto result = serve::unmount(options.directory, options.lazy);
-  if (!result) {
-    // In use, but by whom, if there is nobody to serve it?
-    if (result.error().kind() == ErrorKind::busy && serve::is_dead_mount(options.directory)) {
-      TRY(serve::clear_dead_mount(options.directory));
-      return {};
-    }
-    return result;
-  }
-  // A lazily unmounted one serves on for those who still have files open.
-  if (!options.lazy && !server.wait_for_end(kMostWaitForServer))
-    warn("unmounted, but the server is still running");
-  return {};
-}
-
-Result<int> umount(const UmountOptions& options) {
-  const auto entry = TRY(serve::find_mount(options.directory));
-  if (!entry || (entry->type != kMountType && !is_kernel_mount(*entry)))
-    return Error(ErrorKind::not_found, fmt::format("{} is not a mount of ours", options.directory));
-  const auto done = is_kernel_mount(*entry)
-                        ? serve::detach_kernel_mount(entry->mountpoint, options.lazy)
-                        : unmount_served(*entry, options);
-  if (done) return 0;
-  if (done.error().kind() == ErrorKind::busy) return in_use(options.directory);
-  return Error(done.error());
 }
 
 }  // namespace
 
 void add_mount_commands(Program& program) {
   auto options = std::make_shared<MountOptions>();
-  CLI::App* command = program.add(program.app(), "mount",
-                                  "Show an image as a directory in which every read is checked");
-  command->add_option("NAME", options->name, "Image in the store")->required();
-  command->add_option("DIR", options->directory, "Existing directory to mount on")->required();
+  CLI::App* command = program.add(
+      program.app(), "mount",
+      "Mount an image on a directory, with every read verified; without NAME, list mounts");
+  command->add_option("NAME", options->name, "Image in the store");
+  command->add_option("DIR", options->directory, "Existing directory to mount on");
   command
-      ->add_option("--verity", options->verity,
-                   "Contents without a digest: refuse (require) or allow (on, validate) them; off "
-                   "checks no contents at all")
+      ->add_option(
+          "--verity", options->verity,
+          "Files without a digest: refuse them (require) or serve them (on, validate); off "
+          "verifies no contents at all")
       ->check(CLI::IsMember({"require", "on", "validate", "off"}));
   command
       ->add_option(
           "--method", options->method,
-          "kernel: EROFS and overlayfs check by fs-verity, no process serves; auto: kernel where "
-          "that keeps every promise (with --allow-other, --verity require), else fuse")
+          "Serve by FUSE (fuse) or let EROFS, overlayfs and fs-verity do it (kernel); auto "
+          "takes the kernel where it gives the same guarantees")
       ->check(CLI::IsMember({"auto", "fuse", "kernel"}));
   command->add_flag("--allow-other", options->allow_other,
-                    "Let other users in, as far as file modes and ACLs allow");
+                    "Let other users in, subject to file modes and ACLs");
   command
       ->add_option("--objects-from", options->object_dirs,
-                   "Look for objects in this directory, too (of podman or mkcomposefs); only read; "
+                   "Also use the objects in this directory (of podman or mkcomposefs), read-only; "
                    "may be repeated")
       ->type_name("DIR")
       ->take_all()
@@ -252,21 +244,12 @@ void add_mount_commands(Program& program) {
       ->add_option("--log", options->log,
                    "Append to this file (default: one in /run/intact or $XDG_RUNTIME_DIR/intact)")
       ->type_name("FILE");
-  command->add_flag("--foreground", options->foreground, "Serve here, until unmounted or Ctrl-C");
+  command->add_flag("--foreground", options->foreground, "Serve until unmounted or Ctrl-C");
+  command->add_flag("--json", options->json, "List mounts as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);
   program.on_chosen(command, [options, store, anchors] { return mount(*options, store, anchors); });
-
-  auto umount_options = std::make_shared<UmountOptions>();
-  CLI::App* umount_command =
-      program.add(program.app(), "umount", "End a mount and wait until its server is gone");
-  umount_command->add_option("DIR", umount_options->directory, "What was mounted on")
-      ->type_name("MOUNT|DIR")
-      ->required();
-  umount_command->add_flag("--lazy", umount_options->lazy,
-                           "Take it away although it is in use; the server ends with its last "
-                           "user");
-  program.on_chosen(umount_command, [umount_options] { return umount(*umount_options); });
+  add_umount_command(program);
 }
 
 }  // namespace intact::cli

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include <intact/base/visible.h>
 #include <intact/image/pull.h>
 #include <intact/json/json.h>
 
@@ -9,6 +10,7 @@
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
+#include "output.h"
 #include "progress.h"
 #include "references.h"
 #include "store_option.h"
@@ -28,6 +30,20 @@ struct Options {
   bool json = false;
 };
 
+/// Of a damaged source the user wants to know what has become of the store.
+Error say_nothing_changed(Error error) {
+  switch (error.kind()) {
+    case ErrorKind::tampered:
+    case ErrorKind::malformed:
+    case ErrorKind::limit:
+    case ErrorKind::io:
+      return Error(error.kind(), error.message() + "; nothing was added to the store",
+                   error.sys_errno());
+    default:
+      return error;
+  }
+}
+
 Result<int> pull(const Options& options, const StoreOption& store_option,
                  const AnchorOptions& anchors, const LimitOptions& limits) {
   const oci::Reference source = TRY(require_reference(options.source));
@@ -41,11 +57,13 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
       store_option.open_or_create(options.shared ? store::Access::shared : store::Access::keep));
   for (const std::string& dir : options.object_dirs)
     TRY(store->add_object_dir(dir, store::DirectoryOrigin::user));
-  const auto report = TRY([&] {
+  auto pulled = [&] {
     ProgressLine line;
     pull_options.progress = line.sink();
     return image::pull(source, options.name, *store, pull_options);
-  }());
+  }();
+  if (!pulled) return say_nothing_changed(std::move(pulled).error());
+  const image::PullReport& report = *pulled;
 
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {
@@ -57,15 +75,15 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
               {"unchanged", report.unchanged}};
     json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
     json["identity"] = report.signer ? Json(report.signer->identity) : Json();
-    print("{}\n", to_text(json));
+    print_json(json);
     return 0;
   }
-  print("Pulled {} as '{}'\n", options.source, report.image.name);
+  print("Pulled {} as '{}'\n", visible(options.source), visible(report.image.name));
   print("  manifest  {}\n  image     {}\n", report.image.manifest.to_string(),
         report.image.image.to_string());
   if (report.signer) {
-    print("  signed by {}{}\n", report.signer->key_name(),
-          report.signer->identity.empty() ? "" : " as " + report.signer->identity);
+    print("  signed by {}{}\n", visible(report.signer->key_name()),
+          report.signer->identity.empty() ? "" : " as " + visible(report.signer->identity));
   } else {
     print("  NOT SIGNED by a trusted key\n");
   }
@@ -82,21 +100,20 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
 void add_pull_command(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      program.add(program.app(), "pull", "Check a sealed image and copy it into the store");
+      program.add(program.app(), "pull", "Verify a sealed image and add it to the store");
   command->add_option("SOURCE", options->source, "Sealed image to pull")
       ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
       ->required();
-  command->add_option(
-      "NAME", options->name,
-      "Name of the image in the store (default: the signed identity, or else the tag)");
+  command->add_option("NAME", options->name,
+                      "Name in the store (default: the signed identity, otherwise the tag)");
   command
       ->add_option("--platform", options->platform,
                    "Select this platform from a multi-platform image")
       ->type_name("OS/ARCH[/VARIANT]");
   command
       ->add_option("--objects-from", options->object_dirs,
-                   "Use the files in this object directory (podman's, mkcomposefs's) instead of "
-                   "storing copies; may be repeated")
+                   "Use the objects in this directory (of podman or mkcomposefs) instead of "
+                   "copying them; may be repeated")
       ->type_name("DIR")
       ->expected(1)
       ->take_all();

@@ -1,11 +1,13 @@
 #include <memory>
 
+#include <intact/base/visible.h>
 #include <intact/image/seal.h>
 #include <intact/json/json.h>
 
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
+#include "output.h"
 #include "password.h"
 #include "progress.h"
 #include "references.h"
@@ -27,7 +29,7 @@ struct Options {
 Result<int> seal(const Options& options, const LimitOptions& limits) {
   if (options.profile != "shared")
     return Error(ErrorKind::unsupported,
-                 "--profile " + options.profile + " is not there yet; the profile is shared");
+                 "--profile " + options.profile + ": unknown profile; only 'shared' is supported");
   const oci::Reference source = TRY(require_reference(options.source));
   std::optional<oci::Reference> destination;
   if (!options.destination.empty()) destination = TRY(require_reference(options.destination));
@@ -47,20 +49,21 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
 
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {
-    print("{}\n", to_text(Json{{"destination", to_string(report.destination)},
-                               {"manifest", report.manifest.to_string()},
-                               {"image", report.image.to_string()},
-                               {"signature", report.signature.to_string()},
-                               {"identity", options.identity},
-                               {"files", report.files},
-                               {"layers", report.layers},
-                               {"unchanged", report.unchanged}}));
+    print_json(Json{{"destination", to_string(report.destination)},
+                    {"manifest", report.manifest.to_string()},
+                    {"image", report.image.to_string()},
+                    {"signature", report.signature.to_string()},
+                    {"identity", options.identity},
+                    {"files", report.files},
+                    {"layers", report.layers},
+                    {"unchanged", report.unchanged}});
     return 0;
   }
-  print("{} {}\n", report.unchanged ? "Already sealed:" : "Sealed", to_string(report.destination));
+  print("{} {}\n", report.unchanged ? "Already sealed:" : "Sealed",
+        visible(to_string(report.destination)));
   print("  manifest  {}\n  image     {}\n", report.manifest.to_string(), report.image.to_string());
   print("  {} in {}, signed{}\n", counted(report.files, "file"), counted(report.layers, "layer"),
-        options.identity.empty() ? "" : " as " + options.identity);
+        options.identity.empty() ? "" : " as " + visible(options.identity));
   return 0;
 }
 
@@ -68,25 +71,27 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
 
 void add_seal_command(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.add(program.app(), "seal",
-                                  "Make a sealed, signed image of an image, a directory or a tar");
-  command
-      ->add_option("SOURCE", options->source, "Image, directory or tar to make a sealed image of")
+  CLI::App* command = program.add(
+      program.app(), "seal", "Make a sealed and signed image from an image, a directory or a tar");
+  command->add_option("SOURCE", options->source, "Image, directory or tar to seal")
       ->type_name(
           "oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]|rootfs:DIR|tar:FILE")
       ->required();
   command
-      ->add_option("DEST", options->destination,
-                   "Where to write it; an oci: source gets the tag TAG-sealed without it")
+      ->add_option(
+          "DEST", options->destination,
+          "Where to write the sealed image (default for an oci: source: its tag with -sealed)")
       ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
-  command->add_option("--key", options->key, "Private key to sign with (cosign's form or PEM)")
+  command->add_option("--key", options->key, "Private key to sign with (cosign or PEM format)")
       ->type_name("FILE")
       ->required();
   add_password_options(command, options->password);
   command->add_option("--identity", options->identity, "Name to sign the image under")
       ->type_name("HOST/REPO[:TAG]");
   command->add_option("--profile", options->profile, "Kind of sealed image")->type_name("shared");
-  command->add_option("--platform", options->platform, "Which image of an index")
+  command
+      ->add_option("--platform", options->platform,
+                   "Select this platform from a multi-platform image")
       ->type_name("OS/ARCH[/VARIANT]");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const LimitOptions limits(command);

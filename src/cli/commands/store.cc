@@ -1,93 +1,95 @@
 #include <memory>
+#include <set>
 
+#include <intact/base/visible.h>
+#include <intact/image/tag.h>
 #include <intact/json/json.h>
-#include <intact/store/fsck.h>
 #include <intact/store/gc.h>
+#include <intact/store/resolve.h>
 
-#include "../command.h"
-#include "../commands.h"
-#include "../image_summary.h"
-#include "../store_option.h"
-#include "../stored_objects.h"
+#include "anchor_options.h"
+#include "commands.h"
+#include "format_template.h"
+#include "image_summary.h"
+#include "output.h"
+#include "store_commands.h"
+#include "stored_objects.h"
 
 namespace intact::cli {
 namespace {
 
-struct Options {
-  std::vector<std::string> names;
-  bool dry_run = false;
-  bool json = false;
-  bool digests = false;
-};
+using Options = StoreCommandOptions;
 
-/// "sha256:" and as many digits as tell images apart by eye.
-std::string short_digest(const Digest& digest) {
-  return digest.hex().substr(0, 12);
-}
-
-Result<int> list_images(const Options& options, const StoreOption& store_option) {
-  // No store is a store without images: pull makes one when it is needed.
-  std::vector<store::NamedImage> images;
-  std::vector<Error> damaged;
-  auto store = store_option.open();
-  if (store) {
-    images = TRY((*store)->list(&damaged));
-  } else if (store.error().kind() == ErrorKind::not_found) {
-    warn(store.error().message());
-  } else {
-    return std::move(store).error();
+/// Every name that is to go. All must be there, or none goes.
+Result<std::set<std::string>> names_to_remove(const store::Store& store, const Options& options) {
+  std::set<std::string> names;
+  if (options.all) {
+    std::vector<Error> damaged;
+    for (const store::NamedImage& image : TRY(store.list(&damaged))) names.insert(image.name);
+    for (const Error& error : damaged) warn(error.message());
+    return names;
   }
-  for (const Error& error : damaged) warn(error.message() + " (pull it again, or remove the name)");
-  if (options.json) {
-    Json json = Json::array();
-    for (const store::NamedImage& image : images)
-      json.push_back({{"name", image.name},
-                      {"manifest", image.manifest.to_string()},
-                      {"image", image.image.to_string()},
-                      {"size", image.size},
-                      {"created", format_time(image.created)},
-                      {"source", image.source},
-                      {"layers_kept", image.layers_kept}});
-    print("{}\n", to_text(json));
-  } else {
-    std::size_t width = 4;
-    for (const store::NamedImage& image : images) width = std::max(width, image.name.size());
-    const std::size_t digest_width = options.digests ? 71 : 12;
-    print("{:<{}}  {:<{}}  {:<{}}  {:>9}  {}\n", "NAME", width, "MANIFEST", digest_width, "IMAGE",
-          digest_width, "SIZE", "PULLED");
-    for (const store::NamedImage& image : images) {
-      auto text = [&](const Digest& digest) {
-        return options.digests ? digest.to_string() : short_digest(digest);
-      };
-      print("{:<{}}  {:<{}}  {:<{}}  {:>9}  {}\n", image.name, width, text(image.manifest),
-            digest_width, text(image.image), digest_width, format_size(image.size),
-            format_time(image.created));
+  for (const std::string& name : options.names) {
+    auto found = store::resolve_names(store, name);
+    if (found) {
+      for (const store::NamedImage& image : *found) names.insert(image.name);
+    } else if (found.error().kind() == ErrorKind::malformed) {
+      names.insert(name);  // a damaged record can be removed as well
+    } else {
+      return std::move(found).error();
     }
   }
-  return damaged.empty() ? 0 : 3;
-}
-
-Result<int> inspect(const Options& options, const StoreOption& store_option) {
-  const auto store = TRY(store_option.open());
-  const ImageSummary summary = TRY(summarize(*store, options.names.at(0)));
-  if (options.json) {
-    print("{}\n", to_text(to_json(summary)));
-  } else {
-    print("{}", to_lines(summary));
-  }
-  return 0;
+  return names;
 }
 
 Result<int> remove_names(const Options& options, const StoreOption& store_option) {
+  if (options.all == !options.names.empty())
+    return Error(ErrorKind::invalid_argument,
+                 options.all ? "--all: removes every image; leave out the names"
+                             : "nothing to remove; give a NAME, or --all");
   const auto store = TRY(store_option.open());
-  for (const std::string& name : options.names) TRY(store->remove(name));
+  const std::set<std::string> names = TRY(names_to_remove(*store, options));
+  for (const std::string& name : names) TRY(store->remove(name));
   if (options.json) {
-    print("{}\n", to_text(Json{{"removed", options.names}}));
+    print_json(Json{{"removed", names}});
   } else {
-    for (const std::string& name : options.names) print("Removed the name '{}'\n", name);
-    print("Its content stays until `intact gc` removes what nothing else needs\n");
+    for (const std::string& name : names) print("Removed '{}'\n", visible(name));
+    print_text(names.empty() ? "The store is empty\n" : "Run `intact gc` to free the space\n");
   }
   return 0;
+}
+
+Result<int> tag_image(const Options& options, const StoreOption& store_option,
+                      const AnchorOptions& anchors) {
+  const auto store = TRY(store_option.open());
+  const store::NamedImage image = TRY(
+      image::tag(*store, options.old_name, options.new_name, anchors.anchors(), options.replace));
+  if (options.json) {
+    print_json(Json{{"name", image.name}, {"manifest", image.manifest.to_string()}});
+  } else {
+    print("'{}' is {}\n", visible(image.name), image.manifest.to_string());
+  }
+  return 0;
+}
+
+/// "Freed 172.6 MB: 8 blobs, 1 interrupted operation"
+void print_collected(const store::GcReport& report, bool dry_run) {
+  if (report.removed() == 0) {
+    print("Nothing to remove: {} and {} are in use\n", counted(report.kept_images, "image"),
+          counted(report.kept_objects, "object"));
+    return;
+  }
+  std::string parts;
+  const auto part = [&parts](std::uint64_t count, std::string_view thing) {
+    if (count > 0) parts += (parts.empty() ? "" : ", ") + counted(count, thing);
+  };
+  part(report.objects, "object");
+  part(report.images, "image");
+  part(report.trees, "hash tree");
+  part(report.blobs, "blob");
+  part(report.staging, "interrupted operation");
+  part(report.leases, "ended mount");
+  print("{} {}: {}\n", dry_run ? "Would free" : "Freed", format_size(report.bytes), parts);
 }
 
 Result<int> collect(const Options& options, const StoreOption& store_option) {
@@ -101,97 +103,21 @@ Result<int> collect(const Options& options, const StoreOption& store_option) {
   };
   const store::GcReport report =
       TRY(store::collect_garbage(*store, options.dry_run, list_payloads));
-  if (options.json) {
-    print("{}\n",
-          to_text(
-              Json{{"dry_run", options.dry_run},
-                   {"removed",
-                    {{"objects", report.objects},
-                     {"images", report.images},
-                     {"trees", report.trees},
-                     {"blobs", report.blobs},
-                     {"staging", report.staging},
-                     {"leases", report.leases}}},
-                   {"bytes", report.bytes},
-                   {"kept", {{"objects", report.kept_objects}, {"images", report.kept_images}}}}));
+  if (!options.json) {
+    print_collected(report, options.dry_run);
     return 0;
   }
-  const std::string_view verb = options.dry_run ? "Would remove" : "Removed";
-  if (report.removed() == 0) {
-    print("Nothing to remove: {} and {} are in use\n", counted(report.kept_images, "image"),
-          counted(report.kept_objects, "object"));
-  } else {
-    print("{} {}, {}, {}, {} and {} from processes that died: {}\n", verb,
-          counted(report.objects, "object"), counted(report.images, "image"),
-          counted(report.trees, "file") + " of hash trees", counted(report.blobs, "blob"),
-          counted(report.staging + report.leases, "leftover"), format_size(report.bytes));
-  }
+  print_json(Json{{"dry_run", options.dry_run},
+                  {"removed",
+                   {{"objects", report.objects},
+                    {"images", report.images},
+                    {"trees", report.trees},
+                    {"blobs", report.blobs},
+                    {"staging", report.staging},
+                    {"leases", report.leases}}},
+                  {"bytes", report.bytes},
+                  {"kept", {{"objects", report.kept_objects}, {"images", report.kept_images}}}});
   return 0;
-}
-
-Json to_json(const store::FsckReport& report) {
-  Json damaged = Json::array();
-  for (const store::StoreDamage& damage : report.damaged) {
-    Json item{{"path", damage.path}, {"object", damage.object}};
-    item["block"] = damage.block ? Json(*damage.block) : Json();
-    item["offset"] = damage.offset ? Json(*damage.offset) : Json();
-    item["reason"] = damage.reason;
-    item["image"] = damage.image;
-    damaged.push_back(std::move(item));
-  }
-  return Json{{"ok", report.ok()},
-              {"checked",
-               {{"names", report.names},
-                {"images", report.images},
-                {"objects", report.objects},
-                {"blobs", report.blobs},
-                {"bytes", report.bytes}}},
-              {"damaged", std::move(damaged)},
-              {"rubbish", {{"files", report.rubbish}, {"bytes", report.rubbish_bytes}}},
-              {"foreign", report.foreign}};
-}
-
-void print_for_people(const store::FsckReport& report) {
-  for (const store::StoreDamage& damage : report.damaged) {
-    std::string where = damage.path;
-    if (damage.block)
-      where += fmt::format(": block {} (byte {})", *damage.block, damage.offset.value_or(0));
-    if (!damage.object.empty()) where += " of " + damage.object;
-    print("DAMAGED {}{}: {}\n", damage.image.empty() ? "" : "'" + damage.image + "' ", where,
-          damage.reason);
-  }
-  for (const std::string& path : report.foreign) print("Not ours, left alone: {}\n", path);
-  if (report.rubbish > 0)
-    print("{} that nothing needs ({}): `intact gc` removes them\n", counted(report.rubbish, "file"),
-          format_size(report.rubbish_bytes));
-  const std::string checked = fmt::format(
-      "{}, {}, {}, {} ({}) checked", counted(report.names, "name"), counted(report.images, "image"),
-      counted(report.objects, "object"), counted(report.blobs, "blob"), format_size(report.bytes));
-  if (report.ok()) {
-    print("The store is in order: {}\n", checked);
-  } else {
-    print("The store is damaged in {}: {}. Pull the images again to mend it\n",
-          counted(report.damaged.size(), "place"), checked);
-  }
-}
-
-Result<int> check(const Options& options, const StoreOption& store_option) {
-  const auto store = TRY(store_option.open());
-  auto list_objects = [&](const Digest& image) -> Result<std::vector<store::ImageObject>> {
-    std::vector<store::ImageObject> objects;
-    for (composefs::ObjectReference& object : TRY(list_stored_objects(*store, image)))
-      objects.push_back({.payload = std::move(object.payload),
-                         .size = object.size,
-                         .path = std::move(object.path)});
-    return objects;
-  };
-  const store::FsckReport report = TRY(store::check(*store, {.list_objects = list_objects}));
-  if (options.json) {
-    print("{}\n", to_text(to_json(report)));
-  } else {
-    print_for_people(report);
-  }
-  return report.ok() ? 0 : 3;
 }
 
 using Run = Result<int> (*)(const Options&, const StoreOption&);
@@ -206,25 +132,51 @@ CLI::App* add_store_command(Program& program, const std::shared_ptr<Options>& op
   return command;
 }
 
+void add_format_option(CLI::App* command, const std::shared_ptr<Options>& options,
+                       const char* description) {
+  command->add_option("--format", options->format, description)->type_name("TEMPLATE");
+}
+
 }  // namespace
 
 void add_store_commands(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* images =
       add_store_command(program, options, "images", "List the images in the store", list_images);
+  images->add_flag("-q,--quiet", options->quiet,
+                   "Print only the digest of each manifest, as accepted for a NAME");
   images->add_flag("--digests", options->digests, "Print whole digests");
+  images->add_flag("--sizes", options->sizes,
+                   "Show how much of each image is its own and how much it shares with others");
+  add_format_option(images, options,
+                    "Print each image by this template, e.g. '{{.Name}} {{.Digest}}'");
+
   CLI::App* show = add_store_command(program, options, "inspect",
-                                     "Show what is known about an image, unverified", inspect);
-  show->add_option("NAME", options->names, "The image")->required()->expected(1);
-  CLI::App* rm = add_store_command(program, options, "rm", "Forget names; gc then frees the space",
-                                   remove_names);
-  rm->add_option("NAME", options->names, "The images")->required();
-  CLI::App* gc = add_store_command(
-      program, options, "gc",
-      "Remove what no name, mount or running pull needs any more, and what crashes left", collect);
-  gc->add_flag("--dry-run", options->dry_run, "Only tell what would be removed");
+                                     "Show the details of an image (not verified)", inspect_image);
+  show->add_option("NAME", options->names, "Image to show")->required()->expected(1);
+  add_format_option(show, options, "Print fields by this template, e.g. '{{.Config.Env}}'");
+
+  CLI::App* rm =
+      add_store_command(program, options, "rm",
+                        "Remove images from the store (run `gc` to free space)", remove_names);
+  rm->add_option("NAME", options->names, "Images to remove; a digest removes all of its names");
+  rm->add_flag("-a,--all", options->all, "Remove every image");
+
+  CLI::App* tag = program.add(program.app(), "tag", "Give an image in the store another name");
+  tag->add_option("NAME", options->old_name, "Image in the store")->required();
+  tag->add_option("NEW", options->new_name, "Further name for it")->required()->type_name("");
+  tag->add_flag("--replace", options->replace, "Replace the image that NEW refers to");
+  tag->add_flag("--json", options->json, "Print the result as JSON");
+  const StoreOption store(tag);
+  const AnchorOptions anchors(tag);
+  program.on_chosen(tag, [options, store, anchors] { return tag_image(*options, store, anchors); });
+
+  CLI::App* gc =
+      add_store_command(program, options, "gc",
+                        "Free the space of what no image, mount or running pull needs", collect);
+  gc->add_flag("--dry-run", options->dry_run, "Only show what would be removed");
   add_store_command(program, options, "fsck",
-                    "Hash everything that names refer to and list what is damaged", check);
+                    "Check everything that images in the store need for damage", check_store);
 }
 
 }  // namespace intact::cli

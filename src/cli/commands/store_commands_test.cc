@@ -186,7 +186,7 @@ TEST_F(StoreCommands, RemovedImagesAreCollectedUnlessInUse) {
     EXPECT_EQ(run({"gc", "--json"}).json()["removed"]["objects"], 0);
   }
   EXPECT_EQ(run({"gc", "--dry-run", "--json"}).json()["removed"]["objects"], 1);
-  EXPECT_THAT(run({"gc"}).out, HasSubstr("Removed 1 object, 1 image"));
+  EXPECT_THAT(run({"gc"}).out, HasSubstr(": 1 object, 1 image"));
   EXPECT_EQ(::access(object_file(kSecond).c_str(), F_OK), -1);
   EXPECT_EQ(::access(object_file(kFirst).c_str(), F_OK), 0);
   EXPECT_EQ(run({"rm", "app:1"}).status, 7);
@@ -201,7 +201,7 @@ TEST_F(StoreCommands, NothingIsCollectedBesideADamagedImage) {
   EXPECT_EQ(output.status, 3);
   EXPECT_THAT(output.err, HasSubstr("nothing was removed"));
   flip(image, 1200);
-  EXPECT_THAT(run({"gc"}).out, HasSubstr("Removed 1 object"));
+  EXPECT_THAT(run({"gc"}).out, HasSubstr(": 1 object"));
 }
 
 TEST_F(StoreCommands, FsckNamesDamagedFilesByTheirPaths) {
@@ -223,12 +223,12 @@ TEST_F(StoreCommands, FsckNamesDamagedFilesByTheirPaths) {
   EXPECT_THAT(run({"fsck"}).out, HasSubstr("DAMAGED 'app:1' /second: block 1 (byte 4096)"));
 }
 
-TEST_F(StoreCommands, FsckForgivesRubbish) {
+TEST_F(StoreCommands, FsckForgivesGarbage) {
   must(store_->remove("app:1"));
   const Output output = run({"fsck"});
   EXPECT_EQ(output.status, 0);
   EXPECT_THAT(output.out, HasSubstr("intact gc"));
-  EXPECT_GT(run({"fsck", "--json"}).json()["rubbish"]["files"], 0);
+  EXPECT_GT(run({"fsck", "--json"}).json()["garbage"]["files"], 0);
 }
 
 }  // namespace

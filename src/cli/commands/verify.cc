@@ -1,15 +1,25 @@
+#include <algorithm>
+#include <chrono>
+#include <climits>
 #include <map>
 #include <memory>
+#include <set>
 #include <string_view>
+
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <intact/base/visible.h>
 #include <intact/image/verify.h>
 #include <intact/json/json.h>
+#include <intact/sign/policy.h>
 
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
+#include "object_users.h"
+#include "output.h"
 #include "progress.h"
 #include "store_option.h"
 #include "verify_report.h"
@@ -21,6 +31,8 @@ struct Options {
   std::string image;
   std::string platform;
   std::string report;
+  bool all = false;
+  bool quiet = false;
   bool map = false;
   bool json = false;
 };
@@ -44,90 +56,222 @@ Json to_json(const image::VerifyReport& report) {
             {"damaged", std::move(damaged)}};
   json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
   json["signer_label"] = report.signer ? Json(report.signer->key_label) : Json();
+  json["identity"] = report.signer ? Json(report.signer->identity) : Json();
   return json;
 }
 
-/// Every damaged file, and its first blocks: who looks for the next hundred thousand has --json.
+Json to_json(const Error& error) {
+  return Json{{"ok", false},
+              {"error", to_string(error.kind())},
+              {"message", error.message()},
+              {"status", exit_status(error)},
+              {"checked", Json::object()},
+              {"damaged", Json::array()}};
+}
+
+/// The first places of every damaged file, and how many there are: --json lists all of them.
 void print_damage(const std::vector<image::Damage>& damaged) {
-  constexpr std::uint64_t kMostBlocks = 10;
+  constexpr std::uint64_t kMaxBlocks = 10;
+  constexpr std::uint64_t kMaxFiles = 1000;
   std::map<std::string_view, std::uint64_t> blocks;
   const auto shown = [](const image::Damage& damage) {
     return damage.path.empty() ? "(image metadata)" : visible(damage.path);
   };
   for (const image::Damage& damage : damaged) {
-    if (++blocks[damage.path] <= kMostBlocks)
+    if (!blocks.contains(damage.path) && blocks.size() == kMaxFiles) continue;
+    if (++blocks[damage.path] <= kMaxBlocks)
       print("DAMAGED {}: block {} (byte {}) of {}: {}\n", shown(damage), damage.block,
             damage.offset, damage.object, visible(damage.reason));
   }
+  std::uint64_t omitted = 0;
   for (const image::Damage& damage : damaged) {
-    const std::uint64_t more = blocks[damage.path];
-    if (more > kMostBlocks)
+    const auto found = blocks.find(damage.path);
+    if (found == blocks.end()) {
+      ++omitted;
+      continue;
+    }
+    if (found->second > kMaxBlocks)
       print("DAMAGED {}: {} (--json lists them)\n", shown(damage),
-            counted(more - kMostBlocks, "further place"));
-    blocks[damage.path] = 0;  // told
+            counted(found->second - kMaxBlocks, "further place"));
+    found->second = 0;  // printed
   }
+  if (omitted > 0)
+    print("DAMAGED {} in other files (--json lists them)\n", counted(omitted, "further place"));
 }
 
 void print_verdict(const std::string& what, const image::VerifyReport& report) {
-  const std::string signer =
-      report.signer ? "signed by " + report.signer->key_name() : "NOT SIGNED by a trusted key";
+  const std::string signer = report.signer ? "signed by " + visible(report.signer->key_name())
+                                           : "NOT SIGNED by a trusted key";
   const double megabytes = static_cast<double>(report.bytes) / 1e6;
   if (report.ok()) {
-    print("'{}' is intact: {}, {}, {:.1f} MB checked; {}\n", what, counted(report.files, "file"),
-          counted(report.objects, "object"), megabytes, signer);
+    print("'{}' is intact: {}, {}, {:.1f} MB checked; {}\n", visible(what),
+          counted(report.files, "file"), counted(report.objects, "object"), megabytes, signer);
   } else {
-    print("'{}' is damaged in {}; the rest is intact ({:.1f} MB checked; {})\n", what,
+    print("'{}' is damaged in {}; the rest is intact ({:.1f} MB checked; {})\n", visible(what),
           counted(report.damaged.size(), "place"), megabytes, signer);
   }
 }
 
-Result<int> verify(const Options& options, const StoreOption& store_option,
-                   const AnchorOptions& anchor_options, const LimitOptions& limits) {
-  const auto reference = TRY(oci::parse_reference(options.image));
-  const bool wants_view = options.map || !options.report.empty();
-  if (options.map && options.json)
-    return Error(ErrorKind::invalid_argument, "--map is for people, --json for machines");
-  std::optional<tree::Tree> tree;
-  const sign::Anchors anchors = anchor_options.anchors();
-  const image::TreeSink keep_tree =
-      wants_view ? [&tree](tree::Tree read) { tree = std::move(read); } : image::TreeSink();
-  auto check = [&]() -> Result<image::VerifyReport> {
-    ProgressLine line;
-    if (reference) {
-      const auto platform = options.platform.empty() ? oci::Platform::host()
-                                                     : TRY(oci::parse_platform(options.platform));
-      return image::verify_source(*reference, platform, anchors, limits.limits(), line.sink(),
-                                  keep_tree);
-    }
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+/// Where trust came from.
+std::string policy_text(const sign::Anchors& anchors) {
+  if (!anchors.key_files.empty())
+    return fmt::format("--pub {}", fmt::join(anchors.key_files, ", --pub "));
+  if (anchors.policy_file) return *anchors.policy_file;
+  std::vector<std::string> files = sign::default_policy_files();
+  std::erase_if(files, [](const std::string& file) { return ::access(file.c_str(), F_OK) != 0; });
+  return fmt::format("{}", fmt::join(files, ", "));
+}
+
+/// One or several verifications with the same options.
+struct Verification {
+  const Options& options;
+  const StoreOption& store_option;
+  image::VerifyOptions verify_options;
+
+  report::Circumstances circumstances(std::chrono::steady_clock::time_point begin) const {
+    const bool is_source = oci::has_transport(options.image);
+    return {
+        .host = host_name(),
+        .store = is_source ? "" : store_option.path(),
+        .default_store = store_option.path() == store::Store::default_path(),
+        .policy = policy_text(verify_options.anchors),
+        .signer_label = {},
+        .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
+        .also_in = {}};
+  }
+
+  /// Which other images share what is damaged.
+  Result<std::map<std::string, std::vector<std::string>>> also_in(
+      const image::VerifyReport& report) const {
+    std::set<std::string> objects;
+    for (const image::Damage& damage : report.damaged)
+      if (damage.object.starts_with("objects/")) objects.insert(damage.object);
+    if (report.name.empty() || objects.empty())
+      return std::map<std::string, std::vector<std::string>>();
     const auto store = TRY(store_option.open());
-    return image::verify_stored(*store, options.image, anchors, line.sink(), keep_tree);
-  };
-  auto report = check();
+    return other_users_of(*store, objects, report.image);
+  }
+
+  Result<image::VerifyReport> run(const std::string& what) {
+    ProgressLine line;
+    verify_options.progress = line.sink();
+    if (const auto reference = TRY(oci::parse_reference(what)))
+      return image::verify_source(*reference, verify_options);
+    const auto store = TRY(store_option.open());
+    return image::verify_stored(*store, what, verify_options);
+  }
+};
+
+Result<int> verify_one(Verification& verification) {
+  const Options& options = verification.options;
+  ReportFile page(options.report);
+  const bool wants_view = options.map || !options.report.empty();
+  std::optional<tree::Tree> tree;
+  if (wants_view)
+    verification.verify_options.tree = [&tree](tree::Tree read) { tree = std::move(read); };
+  const auto begin = std::chrono::steady_clock::now();
+  auto report = verification.run(options.image);
+  report::Circumstances circumstances = verification.circumstances(begin);
   if (!report) {
-    if (!options.report.empty())
-      TRY(write_failure_report(options.report, options.image, report.error()));
-    if (options.json)
-      print("{}\n", to_text(Json{{"ok", false},
-                                 {"error", to_string(report.error().kind())},
-                                 {"message", report.error().message()},
-                                 {"status", exit_status(report.error())},
-                                 {"checked", Json::object()},
-                                 {"damaged", Json::array()}}));
+    page.write_failure(options.image, report.error(), circumstances);
+    if (options.json) print_json(to_json(report.error()));
     return std::move(report).error();
   }
-  if (!options.json) print_damage(report->damaged);
+  const bool prints = !options.json && options.report != "-";
+  if (prints) print_damage(report->damaged);
   if (wants_view) {
-    const report::View view =
-        report::make_view(options.image, current_time(), *report, tree ? &*tree : nullptr);
-    if (!options.report.empty()) TRY(write_report(options.report, view));
-    if (options.map) print("{}", report::to_terminal(view, terminal_style()));
+    if (report->signer) circumstances.signer_label = report->signer->key_label;
+    // Without this the report is still a report.
+    if (auto users = verification.also_in(*report)) circumstances.also_in = std::move(*users);
+    const report::View view = report::make_view(options.image, current_time(), *report,
+                                                tree ? &*tree : nullptr, circumstances);
+    page.write(view);
+    if (options.map) print_styled(report::to_terminal(view, terminal_style()));
   }
   if (options.json) {
-    print("{}\n", to_text(to_json(*report)));
-  } else {
+    print_json(to_json(*report));
+  } else if (prints && !(options.quiet && report->ok())) {
     print_verdict(options.image, *report);
   }
-  return report->ok() ? 0 : 3;
+  return page.end_with(report->ok() ? 0 : 3);
+}
+
+/// Of several verdicts the one that asks most of the reader: tampering, then a lack of trust.
+int worse(int a, int b) {
+  const auto rank = [](int status) {
+    return status == 0 ? 0 : status == 3 ? 3 : status == 5 ? 2 : 1;
+  };
+  return rank(b) > rank(a) ? b : a;
+}
+
+/// Every image in the store. One that fails does not keep the others from being checked.
+Result<int> verify_all(Verification& verification) {
+  const Options& options = verification.options;
+  const auto store = TRY(verification.store_option.open());
+  std::vector<Error> bad_records;
+  std::vector<store::NamedImage> images = TRY(store->list(&bad_records));
+  std::ranges::sort(images, {}, &store::NamedImage::name);
+  Json json = Json::array();
+  int status = 0;
+  for (const Error& error : bad_records) {
+    status = worse(status, 3);
+    json.push_back(to_json(error));
+    if (!options.json) print("DAMAGED {}\n", visible_message(error.message()));
+  }
+  for (const store::NamedImage& image : images) {
+    const auto report = verification.run(image.name);
+    if (report) {
+      status = worse(status, report->ok() ? 0 : 3);
+    } else if (report.error().kind() == ErrorKind::not_found) {
+      continue;  // removed since the store was listed
+    } else {
+      status = worse(status, exit_status(report.error()));
+    }
+    if (options.json) {
+      json.push_back(report ? to_json(*report) : to_json(report.error()));
+      json.back()["name"] = image.name;
+    } else if (!report) {
+      print("'{}' is not intact: {}\n", visible(image.name),
+            visible_message(report.error().message()));
+    } else if (!options.quiet || !report->ok()) {
+      print_damage(report->damaged);
+      print_verdict(image.name, *report);
+    }
+  }
+  if (options.json) print_json(Json{{"ok", status == 0}, {"images", std::move(json)}});
+  return status;
+}
+
+Result<void> check_usage(const Options& options) {
+  const auto refuse = [](std::string message) {
+    return Error(ErrorKind::invalid_argument, std::move(message));
+  };
+  if (options.map && options.json) return refuse("--map: draws for people; leave out --json");
+  if (options.report == "-" && (options.map || options.json))
+    return refuse("--report -: writes the page to stdout; leave out --map and --json");
+  if (!options.all && options.image.empty()) return refuse("IMAGE is required, or --all");
+  if (!options.all) return {};
+  if (!options.image.empty())
+    return refuse("--all: verifies every image in the store; leave out '" + options.image + "'");
+  if (options.map || !options.report.empty())
+    return refuse("--all: has no --map or --report; verify one image to get them");
+  return {};
+}
+
+Result<int> verify(const Options& options, const StoreOption& store_option,
+                   const AnchorOptions& anchors, const LimitOptions& limits) {
+  TRY(check_usage(options));
+  image::VerifyOptions verify_options{.anchors = anchors.anchors()};
+  verify_options.limits = limits.limits();
+  if (!options.platform.empty())
+    verify_options.platform = TRY(oci::parse_platform(options.platform));
+  Verification verification{options, store_option, std::move(verify_options)};
+  return options.all ? verify_all(verification) : verify_one(verification);
 }
 
 }  // namespace
@@ -138,15 +282,18 @@ void add_verify_command(Program& program) {
       program.add(program.app(), "verify",
                   "Check an image from its signature down to every byte of every file");
   command->add_option("IMAGE", options->image, "Image in the store, or in a layout or archive")
-      ->type_name("NAME|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
-      ->required();
-  command->add_option("--platform", options->platform, "Which image of an index")
+      ->type_name("NAME|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
+  command->add_flag("--all", options->all, "Verify every image in the store");
+  command->add_flag("-q,--quiet", options->quiet, "Print nothing about images that are intact");
+  command
+      ->add_option("--platform", options->platform,
+                   "Select this platform from a multi-platform image")
       ->type_name("OS/ARCH[/VARIANT]");
   command
       ->add_option("--report", options->report,
-                   "Write what was found as an HTML page that can be looked at anywhere")
+                   "Write the result as an HTML page that can be viewed anywhere; - is stdout")
       ->type_name("FILE");
-  command->add_flag("--map", options->map, "Show a map of all blocks, damaged ones marked");
+  command->add_flag("--map", options->map, "Show a map of all blocks, with damage marked");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);

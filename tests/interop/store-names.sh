@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# What an image may be called: NAME, NAME@DIGEST, a digest or the first digits of one, in every command; tag,
+# images -q and --format, sizes, rm --all, verify --all, --identity, --platform, and what is not sealed.
+. "$(dirname "$0")/lib.sh"
+requires jq
+make_keys
+seal() { "$intact" seal "$@" --key "$work/key.key" --password-file "$work/password"; }
+small_image "$work/app" 1.0 'the app'
+small_image "$work/tool" latest 'the tool'
+expect 0 seal "oci:$work/app:1.0" --identity example.org/team/app:1.0
+expect 0 seal "oci:$work/tool:latest" --identity example.org/team/tool:2
+pub=(--pub "$work/key.pub")
+expect 0 "$intact" pull "oci:$work/app:1.0-sealed" "${pub[@]}"
+expect 0 "$intact" pull "oci:$work/tool:latest-sealed" tool "${pub[@]}"
+app=$(manifest_digest "$work/app" 1.0-sealed) tool=$(manifest_digest "$work/tool" latest-sealed)
+app_hex=${app#sha256:}
+
+for name in example.org/team/app:1.0 "example.org/team/app:1.0@$app" "example.org/team/app:1.0@${app:0:19}" \
+  "$app" "$app_hex" "${app_hex:0:12}" "sha256:${app_hex:0:8}"; do
+  expect 0 "$intact" verify "$name" "${pub[@]}"
+  expect 0 "$intact" inspect "$name" --json
+  equal "$(jq -r .name "$work/out")" example.org/team/app:1.0 "name"
+  rm -f "$work/app.tar"
+  expect 0 "$intact" export "$name" "tar:$work/app.tar" "${pub[@]}"
+done
+expect 7 "$intact" verify "tool@$app" "${pub[@]}"
+said "'tool' is $tool"
+expect 7 "$intact" verify "example.org/team/app:1.0@$tool" "${pub[@]}"
+expect 7 "$intact" verify 0000000000 "${pub[@]}"
+expect 5 "$intact" verify "$app"
+
+# tag: another name for the same image, as far as its signature goes.
+expect 0 "$intact" tag "${app_hex:0:12}" local "${pub[@]}"
+expect 0 "$intact" verify local "${pub[@]}"
+expect 5 "$intact" tag tool example.org/team/app:2.0 "${pub[@]}"
+said "cannot go by the name"
+expect 1 "$intact" tag tool local "${pub[@]}"
+said 'pass --replace'
+expect 0 "$intact" verify "local@$app" "${pub[@]}"
+expect 0 "$intact" tag tool local --replace "${pub[@]}"
+expect 0 "$intact" verify "local@$tool" "${pub[@]}"
+expect 2 "$intact" tag tool oci:x "${pub[@]}"
+expect 7 "$intact" tag nobody x "${pub[@]}"
+
+# images for scripts.
+expect 0 "$intact" images -q
+equal "$(sort "$work/out" | tr '\n' ' ')" "$(printf '%s\n' "${app_hex:0:12}" "${tool:7:12}" | sort | tr '\n' ' ')" "digests"
+expect 0 "$intact" images --format '{{.Name}} {{.Digest}} {{.Repository}} {{.Tag}}'
+grep -qx "example.org/team/app:1.0 $app example.org/team/app 1.0" "$work/out" || fail "$(cat "$work/out")"
+grep -qx "local $tool local " "$work/out" || fail "$(cat "$work/out")"
+expect 0 "$intact" images --format 'table {{.Name}}\t{{.Size}}'
+said '^NAME +SIZE$'
+expect 0 "$intact" images --format json
+jq -e 'length == 3' "$work/out" > /dev/null
+expect 2 "$intact" images --format '{{.Nonsense}}'
+said "no field 'Nonsense'; there are Name"
+expect 0 "$intact" inspect tool --format '{{.Digest}} {{.Architecture}} {{index .Config.Env 0}}'
+said "^$tool [a-z0-9]+ "
+# Own and shared sizes add up to the whole, and what is shared is in both.
+expect 0 "$intact" images --sizes --json
+jq -e 'all(.[]; .own_size + .shared_size == .size and .shared_size > 0 and .own_size > 0)' "$work/out" > /dev/null ||
+  fail "sizes: $(cat "$work/out")"
+expect 0 "$intact" images --sizes
+said '^NAME .* OWN +SHARED +PULLED$'
+
+# Everything at once, for cron: quiet while all is well.
+expect 0 "$intact" verify --all -q "${pub[@]}"
+equal "$(cat "$work/out" "$work/err")" "" "output of verify --all -q"
+expect 0 "$intact" verify --all "${pub[@]}"
+equal "$(grep -c 'is intact' "$work/out")" 3 "images"
+expect 0 "$intact" verify -q tool "${pub[@]}"
+equal "$(cat "$work/out" "$work/err")" "" "output of verify -q"
+shared=$(find "$INTACT_STORE/objects" -type f -size +1000k | head -1)
+flip "$shared" 5000
+expect 3 "$intact" verify --all -q "${pub[@]}"
+said "^DAMAGED /usr/share/large: block 1"
+equal "$(grep -c 'is damaged' "$work/out")" 3 "damaged images"
+expect 3 "$intact" verify --all --json "${pub[@]}"
+jq -e '.ok == false and (.images | length == 3) and all(.images[]; .ok == false and (.damaged | length > 0) and .name != null)' "$work/out" > /dev/null
+# fsck names all of them, and a page says who shares the object and what to do.
+expect 3 "$intact" fsck
+said "^DAMAGED 'example.org/team/app:1.0', 'local', 'tool' /usr/share/large: block 1"
+said "pull again: 'example.org/team/app:1.0', 'local', 'tool'"
+expect 3 "$intact" fsck --json
+jq -e '.damaged[0].images == ["example.org/team/app:1.0", "local", "tool"] and .damaged[0].image == "example.org/team/app:1.0"' "$work/out" > /dev/null
+expect 3 "$intact" verify "$app" "${pub[@]}" --report "$work/page.html"
+grep -q '<td>local, tool</td>' "$work/page.html" || fail "no word of who shares the object"
+grep -qF "intact pull oci:$work/app:1.0-sealed example.org/team/app:1.0" "$work/page.html" || fail "no command"
+grep -qF "$(uname -n)" "$work/page.html" || fail "no host"
+grep -qF "$INTACT_STORE" "$work/page.html" || fail "no store"
+flip "$shared" 5000
+# Many bad blocks and files: the output stays short, --json has all of it.
+cp -a "$shared" "$work/kept"
+for ((i = 0; i < 40; i++)); do flip "$shared" $((i * 8192)); done
+expect 3 "$intact" fsck
+equal "$(grep -c '^DAMAGED .*: block ' "$work/out")" 10 "blocks that are named"
+said '30 further blocks'
+expect 3 "$intact" fsck --json
+equal "$(jq '.damaged | length' "$work/out")" 40 "damaged blocks"
+chmod u+w "$shared" && cp "$work/kept" "$shared"
+expect 0 "$intact" fsck
+
+# The name that was signed, asked for by hand.
+for where in "oci:$work/app:1.0-sealed" example.org/team/app:1.0; do
+  expect 0 "$intact" verify "$where" "${pub[@]}" --identity example.org/team/app:1.0
+  expect 0 "$intact" verify "$where" "${pub[@]}" --identity 'example.org/team/*'
+  expect 5 "$intact" verify "$where" "${pub[@]}" --identity example.org/team/tool:2
+  said "not as --identity 'example.org/team/tool:2'"
+  expect 2 "$intact" verify "$where" "${pub[@]}" --identity ''
+done
+expect 5 "$intact" verify "oci:$work/app:1.0-sealed" --identity example.org/team/tool:2 --insecure-unsigned
+
+# A platform that the image is not for.
+expect 6 "$intact" pull "oci:$work/app:1.0-sealed" other "${pub[@]}" --platform linux/s390x
+said 'not for linux/s390x'
+expect 6 "$intact" verify "oci:$work/app:1.0-sealed" "${pub[@]}" --platform linux/s390x
+expect 6 "$intact" verify tool "${pub[@]}" --platform linux/s390x
+expect 6 seal "oci:$work/app:1.0" "oci:$work/other:x" --platform linux/s390x
+platform=linux/$(jq -r .architecture "$(config_of "$work/app" 1.0)")
+expect 0 "$intact" verify tool "${pub[@]}" --platform "$platform"
+expect 0 "$intact" verify "oci:$work/app:1.0-sealed" "${pub[@]}" --platform "$platform"
+
+# What is not sealed is called that, before anything about trust.
+for command in "pull oci:$work/app:1.0 x" "verify oci:$work/app:1.0"; do
+  # shellcheck disable=SC2086
+  expect 5 "$intact" $command "${pub[@]}"
+  said "not sealed"
+  said "did you mean oci:$work/app:1.0-sealed\?"
+done
+small_image "$work/alone" latest
+expect 5 "$intact" verify "oci:$work/alone:latest" "${pub[@]}"
+said 'not sealed.*intact seal'
+expect 2 seal "oci:$work/app:1.0-sealed"
+said 'already sealed'
+expect 7 "$intact" verify "oci:$work/app:1.0-sealed-sealed" "${pub[@]}"
+
+# Mounts by name.
+if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
+  mkdir "$work/one" "$work/two"
+  expect 0 "$intact" mount tool "$work/one" "${pub[@]}"
+  expect 0 "$intact" mount
+  said "^tool +$work/one +serving"
+  expect 0 "$intact" mount --json
+  jq -e --arg dir "$work/one" 'any(.[]; .name == "tool" and .directory == $dir and .method == "fuse")' "$work/out" > /dev/null
+  expect 0 "$intact" umount tool
+  expect 7 "$intact" umount tool
+  said 'not an Intact mount'
+  expect 0 "$intact" mount "$tool" "$work/one" "${pub[@]}"
+  expect 0 "$intact" mount "$tool" "$work/two" "${pub[@]}"
+  name=$(awk -v at="$work/one" '$2 == at { print $1 }' /proc/self/mounts)
+  expect 2 "$intact" umount "$name"
+  said "$work/one, $work/two"
+  expect 0 "$intact" umount "$work/two"
+  expect 0 "$intact" umount "$name@$tool"
+  expect 2 "$intact" umount
+  expect 2 "$intact" mount tool
+fi
+
+# rm: all names of a digest, then all that is there.
+expect 2 "$intact" rm
+expect 2 "$intact" rm --all tool
+expect 7 "$intact" rm tool nobody
+expect 0 "$intact" inspect tool
+expect 0 "$intact" rm "${tool:7:12}"
+equal "$(grep -c Removed "$work/out")" 2 "names removed"
+expect 7 "$intact" inspect tool
+expect 0 "$intact" rm --all
+expect 0 "$intact" images -q
+equal "$(cat "$work/out")" "" "images"
+expect 0 "$intact" gc
+said '^Freed .*: .*[0-9]+ objects?, 2 images'
