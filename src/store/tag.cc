@@ -18,8 +18,7 @@ Result<void> tag_image(Store& store, const NamedImage& image, bool replace,
                                         present->manifest.to_string() +
                                         "; choose another name, or pass --replace");
   if (hooks.before) TRY(hooks.before());
-  TRY(write_file_durably_at(store.dir_fd(),
-                            std::string(kNames) + "/" + encode_name(image.name) + ".json",
+  TRY(write_file_durably_at(TRY(store.folder(Folder::names)), encode_name(image.name) + ".json",
                             as_bytes(encode_record(image)), kFileMode));
   if (hooks.after) hooks.after();
   return {};
