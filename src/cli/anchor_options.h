@@ -8,13 +8,13 @@
 
 namespace intact::cli {
 
-/// `--pub FILE`, `--policy FILE` and `--insecure-unsigned`, as every command that checks an image
-/// has them. Lives as long as the command line is parsed and run; copies share what was given.
+/// `--pub FILE`, `--policy FILE`, `--identity PATTERN` and `--insecure-unsigned`, the same in every
+/// command that verifies an image. Must live until the command has run; copies share the values.
 class AnchorOptions {
  public:
   explicit AnchorOptions(CLI::App* command);
 
-  /// Warns on stderr when nothing is to be checked.
+  /// Warns on stderr if signatures are not required.
   sign::Anchors anchors() const;
 
  private:

@@ -9,7 +9,7 @@
 
 namespace intact::cli {
 
-/// What a mount server tells of damage. Thread-safe.
+/// The log of a mount server. Thread-safe.
 class MountLog : public LineLog {
  public:
   using LineLog::add;
@@ -20,11 +20,11 @@ class MountLog : public LineLog {
 /// The file that a mount server logs to.
 class LogFile {
  public:
-  /// `given`, which is appended to, or when empty a new one in the runtime directory that is named
-  /// after the image.
+  /// Opens `given` for appending or, if that is empty, a new file in the runtime directory that is
+  /// named after the image.
   static Result<LogFile> open(const std::string& given, const std::string& image_name);
 
-  /// At the end: a log in the runtime directory that nothing was written to is not left there.
+  /// Removes a log in the runtime directory that nothing was written to. To be called at the end.
   void tidy_up() const;
 
   int fd() const { return fd_.get(); }

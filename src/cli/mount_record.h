@@ -12,19 +12,18 @@
 
 namespace intact::cli {
 
-/// Where servers leave their records and logs: /run/intact for root, $XDG_RUNTIME_DIR/intact for
-/// others, else /tmp/intact-UID. Made if missing, private to the user.
+/// The directory for records and logs of servers: /run/intact for root, $XDG_RUNTIME_DIR/intact for
+/// others, otherwise /tmp/intact-UID. Made if missing, private to the user.
 Result<std::string> make_runtime_dir();
 
-/// Those of a user that are there and that nobody else can have put things into.
+/// Those of a user's that exist and that nobody else can have written to.
 std::vector<std::string> find_runtime_dirs(uid_t user);
 
-/// What to do about a file that a living process holds: leave it, or put another in its place.
+/// What to do about a file that a running process holds: leave it, or replace it.
 enum class IfHeld { refuse, replace };
 
-/// Makes the file `name` in that directory, locked while this process or a child that has the
-/// descriptor lives. What servers left there that were killed goes away: their records, and logs
-/// with nothing in them.
+/// Makes the file `name` in that directory, locked while this process, or a child that inherits the
+/// descriptor, runs. Removes the records and empty logs of servers that were killed.
 Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name,
                                    IfHeld if_held = IfHeld::refuse);
 
@@ -48,13 +47,13 @@ class MountRecord {
 /// The server of a mount, found before it is unmounted and waited for afterwards.
 class MountServer {
  public:
-  /// If it left no record where we look, there is nothing to wait for.
+  /// Without a record there is nothing to wait for.
   static MountServer find(const serve::MountEntry& entry);
-  /// Whether it certainly is there. A FUSE server that is stopped or stuck is, too, and asking the
-  /// mount itself would wait for it.
+  /// Whether the server certainly exists. It may be stopped or stuck, so the mount itself is not
+  /// asked: that would wait for it.
   bool is_running() const;
-  /// Whether it has ended in time.
-  bool wait_for_end(std::chrono::milliseconds most) const;
+  /// Whether it has ended within that time.
+  bool wait_for_end(std::chrono::milliseconds timeout) const;
 
  private:
   UniqueFd fd_;

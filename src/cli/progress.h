@@ -9,8 +9,8 @@
 
 namespace intact::cli {
 
-/// One line on stderr that tells how far long work has come: only on a terminal that can redraw a
-/// line, only after a moment, and wiped at the end, so that messages come out clean. Thread-safe.
+/// One line on stderr that shows the progress of long work: only on a terminal that can redraw a
+/// line, only after a moment, and erased at the end, before any message. Thread-safe.
 class ProgressLine {
  public:
   ProgressLine();
@@ -19,7 +19,7 @@ class ProgressLine {
   ProgressLine& operator=(const ProgressLine&) = delete;
 
   void show(std::string_view step, std::uint64_t done_bytes, std::uint64_t total_bytes);
-  /// show(), for whom it may concern. Must not outlive the line.
+  /// show(), as a callback. It must not outlive the line.
   image::Progress sink();
 
  private:
@@ -33,7 +33,7 @@ class ProgressLine {
   bool shown_ = false;
 };
 
-/// A callback that shows how far a step is. `step` must live as long as the line.
+/// A callback that shows the progress of a step. `step` must live as long as the line.
 inline auto progress_on(ProgressLine& line, std::string_view step) {
   return [&line, step](std::uint64_t done, std::uint64_t total) { line.show(step, done, total); };
 }

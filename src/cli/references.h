@@ -7,7 +7,7 @@
 
 namespace intact::cli {
 
-/// A SOURCE or DEST: invalid_argument, with a hint, when it has no transport in front.
+/// A SOURCE or DEST: invalid_argument, with a hint, if it does not begin with a transport.
 Result<oci::Reference> require_reference(const std::string& text);
 
 }  // namespace intact::cli

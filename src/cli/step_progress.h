@@ -11,14 +11,14 @@
 
 namespace intact::cli {
 
-/// How scripts want to hear of progress: the options of cryptsetup's tools.
+/// How progress is reported: the options of cryptsetup's tools.
 struct ProgressOptions {
   bool json = false;            ///< --progress-json
-  std::uint32_t frequency = 0;  ///< --progress-frequency, seconds; 0: not said
-  bool quiet = false;           ///< --batch-mode: only what --progress-json asks for
+  std::uint32_t frequency = 0;  ///< --progress-frequency, seconds; 0: not given
+  bool quiet = false;           ///< --batch-mode: no progress but that of --progress-json
 };
 
-/// How far something has come since `begin` bytes were done.
+/// The progress of something since `begin` bytes were done.
 struct ProgressSample {
   std::uint64_t done;
   std::uint64_t total;
@@ -29,13 +29,13 @@ struct ProgressSample {
 std::string progress_json_line(const std::string& device, const ProgressSample& sample);
 std::string progress_text_line(const ProgressSample& sample);
 
-/// Progress as these options have it: on lines of stdout, as cryptsetup's tools print them, or
-/// else on the terminal. Thread-safe.
+/// Reports progress according to the options: in lines on stdout, as cryptsetup's tools do, or
+/// otherwise on the terminal. Thread-safe.
 class StepProgress {
  public:
-  /// `device`: what it is called in JSON.
+  /// `device`: its name in JSON.
   StepProgress(const ProgressOptions& options, std::string device);
-  /// `done == total` is the end; to be told once.
+  /// `done == total` is the end, to be reported once.
   void show(std::string_view step, std::uint64_t done, std::uint64_t total);
 
  private:

@@ -10,19 +10,19 @@
 
 namespace intact::cli {
 
-/// `--store DIR`, as every command that uses the store has it:
+/// `--store DIR`, the same in every command that uses the store:
 ///
 ///     auto store = std::make_shared<StoreOption>(command);
 ///     program.on_chosen(command, [=]() -> Result<int> { auto opened = TRY(store->open()); ... });
 ///
-/// Lives as long as the command line is parsed and run.
+/// Must live until the command has run.
 class StoreOption {
  public:
   explicit StoreOption(CLI::App* command);
 
-  /// The store that is there. not_found tells where it was looked for.
+  /// Opens the store. not_found says where it was looked for.
   Result<std::shared_ptr<store::Store>> open() const;
-  /// Makes it if there is none, for pull.
+  /// Makes the store if there is none, for pull.
   Result<std::shared_ptr<store::Store>> open_or_create(store::Access access) const;
   std::string path() const;  ///< as given, or the default
 

@@ -11,8 +11,8 @@
 
 namespace intact::crypto {
 
-/// What a BlockHasher hashes. A key may be a part of the prefix (HMAC's is), so no copy of it is
-/// left behind: whoever keeps one has a copy of their own, and each is wiped.
+/// What a BlockHasher hashes. A key may be a part of the prefix (as for HMAC), so every copy of it
+/// is wiped.
 struct BlockShape {
   ~BlockShape() { wipe(frame.prefix); }
 

@@ -17,12 +17,14 @@ struct Sha2Step {
   std::size_t least;
 };
 
-/// Blocks hashed by kernels. To the compression function a message is input blocks of its own:
+/// Blocks hashed by kernels. The compression function sees a message as input blocks of its own
+/// size:
 ///
-///     | prefix, whole input blocks | lead            | middle          | trail | | the midstate,
-///     made once    | rest of prefix, | input blocks of | rest of block, suffix,   | | | head, a
-///     part of | the block, read | padding; of one copy for | |                            | the
-///     block       | where they are  | all if there is no rest  |
+///     prefix    its whole input blocks: the midstate, computed once
+///     lead      the rest of the prefix, the head, and the beginning of the block
+///     middle    input blocks within the block, read where they are
+///     trail     the rest of the block, suffix, padding; one copy for all messages if there is no
+///     rest
 template <class Word>
 class Sha2Blocks final : public BlockEngine {
  public:

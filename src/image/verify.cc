@@ -167,7 +167,7 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
     meter.advance(bytes);
     return {};
   };
-  // Each layer is read once, into a copy of ours, and unpacked from there.
+  // Each layer is read once, into our own copy, and unpacked from there.
   const auto open_checked =
       [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
     ++report.layers;

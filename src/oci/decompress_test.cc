@@ -138,7 +138,7 @@ TEST_P(Decompress, RefusesEveryCut) {
   if (GetParam().compression == Compression::none) return;
   const std::string packed = GetParam().pack(sample(3000));
   ASSERT_TRUE(unpack(packed));
-  // Cut within the magic, it is no compressed stream any more.
+  // Cut within the magic, it is not a compressed stream any more.
   for (std::size_t size = 6; size < packed.size(); ++size) {
     const auto result = unpack(packed.substr(0, size));
     ASSERT_FALSE(result) << size << " of " << packed.size();

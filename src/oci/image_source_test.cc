@@ -200,7 +200,7 @@ TEST(Layout, FindsSignatures) {
   layout.index(
       {manifest_of(image, named("t")), manifest_of(signature, named(signature_tag(digest)))});
   EXPECT_EQ(find().value()->digest.to_string(), signature.digest);
-  EXPECT_TRUE(resolve(layout, ""));  // a signature is no second image
+  EXPECT_TRUE(resolve(layout, ""));  // a signature is not a second image
   const auto kind = [](const char* value) {
     return R"("annotations":{"kind":"dev.cosignproject.cosign/)" + std::string(value) + "\"}";
   };

@@ -239,7 +239,7 @@ TEST(TarReader, RefusesEachDamageAndTakesItsTwin) {
        ErrorKind::limit},
       {"base-256 size over 63 bits", raw({.name = "f", .size = "\x80\x01" + std::string(10, '\0')}),
        f},
-      {"size that is no number", raw({.name = "f", .size = "0000000000x"}), f},
+      {"size that is not a number", raw({.name = "f", .size = "0000000000x"}), f},
       {"size of another base", raw({.name = "f", .content = "abc", .size = "00000000008"}),
        raw({.name = "f", .content = "abc", .size = "00000000003"})},
       {"negative uid", raw({.name = "f", .uid = std::string(8, '\xff')}), f},

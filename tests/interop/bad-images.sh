@@ -7,7 +7,7 @@
 # fresh: $dir is a good layout with both images.
 fresh() { image_of 'file f text=content'; }
 
-# Documents are edited as text by a jq filter or, where it is no JSON that they become, by sed -z.
+# Documents are edited as text by a jq filter or, where the result is not JSON, by sed -z.
 # replace TAG KIND FILE: FILE is the new manifest or config of the tag, everything above it follows.
 replace() {
   local manifest
@@ -137,7 +137,7 @@ index 'an index with an unknown algorithm' 6 'index: entry [01]: digest algorith
 fresh
 head -c 5000000 /dev/zero | tr '\0' ' ' >> "$dir/index.json"
 refused 'an index that is too big' 6 'index.json'
-# What is no file must not be waited for, and is no mistake of the command line.
+# Anything but a regular file must not block, and is not a usage error.
 for name in index.json oci-layout; do
   fresh
   mkfifo "$dir/fifo"

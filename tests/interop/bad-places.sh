@@ -9,7 +9,7 @@ expect 0 seal "oci:$work/source:another"
 dir=$work/source
 good=$INTACT_STORE
 
-# fails NAME STATUS REGEX COMMAND...: as refuses, where nothing of ours is written to.
+# fails NAME STATUS REGEX COMMAND...: like refuses, where nothing is written to our files.
 fails() {
   current=$1
   refuses "${@:2}"

@@ -63,7 +63,7 @@ as_user() {
     "$@"
   fi
 }
-# user_space: directories that as_user may write to, in place of ours.
+# user_space: directories that as_user may write to, instead of root's.
 user_space() {
   export HOME=$work/user/home XDG_CONFIG_HOME=$work/user/config XDG_DATA_HOME=$work/user/data
   export INTACT_STORE=$work/user/store INTACT_STATE=$work/user/state XDG_RUNTIME_DIR=$work/user/runtime

@@ -26,7 +26,7 @@ for file in bin/intact share/man/man1/intact-seal.1 share/bash-completion/comple
 done
 expect 0 "$work/installed/opt/intact/bin/intact" --version
 
-# lintian knows more of packages than we do. That there is no address to write to is known.
+# lintian knows more about packages than we do. It is right that there is no address to write to.
 if command -v lintian > /dev/null; then
   lintian --allow-root --display-info --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs \
     --fail-on error,warning "$deb" > "$work/log" 2>&1 || { cat "$work/log" >&2; fail "lintian"; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The same input gives the same digests, whoever seals, wherever, whatever the compression is.
+# The same input gives the same digests, for every user, in every place, with every compression.
 . "$(dirname "$0")/lib.sh"
 requires jq zstd
 make_keys
@@ -19,7 +19,7 @@ seal "$work/a"
 (cd / && umask 077 && TZ=Asia/Tokyo LC_ALL=C seal "$work/b" second)
 equal "$(digests "$work/b")" "$(digests "$work/a")" "manifest and image digest"
 
-# Sealing again what is sealed already, with the same key and with another, is no new image.
+# Sealing a sealed image again, with the same key or another, makes no new image.
 before=$(digests "$work/a")
 seal "$work/a"
 equal "$(digests "$work/a")" "$before" "digests after a second seal"

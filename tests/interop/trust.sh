@@ -226,7 +226,7 @@ expect 0 with trust rm 'Release key'
 expect 0 with trust list
 said 'No keys are trusted'
 
-# A stranger's signature is no reason to trust the stranger.
+# A stranger's signature does not make the stranger trusted.
 expect 0 with trust add "$work/key.pub" --any
 expect 5 with pull "oci:$work/forged:latest-sealed" forged2
 said 'not signed by a trusted key'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Volumes of `intact verity` are opened by the kernel's dm-verity and veritysetup, theirs are checked and
-# mended by us, and damage is answered alike, block by block.
+# corrected by us, and damage is answered alike, block by block.
 . "$(dirname "$0")/guest-lib.sh"
 cd "$work" || exit
 modprobe dm-verity
@@ -109,7 +109,7 @@ done
 unset size
 
 # Rows have two blocks, so even blocks share codewords, and so do odd ones. In those of a hash block the
-# kernel takes no data block for bad, which halves what it can mend; we mend more.
+# kernel takes no data block for bad, which halves what it can correct; we correct more.
 for roots in 2 8; do
   case_of "what $roots roots mend"
   cp good data

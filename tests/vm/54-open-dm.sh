@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `intact open --dm`: the kernel opens what is recognised, a device for each layer; the lower ones go away with the
+# `intact open --dm`: the kernel opens what was identified, a device for each layer; the lower ones go away with the
 # uppermost, and nothing is left of what cannot be opened.
 . "$(dirname "$0")/guest-lib.sh"
 cd "$work" || exit

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What reaches the device below dm-integrity, of the kernel's target and of ours: the same workloads on the same device,
+# What reaches the device below dm-integrity, by the kernel's target and by Intact: the same workloads on the same device,
 # requests and bytes counted there until it is closed, so that nothing is still to come. Prints the table that is in
 # docs/architecture.md; ours may take half as much again as the kernel's, and a little that does not depend on the work.
 # Ours are served by NBD, so that both get the same requests from above. Below, the kernel's data go to the device as

@@ -14,7 +14,7 @@ trap 'printf "FAILED at %s line %s: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BA
 # Programs are copied: pages of what lies on the host come slowly.
 cp /build/bin/intact "$work/intact"
 intact=$work/intact
-# Without udev, device nodes are made by whoever calls dmsetup.
+# Without udev, the caller of dmsetup makes device nodes.
 export DM_DISABLE_UDEV=1
 # What tests/vm/prepare has made: a small image, sealed as latest-sealed.
 layout=/host/layout

@@ -1,6 +1,6 @@
 # For scripts that put the kernel's dm-integrity and `intact integrity` on the same devices, in many configurations.
-# Sourced behind guest-lib.sh; works in $work. What costs time in the guest is starts of programs, most of all of ours
-# and of dmsetup: hence loop devices that stay, and small programs of busybox.
+# Sourced after guest-lib.sh; works in $work. Starting programs takes the time in the guest, above all intact and
+# dmsetup: hence loop devices that stay, and small programs of busybox.
 # shellcheck shell=bash disable=SC2034
 cd "$work" || exit
 modprobe dm-integrity

@@ -25,8 +25,7 @@ constexpr std::size_t digest_size(HashAlgorithm algorithm) {
 std::string_view to_string(HashAlgorithm algorithm);
 
 /// A hash value together with the function that made it. Digests of content are public:
-/// comparison is ordinary. What was hashed (a blob, an fs-verity descriptor) is the holder's
-/// business.
+/// comparison is ordinary. The holder knows what was hashed (a blob, an fs-verity descriptor).
 class Digest {
  public:
   /// A placeholder in structs that are filled in later: no content has this digest (all zero).
@@ -36,7 +35,7 @@ class Digest {
   static Result<Digest> create(HashAlgorithm algorithm, ByteSpan bytes);
 
   /// "sha256:" and 64 lower-case hex digits, as OCI writes it; sha512 likewise.
-  /// malformed when it is not of the form; unsupported for another algorithm.
+  /// malformed when it does not have this form; unsupported for another algorithm.
   static Result<Digest> parse(std::string_view text);
   /// Bare hex of either case; the algorithm follows from the length (64 or 128 digits).
   static Result<Digest> parse_hex(std::string_view hex);

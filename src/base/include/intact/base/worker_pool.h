@@ -15,8 +15,8 @@ namespace intact {
 
 /// A fixed number of threads and a bounded queue of jobs. The first error is kept, jobs still
 /// queued are then dropped, and wait() returns it. Thread-safe; jobs must not call submit() or
-/// wait(). Where there may not be so many threads there are fewer; where there may be none,
-/// submit() does the job itself.
+/// wait(). If the system refuses threads there are fewer; without any,
+/// submit() runs the job itself.
 class WorkerPool {
  public:
   using Job = std::function<Result<void>()>;
@@ -28,11 +28,11 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Queues a job. After an error the job is dropped silently; wait() tells.
+  /// Queues a job. After an error the job is dropped silently; wait() returns the error.
   void submit(Job job);
   /// Blocks until every job has ended; returns the first error since the last wait().
   Result<void> wait();
-  /// Whether a job has failed: long producers look now and then and stop early.
+  /// Whether a job has failed: long producers check this from time to time and stop early.
   bool failed() const;
 
  private:

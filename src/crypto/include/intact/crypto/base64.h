@@ -12,8 +12,8 @@ namespace intact::crypto {
 /// Standard base64 of RFC 4648 section 4, padded, on one line.
 std::string encode_base64(ByteSpan bytes);
 
-/// Inverse of encode_base64 and of nothing else: white space, missing or surplus padding, the URL
-/// alphabet and set bits behind the last byte are malformed, so each value has one spelling.
+/// The exact inverse of encode_base64: white space, missing or surplus padding, the URL alphabet
+/// and set bits after the last byte are malformed, so each value has one spelling.
 Result<Bytes> decode_base64(std::string_view text);
 
 /// The same for bytes that must not leak. The error does not quote the text.

@@ -26,16 +26,16 @@ std::vector<HashEngine> available_engines(HashAlgorithm algorithm);
 
 class BlockEngine;
 
-/// What is hashed with each block: prefix, head, block, suffix, one behind the other.
+/// What is hashed with each block: prefix, head, block and suffix, in this order.
 struct MessageFrame {
   Bytes prefix = {};          ///< the same for all: fs-verity's padded salt, dm-verity's salt
   std::size_t head_size = 0;  ///< bytes that are each block's own: dm-integrity's sector number
   Bytes suffix = {};          ///< the same for all: the salt of dm-verity's hash type 0
 };
 
-/// Hashes many messages of one length side by side: the work of every hash tree. A message is a
-/// block in its frame. Many blocks in one call are several times as fast as
-/// one in each. Copies share their state. Thread-safe: one may be used by many threads.
+/// Hashes many messages of one length in parallel, as every hash tree needs it. A message is a
+/// block in its frame. Many blocks in one call are several times as fast as one block in each call.
+/// Copies share their state. Thread-safe.
 ///
 ///     BlockHasher hasher(HashAlgorithm::sha256, 4096, {.prefix = salt});
 ///     Bytes digests(hasher.digest_size() * blocks.size() / hasher.block_size());
@@ -54,8 +54,8 @@ class BlockHasher {
   std::size_t block_size() const { return block_size_; }    ///< bytes
   std::size_t digest_size() const { return digest_size_; }  ///< bytes
 
-  /// `blocks` holds n whole blocks one behind the other, `heads` their n heads; `digests` gets
-  /// their n digests.
+  /// `blocks` contains n whole blocks, `heads` their n heads; `digests` receives their n digests.
+  /// Their order is the same.
   void hash(ByteSpan blocks, ByteSpan heads, MutableByteSpan digests) const;
   /// For frames without heads.
   void hash(ByteSpan blocks, MutableByteSpan digests) const { hash(blocks, {}, digests); }

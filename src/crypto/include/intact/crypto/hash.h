@@ -15,7 +15,7 @@ class Hasher {
   ~Hasher();
 
   Hasher& update(ByteSpan bytes);
-  Digest finish();  ///< and starts anew
+  Digest finish();  ///< and starts again
 
  private:
   HashAlgorithm algorithm_;

@@ -12,8 +12,8 @@ namespace intact::crypto {
 enum class HashLibrary { openssl, libgcrypt };
 
 /// A cryptographic hash without key as the kernel's crypto API names it: what dm-verity and
-/// dm-integrity let a user choose. Those that cryptsetup names otherwise ("whirlpool" is the
-/// kernel's "wp512") are there by both names, since the name ends up on the disk.
+/// dm-integrity let a user choose. Those with another name in cryptsetup ("whirlpool" is the
+/// kernel's "wp512") have both names, since the name is stored on the disk.
 struct HashFunction {
   std::string_view name;  ///< "sha256", "blake2b-512"
   HashLibrary library;
@@ -22,8 +22,8 @@ struct HashFunction {
   std::size_t digest_size = 0;  ///< bytes
 };
 
-/// unsupported for names that are unknown or that this machine's libraries do not offer, for
-/// checksums and for keyed hashes. Upper case is taken as lower case.
+/// unsupported: unknown names, functions that this machine's libraries lack, checksums and keyed
+/// hashes. Upper case is read as lower case.
 Result<HashFunction> find_hash_function(std::string_view name);
 
 /// All that can be found, the usual ones first.

@@ -20,9 +20,9 @@ struct PemBlock {
 inline constexpr std::size_t kMaxPemSize = 64 * 1024;  // bytes
 inline constexpr std::size_t kMaxPemBlocks = 8;
 
-/// All blocks of a text; text around them is passed over, as everyone does. malformed: no block at
-/// all, one without its end, headers inside (the old encryption), bad base64. Errors never quote
-/// the text.
+/// All blocks of a text; text around them is skipped. malformed: no block, one without its end,
+/// headers inside (the old encryption), bad base64. Errors never quote the text, which may be a
+/// private key.
 Result<std::vector<PemBlock>> parse_pem(std::string_view text);
 
 /// The block as OpenSSL and Go write it: lines of 64 characters.

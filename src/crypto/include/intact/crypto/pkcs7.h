@@ -9,8 +9,8 @@
 
 namespace intact::crypto {
 
-/// An X.509 certificate. Says no more than which key is whose: neither issuer nor dates are looked
-/// at by anything here. Immutable, cheap to copy, safe to share among threads.
+/// An X.509 certificate, of which only the public key is used: neither issuer nor dates are checked
+/// here. Immutable, cheap to copy, thread-safe.
 class Certificate {
  public:
   /// From DER, exactly. malformed; unsupported for a key that VerifyingKey does not take.
@@ -32,15 +32,15 @@ class Certificate {
 
 inline constexpr std::size_t kMaxPkcs7Size = 64 * 1024;  // bytes
 
-/// Signs `content` as the kernel wants it (and `openssl smime -sign -binary -noattr -nocerts`): the
+/// Signs `content` as the kernel requires (and `openssl smime -sign -binary -noattr -nocerts`): the
 /// DER of a PKCS#7 SignedData without the content, without certificates, with SHA-256.
 /// invalid_argument when the certificate is not the key's; unsupported for Ed25519.
 Result<Bytes> sign_pkcs7(ByteSpan content, const SigningKey& key, const Certificate& certificate);
 
-/// Whether `signers` have signed exactly `content`: untrusted if not, or if anybody else has signed
-/// as well, or with a weak hash. No certificate within the signature is believed, no chain is
-/// followed, no store of the system is asked: who may sign is said by `signers` alone, whenever
-/// they were valid. malformed: no detached SignedData in DER.
+/// Whether `signers` have signed exactly `content`. untrusted: they have not, someone else has
+/// signed as well, or the hash is weak. Only `signers` decide who may sign: certificates in the
+/// signature, chains, dates and the system's certificates are ignored. malformed: not a detached
+/// SignedData in DER.
 Result<void> verify_pkcs7(ByteSpan signature, ByteSpan content,
                           const std::vector<Certificate>& signers);
 

@@ -4,7 +4,7 @@
 
 namespace intact::crypto {
 
-/// Fills `out` from the system's generator. Never fails: without one the program ends.
+/// Fills `out` from the system's random generator. Never fails: without one the program aborts.
 void fill_random(MutableByteSpan out);
 Bytes random_bytes(std::size_t size);
 

@@ -7,10 +7,10 @@
 
 namespace intact::crypto {
 
-/// Bytes that must not leak: a password, a key, the plain form of a private key. Move-only, of
-/// fixed size, in memory of its own that is kept out of swap and core dumps where the system allows
-/// it, and wiped before it is given back. Not printable and not comparable but by equal_secret().
-/// Not thread-safe while it is being written.
+/// Bytes that must not leak: a password, a key, the decrypted form of a private key. Move-only and
+/// of fixed size. It has memory of its own, which is kept out of swap and core dumps where the
+/// system allows it and is wiped before it is freed. Secrets cannot be printed, and are compared
+/// only with equal_secret(). Reading is thread-safe while nobody writes.
 class Secret {
  public:
   Secret() = default;  ///< empty
@@ -19,7 +19,8 @@ class Secret {
   /// A copy; the caller wipes its own bytes.
   static Secret copy_of(ByteSpan bytes);
   static Secret random(std::size_t size);
-  /// All that is left to read from a file or pipe, at most `limit` bytes (error kind limit beyond).
+  /// Reads `fd` to its end, at most `limit` bytes (kind limit beyond). exec closes it, unless 0
+  /// to 2.
   static Result<Secret> read_from(int fd, std::size_t limit);
 
   Secret(Secret&& other) noexcept;
@@ -28,7 +29,7 @@ class Secret {
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  /// Whether the memory is really kept out of swap (RLIMIT_MEMLOCK may forbid it).
+  /// Whether the memory is locked against swapping, which RLIMIT_MEMLOCK may forbid.
   bool locked() const { return locked_; }
 
   /// The bytes themselves. Named so that every use can be searched for.
@@ -47,7 +48,7 @@ class Secret {
 /// Overwrites bytes in a way that the compiler cannot leave out.
 void wipe(MutableByteSpan bytes);
 
-/// Compares in a time that depends on the sizes only.
+/// Compares in a time that depends only on the sizes.
 bool equal_secret(ByteSpan a, ByteSpan b);
 
 }  // namespace intact::crypto

@@ -16,8 +16,8 @@ inline constexpr std::size_t kSecretboxTagSize = 16;    // bytes
 /// `key` and `nonce` must have the sizes above; a nonce is used once with a key.
 Bytes seal_secretbox(const Secret& key, ByteSpan nonce, const Secret& plain);
 
-/// bad_secret when the tag does not fit: the key is wrong or the box was changed, and nothing tells
-/// which.
+/// bad_secret: the tag does not match. The key is wrong or the box was changed, which cannot be
+/// told apart.
 Result<Secret> open_secretbox(const Secret& key, ByteSpan nonce, ByteSpan box);
 
 }  // namespace intact::crypto

@@ -13,7 +13,8 @@
 
 namespace intact {
 
-/// Keeps keys in the order of the document, so that rewriting one changes only what was meant.
+/// Keeps keys in the order of the document, so that rewriting a document changes only the intended
+/// part.
 using Json = nlohmann::ordered_json;
 
 /// What a hostile document may cost. The size is checked before anything is parsed.
@@ -23,8 +24,9 @@ struct JsonLimits {
   std::size_t values = 1'000'000;  ///< objects, arrays, keys and scalars together
 };
 
-/// Parses one JSON document and nothing behind it. Refuses (malformed) duplicate keys, which
-/// readers resolve differently, invalid UTF-8 and comments; over a limit: kind limit. Never throws.
+/// Parses one JSON document; anything after it is malformed. Refuses (malformed) duplicate keys,
+/// which readers resolve differently, invalid UTF-8 and comments; over a limit: kind limit. Never
+/// throws.
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
 inline Result<Json> parse_json(ByteSpan bytes, const JsonLimits& limits = {}) {
   return parse_json(as_text(bytes), limits);

@@ -28,7 +28,8 @@ struct Attributes {
   std::uint32_t nlink = 1;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  /// st_rdev of device nodes (its low 32 bits, which is makedev(3) of every number in use); else 0.
+  /// st_rdev of device nodes (its low 32 bits, which is makedev(3) of every number in use);
+  /// otherwise 0.
   std::uint32_t rdev = 0;
   std::uint64_t size = 0;  ///< bytes
   Timestamp mtime;

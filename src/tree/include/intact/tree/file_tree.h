@@ -17,7 +17,7 @@ namespace intact::tree {
 enum class NodeId : std::uint64_t {};
 
 struct DirectoryEntry {
-  std::string_view name;  ///< valid during the call that hands it out
+  std::string_view name;  ///< valid only during the call
   NodeId node;
   std::uint32_t type;  ///< S_IFMT bits
 };
@@ -38,9 +38,9 @@ class OpenFile {
   virtual Result<std::size_t> read(std::uint64_t offset, MutableByteSpan out) = 0;
 };
 
-/// A read-only file tree as a front end serves it: formats implement it, front ends know nothing
-/// else. Thread-safe. Everything it returns has been verified first; errors: not_found, tampered
-/// (EIO), io, invalid_argument (wrong type of file).
+/// A read-only file tree as a front end serves it: formats implement it, front ends know only
+/// this interface. Thread-safe. Everything it returns has been verified first; errors: not_found,
+/// tampered (EIO), io, invalid_argument (wrong type of file).
 class FileTree {
  public:
   virtual ~FileTree() = default;
@@ -49,7 +49,7 @@ class FileTree {
   virtual Result<NodeId> lookup(NodeId directory, std::string_view name) const = 0;
   virtual Result<NodeId> parent(NodeId directory) const = 0;  ///< ".."; the root is its own parent
 
-  /// Hands out the entries of a directory in byte order without "." and "..", beginning behind
+  /// Passes the entries of a directory to `emit` in byte order without "." and "..", starting after
   /// `cookie` (0: from the start). `emit` gets each entry with the cookie that continues after it
   /// and returns false to stop before it.
   virtual Result<void> list(

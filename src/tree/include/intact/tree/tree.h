@@ -27,7 +27,7 @@ struct Entry {
 /// The names of a directory in byte order, which is the order of every format here.
 using Entries = std::map<std::string, Entry, std::less<>>;
 
-/// A file of any type. Plain data: whoever fills it in keeps its parts consistent.
+/// A file of any type. Plain data: the caller that fills it in keeps its parts consistent.
 struct Inode {
   Attributes attributes;
   std::vector<Xattr> xattrs;  ///< names are unique; order is free
