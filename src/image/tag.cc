@@ -19,9 +19,8 @@ Result<store::NamedImage> tag(store::Store& store, const std::string& name,
   TRY(check_name_allowed(store, image, anchors));
   Result<void> remembered;
   const store::NamingHooks hooks{
-      .before = [&] { return announce_pull(anchors, store.path(), new_name, image.manifest); },
-      .after =
-          [&] { remembered = remember_pull(anchors, store.path(), new_name, image.manifest); }};
+      .before = [&] { return announce_pull(anchors, store, new_name, image.manifest); },
+      .after = [&] { remembered = remember_pull(anchors, store, new_name, image.manifest); }};
   TRY(store::tag_image(store, image, replace, hooks));
   TRY(std::move(remembered).context("'" + new_name + "' has been tagged, but not remembered"));
   return image;

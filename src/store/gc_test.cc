@@ -128,7 +128,7 @@ TEST_F(StoreTest, ALeaseKeepsAnImageAfterItsNameIsGone) {
     EXPECT_EQ(must(collect(*store_)).removed(), 0u);
     expect_readable(*store_, {"x"});
     EXPECT_OK(store_->read_blob(image.manifest, 1000));
-    EXPECT_EQ(fsck(*store_).rubbish, 0u);
+    EXPECT_EQ(fsck(*store_).garbage, 0u);
   }
   EXPECT_TRUE(entries("leases").empty());
   EXPECT_EQ(must(collect(*store_)).objects, 1u);
