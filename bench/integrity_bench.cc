@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::uint64_t kSize = 64 << 20;  // bytes of data
 
-/// Accepts writes at the speed of memory and transfers them to the disk in order, starting when they
-/// arrive. A flush waits until all of them are transferred.
+/// Accepts writes at the speed of memory and transfers them to the disk in order, starting when
+/// they arrive. A flush waits until all of them are transferred.
 class ModelDisk final : public block::BlockTarget {
  public:
   explicit ModelDisk(std::shared_ptr<block::BlockTarget> memory) : memory_(std::move(memory)) {}

@@ -87,7 +87,6 @@ for how in full closed quiet; do
 done
 gives 3 full verify --map
 # A reader that goes away early.
-status=0
 { verify --json || echo $? > "$work/status"; } | head -c 10 > /dev/null
 equal "$(cat "$work/status")" 3 "exit status with a reader that goes away"
 

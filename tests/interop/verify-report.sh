@@ -70,7 +70,9 @@ page | grep -q 'No trusted key has signed'
 rm "$work/page.html"
 expect 7 "$intact" verify nobody --pub "$work/key.pub" --report "$work/page.html"
 [[ ! -e $work/page.html ]] || fail "a page about nothing"
-expect 7 verify --report "$work/nowhere/page.html"
+# The verdict wins over a report that cannot be written.
+expect 3 verify --report "$work/nowhere/page.html"
+said 'warning: the report: .*nowhere/page.html: its directory: No such file or directory'
 
 # An image in a layout: its tree where all is well, else its layers.
 source_verify() { "$intact" verify "oci:$work/layout:v1" --pub "$work/key.pub" "$@"; }

@@ -174,11 +174,11 @@ Result<void> ObjectDirectory::keep(std::string temporary, const Digest& digest,
     batch = std::exchange(pending_, {});
     pending_bytes_ = 0;
   }
-  return publish(std::move(batch));
+  return publish(batch);
 }
 
 /// Makes the contents durable, then gives them their names.
-Result<void> ObjectDirectory::publish(std::vector<Pending> batch) {
+Result<void> ObjectDirectory::publish(const std::vector<Pending>& batch) {
   Result<void> outcome;
   if (!batch.empty() && ::syncfs(fd_.get()) != 0) outcome = Error::from_errno("syncfs", errno);
   for (const Pending& object : batch) {

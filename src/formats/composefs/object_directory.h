@@ -56,7 +56,7 @@ class ObjectDirectory {
   std::string temporary_name();
   Result<void> fill(int source, int object, const Digest& digest);
   Result<void> keep(std::string temporary, const Digest& digest, std::uint64_t size);
-  Result<void> publish(std::vector<Pending> batch);
+  Result<void> publish(const std::vector<Pending>& batch);
   void try_enable_verity(const std::string& name);
 
   UniqueFd fd_;
