@@ -19,6 +19,7 @@ Result<DeviceFiles::Known> DeviceFiles::identify(int fd) {
 }
 
 Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& path) {
+  if (const auto before = opened_.find(path); before != opened_.end()) return before->second;
   // What was opened is compared, not what the path leads to at another moment.
   const bool writes = access_ == block::Access::read_write;
   UniqueFd fd = TRY(open_file(path, writes ? O_RDWR : O_RDONLY));
@@ -26,9 +27,13 @@ Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& 
   const auto known = std::ranges::find_if(known_, [&](const Known& other) {
     return other.device == file.device && other.inode == file.inode;
   });
-  if (known != known_.end()) return known->target;
-  file.target = TRY(block::FileTarget::create_locked(std::move(fd), access_).context(path));
-  known_.push_back(file);
+  if (known != known_.end()) {
+    file.target = known->target;
+  } else {
+    file.target = TRY(block::FileTarget::create_locked(std::move(fd), access_).context(path));
+    known_.push_back(file);
+  }
+  opened_.emplace(path, file.target);
   return file.target;
 }
 

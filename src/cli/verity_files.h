@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ class DeviceFiles {
   explicit DeviceFiles(block::Access access) : access_(access) {}
 
   /// Opens and locks a file, as FileTarget::open(). Returns the same object for a file that was
-  /// opened or added before.
+  /// opened or added before; a path that was opened before is not opened again, so it cannot lead
+  /// to another file by then.
   Result<std::shared_ptr<block::FileTarget>> open(const std::string& path);
   /// Adds a file that was opened elsewhere.
   Result<void> add(std::shared_ptr<block::FileTarget> file);
@@ -33,6 +35,7 @@ class DeviceFiles {
 
   block::Access access_;
   std::vector<Known> known_;
+  std::map<std::string, std::shared_ptr<block::FileTarget>> opened_;  // by path
 };
 
 /// Whether both name one existing file.

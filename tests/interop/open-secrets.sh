@@ -15,16 +15,20 @@ real=$(command -v nbdkit)
 cat > bin/nbdkit << 'FAKE'
 #!/bin/bash
 [[ $1 == --version ]] && note=version || note=server
-for fd in /proc/$$/fd/*; do
+# Listed before any redirection of a whole loop: bash then keeps a copy of its own stdout at 10.
+fds=(/proc/$$/fd/*)
+inherited=()
+for fd in "${fds[@]}"; do
   n=${fd##*/}
-  [[ $n -gt 2 && $n -ne 255 && -e $fd ]] && echo "$n $(readlink "$fd")"
-done > "$NOTES/$note.fds"
+  [[ $n -gt 2 && $n -ne 255 && -e $fd ]] && inherited+=("$n $(readlink "$fd")")
+done
+printf '%s' "${inherited[@]/%/$'\n'}" > "$NOTES/$note.fds"
 readlink /proc/$$/fd/0 > "$NOTES/$note.stdin"
 if [[ $note == version ]]; then
-  for fd in /proc/$$/fd/*; do
-    n=${fd##*/}
-    [[ $n -gt 2 && $n -ne 255 ]] && timeout 1 cat "$fd" 2> /dev/null
-  done > "$NOTES/version.content"
+  : > "$NOTES/version.content"
+  for fd in "${inherited[@]}"; do
+    timeout 1 cat "/proc/$$/fd/${fd%% *}" >> "$NOTES/version.content" 2> /dev/null
+  done
 fi
 exec "$REAL" "$@"
 FAKE

@@ -69,7 +69,7 @@ class Converter {
       if (example_) {
         ++held_;  // belongs to the example if that goes on
       } else {
-        paragraph_ = true;
+        paragraph_ = !heading_;  // a heading begins one by itself
       }
       return;
     }

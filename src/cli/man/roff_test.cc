@@ -30,6 +30,8 @@ TEST(Roff, Lists) {
 }
 
 TEST(Roff, ExamplesStandAsTheyAre) {
+  EXPECT_EQ(roff_from_markdown("One.\n\n## TWO\n\nThree.\n\nFour.\n"),
+            "One.\n.SH TWO\nThree.\n.PP\nFour.\n");
   EXPECT_EQ(roff_from_markdown("## DO\n    a\n"), ".SH DO\n.RS 4\n.nf\na\n.fi\n.RE\n");
   EXPECT_EQ(roff_from_markdown("Do:\n\n    a -b *c*\n\n    d\n\nThen.\n"),
             "Do:\n.PP\n.RS 4\n.nf\na \\-b *c*\n\nd\n.fi\n.RE\n.PP\nThen.\n");
