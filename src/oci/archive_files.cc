@@ -95,9 +95,10 @@ Result<ArchiveFiles> ArchiveFiles::open(const std::string& file, const Decompres
   UniqueFd fd = file == "-"
                     ? TRY(spool_standard_input(TempDir::default_parent(), limits.output_bytes))
                     : TRY(open_file(file, O_RDONLY | O_NONBLOCK));
-  TRY(file_size(fd.get()).context(file));
+  const std::string name = source_name(file);
+  TRY(file_size(fd.get()).context(name));
   Bytes first(8);
-  first.resize(TRY(pread_up_to(fd.get(), 0, first).context(file)));
+  first.resize(TRY(pread_up_to(fd.get(), 0, first).context(name)));
   if (detect_compression(first) != Compression::none) {
     const auto unpack = [&]() -> Result<UniqueFd> {
       UniqueFd temp = TRY(unnamed_temporary_file());
@@ -107,10 +108,10 @@ Result<ArchiveFiles> ArchiveFiles::open(const std::string& file, const Decompres
         TRY(write_all(temp.get(), ByteSpan(piece).first(n)).context("temporary file"));
       return temp;
     };
-    fd = TRY(unpack().context(file));
+    fd = TRY(unpack().context(name));
   }
   ArchiveFiles files(std::move(fd));
-  TRY(files.index(limits).context(file));
+  TRY(files.index(limits).context(name));
   return files;
 }
 

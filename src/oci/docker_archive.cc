@@ -6,6 +6,7 @@
 #include <intact/crypto/hash.h>
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/media_types.h>
+#include <intact/oci/spool.h>
 
 #include "archive_files.h"
 #include "source_kinds.h"
@@ -184,15 +185,16 @@ class DockerArchive final : public ImageSource {
 
 Result<std::unique_ptr<ImageSource>> open_docker_archive(const std::string& file,
                                                          const DecompressLimits& limits) {
+  const std::string where = source_name(file);
   ArchiveFiles files = TRY(ArchiveFiles::open(file, limits));
   const auto manifest = files.find("manifest.json");
   if (!manifest)
     return Error(ErrorKind::not_found,
-                 file + ": not an archive of `docker save` (it has no manifest.json)");
-  const Bytes bytes = TRY(files.read(*manifest, kMaxDocument).context(file + ": manifest.json"));
-  auto images = TRY(parse_saved_images(bytes).context(file + ": manifest.json"));
+                 where + ": not an archive of `docker save` (it has no manifest.json)");
+  const Bytes bytes = TRY(files.read(*manifest, kMaxDocument).context(where + ": manifest.json"));
+  auto images = TRY(parse_saved_images(bytes).context(where + ": manifest.json"));
   return std::unique_ptr<ImageSource>(
-      std::make_unique<DockerArchive>(file, std::move(files), std::move(images)));
+      std::make_unique<DockerArchive>(where, std::move(files), std::move(images)));
 }
 
 }  // namespace intact::oci

@@ -8,6 +8,7 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/oci/media_types.h>
+#include <intact/oci/spool.h>
 
 #include "archive_files.h"
 #include "foreign_signatures.h"
@@ -176,15 +177,16 @@ Result<std::unique_ptr<ImageSource>> open_layout_directory(const std::string& di
 
 Result<std::unique_ptr<ImageSource>> open_layout_archive(const std::string& file,
                                                          const DecompressLimits& limits) {
+  const std::string where = source_name(file);
   ArchiveFiles files = TRY(ArchiveFiles::open(file, limits));
   const auto header = files.find("oci-layout");
   const auto index_range = files.find("index.json");
-  if (!header || !index_range) return no_layout(file);
-  TRY(check_layout_header(TRY(files.read(*header, kMaxHeader).context(file))).context(file));
-  const Bytes bytes = TRY(files.read(*index_range, kMaxDocument).context(file + ": index.json"));
-  Index index = TRY(parse_index(bytes, "").context(file + ": index.json"));
+  if (!header || !index_range) return no_layout(where);
+  TRY(check_layout_header(TRY(files.read(*header, kMaxHeader).context(where))).context(where));
+  const Bytes bytes = TRY(files.read(*index_range, kMaxDocument).context(where + ": index.json"));
+  Index index = TRY(parse_index(bytes, "").context(where + ": index.json"));
   return std::unique_ptr<ImageSource>(
-      std::make_unique<ArchiveLayout>(file, std::move(index), std::move(files)));
+      std::make_unique<ArchiveLayout>(where, std::move(index), std::move(files)));
 }
 
 }  // namespace intact::oci

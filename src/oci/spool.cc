@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/standard_input.h>
 #include <intact/oci/spool.h>
 
 namespace intact::oci {
@@ -21,7 +22,12 @@ Result<UniqueFd> unnamed_file(const std::string& directory) {
   return fd;
 }
 
+std::string source_name(const std::string& path) {
+  return path == "-" ? "standard input" : path;
+}
+
 Result<UniqueFd> spool_standard_input(const std::string& directory, std::uint64_t limit) {
+  TRY(claim_standard_input("the image"));
   struct stat st;
   if (::fstat(STDIN_FILENO, &st) != 0) return Error::from_errno("standard input", errno);
   if (S_ISREG(st.st_mode) && ::lseek(STDIN_FILENO, 0, SEEK_CUR) == 0) {
