@@ -39,7 +39,9 @@ usage "unexpected argument 'one two'; see \`intact images --help\`" "$intact" im
 # Neither hides what is missing as well.
 usage '--nonsense: unknown option of `intact verify`; see `intact verify --help`' "$intact" verify --nonsense
 usage '--jsn: unknown option of `intact verify`; did you mean --json\?' "$intact" verify x --jsn
-usage 'IMAGE is required; see `intact verify --help`' "$intact" verify
+usage 'IMAGE is required unless --all is given; see `intact verify --help`' "$intact" verify
+usage 'DIR or NAME is required unless --all is given; see `intact umount --help`' "$intact" umount
+usage 'DIR is required; see `intact mount --help`' "$intact" mount app
 usage '--password-fd' "$intact" keygen x --password-fd nonsense
 expect 125 "$intact" run
 said '^intact: NAME is required'

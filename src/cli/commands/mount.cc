@@ -171,7 +171,7 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
                   const AnchorOptions& anchor_options) {
   if (options.name.empty()) return list_mounts(options.json);
   if (options.directory.empty())
-    return Error(ErrorKind::invalid_argument, "DIR is required: the directory to mount on");
+    return Error(ErrorKind::invalid_argument, "DIR is required; see `intact mount --help`");
   if (options.json)
     return Error(ErrorKind::invalid_argument, "--json: lists mounts; leave out NAME and DIR");
   TRY(fill_standard_descriptors());

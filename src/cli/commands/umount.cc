@@ -70,8 +70,9 @@ Result<int> unmount_all(bool lazy) {
 Result<int> umount(const UmountOptions& options) {
   if (options.all != options.target.empty())
     return Error(ErrorKind::invalid_argument,
-                 options.all ? "--all: ends every Intact mount; leave out '" + options.target + "'"
-                             : "DIR or NAME is required, or --all");
+                 options.all
+                     ? "--all: ends every Intact mount; leave out '" + options.target + "'"
+                     : "DIR or NAME is required unless --all is given; see `intact umount --help`");
   if (options.all) return unmount_all(options.lazy);
   const auto entry = serve::find_mount(options.target);
   if (entry && *entry && is_intact_mount(**entry)) {

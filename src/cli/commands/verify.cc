@@ -254,7 +254,8 @@ Result<void> check_usage(const Options& options) {
   if (options.map && options.json) return refuse("--map: draws for people; leave out --json");
   if (options.report == "-" && (options.map || options.json))
     return refuse("--report -: writes the page to stdout; leave out --map and --json");
-  if (!options.all && options.image.empty()) return refuse("IMAGE is required, or --all");
+  if (!options.all && options.image.empty())
+    return refuse("IMAGE is required unless --all is given; see `intact verify --help`");
   if (!options.all) return {};
   if (!options.image.empty())
     return refuse("--all: verifies every image in the store; leave out '" + options.image + "'");
