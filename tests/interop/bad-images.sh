@@ -79,7 +79,7 @@ bad 'a config size that is wrong' 3 'bytes' manifest jq '.config.size += 1'
 bad 'a negative size' 6 '"size"' manifest jq '.layers[0].size = -1'
 bad 'a fractional size' 6 '"size"' manifest jq '.layers[0].size = 1.5'
 bad 'a size over 64 bits' 6 '"size"|number' manifest sed 's/"size":[0-9]*/"size":99999999999999999999/2'
-bad 'a huge config' 6 'at most 4194304' manifest jq '.config.size = 4194305'
+bad 'a huge config' 6 'over the limit of 4194304' manifest jq '.config.size = 4194305'
 bad 'inline data that is something else' 3 'data of the descriptor' manifest jq '.layers[0].data = "YQ=="'
 
 ### Layers and diff_ids.
@@ -121,7 +121,7 @@ for tag in plain claimed; do
   replace "$tag" manifest "$work/edited"
 done
 sign_tag "$dir" claimed
-refused 'a manifest that is too big' 6 'at most 4194304'
+refused 'a manifest that is too big' 6 'over the limit of 4194304'
 
 ### Index and layout.
 # index NAME STATUS REGEX SED_PROGRAM

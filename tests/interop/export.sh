@@ -25,8 +25,17 @@ export_to tar:- > "$work/piped.tar" 2> "$work/piped.err" || fail "tar:- failed: 
 same "$work/root.tar" "$work/piped.tar"
 export_to oci-archive:-:v1 > "$work/piped-image.tar"
 expect 0 "$intact" verify "oci-archive:$work/piped-image.tar:v1" --pub "$work/key.pub"
-expect 0 "$intact" verify oci-archive:-:v1 --pub "$work/key.pub" < "$work/piped-image.tar"
-cat "$work/piped-image.tar" | "$intact" verify oci-archive:-:v1 --pub "$work/key.pub" > /dev/null || fail "oci-archive:- of a pipe"
+# from_stdin FILE COMMAND...: expect gives its command no input.
+from_stdin() { "${@:2}" < "$1"; }
+from_pipe() { cat "$1" | "${@:2}"; }
+for way in from_stdin from_pipe; do
+  expect 0 "$way" "$work/piped-image.tar" "$intact" verify oci-archive:-:v1 --pub "$work/key.pub"
+  expect 7 "$way" /dev/null "$intact" verify oci-archive:-:v1 --pub "$work/key.pub"
+  said '^intact: standard input: not an image layout'
+done
+# One input is not two arguments.
+expect 2 from_stdin "$work/password" "$intact" seal oci-archive:-:v1 "oci:$work/twice" --key "$work/key.key" --password-file -
+said 'standard input is already used for'
 expect 2 export_to tar:- --json
 said 'standard output is for the archive'
 expect 1 export_to "tar:$work/root.tar"
@@ -59,9 +68,11 @@ expect 2 export_to "tar:$work/never.tar" --setuid
 # Owners and devices want root.
 requires_root
 unpack_image "$work/layout" latest
+mode=$(stat -c %a "$work/unpacked/rootfs")
 chmod 700 "$work/unpacked/rootfs"
 expect 0 export_to "rootfs:$work/rootfs" --devices --setuid
 same_trees "$work/unpacked/rootfs" "$work/rootfs"
+chmod "$mode" "$work/unpacked/rootfs"
 
 # What is left out otherwise is counted.
 "$root/tools/layer-tar" > "$work/rights.tar" << 'LAYER'

@@ -137,5 +137,7 @@ sweep labels
 expect 0 "$intact" inspect labels --json
 jq -e --arg evil "$evil" '.image_config.config.Labels.evil == $evil' "$work/out" > /dev/null || fail "JSON lost the label"
 mkdir "$work/grüße"
-expect 7 "$intact" verify "oci:$work/grüße:größe" --pub "$work/key.pub"
-said 'grüße'
+expect 7 "$intact" verify "oci:$work/grüße:v1" --pub "$work/key.pub"
+said 'grüße: not an image layout'
+expect 2 "$intact" verify "oci:$work/grüße:größe" --pub "$work/key.pub"
+said "grüße:größe': not a valid tag"

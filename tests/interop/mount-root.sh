@@ -9,7 +9,7 @@ unpack_image "$work/layout" latest
 mkdir "$work/mnt"
 # Nobody would see a mount over the root directory, or end it.
 expect 2 unshare --mount "$intact" mount app / --pub "$work/key.pub"
-said 'cannot mount on /:'
+said '^intact: /: cannot mount there; choose a directory below it'
 expect 0 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
 same_trees "$work/unpacked/rootfs" "$work/mnt"
 

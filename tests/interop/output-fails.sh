@@ -57,7 +57,7 @@ untrusted() { "$intact" verify app --pub "$work/other.pub" "$@"; }
 expect 5 untrusted
 expect 5 untrusted --report "$work/nowhere/page.html"
 said 'nowhere/page.html: .*No such file'
-said 'not trusted|no key that you trust'
+said 'not signed by a trusted key'
 expect 5 untrusted --report /dev/full
 for how in full closed quiet; do
   gives 5 "$how" untrusted

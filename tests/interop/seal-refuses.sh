@@ -60,9 +60,25 @@ edit_index "$work/foreign" ".manifests = [{mediaType: \"application/vnd.oci.imag
   annotations: {\"org.opencontainers.image.ref.name\": \"latest\"}}]"
 refused 6 "$work/foreign"
 said 's390x'
-# The same index, asked for the platform that it has.
-expect 0 "$intact" seal "oci:$work/foreign:latest" "oci:$work/elsewhere:latest" --platform linux/s390x \
-  --key "$work/key.key" --password-file "$work/password"
+# Asked for the platform that it names: its image says that it is for another one.
+for_s390x() {
+  "$intact" seal "oci:$work/foreign:latest" "oci:$work/elsewhere:latest" --platform linux/s390x \
+    --key "$work/key.key" --password-file "$work/password"
+}
+expect 6 for_s390x
+said 'the image is for linux/[a-z0-9/]+, not for linux/s390x'
+# The undamaged twin: an image that is for it.
+put() { sum=$(sha256sum < "$work/new"); sum=${sum%% *}; cp "$work/new" "$work/foreign/blobs/sha256/$sum"; }
+jq -c '.architecture = "s390x" | del(.variant)' "$(config_of "$work/good" latest)" > "$work/new"
+put
+jq -c --arg sum "sha256:$sum" --argjson size "$(stat -c %s "$work/new")" '.config.digest = $sum | .config.size = $size' \
+  "$(blob "$work/good" "$(manifest_digest "$work/good" latest)")" > "$work/new"
+put
+jq -c --arg sum "sha256:$sum" --argjson size "$(stat -c %s "$work/new")" '.manifests[0].digest = $sum | .manifests[0].size = $size' \
+  "$work/index" > "$work/new"
+put
+edit_index "$work/foreign" ".manifests[0].digest = \"sha256:$sum\" | .manifests[0].size = $(stat -c %s "$work/new")"
+expect 0 for_s390x
 
 # A build cache in place of an image.
 cp -a "$work/good" "$work/cache"
