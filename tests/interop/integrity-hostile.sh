@@ -144,6 +144,16 @@ expect 1 "$intact" integrity check bad
 said 'no sector was checked: the bitmap marks them'
 expect 1 "$intact" integrity check bad --json
 grep -q '"ok":false' out || fail "ok: $(cat out)"
+# A replay leaves the marked regions for a recalculation, and says so.
+expect 0 "$intact" integrity replay bad --in-place
+said '^The tags from sector 0 on are not calculated yet; run .intact integrity recalculate.$'
+expect 1 "$intact" integrity check bad
+said 'no sector was checked: their tags have not been calculated yet'
+expect 0 "$intact" integrity recalculate bad
+expect 0 "$intact" integrity check bad
+said 'bad is intact: ([0-9]+) of \1 sectors checked'
+expect 0 "$intact" integrity replay good --in-place
+! grep -q 'not calculated' out || fail "of a clean device: $(cat out)"
 
 # --- flags ----------------------------------------------------------------------------------------
 made "${plain[@]}"

@@ -223,7 +223,7 @@ said '--fuse FILE, --nbd SOCKET, --to FILE'
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --nbd sock
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --daemon
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --use-tasklets
-said "with NAME or --dm"
+said 'use-tasklets: only for device-mapper devices; pass --dm NAME'
 expect 2 "$intact" verity open data tree --root-hash-file root --nbd tcp:localhost
 expect 2 "$intact" verity open data tree --root-hash-file root --root-hash-signature root --to x
 said 'root-hash-signature: no certificate'

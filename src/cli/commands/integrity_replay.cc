@@ -111,18 +111,28 @@ Result<int> replay(const Options& options, const integrity::Params& params,
       TRY(IntegrityTarget::open(params, devices, {.background = false}).context(options.device));
   const IntegrityTarget::Status status = target->status();
   TRY(target->close().context(options.device));
-  if (options.json)
+  const integrity::Superblock left = target->superblock();
+  const bool lacks_tags = left.has(integrity::Superblock::recalculating) &&
+                          left.recalc_sector < left.provided_data_sectors;
+  if (options.json) {
     print("{}\n", to_text(Json{{"ok", true},
                                {"device", options.device},
                                {"replayed_sections", status.replayed_sections},
                                {"replayed_blocks", status.replayed_blocks},
-                               {"retagged_sectors", status.retagged_sectors}}));
-  else if (status.retagged_sectors != 0)
+                               {"retagged_sectors", status.retagged_sectors},
+                               {"recalculating", lacks_tags}}));
+    return 0;
+  }
+  if (status.retagged_sectors != 0)
     print("{} got new tags for data that nothing has verified; {} is clean\n",
           counted(status.retagged_sectors, "sector"), options.device);
   else
     print("Replayed {} of {}; {} is clean\n", counted(status.replayed_blocks, "block"),
           counted(status.replayed_sections, "section"), options.device);
+  // What a crash in bitmap mode leaves is calculated by the next server, or by a command.
+  if (lacks_tags)
+    print("The tags from sector {} on are not calculated yet; run `intact integrity recalculate`\n",
+          left.recalc_sector);
   return 0;
 }
 
