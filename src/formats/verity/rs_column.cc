@@ -32,7 +32,7 @@ class Polynomial {
 
  private:
   // Degrees stay below the number of syndromes and erasures together.
-  static constexpr std::size_t kCapacity = 4 * kMaxRoots;
+  static constexpr std::size_t kCapacity = std::size_t{4} * kMaxRoots;
   std::array<std::uint8_t, kCapacity> coefficients_{};
   std::size_t size_ = 0;
 };
