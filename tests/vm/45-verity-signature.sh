@@ -40,7 +40,7 @@ expect 0 "$intact" verity close volume
 
 case_of "refused"
 expect 5 "${open[@]}" --root-hash-signature stranger.p7s
-said 'does not accept the signature'
+said 'does not accept the root hash signature'
 [[ ! -e $device ]] || fail 'a device is there'
 ! veritysetup open "$data" volume "$hash" "$root" --root-hash-signature=stranger.p7s 2> /dev/null ||
   fail 'veritysetup opens it'

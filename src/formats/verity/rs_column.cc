@@ -1,7 +1,10 @@
 #include "rs_column.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+
+#include <isa-l/erasure_code.h>
 
 #include <intact/verity/reed_solomon.h>
 
@@ -104,6 +107,41 @@ Polynomial error_locator(std::span<const std::uint8_t> syndromes,
   return current;
 }
 
+// Places where a polynomial is evaluated: the inverse locators of all rows, and one that is unused.
+constexpr std::size_t kPlaces = kCodewordSize + 1;
+using Values = std::array<std::uint8_t, kPlaces>;
+
+/// Row i: the inverse locators to the power of i.
+const std::array<Values, kMaxRoots + 1>& place_powers() {
+  static const auto powers = [] {
+    std::array<Values, kMaxRoots + 1> table{};
+    for (unsigned i = 0; i <= kMaxRoots; ++i)
+      for (unsigned row = 0; row < kCodewordSize; ++row) table[i][row] = gf::power(i * (row + 1));
+    return table;
+  }();
+  return powers;
+}
+
+/// The values of a polynomial at all inverse locators. Damage beyond correction makes this the most
+/// frequent step by far, so all rows are computed at once.
+Values values_at_rows(const Polynomial& p) {
+  assert(p.size() <= kMaxRoots + 1);
+  std::array<unsigned char, 32 * (kMaxRoots + 1)> tables;
+  std::array<unsigned char, kMaxRoots + 1> factors;
+  std::array<unsigned char*, kMaxRoots + 1> powers;
+  const auto& all = place_powers();
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    factors[i] = p[i];
+    powers[i] = const_cast<unsigned char*>(all[i].data());  // isa-l does not write there
+  }
+  const auto terms = static_cast<int>(p.size());
+  Values values;
+  unsigned char* out = values.data();
+  ec_init_tables(terms, 1, factors.data(), tables.data());
+  ec_encode_data(static_cast<int>(kPlaces), terms, 1, tables.data(), powers.data(), &out);
+  return values;
+}
+
 }  // namespace
 
 std::vector<ColumnError> find_errors(std::span<const std::uint8_t> syndromes,
@@ -111,6 +149,9 @@ std::vector<ColumnError> find_errors(std::span<const std::uint8_t> syndromes,
   const Polynomial lambda = error_locator(syndromes, erased);
   const std::size_t degree = lambda.size() - 1;
   if (2 * degree > syndromes.size() + erased.size()) return {};
+  const Values values = values_at_rows(lambda);
+  const auto roots = std::count(values.begin(), values.begin() + kCodewordSize, std::uint8_t{0});
+  if (static_cast<std::size_t>(roots) != degree) return {};  // no explanation
 
   // omega = S * lambda modulo x^n; the values follow by Forney's formula.
   Polynomial omega(syndromes.size());
@@ -123,19 +164,16 @@ std::vector<ColumnError> find_errors(std::span<const std::uint8_t> syndromes,
     derivative.push_back(i % 2 == 1 ? lambda[i] : std::uint8_t{0});
 
   std::vector<ColumnError> errors;
-  std::size_t found = 0;
-  for (unsigned row = 0; row < kCodewordSize && found < degree; ++row) {
+  for (unsigned row = 0; row < kCodewordSize; ++row) {
+    if (values[row] != 0) continue;
     const std::uint8_t inverse = gf::divide(1, locator(row));
-    if (value_at(lambda, inverse) != 0) continue;
     const std::uint8_t slope = value_at(derivative, inverse);
     if (slope == 0) return {};  // a double root: no explanation
-    ++found;
     // First root 2^0: the value is X * omega(1/X) / lambda'(1/X).
     const std::uint8_t value =
         gf::multiply(locator(row), gf::divide(value_at(omega, inverse), slope));
     if (value != 0) errors.push_back({.row = row, .value = value});
   }
-  if (found != degree) return {};
   return errors;
 }
 
