@@ -85,7 +85,7 @@ bad 'inline data that is something else' 3 'data of the descriptor' manifest jq 
 ### Layers and diff_ids.
 bad 'fewer diff_ids than layers' 6 'layers|diff_ids' config jq '.rootfs.diff_ids = []'
 bad 'more layers than diff_ids' 6 'layers|diff_ids' manifest jq '.layers += .layers'
-bad 'too many layers' 6 '501 layers, at most 500' manifest jq '.layers = [range(501) as $i | .layers[0]]'
+bad 'too many layers' 6 '501 layers, over the limit of 500' manifest jq '.layers = [range(501) as $i | .layers[0]]'
 
 ### JSON, in the manifest and in the config.
 for kind in manifest config; do
