@@ -126,7 +126,7 @@ const std::array<Values, kMaxRoots + 1>& place_powers() {
 /// frequent step by far, so all rows are computed at once.
 Values values_at_rows(const Polynomial& p) {
   assert(p.size() <= kMaxRoots + 1);
-  std::array<unsigned char, 32 * (kMaxRoots + 1)> tables;
+  std::array<unsigned char, std::size_t{32} * (kMaxRoots + 1)> tables;
   std::array<unsigned char, kMaxRoots + 1> factors;
   std::array<unsigned char*, kMaxRoots + 1> powers;
   const auto& all = place_powers();
