@@ -40,7 +40,43 @@ Result<void> write_sparsely(int fd, std::uint64_t offset, ByteSpan bytes) {
   return {};
 }
 
-Result<void> fill(int fd, const ByteSource& source) {
+Result<void> write_to_stdout(const ByteSource& source) {
+  if (::isatty(STDOUT_FILENO))
+    return Error(ErrorKind::invalid_argument,
+                 "--to -: stdout is a terminal; redirect it to a file or a pipe");
+  ProgressLine line;
+  Bytes buffer(kChunk);
+  for (std::uint64_t offset = 0; offset < source.size();) {
+    const MutableByteSpan chunk =
+        MutableByteSpan(buffer).first(std::min<std::uint64_t>(kChunk, source.size() - offset));
+    TRY(source.read(offset, chunk));
+    TRY(write_all(STDOUT_FILENO, chunk).context("stdout"));
+    offset += chunk.size();
+    line.show("Copying", offset, source.size());
+  }
+  return {};
+}
+
+/// Zeros are left out and the rest is written at its place: old content would show through, and
+/// what is appended would be in the wrong place. A file of our own is always suitable; one that the
+/// user has opened (/dev/fd/N) may not be.
+Result<void> check_empty_file(int fd) {
+  struct stat st;
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (::fstat(fd, &st) != 0 || flags < 0) return Error::from_errno("fstat", errno);
+  if (!S_ISREG(st.st_mode))
+    return Error(ErrorKind::invalid_argument,
+                 "not a regular file, so it cannot be written with several threads");
+  if (st.st_size != 0 || (flags & O_APPEND) != 0)
+    return Error(ErrorKind::invalid_argument,
+                 "must be empty and not open for appending; name a new file");
+  return {};
+}
+
+}  // namespace
+
+Result<void> copy_into(const ByteSource& source, int fd) {
+  TRY(check_empty_file(fd));
   const std::uint64_t size = source.size();
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) return Error::from_errno("ftruncate", errno);
   ProgressLine line;
@@ -61,33 +97,10 @@ Result<void> fill(int fd, const ByteSource& source) {
   return {};
 }
 
-Result<void> write_to_stdout(const ByteSource& source) {
-  if (::isatty(STDOUT_FILENO))
-    return Error(ErrorKind::invalid_argument,
-                 "--to -: stdout is a terminal; redirect it to a file or a pipe");
-  ProgressLine line;
-  Bytes buffer(kChunk);
-  for (std::uint64_t offset = 0; offset < source.size();) {
-    const MutableByteSpan chunk =
-        MutableByteSpan(buffer).first(std::min<std::uint64_t>(kChunk, source.size() - offset));
-    TRY(source.read(offset, chunk));
-    TRY(write_all(STDOUT_FILENO, chunk).context("stdout"));
-    offset += chunk.size();
-    line.show("Copying", offset, source.size());
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<void> copy_out(const ByteSource& source, const std::string& path) {
   if (path == "-") return write_to_stdout(source);
   OutputFile file = TRY(OutputFile::create(path, OutputFile::Existing::refuse, 0600));
-  struct stat st;
-  if (::fstat(file.fd(), &st) != 0 || !S_ISREG(st.st_mode))
-    return Error(ErrorKind::invalid_argument,
-                 path + ": not a regular file, so it cannot be written with several threads");
-  TRY(fill(file.fd(), source).context(path));
+  TRY(copy_into(source, file.fd()).context(path));
   return file.publish();
 }
 

@@ -1,5 +1,6 @@
 #include "copy_out.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,6 +56,22 @@ TEST(CopyOut, LeavesNoFileWhenAByteIsBad) {
     EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
   }
   EXPECT_TRUE(copy_out(Source(8 << 20, kNowhere), path));
+}
+
+TEST(CopyOut, FillsOnlyEmptyFiles) {
+  const TempDir dir = TempDir::create().value();
+  const Source source(8 << 20, kNowhere);
+  const std::string path = dir.path("out");
+  const UniqueFd fd = open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600).value();
+  ASSERT_TRUE(copy_into(source, fd.get()));
+  EXPECT_EQ(read_file(path, 1 << 24).value(), source.bytes());
+  // What is there would show through where there are zeros.
+  EXPECT_EQ(copy_into(source, fd.get()).error().kind(), ErrorKind::invalid_argument);
+  EXPECT_EQ(copy_out(source, "/dev/fd/" + std::to_string(fd.get())).error().kind(),
+            ErrorKind::invalid_argument);
+  const UniqueFd log = open_file(dir.path("log"), O_WRONLY | O_CREAT | O_APPEND, 0600).value();
+  EXPECT_EQ(copy_into(source, log.get()).error().kind(), ErrorKind::invalid_argument);
+  EXPECT_EQ(read_file(path, 1 << 24).value(), source.bytes());
 }
 
 TEST(CopyOut, OverwritesNothing) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,6 +11,17 @@
 #include <intact/base/file.h>
 
 namespace intact::cli {
+namespace {
+
+/// One text for all paths to a place, whether something is there or not.
+std::string place_of(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  const auto place = std::filesystem::weakly_canonical(absolute, error);
+  return error ? path : place.string();
+}
+
+}  // namespace
 
 Result<DeviceFiles::Known> DeviceFiles::identify(int fd) {
   struct stat st;
@@ -22,7 +34,10 @@ Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& 
   if (const auto before = opened_.find(path); before != opened_.end()) return before->second;
   // What was opened is compared, not what the path leads to at another moment.
   const bool writes = access_ == block::Access::read_write;
-  UniqueFd fd = TRY(open_file(path, writes ? O_RDWR : O_RDONLY));
+  return open(path, TRY(open_file(path, writes ? O_RDWR : O_RDONLY)));
+}
+
+Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& path, UniqueFd fd) {
   Known file = TRY(identify(fd.get()).context(path));
   const auto known = std::ranges::find_if(known_, [&](const Known& other) {
     return other.device == file.device && other.inode == file.inode;
@@ -50,47 +65,77 @@ bool same_file(const std::string& a, const std::string& b) {
          first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
+bool same_file(int a, int b) {
+  struct stat first, second;
+  return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+Result<UniqueFd> duplicate(int fd) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) return Error::from_errno("dup", errno);
+  return copy;
+}
+
 GrownFiles::~GrownFiles() {
   for (const File& file : files_) {
-    if (!file.is_new)
-      static_cast<void>(::ftruncate(file.fd.get(), static_cast<off_t>(file.old_size)) == 0);
-    else if (is_file_at(file.path, file.fd.get()))
-      ::unlink(file.path.c_str());
+    if (file.is_published && is_file_at(file.path, file.fd())) ::unlink(file.path.c_str());
+    if (file.created) continue;
+    struct stat st;
+    if (::fstat(file.fd(), &st) == 0 && S_ISREG(st.st_mode) &&
+        static_cast<std::uint64_t>(st.st_size) > file.old_size)
+      static_cast<void>(::ftruncate(file.fd(), static_cast<off_t>(file.old_size)) == 0);
   }
 }
 
-Result<void> GrownFiles::grow(const std::string& path, std::uint64_t size) {
+Result<int> GrownFiles::create(const std::string& path) {
+  if (path == "-")
+    return Error(
+        ErrorKind::invalid_argument,
+        "-: standard output cannot be used here, because the file is not written in order; "
+        "name a file");
+  files_.push_back({.path = path,
+                    .created = TRY(OutputFile::create(path, OutputFile::Existing::refuse, 0600)),
+                    .existing = {}});
+  return files_.back().fd();
+}
+
+Result<GrownFiles::File*> GrownFiles::find_or_open(const std::string& path) {
+  // A file that has no name yet has no other identity than where its name will be.
+  const std::string place = place_of(path);
+  for (File& file : files_)
+    if (file.path == path || (file.created && place_of(file.path) == place)) return &file;
+  auto fd = open_file(path, O_RDWR);
+  if (!fd && fd.error().kind() == ErrorKind::not_found) {
+    TRY(create(path));
+    return &files_.back();
+  }
+  if (!fd) return std::move(fd).error();
+  for (File& file : files_)
+    if (same_file(file.fd(), fd->get())) return &file;
+  const std::uint64_t size = TRY(file_size(fd->get()).context(path));
+  files_.push_back(
+      {.path = path, .created = std::nullopt, .existing = *std::move(fd), .old_size = size});
+  return &files_.back();
+}
+
+Result<int> GrownFiles::grow(const std::string& path, std::uint64_t size) {
   if (size > static_cast<std::uint64_t>(INT64_MAX))
     return Error(ErrorKind::invalid_argument, path + ": would be larger than a file can be");
-  auto fd = open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600);
-  const bool is_new = bool(fd);
-  if (!fd && fd.error().kind() == ErrorKind::exists) fd = open_file(path, O_RDWR);
-  if (!fd) return std::move(fd).error();
+  const int fd = TRY(find_or_open(path))->fd();
   struct stat st;
-  if (::fstat(fd->get(), &st) != 0) return Error::from_errno(path, errno);
-  if (!S_ISREG(st.st_mode) || (!is_new && static_cast<std::uint64_t>(st.st_size) >= size))
-    return {};
-  files_.push_back({.fd = *std::move(fd),
-                    .path = path,
-                    .is_new = is_new,
-                    .old_size = static_cast<std::uint64_t>(st.st_size)});
-  if (::ftruncate(files_.back().fd.get(), static_cast<off_t>(size)) != 0)
+  if (::fstat(fd, &st) != 0) return Error::from_errno(path, errno);
+  if (S_ISREG(st.st_mode) && static_cast<std::uint64_t>(st.st_size) < size &&
+      ::ftruncate(fd, static_cast<off_t>(size)) != 0)
     return Error::from_errno(path, errno);
-  return {};
+  return fd;
 }
 
-void GrownFiles::adopt(const std::string& path) {
-  if (auto fd = open_file(path, O_RDONLY | O_NOFOLLOW)) adopt(path, *std::move(fd));
-}
-
-Result<void> GrownFiles::check(const std::string& path, int fd) const {
-  struct stat opened;
-  if (::fstat(fd, &opened) != 0) return Error::from_errno(path, errno);
-  for (const File& file : files_) {
-    struct stat grown;
-    if (file.path != path || ::fstat(file.fd.get(), &grown) != 0) continue;
-    if (grown.st_dev != opened.st_dev || grown.st_ino != opened.st_ino)
-      return Error(ErrorKind::busy, path + ": replaced by another file meanwhile");
+Result<void> GrownFiles::publish() {
+  for (File& file : files_) {
+    if (!file.created || file.is_published) continue;
+    TRY(file.created->publish());
+    file.is_published = true;
   }
   return {};
 }

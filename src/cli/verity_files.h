@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <intact/base/output_file.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 #include <intact/block/file_target.h>
@@ -22,6 +25,8 @@ class DeviceFiles {
   /// opened or added before; a path that was opened before is not opened again, so it cannot lead
   /// to another file by then.
   Result<std::shared_ptr<block::FileTarget>> open(const std::string& path);
+  /// Opens nothing: uses what `fd` is open for, under the name `path` too. Otherwise as open(path).
+  Result<std::shared_ptr<block::FileTarget>> open(const std::string& path, UniqueFd fd);
   /// Adds a file that was opened elsewhere.
   Result<void> add(std::shared_ptr<block::FileTarget> file);
 
@@ -40,9 +45,13 @@ class DeviceFiles {
 
 /// Whether both name one existing file.
 bool same_file(const std::string& a, const std::string& b);
+/// Whether both are open for one file.
+bool same_file(int a, int b);
 
-/// Files that a command creates or extends. Unless the command succeeds they are removed, or cut to
-/// their old size: the very files, whatever their paths lead to by then. Not thread-safe.
+/// Files that a command creates or extends. New ones get their names from publish() and are
+/// readable by their owner only. Until keep() all is undone by the destructor: new files are
+/// removed, the others cut to their old size; the very files, whatever their paths lead to by then.
+/// All work is done through the descriptors, which stay open until then. Not thread-safe.
 class GrownFiles {
  public:
   GrownFiles() = default;
@@ -50,28 +59,34 @@ class GrownFiles {
   GrownFiles(const GrownFiles&) = delete;
   GrownFiles& operator=(const GrownFiles&) = delete;
 
-  /// Makes `path` at least `size` bytes long, readable by its owner only if it is new. A block
-  /// device stays as it is: whether it is large enough is checked later.
-  Result<void> grow(const std::string& path, std::uint64_t size);
-  /// A file that the command has created by other means.
-  void adopt(const std::string& path);
-  /// The same, open as `fd`.
-  void adopt(const std::string& path, UniqueFd fd) {
-    files_.push_back({.fd = std::move(fd), .path = path, .is_new = true, .old_size = 0});
-  }
-  /// Whether `fd`, which was opened as `path`, is the file that grow() left there. busy: it has
-  /// been replaced since.
-  Result<void> check(const std::string& path, int fd) const;
+  /// Makes a new and empty file. Returns a descriptor of it for reading and writing. exists: there
+  /// is a file already.
+  Result<int> create(const std::string& path);
+  /// Makes `path` at least `size` bytes long, and creates it if it does not exist. A block device
+  /// stays as it is: whether it is large enough is checked later. Returns a descriptor for reading
+  /// and writing, the same for each call with a name of the same file.
+  Result<int> grow(const std::string& path, std::uint64_t size);
+  /// Gives the new files their names, once they are complete.
+  Result<void> publish();
+  /// Nothing is undone from now on.
   void keep() { files_.clear(); }
 
  private:
   struct File {
-    UniqueFd fd;
     std::string path;
-    bool is_new;
-    std::uint64_t old_size;
+    std::optional<OutputFile> created;
+    UniqueFd existing;  // if it was not created
+    std::uint64_t old_size = 0;
+    bool is_published = false;
+
+    int fd() const { return created ? created->fd() : existing.get(); }
   };
-  std::vector<File> files_;
+  Result<File*> find_or_open(const std::string& path);
+
+  std::deque<File> files_;
 };
+
+/// Another descriptor of the same open file.
+Result<UniqueFd> duplicate(int fd);
 
 }  // namespace intact::cli

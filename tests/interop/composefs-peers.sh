@@ -43,6 +43,17 @@ equal "$("$intact" composefs info --json "$work/theirs" | jq -r '.[0].digest')" 
 equal "$("$intact" composefs info --json - < "$work/theirs" | jq -r '.[0].digest')" \
   "sha256:$(composefs-info measure-file "$work/theirs")" "digest of the summary of standard input"
 
+# A link at the output is replaced; what it leads to stays as it is.
+mkcomposefs "$whiteouts" "$work/linked"
+echo victim > "$work/victim"
+for target in victim nowhere /dev/null; do
+  ln -sf "$target" "$work/link"
+  expect 0 "$intact" composefs create "$whiteouts" "$work/link"
+  [[ ! -L $work/link ]] || fail "the link to $target is still there"
+  cmp "$work/linked" "$work/link" || fail "the image in place of the link to $target differs"
+done
+[[ $(cat "$work/victim") == victim && ! -e $work/nowhere ]] || fail 'written through a link'
+
 # Objects: the same store.
 mkcomposefs --digest-store="$work/store.theirs" "$rootfs" "$work/theirs"
 expect 0 "$intact" composefs create --digest-store="$work/store.ours" "$rootfs" "$work/ours"

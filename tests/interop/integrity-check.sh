@@ -272,6 +272,19 @@ os.kill($server, signal.SIGKILL)
     --output again 3< <(cat key)
   same repaired again
   expect 1 "$intact" integrity replay disk "${mac[@]}" --output repaired
+  said 'repaired: already exists'
+  same repaired again
+  ln -s victim link
+  expect 1 "$intact" integrity replay disk "${mac[@]}" --output link
+  said 'link: already exists'
+  [[ -L link && ! -e victim ]] || fail 'written through a link'
+  expect 2 "$intact" integrity replay disk "${mac[@]}" --output -
+  said 'standard output cannot be used here'
+  # Zeros are not written, so a file with content would keep some of it.
+  cp repaired opened
+  expect 2 "$intact" integrity replay disk "${mac[@]}" --output /dev/fd/4 4<> opened
+  said 'must be empty'
+  same repaired opened
   expect 0 "$intact" integrity replay disk "${mac[@]}" --in-place
   same repaired disk
   expect 0 "$intact" integrity replay disk "${mac[@]}"

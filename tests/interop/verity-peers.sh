@@ -53,6 +53,24 @@ veritysetup format theirs.one theirs.one "${layout[@]}" --fec-device theirs.one 
 "$intact" verity format ours.one ours.one "${layout[@]}" --fec-device ours.one > /dev/null
 cmp theirs.one ours.one
 
+# New files: one under two names, and none through a link.
+apart=(--uuid="$uuid" --salt=01 --fec-offset=1048576)
+expect 0 "$intact" verity format data once "${apart[@]}" --fec-device once
+expect 0 "$intact" verity format data ./twice "${apart[@]}" --fec-device twice
+cmp once twice || fail 'one file under two names differs'
+[[ $(stat -c %a twice) = 600 ]] || fail 'a new file is not private'
+ln -s nowhere dangling
+expect 1 "$intact" verity format data dangling
+said 'dangling: already exists'
+expect 1 "$intact" verity format data fresh --fec-device dangling
+said 'dangling: already exists'
+[[ ! -e nowhere && ! -e fresh ]] || fail 'a file was left'
+# One that exists is written through a link, as devices are.
+: > exists
+ln -s exists link
+expect 0 "$intact" verity format data link --uuid="$uuid" --salt=01 --fec-device link --fec-offset=1048576
+cmp once exists || fail 'one file under two names differs'
+
 # Random configurations: with FEC, for which both block sizes have to be one, and without.
 hashes=(sha1 sha256 sha512 sha3-384 blake2s-256 rmd160)
 sizes=(512 1024 2048 4096)

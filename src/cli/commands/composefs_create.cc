@@ -1,16 +1,15 @@
 #include "commands/composefs_create.h"
 
 #include <cerrno>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/composefs/dump.h>
 #include <intact/composefs/scan.h>
 #include <intact/composefs/write.h>
@@ -64,31 +63,11 @@ Result<tree::Tree> read_source(const CreateOptions& options) {
       .context(from_stdin ? "standard input" : options.source);
 }
 
-/// The permissions that a new file gets by the umask.
-mode_t default_mode() {
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return 0666 & ~mask;
-}
-
-Result<void> write_output(std::string path, ByteSpan image) {
-  if (path == "-") {
-    print("{}", as_text(image));
-    return {};
-  }
-  struct stat st;
-  if (::stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) {
-    const UniqueFd fd = TRY(open_file(path, O_WRONLY | O_TRUNC));
-    return write_all(fd.get(), image).context(path);
-  }
-  // Through a symlink: the file that it leads to is replaced, not the link.
-  std::error_code error;
-  if (std::filesystem::is_symlink(path, error)) {
-    const auto target = std::filesystem::canonical(path, error);
-    if (error) return Error::from_errno(path, error.value());
-    path = target.string();
-  }
-  return write_file_durably(path, image, default_mode());
+Result<void> write_output(const std::string& path, ByteSpan image) {
+  OutputFile out = TRY(path == "-" ? OutputFile::standard_output()
+                                   : OutputFile::create(path, OutputFile::Existing::replace));
+  TRY(out.write(image));
+  return out.publish();
 }
 
 Result<int> create(const CreateOptions& options) {

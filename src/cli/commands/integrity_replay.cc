@@ -1,11 +1,6 @@
 #include <algorithm>
-#include <cerrno>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <intact/integrity/journal_report.h>
 #include <intact/json/json.h>
@@ -106,11 +101,15 @@ Result<int> show(const Options& options) {
 // --- a replay -----------------------------------------------------------------------------------
 
 Result<int> replay(const Options& options, const integrity::Params& params,
-                   const integrity::Devices& devices) {
+                   const integrity::Devices& devices, GrownFiles* made = nullptr) {
   const auto target =
       TRY(IntegrityTarget::open(params, devices, {.background = false}).context(options.device));
   const IntegrityTarget::Status status = target->status();
   TRY(target->close().context(options.device));
+  if (made != nullptr) {  // before anything is said about them
+    TRY(made->publish());
+    made->keep();
+  }
   const integrity::Superblock left = target->superblock();
   const bool lacks_tags = left.has(integrity::Superblock::recalculating) &&
                           left.recalc_sector < left.provided_data_sectors;
@@ -141,19 +140,13 @@ Result<int> replay_in_place(const Options& options) {
   return replay(options, TRY(options.params(files.devices())), files.devices());
 }
 
-/// Opens a copy that was just made: not through a link, and not a file that took its name since.
-Result<stack::File> open_copy(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-  if (fd.get() < 0) return Error::from_errno(path, errno);
-  struct stat st;
-  if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
-  if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || st.st_nlink != 1 ||
-      (st.st_mode & 077) != 0)
-    return Error(ErrorKind::io, path + ": another file has replaced the copy while it was made");
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-    return Error(ErrorKind::busy, path + ": in use by another process");
+/// Copies a device into the new file `path`, which has no name until it is published.
+Result<stack::File> make_copy(const ByteSource& source, const std::string& path, GrownFiles& made) {
+  const int fd = TRY(made.create(path));
+  TRY(copy_into(source, fd).context(path));
   return stack::File(
-      TRY(block::FileTarget::create(std::move(fd), block::Access::read_write).context(path)));
+      TRY(block::FileTarget::create_locked(TRY(duplicate(fd)), block::Access::read_write)
+              .context(path)));
 }
 
 Result<int> replay_into_copy(const Options& options) {
@@ -162,6 +155,7 @@ Result<int> replay_into_copy(const Options& options) {
                  "--data-output is the copy of --data-device: pass both or neither");
   GrownFiles made;
   integrity::Params params;  // a key from a descriptor can be read only once
+  IntegrityOptions::Files copies;
   {
     // Problems are found before everything is copied.
     const auto files = TRY(options.open_files(block::Access::read_only));
@@ -170,23 +164,17 @@ Result<int> replay_into_copy(const Options& options) {
         TRY(integrity::report_journal(params, files.devices()).context(options.device));
     if (!report.refused.empty())
       return Error(ErrorKind::tampered, fmt::format("{}: {}", options.device, report.refused));
-    TRY(copy_out(files.devices().of_meta(), options.output));
-    made.adopt(options.output);
+    stack::File first = TRY(make_copy(files.devices().of_meta(), options.output, made));
     if (files.meta) {
-      TRY(copy_out(*files.data, options.data_output));
-      made.adopt(options.data_output);
+      copies.data = TRY(make_copy(*files.data, options.data_output, made));
+      copies.meta = std::move(first);
+    } else {
+      copies.data = std::move(first);
     }
   }
   Options copy = options;
   copy.device = options.output;
-  IntegrityOptions::Files files{.data = TRY(open_copy(options.output)), .meta = {}};
-  if (!options.data_output.empty()) {
-    files.meta = std::move(files.data);
-    files.data = TRY(open_copy(options.data_output));
-  }
-  const int status = TRY(replay(copy, params, files.devices()));
-  made.keep();
-  return status;
+  return replay(copy, params, copies.devices(), &made);
 }
 
 Result<int> run(const Options& options) {

@@ -117,16 +117,24 @@ Result<std::uint64_t> blocks_to_protect(const Options& options, std::uint32_t bl
       block_size, size / block_size, rest));
 }
 
-/// Creates or extends the files that will be written.
-Result<void> grow_files(const Options& options, const verity::Layout& layout, GrownFiles& grown) {
-  TRY(grown.grow(options.hash_device, TRY(verity::needed_sizes(layout, 0, false)).hash));
-  if (!layout.fec) return {};
-  TRY(grown.grow(options.fec_device, 0));
-  const UniqueFd hash = TRY(open_file(options.hash_device, O_RDONLY));
+/// The files that will be written.
+struct WrittenFiles {
+  int hash;
+  int fec = -1;  ///< -1: none
+};
+
+/// Creates or extends them.
+Result<WrittenFiles> grow_files(const Options& options, const verity::Layout& layout,
+                                GrownFiles& grown) {
+  WrittenFiles files{.hash = TRY(grown.grow(options.hash_device,
+                                            TRY(verity::needed_sizes(layout, 0, false)).hash))};
+  if (!layout.fec) return files;
+  files.fec = TRY(grown.grow(options.fec_device, 0));
   const auto sizes =
-      TRY(verity::needed_sizes(layout, TRY(file_size(hash.get()).context(options.hash_device)),
-                               same_file(options.fec_device, options.hash_device)));
-  return grown.grow(options.fec_device, sizes.fec);
+      TRY(verity::needed_sizes(layout, TRY(file_size(files.hash).context(options.hash_device)),
+                               same_file(files.fec, files.hash)));
+  TRY(grown.grow(options.fec_device, sizes.fec));
+  return files;
 }
 
 /// Who signs the root hash of a new volume.
@@ -172,23 +180,25 @@ Result<int> format(const Options& options) {
 
   const auto geometry = TRY(verity::Geometry::create(params));
   GrownFiles grown;
-  TRY(grow_files(options, layout, grown));
+  const WrittenFiles files = TRY(grow_files(options, layout, grown));
 
-  // Data in a file of its own is opened for reading only.
+  // Nothing is opened again by its name, which may lead elsewhere by then. Data in a file of its
+  // own is opened for reading only.
   DeviceFiles written(Access::read_write);
   DeviceFiles read(Access::read_only);
-  const bool data_apart = !same_file(options.data, options.hash_device) &&
-                          !(layout.fec && same_file(options.data, options.fec_device));
-  const auto open = [&](const std::string& path) -> Result<stack::File> {
-    stack::File file = TRY(written.open(path));
-    TRY(grown.check(path, file->fd()));
-    return file;
-  };
-  verity::Devices devices{.data = TRY((data_apart ? read : written).open(options.data)),
-                          .hash = TRY(open(options.hash_device))};
-  if (layout.fec) devices.fec = TRY(open(options.fec_device));
+  verity::Devices devices{
+      .data = {}, .hash = TRY(written.open(options.hash_device, TRY(duplicate(files.hash))))};
+  if (layout.fec) devices.fec = TRY(written.open(options.fec_device, TRY(duplicate(files.fec))));
+  UniqueFd data = TRY(open_file(options.data, O_RDONLY));
+  if (same_file(data.get(), files.hash))
+    devices.data = devices.hash;
+  else if (layout.fec && same_file(data.get(), files.fec))
+    devices.data = devices.fec;
+  else
+    devices.data = TRY(read.open(options.data, std::move(data)));
   ProgressLine line;
   const Bytes root = TRY(verity::format(layout, devices, uuid, 0, progress_on(line, "Hashing")));
+  TRY(grown.publish());
   const bool root_to_stdout = options.root_hash_file == "-";
   if (!options.root_hash_file.empty() && !root_to_stdout)
     TRY(write_file_durably(options.root_hash_file, as_bytes(to_hex(root)), 0644));

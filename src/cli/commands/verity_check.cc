@@ -14,6 +14,7 @@
 #include <intact/verity/volume.h>
 
 #include "command.h"
+#include "copy_out.h"
 #include "damaged_files.h"
 #include "progress.h"
 #include "verity_files.h"
@@ -52,8 +53,6 @@ Json to_json(const std::vector<Damage>& list, const Options& options, const veri
   }
   return damaged;
 }
-
-constexpr std::size_t kCopyChunk = 1 << 20;  // bytes
 
 struct Volume {
   verity::Layout layout;
@@ -157,20 +156,11 @@ Result<int> verify(const Options& options) {
 
 /// A copy of the data in the new file --output.
 Result<stack::File> copy_data(const Options& options, GrownFiles& made) {
-  const UniqueFd from = TRY(open_file(options.data, O_RDONLY));
-  const std::uint64_t size = TRY(file_size(from.get()).context(options.data));
-  UniqueFd to = TRY(open_file(options.output, O_RDWR | O_CREAT | O_EXCL, 0600));
-  UniqueFd kept(::fcntl(to.get(), F_DUPFD_CLOEXEC, 0));
-  if (!kept) return Error::from_errno(options.output, errno);
-  made.adopt(options.output, std::move(kept));
-  Bytes buffer(kCopyChunk);
-  for (std::uint64_t offset = 0; offset < size; offset += buffer.size()) {
-    buffer.resize(std::min<std::uint64_t>(buffer.size(), size - offset));
-    TRY(pread_exact(from.get(), offset, buffer).context(options.data));
-    TRY(pwrite_all(to.get(), offset, buffer).context(options.output));
-  }
-  return stack::File(TRY(
-      block::FileTarget::create_locked(std::move(to), Access::read_write).context(options.output)));
+  const auto from = TRY(block::FileTarget::open(options.data, Access::read_only));
+  const int to = TRY(made.create(options.output));
+  TRY(copy_into(*from, to).context(options.output));
+  return stack::File(TRY(block::FileTarget::create_locked(TRY(duplicate(to)), Access::read_write)
+                             .context(options.output)));
 }
 
 Result<int> repair(const Options& options) {
@@ -197,6 +187,7 @@ Result<int> repair(const Options& options) {
     return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line, "Repairing"));
   }();
   const verity::RepairReport done = TRY(std::move(report));
+  TRY(made.publish());
   made.keep();
   DamagedFiles files;
   if (!done.lost.empty())
