@@ -48,13 +48,12 @@ Result<void> map_integrity(const std::string& name, const stack::File& file,
                                                   {.read_only = true, .background = false}));
     TRY(check_kernel_may(layer, *target));
     mapping.sectors = target->size() / integrity::kSectorSize;
-    std::string words = target->table(meta, true);
+    const crypto::Secret words = target->table_with_keys(meta);
     mapping.parameters = crypto::Secret(data.size() + 1 + words.size());
     const auto out = mapping.parameters.expose();
     std::ranges::copy(as_bytes(data), out.begin());
     out[data.size()] = std::byte{' '};
-    std::ranges::copy(as_bytes(words), out.subspan(data.size() + 1).begin());
-    crypto::wipe(std::as_writable_bytes(std::span(words)));
+    std::ranges::copy(words.expose(), out.subspan(data.size() + 1).begin());
   }
   return serve::create_mapping(mapping);
 }

@@ -46,7 +46,7 @@ Params any_params(std::mt19937& random) {
 }
 
 std::string describe(const IntegrityTarget& target) {
-  return target.table("", true);
+  return std::string(target.table_with_keys("").expose_text());
 }
 
 void try_config(unsigned seed) {

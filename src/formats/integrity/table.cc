@@ -115,13 +115,35 @@ Result<void> set_option(TableLine& line, std::string_view word) {
   return {};
 }
 
-/// "NAME:ALGORITHM[:HEXKEY]".
-std::string show(std::string_view name, const Algorithm& algorithm, bool with_keys) {
-  std::string text = fmt::format("{}:{}", name, algorithm.name);
-  const ByteSpan key = algorithm.key_bytes();
-  if (!key.empty()) text += ":" + (with_keys ? to_hex(key) : std::string(key.size() * 2, '0'));
-  return text;
+/// Writes `key` as hexadecimal digits.
+void write_hex(ByteSpan key, MutableByteSpan out) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    const auto byte = std::to_integer<unsigned>(key[i]);
+    out[2 * i] = static_cast<std::byte>(kDigits[byte >> 4]);
+    out[2 * i + 1] = static_cast<std::byte>(kDigits[byte & 15]);
+  }
 }
+
+/// A table line with zeros for the keys, and where these are.
+struct Line {
+  struct Key {
+    std::size_t at;
+    ByteSpan bytes;
+  };
+  std::string text;
+  std::vector<Key> keys;
+
+  /// " NAME:ALGORITHM[:HEXKEY]".
+  void add(std::string_view name, const Algorithm& algorithm) {
+    text += fmt::format(" {}:{}", name, algorithm.name);
+    const ByteSpan key = algorithm.key_bytes();
+    if (key.empty()) return;
+    text += ':';
+    keys.push_back({text.size(), key});
+    text.append(key.size() * 2, '0');
+  }
+};
 
 /// The words of a line. They are views, because copies of a key would stay in memory.
 std::vector<std::string_view> split(std::string_view line) {
@@ -133,6 +155,54 @@ std::vector<std::string_view> split(std::string_view line) {
     words.push_back(line.substr(0, line.find_first_of(kSpace)));
     line.remove_prefix(words.back().size());
   }
+}
+
+Line line_of(const IntegrityTarget& target, const Params& params, const std::string& meta_device) {
+  const Superblock now = target.superblock();
+  const Layout& layout = target.layout();
+  std::vector<std::string> options;
+  const auto word = [&](bool wanted, const char* name) {
+    if (wanted) options.emplace_back(name);
+  };
+  const auto add = [&](bool wanted, const char* name, const auto& value) {
+    if (wanted) options.push_back(fmt::format("{}:{}", name, value));
+  };
+  const auto per_cent = [&] {
+    const std::uint64_t entries =
+        std::uint64_t{layout.section().entries} * layout.journal_sections();
+    const std::uint64_t threshold = (entries * (100 - params.journal_watermark) + 50) / 100;
+    return ((entries - threshold) * 100 + entries / 2) / entries;
+  };
+  const bool journal = params.mode == Mode::journal, bitmap = params.mode == Mode::bitmap;
+  add(!meta_device.empty(), "meta_device", meta_device);
+  add(params.block_size != 512, "block_size", params.block_size);
+  word(now.has(Superblock::recalculating), "recalculate");
+  word(params.reset_recalculate, "reset_recalculate");
+  word(params.allow_discards, "allow_discards");
+  add(true, "journal_sectors", layout.initial_sectors() - kSuperblockSectors);
+  add(true, "interleave_sectors", std::uint64_t{1} << layout.log2_interleave_sectors());
+  add(true, "buffer_sectors", 1u << layout.log2_buffer_sectors());
+  add(journal, "journal_watermark", journal ? per_cent() : 0);
+  add(journal, "commit_time", params.commit_time);
+  add(bitmap, "sectors_per_bit",
+      std::uint64_t{1} << (now.log2_blocks_per_bitmap_bit + layout.log2_sectors_per_block()));
+  add(bitmap, "bitmap_flush_interval", params.bitmap_flush_interval);
+  word(now.has(Superblock::fixed_padding), "fix_padding");
+  word(now.has(Superblock::fixed_hmac), "fix_hmac");
+  word(params.legacy_recalculate, "legacy_recalculate");
+  const std::pair<const char*, const std::optional<Algorithm>*> algorithms[] = {
+      {"internal_hash", &params.internal_hash},
+      {"journal_crypt", &params.journal_crypt},
+      {"journal_mac", &params.journal_mac}};
+  const auto chosen = std::ranges::count_if(
+      algorithms, [](const auto& algorithm) { return algorithm.second->has_value(); });
+  Line line{.text = fmt::format(
+                "{} {} {} {} {}", params.start, layout.tag_size(), static_cast<char>(params.mode),
+                options.size() + static_cast<std::size_t>(chosen), fmt::join(options, " ")),
+            .keys = {}};
+  for (const auto& [name, algorithm] : algorithms)
+    if (*algorithm) line.add(name, **algorithm);
+  return line;
 }
 
 }  // namespace
@@ -158,47 +228,15 @@ Result<TableLine> parse_table(std::string_view text) {
   return line;
 }
 
-std::string IntegrityTarget::table(const std::string& meta_device, bool with_keys) const {
-  const Params& params = impl_->volume().params;
-  const Superblock now = superblock();
-  std::vector<std::string> options;
-  const auto word = [&](bool wanted, const char* name) {
-    if (wanted) options.emplace_back(name);
-  };
-  const auto add = [&](bool wanted, const char* name, const auto& value) {
-    if (wanted) options.push_back(fmt::format("{}:{}", name, value));
-  };
-  const auto per_cent = [&] {
-    const std::uint64_t entries =
-        std::uint64_t{layout().section().entries} * layout().journal_sections();
-    const std::uint64_t threshold = (entries * (100 - params.journal_watermark) + 50) / 100;
-    return ((entries - threshold) * 100 + entries / 2) / entries;
-  };
-  const bool journal = params.mode == Mode::journal, bitmap = params.mode == Mode::bitmap;
-  add(!meta_device.empty(), "meta_device", meta_device);
-  add(params.block_size != 512, "block_size", params.block_size);
-  word(now.has(Superblock::recalculating), "recalculate");
-  word(params.reset_recalculate, "reset_recalculate");
-  word(params.allow_discards, "allow_discards");
-  add(true, "journal_sectors", layout().initial_sectors() - kSuperblockSectors);
-  add(true, "interleave_sectors", std::uint64_t{1} << layout().log2_interleave_sectors());
-  add(true, "buffer_sectors", 1u << layout().log2_buffer_sectors());
-  add(journal, "journal_watermark", journal ? per_cent() : 0);
-  add(journal, "commit_time", params.commit_time);
-  add(bitmap, "sectors_per_bit",
-      std::uint64_t{1} << (now.log2_blocks_per_bitmap_bit + layout().log2_sectors_per_block()));
-  add(bitmap, "bitmap_flush_interval", params.bitmap_flush_interval);
-  word(now.has(Superblock::fixed_padding), "fix_padding");
-  word(now.has(Superblock::fixed_hmac), "fix_hmac");
-  word(params.legacy_recalculate, "legacy_recalculate");
-  const auto add_algorithm = [&](std::string_view name, const std::optional<Algorithm>& chosen) {
-    if (chosen) options.push_back(show(name, *chosen, with_keys));
-  };
-  add_algorithm("internal_hash", params.internal_hash);
-  add_algorithm("journal_crypt", params.journal_crypt);
-  add_algorithm("journal_mac", params.journal_mac);
-  return fmt::format("{} {} {} {} {}", params.start, layout().tag_size(),
-                     static_cast<char>(params.mode), options.size(), fmt::join(options, " "));
+std::string IntegrityTarget::table(const std::string& meta_device) const {
+  return line_of(*this, impl_->volume().params, meta_device).text;
+}
+
+crypto::Secret IntegrityTarget::table_with_keys(const std::string& meta_device) const {
+  const Line line = line_of(*this, impl_->volume().params, meta_device);
+  auto secret = crypto::Secret::copy_of(as_bytes(line.text));
+  for (const auto& [at, key] : line.keys) write_hex(key, secret.expose().subspan(at));
+  return secret;
 }
 
 }  // namespace intact::integrity

@@ -77,7 +77,31 @@ TEST(Table, HidesKeys) {
   const auto target = IntegrityTarget::open(line->params, devices, {.format_zeroed = true});
   ASSERT_TRUE(target) << target.error().message();
   EXPECT_TRUE((*target)->table("").ends_with("internal_hash:hmac(sha256):000000"));
-  EXPECT_TRUE((*target)->table("", true).ends_with("internal_hash:hmac(sha256):0011ff"));
+  const crypto::Secret whole = (*target)->table_with_keys("");
+  EXPECT_TRUE(whole.expose_text().ends_with("internal_hash:hmac(sha256):0011ff"));
+}
+
+TEST(Table, PutsEachKeyInItsPlace) {
+  const auto line = parse_table(
+      "7:0 0 - J 4 fix_hmac internal_hash:hmac(sha256):0011ff "
+      "journal_crypt:ctr(aes):000102030405060708090a0b0c0d0e0f journal_mac:hmac(sha256):fedcba98");
+  ASSERT_TRUE(line) << line.error().message();
+  const Devices devices{std::make_shared<block::MemoryTarget>(Bytes(4 << 20))};
+  const auto target = IntegrityTarget::open(line->params, devices, {.format_zeroed = true});
+  ASSERT_TRUE(target) << target.error().message();
+  const std::string shown = (*target)->table("7:1");
+  const crypto::Secret whole = (*target)->table_with_keys("7:1");
+  EXPECT_TRUE(shown.ends_with(
+      " internal_hash:hmac(sha256):000000 journal_crypt:ctr(aes):00000000000000000000000000000000 "
+      "journal_mac:hmac(sha256):00000000"))
+      << shown;
+  EXPECT_TRUE(whole.expose_text().ends_with(
+      " internal_hash:hmac(sha256):0011ff journal_crypt:ctr(aes):000102030405060708090a0b0c0d0e0f "
+      "journal_mac:hmac(sha256):fedcba98"));
+  EXPECT_EQ(whole.expose_text().substr(0, shown.find(" internal_hash")),
+            shown.substr(0, shown.find(" internal_hash")));
+  // It is a line that parses back to the same number of words.
+  EXPECT_TRUE(parse_table("7:0 " + shown)) << shown;
 }
 
 TEST(Table, RefusalsQuoteNoKey) {

@@ -10,6 +10,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/block/target.h>
+#include <intact/crypto/secret.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
 #include <intact/integrity/superblock.h>
@@ -138,10 +139,11 @@ class IntegrityTarget final : public block::BlockTarget {
   const Layout& layout() const;
   Superblock superblock() const;  ///< its current value
   Status status() const;
-  /// The words of the table line after the device, as `dmsetup table` shows them (keys as zeros
-  /// unless `with_keys`): "0 4 J 7 journal_sectors:176 ...". `meta_device`: the name to show, if
-  /// any. The caller wipes a text with keys.
-  std::string table(const std::string& meta_device, bool with_keys = false) const;
+  /// The words of the table line after the device, as `dmsetup table` shows them, with zeros for
+  /// keys: "0 4 J 7 journal_sectors:176 ...". `meta_device`: the name to show, if any.
+  std::string table(const std::string& meta_device) const;
+  /// The same with the keys, in memory that is wiped: for the kernel.
+  crypto::Secret table_with_keys(const std::string& meta_device) const;
 
   /// Commits, writes back, marks the device clean and flushes; all later requests fail. Returns the
   /// first failure, after which the device looks as after a crash. Further calls return the same.
