@@ -56,10 +56,10 @@ class Continued final : public ByteStream {
 
 /// The directory as a tar in a temporary file.
 Result<UniqueFd> tar_of_directory(const std::string& directory, const std::string& scratch,
-                                  ProgressMeter& meter) {
+                                  const std::optional<oci::Owner>& owner, ProgressMeter& meter) {
   UniqueFd fd = TRY(unnamed_file_in(scratch));
   meter.begin("Reading files", 0);
-  TRY(oci::write_directory_tar(directory, {}, [&](ByteSpan bytes) {
+  TRY(oci::write_directory_tar(directory, {.clamp_mtime = {}, .owner = owner}, [&](ByteSpan bytes) {
     meter.advance(bytes.size());
     return write_all(fd.get(), bytes);
   }));
@@ -70,9 +70,10 @@ Result<UniqueFd> tar_of_directory(const std::string& directory, const std::strin
 
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
                                   oci::LayoutWriter& layout, const std::string& scratch,
-                                  const UnpackLimits& limits, ProgressMeter& meter) {
+                                  const UnpackLimits& limits,
+                                  const std::optional<oci::Owner>& owner, ProgressMeter& meter) {
   const bool is_directory = source.transport == oci::Reference::Transport::rootfs;
-  const UniqueFd file = is_directory ? TRY(tar_of_directory(source.path, scratch, meter))
+  const UniqueFd file = is_directory ? TRY(tar_of_directory(source.path, scratch, owner, meter))
                                      : TRY(open_tar(source.path, scratch, limits));
   const std::uint64_t size = TRY(file_size(file.get()).context(source.path));
   meter.begin("Making a layer", size);

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/image/limits.h>
 #include <intact/oci/layout_writer.h>
+#include <intact/oci/owner.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 
@@ -26,9 +28,11 @@ struct BaseImage {
 };
 
 /// Stages the layer blob in `layout`. A tar that is compressed with gzip or zstd is taken as it is;
-/// anything else becomes gzip. `scratch` is a directory for temporary files, as large as the tar.
+/// anything else becomes gzip. `owner` is for directories. `scratch` is a directory for temporary
+/// files, as large as the tar.
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
                                   oci::LayoutWriter& layout, const std::string& scratch,
-                                  const UnpackLimits& limits, ProgressMeter& meter);
+                                  const UnpackLimits& limits,
+                                  const std::optional<oci::Owner>& owner, ProgressMeter& meter);
 
 }  // namespace intact::image

@@ -127,6 +127,9 @@ Result<Draft> make_draft(const oci::Reference& source,
                          const std::optional<oci::Reference>& asked_destination,
                          const SealOptions& options, PendingKey& key) {
   if (!options.identity.empty()) TRY(sign::parse_identity(options.identity).context("--identity"));
+  if (options.owner && source.transport != Transport::rootfs)
+    return Error(ErrorKind::invalid_argument,
+                 "--owner: only for rootfs: sources; images and tars have owners of their own");
 
   // The source, as far as documents go.
   std::unique_ptr<oci::ImageSource> images;
@@ -164,9 +167,9 @@ Result<Draft> make_draft(const oci::Reference& source,
   } else {
     // Compressing takes long, and nothing in it looks at the key.
     TRY(key.wait());
-    BaseImage base =
-        TRY(make_base_image(source, options.platform.value_or(oci::Platform::host()), *layout,
-                            parent_directory(destination.directory), options.limits, meter));
+    BaseImage base = TRY(make_base_image(source, options.platform.value_or(oci::Platform::host()),
+                                         *layout, parent_directory(destination.directory),
+                                         options.limits, options.owner, meter));
     manifest = std::move(base.manifest);
     config = std::move(base.config);
     layer_bytes = base.layer_bytes;

@@ -114,8 +114,8 @@ class DirectoryWriter {
     const std::string relative = path == "/" ? "." : path.substr(1);
     tree::Attributes attributes;
     attributes.mode = st.st_mode;
-    attributes.uid = st.st_uid;
-    attributes.gid = st.st_gid;
+    attributes.uid = options_.owner ? options_.owner->uid : st.st_uid;
+    attributes.gid = options_.owner ? options_.owner->gid : st.st_gid;
     attributes.rdev = static_cast<std::uint32_t>(st.st_rdev);
     attributes.size = static_cast<std::uint64_t>(st.st_size);
     attributes.mtime = {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};

@@ -188,13 +188,34 @@ TEST(DirectoryTar, HoldsTheDirectory) {
     EXPECT_THAT(f->xattrs, testing::ElementsAre(tree::Xattr{"user.k", "v"}));
   }
   EXPECT_EQ(applied->tree.find("d")->attributes.mode, S_IFDIR | 01750u);
-  const auto clamped = apply({make({.clamp_mtime = 1000})});
+  const auto clamped = apply({make({.clamp_mtime = 1000, .owner = {}})});
   EXPECT_EQ(clamped->tree.find("d/f")->attributes.mtime, (tree::Timestamp{1000, 0}));
+  const auto owned = apply({make({.clamp_mtime = {}, .owner = Owner{0, 7}})});
+  EXPECT_EQ(owned->tree.root().attributes.uid, 0u);
+  for (const char* name : {"a", "d", "d/e", "d/f", "p", "s"}) {
+    EXPECT_EQ(owned->tree.find(name)->attributes.uid, 0u) << name;
+    EXPECT_EQ(owned->tree.find(name)->attributes.gid, 7u) << name;
+    EXPECT_EQ(applied->tree.find(name)->attributes.gid, ::getgid()) << name;
+  }
   std::ofstream(dir.path("d/.wh.x")) << "";
   EXPECT_EQ(write_directory_tar(dir.path(), {}, [](ByteSpan) -> Result<void> { return {}; })
                 .error()
                 .kind(),
             ErrorKind::unsupported);
+}
+
+TEST(Owner, IsOneNumberOrTwo) {
+  EXPECT_EQ(parse_owner("0").value(), (Owner{0, 0}));
+  EXPECT_EQ(parse_owner("1000").value(), (Owner{1000, 1000}));
+  EXPECT_EQ(parse_owner("0:4294967294").value(), (Owner{0, 4294967294}));
+  for (const char* text : {"", ":", "0:", ":0", "0:0:0", "-1", "+1", " 0", "0 ", "0x0", "root",
+                           "root:root", "4294967295", "0:4294967295", "4294967296"}) {
+    const auto owner = parse_owner(text);
+    ASSERT_FALSE(owner) << text;
+    EXPECT_EQ(
+        owner.error().message(),
+        std::string(text) + ": not an owner; give UID or UID:GID as numbers from 0 to 4294967294");
+  }
 }
 
 TEST(DirectoryTar, GnuTarExtractsIt) {

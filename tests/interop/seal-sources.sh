@@ -17,6 +17,44 @@ skopeo --insecure-policy copy -q "oci:$work/layout:latest" "docker-archive:$work
 equal "$(seal "docker-archive:$work/docker.tar:example.org/app:latest" docker-archive)" "$want" \
   "image digest of docker-archive"
 
+# A directory of an ordinary user: its owners are theirs, unless others are given.
+user_space
+mine=$work/user/mine
+as_user mkdir -p "$mine/etc" "$mine/empty"
+as_user sh -c "umask 022; echo text > '$mine/etc/file'; ln '$mine/etc/file' '$mine/again'; ln -s etc/file '$mine/link'"
+as_user cp "$work/password" "$work/user/password"
+as_user "$intact" keygen "$work/user/key" --password-file "$work/user/password"
+# sealed_by_user SOURCE NAME [OPTION...]: prints the image digest.
+sealed_by_user() {
+  as_user "$intact" seal "$1" "oci:$work/user/out-$2:x" --key "$work/user/key.key" \
+    --password-file "$work/user/password" "${@:3}" > /dev/null
+  jq -r '.config.Labels["intact.image.digest"]' "$(config_of "$work/user/out-$2" x)"
+}
+# tar_of NAME [OPTION...]: what GNU tar makes of the directory.
+tar_of() {
+  tar -C "$mine" --format=pax --pax-option=delete=atime,delete=ctime --numeric-owner "${@:2}" -cf "$work/user/$1.tar" .
+}
+tar_of theirs
+tar_of root --owner=0 --group=0
+tar_of both --owner=5 --group=4294967294
+theirs=$(sealed_by_user "tar:$work/user/theirs.tar" tar-theirs)
+as_root=$(sealed_by_user "tar:$work/user/root.tar" tar-root)
+[[ $theirs != "$as_root" ]] || fail 'the owner makes no difference'
+equal "$(sealed_by_user "rootfs:$mine" own)" "$theirs" 'image digest without --owner'
+equal "$(sealed_by_user "rootfs:$mine" root --owner 0)" "$as_root" 'image digest with --owner 0'
+equal "$(sealed_by_user "rootfs:$mine" both --owner 5:4294967294)" \
+  "$(sealed_by_user "tar:$work/user/both.tar" tar-both)" 'image digest with --owner UID:GID'
+refused_owner() {
+  expect 2 as_user "$intact" seal "$1" "oci:$work/user/never:x" --key "$work/user/key.key" \
+    --password-file "$work/user/password" --owner "$2"
+  said "$3"
+  [[ ! -e $work/user/never ]] || fail 'something was written'
+}
+for owner in '' root 0: 0:0:0 +1 4294967295; do
+  refused_owner "rootfs:$mine" "$owner" '--owner: .*not an owner; give UID or UID:GID'
+done
+refused_owner "tar:$work/user/root.tar" 0 '--owner: only for rootfs: sources'
+
 # The root that umoci unpacks, read as root, where owners and device nodes are real.
 requires_root
 unpack_image "$work/layout" latest

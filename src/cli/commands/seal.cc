@@ -1,4 +1,6 @@
 #include <memory>
+#include <optional>
+#include <string>
 
 #include <intact/base/visible.h>
 #include <intact/image/seal.h>
@@ -23,6 +25,7 @@ struct Options {
   std::string identity;
   std::string profile = "shared";
   std::string platform;
+  std::optional<std::string> owner;
   bool json = false;
 };
 
@@ -38,6 +41,7 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
   seal_options.identity = options.identity;
   seal_options.limits = limits.limits();
   if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
+  if (options.owner) seal_options.owner = TRY(oci::parse_owner(*options.owner).context("--owner"));
   auto key = TRY(sign::PrivateKey::begin_loading(options.key, [&] {
     return read_password(options.password, "the key " + options.key, PasswordUse::existing);
   }));
@@ -93,6 +97,10 @@ void add_seal_command(Program& program) {
       ->add_option("--platform", options->platform,
                    "Select this platform from a multi-platform image")
       ->type_name("OS/ARCH[/VARIANT]");
+  command
+      ->add_option("--owner", options->owner,
+                   "Owner of all files of a rootfs: source (default GID: UID)")
+      ->type_name("UID[:GID]");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const LimitOptions limits(command);
   program.on_chosen(command, [options, limits] { return seal(*options, limits); });

@@ -10,6 +10,7 @@
 #include <intact/base/result.h>
 #include <intact/image/limits.h>
 #include <intact/image/progress.h>
+#include <intact/oci/owner.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/key.h>
@@ -18,7 +19,8 @@ namespace intact::image {
 
 struct SealOptions {
   std::optional<oci::Platform> platform = {};  ///< as PullOptions::platform
-  std::string identity;  ///< HOST/REPO[:TAG] for the signed payload; may be empty
+  std::string identity;                  ///< HOST/REPO[:TAG] for the signed payload; may be empty
+  std::optional<oci::Owner> owner = {};  ///< of all files; only for a rootfs: source
   UnpackLimits limits;
   Progress progress;  ///< may be empty
 };

@@ -7,6 +7,7 @@
 
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
+#include <intact/oci/owner.h>
 #include <intact/oci/tar_writer.h>
 #include <intact/tree/tree.h>
 
@@ -26,6 +27,8 @@ Result<void> write_tree_tar(const tree::Tree& tree, const ContentOpener& open_co
 struct DirectoryTarOptions {
   /// Later times than this are set to it (SOURCE_DATE_EPOCH), in seconds.
   std::optional<std::int64_t> clamp_mtime;
+  /// All entries belong to this user and group instead of those on the host.
+  std::optional<Owner> owner;
 };
 
 /// Writes a directory as a layer in the same form (oci.md 5.5). Sockets are left out; so is
