@@ -65,7 +65,7 @@ struct Bar {
   bool unknown = false;
 };
 
-/// The largest directories and all that are damaged; the others share the last bar.
+/// The damaged directories, then the largest ones; the others share the last bar.
 std::vector<Bar> make_bars(const std::vector<Content>& contents) {
   std::vector<Bar> bars;
   std::map<std::string, std::size_t> by_folder;
@@ -79,8 +79,9 @@ std::vector<Bar> make_bars(const std::vector<Content>& contents) {
     bar.unknown = bar.unknown || content.unknown;
   }
   if (bars.size() <= kMaxBars) return bars;
-  std::ranges::stable_sort(bars, [](const Bar& a, const Bar& b) {
-    return std::pair(a.bad_blocks > 0, a.blocks) > std::pair(b.bad_blocks > 0, b.blocks);
+  std::ranges::sort(bars, [](const Bar& a, const Bar& b) {
+    return std::tuple(b.bad_blocks > 0, b.blocks, std::string_view(a.label)) <
+           std::tuple(a.bad_blocks > 0, a.blocks, std::string_view(b.label));
   });
   Bar rest{.label = "elsewhere", .contents = {}};
   for (std::size_t i = kMaxBars - 1; i < bars.size(); ++i) {
