@@ -35,16 +35,21 @@ std::optional<int> descriptor_of(std::string_view path) {
   return std::nullopt;
 }
 
-/// Opens what is at `name` if it can only be written in place. Nothing: it is an ordinary file, or
-/// one that somebody else may have put there.
-Result<UniqueFd> open_in_place(int directory, const std::string& name) {
+/// Opens what is at `name` if it can only be written in place: a rename over the node of a device
+/// would replace the node. Nothing: it is an ordinary file, or one that somebody else may have put
+/// there, or a block device whose content is not to be replaced.
+Result<UniqueFd> open_in_place(int directory, const std::string& name,
+                               OutputFile::Existing existing) {
   struct stat st;
   const auto fits = [&] {
+    if (S_ISBLK(st.st_mode)) return existing == OutputFile::Existing::replace;
     return S_ISCHR(st.st_mode) || (S_ISFIFO(st.st_mode) && st.st_uid == ::geteuid());
   };
   if (::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0 || !fits())
     return UniqueFd();
-  UniqueFd fd = TRY(open_at(directory, name, O_WRONLY | O_NOFOLLOW | O_NOCTTY));
+  // O_EXCL of a block device refuses one that is mounted or otherwise in use.
+  const int exclusive = S_ISBLK(st.st_mode) ? O_EXCL : 0;
+  UniqueFd fd = TRY(open_at(directory, name, O_WRONLY | O_NOFOLLOW | O_NOCTTY | exclusive));
   if (::fstat(fd.get(), &st) != 0) return Error::from_errno("fstat", errno);
   if (!fits()) return Error(ErrorKind::busy, "the file is being replaced");
   return fd;
@@ -109,7 +114,7 @@ Result<void> OutputFile::make(mode_t mode) {
   directory_ = UniqueFd(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory_) return Error::from_errno("its directory", errno);
 
-  fd_ = TRY(open_in_place(directory_.get(), name_));
+  fd_ = TRY(open_in_place(directory_.get(), name_, existing_));
   if (fd_) {
     directory_.reset();
     return {};

@@ -12,6 +12,11 @@ bool is_number(std::string_view text, int base) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+/// A share of memory, such as "50%".
+bool is_share(std::string_view value) {
+  return value.ends_with('%') && is_number(value.substr(0, value.size() - 1), 10);
+}
+
 }  // namespace
 
 Result<Tmpfs> parse_tmpfs(std::string_view text) {
@@ -43,14 +48,11 @@ Result<Tmpfs> parse_tmpfs(std::string_view text) {
       read_only = option == "ro";
     } else if (option == "tmpcopyup" || option == "notmpcopyup") {
       out.copy_up = option == "tmpcopyup";
-    } else if (name == "size" && value.ends_with('%') &&
-               is_number(value.substr(0, value.size() - 1), 10)) {
-      out.options.emplace_back(option);
-    } else if (name == "size") {
+    } else if (name == "size" && !is_share(value)) {
       const auto bytes = parse_bytes("size", value);
       if (!bytes) return refuse(bytes.error().message());
       out.options.push_back("size=" + std::to_string(*bytes));
-    } else if ((name == "mode" && is_number(value, 8) && value.size() <= 5) ||
+    } else if (name == "size" || (name == "mode" && is_number(value, 8) && value.size() <= 5) ||
                ((name == "uid" || name == "gid" || name == "nr_inodes") && is_number(value, 10))) {
       out.options.emplace_back(option);
     } else if (option != "nosuid" && option != "nodev" && option != "rprivate" &&

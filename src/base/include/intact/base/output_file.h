@@ -23,8 +23,9 @@ namespace intact {
 /// `path` is never followed: it counts as an existing file.
 ///
 /// Three things are written in place, because they are not files that could be replaced:
-/// /dev/stdout, /dev/stderr and /dev/fd/N (the descriptor itself is duplicated), character devices,
-/// and FIFOs that belong to the caller. Not thread-safe.
+/// /dev/stdout, /dev/stderr and /dev/fd/N (the descriptor itself is duplicated), character devices
+/// (with `replace`, block devices that are not in use too), and FIFOs that belong to the caller.
+/// Not thread-safe.
 class OutputFile {
  public:
   enum class Existing {
