@@ -179,7 +179,7 @@ std::string suspicion_about_pattern(std::string_view pattern) {
   const auto components = components_of(repository);
   const std::string canonical = canonical_repository(repository);
   if (components.size() == 1) {
-    const std::string means =
+    std::string means =
         "'" + shown + "' has no host, so it matches only " + canonical + " on Docker Hub";
     if (repository.find('*') != std::string_view::npos)
       return means + "; use 'HOST/**' for all images of a registry, or --any for every image";
