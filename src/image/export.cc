@@ -13,6 +13,7 @@
 #include <intact/oci/tree_tar.h>
 
 #include "export_context.h"
+#include "new_directory.h"
 #include "paths.h"
 #include "signatures.h"
 
@@ -102,6 +103,13 @@ Result<void> check_object_names(const tree::Tree& tree) {
   });
 }
 
+/// A directory in `parent`, made unless it is there.
+Result<UniqueFd> make_directory(int parent, const std::string& name) {
+  if (::mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST)
+    return Error::from_errno(name, errno);
+  return open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
 }  // namespace
 
 Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, const std::string& name,
@@ -122,12 +130,11 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
   if (archive && !to_stdout && ::lstat(destination.path.c_str(), &st) == 0)
     return Error(ErrorKind::exists,
                  destination.path + ": already exists; remove it or choose another name");
-  std::optional<TempDir> scratch;
+  std::optional<NewDirectory> scratch;
   if (archive)
-    scratch = TRY(
-        TempDir::create(to_stdout ? TempDir::default_parent() : parent_directory(destination.path),
-                        ".intact-export-"));
-  const std::string directory = archive ? scratch->path("layout") : destination.path;
+    scratch.emplace(TRY(NewDirectory::create_scratch(
+        to_stdout ? TempDir::default_parent() : parent_directory(destination.path))));
+  const std::string directory = archive ? scratch->path() + "/layout" : destination.path;
   {
     auto layout = TRY(oci::LayoutWriter::open_or_create(directory));
     TRY(fill_layout(*store, image->record(), chain, destination, *layout));
@@ -161,24 +168,24 @@ Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store
                                       const std::string& directory) {
   const ExportContext context = TRY(ExportContext::open(store, name, options));
   TRY(check_object_names(context.tree()));
-  NewDirectory out = TRY(NewDirectory::create(directory));
+  NewDirectory out = TRY(NewDirectory::create(directory, 0755));
   ExportReport report;
   TRY(count_files(context.tree(), report));
-  const std::string objects = out.path() + "/objects/";
-  TRY(make_directories(objects));
+  const UniqueFd objects = TRY(make_directory(out.fd(), "objects"));
   std::set<std::string> written;
   TRY(context.tree().walk([&](const std::string& path, const tree::Entry& entry) -> Result<void> {
     const tree::Inode& inode = *entry.inode;
     if (!has_object(inode) || !written.insert(inode.payload).second) return {};
-    TRY(make_directories(objects + inode.payload.substr(0, 2)));
-    const UniqueFd fd =
-        TRY(open_file(objects + inode.payload, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+    // "ab/cdef...", as check_object_names() says.
+    const UniqueFd prefix = TRY(make_directory(objects.get(), inode.payload.substr(0, 2)));
+    const UniqueFd fd = TRY(open_at(prefix.get(), inode.payload.substr(3),
+                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
     return context.read_content(inode, [&](ByteSpan bytes) { return write_all(fd.get(), bytes); })
         .context(path);
   }));
   Bytes image(static_cast<std::size_t>(context.bytes().size()));
   TRY(context.bytes().read(0, image));
-  TRY(write_file_durably(out.path() + "/image.cfs", image, 0644));
+  TRY(write_file_durably_at(out.fd(), "image.cfs", image, 0644));
   TRY(out.publish());
   return report;
 }

@@ -1,18 +1,10 @@
 #include "export_context.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <intact/base/directory.h>
-#include <intact/base/file.h>
 #include <intact/composefs/read.h>
 
 #include "object_opener.h"
-#include "paths.h"
 #include "stored_image.h"
 
 namespace intact::image {
@@ -34,14 +26,6 @@ class ContentStream final : public ByteStream {
   std::shared_ptr<tree::OpenFile> file_;
   std::uint64_t offset_ = 0;
 };
-
-Result<bool> is_missing_or_empty(const std::string& path) {
-  auto fd = open_file(path, O_RDONLY | O_DIRECTORY);
-  if (!fd && fd.error().kind() == ErrorKind::not_found) return true;
-  if (!fd && fd.error().sys_errno() == ENOTDIR) return false;
-  if (!fd) return std::move(fd).error();
-  return TRY(list_names(fd->get()).context(path)).empty();
-}
 
 }  // namespace
 
@@ -70,24 +54,6 @@ Result<void> ExportContext::read_content(const tree::Inode& inode,
   Bytes buffer(
       static_cast<std::size_t>(std::clamp<std::uint64_t>(inode.attributes.size, 1, kBuffer)));
   while (const std::size_t n = TRY(stream->read(buffer))) TRY(use(ByteSpan(buffer).first(n)));
-  return {};
-}
-
-Result<NewDirectory> NewDirectory::create(const std::string& path) {
-  if (!TRY(is_missing_or_empty(path)))
-    return Error(ErrorKind::exists,
-                 path + ": already exists and is not an empty directory; choose another name");
-  std::string final_path = path;
-  while (final_path.size() > 1 && final_path.back() == '/') final_path.pop_back();
-  TempDir temp = TRY(TempDir::create(parent_directory(final_path), ".intact-export-"));
-  std::string inside = temp.path("root");
-  if (::mkdir(inside.c_str(), 0755) != 0) return Error::from_errno(inside, errno);
-  return NewDirectory(std::move(temp), std::move(inside), std::move(final_path));
-}
-
-Result<void> NewDirectory::publish() {
-  if (::rename(inside_.c_str(), final_path_.c_str()) != 0)
-    return Error::from_errno(final_path_, errno);
   return {};
 }
 

@@ -34,20 +34,4 @@ class ExportContext {
   tree::Tree tree_;
 };
 
-/// A directory that is filled out of sight, beside where it is to stand, and then takes its place.
-class NewDirectory {
- public:
-  /// exists when there is something at `path` already, but for an empty directory.
-  static Result<NewDirectory> create(const std::string& path);
-  const std::string& path() const { return inside_; }
-  Result<void> publish();
-
- private:
-  NewDirectory(TempDir temp, std::string inside, std::string final_path)
-      : temp_(std::move(temp)), inside_(std::move(inside)), final_path_(std::move(final_path)) {}
-  TempDir temp_;
-  std::string inside_;
-  std::string final_path_;
-};
-
 }  // namespace intact::image

@@ -11,6 +11,7 @@
 
 #include "base_image.h"
 #include "layers.h"
+#include "new_directory.h"
 #include "object_sink.h"
 #include "paths.h"
 #include "pending_key.h"
@@ -32,7 +33,7 @@ bool is_plain(Transport transport) {
 struct Destination {
   oci::Reference reference;
   std::string directory;
-  std::optional<TempDir> scratch;
+  std::unique_ptr<NewDirectory> scratch;
 };
 
 Result<Destination> choose_destination(const oci::Reference& source,
@@ -46,15 +47,14 @@ Result<Destination> choose_destination(const oci::Reference& source,
                        "oci:DIR:TAG");
     oci::Reference reference = source;
     reference.tag = (source_tag.empty() ? "latest" : source_tag) + "-sealed";
-    return Destination{reference, source.path, std::nullopt};
+    return Destination{reference, source.path, nullptr};
   }
   oci::Reference reference = *asked;
   if (reference.digest)
     return Error(ErrorKind::invalid_argument,
                  oci::to_string(reference) + ": a destination has a tag, not a digest");
   if (reference.tag.empty()) reference.tag = source_tag.empty() ? "latest" : source_tag;
-  if (reference.transport == Transport::oci)
-    return Destination{reference, reference.path, std::nullopt};
+  if (reference.transport == Transport::oci) return Destination{reference, reference.path, nullptr};
   if (reference.transport != Transport::oci_archive)
     return Error(ErrorKind::unsupported, to_string(reference) +
                                              ": cannot seal to this kind of destination; use "
@@ -64,8 +64,9 @@ Result<Destination> choose_destination(const oci::Reference& source,
                  oci::to_string(reference) + ": standard output is for the report; name a file");
   if (::access(reference.path.c_str(), F_OK) == 0)
     return Error(ErrorKind::exists, reference.path + ": exists; remove it or choose another file");
-  TempDir scratch = TRY(TempDir::create(parent_directory(reference.path), ".intact-seal-"));
-  const std::string directory = scratch.path("layout");
+  auto scratch = std::make_unique<NewDirectory>(
+      TRY(NewDirectory::create_scratch(parent_directory(reference.path), ".intact-seal-")));
+  const std::string directory = scratch->path() + "/layout";
   return Destination{reference, directory, std::move(scratch)};
 }
 
@@ -230,7 +231,8 @@ Result<SealReport> seal(const oci::Reference& source,
   PendingKey pending(std::move(opening));
   auto made = make_draft(source, destination, options, pending);
   const sign::PrivateKey key = TRY(pending.get());
-  Draft draft = TRY(std::move(made));
+  if (!made) return std::move(made).error();
+  Draft& draft = *made;
 
   const oci::Descriptor signatures = TRY(sign_draft(draft, options.identity, key));
   draft.report.signature = signatures.digest;

@@ -102,6 +102,72 @@ for form in rootfs bundle; do
   equal "$(stat -c '%t:%T' "$tree/null" "$tree/disk" | xargs)" "1:3 8:0" "devices"
   getfattr -n security.capability "$tree/d/cap" > /dev/null 2>&1 || fail "no capability with --setuid"
 done
+
+# The topmost directory belongs to the caller, not to the owner of the image's root; in a bundle it keeps the others out.
+printf 'dir . mode=777 uid=1234 gid=1234\ndir d mode=751 uid=1234 gid=1234\nfile d/f mode=644 text=x\n' |
+  "$root/tools/layer-tar" > "$work/foreign.tar"
+expect 0 "$intact" seal "tar:$work/foreign.tar" "oci:$work/foreign:t" --key "$work/key.key" --password-file "$work/password"
+expect 0 "$intact" pull "oci:$work/foreign:t" foreign --pub "$work/key.pub"
+expect 0 "$intact" export foreign "rootfs:$work/foreign-out" --pub "$work/key.pub"
+equal "$(stat -c %u:%g:%a "$work/foreign-out" "$work/foreign-out/d" | xargs)" "0:0:700 1234:1234:751" "owners, rootfs:"
+expect 0 "$intact" export foreign "bundle:$work/foreign-bundle" --pub "$work/key.pub"
+equal "$(cd "$work/foreign-bundle" && stat -c %u:%g:%a . rootfs rootfs/d | xargs)" \
+  "0:0:700 1234:1234:777 1234:1234:751" "owners, bundle:"
+
+# Another user who may write to the parent puts a tree of links in the place of the temporary directory.
+cat > "$work/attacker.py" << 'ATTACKER'
+import os, sys
+parent, victim, inside = os.open(sys.argv[1], os.O_RDONLY), sys.argv[2], sys.argv[3]
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+open("ready", "w", opener=lambda n, f: os.open(n, f | os.O_CREAT, 0o644, dir_fd=parent)).close()
+while True:
+    for name in os.listdir(parent):
+        if not name.startswith(".intact-export-"): continue
+        os.rename(name, "moved", src_dir_fd=parent, dst_dir_fd=parent)
+        os.mkdir(name, 0o777, dir_fd=parent)
+        at = os.open(name, os.O_RDONLY, dir_fd=parent)
+        for level in filter(None, inside.split("/")):
+            os.mkdir(level, 0o777, dir_fd=at)
+            at = os.open(level, os.O_RDONLY, dir_fd=at)
+        for entry in ("d", "bin", "etc", "usr", "image.cfs", "objects", "config.json", "oci-layout", "blobs"):
+            os.symlink(victim, entry, dir_fd=at)
+        sys.exit(0)
+ATTACKER
+echo secret > "$work/victim"
+chmod 600 "$work/victim"
+victim=$(stat -c %u:%a:%Z "$work/victim")
+for form in rootfs:out=root bundle:out=root/rootfs composefs:out=root oci-archive:out.tar=layout; do
+  to=${form%=*}
+  for attempt in {1..20}; do
+    rm -rf "$work/shared"
+    mkdir -m 777 "$work/shared"
+    python3 "$work/attacker.py" "$work/shared" "$work/victim" "${form#*=}" & attacker=$!
+    until [[ -e $work/shared/ready ]]; do kill -0 $attacker || fail "no attacker"; done
+    status=0
+    export_to "${to%%:*}:$work/shared/${to#*:}" > "$work/out" 2> "$work/err" || status=$?
+    wait $attacker || fail "$form: the attacker was too late"
+    equal "$(stat -c %u:%a:%Z "$work/victim")" "$victim" "$form: a file of the host"
+    [[ -n $(find "$work/shared" -type l) ]] || fail "$form: no attack"
+    # An attacker between mkdir(2) and open(2) is noticed; nothing is exported.
+    [[ $status == 3 && ! -e $work/shared/${to#*:} ]] && grep -q 'another user replaced it$' "$work/err" || break
+  done
+  equal "$status" 0 "$form: status ($(cat "$work/err"))"
+  case $form in
+    rootfs:*) same_trees "$work/plain" "$work/shared/out" ;;
+    bundle:*) equal "$(cd "$work/shared/out" && stat -c %u:%a . && ls)" $'0:700\nconfig.json\nrootfs' "the bundle" ;;
+    composefs:*) [[ -f $work/shared/out/image.cfs && -d $work/shared/out/objects ]] || fail "no composefs files" ;;
+    *) expect 0 "$intact" verify "oci-archive:$work/shared/out.tar" --pub "$work/key.pub" ;;
+  esac
+done
+# A link at the destination is never followed, not even to an empty directory.
+mkdir "$work/nothing"
+ln -s nothing "$work/to-nothing"
+expect 1 export_to "rootfs:$work/to-nothing"
+said 'to-nothing: already exists'
+expect 0 export_to "rootfs:$work/nothing"
+same_trees "$work/plain" "$work/nothing"
+[[ -z $(find "$work" -maxdepth 1 -name '.intact-export-*') ]] || fail "temporary directories were left"
+
 mkdir "$work/untar"
 tar -C "$work/untar" --xattrs --xattrs-include='*' --numeric-owner -xpf "$work/root.tar"
 same_trees "$work/unpacked/rootfs" "$work/untar"

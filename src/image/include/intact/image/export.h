@@ -42,9 +42,10 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
 Result<ExportReport> export_tar(const std::shared_ptr<store::Store>& store, const std::string& name,
                                 const OpenOptions& options, const std::string& file);
 
-/// The image's root as a plain directory, which must be missing or empty. Its mode is 0700 whatever
-/// the image says: the files in it may be readable, or even run as root, for everybody who gets
-/// there. Only root can give files to their owners. The report says what was left out.
+/// The image's root as a plain directory, which must be missing or empty. It belongs to the caller
+/// with mode 0700 whatever the image says: the files in it may be readable, or even run as root,
+/// for everybody who gets there. Only root can give files to their owners. The report says what was
+/// left out.
 Result<ExportReport> export_rootfs(const std::shared_ptr<store::Store>& store,
                                    const std::string& name, const OpenOptions& options,
                                    const std::string& directory, const RootfsOptions& rootfs = {});

@@ -1,0 +1,93 @@
+#include "new_directory.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <intact/base/directory.h>
+#include <intact/base/file.h>
+#include <intact/base/output_file.h>
+
+#include "paths.h"
+
+namespace intact::image {
+namespace {
+
+constexpr const char* kInside = "root";
+
+std::string path_of(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
+Error already_exists(const std::string& path) {
+  return Error(ErrorKind::exists,
+               path + ": already exists and is not an empty directory; choose another name");
+}
+
+Result<bool> is_missing_or_empty(int parent, const std::string& name) {
+  auto fd = open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!fd && fd.error().kind() == ErrorKind::not_found) return true;
+  if (!fd && (fd.error().sys_errno() == ENOTDIR || fd.error().sys_errno() == ELOOP)) return false;
+  if (!fd) return std::move(fd).error();
+  return TRY(list_names(fd->get()).context(name)).empty();
+}
+
+}  // namespace
+
+Result<NewDirectory> NewDirectory::create(const std::string& path, mode_t mode) {
+  NewDirectory out;
+  out.final_path_ = path;
+  while (out.final_path_.size() > 1 && out.final_path_.back() == '/') out.final_path_.pop_back();
+  out.name_ = out.final_path_.substr(out.final_path_.rfind('/') + 1);  // npos + 1 is 0
+  if (out.name_.empty() || out.name_ == "." || out.name_ == "..")
+    return Error(ErrorKind::invalid_argument, path + ": not the name of a new directory");
+  out.parent_ = TRY(open_file(parent_directory(out.final_path_), O_PATH | O_DIRECTORY));
+  if (!TRY(is_missing_or_empty(out.parent_.get(), out.name_).context(path)))
+    return already_exists(path);
+  TRY(out.make(".intact-export-", mode).context("temporary directory next to " + path));
+  return out;
+}
+
+Result<NewDirectory> NewDirectory::create_scratch(const std::string& parent, const char* prefix) {
+  NewDirectory out;
+  out.parent_ = TRY(open_file(parent, O_PATH | O_DIRECTORY));
+  TRY(out.make(prefix, 0700).context("temporary directory in " + parent));
+  return out;
+}
+
+Result<void> NewDirectory::make(const char* prefix, mode_t mode) {
+  std::string name = random_name(prefix);
+  if (::mkdirat(parent_.get(), name.c_str(), 0700) != 0) return Error::from_errno(name, errno);
+  temp_ = TRY(open_at(parent_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  temporary_ = std::move(name);
+  // Users who may write to the parent can have put another one in its place, but none like it.
+  struct stat st;
+  if (::fstat(temp_.get(), &st) != 0) return Error::from_errno("fstat", errno);
+  if (st.st_uid != ::geteuid() || (st.st_mode & 0077) != 0 || !TRY(list_names(temp_.get())).empty())
+    return Error(ErrorKind::tampered, temporary_ + ": another user replaced it");
+  if (::mkdirat(temp_.get(), kInside, mode) != 0) return Error::from_errno(kInside, errno);
+  inside_ = TRY(open_at(temp_.get(), kInside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return {};
+}
+
+NewDirectory::~NewDirectory() {
+  if (inside_) (void)remove_tree(path_of(temp_.get()) + "/" + kInside);
+  // Only an empty directory can be removed so, whatever has that name now.
+  if (!temporary_.empty()) ::unlinkat(parent_.get(), temporary_.c_str(), AT_REMOVEDIR);
+}
+
+std::string NewDirectory::path() const {
+  return path_of(inside_.get());
+}
+
+Result<void> NewDirectory::publish() {
+  // A directory can take the place of nothing or of an empty directory, never of a link or a file.
+  if (::renameat(temp_.get(), kInside, parent_.get(), name_.c_str()) == 0) return {};
+  if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR) return already_exists(final_path_);
+  return Error::from_errno(final_path_, errno);
+}
+
+}  // namespace intact::image

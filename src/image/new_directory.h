@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+
+#include <sys/types.h>
+
+#include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
+
+namespace intact::image {
+
+/// A directory that is filled out of sight, next to its destination, and then takes its place. It
+/// is filled through fd(): below a directory of the caller with mode 0700, reached by descriptors
+/// only, so that users who may write to the parent can neither enter nor replace it. Removed with
+/// all content on destruction unless it was published. Not thread-safe.
+class NewDirectory {
+ public:
+  /// exists when something other than an empty directory is at `path`; a symbolic link counts as
+  /// something. The new directory belongs to the caller; its `mode` is subject to the umask.
+  static Result<NewDirectory> create(const std::string& path, mode_t mode = 0700);
+  /// One in `parent` that is only for the caller's work and is never published.
+  static Result<NewDirectory> create_scratch(const std::string& parent,
+                                             const char* prefix = ".intact-export-");
+
+  NewDirectory(NewDirectory&&) noexcept = default;
+  NewDirectory& operator=(NewDirectory&&) = delete;
+  ~NewDirectory();
+
+  /// Open for reading; stays open until this object is destroyed.
+  int fd() const { return inside_.get(); }
+  /// A path that leads to this very directory in this process, whatever its name is now.
+  std::string path() const;
+  /// Moves it to its destination. exists when something has appeared there meanwhile.
+  Result<void> publish();
+
+ private:
+  NewDirectory() = default;
+  Result<void> make(const char* prefix, mode_t mode);
+
+  UniqueFd parent_;
+  std::string temporary_;  ///< in `parent_`
+  UniqueFd temp_;          ///< that directory
+  UniqueFd inside_;        ///< `root` in it
+  std::string name_;       ///< of the destination, in `parent_`
+  std::string final_path_;
+};
+
+}  // namespace intact::image
