@@ -56,7 +56,7 @@ class RuntimeProcess {
   bool detaches() const { return task_.bundle->terminal && runtime_.kind != RuntimeKind::runsc; }
   Result<void> write_config() const;
   Result<pid_t> start(const ChildSetup& setup);
-  /// The container with pipes or files, while the runtime waits for its end.
+  /// The container with pipes, while the runtime waits for its end.
   Result<int> run_with_streams();
   /// The container with a terminal of its own. runc and crun make one and pass it to us, so that it
   /// has the size of the caller's and follows it; runsc uses one that we made.
@@ -124,14 +124,9 @@ Result<pid_t> RuntimeProcess::start(const ChildSetup& setup) {
 }
 
 Result<int> RuntimeProcess::run_with_streams() {
-  ContainerStreams streams = TRY(ContainerStreams::open(task_.interactive));
   ChildSetup setup = setup_;
-  streams.set(setup);
-  const pid_t pid = TRY(start(setup));
-  streams.release();
-  const int status = TRY(wait_for_end(pid));
-  streams.finish();
-  return status;
+  task_.streams->set(setup);
+  return wait_for_end(TRY(start(setup)));
 }
 
 Result<int> RuntimeProcess::run_with_own_terminal() {

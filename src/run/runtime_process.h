@@ -8,14 +8,16 @@
 #include <intact/run/bundle.h>
 #include <intact/run/runtime.h>
 
+#include "streams.h"
+
 namespace intact::run {
 
 /// What one attempt to run a container needs besides the runtime.
 struct RuntimeTask {
   const Bundle* bundle = nullptr;
   const HostFacts* host = nullptr;
-  std::string room;          ///< private directory with "bundle" and "state"
-  bool interactive = false;  ///< keep stdin
+  std::string room;                           ///< private directory with "bundle" and "state"
+  const ContainerStreams* streams = nullptr;  ///< of a container without a terminal of its own
   /// Signals for the container come from here, one byte each; its end means that the caller died.
   int control_fd = -1;
   /// Readable once the container is to be killed because of damage; -1: never.

@@ -3,8 +3,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <string>
+#include <string_view>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -14,15 +17,41 @@
 namespace intact::run {
 namespace {
 
-/// Whether the container may not have the descriptor itself.
+/// Whether the container may not have the descriptor itself. /proc/self/fd reopens any file with
+/// more access than the descriptor has, a directory leads to the rest of its file system, and a
+/// pipe that Intact writes to as well would let the container block it.
 bool needs_copier(int fd, struct stat& st) {
-  if (::fstat(fd, &st) != 0 || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)) return false;
+  if (::fstat(fd, &st) != 0) return false;
   return !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
 }
 
-bool is_writable(int fd) {
-  const int flags = ::fcntl(fd, F_GETFL);
-  return flags < 0 || (flags & O_ACCMODE) != O_RDONLY;
+Result<void> refuse_directory(int fd, std::string_view name) {
+  struct stat st;
+  if (::fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+    return Error(ErrorKind::invalid_argument,
+                 std::string(name) +
+                     ": a directory, which containers do not get this way; pass it with --volume");
+  return {};
+}
+
+/// Waits for a descriptor that the caller made non-blocking.
+void wait_until_ready(int fd, short events) {
+  pollfd event = {fd, events, 0};
+  ::poll(&event, 1, -1);
+}
+
+bool write_out(int to, ByteSpan data) {
+  while (!data.empty()) {
+    const ssize_t count = ::write(to, data.data(), data.size());
+    if (count >= 0) {
+      data = data.subspan(static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN) {
+      wait_until_ready(to, POLLOUT);
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
 }
 
 int copy(int from, int to) {
@@ -30,8 +59,12 @@ int copy(int from, int to) {
   for (;;) {
     const ssize_t count = ::read(from, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) {
+      wait_until_ready(from, POLLIN);
+      continue;
+    }
     if (count <= 0) return 0;
-    if (!write_all(to, ByteSpan(buffer).first(static_cast<std::size_t>(count)))) return 1;
+    if (!write_out(to, ByteSpan(buffer).first(static_cast<std::size_t>(count)))) return 1;
   }
 }
 
@@ -53,6 +86,9 @@ void ignore_signals() {
 }  // namespace
 
 Result<ContainerStreams> ContainerStreams::open(bool interactive) {
+  TRY(refuse_directory(STDOUT_FILENO, "stdout"));
+  TRY(refuse_directory(STDERR_FILENO, "stderr"));
+  if (interactive) TRY(refuse_directory(STDIN_FILENO, "stdin"));
   ContainerStreams streams;
   // The container sees the end of its input once the copier's end of the pipe is closed. No other
   // child may hold that open, so the copier of input is started last.
@@ -77,7 +113,7 @@ Result<ContainerStreams> ContainerStreams::open(bool interactive) {
   struct stat in;
   if (!interactive) {
     streams.input_ = TRY(open_file("/dev/null", O_RDONLY));
-  } else if (needs_copier(STDIN_FILENO, in) && (S_ISCHR(in.st_mode) || is_writable(STDIN_FILENO))) {
+  } else if (needs_copier(STDIN_FILENO, in)) {
     Pipe pipe = TRY(make_pipe());
     streams.input_copier_ = TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {
       ignore_signals();
@@ -97,14 +133,10 @@ void ContainerStreams::set(ChildSetup& setup) const {
   setup.stderr_fd = errors_to_output_ ? output_.get() : errors_.get();
 }
 
-void ContainerStreams::release() {
+void ContainerStreams::finish() {
   input_.reset();
   output_.reset();
   errors_.reset();
-}
-
-void ContainerStreams::finish() {
-  release();
   for (const pid_t copier : output_copiers_) wait_for(copier);
   output_copiers_.clear();
   if (input_copier_ > 0) {

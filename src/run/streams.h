@@ -12,23 +12,23 @@
 namespace intact::run {
 
 /// The stdin, stdout and stderr of a container without a terminal of its own. It never gets the
-/// caller's terminal, which is open for reading and writing and can be reconfigured: pipes and
-/// copying processes let it only write output and read input. The same goes for regular files,
-/// which a container could read and truncate, and where runsc writes at its own offset. Pipes,
-/// sockets, /dev/null and input files that are open for reading only are passed as they are.
+/// caller's descriptors, only pipes of its own and /dev/null: it could reopen the caller's files
+/// and devices for writing through /proc/self/fd, reconfigure the caller's terminal, and hold up a
+/// pipe that Intact writes to. Copying processes connect the pipes with the caller's descriptors.
+///
+/// One object serves all attempts to start the container, so that input that a copier has read is
+/// not lost with a runtime that fails.
 class ContainerStreams {
  public:
-  /// `interactive`: keep stdin; otherwise it is /dev/null.
+  /// `interactive`: pass stdin; otherwise it is /dev/null. A directory is an invalid argument.
   static Result<ContainerStreams> open(bool interactive);
   /// Adds the descriptors to `setup`; they stay ours.
   void set(ChildSetup& setup) const;
-  /// Closes our ends once the runtime has its own. The copiers of output end with the last writer.
-  void release();
-  /// Waits until all output is copied and ends the copier of input.
+  /// Closes our ends, waits until all output is copied and ends the copier of input.
   void finish();
 
  private:
-  UniqueFd input_, output_, errors_;  ///< none: ours is passed
+  UniqueFd input_, output_, errors_;  ///< none: /dev/null or closed
   bool errors_to_output_ = false;     ///< both are the same file: one pipe keeps their order
   std::vector<pid_t> output_copiers_;
   pid_t input_copier_ = -1;

@@ -16,6 +16,7 @@
 #include "rootfs.h"
 #include "runtime_process.h"
 #include "sandbox.h"
+#include "streams.h"
 #include "terminal.h"
 
 namespace intact::run {
@@ -44,6 +45,9 @@ class Supervisor {
   Result<void> mount_image(const std::string& mountpoint);
   Result<void> mount_without_server(const std::string& mountpoint);
   Result<Outcome> try_runtimes(const std::vector<Runtime>& runtimes);
+  /// `running`: whether it returns while the container may still be running.
+  Result<Outcome> try_each(const std::vector<Runtime>& runtimes, const ContainerStreams& streams,
+                           bool& running);
   std::string room(std::string_view name) const { return room_ + "/" + std::string(name); }
 
   const SupervisorTask& task_;
@@ -92,6 +96,17 @@ Result<void> Supervisor::make_root() {
 }
 
 Result<Outcome> Supervisor::try_runtimes(const std::vector<Runtime>& runtimes) {
+  ContainerStreams streams;
+  if (!bundle_.terminal) streams = TRY(ContainerStreams::open(task_.options->interactive));
+  bool running = false;
+  auto outcome = try_each(runtimes, streams, running);
+  // Otherwise the copiers end with the process namespace, as the container does.
+  if (!running) streams.finish();
+  return outcome;
+}
+
+Result<Outcome> Supervisor::try_each(const std::vector<Runtime>& runtimes,
+                                     const ContainerStreams& streams, bool& running) {
   const ContainerParts& parts = *task_.parts;
   std::string failures;
   const auto note = [&](RuntimeKind kind, const std::string& why) {
@@ -100,7 +115,7 @@ Result<Outcome> Supervisor::try_runtimes(const std::vector<Runtime>& runtimes) {
   const RuntimeTask task{.bundle = &bundle_,
                          .host = &host_,
                          .room = room_,
-                         .interactive = task_.options->interactive,
+                         .streams = &streams,
                          .control_fd = task_.control_fd,
                          .kill_fd = parts.kill_fd,
                          .root_server = root_.pid};
@@ -109,7 +124,9 @@ Result<Outcome> Supervisor::try_runtimes(const std::vector<Runtime>& runtimes) {
       note(runtime.kind, possible.error().message());
       continue;
     }
+    running = true;
     const Attempt done = TRY(run_runtime(runtime, task));
+    running = false;
     if (done.started) return Outcome{done.status, {}};
     if (done.signal != 0) return Outcome{128 + done.signal, {}};
     const std::string why = fmt::format("{}: {}", to_string(runtime.kind), done.error);

@@ -8,7 +8,35 @@ chmod 644 "$work/key.pub"
 container() {
   local options=()
   if [[ ${1:-} == --runtime ]]; then options=("$1" "$2"); shift 2; fi
+  if [[ ${1:-} == -i ]]; then options+=(-i); shift; fi
   "${who[@]}" timeout 120 "$intact" run --pub "$work/key.pub" --user 0 --workdir / "${options[@]}" app "$@"
+}
+# fed FILE COMMAND...: with this on stdin.
+fed() { local from=$1; shift; "$@" < "$from"; }
+# streams RUNTIME: the container has pipes only, never the caller's files, even as root.
+streams() {
+  local runtime=$1
+  printf 'line 1\nline 2\n' > "$work/input"
+  cp "$work/input" "$work/expected"
+  chmod 600 "$work/input"
+  expect 0 fed "$work/input" container --runtime "$runtime" -i -- \
+    'cat; for fd in 0 1 2; do (echo PWNED > /proc/self/fd/$fd) 2> /dev/null; done; exit 0'
+  said '^line 1$'
+  said '^line 2$'
+  cmp "$work/input" "$work/expected" || fail "$runtime: the container changed the file on stdin"
+  mkfifo "$work/fifo"
+  cat "$work/input" > "$work/fifo" &
+  expect 0 fed "$work/fifo" container --runtime "$runtime" -i -- 'cat; test -p /proc/self/fd/0'
+  said '^line 2$'
+  wait $!
+  rm "$work/fifo"
+  expect 0 fed <(printf 'through a pipe\n') container --runtime "$runtime" -i -- cat
+  said '^through a pipe$'
+  expect 125 fed / container --runtime "$runtime" -i -- 'ls /proc/self/fd/0/'
+  said '^intact: stdin: a directory, which containers do not get this way; pass it with --volume$'
+  ! grep -q '^etc$' "$work/out" || fail "$runtime: the container listed the host's directory"
+  # Without -i, stdin does not reach the container.
+  expect 0 fed / container --runtime "$runtime" -- 'ls /proc/self/fd/0/ 2> /dev/null; cat'
 }
 ran=0
 try() {
@@ -19,6 +47,7 @@ try() {
     expect 0 container --runtime "$runtime"
     said '^hello from small image$'
     expect 7 container --runtime "$runtime" -- 'exit 7'
+    streams "$runtime"
     ran=$((ran + 1))
   done
   ((ran > 0)) || skip "none of runc, crun and runsc is there"
