@@ -1,10 +1,18 @@
 #include "damage_watch.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
+#include <csignal>
 #include <new>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <intact/base/visible.h>
@@ -15,25 +23,78 @@ namespace intact::cli {
 namespace {
 
 constexpr std::size_t kMaxSeen = 10'000;
+// Bytes that wait for a slow reader of stderr; what does not fit is counted but not printed.
+constexpr int kQueueSize = 1024 * 1024;
+constexpr char kEnd = '\0';  // no line has it: visible() replaces it
+
+/// Prints lines until the end, or until all processes that could write some are gone.
+void print_lines(int queue) {
+  std::string pending;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const ssize_t count = ::read(queue, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    for (const char c : std::string_view(buffer.data(), static_cast<std::size_t>(count))) {
+      if (c == kEnd) return;
+      if (c != '\n') {
+        pending += c;
+        continue;
+      }
+      warn(pending);
+      pending.clear();
+    }
+  }
+}
+
+/// The process that prints. It keeps nothing of the caller's open but stderr.
+Result<pid_t> start_printer(const UniqueFd& read_end, UniqueFd& write_end) {
+  const pid_t child = ::fork();
+  if (child < 0) return Error::from_errno("fork", errno);
+  if (child > 0) return child;
+  // The terminal's signals are for the container; this process ends with the last that may write.
+  for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2})
+    std::signal(signal, SIG_IGN);
+  if (read_end.get() > STDERR_FILENO) {
+    ::close(STDIN_FILENO);
+    ::close(STDOUT_FILENO);
+  }
+  write_end.reset();
+  const auto kept = static_cast<unsigned>(read_end.get());
+  if (kept > STDERR_FILENO + 1) ::syscall(SYS_close_range, STDERR_FILENO + 1U, kept - 1, 0U);
+  ::syscall(SYS_close_range, std::max(kept, STDERR_FILENO + 0U) + 1, ~0U, 0U);
+  print_lines(read_end.get());
+  ::_exit(0);
+}
 
 }  // namespace
 
 Result<std::unique_ptr<DamageWatch>> DamageWatch::create() {
   using Count = std::atomic<std::uint32_t>;
   static_assert(Count::is_always_lock_free);
+  UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event) return Error::from_errno("eventfd", errno);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno("pipe", errno);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  // Only the writer must not block. More room is a convenience that an ordinary user may lack.
+  (void)::fcntl(write_end.get(), F_SETPIPE_SZ, kQueueSize);
+  if (::fcntl(write_end.get(), F_SETFL, O_NONBLOCK) != 0) return Error::from_errno("pipe", errno);
   void* page =
       ::mmap(nullptr, sizeof(Count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return Error::from_errno("mmap", errno);
-  UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!event) {
-    const int error = errno;
+  auto printer = start_printer(read_end, write_end);
+  if (!printer) {
     ::munmap(page, sizeof(Count));
-    return Error::from_errno("eventfd", error);
+    return std::move(printer).error();
   }
-  return std::unique_ptr<DamageWatch>(new DamageWatch(new (page) Count(0), std::move(event)));
+  return std::unique_ptr<DamageWatch>(
+      new DamageWatch(new (page) Count(0), std::move(event), std::move(write_end), *printer));
 }
 
 DamageWatch::~DamageWatch() {
+  finish();
   ::munmap(count_, sizeof *count_);
 }
 
@@ -41,11 +102,29 @@ void DamageWatch::note(const image::Damage& damage) {
   const std::lock_guard lock(mutex_);
   if (seen_.size() >= kMaxSeen || !seen_.insert({damage.object, damage.block}).second) return;
   count_->fetch_add(1);
-  warn(visible(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
-                           damage.path.empty() ? "the image's metadata" : damage.path, damage.block,
-                           damage.offset, damage.object, damage.reason)));
   const std::uint64_t one = 1;
   (void)(::write(event_.get(), &one, sizeof one) == sizeof one);
+  log(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
+                  damage.path.empty() ? "the image's metadata" : damage.path, damage.block,
+                  damage.offset, damage.object, damage.reason));
+}
+
+void DamageWatch::log(std::string_view line) {
+  std::string text = visible(line);
+  // So much is written to a pipe at once or not at all.
+  text.resize(std::min<std::size_t>(text.size(), PIPE_BUF - 1));
+  text += '\n';
+  (void)(::write(queue_.get(), text.data(), text.size()) > 0);
+}
+
+void DamageWatch::finish() {
+  if (creator_ != ::getpid() || printer_ < 0) return;
+  pollfd event = {queue_.get(), POLLOUT, 0};
+  while (::write(queue_.get(), &kEnd, 1) < 0 && (errno == EAGAIN || errno == EINTR))
+    ::poll(&event, 1, -1);
+  while (::waitpid(printer_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  printer_ = -1;
 }
 
 std::uint32_t DamageWatch::count() const {

@@ -6,7 +6,11 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
@@ -16,7 +20,10 @@ namespace intact::cli {
 
 /// Notes damage that is found while a container runs, in whichever process finds it: one line on
 /// stderr for each damaged block, and a count that the process that made this and all its later
-/// children share. Thread-safe.
+/// children share. Thread-safe, but for finish().
+///
+/// A process of its own prints the lines. Threads that serve files must not wait for the reader of
+/// stderr, which may itself wait for such a file.
 class DamageWatch {
  public:
   static Result<std::unique_ptr<DamageWatch>> create();
@@ -24,18 +31,28 @@ class DamageWatch {
   DamageWatch& operator=(const DamageWatch&) = delete;
   ~DamageWatch();
 
+  /// Makes event_fd() readable, then logs. Never waits for the reader of stderr.
   void note(const image::Damage& damage);
+  /// Prints a warning soon. Never waits; when the queue is full, the line is lost.
+  void log(std::string_view line);
+  /// In the process that made this: waits until everything is printed. Later lines are lost.
+  void finish();
   /// Damaged blocks, each counted once.
   std::uint32_t count() const;
   /// Becomes readable at the first damage and stays so.
   int event_fd() const { return event_.get(); }
 
  private:
-  DamageWatch(std::atomic<std::uint32_t>* count, UniqueFd event)
-      : count_(count), event_(std::move(event)) {}
+  DamageWatch(std::atomic<std::uint32_t>* count, UniqueFd event, UniqueFd queue, pid_t printer)
+      : count_(count),
+        event_(std::move(event)),
+        queue_(std::move(queue)),
+        creator_(::getpid()),
+        printer_(printer) {}
 
   std::atomic<std::uint32_t>* count_;  // in a page that is shared with children
-  UniqueFd event_;
+  UniqueFd event_, queue_;
+  pid_t creator_, printer_;
   std::mutex mutex_;
   std::set<std::pair<std::string, std::uint64_t>> seen_;
 };

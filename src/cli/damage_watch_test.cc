@@ -1,5 +1,9 @@
 #include "damage_watch.h"
 
+#include <string>
+#include <thread>
+
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/wait.h>
@@ -33,6 +37,36 @@ TEST(DamageWatch, HearsOfWhatAnotherProcessFinds) {
   EXPECT_EQ(status, 0);
   EXPECT_EQ((*watch)->count(), 2u);
   EXPECT_TRUE(readable((*watch)->event_fd()));
+}
+
+// A FUSE thread that waited for stderr could wait for a container that waits for that thread.
+TEST(DamageWatch, NeverWaitsForTheReaderOfStderr) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const int saved = ::dup(STDERR_FILENO);
+  ASSERT_EQ(::dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+  auto watch = DamageWatch::create();
+  ::dup2(saved, STDERR_FILENO);
+  ::close(saved);
+  ::close(ends[1]);
+  ASSERT_TRUE(watch);
+  ::alarm(30);
+  image::Damage damage;
+  damage.object = std::string(1000, 'x');
+  for (damage.block = 0; damage.block < 5000; ++damage.block) (*watch)->note(damage);
+  ::alarm(0);
+  EXPECT_TRUE(readable((*watch)->event_fd()));
+  EXPECT_EQ((*watch)->count(), 5000u);
+  std::string printed;
+  std::thread reader([&] {
+    char buffer[4096];
+    for (ssize_t count; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+      printed.append(buffer, static_cast<std::size_t>(count));
+  });
+  (*watch)->finish();
+  reader.join();
+  ::close(ends[0]);
+  EXPECT_EQ(printed.find("intact: warning: damaged: the image's metadata: block 0 "), 0u);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ printf 'root:x:0:\n2000:x:0:\n' > "$root/etc/group"
 echo kept > "$root/run/app/state"
 chmod 710 "$root/run/app"
 head -c 300000 /dev/urandom > "$root/data/large"
+head -c 9000 /dev/urandom | base64 -w 0 | head -c 9000 > "$root/data/small"
 "$intact" seal "rootfs:$root" "oci:$work/layout:x" --key "$work/key.key" --password-file "$work/password" > /dev/null
 "$intact" pull "oci:$work/layout:x" app --pub "$work/key.pub" > /dev/null
 
@@ -113,6 +114,29 @@ expect 125 with --on-damage kill --status-fd 3 -- sh -c 'cat /data/large > /dev/
 said '^intact: app: tampered: the container read damaged data and was killed; run `intact verify app`$'
 equal "$(cat "$work/status")" 3 'status descriptor'
 expect 125 with --on-damage other -- true
+# Damage is reported when both outputs share a pipe, which a program that splices the damaged file into
+# it blocks meanwhile (busybox's cat does).
+small=$INTACT_STORE/objects/$(object_of "$root/data/small")
+piped() { (status=0; with "$@" || status=$?; echo "status $status") 2>&1 | cat; }
+flip "$small" 5000
+expect 0 piped --on-damage kill --status-fd 3 -- sh -c 'cat /data/small; sleep 20; echo went on' 3> "$work/status"
+said '^intact: warning: damaged: /data/small: block 1 '
+said '^intact: app: tampered: the container read damaged data and was killed; run `intact verify app`$'
+said '^status 125$'
+! grep -q '^went on' "$work/out" || fail 'the container went on'
+equal "$(cat "$work/status")" 3 'status descriptor'
+expect 0 piped --status-fd 3 --method fuse -- sh -c 'cat /data/small; echo; echo went on' 3> "$work/status"
+said '^intact: warning: damaged: /data/small: block 1 '
+said '^intact: app: tampered: the container met 1 damaged block; run `intact verify app`$'
+said '^went on$'
+said '^status 0$'
+equal "$(cat "$work/status")" 3 'status descriptor'
+flip "$small" 5000
+expect 0 piped --on-damage kill --status-fd 3 -- sh -c 'cat /data/small | wc -c; echo went on' 3> "$work/status"
+said '^9000$'
+said '^went on$'
+said '^status 0$'
+equal "$(cat "$work/status")" 0 'status descriptor'
 flip "$object" 200000
 program=$INTACT_STORE/objects/$(object_of "$root/bin/busybox")
 flip "$program" 100

@@ -40,12 +40,13 @@ struct RunArguments {
 };
 
 Result<void> serve_root(const std::shared_ptr<const tree::FileTree>& tree,
-                        const std::string& mountpoint, bool others, int ready_fd) {
+                        const std::string& mountpoint, bool others, int ready_fd,
+                        DamageWatch& damage) {
   UniqueFd ready(ready_fd);
   serve::FuseOptions options;
   options.mountpoint = mountpoint;
   options.allow_other = others;
-  options.log = [](std::string_view line) { warn(visible(line)); };
+  options.log = [&damage](std::string_view line) { damage.log(line); };
   options.ready_fd = ready.release();
   const auto server = TRY(serve::FuseServer::mount(tree, options));
   return server->serve();
@@ -150,7 +151,10 @@ Result<run::Outcome> run_image(RunArguments& arguments, const StoreOption& store
                             .kill_fd = arguments.on_damage == "kill" ? damage.event_fd() : -1};
   if (prefers_kernel(arguments))
     parts.mount = [&] { return mount_root(*store, *opened, arguments.name, open_options.verity); };
-  if (arguments.method != "kernel") parts.serve = serve_root;
+  if (arguments.method != "kernel")
+    parts.serve = [&damage](auto tree, const std::string& mountpoint, bool others, int ready_fd) {
+      return serve_root(tree, mountpoint, others, ready_fd, damage);
+    };
   return run::run_container(parts, arguments.options);
 }
 
@@ -175,6 +179,7 @@ int run_and_report(RunArguments& arguments, const StoreOption& store,
   const auto damage = DamageWatch::create();
   if (!damage) return fail(damage.error(), kOwnFailure);
   const auto outcome = run_image(arguments, store, anchors, **damage);
+  (*damage)->finish();
   const std::uint32_t blocks = (*damage)->count();
   const auto tampered = [&](std::string_view what) {
     return Error(ErrorKind::tampered,
