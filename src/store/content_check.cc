@@ -256,8 +256,8 @@ void ContentCheck::check_tree(const Pack& pack, const Digest& digest, const std:
 Result<void> ContentCheck::finish(FsckReport& report) {
   for (auto& [payload, object] : objects_) {
     std::ranges::sort(object.images);
-    pool_.submit(
-        [this, &object = std::as_const(object)]() -> Result<void> { return check_object(object); });
+    const Object* const next = &object;
+    pool_.submit([this, next]() -> Result<void> { return check_object(*next); });
   }
   TRY(pool_.wait());
   report.images = images_.size();
