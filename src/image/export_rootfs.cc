@@ -19,6 +19,13 @@ namespace {
 
 constexpr std::string_view kCapabilities = "security.capability";
 
+/// Attributes that the kernel, its security modules or overlayfs of this host act on. Access
+/// control lists say no more than modes do.
+bool gives_rights(std::string_view xattr) {
+  return xattr.starts_with("security.") || xattr.starts_with("trusted.") ||
+         xattr.starts_with("user.overlay.");
+}
+
 /// Who owns the topmost directory of a tree.
 enum class Top {
   of_image,  ///< owner and mode as the image says: another directory keeps other users out
@@ -63,6 +70,9 @@ class RootfsWriter {
       warn(report_.setuid, "files lost their set-user-ID or set-group-ID bit (see --setuid)");
     if (report_.capabilities)
       warn(report_.capabilities, "files lost their capabilities (see --setuid)");
+    if (report_.xattrs)
+      warn(report_.xattrs,
+           "security, trusted and overlayfs attributes were left out (see --setuid)");
     if (skipped_xattrs_)
       warn(skipped_xattrs_, "extended attributes were left out: the system refuses them");
     return {};
@@ -229,8 +239,8 @@ class RootfsWriter {
   Result<void> set_xattrs(const tree::Inode& inode,
                           const std::function<int(const char*, const std::string&)>& set) {
     for (const tree::Xattr& xattr : inode.xattrs) {
-      if (!options_.setuid && xattr.name == kCapabilities) {
-        ++report_.capabilities;
+      if (!options_.setuid && gives_rights(xattr.name)) {
+        ++(xattr.name == kCapabilities ? report_.capabilities : report_.xattrs);
         continue;
       }
       if (set(xattr.name.c_str(), xattr.value) == 0) continue;

@@ -79,6 +79,7 @@ chmod "$mode" "$work/unpacked/rootfs"
 dir d mode=2755
 file d/su mode=4755 text=x
 file d/sg mode=2755 text=y
+file d/attributes mode=644 text=a xattr:user.kept=1 xattr:trusted.overlay.opaque=y xattr:trusted.x=1 xattr:user.overlay.opaque=y
 file d/cap mode=755 text=z xattr:security.capability=%01%00%00%02%00%04%00%00%00%00%00%00%00%00%00%00%00%00%00%00
 char null mode=666 dev=1:3
 block disk mode=660 dev=8:0
@@ -89,15 +90,17 @@ for form in rootfs bundle; do
   top=$work/$form-out tree=$work/$form-out
   [[ $form == rootfs ]] || tree+=/rootfs
   expect 0 "$intact" export rights "$form:$top" --json --pub "$work/key.pub"
-  equal "$(jq -c .left_out "$work/out")" '{"devices":2,"setuid":2,"capabilities":1}' "$form: what was left out"
+  equal "$(jq -c .left_out "$work/out")" '{"devices":2,"setuid":2,"capabilities":1,"xattrs":3}' "$form: what was left out"
   said '2 device nodes were left out \(see --devices\)'
   said '2 files lost their set-user-ID or set-group-ID bit \(see --setuid\)'
   said '1 files lost their capabilities \(see --setuid\)'
+  said '3 security, trusted and overlayfs attributes were left out \(see --setuid\)'
+  equal "$(getfattr -m - "$tree/d/attributes" 2> /dev/null | grep -E '^(user|trusted)' | xargs)" "user.kept" "attributes"
   equal "$(stat -c %a "$top" "$tree/d" "$tree/d/su" "$tree/d/sg" "$tree/d/cap" | xargs)" "700 2755 755 755 755" "modes"
   equal "$(find "$tree" -type b -o -type c)$(getcap -r "$tree" 2> /dev/null)" "" "devices and capabilities"
   rm -rf "$top"
   expect 0 "$intact" export rights "$form:$top" --devices --setuid --json --pub "$work/key.pub"
-  equal "$(jq -c .left_out "$work/out")" '{"devices":0,"setuid":0,"capabilities":0}' "$form: nothing left out"
+  equal "$(jq -c .left_out "$work/out")" '{"devices":0,"setuid":0,"capabilities":0,"xattrs":0}' "$form: nothing left out"
   equal "$(stat -c %a "$top" "$tree/d/su" "$tree/d/sg" | xargs)" "700 4755 2755" "modes"
   equal "$(stat -c '%t:%T' "$tree/null" "$tree/disk" | xargs)" "1:3 8:0" "devices"
   getfattr -n security.capability "$tree/d/cap" > /dev/null 2>&1 || fail "no capability with --setuid"

@@ -92,7 +92,8 @@ Result<int> run_export(const Options& options, const StoreOption& store_option,
                                {"left_out",
                                 {{"devices", report.devices},
                                  {"setuid", report.setuid},
-                                 {"capabilities", report.capabilities}}}}));
+                                 {"capabilities", report.capabilities},
+                                 {"xattrs", report.xattrs}}}}));
   } else if (!writes_to_stdout(options.destination)) {
     print("Exported '{}' to {} ({:.1f} MB)\n", options.name, options.destination,
           static_cast<double>(report.bytes) / 1e6);
@@ -118,8 +119,10 @@ void add_export_command(Program& program) {
       ->required();
   command->add_flag("--devices", options->rootfs.devices,
                     "rootfs, bundle: make device nodes as well (as root)");
-  command->add_flag("--setuid", options->rootfs.setuid,
-                    "rootfs, bundle: keep set-user-ID and set-group-ID bits and file capabilities");
+  command->add_flag(
+      "--setuid", options->rootfs.setuid,
+      "rootfs, bundle: keep set-user-ID and set-group-ID bits, file capabilities, and "
+      "security, trusted and overlayfs attributes");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);

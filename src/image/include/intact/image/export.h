@@ -16,17 +16,18 @@ namespace intact::image {
 struct ExportReport {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
-  // What export_rootfs() and export_bundle() did not write, in files.
+  // What export_rootfs() and export_bundle() did not write.
   std::uint64_t devices = 0;       ///< device nodes left out
   std::uint64_t setuid = 0;        ///< files without their set-user-ID and set-group-ID bits
   std::uint64_t capabilities = 0;  ///< files without their capabilities
+  std::uint64_t xattrs = 0;  ///< other security.*, all trusted.* and user.overlay.* attributes
   std::vector<std::string> warnings;
 };
 
 /// What a tree on this host may contain that gives rights on this host, not in a container.
 struct RootfsOptions {
   bool devices = false;  ///< device nodes (only root can make them)
-  bool setuid = false;   ///< set-user-ID and set-group-ID bits, file capabilities
+  bool setuid = false;   ///< set-user-ID and set-group-ID bits, file capabilities and the like
 };
 
 // All of these check the chain of trust first and every byte as it is written. The destination
