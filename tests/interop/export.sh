@@ -67,6 +67,10 @@ expect 2 export_to "tar:$work/never.tar" --setuid
 
 # Owners and devices want root.
 requires_root
+# Root's exports are for root.
+equal "$(stat -c %a "$work/root.tar")" 600 "mode of a tar of root"
+expect 0 export_to "composefs:$work/private-composefs"
+equal "$(stat -c %a "$work/private-composefs")" 700 "mode of composefs files of root"
 unpack_image "$work/layout" latest
 mode=$(stat -c %a "$work/unpacked/rootfs")
 chmod 700 "$work/unpacked/rootfs"
