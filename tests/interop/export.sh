@@ -145,7 +145,7 @@ chmod 600 "$work/victim"
 victim=$(stat -c %u:%a:%Z "$work/victim")
 for form in rootfs:out=root bundle:out=root/rootfs composefs:out=root oci-archive:out.tar=layout; do
   to=${form%=*}
-  for attempt in {1..20}; do
+  for _ in {1..20}; do
     rm -rf "$work/shared"
     mkdir -m 777 "$work/shared"
     python3 "$work/attacker.py" "$work/shared" "$work/victim" "${form#*=}" & attacker=$!
