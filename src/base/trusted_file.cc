@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <deque>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -21,7 +23,7 @@ namespace intact {
 namespace {
 
 constexpr unsigned kMaxLinks = 40;  // as the kernel
-constexpr std::size_t kDatabaseEntry = 16 * 1024;
+constexpr std::size_t kDatabaseEntry = 64 * 1024;
 
 /// The user to whom the kernel attributes files of users that a user namespace does not map, where
 /// root is one of these; nothing in an ordinary namespace.
@@ -41,27 +43,72 @@ std::optional<uid_t> unmapped_root() {
   return maps_all || map.empty() ? std::nullopt : std::optional(root.st_uid);
 }
 
-/// Whether `group` is the group that distributions give each user: nobody else is in it.
+/// Calls `next` (getpwent_r or getgrent_r) until `visit` returns false or the database ends;
+/// whether it ended without an error. The position is the process's, so one walk takes place at a
+/// time.
+template <typename Entry, typename Visit>
+bool walk_database(void (*rewind)(), int (*next)(Entry*, char*, std::size_t, Entry**),
+                   void (*end)(), const Visit& visit) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  std::vector<char> text(kDatabaseEntry);
+  Entry entry, *found = nullptr;
+  int error = 0;
+  rewind();
+  while ((error = next(&entry, text.data(), text.size(), &found)) == 0 && found) {
+    if (!visit(entry)) break;
+  }
+  end();
+  return error == ENOENT;
+}
+
+/// Whether `group` is the group that distributions give each user: nobody else is in it. Databases
+/// that cannot be listed, as those of a directory service often cannot, do not tell.
 bool is_private_group(gid_t group, uid_t owner) {
   if (owner == 0) return false;  // root has no use for one
   struct passwd user, *found_user = nullptr;
-  struct group entry, *found_group = nullptr;
-  std::vector<char> user_text(kDatabaseEntry), group_text(kDatabaseEntry);
-  if (::getpwuid_r(owner, &user, user_text.data(), user_text.size(), &found_user) != 0 ||
-      !found_user || user.pw_gid != group)
+  std::vector<char> text(kDatabaseEntry);
+  if (::getpwuid_r(owner, &user, text.data(), text.size(), &found_user) != 0 || !found_user ||
+      user.pw_gid != group)
     return false;
-  if (::getgrgid_r(group, &entry, group_text.data(), group_text.size(), &found_group) != 0 ||
-      !found_group || std::string_view(entry.gr_name) != user.pw_name)
-    return false;
-  for (char** member = entry.gr_mem; member && *member; ++member)
-    if (std::string_view(*member) != user.pw_name) return false;
-  return true;
+  const std::string_view name = user.pw_name;
+
+  bool listed = false;
+  const bool only_user = walk_database<struct passwd>(
+      &::setpwent, &::getpwent_r, &::endpwent, [&](const struct passwd& entry) {
+        listed |= entry.pw_uid == owner;
+        return entry.pw_gid != group || entry.pw_uid == owner;
+      });
+  if (!only_user || !listed) return false;
+
+  bool named = false;
+  // Several entries may have the same number: the members of each are in the group.
+  const bool only_member = walk_database<struct group>(
+      &::setgrent, &::getgrent_r, &::endgrent, [&](const struct group& entry) {
+        if (entry.gr_gid != group) return true;
+        named |= name == entry.gr_name;
+        for (char** member = entry.gr_mem; member && *member; ++member)
+          if (name != *member) return false;
+        return true;
+      });
+  return only_member && named;
 }
 
-bool others_can_write(const struct stat& st) {
+/// Whether an access control list may let more users or groups in than the mode says. `fd` may be
+/// O_PATH, through which attributes are not readable, except by its name in /proc.
+bool has_access_list(int fd) {
+  const std::string file = "/proc/self/fd/" + std::to_string(fd);
+  // The kernel stores no list that says the same as the mode.
+  if (::getxattr(file.c_str(), "system.posix_acl_access", nullptr, 0) >= 0) return true;
+  return errno != ENODATA && errno != EOPNOTSUPP;
+}
+
+bool others_can_write(int fd, const struct stat& st) {
   if ((st.st_mode & S_IWOTH) != 0) return true;
-  // The group bits are the mask of an access control list, so they speak for its entries as well.
-  return (st.st_mode & S_IWGRP) != 0 && !is_private_group(st.st_gid, st.st_uid);
+  // The group bits are the mask of an access control list, so without them its entries do not let
+  // anybody write either.
+  if ((st.st_mode & S_IWGRP) == 0) return false;
+  return has_access_list(fd) || !is_private_group(st.st_gid, st.st_uid);
 }
 
 Error writable(const std::string& path, bool is_directory) {
@@ -166,7 +213,7 @@ class Walk {
     struct stat st;
     if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
     check_owner(st, path);
-    const bool others_write = others_can_write(st);
+    const bool others_write = others_can_write(fd.get(), st);
     if (others_write && (st.st_mode & S_ISVTX) == 0) {
       refuse(writable(path, true));
       removable_ = true;
@@ -227,7 +274,7 @@ class Walk {
     check_owner(st, path);
     if (other_owner_ && *other_owner_ != st.st_uid)
       refuse(foreign(other_owner_path_, *other_owner_));
-    if (others_can_write(st)) refuse(writable(path, false));
+    if (others_can_write(file.get(), st)) refuse(writable(path, false));
     if (top().others_write && st.st_nlink != 1) refuse(linked(path));
     if (refusal_) return std::move(*refusal_);
     return std::optional(std::move(file));

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -129,6 +130,41 @@ TEST_F(TrustedFileTest, GroupsCountAsOthers) {
   mode(file_, 0644);
   mode(dir_, 0775);
   EXPECT_EQ(open(file_), kUntrusted);
+}
+
+// A list that lets user 33 write, with `group` as the bits of the owning group.
+std::string list_for_another_user(char group) {
+  const auto entry = [](char tag, char bits, int id) {
+    std::string text{tag, 0, bits, 0};
+    for (int shift = 0; shift < 32; shift += 8) text += static_cast<char>((id >> shift) & 0xff);
+    return text;
+  };
+  return std::string("\2\0\0\0", 4) + entry(1, 7, -1) + entry(2, 6, 33) + entry(4, group, -1) +
+         entry(0x10, 7, -1) + entry(0x20, 5, -1);
+}
+
+// Daemon has a private group on every Linux system: the mode alone lets nobody else write.
+TEST_F(TrustedFileTest, APrivateGroupDoesNotCoverAnAccessList) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  constexpr uid_t kDaemon = 1;
+  for (const std::string& path : {dir_, file_}) own(path, kDaemon);
+  mode(file_, 0664);
+  mode(dir_, 0775);
+  EXPECT_EQ(open(file_, TrustedOwner::anyone), "content");
+  for (const std::string& path : {file_, dir_}) {
+    for (const char group : {'\5', '\7'}) {
+      const std::string list = list_for_another_user(group);
+      ASSERT_EQ(::setxattr(path.c_str(), "system.posix_acl_access", list.data(), list.size(), 0),
+                0);
+      EXPECT_EQ(open(file_, TrustedOwner::anyone), kUntrusted) << path;
+    }
+    // Its mask keeps everybody from writing.
+    mode(path, path == dir_ ? 0755 : 0644);
+    EXPECT_EQ(open(file_, TrustedOwner::anyone), "content") << path;
+    ASSERT_EQ(::removexattr(path.c_str(), "system.posix_acl_access"), 0);
+    mode(path, 0775);
+    EXPECT_EQ(open(file_, TrustedOwner::anyone), "content") << path;
+  }
 }
 
 TEST_F(TrustedFileTest, SaysWhatIsNotAFile) {
