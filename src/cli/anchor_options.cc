@@ -22,7 +22,8 @@ AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Value
                    "Trust this public key (PEM) instead of the policy's; may be repeated")
       ->type_name("FILE")
       ->take_all()
-      ->expected(1);
+      ->expected(1)
+      ->allow_extra_args(false);
   command
       ->add_option("--policy", values_->policy,
                    "Use this trust policy instead of the system's and the user's")

@@ -123,7 +123,7 @@ void VerityOptions::add_signature(CLI::App* command, bool kernel) {
       "--root-hash-cert", certificates, "Certificate of an accepted signer; may be repeated");
   file->type_name("FILE");
   if (!kernel) file->needs(certificate);
-  certificate->type_name("FILE")->needs(file);
+  certificate->type_name("FILE")->needs(file)->allow_extra_args(false);
 }
 
 Result<verity::Params> VerityOptions::params(Bytes default_salt) const {

@@ -43,6 +43,23 @@ usage 'IMAGE is required unless --all is given; see `intact verify --help`' "$in
 usage 'DIR or NAME is required unless --all is given; see `intact umount --help`' "$intact" umount
 usage 'DIR is required; see `intact mount --help`' "$intact" mount app
 usage '--password-fd' "$intact" keygen x --password-fd nonsense
+# Options that may be repeated take one value each: what follows is the argument of the command.
+printf password > "$work/password"
+mkdir "$work/directory"
+for key in first second; do expect 0 "$intact" keygen "$work/$key" --password-file "$work/password"; done
+for options in "--pub $work/first.pub" "--pub $work/first.pub --key $work/second.pub"; do
+  # shellcheck disable=SC2086
+  expect 7 "$intact" verify $options nothing
+  # shellcheck disable=SC2086
+  expect 7 "$intact" mount --objects-from "$work" --objects-from "$work" $options nothing "$work/directory"
+  # shellcheck disable=SC2086
+  expect 7 "$intact" pull --objects-from "$work" $options "oci:$work/nothing" nothing
+done
+expect 7 "$intact" verify nothing --pub "$work/first.pub"
+digest=sha256:$(printf '0%.0s' {1..64})
+expect 0 "$intact" trust add --policy "$work/pinned.json" --pin "$digest" --pin "${digest/0/1}" "$work/first.pub"
+expect 7 "$intact" integrity open --tab "$work/nothing.tab" name --to "$work/out.img"
+usage 'nothing to open: pass either FILE or --tab FILE NAME' "$intact" integrity open --tab "$work/nothing.tab" name "$work/file" --to "$work/out.img"
 expect 125 "$intact" run
 said '^intact: NAME is required'
 

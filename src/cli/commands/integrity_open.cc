@@ -69,7 +69,8 @@ void add_integrity_open_command(Program& program, CLI::App* group) {
       ->add_option("--tab", options->tab,
                    "Take FILE and options from the line NAME of a file like /etc/integritytab")
       ->type_name("FILE NAME")
-      ->expected(2);
+      ->expected(2)
+      ->allow_extra_args(false);
   options->add_algorithms(command);
   options->add_tuning(command);
   options->add_mode(command);

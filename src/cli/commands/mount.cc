@@ -239,6 +239,7 @@ void add_mount_commands(Program& program) {
       ->type_name("DIR")
       ->take_all()
       ->expected(1)
+      ->allow_extra_args(false)
       ->default_str("");
   command
       ->add_option("--log", options->log,

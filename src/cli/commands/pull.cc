@@ -115,8 +115,9 @@ void add_pull_command(Program& program) {
                    "Use the objects in this directory (of podman or mkcomposefs) instead of "
                    "copying them; may be repeated")
       ->type_name("DIR")
+      ->take_all()
       ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   command->add_flag("--replace", options->replace, "Replace the image that NAME refers to");
   command->add_flag(
       "--drop-layers", options->drop_layers,

@@ -233,6 +233,7 @@ void add_trust_commands(Program& program) {
                    "Trust the key only for the manifest with this digest (may be repeated)")
       ->type_name("DIGEST")
       ->always_capture_default(false)
+      ->allow_extra_args(false)
       ->default_str("");
 
   command("list", "Show the trusted keys and the revoked manifests", list)->alias("ls");
