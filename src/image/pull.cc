@@ -196,10 +196,14 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
       return Error(ErrorKind::exists, name + ": the store has another image of this name (" +
                                           present->manifest.to_string() +
                                           "); choose another name or pass --replace");
+    if (!options.replace)
+      TRY(check_replaces_nothing(options.anchors, store, name, chain.manifest_digest));
     if (!options.verify) {
       auto unchanged = TRY(report_unchanged(source, *present, store, options));
       if (unchanged) return std::move(*unchanged);
     }
+  } else if (!options.replace) {
+    TRY(check_replaces_nothing(options.anchors, store, name, chain.manifest_digest));
   }
 
   const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
@@ -265,7 +269,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   // image in the store and another in the memory.
   Result<void> remembered;
   const auto announce = [&] {
-    return announce_pull(options.anchors, store, name, chain.manifest_digest);
+    return announce_pull(options.anchors, store, name, chain.manifest_digest, options.replace);
   };
   const auto remember = [&] {
     remembered = remember_pull(options.anchors, store, name, chain.manifest_digest);

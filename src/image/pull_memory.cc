@@ -9,7 +9,10 @@
 
 #include <intact/base/file.h>
 #include <intact/base/lock_file.h>
+#include <intact/base/trusted_file.h>
 #include <intact/json/json.h>
+
+#include "store_places.h"
 
 namespace intact::image {
 namespace {
@@ -26,37 +29,53 @@ struct Pulled {
   std::string id;     ///< of the store; empty: pulled by an older version
   std::string name;
   std::string manifest;
+  std::vector<std::string> places;  ///< link_places() of `store`
+};
+
+/// The store at hand, and by which paths it was reached.
+struct Present {
+  explicit Present(const store::Store& opened)
+      : store(opened), links(link_places(opened.given_path())) {}
+
+  bool is_at(const std::string& path) const {
+    return path == store.given_path() || path == store.path() ||
+           std::find(links.begin(), links.end(), path) != links.end();
+  }
+
+  const store::Store& store;
+  std::vector<std::string> links;
 };
 
 /// What the store at hand is to one entry.
-bool is_same_place(const Pulled& pulled, const store::Store& store) {
-  for (const std::string* path : {&pulled.store, &pulled.real}) {
-    if (*path == store.given_path() || *path == store.path()) return true;
-  }
-  return false;
+bool is_same_place(const Pulled& pulled, const Present& present) {
+  return present.is_at(pulled.store) || present.is_at(pulled.real) ||
+         std::any_of(pulled.places.begin(), pulled.places.end(),
+                     [&](const std::string& place) { return present.is_at(place); });
 }
 bool is_other_store(const Pulled& pulled, const store::Store& store) {
   return !pulled.id.empty() && pulled.id != store.id();
 }
 /// Whether the entry has something to say about that name.
-bool concerns(const Pulled& pulled, const store::Store& store, const std::string& name) {
+bool concerns(const Pulled& pulled, const Present& present, const std::string& name) {
   if (pulled.name != name) return false;
-  return is_same_place(pulled, store) || (!pulled.id.empty() && pulled.id == store.id());
+  return (!pulled.id.empty() && pulled.id == present.store.id()) || is_same_place(pulled, present);
 }
 
 /// Where older versions kept it: beside the trust policy.
 std::string beside(const std::string& policy_file) {
   const std::size_t slash = policy_file.rfind('/');
-  return (slash == std::string::npos ? "" : policy_file.substr(0, slash)) + kFile;
+  return (slash == std::string::npos ? "." : policy_file.substr(0, slash)) + kFile;
 }
 
 /// Empty when the file does not exist.
 Result<std::vector<Pulled>> read_memory(const std::string& file) {
   std::vector<Pulled> all;
-  auto text = read_file(file, kMaxBytes);
-  if (!text && text.error().kind() == ErrorKind::not_found) return all;
-  if (!text) return std::move(text).error();
-  const Json json = TRY(parse_json(*text, {.bytes = kMaxBytes}).context(file));
+  // It is believed as a policy is, so the same people may write it.
+  auto fd = open_trusted_file(file, TrustedOwner::root_or_self);
+  if (!fd && fd.error().kind() == ErrorKind::not_found) return all;
+  if (!fd) return std::move(fd).error();
+  const Bytes text = TRY(read_fd(fd->get(), kMaxBytes).context(file));
+  const Json json = TRY(parse_json(text, {.bytes = kMaxBytes}).context(file));
   const std::uint64_t version = TRY(require_uint(json, "version").context(file));
   if (version < 1 || version > kVersion)
     return Error(ErrorKind::unsupported, file + ": written by a newer version of intact");
@@ -67,6 +86,13 @@ Result<std::vector<Pulled>> read_memory(const std::string& file) {
     pulled.id = TRY(optional_string(entry, "id").context(file)).value_or("");
     pulled.name = TRY(require_string(entry, "name").context(file));
     pulled.manifest = TRY(require_string(entry, "manifest").context(file));
+    if (entry.contains("places")) {
+      for (const Json& place : *TRY(require_array(entry, "places").context(file))) {
+        if (!place.is_string())
+          return Error(ErrorKind::malformed, file + ": 'places' holds something other than text");
+        pulled.places.push_back(place.get<std::string>());
+      }
+    }
     all.push_back(std::move(pulled));
   }
   return all;
@@ -79,6 +105,7 @@ Result<void> write_memory(const std::string& file, const std::vector<Pulled>& al
     if (!pulled.id.empty()) entry["id"] = pulled.id;
     entry["name"] = pulled.name;
     entry["manifest"] = pulled.manifest;
+    if (!pulled.places.empty()) entry["places"] = pulled.places;
     entries.push_back(std::move(entry));
   }
   const Json json = {{"version", kVersion}, {"pulled", std::move(entries)}};
@@ -115,11 +142,12 @@ std::vector<std::string> files_to_check() {
 /// The entries about that name. What an older version left counts only where nothing newer does.
 Result<std::vector<Pulled>> find_pulled(const sign::Anchors& anchors, const store::Store& store,
                                         const std::string& name) {
+  const Present present(store);
   std::vector<Pulled> found;
   const auto look_into = [&](const std::vector<std::string>& files) -> Result<void> {
     for (const std::string& file : files) {
       for (Pulled& pulled : TRY(read_memory(file))) {
-        if (concerns(pulled, store, name)) found.push_back(std::move(pulled));
+        if (concerns(pulled, present, name)) found.push_back(std::move(pulled));
       }
     }
     return {};
@@ -144,9 +172,11 @@ void import(std::vector<Pulled>& all, std::vector<Pulled> old) {
   }
 }
 
-/// Adds an entry. Other manifests under the same name are forgotten, or accepted beside it.
+/// Adds an entry, or none without a manifest. Other manifests under the same name are forgotten, or
+/// accepted beside it.
 Result<void> update_memory(const sign::Anchors& anchors, const store::Store& store,
-                           const std::string& name, const Digest& manifest, Others others) {
+                           const std::string& name, const std::optional<Digest>& manifest,
+                           Others others) {
   const std::string directory = TRY(state_directory());
   const std::string file = directory + kFile;
   TRY(make_directories(directory));
@@ -160,21 +190,33 @@ Result<void> update_memory(const sign::Anchors& anchors, const store::Store& sto
     moved = !old.empty();
     import(all, std::move(old));
   }
+  // Another pull has given the name a meaning since it was removed. It remembers after this.
+  if (!manifest) {
+    const auto found = store.find(name);
+    if (found || found.error().kind() != ErrorKind::not_found) return {};
+  }
+  const Present present(store);
   std::vector<Pulled> kept;
   for (Pulled& old : all) {
-    if (concerns(old, store, name)) {
+    if (concerns(old, present, name)) {
       const bool other_store = is_other_store(old, store);
       // The store that this path led to is still known where it is.
-      const bool elsewhere = other_store && old.real != store.path() &&
-                             old.real != store.given_path() && old.real != old.store;
-      if (elsewhere) old.store = old.real;
-      const bool beside_it =
-          others == Others::keep && !other_store && old.manifest != manifest.to_string();
-      if (!elsewhere && !beside_it) continue;
+      const bool elsewhere =
+          manifest && other_store && !present.is_at(old.real) && old.real != old.store;
+      if (elsewhere) {
+        old.store = old.real;
+        old.places.clear();
+      }
+      const bool beside_it = manifest && others == Others::keep && !other_store &&
+                             old.manifest != manifest->to_string();
+      const bool not_removed = !manifest && other_store;
+      if (!elsewhere && !beside_it && !not_removed) continue;
     }
     kept.push_back(std::move(old));
   }
-  kept.push_back({store.given_path(), store.path(), store.id(), name, manifest.to_string()});
+  if (manifest)
+    kept.push_back(
+        {store.given_path(), store.path(), store.id(), name, manifest->to_string(), present.links});
   TRY(write_memory(file, kept));
   if (moved) ::unlink(old_file->c_str());
   return {};
@@ -195,8 +237,24 @@ Result<std::string> state_directory() {
                "state directory: neither XDG_STATE_HOME nor HOME is set; set INTACT_STATE");
 }
 
+Result<void> check_replaces_nothing(const sign::Anchors& anchors, const store::Store& store,
+                                    const std::string& name, const Digest& manifest) {
+  std::string other;
+  for (const Pulled& pulled : TRY(find_pulled(anchors, store, name))) {
+    if (is_other_store(pulled, store)) continue;
+    if (pulled.manifest == manifest.to_string()) return {};
+    other = pulled.manifest;
+  }
+  if (other.empty()) return {};
+  return Error(ErrorKind::untrusted,
+               name + ": " + other + " was pulled under this name before, but this is " +
+                   manifest.to_string() + "; pass --replace to accept the change");
+}
+
 Result<void> announce_pull(const sign::Anchors& anchors, const store::Store& store,
-                           const std::string& name, const Digest& manifest) {
+                           const std::string& name, const Digest& manifest, bool replace) {
+  // The record in the store may be missing because somebody has removed it.
+  if (!replace) TRY(check_replaces_nothing(anchors, store, name, manifest));
   if (!state_directory()) return {};  // nothing is remembered: remember_pull() reports it
   for (const Pulled& pulled : TRY(find_pulled(anchors, store, name))) {
     if (is_other_store(pulled, store) || pulled.manifest != manifest.to_string())
@@ -210,19 +268,34 @@ Result<void> remember_pull(const sign::Anchors& anchors, const store::Store& sto
   return update_memory(anchors, store, name, manifest, Others::forget);
 }
 
+Result<void> forget_pull(const store::Store& store, const std::string& name) {
+  const auto directory = state_directory();
+  if (!directory) return {};
+  const sign::Anchors anchors;
+  std::vector<Pulled> known = TRY(read_memory(*directory + kFile));
+  if (const auto old = own_old_file(anchors)) import(known, TRY(read_memory(*old)));
+  const Present present(store);
+  const bool any = std::any_of(known.begin(), known.end(), [&](const Pulled& pulled) {
+    return concerns(pulled, present, name) && !is_other_store(pulled, store);
+  });
+  if (!any) return {};
+  return update_memory(anchors, store, name, std::nullopt, Others::forget);
+}
+
 bool is_remembered(const sign::Anchors&, const store::Store& store, const std::string& name,
                    const Digest& manifest) {
   const auto directory = state_directory();
   if (!directory) return false;
   const auto all = read_memory(*directory + kFile);
   if (!all) return false;
+  const Present present(store);
   std::size_t exact = 0;
   std::size_t about = 0;
   for (const Pulled& pulled : *all) {
-    if (!concerns(pulled, store, name)) continue;
+    if (!concerns(pulled, present, name)) continue;
     ++about;
     exact += pulled.store == store.given_path() && pulled.id == store.id() &&
-             pulled.manifest == manifest.to_string();
+             pulled.places == present.links && pulled.manifest == manifest.to_string();
   }
   return exact == 1 && about == 1;
 }

@@ -13,24 +13,34 @@ namespace intact::image {
 // Which image was pulled under which name is remembered outside the store, in a state directory. A
 // name record is only the store's word: without this memory, anyone who can write to the store, or
 // put another in its place, could offer another validly signed image, or an older one, under the
-// name. A store is known by the path that it was given by and by the id in its marker; both must be
-// what they were. Nothing is forgotten except by a pull of the same name.
+// name. A store is known by the path that it was given by, however spelled, and by the id in its
+// marker; both must be what they were. Nothing is forgotten except by a pull of the same name or by
+// its removal.
 
 /// The directory of the memory that this user writes: $INTACT_STATE, or else /var/lib/intact-state
 /// for root and $XDG_STATE_HOME/intact (~/.local/state/intact) for other users.
 Result<std::string> state_directory();
 
+/// untrusted when another manifest was pulled under the name into this store. The store may have
+/// lost its record of the name to somebody who wants another image there.
+Result<void> check_replaces_nothing(const sign::Anchors& anchors, const store::Store& store,
+                                    const std::string& name, const Digest& manifest);
+
 /// To be called before a name is replaced: from now on `manifest` is accepted under it, beside what
 /// was pulled before, so that a pull that ends between the store and this memory leaves a name that
-/// passes. Does nothing for a name that is new. Like the next, it is called while no other pull can
-/// change the name (store::NamingHooks).
+/// passes. Does nothing for a name that is new. Unless `replace`, check_replaces_nothing() comes
+/// first. Like the next, it is called while no other pull can change the name (store::NamingHooks).
 Result<void> announce_pull(const sign::Anchors& anchors, const store::Store& store,
-                           const std::string& name, const Digest& manifest);
+                           const std::string& name, const Digest& manifest, bool replace);
 
 /// Remembers that `manifest`, and nothing else, was pulled as `name` into this store. What older
 /// versions remembered beside the trust policy moves to the state directory.
 Result<void> remember_pull(const sign::Anchors& anchors, const store::Store& store,
                            const std::string& name, const Digest& manifest);
+
+/// To be called after the user removed a name: what this user pulled under it into this store is
+/// forgotten, unless the store has the name again. Does nothing if nothing is remembered.
+Result<void> forget_pull(const store::Store& store, const std::string& name);
 
 /// untrusted when this user (or root, for everybody) pulled something else under the name, or
 /// pulled the name into another store that was at this path. Names that were never pulled from here

@@ -1,8 +1,10 @@
 #include "pull_memory.h"
 
 #include <cstdlib>
+#include <filesystem>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -32,8 +34,10 @@ class PullMemoryTest : public testing::Test {
   bool remember(const store::Store& store, char manifest) {
     return remember_pull(anchors_, store, "app", digest(manifest)).has_value();
   }
-  bool announce(char manifest) {
-    return announce_pull(anchors_, *store_, "app", digest(manifest)).has_value();
+  bool announce(char manifest, bool replace = true) {
+    const auto announced = announce_pull(anchors_, *store_, "app", digest(manifest), replace);
+    if (!announced) said_ = announced.error().message();
+    return announced.has_value();
   }
   std::unique_ptr<store::Store> open(const char* name) {
     return std::move(*store::Store::open_or_create(dir_.path(name)));
@@ -74,6 +78,91 @@ TEST_F(PullMemoryTest, ANewNameIsNotAnnounced) {
   ASSERT_TRUE(announce('a'));
   EXPECT_NE(::access(dir_.path("state/pulled.json").c_str(), F_OK), 0);
   EXPECT_TRUE(passes('b'));
+}
+
+// Whoever can write to the store can remove its record of a name.
+TEST_F(PullMemoryTest, OnlyReplacingTakesAnotherImage) {
+  ASSERT_TRUE(remember('a'));
+  EXPECT_TRUE(announce('a', false));
+  EXPECT_FALSE(announce('b', false));
+  EXPECT_NE(said_.find(digest('a').to_string() + " was pulled under this name before"),
+            std::string::npos)
+      << said_;
+  EXPECT_NE(said_.find("pass --replace"), std::string::npos) << said_;
+  EXPECT_FALSE(passes('b'));
+  EXPECT_TRUE(announce('b', true));
+  // A pull that ended here may be repeated, with either.
+  EXPECT_TRUE(announce('a', false));
+  EXPECT_TRUE(announce('b', false));
+  EXPECT_FALSE(announce('c', false));
+}
+
+TEST_F(PullMemoryTest, RemovingANameForgetsIt) {
+  ASSERT_TRUE(forget_pull(*store_, "app"));
+  EXPECT_NE(::access(dir_.path("state").c_str(), F_OK), 0);
+  const auto other = open("other");
+  ASSERT_TRUE(remember('a'));
+  ASSERT_TRUE(remember(*other, 'a'));
+  ASSERT_TRUE(forget_pull(*store_, "app"));
+  EXPECT_TRUE(passes('b'));
+  EXPECT_TRUE(announce('b', false));
+  EXPECT_FALSE(passes(*other, 'b'));
+  // Another store that was put at the path says nothing about the first.
+  ASSERT_TRUE(remember('a'));
+  rename("store", "away");
+  ASSERT_TRUE(forget_pull(*open("store"), "app"));
+  EXPECT_FALSE(passes(*open("store"), 'b'));
+  EXPECT_FALSE(passes(*open("away"), 'b'));
+}
+
+TEST_F(PullMemoryTest, AStoreIsKnownHoweverItsPathIsSpelled) {
+  ASSERT_TRUE(make_directories(dir_.path("a")));
+  const auto link = [&](const char* target, const char* name) {
+    ::unlink(dir_.path(name).c_str());
+    ASSERT_EQ(::symlink(target, dir_.path(name).c_str()), 0);
+  };
+  const auto here = std::filesystem::current_path();
+  const auto other = open("other/store");
+  const auto right = open("right/store");
+  for (const std::string_view pulled_by : {"a/cur", "a/../a/cur", "a/way/store"}) {
+    link("../right/store", "a/cur");
+    link("../right", "a/way");
+    ASSERT_TRUE(remember(*open(std::string(pulled_by).c_str()), 'b'));
+    const bool by_way = pulled_by == "a/way/store";
+    for (const char* spelling : {"a/cur", "a/../a/cur", "a/./cur", "a/way/store",
+                                 "other/../a/way/store", "a/way/../a/way/store"}) {
+      const bool same = (std::string_view(spelling).find("way") != std::string::npos) == by_way;
+      link("../right/store", "a/cur");
+      link("../right", "a/way");
+      EXPECT_TRUE(passes(*open(spelling), 'b')) << spelling;
+      EXPECT_FALSE(passes(*open(spelling), 'c')) << spelling;
+      link("../other/store", "a/cur");
+      link("../other", "a/way");
+      EXPECT_EQ(passes(*open(spelling), 'a'), !same) << pulled_by << " " << spelling;
+    }
+    link("../other/store", "a/cur");
+    link("../other", "a/way");
+    std::filesystem::current_path(dir_.path("a"));
+    const auto by_proc =
+        store::Store::open(by_way ? "/proc/self/cwd/way/store" : "/proc/self/cwd/cur");
+    EXPECT_FALSE(passes(**by_proc, 'a')) << pulled_by;
+    std::filesystem::current_path(here);
+    ASSERT_EQ(::unlink(dir_.path("state/pulled.json").c_str()), 0);
+  }
+}
+
+TEST_F(PullMemoryTest, IsBelievedOnlyIfNobodyElseMayWriteIt) {
+  ASSERT_TRUE(remember('a'));
+  EXPECT_TRUE(passes('a'));
+  for (const char* path : {"state", "state/pulled.json"}) {
+    ASSERT_EQ(::chmod(dir_.path(path).c_str(), 0777), 0);
+    EXPECT_FALSE(passes('a'));
+    EXPECT_NE(said_.find("writable by others"), std::string::npos) << said_;
+    EXPECT_FALSE(announce('a'));
+    EXPECT_FALSE(remember('b'));
+    ASSERT_EQ(::chmod(dir_.path(path).c_str(), 0755), 0);
+    EXPECT_TRUE(passes('a'));
+  }
 }
 
 TEST_F(PullMemoryTest, LeavesNoLock) {

@@ -19,7 +19,7 @@ Result<store::NamedImage> tag(store::Store& store, const std::string& name,
   TRY(check_name_allowed(store, image, anchors));
   Result<void> remembered;
   const store::NamingHooks hooks{
-      .before = [&] { return announce_pull(anchors, store, new_name, image.manifest); },
+      .before = [&] { return announce_pull(anchors, store, new_name, image.manifest, replace); },
       .after = [&] { remembered = remember_pull(anchors, store, new_name, image.manifest); }};
   TRY(store::tag_image(store, image, replace, hooks));
   TRY(std::move(remembered).context("'" + new_name + "' has been tagged, but not remembered"));

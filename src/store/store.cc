@@ -66,6 +66,15 @@ std::string new_id() {
   return random_name() + random_name();
 }
 
+/// Whether this user or root made the marker in it. Another user may have put a marker into a
+/// directory that is no store, where both can write.
+bool is_own_marker(int dir) {
+  const auto file = open_regular(dir, kMarkerFile);
+  struct stat st;
+  return file && ::fstat(file->get(), &st) == 0 && st.st_nlink == 1 &&
+         (st.st_uid == ::geteuid() || st.st_uid == 0);
+}
+
 Result<Marker> read_marker(int dir) {
   const UniqueFd file = TRY(open_regular(dir, kMarkerFile));
   return parse_marker(TRY(read_fd(file.get(), kRecordLimit)));
@@ -161,6 +170,13 @@ void Store::keep_others_out() {
   struct stat st;
   if (::fstat(dir_.get(), &st) != 0 || st.st_uid != ::geteuid() || (st.st_mode & S_IRWXO) == 0)
     return;
+  if (!is_own_marker(dir_.get())) {
+    notices_.push_back(fmt::format(
+        "{}: everybody can enter this store, and {} in it belongs to another user, so its mode is "
+        "left as it is",
+        given_path_, kMarkerFile));
+    return;
+  }
   if (::fchmod(dir_.get(), kPrivateDirectoryMode) == 0) {
     notices_.push_back(fmt::format(
         "{}: everybody could read this store, including private files of its images; now only its "
@@ -181,6 +197,10 @@ Result<void> Store::update_marker(Access access) {
   Marker marker = TRY(read_marker(dir_.get()));  // another process may have been faster
   if (marker.id.empty()) marker.id = new_id();
   marker.shared |= share;
+  if (share && !is_own_marker(dir_.get()))
+    return Error(ErrorKind::untrusted, std::string(kMarkerFile) +
+                                           ": belongs to another user, so the directory is not "
+                                           "opened to everybody; only its owner can share it");
   if (share && ::fchmod(dir_.get(), kDirectoryMode) != 0)
     return Error::from_errno("set the mode of the directory", errno);
   TRY(write_marker(dir_.get(), marker));

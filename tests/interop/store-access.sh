@@ -97,6 +97,57 @@ rm -rf "$INTACT_STATE"
 jq -n --arg store "$INTACT_STORE" --arg manifest "sha256:$(printf '0%.0s' {1..64})" \
   '{version: 1, pulled: [{store: $store, name: "app", manifest: $manifest}]}' > "$work/etc/pulled.json"
 expect 5 "$intact" verify app --policy "$work/etc/policy.json"
-expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json"
+expect 5 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json"
+said 'app: sha256:0{64} was pulled under this name before'
+expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json" --replace
 expect 0 "$intact" verify app --policy "$work/etc/policy.json"
 [[ ! -e $work/etc/pulled.json && -e $INTACT_STATE/pulled.json ]] || fail "it has not moved"
+
+# Somebody removes or breaks the record of a name: the next pull takes no other image for it.
+record=$INTACT_STORE/names/app.json
+cp "$record" "$work/record"
+second=(pull "oci:$work/second:latest-sealed" app --policy "$work/etc/policy.json")
+for damage in 'rm "$record"' 'echo "{" > "$record"'; do
+  eval "$damage"
+  expect 5 "$intact" "${second[@]}"
+  said 'app: sha256:[0-9a-f]{64} was pulled under this name before, but this is sha256:[0-9a-f]{64}; pass --replace to accept the change'
+  expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json"
+  same "$(jq .manifest "$record" > "$work/a"; echo "$work/a")" "$(jq .manifest "$work/record" > "$work/b"; echo "$work/b")"
+done
+# So does no tag.
+expect 0 "$intact" pull "oci:$work/second:latest-sealed" other --policy "$work/etc/policy.json"
+rm "$record"
+expect 5 "$intact" tag other app --policy "$work/etc/policy.json"
+said 'pass --replace to accept the change'
+expect 0 "$intact" "${second[@]}" --replace
+expect 0 "$intact" verify app --policy "$work/etc/policy.json"
+# A name that the user removes is free.
+expect 0 "$intact" rm app
+expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json"
+# However the path of the store is spelled.
+mkdir "$work/ways"
+ln -s "$INTACT_STORE" "$work/ways/cur"
+expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json" --store "$work/ways/cur"
+ln -sfn "$work/other" "$work/ways/cur"
+for spelling in "$work/ways/cur" "$work/ways/../ways/cur" "/proc/self/cwd/cur"; do
+  (cd "$work/ways" && expect 5 "$intact" verify app --policy "$work/etc/policy.json" --store "$spelling")
+done
+expect 0 "$intact" verify app --policy "$work/etc/policy.json"
+# The memory is believed only if nobody else could have written it.
+chmod 666 "$INTACT_STATE/pulled.json"
+expect 5 "$intact" verify app --policy "$work/etc/policy.json"
+said 'pulled.json: writable by others'
+chmod 644 "$INTACT_STATE/pulled.json"
+expect 0 "$intact" verify app --policy "$work/etc/policy.json"
+
+# A marker that somebody else put into a directory of ours does not make it a store of ours.
+mkdir "$work/public"
+chmod 1777 "$work/public"
+echo '{"version":1}' > "$work/public/intact-store.json"
+chown nobody "$work/public/intact-store.json"
+expect 0 "$intact" images --store "$work/public"
+said 'belongs to another user, so its mode is left as it is'
+equal "$(stat -c %a "$work/public")" 1777
+chown root "$work/public/intact-store.json"
+expect 0 "$intact" images --store "$work/public"
+equal "$(stat -c %a "$work/public")" 700

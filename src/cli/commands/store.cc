@@ -2,6 +2,7 @@
 #include <set>
 
 #include <intact/base/visible.h>
+#include <intact/image/remove.h>
 #include <intact/image/tag.h>
 #include <intact/json/json.h>
 #include <intact/store/gc.h>
@@ -49,7 +50,11 @@ Result<int> remove_names(const Options& options, const StoreOption& store_option
                              : "nothing to remove; give a NAME, or --all");
   const auto store = TRY(store_option.open());
   const std::set<std::string> names = TRY(names_to_remove(*store, options));
-  for (const std::string& name : names) TRY(store->remove(name));
+  for (const std::string& name : names) {
+    if (const auto error = TRY(image::remove(*store, name)))
+      warn("'" + name +
+           "' was removed, but the pull of it is still remembered: " + error->message());
+  }
   if (options.json) {
     print_json(Json{{"removed", names}});
   } else {
