@@ -80,7 +80,7 @@ TEST_F(PullMemoryTest, ANewNameIsNotAnnounced) {
   EXPECT_TRUE(passes('b'));
 }
 
-// Whoever can write to the store can remove its record of a name.
+// Anyone who can write to the store can remove its record of a name.
 TEST_F(PullMemoryTest, OnlyReplacingTakesAnotherImage) {
   ASSERT_TRUE(remember('a'));
   EXPECT_TRUE(announce('a', false));

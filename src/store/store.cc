@@ -67,7 +67,7 @@ std::string new_id() {
 }
 
 /// Whether this user or root made the marker in it. Another user may have put a marker into a
-/// directory that is no store, where both can write.
+/// directory that is not a store, where both can write.
 bool is_own_marker(int dir) {
   const auto file = open_regular(dir, kMarkerFile);
   struct stat st;

@@ -140,7 +140,7 @@ said 'pulled.json: writable by others'
 chmod 644 "$INTACT_STATE/pulled.json"
 expect 0 "$intact" verify app --policy "$work/etc/policy.json"
 
-# A marker that somebody else put into a directory of ours does not make it a store of ours.
+# A marker that another user put into our directory does not make the directory our store.
 mkdir "$work/public"
 chmod 1777 "$work/public"
 echo '{"version":1}' > "$work/public/intact-store.json"
