@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto again = sign::Policy::parse(as_bytes(text));
     fuzz::require(again.has_value() && again->to_text() == text);
     for (const sign::Rule& rule : policy->rules())
-      fuzz::require(rule.identity_pattern.empty() ||
-                    sign::check_identity_pattern(rule.identity_pattern).has_value());
+      fuzz::require(!rule.identity_pattern ||
+                    sign::check_identity_pattern(*rule.identity_pattern).has_value());
   }
   // Otherwise the first line is a pattern and the rest an identity.
   const std::string_view text = as_text(bytes);

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <pty.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -94,6 +95,8 @@ class TerminalTest : public testing::Test {
   /// Reads what the terminal shows until `text` was there.
   void await(std::string_view text) {
     while (shown_.find(text, seen_) == std::string::npos) {
+      pollfd ready{.fd = master_.get(), .events = POLLIN, .revents = 0};
+      ASSERT_EQ(::poll(&ready, 1, 30'000), 1) << "after 30 s the terminal shows only: " << shown_;
       char buffer[256];
       const ssize_t n = ::read(master_.get(), buffer, sizeof buffer);
       ASSERT_GT(n, 0) << "the terminal shows only: " << shown_;
@@ -144,7 +147,7 @@ TEST_F(TerminalTest, AsksTwiceForANewOne) {
   start([] { return ask(PasswordUse::fresh); });
   await("New password for the key: ");
   type("secret\n");
-  await("again: ");
+  await("Repeat the password: ");
   type("secret\n");
   EXPECT_EQ(WEXITSTATUS(wait()), 0);
 }
@@ -153,7 +156,7 @@ TEST_F(TerminalTest, RefusesTwoThatDiffer) {
   start([] { return ask(PasswordUse::fresh); });
   await("New password for the key: ");
   type("secret\n");
-  await("again: ");
+  await("Repeat the password: ");
   type("secert\n");
   EXPECT_EQ(WEXITSTATUS(wait()), failed_as(ErrorKind::invalid_argument));
 }
