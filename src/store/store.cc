@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <intact/base/directory.h>
@@ -107,9 +108,12 @@ Result<void> create_store(const std::string& dir, Access access) {
   if (::mkdir(dir.c_str(), kPrivateDirectoryMode) != 0 && errno != EEXIST)
     return Error::from_errno(dir, errno);
   const UniqueFd fd = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
+  // One process makes the marker. If two did, the first might already have told somebody the id of
+  // the store when the second replaces it.
+  (void)::flock(fd.get(), LOCK_EX);
   for (const std::string& name : TRY(list_directory(fd.get(), "."))) {
     if (is_marker_temporary(name)) continue;
-    // Another process has just made it. Its marker comes first, but may be listed last or not yet.
+    // Another process has made it.
     if (::faccessat(fd.get(), kMarkerFile, F_OK, 0) == 0) return {};
     return Error(
         ErrorKind::exists,
@@ -121,9 +125,7 @@ Result<void> create_store(const std::string& dir, Access access) {
   if (::fchmod(fd.get(), shared ? kDirectoryMode : kPrivateDirectoryMode) != 0 &&
       (shared || errno != EPERM))
     return Error::from_errno("set the mode of " + dir, errno);
-  auto written = write_marker(fd.get(), {.id = new_id(), .shared = shared});
-  if (!written && ::faccessat(fd.get(), kMarkerFile, F_OK, 0) == 0) return {};
-  return written;
+  return write_marker(fd.get(), {.id = new_id(), .shared = shared});
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <thread>
+
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,6 +28,18 @@ TEST_F(StoreTest, IsFoundByItsMarkerOnly) {
   EXPECT_ERROR(not_found, Store::open(dir_.path("empty")));
   EXPECT_OK(Store::open_or_create(dir_.path("empty")));
   EXPECT_OK(Store::open_or_create(dir_.path("deep/er/store/")));
+}
+
+TEST_F(StoreTest, HasOneIdHoweverManyMakeIt) {
+  for (int round = 0; round < 50; ++round) {
+    const std::string path = dir_.path(std::to_string(round));
+    std::vector<std::string> ids(4);
+    std::vector<std::thread> makers;
+    for (std::string& id : ids)
+      makers.emplace_back([&] { id = must(Store::open_or_create(path))->id(); });
+    for (std::thread& maker : makers) maker.join();
+    for (const std::string& id : ids) EXPECT_EQ(id, must(Store::open(path))->id());
+  }
 }
 
 TEST_F(StoreTest, OfANewerVersionIsUnsupported) {
