@@ -36,6 +36,7 @@ class Hmac final : public BlockMac {
     Bytes inner(digests.size());
     inner_.hash(blocks, heads, inner);
     outer_.hash(inner, digests);
+    wipe(inner);
   }
 
  private:

@@ -5,21 +5,10 @@
 #include <gcrypt.h>
 
 #include "evp.h"
+#include "gcrypt_library.h"
 
 namespace intact::crypto {
 namespace {
-
-/// The library sets itself up at its first use: once, and without a pool for secrets, of which we
-/// give it none. Another user of it in this process may have been first.
-void require_gcrypt() {
-  static const bool ready = [] {
-    if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P)) return true;
-    if (gcry_check_version(GCRYPT_VERSION) == nullptr) return false;
-    gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
-    return gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0) == 0;
-  }();
-  require_hash(ready);
-}
 
 class GcryptBlocks final : public BlockEngine {
  public:

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <intact/crypto/hash.h>
+#include <intact/crypto/secret.h>
 
 #include "evp.h"
 
@@ -14,8 +15,13 @@ EVP_MD_CTX* context(void* p) {
 
 Digest finish_hash(EVP_MD_CTX* ctx, HashAlgorithm algorithm) {
   std::array<std::byte, EVP_MAX_MD_SIZE> out;
-  require_hash(EVP_DigestFinal_ex(ctx, reinterpret_cast<unsigned char*>(out.data()), nullptr) == 1);
-  return Digest(algorithm, ByteSpan(out).first(digest_size(algorithm)));
+  // Starting again overwrites the state: what was hashed may be a key.
+  require_hash(EVP_DigestFinal_ex(ctx, reinterpret_cast<unsigned char*>(out.data()), nullptr) ==
+                   1 &&
+               EVP_DigestInit_ex2(ctx, hash_method(algorithm), nullptr) == 1);
+  const Digest digest(algorithm, ByteSpan(out).first(digest_size(algorithm)));
+  wipe(out);
+  return digest;
 }
 
 }  // namespace
@@ -35,6 +41,7 @@ Hasher& Hasher::operator=(Hasher&& other) noexcept {
 }
 
 Hasher::~Hasher() {
+  // OpenSSL wipes the state that it releases.
   EVP_MD_CTX_free(context(context_));
 }
 
@@ -44,9 +51,7 @@ Hasher& Hasher::update(ByteSpan bytes) {
 }
 
 Digest Hasher::finish() {
-  const Digest digest = finish_hash(context(context_), algorithm_);
-  require_hash(EVP_DigestInit_ex2(context(context_), hash_method(algorithm_), nullptr) == 1);
-  return digest;
+  return finish_hash(context(context_), algorithm_);
 }
 
 Digest hash(HashAlgorithm algorithm, ByteSpan bytes) {

@@ -31,6 +31,8 @@ class OpensslBlocks final : public BlockEngine {
       require_hash(EVP_DigestFinal_ex(ctx, reinterpret_cast<unsigned char*>(digests + i * size),
                                       nullptr) == 1);
     }
+    // Overwrites the state, which outlives this call: what was hashed may be a key.
+    require_hash(EVP_DigestInit_ex2(ctx, method_, nullptr) == 1);
   }
 
  private:

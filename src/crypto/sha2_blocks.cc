@@ -129,6 +129,7 @@ void Sha2Blocks<Word>::hash_group(const Sha2Kernel<Word>& kernel, const std::byt
   for (std::size_t lane = 0; lane < count; ++lane)
     for (std::size_t i = 0; i < 8; ++i)
       digests = put_big_endian(state[i * kernel.lanes + lane], digests);
+  wipe(std::as_writable_bytes(std::span(state)).first(8 * kernel.lanes * sizeof(Word)));
 }
 
 template <class Word>

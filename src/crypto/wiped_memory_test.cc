@@ -1,13 +1,19 @@
-// No key is left in memory that is given back. Memory of all tests of this program is taken and
-// given back by the functions below, which look at it for as long as a test asks them to.
+// No key is left in memory that is released. All tests of this program, and the libraries that have
+// states of their own, allocate and release memory by the functions below, which search it for as
+// long as a test asks them to.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
+#include <gcrypt.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <openssl/crypto.h>
 
 #include <intact/crypto/block_mac.h>
+#include <intact/crypto/hash.h>
+#include <intact/crypto/kdf.h>
 
 namespace {
 
@@ -25,6 +31,33 @@ void look_at(const void* memory) {
   for (const auto& pattern : watch->patterns)
     if (::memmem(memory, size, pattern, kPattern) != nullptr) ++watch->found;
 }
+
+void released(void* memory) {
+  look_at(memory);
+  std::free(memory);
+}
+
+void* resized(void* memory, std::size_t size) {
+  void* const larger = std::malloc(size);
+  if (memory == nullptr || larger == nullptr) return larger;
+  std::memcpy(larger, memory, std::min(size, ::malloc_usable_size(memory)));
+  released(memory);
+  return larger;
+}
+
+/// Before either library allocates anything.
+const bool hooked = [] {
+  gcry_set_allocation_handler(
+      std::malloc, std::malloc, [](const void*) { return 0; }, resized, released);
+  return CRYPTO_set_mem_functions(
+             [](std::size_t size, const char*, int) { return std::malloc(size); },
+             [](void* memory, std::size_t size, const char*, int) -> void* {
+               if (size != 0) return resized(memory, size);
+               released(memory);
+               return nullptr;
+             },
+             [](void* memory, const char*, int) { released(memory); }) == 1;
+}();
 
 }  // namespace
 
@@ -76,6 +109,58 @@ TEST(WipedMemory, IsSeenWhereItIsNotWiped) {
     const Bytes copy = key;
   }
   EXPECT_NE(watching.found(), 0u);
+}
+
+TEST(WipedMemory, OfOpensslIsSeen) {
+  ASSERT_TRUE(hooked);
+  const Bytes key = test_key(32);
+  const WatchFor watching(key);
+  void* const copy = OPENSSL_malloc(key.size());
+  std::memcpy(copy, key.data(), key.size());
+  OPENSSL_free(copy);
+  EXPECT_NE(watching.found(), 0u);
+}
+
+// The digest of a key is the key of ESSIV, and that of a long key the one of HMAC.
+TEST(WipedMemory, HoldsNeitherAKeyNorItsHash) {
+  for (const HashAlgorithm algorithm : {HashAlgorithm::sha256, HashAlgorithm::sha512}) {
+    const Bytes key = test_key(48);  // in the state's buffer until the hash is finished
+    Bytes digest(64);
+    {
+      const Digest once = hash(algorithm, key);
+      std::ranges::copy(once.bytes(), digest.begin());
+    }
+    // The state has it as words in the machine's order.
+    const std::size_t word = algorithm == HashAlgorithm::sha256 ? 4 : 8;
+    for (std::size_t i = 0; i < digest.size(); i += word)
+      std::reverse(digest.data() + i, digest.data() + i + word);
+    const WatchFor watching(key);
+    {
+      Hasher hasher(algorithm);
+      hasher.update(key);
+    }
+    EXPECT_EQ(watching.found(), 0u) << "abandoned";
+    const WatchFor watching_digest(digest);
+    {
+      Hasher hasher(algorithm);
+      hasher.update(key);
+      (void)hasher.finish();
+    }
+    EXPECT_EQ(watching_digest.found(), 0u) << "finished";
+  }
+}
+
+TEST(WipedMemory, HoldsNoPassword) {
+  const Bytes password = test_key(40);
+  const WatchFor watching(password);
+  const Secret secret = Secret::copy_of(password);
+  const Bytes salt(32);
+  for (const char* const hash : {"sha1", "sha256", "sha512", "whirlpool"})
+    EXPECT_TRUE(pbkdf2(hash, secret, salt, 2, 64)) << hash;
+  EXPECT_TRUE(pbkdf2("sha256", secret, {}, 2, 64));
+  EXPECT_TRUE(scrypt(secret, salt, {.n = 16, .r = 1, .p = 1}, 64));
+  EXPECT_TRUE(argon2(secret, salt, {Argon2Type::argon2id, 1, 32, 2}, 64));
+  EXPECT_EQ(watching.found(), 0u);
 }
 
 TEST(WipedMemory, HoldsNoKeyOfAMac) {

@@ -16,7 +16,7 @@ namespace intact::crypto {
 class BlockMac {
  public:
   /// unsupported for an unknown name; bad_secret for a key that is missing, or that the function
-  /// does not take. The key is copied into memory that is not wiped.
+  /// does not take. Copies of the key, and states that were computed from it, are wiped.
   static Result<std::unique_ptr<const BlockMac>> create(std::string_view name, ByteSpan key,
                                                         std::size_t block_size,
                                                         MessageFrame frame = {});

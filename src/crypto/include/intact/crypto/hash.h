@@ -6,7 +6,8 @@
 namespace intact::crypto {
 
 /// Incremental hash of a stream. Movable; not thread-safe. Hash functions are always available
-/// here, so nothing fails: a missing provider ends the program at the first use.
+/// here, so nothing fails: a missing provider ends the program at the first use. The state is wiped
+/// when a hash is finished and when a Hasher is destroyed.
 class Hasher {
  public:
   explicit Hasher(HashAlgorithm algorithm = HashAlgorithm::sha256);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
@@ -8,8 +10,11 @@
 
 namespace intact::crypto {
 
-/// Costs of scrypt (RFC 7914). The memory used is 128 * n * r bytes: callers take only parameters
-/// that they chose or checked, never any that a file asks for.
+// Keys out of passwords. All functions are thread-safe and wipe what they computed with. What they
+// cost is chosen by their parameters, so callers pass only parameters that they chose or that they
+// have limited, never any that a file asks for.
+
+/// Costs of scrypt (RFC 7914). The memory used is 128 * n * r bytes.
 struct ScryptParams {
   std::uint64_t n = 0;  ///< iterations, a power of two
   std::uint32_t r = 0;  ///< block size in units of 128 bytes
@@ -17,8 +22,31 @@ struct ScryptParams {
   bool operator==(const ScryptParams&) const = default;
 };
 
-/// `size` bytes derived from a password. invalid_argument for parameters scrypt does not have.
+/// `size` bytes derived from a password. invalid_argument for parameters that scrypt does not have.
 Result<Secret> scrypt(const Secret& password, ByteSpan salt, const ScryptParams& params,
+                      std::size_t size);
+
+/// PBKDF2 (RFC 8018) with HMAC of `hash`, a name that find_hash_function() knows: all that LUKS
+/// uses. unsupported for an unknown hash; invalid_argument for no iterations or no bytes.
+Result<Secret> pbkdf2(std::string_view hash, const Secret& password, ByteSpan salt,
+                      std::uint64_t iterations, std::size_t size);
+
+enum class Argon2Type { argon2i, argon2id };
+std::string_view to_string(Argon2Type type);
+
+/// Costs of Argon2 (RFC 9106), version 0x13, without secret and associated data.
+struct Argon2Params {
+  Argon2Type type = Argon2Type::argon2id;
+  std::uint32_t time = 0;    ///< passes over the memory, at least 1
+  std::uint32_t memory = 0;  ///< KiB, at least 8 for each lane
+  std::uint32_t lanes = 1;   ///< changes the result; also how many threads may compute it
+  bool operator==(const Argon2Params&) const = default;
+};
+
+/// `size` bytes derived from a password, at least 4; the salt has at least 8 bytes. Computed by
+/// `lanes` threads, or by this one if there may be no more: the result is the same.
+/// invalid_argument for parameters that Argon2 does not have; io if there is not enough memory.
+Result<Secret> argon2(const Secret& password, ByteSpan salt, const Argon2Params& params,
                       std::size_t size);
 
 }  // namespace intact::crypto
