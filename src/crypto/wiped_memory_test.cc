@@ -14,6 +14,8 @@
 #include <intact/crypto/block_mac.h>
 #include <intact/crypto/hash.h>
 #include <intact/crypto/kdf.h>
+#include <intact/crypto/sector_aead.h>
+#include <intact/crypto/sector_cipher.h>
 
 namespace {
 
@@ -161,6 +163,38 @@ TEST(WipedMemory, HoldsNoPassword) {
   EXPECT_TRUE(scrypt(secret, salt, {.n = 16, .r = 1, .p = 1}, 64));
   EXPECT_TRUE(argon2(secret, salt, {Argon2Type::argon2id, 1, 32, 2}, 64));
   EXPECT_EQ(watching.found(), 0u);
+}
+
+TEST(WipedMemory, HoldsNoKeyOfACipher) {
+  for (const auto& [name, size] : {std::pair<const char*, std::size_t>{"xts(aes)", 64},
+                                   {"cbc(serpent)", 32},
+                                   {"ecb(twofish)", 16},
+                                   {"chacha20", 32}}) {
+    const Bytes key = test_key(size);
+    const WatchFor watching(key);
+    {
+      const auto cipher = SectorCipher::create(name, key);
+      ASSERT_TRUE(cipher) << cipher.error().message();
+      Bytes bytes(4096);
+      (*cipher)->encrypt(Bytes(8 * (*cipher)->iv_size()), bytes, bytes);
+    }
+    EXPECT_EQ(watching.found(), 0u) << name;
+  }
+  for (const auto& [name, size] : {std::pair<const char*, std::size_t>{"gcm(aes)", 32},
+                                   {"rfc4309(ccm(aes))", 19},
+                                   {"rfc7539(chacha20,poly1305)", 32},
+                                   {"authenc(hmac(sha256),xts(aes))", 96}}) {
+    const Bytes key = test_key(size);
+    const WatchFor watching(ByteSpan(key).last(16));  // the end is the part of salts and MACs
+    {
+      const auto cipher = SectorAead::create(name, key, 512);
+      ASSERT_TRUE(cipher) << cipher.error().message();
+      Bytes bytes(512), tag((*cipher)->tag_size());
+      (*cipher)->encrypt(Bytes((*cipher)->iv_size()), Bytes(8), bytes, bytes, tag);
+      (void)(*cipher)->decrypt(Bytes((*cipher)->iv_size()), Bytes(8), bytes, tag, bytes);
+    }
+    EXPECT_EQ(watching.found(), 0u) << name;
+  }
 }
 
 TEST(WipedMemory, HoldsNoKeyOfAMac) {

@@ -28,8 +28,8 @@ Result<std::unique_ptr<JournalStore>> JournalStore::create(const Params& params,
     store->mac_ = TRY(MessageHash::create(*params.journal_mac, size, std::move(frame)));
   }
   if (params.journal_crypt)
-    store->cipher_ =
-        TRY(crypto::Cipher::create(params.journal_crypt->name, params.journal_crypt->key_bytes()));
+    store->cipher_ = TRY(crypto::SectorCipher::create(params.journal_crypt->name,
+                                                      params.journal_crypt->key_bytes()));
   store->set_commit_ids(kPageSizes[0]);
   return store;
 }

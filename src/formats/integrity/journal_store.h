@@ -6,7 +6,7 @@
 #include <optional>
 
 #include <intact/base/endian.h>
-#include <intact/crypto/cipher.h>
+#include <intact/crypto/sector_cipher.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
 #include <intact/integrity/superblock.h>
@@ -71,7 +71,7 @@ class JournalStore {
   const Layout& layout_;
   MetaIo& meta_;
   std::array<std::uint64_t, kSequences> commit_ids_{};
-  std::unique_ptr<const crypto::Cipher> cipher_;
+  std::unique_ptr<const crypto::SectorCipher> cipher_;
   std::unique_ptr<const MessageHash> mac_;
   bool mac_has_section_ = false;
 };

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/crypto/cipher.h>
+#include <intact/crypto/sector_cipher.h>
 #include <intact/integrity/params.h>
 
 #include "message_hash.h"
@@ -67,7 +67,7 @@ Result<std::uint32_t> check_params(const Params& params, bool has_meta_device) {
     TRY(check_hash(*params.journal_mac, "Invalid journal mac", "Error setting journal mac key"));
   if (params.journal_crypt) {
     const auto cipher =
-        crypto::Cipher::create(params.journal_crypt->name, params.journal_crypt->key_bytes());
+        crypto::SectorCipher::create(params.journal_crypt->name, params.journal_crypt->key_bytes());
     if (!cipher)
       return refused(cipher.error(), "Invalid journal cipher", "Error setting encryption key");
   }

@@ -1,0 +1,231 @@
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+#include <gcrypt.h>
+
+#include <intact/crypto/block_mac.h>
+#include <intact/crypto/secret.h>
+#include <intact/crypto/sector_aead.h>
+#include <intact/crypto/sector_cipher.h>
+
+#include "evp.h"
+#include "gcrypt_cipher.h"
+
+namespace intact::crypto {
+namespace {
+
+constexpr std::size_t kNumberSize = SectorAead::kNumberSize;
+
+void clear(MutableByteSpan bytes) {
+  std::ranges::fill(bytes, std::byte{0});
+}
+
+/// GCM, CCM and ChaCha20-Poly1305: the library does it all, one sector at a time.
+class GcryptAead final : public SectorAead {
+ public:
+  struct Kind {
+    int mode;
+    std::size_t block_size, iv_size;
+    bool iv_is_data;  // the IV is authenticated as data, too
+  };
+  GcryptAead(std::unique_ptr<GcryptCipher> cipher, Kind kind, ByteSpan salt,
+             std::size_t sector_size)
+      : cipher_(std::move(cipher)),
+        kind_(kind),
+        salt_(Secret::copy_of(salt)),
+        sector_size_(sector_size) {}
+
+  std::size_t block_size() const override { return kind_.block_size; }
+  std::size_t iv_size() const override { return kind_.iv_size; }
+  std::size_t tag_size() const override { return kTagSize; }
+
+  void encrypt(ByteSpan ivs, ByteSpan numbers, ByteSpan in, MutableByteSpan out,
+               MutableByteSpan tags) const override {
+    const std::size_t count = in.size() / sector_size_;
+    const auto handle = cipher_->lease();
+    for (std::size_t i = 0; i < count; ++i) {
+      begin(*handle, ivs, numbers, i);
+      require_hash(gcry_cipher_encrypt(*handle, out.data() + i * sector_size_, sector_size_,
+                                       in.data() + i * sector_size_, sector_size_) == 0 &&
+                   gcry_cipher_gettag(*handle, tags.data() + i * kTagSize, kTagSize) == 0);
+    }
+  }
+
+  std::vector<std::size_t> decrypt(ByteSpan ivs, ByteSpan numbers, ByteSpan in, ByteSpan tags,
+                                   MutableByteSpan out) const override {
+    std::vector<std::size_t> bad;
+    const std::size_t count = in.size() / sector_size_;
+    const auto handle = cipher_->lease();
+    for (std::size_t i = 0; i < count; ++i) {
+      const MutableByteSpan sector = out.subspan(i * sector_size_, sector_size_);
+      begin(*handle, ivs, numbers, i);
+      require_hash(gcry_cipher_decrypt(*handle, sector.data(), sector_size_,
+                                       in.data() + i * sector_size_, sector_size_) == 0);
+      if (gcry_cipher_checktag(*handle, tags.data() + i * kTagSize, kTagSize) == 0) continue;
+      clear(sector);
+      bad.push_back(i);
+    }
+    return bad;
+  }
+
+ private:
+  static constexpr std::size_t kTagSize = 16;
+
+  void begin(gcry_cipher_hd_t handle, ByteSpan ivs, ByteSpan numbers, std::size_t i) const {
+    const ByteSpan iv = ivs.subspan(i * kind_.iv_size, kind_.iv_size);
+    const ByteSpan number = numbers.subspan(i * kNumberSize, kNumberSize);
+    std::array<std::byte, 16> nonce;
+    std::ranges::copy(iv, std::ranges::copy(salt_.expose(), nonce.begin()).out);
+    require_hash(gcry_cipher_setiv(handle, nonce.data(), salt_.size() + iv.size()) == 0);
+    std::array<std::byte, kNumberSize + 16> data;
+    std::ranges::copy(iv, std::ranges::copy(number, data.begin()).out);
+    const std::size_t data_size = kind_.iv_is_data ? kNumberSize + iv.size() : kNumberSize;
+    if (kind_.mode == GCRY_CIPHER_MODE_CCM) {
+      std::uint64_t lengths[] = {sector_size_, data_size, kTagSize};
+      require_hash(gcry_cipher_ctl(handle, GCRYCTL_SET_CCM_LENGTHS, lengths, sizeof lengths) == 0);
+    }
+    require_hash(gcry_cipher_authenticate(handle, data.data(), data_size) == 0);
+  }
+
+  std::unique_ptr<GcryptCipher> cipher_;
+  Kind kind_;
+  Secret salt_;
+  std::size_t sector_size_;
+};
+
+/// Encrypted, then authenticated: of many sectors at a time.
+class Authenc final : public SectorAead {
+ public:
+  Authenc(std::unique_ptr<const SectorCipher> cipher, std::unique_ptr<const BlockMac> mac)
+      : cipher_(std::move(cipher)), mac_(std::move(mac)) {}
+
+  std::size_t block_size() const override { return cipher_->block_size(); }
+  std::size_t iv_size() const override { return cipher_->iv_size(); }
+  std::size_t tag_size() const override { return mac_->digest_size(); }
+
+  void encrypt(ByteSpan ivs, ByteSpan numbers, ByteSpan in, MutableByteSpan out,
+               MutableByteSpan tags) const override {
+    cipher_->encrypt(ivs, in, out);
+    mac_->hash(out, heads(ivs, numbers), tags);
+  }
+
+  std::vector<std::size_t> decrypt(ByteSpan ivs, ByteSpan numbers, ByteSpan in, ByteSpan tags,
+                                   MutableByteSpan out) const override {
+    Bytes right(tags.size());
+    mac_->hash(in, heads(ivs, numbers), right);
+    cipher_->decrypt(ivs, in, out);
+    std::vector<std::size_t> bad;
+    const std::size_t count = numbers.size() / kNumberSize;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = i * tag_size();
+      if (equal_secret(tags.subspan(at, tag_size()), ByteSpan(right).subspan(at, tag_size())))
+        continue;
+      clear(out.subspan(i * (out.size() / count), out.size() / count));
+      bad.push_back(i);
+    }
+    wipe(right);
+    return bad;
+  }
+
+ private:
+  /// What the MAC begins with for each sector: its number and its IV.
+  Bytes heads(ByteSpan ivs, ByteSpan numbers) const {
+    Bytes heads;
+    heads.reserve(ivs.size() + numbers.size());
+    for (std::size_t i = 0; i < numbers.size() / kNumberSize; ++i) {
+      const ByteSpan number = numbers.subspan(i * kNumberSize, kNumberSize);
+      const ByteSpan iv = ivs.subspan(i * iv_size(), iv_size());
+      heads.insert(heads.end(), number.begin(), number.end());
+      heads.insert(heads.end(), iv.begin(), iv.end());
+    }
+    return heads;
+  }
+
+  std::unique_ptr<const SectorCipher> cipher_;
+  std::unique_ptr<const BlockMac> mac_;
+};
+
+using Made = Result<std::unique_ptr<const SectorAead>>;
+
+Error unknown(std::string_view name) {
+  return Error(ErrorKind::unsupported,
+               fmt::format("unknown authenticated cipher '{}'; there are gcm(aes), "
+                           "rfc4309(ccm(aes)), rfc7539(chacha20,poly1305) and "
+                           "authenc(hmac(sha256),xts(aes)), also with other ciphers and hashes",
+                           name));
+}
+
+Error wrong_key(std::string_view name, std::size_t size) {
+  return Error(ErrorKind::bad_secret, fmt::format("{} takes no key of {} bytes", name, size));
+}
+
+/// `salt_size` bytes at the end of the key begin each nonce.
+Made make_gcrypt(std::string_view name, const std::vector<BlockCipher>& ciphers, ByteSpan key,
+                 std::size_t salt_size, std::size_t sector_size, GcryptAead::Kind kind) {
+  for (const BlockCipher& cipher : ciphers) {
+    if (cipher.key_size + salt_size != key.size()) continue;
+    auto keyed = GcryptCipher::create(cipher.algorithm, kind.mode, key.first(cipher.key_size));
+    if (!keyed) break;
+    return std::make_unique<const GcryptAead>(std::move(keyed), kind, key.last(salt_size),
+                                              sector_size);
+  }
+  return wrong_key(name, key.size());
+}
+
+Made make_authenc(std::string_view name, std::string_view mac_name, std::string_view cipher_name,
+                  ByteSpan key, std::size_t sector_size, std::size_t mac_key_size) {
+  if (!mac_name.starts_with("hmac(") && mac_name != "cmac(aes)") return unknown(name);
+  if (mac_key_size == 0) {
+    // The tag's size is known with a key only; any will do.
+    const Bytes any(16);
+    mac_key_size = TRY(BlockMac::create(mac_name, any, sector_size))->digest_size();
+  }
+  if (key.size() <= mac_key_size) return wrong_key(name, key.size());
+  const auto cipher_key = key.first(key.size() - mac_key_size);
+  auto cipher = SectorCipher::create(cipher_name, cipher_key);
+  if (!cipher && cipher.error().kind() == ErrorKind::bad_secret) return wrong_key(name, key.size());
+  if (!cipher) return std::move(cipher).error();
+  if ((*cipher)->iv_size() == 0)
+    return Error(ErrorKind::unsupported, fmt::format("{}: a cipher without an IV", name));
+  auto mac = TRY(BlockMac::create(mac_name, key.last(mac_key_size), sector_size,
+                                  {.head_size = kNumberSize + (*cipher)->iv_size()}));
+  return std::make_unique<const Authenc>(*std::move(cipher), std::move(mac));
+}
+
+/// X of "FUNCTION(X)", empty if `name` is not such a name.
+std::string_view argument(std::string_view name, std::string_view function) {
+  if (!name.starts_with(function) || !name.ends_with(')')) return {};
+  name.remove_prefix(function.size());
+  return name.starts_with('(') ? name.substr(1, name.size() - 2) : std::string_view();
+}
+
+/// Ciphers of that name with blocks of 16 bytes.
+std::vector<BlockCipher> wide_ciphers(std::string_view name) {
+  auto ciphers = block_ciphers(name);
+  std::erase_if(ciphers, [](const BlockCipher& cipher) { return cipher.block_size() != 16; });
+  return ciphers;
+}
+
+}  // namespace
+
+Made SectorAead::create(std::string_view name, ByteSpan key, std::size_t sector_size,
+                        std::size_t mac_key_size) {
+  if (const auto ciphers = wide_ciphers(argument(name, "gcm")); !ciphers.empty())
+    return make_gcrypt(name, ciphers, key, 0, sector_size, {GCRY_CIPHER_MODE_GCM, 1, 12, true});
+  if (const auto ciphers = wide_ciphers(argument(argument(name, "rfc4309"), "ccm"));
+      !ciphers.empty())
+    return make_gcrypt(name, ciphers, key, 3, sector_size, {GCRY_CIPHER_MODE_CCM, 1, 8, false});
+  if (name == "rfc7539(chacha20,poly1305)")
+    return make_gcrypt(name, {{"chacha20", 32, GCRY_CIPHER_CHACHA20}}, key, 0, sector_size,
+                       {GCRY_CIPHER_MODE_POLY1305, 1, 12, true});
+  const std::string_view parts = argument(name, "authenc");
+  const std::size_t comma = parts.find("),");
+  if (comma == parts.npos) return unknown(name);
+  return make_authenc(name, parts.substr(0, comma + 1), parts.substr(comma + 2), key, sector_size,
+                      mac_key_size);
+}
+
+}  // namespace intact::crypto
