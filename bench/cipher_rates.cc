@@ -63,7 +63,7 @@ void print_rates(const char* name, const char* cipher_name, std::size_t key_size
     });
     return;
   }
-  const auto cipher = crypto::SectorAead::create(cipher_name, key, sector_size);
+  const auto cipher = crypto::SectorAead::create(cipher_name, key, {.sector_size = sector_size});
   if (!cipher) std::abort();
   Bytes ivs(sectors * (*cipher)->iv_size()), numbers(sectors * 8), out(kRun);
   Bytes tags(sectors * (*cipher)->tag_size());

@@ -29,18 +29,20 @@ class GcryptAead final : public SectorAead {
   struct Kind {
     int mode;
     std::size_t block_size, iv_size;
-    bool iv_is_data;  // the IV is authenticated as data, too
+    bool iv_is_data;             // the IV is authenticated as data, too
+    std::string_view tag_sizes;  // each as a character
   };
   GcryptAead(std::unique_ptr<GcryptCipher> cipher, Kind kind, ByteSpan salt,
-             std::size_t sector_size)
+             std::size_t sector_size, std::size_t tag_size)
       : cipher_(std::move(cipher)),
         kind_(kind),
         salt_(Secret::copy_of(salt)),
-        sector_size_(sector_size) {}
+        sector_size_(sector_size),
+        tag_size_(tag_size) {}
 
   std::size_t block_size() const override { return kind_.block_size; }
   std::size_t iv_size() const override { return kind_.iv_size; }
-  std::size_t tag_size() const override { return kTagSize; }
+  std::size_t tag_size() const override { return tag_size_; }
 
   void encrypt(ByteSpan ivs, ByteSpan numbers, ByteSpan in, MutableByteSpan out,
                MutableByteSpan tags) const override {
@@ -49,8 +51,9 @@ class GcryptAead final : public SectorAead {
     for (std::size_t i = 0; i < count; ++i) {
       begin(*handle, ivs, numbers, i);
       require_hash(gcry_cipher_encrypt(*handle, out.data() + i * sector_size_, sector_size_,
-                                       in.data() + i * sector_size_, sector_size_) == 0 &&
-                   gcry_cipher_gettag(*handle, tags.data() + i * kTagSize, kTagSize) == 0);
+                                       in.data() + i * sector_size_, sector_size_) == 0);
+      std::ranges::copy(ByteSpan(whole_tag(*handle)).first(tag_size_),
+                        tags.begin() + i * tag_size_);
     }
   }
 
@@ -64,7 +67,9 @@ class GcryptAead final : public SectorAead {
       begin(*handle, ivs, numbers, i);
       require_hash(gcry_cipher_decrypt(*handle, sector.data(), sector_size_,
                                        in.data() + i * sector_size_, sector_size_) == 0);
-      if (gcry_cipher_checktag(*handle, tags.data() + i * kTagSize, kTagSize) == 0) continue;
+      const auto tag = whole_tag(*handle);
+      if (equal_secret(ByteSpan(tag).first(tag_size_), tags.subspan(i * tag_size_, tag_size_)))
+        continue;
       clear(sector);
       bad.push_back(i);
     }
@@ -72,7 +77,13 @@ class GcryptAead final : public SectorAead {
   }
 
  private:
-  static constexpr std::size_t kTagSize = 16;
+  /// Of GCM and Poly1305 all 16 bytes; CCM knows how many are used, and its tag depends on that.
+  std::array<std::byte, 16> whole_tag(gcry_cipher_hd_t handle) const {
+    std::array<std::byte, 16> tag{};
+    const std::size_t size = kind_.mode == GCRY_CIPHER_MODE_CCM ? tag_size_ : tag.size();
+    require_hash(gcry_cipher_gettag(handle, tag.data(), size) == 0);
+    return tag;
+  }
 
   void begin(gcry_cipher_hd_t handle, ByteSpan ivs, ByteSpan numbers, std::size_t i) const {
     const ByteSpan iv = ivs.subspan(i * kind_.iv_size, kind_.iv_size);
@@ -84,7 +95,7 @@ class GcryptAead final : public SectorAead {
     std::ranges::copy(iv, std::ranges::copy(number, data.begin()).out);
     const std::size_t data_size = kind_.iv_is_data ? kNumberSize + iv.size() : kNumberSize;
     if (kind_.mode == GCRY_CIPHER_MODE_CCM) {
-      std::uint64_t lengths[] = {sector_size_, data_size, kTagSize};
+      std::uint64_t lengths[] = {sector_size_, data_size, tag_size_};
       require_hash(gcry_cipher_ctl(handle, GCRYCTL_SET_CCM_LENGTHS, lengths, sizeof lengths) == 0);
     }
     require_hash(gcry_cipher_authenticate(handle, data.data(), data_size) == 0);
@@ -94,39 +105,40 @@ class GcryptAead final : public SectorAead {
   Kind kind_;
   Secret salt_;
   std::size_t sector_size_;
+  std::size_t tag_size_;
 };
 
 /// Encrypted, then authenticated: of many sectors at a time.
 class Authenc final : public SectorAead {
  public:
-  Authenc(std::unique_ptr<const SectorCipher> cipher, std::unique_ptr<const BlockMac> mac)
-      : cipher_(std::move(cipher)), mac_(std::move(mac)) {}
+  Authenc(std::unique_ptr<const SectorCipher> cipher, std::unique_ptr<const BlockMac> mac,
+          std::size_t tag_size)
+      : cipher_(std::move(cipher)), mac_(std::move(mac)), tag_size_(tag_size) {}
 
   std::size_t block_size() const override { return cipher_->block_size(); }
   std::size_t iv_size() const override { return cipher_->iv_size(); }
-  std::size_t tag_size() const override { return mac_->digest_size(); }
+  std::size_t tag_size() const override { return tag_size_; }
 
   void encrypt(ByteSpan ivs, ByteSpan numbers, ByteSpan in, MutableByteSpan out,
                MutableByteSpan tags) const override {
     cipher_->encrypt(ivs, in, out);
-    mac_->hash(out, heads(ivs, numbers), tags);
+    const Bytes whole = whole_tags(out, heads(ivs, numbers));
+    for (std::size_t i = 0; i * tag_size_ < tags.size(); ++i)
+      std::ranges::copy(tag(whole, i), tags.begin() + i * tag_size_);
   }
 
   std::vector<std::size_t> decrypt(ByteSpan ivs, ByteSpan numbers, ByteSpan in, ByteSpan tags,
                                    MutableByteSpan out) const override {
-    Bytes right(tags.size());
-    mac_->hash(in, heads(ivs, numbers), right);
+    Bytes right = whole_tags(in, heads(ivs, numbers));
     cipher_->decrypt(ivs, in, out);
     std::vector<std::size_t> bad;
     const std::size_t count = numbers.size() / kNumberSize;
     for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t at = i * tag_size();
-      if (equal_secret(tags.subspan(at, tag_size()), ByteSpan(right).subspan(at, tag_size())))
-        continue;
+      if (equal_secret(tags.subspan(i * tag_size_, tag_size_), tag(right, i))) continue;
       clear(out.subspan(i * (out.size() / count), out.size() / count));
       bad.push_back(i);
     }
-    wipe(right);
+    wipe(right);  // a forger would like to have those of sectors that do not have theirs
     return bad;
   }
 
@@ -144,8 +156,18 @@ class Authenc final : public SectorAead {
     return heads;
   }
 
+  Bytes whole_tags(ByteSpan sectors, ByteSpan heads) const {
+    Bytes whole(heads.size() / (kNumberSize + iv_size()) * mac_->digest_size());
+    mac_->hash(sectors, heads, whole);
+    return whole;
+  }
+  ByteSpan tag(ByteSpan whole, std::size_t i) const {
+    return whole.subspan(i * mac_->digest_size(), tag_size_);
+  }
+
   std::unique_ptr<const SectorCipher> cipher_;
   std::unique_ptr<const BlockMac> mac_;
+  std::size_t tag_size_;
 };
 
 using Made = Result<std::unique_ptr<const SectorAead>>;
@@ -162,27 +184,35 @@ Error wrong_key(std::string_view name, std::size_t size) {
   return Error(ErrorKind::bad_secret, fmt::format("{} takes no key of {} bytes", name, size));
 }
 
+Error wrong_tag(std::string_view name, std::size_t size) {
+  return Error(ErrorKind::invalid_argument, fmt::format("{} has no tags of {} bytes", name, size));
+}
+
 /// `salt_size` bytes at the end of the key begin each nonce.
 Made make_gcrypt(std::string_view name, const std::vector<BlockCipher>& ciphers, ByteSpan key,
-                 std::size_t salt_size, std::size_t sector_size, GcryptAead::Kind kind) {
+                 std::size_t salt_size, const AeadShape& shape, GcryptAead::Kind kind) {
+  const std::size_t tag_size = shape.tag_size == 0 ? 16 : shape.tag_size;
+  if (tag_size > 16 || kind.tag_sizes.find(static_cast<char>(tag_size)) == std::string_view::npos)
+    return wrong_tag(name, tag_size);
   for (const BlockCipher& cipher : ciphers) {
     if (cipher.key_size + salt_size != key.size()) continue;
     auto keyed = GcryptCipher::create(cipher.algorithm, kind.mode, key.first(cipher.key_size));
     if (!keyed) break;
     return std::make_unique<const GcryptAead>(std::move(keyed), kind, key.last(salt_size),
-                                              sector_size);
+                                              shape.sector_size, tag_size);
   }
   return wrong_key(name, key.size());
 }
 
 Made make_authenc(std::string_view name, std::string_view mac_name, std::string_view cipher_name,
-                  ByteSpan key, std::size_t sector_size, std::size_t mac_key_size) {
+                  ByteSpan key, const AeadShape& shape) {
   if (!mac_name.starts_with("hmac(") && mac_name != "cmac(aes)") return unknown(name);
-  if (mac_key_size == 0) {
-    // The tag's size is known with a key only; any will do.
-    const Bytes any(16);
-    mac_key_size = TRY(BlockMac::create(mac_name, any, sector_size))->digest_size();
-  }
+  // How large its tag is can be asked of a MAC with any key.
+  const std::size_t whole =
+      TRY(BlockMac::create(mac_name, Bytes(16), shape.sector_size))->digest_size();
+  const std::size_t mac_key_size = shape.mac_key_size == 0 ? whole : shape.mac_key_size;
+  const std::size_t tag_size = shape.tag_size == 0 ? whole : shape.tag_size;
+  if (tag_size > whole) return wrong_tag(name, tag_size);
   if (key.size() <= mac_key_size) return wrong_key(name, key.size());
   const auto cipher_key = key.first(key.size() - mac_key_size);
   auto cipher = SectorCipher::create(cipher_name, cipher_key);
@@ -190,9 +220,9 @@ Made make_authenc(std::string_view name, std::string_view mac_name, std::string_
   if (!cipher) return std::move(cipher).error();
   if ((*cipher)->iv_size() == 0)
     return Error(ErrorKind::unsupported, fmt::format("{}: a cipher without an IV", name));
-  auto mac = TRY(BlockMac::create(mac_name, key.last(mac_key_size), sector_size,
+  auto mac = TRY(BlockMac::create(mac_name, key.last(mac_key_size), shape.sector_size,
                                   {.head_size = kNumberSize + (*cipher)->iv_size()}));
-  return std::make_unique<const Authenc>(*std::move(cipher), std::move(mac));
+  return std::make_unique<const Authenc>(*std::move(cipher), std::move(mac), tag_size);
 }
 
 /// X of "FUNCTION(X)", empty if `name` is not such a name.
@@ -211,21 +241,21 @@ std::vector<BlockCipher> wide_ciphers(std::string_view name) {
 
 }  // namespace
 
-Made SectorAead::create(std::string_view name, ByteSpan key, std::size_t sector_size,
-                        std::size_t mac_key_size) {
+Made SectorAead::create(std::string_view name, ByteSpan key, const AeadShape& shape) {
   if (const auto ciphers = wide_ciphers(argument(name, "gcm")); !ciphers.empty())
-    return make_gcrypt(name, ciphers, key, 0, sector_size, {GCRY_CIPHER_MODE_GCM, 1, 12, true});
+    return make_gcrypt(name, ciphers, key, 0, shape,
+                       {GCRY_CIPHER_MODE_GCM, 1, 12, true, "\4\10\14\15\16\17\20"});
   if (const auto ciphers = wide_ciphers(argument(argument(name, "rfc4309"), "ccm"));
       !ciphers.empty())
-    return make_gcrypt(name, ciphers, key, 3, sector_size, {GCRY_CIPHER_MODE_CCM, 1, 8, false});
+    return make_gcrypt(name, ciphers, key, 3, shape,
+                       {GCRY_CIPHER_MODE_CCM, 1, 8, false, "\10\14\20"});
   if (name == "rfc7539(chacha20,poly1305)")
-    return make_gcrypt(name, {{"chacha20", 32, GCRY_CIPHER_CHACHA20}}, key, 0, sector_size,
-                       {GCRY_CIPHER_MODE_POLY1305, 1, 12, true});
+    return make_gcrypt(name, {{"chacha20", 32, GCRY_CIPHER_CHACHA20}}, key, 0, shape,
+                       {GCRY_CIPHER_MODE_POLY1305, 1, 12, true, "\20"});
   const std::string_view parts = argument(name, "authenc");
   const std::size_t comma = parts.find("),");
   if (comma == parts.npos) return unknown(name);
-  return make_authenc(name, parts.substr(0, comma + 1), parts.substr(comma + 2), key, sector_size,
-                      mac_key_size);
+  return make_authenc(name, parts.substr(0, comma + 1), parts.substr(comma + 2), key, shape);
 }
 
 }  // namespace intact::crypto

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -227,7 +228,7 @@ Bytes numbers() {
 TEST(SectorAead, AgreesWithOpenssl) {
   const Bytes plain = pattern(2 * kSector, 5);
   for (const auto& [name, key_size, digest, expected_tags] : kAeadVectors) {
-    const auto made = SectorAead::create(name, pattern(key_size, 3), kSector);
+    const auto made = SectorAead::create(name, pattern(key_size, 3), {.sector_size = kSector});
     ASSERT_TRUE(made) << name << ": " << made.error().message();
     const SectorAead& cipher = **made;
     const Bytes ivs = two_ivs(cipher.iv_size());
@@ -242,7 +243,7 @@ TEST(SectorAead, AgreesWithOpenssl) {
 
 TEST(SectorAead, FindsEverySectorThatWasChanged) {
   for (const auto& [name, key_size, digest, expected_tags] : kAeadVectors) {
-    const auto cipher = *SectorAead::create(name, pattern(key_size, 3), kSector);
+    const auto cipher = *SectorAead::create(name, pattern(key_size, 3), {.sector_size = kSector});
     const Bytes plain = pattern(2 * kSector, 5), zeros(kSector);
     const Bytes ivs = two_ivs(cipher->iv_size());
     Bytes sealed(plain.size()), tags(2 * cipher->tag_size());
@@ -262,10 +263,44 @@ TEST(SectorAead, FindsEverySectorThatWasChanged) {
   }
 }
 
+TEST(SectorAead, CutsTags) {
+  for (const auto& [name, key_size, tag_size, tag] : {
+           std::tuple("gcm(aes)", 16, 12, "530098ce01d6c5f3d8c341d3"),
+           std::tuple("gcm(aes)", 16, 4, "530098ce"),
+           std::tuple("authenc(hmac(sha256),xts(aes))", 96, 20,
+                      "1fa3110537e20902152c94983367de3ace0939d2"),
+           // Not the beginning of the whole tag: Python's AESCCM(key, 8).
+           std::tuple("rfc4309(ccm(aes))", 19, 8, "bd911576dc787012"),
+       }) {
+    const auto made = SectorAead::create(name, pattern(key_size, 3),
+                                         {.tag_size = static_cast<std::size_t>(tag_size)});
+    ASSERT_TRUE(made) << name << ": " << made.error().message();
+    const Bytes iv = pattern((*made)->iv_size(), 9), plain = pattern(kSector, 5);
+    Bytes number = numbers();
+    number.resize(8);
+    Bytes out = plain, cut(tag_size);
+    (*made)->encrypt(iv, number, out, out, cut);
+    EXPECT_EQ(to_hex(cut), tag) << name;
+    EXPECT_TRUE((*made)->decrypt(iv, number, out, cut, out).empty()) << name;
+    EXPECT_EQ(out, plain) << name;
+  }
+  const auto kind = [](const char* name, std::size_t key_size, std::size_t tag_size) {
+    const auto made = SectorAead::create(name, random_bytes(key_size), {.tag_size = tag_size});
+    return made ? ErrorKind::exists : made.error().kind();
+  };
+  EXPECT_EQ(kind("gcm(aes)", 16, 5), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind("gcm(aes)", 16, 17), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind("gcm(aes)", 16, 256 + 16), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind("rfc4309(ccm(aes))", 19, 4), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind("rfc7539(chacha20,poly1305)", 32, 12), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind("authenc(hmac(sha256),xts(aes))", 96, 33), ErrorKind::invalid_argument);
+  EXPECT_EQ(kind("authenc(hmac(sha256),xts(aes))", 96, 1), ErrorKind::exists);
+}
+
 TEST(SectorAead, TakesTheMacKeyThatItIsTold) {
   const auto with = [](std::size_t key_size, std::size_t mac_key_size) {
     const auto made = SectorAead::create("authenc(hmac(sha256),xts(aes))", random_bytes(key_size),
-                                         kSector, mac_key_size);
+                                         {.mac_key_size = mac_key_size});
     return made ? ErrorKind::exists : made.error().kind();
   };
   EXPECT_EQ(with(96, 0), ErrorKind::exists);
@@ -273,14 +308,14 @@ TEST(SectorAead, TakesTheMacKeyThatItIsTold) {
   EXPECT_EQ(with(79, 0), ErrorKind::bad_secret);
   EXPECT_EQ(with(32, 0), ErrorKind::bad_secret);
   EXPECT_EQ(with(16, 16), ErrorKind::bad_secret);
-  const auto cmac = SectorAead::create("authenc(cmac(aes),xts(aes))", random_bytes(80), kSector);
+  const auto cmac = SectorAead::create("authenc(cmac(aes),xts(aes))", random_bytes(80), {});
   ASSERT_TRUE(cmac) << cmac.error().message();
   EXPECT_EQ((*cmac)->tag_size(), 16u);
 }
 
 TEST(SectorAead, RefusesUnknownNamesAndKeysThatDoNotFit) {
   const auto kind = [](std::string_view name, std::size_t size) {
-    const auto made = SectorAead::create(name, random_bytes(size), kSector);
+    const auto made = SectorAead::create(name, random_bytes(size), {});
     return made ? ErrorKind::exists : made.error().kind();
   };
   for (const char* const name :

@@ -187,7 +187,7 @@ TEST(WipedMemory, HoldsNoKeyOfACipher) {
     const Bytes key = test_key(size);
     const WatchFor watching(ByteSpan(key).last(16));  // the end is the part of salts and MACs
     {
-      const auto cipher = SectorAead::create(name, key, 512);
+      const auto cipher = SectorAead::create(name, key, {});
       ASSERT_TRUE(cipher) << cipher.error().message();
       Bytes bytes(512), tag((*cipher)->tag_size());
       (*cipher)->encrypt(Bytes((*cipher)->iv_size()), Bytes(8), bytes, bytes, tag);

@@ -10,6 +10,16 @@
 
 namespace intact::crypto {
 
+/// What a SectorAead works on.
+struct AeadShape {
+  std::size_t sector_size = 512;  ///< bytes
+  /// Bytes of a tag, which may be cut to less than the whole one: 4, 8 and 12 to 16 for gcm; 8, 12
+  /// and 16 for rfc4309; any number for authenc. 0: whole.
+  std::size_t tag_size = 0;
+  /// Bytes at the end of the key that are the MAC's, for authenc. 0: as many as a whole tag has.
+  std::size_t mac_key_size = 0;
+};
+
 /// Authenticated encryption of the sectors of a run, each with its IV and tag, as dm-crypt uses the
 /// kernel's crypto API:
 ///
@@ -26,11 +36,10 @@ namespace intact::crypto {
 /// treated as by SectorCipher.
 class SectorAead {
  public:
-  /// `sector_size` in bytes. `mac_key_size`: bytes at the end of the key that are the MAC's, for
-  /// authenc; 0: as many as its tag. Errors as those of SectorCipher::create().
+  /// Errors as those of SectorCipher::create(), and invalid_argument for a tag of a size that the
+  /// cipher does not have.
   static Result<std::unique_ptr<const SectorAead>> create(std::string_view name, ByteSpan key,
-                                                          std::size_t sector_size,
-                                                          std::size_t mac_key_size = 0);
+                                                          const AeadShape& shape);
   virtual ~SectorAead() = default;
 
   /// Bytes of each sector's number: little-endian.
