@@ -4,7 +4,6 @@
 
 #include <gcrypt.h>
 
-#include "evp.h"
 #include "gcrypt_library.h"
 
 namespace intact::crypto {
@@ -19,7 +18,7 @@ class GcryptBlocks final : public BlockEngine {
             std::size_t count) const override {
     const auto& [prefix, head_size, suffix] = shape_.frame;
     gcry_md_hd_t state = nullptr;
-    require_hash(gcry_md_open(&state, algorithm_, 0) == 0);
+    require_done(gcry_md_open(&state, algorithm_, 0) == 0);
     for (std::size_t i = 0; i < count; ++i) {
       gcry_md_reset(state);
       gcry_md_write(state, prefix.data(), prefix.size());

@@ -4,7 +4,6 @@
 
 #include <gcrypt.h>
 
-#include "evp.h"
 #include "gcrypt_library.h"
 
 namespace intact::crypto {
@@ -70,7 +69,7 @@ GcryptCipher::~GcryptCipher() {
 
 gcry_cipher_hd_t GcryptCipher::open() const {
   gcry_cipher_hd_t handle = nullptr;
-  require_hash(gcry_cipher_open(&handle, algorithm_, mode_, 0) == 0);
+  if (gcry_cipher_open(&handle, algorithm_, mode_, 0) != 0) return nullptr;
   if (gcry_cipher_setkey(handle, key_.expose().data(), key_.size()) == 0) return handle;
   gcry_cipher_close(handle);
   return nullptr;
@@ -86,7 +85,7 @@ gcry_cipher_hd_t GcryptCipher::take() const {
     }
   }
   gcry_cipher_hd_t handle = open();
-  require_hash(handle != nullptr);  // it took the key before
+  require_done(handle != nullptr);  // it took the key before
   return handle;
 }
 

@@ -32,8 +32,8 @@ std::string block_cipher_names();
 /// releases.
 class GcryptCipher {
  public:
-  /// `algorithm` and `mode` are numbers of the library that go together. Null: it does not take
-  /// the key.
+  /// `algorithm` and `mode` are numbers of the library that go together. Null: the library does not
+  /// have them, or does not take the key.
   static std::unique_ptr<GcryptCipher> create(int algorithm, int mode, ByteSpan key);
   ~GcryptCipher();
   GcryptCipher(const GcryptCipher&) = delete;
@@ -57,7 +57,7 @@ class GcryptCipher {
  private:
   GcryptCipher(int algorithm, int mode, ByteSpan key)
       : algorithm_(algorithm), mode_(mode), key_(Secret::copy_of(key)) {}
-  gcry_cipher_handle* open() const;  ///< null: the key is refused
+  gcry_cipher_handle* open() const;  ///< null: refused
   gcry_cipher_handle* take() const;
   void give_back(gcry_cipher_handle* handle) const;
 

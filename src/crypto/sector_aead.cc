@@ -11,8 +11,8 @@
 #include <intact/crypto/sector_aead.h>
 #include <intact/crypto/sector_cipher.h>
 
-#include "evp.h"
 #include "gcrypt_cipher.h"
+#include "gcrypt_library.h"
 
 namespace intact::crypto {
 namespace {
@@ -50,7 +50,7 @@ class GcryptAead final : public SectorAead {
     const auto handle = cipher_->lease();
     for (std::size_t i = 0; i < count; ++i) {
       begin(*handle, ivs, numbers, i);
-      require_hash(gcry_cipher_encrypt(*handle, out.data() + i * sector_size_, sector_size_,
+      require_done(gcry_cipher_encrypt(*handle, out.data() + i * sector_size_, sector_size_,
                                        in.data() + i * sector_size_, sector_size_) == 0);
       std::ranges::copy(ByteSpan(whole_tag(*handle)).first(tag_size_),
                         tags.begin() + i * tag_size_);
@@ -65,7 +65,7 @@ class GcryptAead final : public SectorAead {
     for (std::size_t i = 0; i < count; ++i) {
       const MutableByteSpan sector = out.subspan(i * sector_size_, sector_size_);
       begin(*handle, ivs, numbers, i);
-      require_hash(gcry_cipher_decrypt(*handle, sector.data(), sector_size_,
+      require_done(gcry_cipher_decrypt(*handle, sector.data(), sector_size_,
                                        in.data() + i * sector_size_, sector_size_) == 0);
       const auto tag = whole_tag(*handle);
       if (equal_secret(ByteSpan(tag).first(tag_size_), tags.subspan(i * tag_size_, tag_size_)))
@@ -81,7 +81,7 @@ class GcryptAead final : public SectorAead {
   std::array<std::byte, 16> whole_tag(gcry_cipher_hd_t handle) const {
     std::array<std::byte, 16> tag{};
     const std::size_t size = kind_.mode == GCRY_CIPHER_MODE_CCM ? tag_size_ : tag.size();
-    require_hash(gcry_cipher_gettag(handle, tag.data(), size) == 0);
+    require_done(gcry_cipher_gettag(handle, tag.data(), size) == 0);
     return tag;
   }
 
@@ -90,15 +90,15 @@ class GcryptAead final : public SectorAead {
     const ByteSpan number = numbers.subspan(i * kNumberSize, kNumberSize);
     std::array<std::byte, 16> nonce;
     std::ranges::copy(iv, std::ranges::copy(salt_.expose(), nonce.begin()).out);
-    require_hash(gcry_cipher_setiv(handle, nonce.data(), salt_.size() + iv.size()) == 0);
+    require_done(gcry_cipher_setiv(handle, nonce.data(), salt_.size() + iv.size()) == 0);
     std::array<std::byte, kNumberSize + 16> data;
     std::ranges::copy(iv, std::ranges::copy(number, data.begin()).out);
     const std::size_t data_size = kind_.iv_is_data ? kNumberSize + iv.size() : kNumberSize;
     if (kind_.mode == GCRY_CIPHER_MODE_CCM) {
       std::uint64_t lengths[] = {sector_size_, data_size, tag_size_};
-      require_hash(gcry_cipher_ctl(handle, GCRYCTL_SET_CCM_LENGTHS, lengths, sizeof lengths) == 0);
+      require_done(gcry_cipher_ctl(handle, GCRYCTL_SET_CCM_LENGTHS, lengths, sizeof lengths) == 0);
     }
-    require_hash(gcry_cipher_authenticate(handle, data.data(), data_size) == 0);
+    require_done(gcry_cipher_authenticate(handle, data.data(), data_size) == 0);
   }
 
   std::unique_ptr<GcryptCipher> cipher_;

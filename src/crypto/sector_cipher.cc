@@ -11,8 +11,9 @@
 #include <intact/base/endian.h>
 #include <intact/crypto/sector_cipher.h>
 
-#include "evp.h"
 #include "gcrypt_cipher.h"
+#include "gcrypt_library.h"
+#include "lrw_sectors.h"
 
 namespace intact::crypto {
 namespace {
@@ -22,10 +23,12 @@ struct Mode {
   int number;
   std::size_t keys;  // of the block cipher
 };
+constexpr int kLrw = -1;  // the library does not have it
 constexpr Mode kModes[] = {{"xts", GCRY_CIPHER_MODE_XTS, 2},
                            {"cbc", GCRY_CIPHER_MODE_CBC, 1},
                            {"ctr", GCRY_CIPHER_MODE_CTR, 1},
-                           {"ecb", GCRY_CIPHER_MODE_ECB, 1}};
+                           {"ecb", GCRY_CIPHER_MODE_ECB, 1},
+                           {"lrw", kLrw, 1}};
 
 class GcryptSectors final : public SectorCipher {
  public:
@@ -56,15 +59,15 @@ class GcryptSectors final : public SectorCipher {
   void crypt(ByteSpan ivs, ByteSpan in, MutableByteSpan out,
              decltype(&gcry_cipher_encrypt) step) const {
     const std::size_t count = iv_size_ == 0 ? 1 : ivs.size() / iv_size_;
-    require_hash(in.size() == out.size() && ivs.size() == count * iv_size_);
+    require_done(in.size() == out.size() && ivs.size() == count * iv_size_);
     if (in.empty()) return;
-    require_hash(count != 0 && in.size() % count == 0);
+    require_done(count != 0 && in.size() % count == 0);
     const std::size_t size = in.size() / count;
     const auto set_iv = mode_ == GCRY_CIPHER_MODE_CTR ? gcry_cipher_setctr : gcry_cipher_setiv;
     const auto handle = cipher_->lease();
     for (std::size_t i = 0; i < count; ++i) {
-      if (iv_size_ != 0) require_hash(set_iv(*handle, ivs.data() + i * iv_size_, iv_size_) == 0);
-      require_hash(step(*handle, out.data() + i * size, size, in.data() + i * size, size) == 0);
+      if (iv_size_ != 0) require_done(set_iv(*handle, ivs.data() + i * iv_size_, iv_size_) == 0);
+      require_done(step(*handle, out.data() + i * size, size, in.data() + i * size, size) == 0);
     }
   }
 
@@ -77,8 +80,8 @@ class GcryptSectors final : public SectorCipher {
 Error unknown(std::string_view name) {
   return Error(
       ErrorKind::unsupported,
-      fmt::format("unknown cipher '{}'; there are cbc, ctr, ecb and xts of {}, and chacha20", name,
-                  block_cipher_names()));
+      fmt::format("unknown cipher '{}'; there are cbc, ctr, ecb, lrw and xts of {}, and chacha20",
+                  name, block_cipher_names()));
 }
 
 Error wrong_key(std::string_view name, std::size_t size) {
@@ -104,10 +107,17 @@ Result<std::unique_ptr<const SectorCipher>> SectorCipher::create(std::string_vie
   const auto ciphers = block_ciphers(name.substr(open + 1, name.size() - open - 2));
   if (ciphers.empty()) return unknown(name);
   const std::size_t block_size = ciphers.front().block_size();
-  const bool is_xts = mode->number == GCRY_CIPHER_MODE_XTS;
-  if (is_xts && block_size != 16)
+  const bool has_tweak = mode->number == GCRY_CIPHER_MODE_XTS || mode->number == kLrw;
+  if (has_tweak && block_size != 16)
     return Error(ErrorKind::unsupported,
-                 fmt::format("{}: xts needs a cipher with blocks of 16 bytes", name));
+                 fmt::format("{}: {} needs a cipher with blocks of 16 bytes", name, mode->name));
+  if (mode->number == kLrw) {
+    if (key.size() <= kLrwTweakSize) return wrong_key(name, key.size());
+    const std::string ecb_name = fmt::format("ecb({})", ciphers.front().name);
+    auto ecb = create(ecb_name, key.first(key.size() - kLrwTweakSize));
+    if (!ecb) return wrong_key(name, key.size());
+    return make_lrw(*std::move(ecb), key.last(kLrwTweakSize));
+  }
   for (const BlockCipher& cipher : ciphers) {
     if (cipher.key_size * mode->keys != key.size()) continue;
     auto keyed = GcryptCipher::create(cipher.algorithm, mode->number, key);

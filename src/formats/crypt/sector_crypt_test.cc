@@ -221,7 +221,7 @@ TEST(SectorCrypt, FindsSectorsWithoutTheirTags) {
     EXPECT_EQ(crypt.decrypt(8, sealed, records, out), std::vector<std::size_t>()) << spec;
     EXPECT_EQ(out, plain) << spec;
 
-    // Elsewhere they are others; never written ones have no tag.
+    // The tag covers the sector's number; a sector that was never written has no tag.
     EXPECT_EQ(crypt.decrypt(9, sealed, records, out).size(), kSectors) << spec;
     EXPECT_EQ(out, Bytes(out.size())) << spec;
     EXPECT_EQ(crypt.decrypt(8, Bytes(512), Bytes(record_size), MutableByteSpan(out).first(512)),

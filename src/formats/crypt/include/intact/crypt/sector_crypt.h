@@ -30,7 +30,7 @@ struct SectorParams {
 /// mode, several keys in turn, and authenticated ciphers. The record of an authenticated sector is
 /// its tag, then its IV if that is random, then zeros.
 ///
-/// Not supported, for the libraries do not have them: aegis128, adiantum, lrw, and ciphers that
+/// Not supported, for the libraries do not have them: aegis128, adiantum, and ciphers that
 /// SectorCipher does not know. Thread-safe; copies of the key are wiped.
 class SectorCrypt {
  public:
