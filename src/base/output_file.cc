@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
@@ -60,6 +61,14 @@ Error already_exists() {
 }
 
 }  // namespace
+
+mode_t content_file_mode() {
+  return ::geteuid() == 0 ? 0600 : 0666;
+}
+
+mode_t content_directory_mode() {
+  return ::geteuid() == 0 ? 0700 : 0755;
+}
 
 std::string random_name(std::string_view prefix) {
   std::array<unsigned char, 8> random{};

@@ -102,11 +102,12 @@ void DamageWatch::note(const image::Damage& damage) {
   const std::lock_guard lock(mutex_);
   if (seen_.size() >= kMaxSeen || !seen_.insert({damage.object, damage.block}).second) return;
   count_->fetch_add(1);
-  const std::uint64_t one = 1;
-  (void)(::write(event_.get(), &one, sizeof one) == sizeof one);
+  // First the line, which is never waited for: the event may end this process at once.
   log(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
                   damage.path.empty() ? "the image's metadata" : damage.path, damage.block,
                   damage.offset, damage.object, damage.reason));
+  const std::uint64_t one = 1;
+  (void)(::write(event_.get(), &one, sizeof one) == sizeof one);
 }
 
 void DamageWatch::log(std::string_view line) {

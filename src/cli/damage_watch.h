@@ -31,7 +31,7 @@ class DamageWatch {
   DamageWatch& operator=(const DamageWatch&) = delete;
   ~DamageWatch();
 
-  /// Makes event_fd() readable, then logs. Never waits for the reader of stderr.
+  /// Logs, then makes event_fd() readable. Never waits for the reader of stderr.
   void note(const image::Damage& damage);
   /// Prints a warning soon. Never waits; when the queue is full, the line is lost.
   void log(std::string_view line);

@@ -153,9 +153,10 @@ Result<ExportReport> export_tar(const std::shared_ptr<store::Store>& store, cons
   const ExportContext context = TRY(ExportContext::open(store, name, options));
   ExportReport report;
   TRY(count_files(context.tree(), report));
-  OutputFile output = file == "-" ? TRY(OutputFile::standard_output())
-                                  : TRY(OutputFile::create(file, OutputFile::Existing::refuse,
-                                                           ::geteuid() == 0 ? 0600 : 0666));
+  OutputFile output =
+      file == "-"
+          ? TRY(OutputFile::standard_output())
+          : TRY(OutputFile::create(file, OutputFile::Existing::refuse, content_file_mode()));
   TRY(oci::write_tree_tar(
       context.tree(),
       [&](const std::string&, const tree::Inode& inode) { return context.open_content(inode); },
@@ -169,7 +170,7 @@ Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store
                                       const std::string& directory) {
   const ExportContext context = TRY(ExportContext::open(store, name, options));
   TRY(check_object_names(context.tree()));
-  NewDirectory out = TRY(NewDirectory::create(directory, ::geteuid() == 0 ? 0700 : 0755));
+  NewDirectory out = TRY(NewDirectory::create(directory, content_directory_mode()));
   ExportReport report;
   TRY(count_files(context.tree(), report));
   const UniqueFd objects = TRY(make_directory(out.fd(), "objects"));

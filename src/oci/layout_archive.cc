@@ -61,8 +61,10 @@ Result<void> write_layout(const std::string& directory, TarWriter& tar) {
 }  // namespace
 
 Result<void> write_layout_archive(const std::string& directory, const std::string& file) {
-  OutputFile output = file == "-" ? TRY(OutputFile::standard_output())
-                                  : TRY(OutputFile::create(file, OutputFile::Existing::refuse));
+  OutputFile output =
+      file == "-"
+          ? TRY(OutputFile::standard_output())
+          : TRY(OutputFile::create(file, OutputFile::Existing::refuse, content_file_mode()));
   BufferedSink out([&](ByteSpan bytes) { return output.write(bytes); });
   TarWriter tar([&](ByteSpan bytes) { return out.write(bytes); });
   TRY(write_layout(directory, tar));

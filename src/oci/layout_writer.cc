@@ -9,6 +9,7 @@
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/layout_writer.h>
 #include <intact/oci/media_types.h>
@@ -123,7 +124,7 @@ Result<std::unique_ptr<LayoutWriter>> LayoutWriter::open_or_create(const std::st
     if (!root.name.empty() && root.name != "." && root.name != "..") {
       const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
       auto fd = open_file(parent, O_PATH | O_DIRECTORY);
-      if (fd && ::mkdirat(fd->get(), root.name.c_str(), 0755) == 0) {
+      if (fd && ::mkdirat(fd->get(), root.name.c_str(), content_directory_mode()) == 0) {
         root.fd = TRY(open_directory(fd->get(), root.name, false));
         root.parent = std::move(*fd);
         return root;

@@ -73,6 +73,7 @@ Result<Bundle> plan_bundle(const tree::FileTree& tree, const ProcessImage& image
   bundle.init = options.init;
   TRY(check_limits(options.limits, host));
   bundle.limits = options.limits;
+  bundle.tmpfs_size = options.tmpfs_size;
   bundle.capabilities = TRY(choose_capabilities(options.cap_add, options.cap_drop));
   bundle.read_only = !options.writable;
   bundle.network = options.network;

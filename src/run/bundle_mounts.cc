@@ -90,6 +90,14 @@ Result<void> add_standard_mounts(MountList& list, const HostFacts& host, Network
   return add("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"});
 }
 
+std::vector<std::string> size_options(std::uint64_t size) {
+  return {fmt::format("size={}", size), fmt::format("nr_inodes={}", tmpfs_inodes(size))};
+}
+
+void append(std::vector<std::string>& options, std::vector<std::string> more) {
+  options.insert(options.end(), more.begin(), more.end());
+}
+
 /// Options that give a tmpfs the mode and owner of the image's directory; `mode` where the image
 /// has none.
 Result<std::vector<std::string>> like_image(const tree::FileTree& tree, const ResolvedPath& place,
@@ -109,7 +117,7 @@ Result<std::vector<std::string>> like_image(const tree::FileTree& tree, const Re
   return options;
 }
 
-Result<void> add_scratch_mounts(MountList& list, const HostFacts& host) {
+Result<void> add_scratch_mounts(MountList& list, const HostFacts& host, std::uint64_t size) {
   struct Scratch {
     const char *path, *mode;
   };
@@ -118,11 +126,15 @@ Result<void> add_scratch_mounts(MountList& list, const HostFacts& host) {
        {Scratch{"/run", "755"}, Scratch{"/tmp", "1777"}, Scratch{"/var/tmp", "1777"}}) {
     const ResolvedPath place = TRY(list.locate(scratch.path));
     if (list.is_taken(place.path)) continue;  // a link to one of the others
+    std::vector<std::string> mount_options =
+        TRY(like_image(list.tree(), place, host, scratch.mode));
+    append(mount_options, size_options(size));
     TRY(list.add({.destination = scratch.path,
                   .type = "tmpfs",
                   .source = "tmpfs",
-                  .options = TRY(like_image(list.tree(), place, host, scratch.mode)),
+                  .options = std::move(mount_options),
                   .copy_up = !place.below_mount,
+                  .shared_tmpfs = true,
                   .content = {}}));
   }
   return {};
@@ -162,11 +174,13 @@ Result<void> add_image_volumes(MountList& list, const ProcessImage& image, const
       list.need_directory(place);
       continue;
     }
+    append(*options, size_options(bundle.tmpfs_size));
     TRY(list.add_at({.destination = place.path,
                      .type = "tmpfs",
                      .source = "tmpfs",
                      .options = std::move(*options),
                      .copy_up = !place.below_mount,
+                     .shared_tmpfs = true,
                      .content = {}},
                     place, {place.path, true}));
   }
@@ -174,8 +188,9 @@ Result<void> add_image_volumes(MountList& list, const ProcessImage& image, const
 }
 
 Result<void> add_tmpfs(MountList& list, const Tmpfs& tmpfs, const ResolvedPath& place,
-                       const HostFacts& host) {
+                       const HostFacts& host, const Bundle& bundle) {
   std::vector<std::string> options = TRY(like_image(list.tree(), place, host, "1777"));
+  append(options, size_options(bundle.tmpfs_size));
   const auto key = [](const std::string& option) { return option.substr(0, option.find('=') + 1); };
   for (const auto& wish : tmpfs.options) {
     if (wish.find('=') != std::string::npos)
@@ -274,7 +289,7 @@ Result<void> add_user_mounts(MountList& list, const std::vector<Volume>& volumes
       return Error(ErrorKind::invalid_argument,
                    fmt::format("mount on {}: given twice", wish.destination()));
     TRY(wish.volume ? add_volume(list, *wish.volume, place, bundle)
-                    : add_tmpfs(list, *wish.tmpfs, place, host));
+                    : add_tmpfs(list, *wish.tmpfs, place, host, bundle));
   }
   return {};
 }
@@ -331,7 +346,7 @@ Result<void> plan_mounts(const tree::FileTree& tree, const ProcessImage& image,
     list.reserve(TRY(list.locate(volume.destination)).path);
   for (const auto& tmpfs : options.tmpfs) list.reserve(TRY(list.locate(tmpfs.destination)).path);
   TRY(add_standard_mounts(list, host, options.network));
-  if (bundle.read_only) TRY(add_scratch_mounts(list, host));
+  if (bundle.read_only) TRY(add_scratch_mounts(list, host, bundle.tmpfs_size));
   TRY(add_image_volumes(list, image, host, bundle));
   std::vector<Volume> volumes = options.volumes;
   if (options.network == Network::host && host.has_resolv_conf &&

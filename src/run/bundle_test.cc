@@ -224,8 +224,19 @@ TEST_F(BundleTest, TmpfsOfTheUser) {
   const auto tmpfs = parse_tmpfs("/data:size=1m,mode=700,exec");
   ASSERT_TRUE(tmpfs);
   const auto options = option_list(config({.cmd = {"tool"}}, {.tmpfs = {*tmpfs}}), "/data");
-  EXPECT_THAT(options, ElementsAre("nosuid", "nodev", "uid=0", "gid=0", "size=1048576", "mode=700",
-                                   "tmpcopyup"));
+  EXPECT_THAT(options, ElementsAre("nosuid", "nodev", "uid=0", "gid=0", "nr_inodes=262144",
+                                   "size=1048576", "mode=700", "tmpcopyup"));
+  // Without a size of its own it has the limit of the others.
+  for (const std::uint64_t size : {kDefaultTmpfsSize, std::uint64_t{4096}}) {
+    const Json json = config({.cmd = {"tool"}, .volumes = {"/data"}},
+                             {.tmpfs = {*parse_tmpfs("/own")}, .tmpfs_size = size});
+    for (const auto& mount : json.at("mounts")) {
+      const std::string path = mount.at("destination");
+      if (mount.at("type") != "tmpfs" || path.starts_with("/dev")) continue;
+      EXPECT_THAT(option_list(json, path), Contains("size=" + std::to_string(size))) << path;
+    }
+    EXPECT_EQ(find_mount(json, "/data")->at("type"), "tmpfs");
+  }
   EXPECT_THAT(option_list(config({.cmd = {"tool"}}, {.tmpfs = {*parse_tmpfs("/run")}}), "/run"),
               Contains("noexec"));
   for (const char* text :

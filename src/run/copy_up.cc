@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/sparse.h>
 
 namespace intact::run {
 namespace {
@@ -110,9 +111,11 @@ class Copier {
           static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, attributes.size - at));
       const std::size_t count = TRY(source->read(at, MutableByteSpan(buffer_).first(want)));
       if (count == 0) return Error(ErrorKind::malformed, name + ": shorter than its size says");
-      TRY(pwrite_all(target.get(), at, ByteSpan(buffer_).first(count)).context(name));
+      TRY(write_sparse(target.get(), at, ByteSpan(buffer_).first(count)).context(name));
       at += count;
     }
+    if (::ftruncate(target.get(), static_cast<off_t>(attributes.size)) != 0)
+      return Error::from_errno(name, errno);
     return set_attributes(target.get(), node, attributes);
   }
 

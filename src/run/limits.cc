@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -42,6 +43,19 @@ Result<std::uint64_t> parse_bytes(std::string_view what, std::string_view text) 
   const double bytes = std::floor(std::ldexp(*number, static_cast<int>(power) * 10));
   if (bytes >= 9.2e18) return refuse(what, text, "too large");
   return static_cast<std::uint64_t>(bytes);
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  constexpr std::string_view kUnits = "kmgt";
+  std::size_t unit = 0;
+  while (unit < kUnits.size() && bytes != 0 && bytes % 1024 == 0) bytes /= 1024, ++unit;
+  std::string text = std::to_string(bytes);
+  if (unit > 0) text += kUnits[unit - 1];
+  return text;
+}
+
+std::uint64_t tmpfs_inodes(std::uint64_t size) {
+  return std::max<std::uint64_t>(size / 2048, 1024);
 }
 
 Result<std::uint64_t> parse_cpus(std::string_view text) {

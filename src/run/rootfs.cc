@@ -1,6 +1,5 @@
 #include "rootfs.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -15,9 +14,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <intact/run/tree_path.h>
-
-#include "copy_up.h"
 #include "message.h"
 #include "process.h"
 
@@ -55,77 +51,6 @@ Result<void> mount_fuse_overlay(const std::string& options, const std::string& t
   }
   ::kill(child, SIGKILL);
   return Error(ErrorKind::unsupported, "fuse-overlayfs does not start");
-}
-
-Result<void> stage(const Mount& mount, const std::string& target) {
-  const bool recursive = mount.options.front() == "rbind";
-  const bool read_only =
-      std::find(mount.options.begin(), mount.options.end(), "ro") != mount.options.end();
-  const unsigned depth = recursive ? AT_RECURSIVE : 0;
-  const UniqueFd tree(
-      ::open_tree(AT_FDCWD, mount.source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | depth));
-  if (!tree) return Error::from_errno("volume " + mount.source, errno);
-  struct mount_attr attributes = {};
-  attributes.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  if (read_only) attributes.attr_set |= MOUNT_ATTR_RDONLY;
-  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | depth, &attributes, sizeof attributes) != 0)
-    return Error::from_errno("volume " + mount.source + ": mount_setattr", errno);
-  struct stat st;
-  if (::fstat(tree.get(), &st) != 0) return Error::from_errno("volume " + mount.source, errno);
-  if (S_ISDIR(st.st_mode)) {
-    TRY(make_directory(target));
-  } else {
-    TRY(open_file(target, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  }
-  if (::move_mount(tree.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0)
-    return Error::from_errno("volume " + mount.source + ": move_mount", errno);
-  return {};
-}
-
-/// Splits the options of a tmpfs into flags for mount(2) and text for the file system.
-struct TmpfsOptions {
-  unsigned long flags = 0;
-  std::string data;
-};
-
-TmpfsOptions tmpfs_options(const std::vector<std::string>& options) {
-  TmpfsOptions out;
-  for (const auto& option : options) {
-    if (option == "nosuid")
-      out.flags |= MS_NOSUID;
-    else if (option == "nodev")
-      out.flags |= MS_NODEV;
-    else if (option == "noexec")
-      out.flags |= MS_NOEXEC;
-    else if (option != "ro")
-      out.data += (out.data.empty() ? "" : ",") + option;
-  }
-  return out;
-}
-
-/// Replaces the runtime's empty tmpfs with one that has a copy of what the image has there. Where
-/// the image has nothing, the runtime's is left.
-Result<void> stage_copy(Mount& mount, const tree::FileTree& tree, const std::string& target) {
-  const auto node = TRY(resolve(tree, mount.destination)).node;
-  if (!node) return {};
-  bool empty = true;
-  TRY(tree.list(*node, 0,
-                [&](const tree::DirectoryEntry&, std::uint64_t) { return empty = false; }));
-  mount.copy_up = false;
-  if (empty) return {};
-  TRY(make_directory(target));
-  const TmpfsOptions options = tmpfs_options(mount.options);
-  if (::mount("intact", target.c_str(), "tmpfs", options.flags, options.data.c_str()) != 0)
-    return Error::from_errno("mount a tmpfs", errno);
-  TRY(copy_up(tree, *node, target));
-  const bool read_only =
-      std::find(mount.options.begin(), mount.options.end(), "ro") != mount.options.end();
-  const bool no_exec = (options.flags & MS_NOEXEC) != 0;
-  mount.type = "bind";
-  mount.source = target;
-  mount.options = {"bind", "rprivate", "nosuid", "nodev", read_only ? "ro" : "rw"};
-  if (no_exec) mount.options.emplace_back("noexec");
-  return {};
 }
 
 }  // namespace
@@ -172,7 +97,9 @@ Result<std::unique_ptr<WritableRoot>> WritableRoot::mount(const std::string& roo
   std::string base = room + "/writable";
   TRY(make_directory(base));
   TRY(make_directory(target));
-  const std::string data = size ? fmt::format("mode=0700,size={}", *size) : "mode=0700";
+  // The kernel's default for a tmpfs, said openly.
+  const std::string limit = size ? std::to_string(*size) : "50%";
+  const std::string data = "mode=0700,size=" + limit;
   if (::mount("intact", base.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, data.c_str()) != 0)
     return Error::from_errno("mount a tmpfs for the writable layer", errno);
   std::unique_ptr<TempDir> on_disk;
@@ -204,30 +131,6 @@ Result<std::unique_ptr<WritableRoot>> WritableRoot::mount(const std::string& roo
 
 WritableRoot::~WritableRoot() {
   ::umount2(target_.c_str(), MNT_DETACH);
-}
-
-Result<void> stage_mounts(Bundle& bundle, const tree::FileTree& tree, const std::string& room) {
-  const std::string directory = room + "/mounts";
-  TRY(make_directory(directory));
-  for (const std::size_t index : bundle.volume_mounts) {
-    Mount& mount = bundle.mounts[index];
-    std::string target = fmt::format("{}/{}", directory, index);
-    TRY(stage(mount, target));
-    mount.source = std::move(target);
-  }
-  for (std::size_t index = 0; index < bundle.mounts.size(); ++index) {
-    Mount& mount = bundle.mounts[index];
-    const std::string target = fmt::format("{}/{}", directory, index);
-    if (mount.content) {
-      const UniqueFd file = TRY(open_file(target, O_WRONLY | O_CREAT | O_EXCL, 0600));
-      TRY(write_all(file.get(), as_bytes(*mount.content)));
-      if (::fchmod(file.get(), mount.content_mode) != 0) return Error::from_errno(target, errno);
-      mount.source = target;
-    } else if (mount.copy_up) {
-      TRY(stage_copy(mount, tree, target).context("copy " + mount.destination + " of the image"));
-    }
-  }
-  return {};
 }
 
 }  // namespace intact::run

@@ -9,7 +9,6 @@
 
 #include <intact/base/file.h>
 #include <intact/base/result.h>
-#include <intact/run/bundle.h>
 #include <intact/run/container.h>
 
 namespace intact::run {
@@ -24,9 +23,9 @@ Result<RootProcess> start_root(const RootServer& serve, std::shared_ptr<const tr
                                const std::string& mountpoint, bool others);
 
 /// A writable file system over `lower`, mounted at `target`. What is written goes to a tmpfs of at
-/// most `size` bytes (or, on kernels whose tmpfs cannot keep what a user's overlay needs, to a
-/// directory on disk) and is gone with this object or this process. unsupported where the kernel
-/// and fuse-overlayfs refuse, or `size` cannot be enforced.
+/// most `size` bytes (by default half of the machine's memory) or, on kernels whose tmpfs cannot
+/// keep what a user's overlay needs, to a directory on disk, and is gone with this object or this
+/// process. unsupported where the kernel and fuse-overlayfs refuse, or `size` cannot be enforced.
 class WritableRoot {
  public:
   static Result<std::unique_ptr<WritableRoot>> mount(const std::string& room,
@@ -41,14 +40,5 @@ class WritableRoot {
   std::string target_;
   std::unique_ptr<TempDir> on_disk_;
 };
-
-/// Gives each mount of the bundle that does not come from the image a source below `room`:
-/// - volumes: mounted there, read-only in all their depth where asked for, so that they stay what
-/// the
-///   path means now;
-/// - copy_up mounts of which `tree` (with its mount points) has something: a tmpfs with a copy;
-/// - files with content: written there.
-/// Errors: those of the tree, io.
-Result<void> stage_mounts(Bundle& bundle, const tree::FileTree& tree, const std::string& room);
 
 }  // namespace intact::run

@@ -153,7 +153,7 @@ Result<std::string> make_room(std::uint32_t uid) {
     std::error_code error;
     const std::string path = std::filesystem::canonical(candidate, error).string();
     if (error) continue;
-    if (::mount("intact", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") != 0)
+    if (::mount("intact", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=64m") != 0)
       return Error::from_errno("mount a tmpfs on " + path, errno);
     return path;
   }

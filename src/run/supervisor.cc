@@ -16,6 +16,7 @@
 #include "rootfs.h"
 #include "runtime_process.h"
 #include "sandbox.h"
+#include "stage_mounts.h"
 #include "streams.h"
 #include "terminal.h"
 

@@ -69,6 +69,16 @@ expect 2 export_to "tar:$work/never.tar" --setuid
 requires_root
 # Root's exports are for root.
 equal "$(stat -c %a "$work/root.tar")" 600 "mode of a tar of root"
+(umask 022; export_to "oci:$work/private-oci:v1"; export_to "oci-archive:$work/private.tar:v1") > /dev/null
+equal "$(stat -c %a "$work/private-oci" "$work/private.tar" | xargs)" '700 600' "modes of a layout and an archive of root"
+(umask 022; "$intact" seal "oci:$work/layout:latest" "oci:$work/sealed-oci:v1" --key "$work/key.key" --password-file "$work/password"
+ "$intact" seal "oci:$work/layout:latest" "oci-archive:$work/sealed.tar:v1" --key "$work/key.key" --password-file "$work/password") > /dev/null
+equal "$(stat -c %a "$work/sealed-oci" "$work/sealed.tar" | xargs)" '700 600' "modes of a layout and an archive that root sealed"
+# A directory that was there keeps its mode, and what is in it can be read once it is opened up.
+chmod 755 "$work/private-oci"
+expect 0 export_to "oci:$work/private-oci:v2"
+equal "$(stat -c %a "$work/private-oci")" 755 "mode of a layout that was there"
+equal "$(find "$work/private-oci" -type f ! -perm -444)" '' "files that others cannot read"
 expect 0 export_to "composefs:$work/private-composefs"
 equal "$(stat -c %a "$work/private-composefs")" 700 "mode of composefs files of root"
 unpack_image "$work/layout" latest

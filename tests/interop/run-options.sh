@@ -11,13 +11,16 @@ root=$work/root
 mkdir -p "$root"/{bin,etc,data,run/app,tmp,var/tmp}
 chmod 1777 "$root/tmp" "$root/var/tmp"
 cp "$(command -v busybox)" "$root/bin/busybox"
-for applet in sh true cat id grep stat touch wc hostname sleep env; do ln -s busybox "$root/bin/$applet"; done
+for applet in sh true cat df head id grep stat tail touch wc hostname sleep env; do ln -s busybox "$root/bin/$applet"; done
 # Accounts that are named like numbers, and what the image has in places that are written to.
 printf 'root:x:0:0::/root:/bin/sh\n1000:x:0:0::/root:/bin/sh\nshort:x:7:8\n' > "$root/etc/passwd"
 printf 'root:x:0:\n2000:x:0:\n' > "$root/etc/group"
 echo kept > "$root/run/app/state"
 chmod 710 "$root/run/app"
 head -c 300000 /dev/urandom > "$root/data/large"
+head -c 6000000 /dev/urandom > "$root/run/app/six"
+truncate -s 600M "$root/tmp/holes"
+printf end >> "$root/tmp/holes"
 head -c 9000 /dev/urandom | base64 -w 0 | head -c 9000 > "$root/data/small"
 "$intact" seal "rootfs:$root" "oci:$work/layout:x" --key "$work/key.key" --password-file "$work/password" > /dev/null
 "$intact" pull "oci:$work/layout:x" app --pub "$work/key.pub" > /dev/null
@@ -68,6 +71,37 @@ expect 0 with --tmpfs /data:notmpcopyup -- sh -c 'stat /data/large 2> /dev/null 
 said '^empty$'
 expect 125 with --tmpfs /data:suid -- true
 said 'unknown option "suid"'
+
+# All of that has a limit, within --memory where that is given, and holes take nothing.
+expect 0 with -- sh -c 'stat -c "%s" /tmp/holes; test $(stat -c %b /tmp/holes) -lt 100 && tail -c 3 /tmp/holes; echo; df -m /run | tail -n 1'
+said '^629145603$'
+said '^end$'
+said ' 512 .* /run$'
+expect 0 with --tmpfs-size 7m -- sh -c 'head -c 3000000 /dev/zero > /tmp/new 2> /dev/null || echo full'
+said '^full$'
+expect 125 with --tmpfs-size 5m --status-fd 3 -- true 3> "$work/status"
+said '^intact: /run: what the image has in writable places does not fit into 5m; pass a larger --tmpfs-size, or put something else at /run with --volume or --tmpfs$'
+equal "$(cat "$work/status")" 6 'status descriptor'
+expect 0 with --tmpfs-size 5m --tmpfs /run:notmpcopyup -- true
+expect 125 with --tmpfs-size 0 -- true
+said '^intact: --tmpfs-size 0: not a limit'
+if ((EUID == 0)); then
+  expect 125 with --memory 5m -- true
+  said 'does not fit into 5m; pass a larger --memory, or put something else at /run'
+  # Six of the 24 MiB are taken: 12 fit, 20 would if the copy were free.
+  allocate='head -c $1 /dev/zero | tail -c $1 | wc -c'
+  expect 0 with --memory 24m -- sh -c "$allocate" sh 12000000
+  said '^12000000$'
+  expect 0 with --memory 24m --tmpfs /run:notmpcopyup -- sh -c "$allocate" sh 20000000
+  said '^20000000$'
+  expect 0 with --memory 24m -- sh -c "$allocate" sh 20000000
+  said '^0$'
+fi
+expect 0 "$intact" export --pub "$work/key.pub" app "bundle:$work/bundle"
+said '^intact: warning: /tmp: the image has 629149696 bytes in 1 file there, more than its tmpfs of 512m takes'
+equal "$(jq -r '[.mounts[] | select(.type == "tmpfs" and (.options | any(startswith("size=")) | not)) | .destination] | join(" ")' "$work/bundle/config.json")" '' \
+  'every tmpfs has a size'
+rm -rf "$work/bundle"
 
 # Names resolve, variables come from files, and later ones win.
 expect 0 with --hostname box -- cat /etc/hosts

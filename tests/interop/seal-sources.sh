@@ -44,6 +44,7 @@ equal "$(sealed_by_user "rootfs:$mine" own)" "$theirs" 'image digest without --o
 equal "$(sealed_by_user "rootfs:$mine" root --owner 0)" "$as_root" 'image digest with --owner 0'
 equal "$(sealed_by_user "rootfs:$mine" both --owner 5:4294967294)" \
   "$(sealed_by_user "tar:$work/user/both.tar" tar-both)" 'image digest with --owner UID:GID'
+((EUID != 0)) || equal "$(stat -c %a "$work/user/out-own")" "$(printf %o $((8#755 & ~8#$(umask))))" 'mode of a layout of a user'
 refused_owner() {
   expect 2 as_user "$intact" seal "$1" "oci:$work/user/never:x" --key "$work/user/key.key" \
     --password-file "$work/user/password" --owner "$2"

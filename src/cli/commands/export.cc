@@ -36,6 +36,7 @@ Result<Bytes> make_runtime_config(const image::OpenedImage& image) {
   // As `runc spec`: a bundle without a command could not be used at all.
   if (!run::make_arguments(process, options)) options.command = {"sh"};
   const run::Bundle bundle = TRY(run::plan_bundle(*image.tree(), process, options, host, "intact"));
+  for (const auto& warning : TRY(run::find_large_copies(*image.tree(), bundle))) warn(warning);
   return to_bytes(run::make_config(bundle, run::RuntimeKind::runc, host).dump(2) + "\n");
 }
 

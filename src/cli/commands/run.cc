@@ -32,7 +32,7 @@ struct RunArguments {
   std::string runtime, network = "none", verity = "require", method = "auto";
   std::string on_damage = "continue";
   std::vector<std::string> volumes, tmpfs, env_files;
-  std::string memory, cpus, pids, rw_size;
+  std::string memory, cpus, pids, rw_size, tmpfs_size;
   std::string entrypoint, late_option;
   int status_fd = -1;
   bool remove = false;  // as always
@@ -104,6 +104,12 @@ Result<void> read_options(RunArguments& arguments) {
     // tmpfs takes 0 for no limit.
     if (*options.writable_size == 0)
       return Error(ErrorKind::invalid_argument, "--rw-size 0: leave out --rw for a read-only root");
+  }
+  if (!arguments.tmpfs_size.empty()) {
+    options.tmpfs_size = TRY(run::parse_bytes("--tmpfs-size", arguments.tmpfs_size));
+    if (options.tmpfs_size == 0)
+      return Error(ErrorKind::invalid_argument,
+                   "--tmpfs-size 0: not a limit; give the size that you need");
   }
   // Variables of files come first: --env replaces them.
   std::vector<std::string> env;
@@ -220,6 +226,12 @@ void add_sandbox_options(CLI::App& command, RunArguments& arguments) {
                       "Mount a writable file system in memory that starts with what the image has "
                       "there; options: size=, mode=, uid=, gid=, ro, exec, notmpcopyup")
           ->type_name("DST[:OPTION,...]"));
+  command
+      .add_option("--tmpfs-size", arguments.tmpfs_size,
+                  fmt::format("Limit what /run, /tmp, /var/tmp and the image's volumes hold "
+                              "together, in memory, and each --tmpfs without size= (default: {})",
+                              run::bytes_text(run::kDefaultTmpfsSize)))
+      ->type_name("SIZE");
   command.add_option("--network", arguments.network, "No network at all, or that of the host")
       ->type_name("none|host");
   command.add_option("--hostname", options.hostname, "Host name of the container")

@@ -69,6 +69,12 @@ class OutputFile {
   std::string temporary_;  ///< the file's name in `directory_` until then, if it has one
 };
 
+// Modes, subject to the umask, for what the files of an image are written into. Some of these files
+// may be readable only by root on the machine that they come from, so what root writes is closed to
+// other users; what others write is theirs to begin with.
+mode_t content_file_mode();
+mode_t content_directory_mode();
+
 /// `prefix` and 16 random hexadecimal digits: the name of a temporary file that nobody can guess.
 std::string random_name(std::string_view prefix);
 

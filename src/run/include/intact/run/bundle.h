@@ -58,6 +58,9 @@ struct Mount {
   std::vector<std::string> options;
   /// A tmpfs that starts with what the image has at its destination.
   bool copy_up = false;
+  /// A tmpfs that the image asks for: stage_mounts() makes all of these from one, whose size limits
+  /// them together.
+  bool shared_tmpfs = false;
   /// A bind mount of a file with this content, which stage_mounts() writes.
   std::optional<std::string> content;
   unsigned content_mode = 0644;
@@ -86,6 +89,7 @@ struct Bundle {
   /// was added for it, as ambient capabilities.
   std::set<std::string> capabilities, own_capabilities;
   Limits limits;
+  std::uint64_t tmpfs_size = kDefaultTmpfsSize;  ///< RunOptions::tmpfs_size
   std::vector<Mount> mounts;
   /// Indices into `mounts` of those that are volumes. Their sources are still the host's paths.
   std::vector<std::size_t> volume_mounts;
@@ -102,6 +106,11 @@ struct Bundle {
 /// those of the tree.
 Result<Bundle> plan_bundle(const tree::FileTree& tree, const ProcessImage& image,
                            const RunOptions& options, const HostFacts& host, std::string id);
+
+/// A warning for each place whose tmpfs is smaller than what the image has there, for bundles that
+/// a runtime fills itself. Errors: those of the tree, limit (over 256 levels of directories).
+Result<std::vector<std::string>> find_large_copies(const tree::FileTree& tree,
+                                                   const Bundle& bundle);
 
 /// Whether the runtime can do what the bundle asks for; otherwise unsupported, saying what to do.
 /// runsc brings its own user ids, the others need those of the host or of the user namespace; runsc

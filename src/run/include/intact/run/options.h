@@ -59,6 +59,15 @@ Result<Tmpfs> parse_tmpfs(std::string_view text);
 /// 1024), optionally followed by "b" or "ib". `what` names it in the error.
 Result<std::uint64_t> parse_bytes(std::string_view what, std::string_view text);
 
+/// The shortest text with a unit that parse_bytes() reads as exactly `bytes`: "512m".
+std::string bytes_text(std::uint64_t bytes);
+
+/// What a tmpfs may hold unless the user says otherwise, in bytes.
+inline constexpr std::uint64_t kDefaultTmpfsSize = std::uint64_t{512} << 20;
+/// How many files a tmpfs of that size may hold. The kernel's memory for them is not part of the
+/// size: about half as much again at most.
+std::uint64_t tmpfs_inodes(std::uint64_t size);
+
 /// The capabilities of a process whose user is root, after podman's rules for `add` and `drop`:
 /// names with or without "CAP_" in any case, comma-separated lists, "ALL". Names in the result are
 /// "CAP_CHOWN" and so on. invalid_argument for unknown names, and for one that is added and
@@ -99,6 +108,9 @@ struct RunOptions {
   std::vector<std::string> env;
   std::vector<Volume> volumes;
   std::vector<Tmpfs> tmpfs;
+  /// Bytes that all places together may hold which the image has writable (/run, /tmp, /var/tmp and
+  /// its volumes), and each of `tmpfs` without a size of its own.
+  std::uint64_t tmpfs_size = kDefaultTmpfsSize;
   Network network = Network::none;
   bool interactive = false;               ///< keep stdin
   bool terminal = false;                  ///< a terminal of its own; implies interactive
