@@ -32,8 +32,9 @@ class Eboiv : public IvMode {
     std::ranges::fill(ivs, std::byte{0});
     for (std::size_t i = 0; i < ivs.size() / size; ++i)
       std::ranges::copy(bytes_of(le64(run.number(i) * run.sector_size)), ivs.begin() + i * size);
-    const Bytes zeros(ivs.size());
-    cipher_->encrypt(zeros, ivs, ivs);
+    // Zeros with the offset as IV: for cbc that is the encrypted offset.
+    const Bytes offsets(ivs.begin(), ivs.end()), zeros(ivs.size());
+    cipher_->encrypt(offsets, zeros, ivs);
   }
 
  private:

@@ -119,6 +119,10 @@ Result<std::unique_ptr<const IvMode>> make_mode(const SectorParams& params,
     // after they were authenticated.
     if (params.is_aead) return invalid(fmt::format("Invalid IV mode: {} with AEAD", name));
     if (name == "tcw") return make_tcw(extra.first(iv_size), extra.subspan(iv_size));
+    // The IV is applied after the first block was decrypted without it, which cbc allows. The
+    // kernel takes other modes and does not read back what it wrote.
+    if (!params.spec.cipher.starts_with("cbc("))
+      return Error(ErrorKind::unsupported, "Invalid IV mode: lmk needs cbc");
     if (iv_size > 16 || (!extra.empty() && extra.size() < 16))
       return Error(ErrorKind::bad_secret,
                    "Error decoding and setting key: a seed of 16 bytes is used");

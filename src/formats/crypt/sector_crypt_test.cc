@@ -87,7 +87,7 @@ constexpr Vector kVectors[] = {
     {"aes-xts-benbi", 64, 512, false, 3,
      "1ba7b2364260d5d09cceb124bd85100d12e8839eab71c9052343acdd5819e7cd"},
     {"aes-xts-eboiv", 64, 512, false, 3,
-     "be6e0b04b0a913998728eb10bb5fd64fa0112fa4fa50948811b3d5f3482a726d"},
+     "9b83a912bc5b1c2d6276b68f7cd805aff59369135b218bc04e673a2ade7a753f"},
     {"aes-cbc-eboiv", 32, 512, false, 3,
      "06c74e8d950f548d704ae12457a0a34068c75427696748ca21aad3acfa8fc303"},
     {"aes-cbc-eboiv", 32, 4096, false, 8,
@@ -288,6 +288,7 @@ TEST(SectorCrypt, RefusesInTheKernelsWords) {
   says(params("aes:64-cbc-plain64"), 16, "Error decoding and setting key");
   says(params("aes:2-cbc-plain64"), 33, "Error decoding and setting key");
   says(params("aes:64-cbc-lmk", 4096), 1024, "Unsupported sector size for LMK");
+  says(params("aes-xts-lmk"), 64, "Invalid IV mode: lmk needs cbc");
   says(params("aes:64-cbc-lmk"), 1025, "Error decoding and setting key");
   says(params("aes-cbc-tcw", 1024), 48, "Unsupported sector size for TCW");
   says(params("aes-cbc-tcw"), 32, "Wrong key size for TCW");
