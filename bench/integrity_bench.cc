@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <intact/block/file_target.h>
+#include <intact/block/file_device.h>
 #include <intact/integrity/integrity_target.h>
 
 namespace intact {
@@ -23,12 +23,11 @@ constexpr std::uint64_t kSize = 64 << 20;  // bytes of data
 
 /// Accepts writes at the speed of memory and transfers them to the disk in order, starting when
 /// they arrive. A flush waits until all of them are transferred.
-class ModelDisk final : public block::BlockTarget {
+class ModelDisk final : public block::Device {
  public:
-  explicit ModelDisk(std::shared_ptr<block::BlockTarget> memory) : memory_(std::move(memory)) {}
+  explicit ModelDisk(std::shared_ptr<block::Device> memory) : memory_(std::move(memory)) {}
   std::uint64_t size() const override { return memory_->size(); }
-  bool writable() const override { return true; }
-  std::uint32_t block_size() const override { return memory_->block_size(); }
+  block::Limits limits() const override { return memory_->limits(); }
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override {
     return memory_->read(offset, out);
   }
@@ -59,20 +58,20 @@ class ModelDisk final : public block::BlockTarget {
     return busy_until_;
   }
 
-  std::shared_ptr<block::BlockTarget> memory_;
+  std::shared_ptr<block::Device> memory_;
   std::mutex mutex_;
   Clock::time_point busy_until_{};
 };
 
-std::shared_ptr<block::BlockTarget> make_file(std::uint64_t size, bool disk = false) {
+std::shared_ptr<block::Device> make_file(std::uint64_t size, bool disk = false) {
   UniqueFd fd(::memfd_create("bench", MFD_CLOEXEC));
   if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) std::abort();
-  std::shared_ptr<block::BlockTarget> file =
-      block::FileTarget::create(std::move(fd), block::Access::read_write).value();
+  std::shared_ptr<block::Device> file =
+      block::FileDevice::create(std::move(fd), block::Access::read_write).value();
   return disk ? std::make_shared<ModelDisk>(std::move(file)) : file;
 }
 
-void fill(block::BlockTarget& target) {
+void fill(block::Device& target) {
   Bytes bytes(1 << 20);
   std::mt19937_64 random(1);
   for (std::uint64_t offset = 0; offset < kSize; offset += bytes.size()) {
@@ -82,8 +81,8 @@ void fill(block::BlockTarget& target) {
   if (!target.flush()) std::abort();
 }
 
-std::shared_ptr<block::BlockTarget> make_device(const std::string& hash, std::uint32_t block_size,
-                                                integrity::Mode mode, bool disk) {
+std::shared_ptr<block::Device> make_device(const std::string& hash, std::uint32_t block_size,
+                                           integrity::Mode mode, bool disk) {
   integrity::Params params{.mode = mode, .block_size = block_size};
   params.fix_padding = params.fix_hmac = true;
   params.journal_sectors = (32 << 20) / 512;  // some flushes' worth, as on a device of usual size
@@ -95,8 +94,8 @@ std::shared_ptr<block::BlockTarget> make_device(const std::string& hash, std::ui
 }
 
 /// `hash` empty: the file as it is.
-std::shared_ptr<block::BlockTarget> make(const std::string& hash, std::uint32_t block_size,
-                                         integrity::Mode mode, bool disk = false) {
+std::shared_ptr<block::Device> make(const std::string& hash, std::uint32_t block_size,
+                                    integrity::Mode mode, bool disk = false) {
   auto target = hash.empty() ? make_file(kSize, disk) : make_device(hash, block_size, mode, disk);
   fill(*target);
   return target;

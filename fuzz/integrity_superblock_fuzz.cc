@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/journal_report.h>
 
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // The rest of the input is a device, however the superblock says that it looks.
   Bytes device(std::max<std::size_t>(size, 256 << 10));
   std::ranges::copy(bytes, device.begin());
-  const Devices devices{std::make_shared<block::MemoryTarget>(device)};
+  const Devices devices{std::make_shared<block::MemoryDevice>(device)};
   (void)report_journal(params, devices);
   (void)IntegrityTarget::open(params, devices, {.background = false, .tag_cache_size = 65536});
   return 0;

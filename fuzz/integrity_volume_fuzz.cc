@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/journal_report.h>
 
@@ -35,7 +35,7 @@ struct Left {
               .sectors_per_bit = 4,
               .internal_hash = Algorithm{"hmac(sha256)", std::make_shared<const crypto::Secret>(
                                                              crypto::Secret::copy_of(key))}};
-    const auto memory = std::make_shared<block::MemoryTarget>(Bytes(kSize));
+    const auto memory = std::make_shared<block::MemoryDevice>(Bytes(kSize));
     fuzz::require(format(params, {memory}).has_value());
     auto target = IntegrityTarget::open(params, {memory}, quiet());
     fuzz::require(target.has_value());
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::size_t place = data[i] | static_cast<std::size_t>(data[i + 1]) << 8;
     if (place < image.size()) image[place] ^= std::byte{data[i + 2]};
   }
-  const auto memory = std::make_shared<block::MemoryTarget>(image);
+  const auto memory = std::make_shared<block::MemoryDevice>(image);
   (void)report_journal(left.params, {memory});
   const auto target = IntegrityTarget::open(left.params, {memory}, quiet());
   if (!target) {

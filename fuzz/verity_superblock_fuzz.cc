@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/verity/volume.h>
 
 #include "fuzz.h"
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     }
   }
   // Devices are as large as they are, whatever the superblock says.
-  const auto device = std::make_shared<block::MemoryTarget>(Bytes(bytes.begin(), bytes.end()));
+  const auto device = std::make_shared<block::MemoryDevice>(Bytes(bytes.begin(), bytes.end()));
   const auto stored = verity::read_superblock(*device, 0);
   fuzz::require(stored.has_value() == (superblock.has_value() && size >= sizeof raw));
   if (stored)

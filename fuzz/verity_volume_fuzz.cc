@@ -4,7 +4,7 @@
 #include <memory>
 
 #include <intact/block/linear_target.h>
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/verity/volume.h>
 
 #include "fuzz.h"
@@ -29,9 +29,9 @@ struct Volume {
       content[i] = static_cast<std::byte>(i * 7 + i / kBlock);
     const std::uint64_t hash_size = verity::needed_sizes(layout, 0, false)->hash;
     const std::uint64_t fec_size = verity::needed_sizes(layout, hash_size, false)->fec;
-    const auto hash = std::make_shared<block::MemoryTarget>(Bytes(hash_size));
-    const auto fec = std::make_shared<block::MemoryTarget>(Bytes(fec_size));
-    const auto data = std::make_shared<block::MemoryTarget>(content);
+    const auto hash = std::make_shared<block::MemoryDevice>(Bytes(hash_size));
+    const auto fec = std::make_shared<block::MemoryDevice>(Bytes(fec_size));
+    const auto data = std::make_shared<block::MemoryDevice>(content);
     root = *verity::format(layout, {.data = data, .hash = hash, .fec = fec}, verity::Uuid(), 1);
     parts = {hash->bytes(), fec->bytes(), content};
   }
@@ -64,9 +64,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     }
   }
   const Bytes& truth = good.parts[2];
-  const auto hash = std::make_shared<block::MemoryTarget>(parts[0]);
-  const auto fec = std::make_shared<block::MemoryTarget>(parts[1]);
-  const auto content = std::make_shared<block::MemoryTarget>(parts[2]);
+  const auto hash = std::make_shared<block::MemoryDevice>(parts[0]);
+  const auto fec = std::make_shared<block::MemoryDevice>(parts[1]);
+  const auto content = std::make_shared<block::MemoryDevice>(parts[2]);
   const auto superblock = verity::read_superblock(*hash, 0);
   if (!superblock || !same_shape(superblock->params, good.layout.params)) return 0;
 

@@ -40,21 +40,40 @@ Result<void> write_sparsely(int fd, std::uint64_t offset, ByteSpan bytes) {
   return {};
 }
 
-Result<void> write_to_stdout(const ByteSource& source) {
+/// Calls `use(offset, size, hole)` for the pieces of the source in order, until one fails.
+template <typename Use>
+Result<void> for_each_chunk(const block::Device& source, Use use) {
+  Result<void> outcome;
+  TRY(block::for_each_extent(source, [&](const block::Extent& extent) {
+    // Zeros that take space are read: reading is how their damage is found.
+    const bool hole = extent.kind == block::ExtentKind::hole;
+    for (std::uint64_t done = 0; outcome && done < extent.length;) {
+      const std::size_t size = std::min<std::uint64_t>(kChunk, extent.length - done);
+      outcome = use(extent.offset + done, size, hole);
+      done += size;
+    }
+    return outcome.has_value();
+  }));
+  return outcome;
+}
+
+Result<void> write_to_stdout(const block::Device& source) {
   if (::isatty(STDOUT_FILENO))
     return Error(ErrorKind::invalid_argument,
                  "--to -: stdout is a terminal; redirect it to a file or a pipe");
   ProgressLine line;
   Bytes buffer(kChunk);
-  for (std::uint64_t offset = 0; offset < source.size();) {
-    const MutableByteSpan chunk =
-        MutableByteSpan(buffer).first(std::min<std::uint64_t>(kChunk, source.size() - offset));
-    TRY(source.read(offset, chunk));
-    TRY(write_all(STDOUT_FILENO, chunk).context("stdout"));
-    offset += chunk.size();
-    line.show("Copying", offset, source.size());
-  }
-  return {};
+  return for_each_chunk(source,
+                        [&](std::uint64_t offset, std::size_t size, bool hole) -> Result<void> {
+                          const MutableByteSpan chunk = MutableByteSpan(buffer).first(size);
+                          if (hole)
+                            std::ranges::fill(chunk, std::byte{});
+                          else
+                            TRY(source.read(offset, chunk));
+                          TRY(write_all(STDOUT_FILENO, chunk).context("stdout"));
+                          line.show("Copying", offset + size, source.size());
+                          return {};
+                        });
 }
 
 /// Zeros are left out and the rest is written at its place: old content would show through, and
@@ -75,29 +94,36 @@ Result<void> check_empty_file(int fd) {
 
 }  // namespace
 
-Result<void> copy_into(const ByteSource& source, int fd) {
+Result<void> copy_into(const block::Device& source, int fd) {
   TRY(check_empty_file(fd));
   const std::uint64_t size = source.size();
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) return Error::from_errno("ftruncate", errno);
   ProgressLine line;
   std::atomic<std::uint64_t> done = 0;
   WorkerPool pool;  // its jobs use all of the above
-  for (std::uint64_t offset = 0; offset < size && !pool.failed(); offset += kChunk) {
-    pool.submit([&, offset]() -> Result<void> {
-      thread_local Bytes buffer(kChunk);
-      const MutableByteSpan chunk(buffer.data(), std::min<std::uint64_t>(kChunk, size - offset));
-      TRY(source.read(offset, chunk));
-      TRY(write_sparsely(fd, offset, chunk));
-      done += chunk.size();
-      return {};
-    });
-    line.show("Copying", done, size);
-  }
+  const auto copied = for_each_chunk(
+      source, [&](std::uint64_t offset, std::size_t length, bool hole) -> Result<void> {
+        if (!hole)
+          pool.submit([&, offset, length]() -> Result<void> {
+            thread_local Bytes buffer(kChunk);
+            const MutableByteSpan chunk = MutableByteSpan(buffer).first(length);
+            TRY(source.read(offset, chunk));
+            TRY(write_sparsely(fd, offset, chunk));
+            done += length;
+            return {};
+          });
+        else
+          done += length;
+        line.show("Copying", done, size);
+        // wait() returns the error itself.
+        if (pool.failed()) return Error(ErrorKind::cancelled, "stopped after an error");
+        return {};
+      });
   TRY(pool.wait());
-  return {};
+  return copied;
 }
 
-Result<void> copy_out(const ByteSource& source, const std::string& path) {
+Result<void> copy_out(const block::Device& source, const std::string& path) {
   if (path == "-") return write_to_stdout(source);
   OutputFile file = TRY(OutputFile::create(path, OutputFile::Existing::refuse, 0600));
   TRY(copy_into(source, file.fd()).context(path));

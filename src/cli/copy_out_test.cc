@@ -11,13 +11,14 @@ namespace intact::cli {
 namespace {
 
 /// Content with a long run of zeros, of which one byte may be unreadable.
-class Source final : public ByteSource {
+class Source final : public block::ReadOnlyDevice {
  public:
   Source(std::size_t size, std::size_t bad) : bytes_(size), bad_(bad) {
     for (std::size_t i = 0; i < size; ++i)
       if (i < size / 4 || i >= size - size / 4) bytes_[i] = static_cast<std::byte>(i * 7 + i / 256);
   }
   std::uint64_t size() const override { return bytes_.size(); }
+  block::Limits limits() const override { return {}; }
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override {
     if (bad_ >= offset && bad_ < offset + out.size())
       return Error(ErrorKind::tampered, "bad block");

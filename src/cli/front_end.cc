@@ -34,7 +34,7 @@ struct FrontEnd::Log {
 
 namespace {
 
-const char* what_for(const block::BlockTarget& target) {
+const char* what_for(const block::Device& target) {
   return target.writable() ? "read and written" : "read";
 }
 
@@ -114,19 +114,21 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
   }
   TRY(fill_standard_descriptors());
   if (!to_.empty()) {
-    TRY(copy(TRY(prepare(access()))));
+    stack::Plan plan = TRY(prepare(access()));
+    TRY(copy(plan));
     return 0;
   }
   if (!daemon_) {
-    const stack::Volume volume = TRY(prepare(access()));
+    stack::Plan plan = TRY(prepare(access()));
     std::optional<LogFile> file;
-    if (!log_.empty()) file.emplace(TRY(LogFile::open(log_, volume.name)));
-    TRY(serve(volume, {.file = file ? &*file : nullptr, .process = nullptr}));
+    if (!log_.empty()) file.emplace(TRY(LogFile::open(log_, plan.name)));
+    TRY(serve(plan, {.file = file ? &*file : nullptr, .process = nullptr}));
     return 0;
   }
   const LogFile file = TRY(LogFile::open(log_, fuse_.empty() ? "nbd" : "fuse"));
   const auto ready = run_in_background([&](BackgroundProcess& process) -> Result<void> {
-    return serve(TRY(prepare(access())), {.file = &file, .process = &process});
+    stack::Plan plan = TRY(prepare(access()));
+    return serve(plan, {.file = &file, .process = &process});
   });
   if (!ready) {
     file.tidy_up();
@@ -136,11 +138,11 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
   return 0;
 }
 
-Result<void> FrontEnd::serve(const stack::Volume& volume, const Log& log) const {
-  return nbd_.empty() ? serve_file(volume, log) : serve_nbd(volume, log);
+Result<void> FrontEnd::serve(stack::Plan& plan, const Log& log) const {
+  return nbd_.empty() ? serve_file(plan, log) : serve_nbd(plan, log);
 }
 
-Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) const {
+Result<void> FrontEnd::serve_file(stack::Plan& plan, const Log& log) const {
   if (TRY(serve::clear_dead_mount(fuse_)))
     warn(fmt::format("{}: removed a mount whose server had ended", fuse_));
   if (TRY(serve::find_mount(fuse_)))
@@ -149,15 +151,15 @@ Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) c
   LineLog lines(log.fd());
   std::atomic<bool> stopped = false;
   stack::Stack stack =
-      TRY(stack::open(volume, {.log = [&lines](std::string_view line) { lines.add(line); },
-                               .stop =
-                                   [&stopped] {
-                                     if (!stopped.exchange(true)) ::kill(::getpid(), SIGTERM);
-                                   }}));
+      TRY(stack::open(plan, {.log = [&lines](std::string_view line) { lines.add(line); },
+                             .stop =
+                                 [&stopped] {
+                                   if (!stopped.exchange(true)) ::kill(::getpid(), SIGTERM);
+                                 }}));
   serve::FuseOptions fuse;
   fuse.mountpoint = fuse_;
   fuse.allow_other = allow_other_;
-  fuse.fsname = volume.name;
+  fuse.fsname = plan.name;
   fuse.log = [&lines](std::string_view line) { lines.add(line); };
   fuse.handle_signals = true;
   if (log.process) fuse.ready_fd = log.process->take_ready_fd();
@@ -174,7 +176,7 @@ Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) c
   if (log.process) {
     log.process->leave_terminal(log.fd());
   } else {
-    print("{} can be {} at {}; Ctrl-C or `intact umount` ends it\n", visible(volume.name),
+    print("{} can be {} at {}; Ctrl-C or `intact umount` ends it\n", visible(plan.name),
           what_for(*stack.top()), server->mountpoint());
     std::fflush(stdout);
   }
@@ -186,39 +188,38 @@ Result<void> FrontEnd::serve_file(const stack::Volume& volume, const Log& log) c
   if (const std::string summary = stack.summary(); !summary.empty()) lines.add(summary);
   if (log.file) log.file->tidy_up();
   if (served && stopped)
-    return Error(ErrorKind::tampered, volume.name + ": damaged; stopped as requested");
+    return Error(ErrorKind::tampered, plan.name + ": damaged; stopped as requested");
   return served ? std::move(closed) : std::move(served);
 }
 
-Result<void> FrontEnd::serve_nbd(const stack::Volume& volume, const Log& log) const {
+Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
   // Opened here first, for its errors: nbdkit has only one exit status.
-  stack::Stack stack = TRY(stack::open(volume, {}));
+  stack::Stack stack = TRY(stack::open(plan, {}));
   TRY(stack.close());
-  const stack::Handover handover = TRY(stack::hand_over(volume));
+  const stack::Handover handover = TRY(stack::hand_over(plan));
   serve::NbdListener listener = TRY(serve::NbdListener::bind(nbd_));
   serve::NbdkitOptions options{.plugin = nbdkit_plugin(),
                                .description = handover.description,
-                               .inherited = {},
+                               .inherited = handover.descriptors,
                                .status_dir = status_dir(stack),
                                .tls_certificates = tls_certificates_,
                                .tls_psk = tls_psk_};
-  for (const UniqueFd& fd : handover.descriptors) options.inherited.push_back(fd.get());
   if (log.process) {
     options.ready_fd = log.process->take_ready_fd();
     log.process->close_inherited(log.fd());
     options.log_fd = log.fd();
   } else {
-    options.announcement = fmt::format("{} can be {} at {}; Ctrl-C ends it", volume.name,
+    options.announcement = fmt::format("{} can be {} at {}; Ctrl-C ends it", plan.name,
                                        what_for(*stack.top()), listener.uri());
     if (log.file) options.log_fd = log.fd();
   }
   return serve::become_nbdkit(std::move(listener), options);
 }
 
-Result<void> FrontEnd::copy(const stack::Volume& volume) const {
+Result<void> FrontEnd::copy(stack::Plan& plan) const {
   LineLog lines(STDERR_FILENO);
   const stack::Stack stack =
-      TRY(stack::open(volume, {.log = [&lines](std::string_view line) { lines.add(line); }}));
+      TRY(stack::open(plan, {.log = [&lines](std::string_view line) { lines.add(line); }}));
   TRY(copy_out(*stack.top(), to_));
   if (const std::string summary = stack.summary(); !summary.empty()) warn(summary);
   return {};

@@ -29,8 +29,8 @@ class FrontEnd {
   /// How to open files.
   block::Access access() const;
 
-  /// Describes the volume, with files that are open for this access.
-  using Prepare = std::function<Result<stack::Volume>(block::Access)>;
+  /// Describes the stack, with files that are open for this access.
+  using Prepare = std::function<Result<stack::Plan>(block::Access)>;
   /// Makes the kernel create the device `name`.
   using Map = std::function<Result<void>(const std::string& name)>;
   /// Opens what `prepare` describes and serves it until it is told to end, then closes it; with
@@ -41,10 +41,10 @@ class FrontEnd {
  private:
   struct Log;
   Result<void> check() const;
-  Result<void> serve(const stack::Volume& volume, const Log& log) const;
-  Result<void> serve_file(const stack::Volume& volume, const Log& log) const;
-  Result<void> serve_nbd(const stack::Volume& volume, const Log& log) const;
-  Result<void> copy(const stack::Volume& volume) const;
+  Result<void> serve(stack::Plan& plan, const Log& log) const;
+  Result<void> serve_file(stack::Plan& plan, const Log& log) const;
+  Result<void> serve_nbd(stack::Plan& plan, const Log& log) const;
+  Result<void> copy(stack::Plan& plan) const;
 
   std::string fuse_;
   std::string nbd_;

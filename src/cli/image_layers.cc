@@ -16,77 +16,73 @@ namespace intact::cli {
 namespace {
 
 using stack::Content;
-using stack::IntegrityLayer;
-using stack::VerityLayer;
 using Contents = std::vector<Content>;
+
+constexpr std::string_view kVerity = "verity";
+constexpr std::string_view kIntegrity = "integrity";
 
 bool holds(const Contents& contents, std::string_view format) {
   return std::ranges::find(contents, format, &Content::format) != contents.end();
 }
 
-struct Found {
-  std::vector<stack::AnyLayer> layers;  // from the file up
-  std::optional<Error> doubt;           // why writing is refused
-};
-
 /// Finds the layers of an image from the file up. Each is opened for reading on those below.
 class Finder {
  public:
-  Finder(const ImageOptions& options, stack::File file, DeviceFiles& files)
+  Finder(const ImageOptions& options, dm::File file, DeviceFiles& files)
       : options_(options),
-        file_(std::move(file)),
         files_(files),
-        stack_(file_),
+        plan_{.name = options.data, .file = std::move(file)},
+        stack_(plan_.file),
         place_(options.data) {}
 
-  Result<Found> find() &&;
+  Result<stack::Plan> find() &&;
+  const std::optional<Error>& doubt() const { return doubt_; }
 
  private:
-  template <typename Kind>
-  bool has() const {
-    return std::ranges::any_of(found_.layers, [](const stack::AnyLayer& layer) {
-      return std::holds_alternative<Kind>(layer);
-    });
+  bool has(std::string_view target) const {
+    return std::ranges::any_of(
+        plan_.tables, [target](const dm::Table& table) { return table.lines[0].target == target; });
   }
   Result<Contents> look();
-  Result<void> push(const Content& content, stack::AnyLayer layer);
-  Result<VerityLayer> verity(const Contents& contents);
-  Result<IntegrityLayer> integrity();
+  Result<void> open_next(const Content& content);
+  Result<void> add_verity(const Contents& contents);
+  Result<void> add_integrity();
   Result<void> check_plain(const Content& content) const;
   Result<void> check_all_were_met() const;
   Error refuse(const Content& content, const char* advice) const;
 
   const ImageOptions& options_;
-  stack::File file_;
   DeviceFiles& files_;  // opened once: what is probed is what is opened
+  stack::Plan plan_;
   stack::Stack stack_;
-  Found found_;
+  std::optional<Error> doubt_;  // why writing is refused
   std::string
       place_;  // the image, and the layers around the current one: "disk.img (in dm-verity)"
 };
 
-Result<Found> Finder::find() && {
+Result<stack::Plan> Finder::find() && {
   for (;;) {
     const Contents contents = TRY(look());
     const std::string format = contents.empty() ? std::string() : contents[0].format;
-    if (format == VerityLayer::kName) {
-      TRY(push(contents[0], TRY(verity(contents))));
-    } else if (format == IntegrityLayer::kName) {
-      TRY(push(contents[0], TRY(integrity())));
+    if (format == kVerity) {
+      TRY(add_verity(contents));
+    } else if (format == kIntegrity) {
+      TRY(add_integrity());
     } else {
       TRY(check_all_were_met());
       if (!contents.empty()) TRY(check_plain(contents[0]));
-      return std::move(found_);
+      return std::move(plan_);
     }
+    TRY(open_next(contents[0]));
   }
 }
 
 /// What the top contains. A volume whose beginning is damaged contains no known format.
 Result<Contents> Finder::look() {
-  const bool looks_for_verity = options_.expects_verity() && !has<VerityLayer>();
-  std::shared_ptr<block::BlockTarget> where = stack_.top();
+  const bool looks_for_verity = options_.expects_verity() && !has(kVerity);
+  std::shared_ptr<block::Device> where = stack_.top();
   if (looks_for_verity && !options_.hash_device.empty())
-    if (const stack::File hash = TRY(files_.open(options_.hash_device)); hash != file_)
+    if (const dm::File hash = TRY(files_.open(options_.hash_device)); hash != plan_.file)
       where = hash;
   auto contents =
       stack::recognise(*where, looks_for_verity ? options_.superblock_at : std::nullopt);
@@ -94,30 +90,30 @@ Result<Contents> Finder::look() {
   return is_damaged && !looks_for_verity ? Contents() : std::move(contents);
 }
 
-Result<void> Finder::push(const Content& content, stack::AnyLayer layer) {
-  TRY(stack_.open(layer, options_.data, {}, stack::Writing::never));
-  found_.layers.push_back(std::move(layer));
+/// Opens the table that was added, to see what is in it.
+Result<void> Finder::open_next(const Content& content) {
+  TRY(stack_.open(plan_.tables.back(), plan_.names, options_.data, {}, stack::Writing::never));
   place_ = fmt::format("{} (in {})", options_.data, content.title);
   return {};
 }
 
 Error Finder::refuse(const Content& content, const char* advice) const {
   const std::string as_it_is =
-      found_.layers.empty() ? "or pass --format raw to open the file as it is"
-                            : fmt::format("or open only the outer layer with `intact {} open`",
-                                          stack::name_of(found_.layers[0]));
+      plan_.tables.empty() ? "or pass --format raw to open the file as it is"
+                           : fmt::format("or open only the outer layer with `intact {} open`",
+                                         plan_.tables[0].lines[0].target);
   return {ErrorKind::unsupported,
           fmt::format("{}: {} {}, {}", place_, content.title, advice, as_it_is)};
 }
 
 /// The root hash must be given: an image cannot vouch for itself.
-Result<VerityLayer> Finder::verity(const Contents& contents) {
-  if (has<VerityLayer>())
+Result<void> Finder::add_verity(const Contents& contents) {
+  if (has(kVerity))
     return refuse(contents[0],
                   "within dm-verity is not supported, since one root hash fits one volume; "
                   "open the inner volume by itself");
   if (options_.root_hash.empty() && options_.root_hash_file.empty()) {
-    if (options_.integrity.names_algorithm() && !holds(contents, IntegrityLayer::kName))
+    if (options_.integrity.names_algorithm() && !holds(contents, kIntegrity))
       TRY(check_all_were_met());
     return Error(
         ErrorKind::invalid_argument,
@@ -127,22 +123,20 @@ Result<VerityLayer> Finder::verity(const Contents& contents) {
   }
   VerityOptions options = options_;
   options.hash_offset = contents[0].offset;
-  VerityLayer layer{.root = TRY(options.root())};
-  TRY(options.find_parts(layer, {.below = stack_.top(), .file = file_, .files = files_}));
-  return layer;
+  return options.add_line(plan_, stack_.top(), files_, {.root = TRY(options.root())});
 }
 
 /// The options are for the outermost device of this kind.
-Result<IntegrityLayer> Finder::integrity() {
+Result<void> Finder::add_integrity() {
   IntegrityOptions options;
   options.integrity.name.clear();
-  if (!has<IntegrityLayer>()) options = options_.integrity;
-  options.device = found_.layers.empty()
+  if (!has(kIntegrity)) options = options_.integrity;
+  options.device = plan_.tables.empty()
                        ? options_.data
-                       : fmt::format("{}, layer {}", options_.data, found_.layers.size() + 1);
+                       : fmt::format("{}, layer {}", options_.data, plan_.tables.size() + 1);
   RecognisedIntegrity found = TRY(recognised_integrity(options, stack_.top()));
-  if (!found_.doubt) found_.doubt = std::move(found.doubt);
-  return std::move(found.layer);
+  if (!doubt_) doubt_ = std::move(found.doubt);
+  return IntegrityOptions::add_line(plan_, found.params, {.data = stack_.top()});
 }
 
 /// Only disk images are opened.
@@ -157,28 +151,27 @@ Result<void> Finder::check_plain(const Content& content) const {
 
 /// Options that say how to check a layer must not be ignored because the layer is missing.
 Result<void> Finder::check_all_were_met() const {
-  if (options_.expects_verity() && !has<VerityLayer>())
+  if (options_.expects_verity() && !has(kVerity))
     return Error(ErrorKind::malformed,
                  fmt::format("{}: no dm-verity superblock found; pass --hash-offset if it is "
                              "elsewhere",
                              options_.hash_device.empty() ? options_.data : options_.hash_device));
-  if (options_.integrity.names_algorithm() && !has<IntegrityLayer>())
+  if (options_.integrity.names_algorithm() && !has(kIntegrity))
     return Error(ErrorKind::malformed, options_.data + ": not a dm-integrity device");
   return {};
 }
 
 }  // namespace
 
-Result<stack::Volume> find_layers(const ImageOptions& options, block::Access access) {
+Result<stack::Plan> find_layers(const ImageOptions& options, block::Access access) {
   DeviceFiles files(block::Access::read_only);
-  stack::Volume volume{.name = options.data, .file = TRY(files.open(options.data))};
-  Found found = TRY(Finder(options, volume.file, files).find());
-  volume.layers = std::move(found.layers);
-  if (access == block::Access::read_only || is_read_only(volume)) return volume;
-  if (found.doubt) return *std::move(found.doubt);
+  Finder finder(options, TRY(files.open(options.data)), files);
+  stack::Plan plan = TRY(std::move(finder).find());
+  if (access == block::Access::read_only || TRY(is_read_only(plan))) return plan;
+  if (finder.doubt()) return Error(*finder.doubt());
   // The very file that was probed, which has been locked since.
-  TRY(volume.file->make_writable().context(options.data));
-  return volume;
+  TRY(plan.file->make_writable().context(options.data));
+  return plan;
 }
 
 }  // namespace intact::cli

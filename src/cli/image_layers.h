@@ -4,8 +4,8 @@
 #include <optional>
 
 #include <intact/base/result.h>
-#include <intact/block/file_target.h>
-#include <intact/stack/volume.h>
+#include <intact/block/file_device.h>
+#include <intact/stack/plan.h>
 
 #include "integrity_options.h"
 #include "verity_options.h"
@@ -29,7 +29,7 @@ struct ImageOptions : VerityOptions {
 /// it is locked from then on. The file is open for writing only if all layers can be written.
 /// Nothing that can be verified is opened unverified. invalid_argument: an option is missing, with
 /// its name; unsupported: a volume that cannot be opened; malformed: a layer that options refer to
-/// is missing; limit: more than stack::kMaxLayers. Otherwise errors of the open of each layer.
-Result<stack::Volume> find_layers(const ImageOptions& options, block::Access access);
+/// is missing; limit: more than stack::kMaxTables. Otherwise errors of the open of each layer.
+Result<stack::Plan> find_layers(const ImageOptions& options, block::Access access);
 
 }  // namespace intact::cli

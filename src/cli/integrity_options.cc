@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <intact/integrity/dm_target.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/superblock.h>
 
@@ -309,13 +310,34 @@ void IntegrityOptions::say_layout(const integrity::Superblock& superblock,
              layout->data_sector(0) * integrity::kSectorSize);
 }
 
+Result<void> IntegrityOptions::add_line(stack::Plan& plan, const integrity::Params& params,
+                                        const integrity::Devices& devices, const dm::File& meta) {
+  // What matters when a device is formatted is not in the line: this one is.
+  integrity::Params opening = params;
+  const integrity::Params defaults;
+  opening.journal_sectors = defaults.journal_sectors;
+  opening.interleave_sectors = defaults.interleave_sectors;
+  opening.fix_padding = defaults.fix_padding;
+  opening.fix_hmac = defaults.fix_hmac;
+  const bool recovers = params.mode == integrity::Mode::recovery;
+  const auto sectors = TRY(integrity::provided_sectors(params, devices));
+  plan.add(TRY(integrity::make_line({.params = recovers ? params : opening,
+                                     .data = TRY(plan.top()),
+                                     .meta = meta ? TRY(plan.names.add(meta)) : std::string(),
+                                     .sectors = sectors},
+                                    plan.names)));
+  plan.tables.back().uuid = "CRYPT-INTEGRITY-";
+  if (meta && plan.tables.size() == 1) plan.known_by = meta;
+  return {};
+}
+
 Result<IntegrityOptions::Files> IntegrityOptions::open_files(block::Access access) const {
   if (data_device.empty()) return Files{.data = TRY(DeviceFiles(access).open(device)), .meta = {}};
   if (same_file(device, data_device))
     return wrong(
         "--data-device: same file as FILE; leave it out if data and tags are on one device");
   DeviceFiles files(access);
-  stack::File meta = TRY(files.open(device));
+  dm::File meta = TRY(files.open(device));
   return Files{.data = TRY(files.open(data_device)), .meta = std::move(meta)};
 }
 

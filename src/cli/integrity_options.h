@@ -7,11 +7,11 @@
 #include <CLI/CLI.hpp>
 
 #include <intact/base/result.h>
-#include <intact/block/file_target.h>
+#include <intact/block/file_device.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/params.h>
 #include <intact/integrity/superblock.h>
-#include <intact/stack/volume.h>
+#include <intact/stack/plan.h>
 
 #include "step_progress.h"
 
@@ -24,6 +24,7 @@ struct KeyedAlgorithm {
   std::optional<int> key_fd;
   std::optional<std::uint32_t> key_size;  ///< bytes; none: everything that can be read
 
+  bool keyed() const { return !key_file.empty() || key_fd.has_value(); }
   bool given() const { return !name.empty() || !key_file.empty() || key_fd.has_value(); }
   /// Reads the key, which is possible only once if it comes by descriptor. Errors:
   /// invalid_argument; bad_secret if the key is shorter than `key_size`.
@@ -96,11 +97,16 @@ struct IntegrityOptions {
   Result<integrity::Params> params(const integrity::Devices& devices) const;
 
   struct Files {
-    stack::File data;
-    stack::File meta;  ///< null unless the data are on a device of their own
+    dm::File data;
+    dm::File meta;  ///< null unless the data are on a device of their own
     integrity::Devices devices() const { return {.data = data, .meta = meta}; }
   };
   Result<Files> open_files(block::Access access) const;
+
+  /// Adds the line for a device on `devices.data`, which is the device at the top of the plan;
+  /// `meta`: the file of devices.meta.
+  static Result<void> add_line(stack::Plan& plan, const integrity::Params& params,
+                               const integrity::Devices& devices, const dm::File& meta = {});
 
  private:
   Result<integrity::Params> given_params() const;

@@ -34,23 +34,16 @@ std::string mapping_name(const std::string& given) {
 
 Result<serve::MappingState> find_mapping_of(std::string_view target, const std::string& given) {
   serve::MappingState state = TRY(serve::find_mapping(mapping_name(given)));
-  if (state.mapping.target != target)
+  if (state.mapping.target() != target)
     return Error(ErrorKind::invalid_argument, fmt::format("{}: a dm-{} device, not a dm-{} device",
-                                                          given, state.mapping.target, target));
+                                                          given, state.mapping.target(), target));
   return state;
 }
 
 void say_mapping(const serve::MappingState& state) {
   fmt::print(stderr, "# {}{}: {} sectors of dm-{}, open {} times, UUID {}.\n", kMapperDirectory,
-             state.mapping.name, state.mapping.sectors, state.mapping.target, state.open_count,
+             state.mapping.name, state.mapping.sectors(), state.mapping.target(), state.open_count,
              state.mapping.uuid);
-}
-
-Result<void> check_mapping_is_new(const std::string& name) {
-  const auto known = serve::find_mapping(name);
-  if (known) return Error(ErrorKind::busy, fmt::format("{}: the device already exists", name));
-  if (known.error().kind() != ErrorKind::not_found) return Error(known.error());
-  return {};
 }
 
 void add_close_command(Program& program, CLI::App* group, std::string_view target, bool batch) {

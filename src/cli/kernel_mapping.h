@@ -21,9 +21,6 @@ std::string mapping_name(const std::string& given);
 /// dm-`target`.
 Result<serve::MappingState> find_mapping_of(std::string_view target, const std::string& given);
 
-/// busy if a device of that name exists.
-Result<void> check_mapping_is_new(const std::string& name);
-
 /// Prints what --debug shows of a device, on stderr.
 void say_mapping(const serve::MappingState& state);
 

@@ -91,15 +91,15 @@ Result<Superblock> usable_superblock(const IntegrityOptions& options,
 
 }  // namespace
 
-Result<RecognisedIntegrity> recognised_integrity(
-    const IntegrityOptions& given, const std::shared_ptr<block::BlockTarget>& device) {
+Result<RecognisedIntegrity> recognised_integrity(const IntegrityOptions& given,
+                                                 const std::shared_ptr<block::Device>& device) {
   IntegrityOptions options = given;
   const bool named = !options.integrity.name.empty();
   if (!named) options.integrity.name = kAnyHash;
   const integrity::Devices devices{.data = device};
   const Superblock superblock = TRY(usable_superblock(options, devices));
-  RecognisedIntegrity result{.layer = {.params = TRY(options.params(devices))}};
-  integrity::Params& params = result.layer.params;
+  RecognisedIntegrity result{.params = TRY(options.params(devices))};
+  integrity::Params& params = result.params;
   // In whatever mode it was used, a device that was closed opens with a journal.
   if (superblock.has(Superblock::dirty_bitmap)) params.mode = integrity::Mode::bitmap;
   if (named) return result;
@@ -109,8 +109,8 @@ Result<RecognisedIntegrity> recognised_integrity(
   return result;
 }
 
-std::shared_ptr<block::BlockTarget> look_into_integrity(
-    const std::shared_ptr<block::BlockTarget>& device, stack::Content& description) {
+std::shared_ptr<block::Device> look_into_integrity(const std::shared_ptr<block::Device>& device,
+                                                   stack::Content& description) {
   const integrity::Devices devices{.data = device};
   const auto superblock = integrity::read_superblock({}, devices);
   if (!superblock) return nullptr;

@@ -4,8 +4,8 @@
 #include <optional>
 
 #include <intact/base/result.h>
-#include <intact/block/target.h>
-#include <intact/stack/integrity_layer.h>
+#include <intact/block/device.h>
+#include <intact/integrity/params.h>
 #include <intact/stack/recognise.h>
 
 #include "integrity_options.h"
@@ -13,7 +13,7 @@
 namespace intact::cli {
 
 struct RecognisedIntegrity {
-  stack::IntegrityLayer layer;
+  integrity::Params params;
   std::optional<Error> doubt = {};  ///< why it may only be read like this, not written
 };
 
@@ -24,12 +24,12 @@ struct RecognisedIntegrity {
 /// addition to those of the device: invalid_argument, with what to pass, if the hash cannot be
 /// detected; bad_secret if the key does not fit or is not needed.
 Result<RecognisedIntegrity> recognised_integrity(const IntegrityOptions& options,
-                                                 const std::shared_ptr<block::BlockTarget>& device);
+                                                 const std::shared_ptr<block::Device>& device);
 
 /// For `intact info`: adds the hash that makes the tags to `description`, if it needs no key.
 /// Returns the contents, read without checks and ignoring the journal; null if that is not
 /// possible.
-std::shared_ptr<block::BlockTarget> look_into_integrity(
-    const std::shared_ptr<block::BlockTarget>& device, stack::Content& description);
+std::shared_ptr<block::Device> look_into_integrity(const std::shared_ptr<block::Device>& device,
+                                                   stack::Content& description);
 
 }  // namespace intact::cli

@@ -30,14 +30,14 @@ Result<DeviceFiles::Known> DeviceFiles::identify(int fd) {
   return Known{.device = st.st_dev, .inode = st.st_ino, .target = nullptr};
 }
 
-Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& path) {
+Result<std::shared_ptr<block::FileDevice>> DeviceFiles::open(const std::string& path) {
   if (const auto before = opened_.find(path); before != opened_.end()) return before->second;
   // What was opened is compared, not what the path leads to at another moment.
   const bool writes = access_ == block::Access::read_write;
   return open(path, TRY(open_file(path, writes ? O_RDWR : O_RDONLY)));
 }
 
-Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& path, UniqueFd fd) {
+Result<std::shared_ptr<block::FileDevice>> DeviceFiles::open(const std::string& path, UniqueFd fd) {
   Known file = TRY(identify(fd.get()).context(path));
   const auto known = std::ranges::find_if(known_, [&](const Known& other) {
     return other.device == file.device && other.inode == file.inode;
@@ -45,14 +45,14 @@ Result<std::shared_ptr<block::FileTarget>> DeviceFiles::open(const std::string& 
   if (known != known_.end()) {
     file.target = known->target;
   } else {
-    file.target = TRY(block::FileTarget::create_locked(std::move(fd), access_).context(path));
+    file.target = TRY(block::FileDevice::create_locked(std::move(fd), access_).context(path));
     known_.push_back(file);
   }
   opened_.emplace(path, file.target);
   return file.target;
 }
 
-Result<void> DeviceFiles::add(std::shared_ptr<block::FileTarget> file) {
+Result<void> DeviceFiles::add(std::shared_ptr<block::FileDevice> file) {
   Known known = TRY(identify(file->fd()));
   known.target = std::move(file);
   known_.push_back(std::move(known));

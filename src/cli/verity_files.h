@@ -11,7 +11,7 @@
 #include <intact/base/output_file.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
-#include <intact/block/file_target.h>
+#include <intact/block/file_device.h>
 
 namespace intact::cli {
 
@@ -21,26 +21,26 @@ class DeviceFiles {
  public:
   explicit DeviceFiles(block::Access access) : access_(access) {}
 
-  /// Opens and locks a file, as FileTarget::open(). Returns the same object for a file that was
+  /// Opens and locks a file, as FileDevice::open(). Returns the same object for a file that was
   /// opened or added before; a path that was opened before is not opened again, so it cannot lead
   /// to another file by then.
-  Result<std::shared_ptr<block::FileTarget>> open(const std::string& path);
+  Result<std::shared_ptr<block::FileDevice>> open(const std::string& path);
   /// Opens nothing: uses what `fd` is open for, under the name `path` too. Otherwise as open(path).
-  Result<std::shared_ptr<block::FileTarget>> open(const std::string& path, UniqueFd fd);
+  Result<std::shared_ptr<block::FileDevice>> open(const std::string& path, UniqueFd fd);
   /// Adds a file that was opened elsewhere.
-  Result<void> add(std::shared_ptr<block::FileTarget> file);
+  Result<void> add(std::shared_ptr<block::FileDevice> file);
 
  private:
   struct Known {
     std::uint64_t device;
     std::uint64_t inode;  // 0: `device` is that of a block device
-    std::shared_ptr<block::FileTarget> target;
+    std::shared_ptr<block::FileDevice> target;
   };
   static Result<Known> identify(int fd);
 
   block::Access access_;
   std::vector<Known> known_;
-  std::map<std::string, std::shared_ptr<block::FileTarget>> opened_;  // by path
+  std::map<std::string, std::shared_ptr<block::FileDevice>> opened_;  // by path
 };
 
 /// Whether both name one existing file.

@@ -1,23 +1,15 @@
 #include "verity_mapping.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <linux/keyctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <intact/json/json.h>
 #include <intact/serve/device_mapper.h>
-#include <intact/stack/stack.h>
 #include <intact/verity/kernel_table.h>
-#include <intact/verity/superblock.h>
 
-#include "kernel_devices.h"
 #include "kernel_mapping.h"
 #include "peer_commands.h"
 
@@ -28,27 +20,6 @@ using verity::KernelTable;
 
 constexpr std::uint64_t kSector = 512;
 constexpr const char* kTarget = "verity";
-
-/// From the superblock; empty if there is none.
-Result<std::string> uuid_of(const VerityMapping& mapping) {
-  const verity::Layout& layout = mapping.layer.layout;
-  if (!layout.superblock) return std::string();
-  const auto devices = mapping.layer.devices(mapping.data);
-  return TRY(verity::read_superblock(*devices.hash, layout.hash_offset)).uuid.to_string();
-}
-
-std::string full_name(const std::string& uuid, const std::string& name) {
-  return uuid.empty() ? name : uuid + "-" + name;
-}
-
-/// Passes the signature to the kernel in a key that this thread owns. Returns its description.
-Result<std::string> add_key(const std::string& name, ByteSpan signature) {
-  const std::string description = "cryptsetup:" + name;
-  if (::syscall(SYS_add_key, "user", description.c_str(), signature.data(), signature.size(),
-                KEY_SPEC_THREAD_KEYRING) < 0)
-    return Error::from_errno("cannot pass the signature to the kernel", errno);
-  return description;
-}
 
 // --- status, with the field names of veritysetup ------------------------------------------------
 
@@ -71,7 +42,7 @@ void print_status(const serve::MappingState& state, const KernelTable& table) {
   print("  hash name:   {}\n", params.hash);
   print("  salt:        {}\n", params.salt.empty() ? "-" : to_hex(params.salt));
   print_device("data device:", "data loop:", table.devices.data);
-  print("  size:        {} sectors\n", state.mapping.sectors);
+  print("  size:        {} sectors\n", state.mapping.sectors());
   print("  mode:        {}\n", state.mapping.read_only ? "readonly" : "read/write");
   print_device("hash device:", "hash loop:", table.devices.hash);
   print("  hash offset: {} sectors\n", table.hash_start * params.hash_block_size / kSector);
@@ -115,7 +86,9 @@ Result<int> show_status(const std::string& name, bool json, bool debug) {
                  fmt::format("{}{}: inactive", kMapperDirectory, mapping_name(name)));
   const serve::MappingState state = TRY(std::move(found));
   if (debug) say_mapping(state);
-  const KernelTable table = TRY(KernelTable::parse(state.mapping.parameters.expose_text()));
+  const KernelTable table = TRY(KernelTable::parse(
+      {.target = kTarget,
+       .arguments = dm::split_words(state.mapping.lines[0].parameters.expose_text())}));
   if (json)
     print("{}\n", to_text(json_of(state, table)));
   else
@@ -124,32 +97,6 @@ Result<int> show_status(const std::string& name, bool json, bool debug) {
 }
 
 }  // namespace
-
-Result<void> map_verity(const VerityMapping& mapping) {
-  const stack::VerityLayer& layer = mapping.layer;
-  TRY(check_mapping_is_new(mapping.name));
-  // The kernel would accept any table and fail at the first read.
-  TRY(stack::open({.name = mapping.name, .file = mapping.data, .layers = {layer}}, {}));
-  KernelDevices devices;
-  const auto number = [&](const stack::File& file) {
-    return devices.number(file ? file : mapping.data);
-  };
-  verity::DeviceNames names{.data = TRY(number(mapping.data)), .hash = TRY(number(layer.hash))};
-  if (layer.layout.fec) names.fec = TRY(number(layer.fec));
-  KernelTable table =
-      TRY(KernelTable::create(layer.layout, layer.devices(mapping.data), names, layer.root));
-  table.flags = mapping.flags;
-  std::string uuid = TRY(uuid_of(mapping));
-  if (!mapping.signature.empty())
-    table.signature_key = TRY(add_key(full_name(uuid, mapping.name), mapping.signature));
-  std::erase(uuid, '-');
-  return serve::create_mapping(
-      {.name = mapping.name,
-       .uuid = "CRYPT-VERITY-" + full_name(uuid, mapping.name),
-       .sectors = layer.layout.params.data_blocks * layer.layout.params.data_block_size / kSector,
-       .target = kTarget,
-       .parameters = crypto::Secret::copy_of(as_bytes(table.text()))});
-}
 
 void add_verity_mapping_commands(Program& program, CLI::App* group) {
   add_close_command(program, group, kTarget);

@@ -9,6 +9,7 @@
 #include <intact/crypto/hash_function.h>
 #include <intact/crypto/pem.h>
 #include <intact/crypto/pkcs7.h>
+#include <intact/verity/dm_target.h>
 
 #include "input_file.h"
 #include "peer_commands.h"
@@ -153,16 +154,17 @@ Result<verity::Layout> VerityOptions::layout(verity::Params params) const {
   return layout;
 }
 
-Result<verity::Layout> VerityOptions::stored_layout(const block::BlockTarget& hash_target,
-                                                    const block::BlockTarget& data_target) const {
+Result<VerityOptions::Stored> VerityOptions::stored_layout(const block::Device& hash_target,
+                                                           const block::Device& data_target) const {
   if (!no_superblock) {
     auto superblock = TRY(verity::read_superblock(hash_target, hash_offset).context(hash_device));
     TRY(check_superblock(superblock.params));
-    return layout(std::move(superblock.params));
+    return Stored{.layout = TRY(layout(std::move(superblock.params))),
+                  .uuid = superblock.uuid.to_string()};
   }
   auto params = TRY(this->params({}));
   if (params.data_blocks == 0) params.data_blocks = data_target.size() / params.data_block_size;
-  return layout(std::move(params));
+  return Stored{.layout = TRY(layout(std::move(params))), .uuid = {}};
 }
 
 Result<Bytes> VerityOptions::stated_root() const {
@@ -216,24 +218,49 @@ Result<Bytes> VerityOptions::root_for_kernel() const {
   return bytes;
 }
 
-Result<void> VerityOptions::find_parts(stack::VerityLayer& layer, const Place& place) const {
-  const auto open = [&place](const std::string& path) -> Result<stack::File> {
-    if (path.empty()) return stack::File();
-    stack::File file = TRY(place.files.open(path));
-    return file == place.file ? stack::File() : std::move(file);
+Result<void> VerityOptions::add_line(stack::Plan& plan, const std::shared_ptr<block::Device>& below,
+                                     DeviceFiles& files, Reading reading) const {
+  const std::string top = TRY(plan.top());
+  verity::LineSpec spec{.layout = {},
+                        .root = std::move(reading.root),
+                        .data = top,
+                        .hash = top,
+                        .flags = std::move(reading.flags),
+                        .signature_key = std::move(reading.signature_key)};
+  verity::Devices devices{.data = below, .hash = below};
+  const auto place = [&](const std::string& path, std::string& word,
+                         std::shared_ptr<block::Device>& device) -> Result<void> {
+    if (path.empty()) return {};
+    const dm::File file = TRY(files.open(path));
+    if (file == plan.file) {
+      word = top;
+      device = below;
+      return {};
+    }
+    word = TRY(plan.names.add(file));
+    device = file;
+    return {};
   };
-  layer.hash = TRY(open(hash_device));
-  layer.fec = TRY(open(fec_device));
-  layer.layout = TRY(stored_layout(layer.hash ? *layer.hash : *place.below, *place.below));
+  TRY(place(hash_device, spec.hash, devices.hash));
+  TRY(place(fec_device, spec.fec, devices.fec));
+  Stored stored = TRY(stored_layout(*devices.hash, *below));
+  // Wrong numbers come from the file if there is a superblock, and from the user otherwise.
+  TRY(verity::check_layout(
+      stored.layout, devices,
+      stored.layout.superblock ? ErrorKind::malformed : ErrorKind::invalid_argument));
+  spec.layout = std::move(stored.layout);
+  plan.add(TRY(verity::make_line(spec, devices)));
+  // As veritysetup makes it: veritysetup and others find their devices by it.
+  std::erase(stored.uuid, '-');
+  plan.tables.back().uuid = "CRYPT-VERITY-" + stored.uuid + (stored.uuid.empty() ? "" : "-");
   return {};
 }
 
-Result<stack::Volume> VerityOptions::volume(stack::VerityLayer layer) const {
+Result<stack::Plan> VerityOptions::plan(Reading reading) const {
   DeviceFiles files(block::Access::read_only);
-  stack::Volume volume{.name = data, .file = TRY(files.open(data))};
-  TRY(find_parts(layer, {.below = volume.file, .file = volume.file, .files = files}));
-  volume.layers.emplace_back(std::move(layer));
-  return volume;
+  stack::Plan plan{.name = data, .file = TRY(files.open(data))};
+  TRY(add_line(plan, plan.file, files, std::move(reading)));
+  return plan;
 }
 
 }  // namespace intact::cli

@@ -7,7 +7,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
-#include <intact/stack/volume.h>
+#include <intact/stack/plan.h>
 #include <intact/verity/volume.h>
 
 #include "command.h"
@@ -54,26 +54,29 @@ struct VerityOptions {
   /// From the options alone, with `salt` as the default of --salt. invalid_argument.
   Result<verity::Params> params(Bytes salt) const;
   Result<verity::Layout> layout(verity::Params params) const;
+  struct Stored {
+    verity::Layout layout;
+    std::string uuid;  ///< empty without a superblock
+  };
   /// From the superblock, or from the options if there is none. tampered: the superblock differs
   /// from an option that was given. An attacker may have written it, so what the user says counts.
-  Result<verity::Layout> stored_layout(const block::BlockTarget& hash,
-                                       const block::BlockTarget& data) const;
+  Result<Stored> stored_layout(const block::Device& hash, const block::Device& data) const;
   /// The root hash, from the argument or the file. untrusted: not signed as requested.
   Result<Bytes> root() const;
   /// The same where the kernel checks the signature, unless certificates are given.
   Result<Bytes> root_for_kernel() const;
-  /// The device `below` that the data are on, which was opened on `file`, and the other files of a
-  /// volume.
-  struct Place {
-    std::shared_ptr<block::BlockTarget> below;
-    stack::File file;
-    DeviceFiles& files;  ///< knows `file`
+  /// How the volume is read.
+  struct Reading {
+    Bytes root;                           ///< the trusted root hash
+    std::vector<std::string> flags = {};  ///< as in the kernel's table
+    std::string signature_key = {};       ///< likewise
   };
-  /// Fills in the layout of a volume and the files of its parts. A part whose path leads to the
-  /// file of the data is on `below`.
-  Result<void> find_parts(stack::VerityLayer& layer, const Place& place) const;
-  /// The same with `data` as the device below.
-  Result<stack::Volume> volume(stack::VerityLayer layer) const;
+  /// Adds the line for a volume on `below`, which is the device at the top of the plan. A part
+  /// whose path leads to `plan.file` is on `below` as well; the others are opened with `files`.
+  Result<void> add_line(stack::Plan& plan, const std::shared_ptr<block::Device>& below,
+                        DeviceFiles& files, Reading reading) const;
+  /// A plan for the volume on the file `data`.
+  Result<stack::Plan> plan(Reading reading) const;
 
  private:
   Result<Bytes> stated_root() const;

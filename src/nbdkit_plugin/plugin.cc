@@ -35,7 +35,7 @@ namespace {
 constexpr std::uint64_t kMaxDescription = 1 << 20;  // bytes
 constexpr std::uint32_t kMaxPreferredBlock = 32u << 20;
 
-block::BlockTarget& device() {
+block::Device& device() {
   return *server().device;
 }
 
@@ -72,12 +72,12 @@ Result<void> open_stack() {
     return Error::from_errno("description", errno);
   const Bytes text = TRY(read_fd(own.description.get(), kMaxDescription));
   own.description.reset();
-  own.stack = TRY(stack::open(TRY(stack::take_over(as_text(text))),
-                              {.log = [&own](std::string_view line) { own.lines->add(line); },
-                               .stop = stop_because_of_damage}));
+  stack::Plan plan = TRY(stack::take_over(as_text(text)));
+  own.stack = TRY(stack::open(plan, {.log = [&own](std::string_view line) { own.lines->add(line); },
+                                     .stop = stop_because_of_damage}));
   own.device = own.stack->top();
   if (own.device->writable() && own.device->block_size() > 1)
-    own.device = std::make_shared<block::ByteTarget>(own.device);
+    own.device = std::make_shared<block::ByteDevice>(own.device);
   return {};
 }
 
@@ -174,18 +174,18 @@ int write(Change change) {
 // FUA never arrives here: nbdkit turns it into a flush.
 
 int pwrite(void*, const void* buffer, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
-  return write([&](block::BlockTarget& target) {
+  return write([&](block::Device& target) {
     return target.write(offset, {static_cast<const std::byte*>(buffer), count});
   });
 }
 
 int flush(void*, std::uint32_t) {
-  return write([](block::BlockTarget& target) { return target.flush(); });
+  return write([](block::Device& target) { return target.flush(); });
 }
 
 /// A trim is advice: if it is not possible, nothing changes.
 int trim(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
-  return write([&](block::BlockTarget& target) -> Result<void> {
+  return write([&](block::Device& target) -> Result<void> {
     Result<void> done = target.discard(offset, count);
     if (!done && done.error().kind() == ErrorKind::unsupported) return {};
     return done;
@@ -194,7 +194,22 @@ int trim(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
 
 /// With or without the flag that allows a hole: the target decides.
 int zero(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t) {
-  return write([&](block::BlockTarget& target) { return target.zero(offset, count); });
+  return write([&](block::Device& target) { return target.zero(offset, count); });
+}
+
+int extents(void*, std::uint32_t count, std::uint64_t offset, std::uint32_t flags,
+            nbdkit_extents* found) {
+  bool added = true;
+  const auto done = device().extents(offset, count, [&](const block::Extent& extent) {
+    const std::uint32_t type = extent.kind == block::ExtentKind::data ? 0
+                               : extent.kind == block::ExtentKind::zero
+                                   ? NBDKIT_EXTENT_ZERO
+                                   : NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO;
+    added = nbdkit_add_extent(found, extent.offset, extent.length, type) == 0;
+    return added && (flags & NBDKIT_FLAG_REQ_ONE) == 0;
+  });
+  if (!done) return fail(done.error());
+  return added ? 0 : -1;
 }
 
 nbdkit_plugin make_plugin() {
@@ -215,6 +230,7 @@ nbdkit_plugin make_plugin() {
   made.can_trim = writable;
   made.can_zero = writable;
   made.can_multi_conn = yes;
+  made.can_extents = yes;
   made.is_rotational = no;
   made.block_size = block_size;
   made.pread = pread;
@@ -222,6 +238,7 @@ nbdkit_plugin make_plugin() {
   made.flush = flush;
   made.trim = trim;
   made.zero = zero;
+  made.extents = extents;
   return made;
 }
 

@@ -8,7 +8,7 @@
 
 #include <intact/base/line_log.h>
 #include <intact/base/unique_fd.h>
-#include <intact/block/byte_target.h>
+#include <intact/block/byte_device.h>
 #include <intact/stack/stack.h>
 #include <intact/stack/status_server.h>
 
@@ -26,11 +26,11 @@ struct Server {
   std::optional<LineLog> lines;
   std::optional<stack::Stack> stack;
   std::unique_ptr<stack::StatusServer> status_server;
-  std::shared_ptr<block::BlockTarget> device;  // its top; takes writes of any bytes
-  std::shared_mutex writing;                   // shared by writers
-  bool closed = false;                         // no more writes
-  bool serving = false;                        // clients can connect
-  std::atomic<int> status = 0;                 // exit status
+  std::shared_ptr<block::Device> device;  // its top; takes writes of any bytes
+  std::shared_mutex writing;              // shared by writers
+  bool closed = false;                    // no more writes
+  bool serving = false;                   // clients can connect
+  std::atomic<int> status = 0;            // exit status
 };
 
 /// The only one in this process: nbdkit has one plugin and calls functions without a context.

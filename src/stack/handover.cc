@@ -1,63 +1,57 @@
-#include <array>
+#include <algorithm>
 #include <utility>
 
-#include <intact/stack/handover.h>
+#include <fmt/format.h>
 
-#include "descriptors.h"
-#include "fields.h"
+#include <intact/stack/handover.h>
 
 namespace intact::stack {
 namespace {
 
-template <typename Kind>
-Result<AnyLayer> decode_as(const Json& json, IncomingDescriptors& descriptors) {
-  return AnyLayer(TRY(Kind::decode(json, descriptors)));
+// FILE KNOWN_BY SIZE, the words for the two files ("-" for none) and the length of the name; then
+// the name, which may contain anything; then the tables in the concise form.
+constexpr std::string_view kNone = "-";
+
+Error malformed() {
+  return {ErrorKind::malformed, "stack description: not what this version passes on"};
 }
 
-struct NamedDecoder {
-  const char* name;
-  Result<AnyLayer> (*decode)(const Json& json, IncomingDescriptors& descriptors);
-};
-
-template <typename... Kinds>
-constexpr std::array<NamedDecoder, sizeof...(Kinds)> decoders_of(const std::variant<Kinds...>*) {
-  return {{{Kinds::kName, decode_as<Kinds>}...}};
-}
-
-constexpr auto kDecoders = decoders_of(static_cast<const AnyLayer*>(nullptr));
-
-Result<AnyLayer> decode(const Json& json, IncomingDescriptors& descriptors) {
-  if (json.is_object())
-    for (const NamedDecoder& decoder : kDecoders)
-      if (const Json* const layer = TRY(optional_object(json, decoder.name)))
-        return decoder.decode(*layer, descriptors);
-  return malformed("unknown kind of layer");
+/// The text up to the next newline, which is removed too.
+std::string_view take_line(std::string_view& text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(line.size() + 1, text.size()));
+  return line;
 }
 
 }  // namespace
 
-Result<Handover> hand_over(const Volume& volume) {
-  OutgoingDescriptors descriptors;
-  Json json = {{"name", volume.name},
-               {"file", TRY(descriptors.add(volume.file))},
-               {"layers", Json::array()}};
-  for (const AnyLayer& layer : volume.layers) {
-    Json encoded =
-        TRY(std::visit([&](const auto& kind) { return kind.encode(descriptors); }, layer));
-    json["layers"].push_back({{name_of(layer), std::move(encoded)}});
-  }
-  return Handover{.description = to_text(json), .descriptors = descriptors.take()};
+Result<Handover> hand_over(Plan& plan) {
+  const auto word = [&plan](const dm::File& file) -> Result<std::string> {
+    return file ? plan.names.add(file) : Result<std::string>(std::string(kNone));
+  };
+  Handover handover;
+  handover.description =
+      fmt::format("{} {} {}\n{}\n{}", TRY(word(plan.file)), TRY(word(plan.known_by)),
+                  plan.name.size(), plan.name, dm::to_concise(plan.tables));
+  handover.descriptors = TRY(plan.names.pass_on());
+  return handover;
 }
 
-Result<Volume> take_over(std::string_view description) {
-  const Json json = TRY(parse_json(description));
-  IncomingDescriptors descriptors;
-  Volume volume{.name = TRY(require_string(json, "name")),
-                .file = TRY(descriptors.file(TRY(require_uint(json, "file"))))};
-  const Json* const layers = TRY(require_array(json, "layers"));
-  if (layers->size() > kMaxLayers) return malformed("layers");
-  for (const Json& layer : *layers) volume.layers.push_back(TRY(decode(layer, descriptors)));
-  return volume;
+Result<Plan> take_over(std::string_view description) {
+  const dm::Line head{.target = "stack", .arguments = dm::split_words(take_line(description))};
+  dm::Arguments words(head);
+  const std::string file = TRY(words.word("file"));
+  const std::string known_by = TRY(words.word("file with a name"));
+  const std::uint64_t name_size = TRY(words.number("size of the name", description.size()));
+  Plan plan{.name = std::string(description.substr(0, name_size)), .file = {}};
+  plan.names = dm::Names::of_inherited_descriptors();
+  if (description.size() <= name_size || description[name_size] != '\n') return malformed();
+  description.remove_prefix(name_size + 1);
+  if (file != kNone) plan.file = TRY(plan.names.file(file));
+  if (known_by != kNone) plan.known_by = TRY(plan.names.file(known_by));
+  if (!description.empty()) plan.tables = TRY(dm::parse_concise(description));
+  if (!plan.file && plan.tables.empty()) return malformed();
+  return plan;
 }
 
 }  // namespace intact::stack

@@ -1,13 +1,15 @@
 #include <algorithm>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/block/byte_target.h>
-#include <intact/stack/handover.h>
+#include <intact/block/byte_device.h>
 #include <intact/stack/recognise.h>
-#include <intact/stack/stack.h>
+
+#include "test_plans.h"
 
 namespace intact::stack {
 namespace {
@@ -18,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-constexpr std::size_t kBlock = 4096;
+using testing::kBlock;
 constexpr std::size_t kDataBlocks = 100;
 
 /// Layers that are put on a file one by one, each formatted on the device below it.
@@ -29,46 +31,66 @@ class Layers : public ::testing::Test {
     open_file(block::Access::read_write);
   }
   void open_file(block::Access access) {
-    volume_.name = "disk";
-    volume_.file.reset();
-    volume_.file = block::FileTarget::open(dir_.path("disk"), access).value();
+    file_.reset();
+    file_ = block::FileDevice::open(dir_.path("disk"), access).value();
+  }
+  /// The tables on the file, whose word in them is that of the first plan.
+  Plan plan() const {
+    Plan plan{.name = "disk", .file = file_};
+    const std::string word = plan.top().value();
+    plan.tables = tables_;
+    for (dm::Table& table : plan.tables)
+      for (std::string& argument : table.lines[0].arguments)
+        if (argument.starts_with("fd:")) argument = word;
+    return plan;
   }
   Stack opened(Writing writing = Writing::as_files_allow) {
-    return open(volume_, {.log = [this](std::string_view line) { lines_.emplace_back(line); }},
+    Plan plan = this->plan();
+    return open(plan, {.log = [this](std::string_view line) { lines_.emplace_back(line); }},
                 writing)
         .value();
   }
 
   /// dm-integrity over all there is, every block written.
   void add_integrity(integrity::Mode mode = integrity::Mode::journal) {
-    IntegrityLayer layer{.params = {.block_size = kBlock}};
-    layer.params.internal_hash = integrity::Algorithm{.name = "crc32c"};
-    layer.params.mode = mode;
-    Stack stack = opened();
-    layer.params.tag_size =
-        integrity::format(layer.params, {.data = bytes_of(stack)}).value().tag_size;
-    ASSERT_TRUE(stack.open(layer, volume_.name, {}));
+    integrity::Params params{.mode = mode, .block_size = kBlock};
+    params.internal_hash = integrity::Algorithm{.name = "crc32c"};
+    Plan plan = this->plan();
+    Stack stack = open(plan, {}).value();
+    const integrity::Devices devices{.data = bytes_of(stack)};
+    params.tag_size = integrity::format(params, devices).value().tag_size;
+    plan.add(integrity::make_line({.params = params,
+                                   .data = plan.top().value(),
+                                   .sectors = integrity::provided_sectors(params, devices).value()},
+                                  plan.names)
+                 .value());
+    ASSERT_TRUE(stack.open(plan.tables.back(), plan.names, plan.name, {}));
     ASSERT_TRUE(stack.top()->write(0, Bytes(stack.top()->size())));
     ASSERT_TRUE(stack.close());
-    volume_.layers.emplace_back(std::move(layer));
+    tables_ = plan.tables;
   }
 
-  /// dm-verity: blocks of data that were there or else are numbered, superblock and tree behind.
+  /// dm-verity: blocks of data that are there or are numbered, then superblock and tree.
   void add_verity(bool numbered = true, std::uint64_t blocks = kDataBlocks) {
-    VerityLayer layer{
-        .layout = {.params = {.data_blocks = blocks}, .hash_offset = blocks * kBlock}};
-    Stack stack = opened();
+    const verity::Layout layout{.params = {.data_blocks = blocks}, .hash_offset = blocks * kBlock};
+    Plan plan = this->plan();
+    Stack stack = open(plan, {}).value();
     for (std::size_t i = 0; numbered && i < blocks; ++i)
       ASSERT_TRUE(stack.top()->write(i * kBlock, content(i)));
-    layer.root =
-        verity::format(layer.layout, layer.devices(bytes_of(stack)), verity::Uuid{}).value();
+    const auto device = bytes_of(stack);
+    const verity::Devices devices{.data = device, .hash = device};
+    const Bytes root = verity::format(layout, devices, verity::Uuid{}).value();
     ASSERT_TRUE(stack.close());
-    volume_.layers.emplace_back(std::move(layer));
+    const std::string below = plan.top().value();
+    plan.add(
+        verity::make_line({.layout = layout, .root = root, .data = below, .hash = below}, devices)
+            .value());
+    tables_ = plan.tables;
   }
 
   /// What takes writes of any bytes, as a front end does.
-  static std::shared_ptr<block::BlockTarget> bytes_of(const Stack& stack) {
-    return std::make_shared<block::ByteTarget>(stack.top());
+  static std::shared_ptr<block::Device> bytes_of(const Stack& stack) {
+    return std::make_shared<block::ByteDevice>(stack.top());
   }
   static Bytes content(std::size_t block) {
     return Bytes(kBlock, static_cast<std::byte>(block + 1));
@@ -79,8 +101,8 @@ class Layers : public ::testing::Test {
   }
   /// Writes to the device that the lowest `layers` layers make.
   void damage(std::size_t layers, std::uint64_t offset) {
-    Volume lower = volume_;
-    lower.layers.resize(layers);
+    Plan lower = plan();
+    lower.tables.resize(layers);
     Stack stack = open(lower, {}).value();
     ASSERT_TRUE(stack.top()->write(offset, Bytes(kBlock, std::byte{0xee})));
     ASSERT_TRUE(stack.close());
@@ -95,20 +117,21 @@ class Layers : public ::testing::Test {
   }
 
   TempDir dir_ = TempDir::create().value();
-  Volume volume_;
+  dm::File file_;
+  std::vector<dm::Table> tables_;
   std::vector<std::string> lines_;
 };
 
 TEST_F(Layers, VerityInIntegrityIsReadThroughBoth) {
   add_integrity();
   add_verity();
-  EXPECT_TRUE(is_read_only(volume_));
+  EXPECT_TRUE(is_read_only(plan()).value());
   Stack stack = opened();
   EXPECT_FALSE(stack.top()->writable());
   EXPECT_EQ(stack.top()->size(), kDataBlocks * kBlock);
   for (std::size_t i = 0; i < kDataBlocks; ++i) EXPECT_TRUE(reads(stack, i)) << i;
   EXPECT_EQ(stack.status()["layers"][1]["verified"], kDataBlocks);
-  EXPECT_EQ(stack.known_by(), volume_.file);
+  EXPECT_EQ(stack.known_by(), file_);
   EXPECT_TRUE(stack.close());
   EXPECT_THAT(lines_, IsEmpty());
 }
@@ -149,12 +172,10 @@ TEST_F(Layers, WhereTheTopIsOnlyReadNothingBelowIsWritten) {
 TEST_F(Layers, AnotherProcessOpensAllOfThem) {
   add_integrity();
   add_verity();
-  Handover handover = hand_over(volume_).value();
-  EXPECT_EQ(handover.descriptors.size(), 1u) << "there is one file";
-  for (UniqueFd& fd : handover.descriptors) fd.release();
-  const Volume taken = take_over(handover.description).value();
-  ASSERT_EQ(taken.layers.size(), 2u);
-  EXPECT_EQ(name_of(taken.layers[0]), std::string("integrity"));
+  Plan given = plan();
+  Plan taken = testing::passed_on(given);
+  ASSERT_EQ(taken.tables.size(), 2u);
+  EXPECT_EQ(taken.tables[0].lines[0].target, "integrity");
   Stack stack = open(taken, {}).value();
   for (std::size_t i = 0; i < kDataBlocks; ++i) EXPECT_TRUE(reads(stack, i)) << i;
   EXPECT_TRUE(stack.close());
@@ -173,9 +194,9 @@ TEST_F(Layers, IntegrityInVerityIsReadWithItsJournal) {
                                    read_file(dir_.path("disk"), 4 << 20).value(), 0600));
     ASSERT_TRUE(stack.close());
   }
-  const AnyLayer integrity = volume_.layers[0];
-  volume_.layers.clear();
-  volume_.file.reset();
+  dm::Table integrity = tables_[0];
+  tables_.clear();
+  file_.reset();
   Bytes disk = read_file(dir_.path("crashed"), 4 << 20).value();
   const std::uint64_t blocks = disk.size() / kBlock;
   disk.resize(disk.size() + (1 << 20));
@@ -183,7 +204,9 @@ TEST_F(Layers, IntegrityInVerityIsReadWithItsJournal) {
   open_file(block::Access::read_write);
   add_verity(false, blocks);
   const Bytes before = read_file(dir_.path("disk"), 8 << 20).value();
-  volume_.layers.push_back(integrity);
+  integrity.name = "2";
+  integrity.lines[0].arguments[0] = "dm:1";
+  tables_.push_back(std::move(integrity));
   Stack stack = opened();
   EXPECT_FALSE(stack.top()->writable());
   EXPECT_FALSE(stack.top()->write(0, Bytes(kBlock)));
@@ -198,7 +221,7 @@ TEST_F(Layers, IntegrityInVerityIsReadWithItsJournal) {
 TEST_F(Layers, IntegrityInIntegrityIsWrittenToo) {
   add_integrity();
   add_integrity();
-  EXPECT_FALSE(is_read_only(volume_));
+  EXPECT_FALSE(is_read_only(plan()).value());
   {
     Stack stack = opened();
     ASSERT_TRUE(stack.top()->writable());
@@ -214,27 +237,27 @@ TEST_F(Layers, IntegrityInIntegrityIsWrittenToo) {
 TEST_F(Layers, AreRecognisedThroughThoseBelow) {
   add_integrity();
   add_verity();
-  Stack stack = open({.name = "disk", .file = volume_.file}, {}, Writing::never).value();
-  for (const AnyLayer& layer : volume_.layers) {
+  Plan plan = this->plan();
+  Stack stack(plan.file);
+  for (const dm::Table& table : plan.tables) {
     const auto contents = recognise(*stack.top(), kDataBlocks * kBlock).value();
     ASSERT_FALSE(contents.empty());
-    EXPECT_EQ(contents[0].format, name_of(layer));
-    ASSERT_TRUE(stack.open(layer, "disk", {}, Writing::never));
+    EXPECT_EQ(contents[0].format, table.lines[0].target);
+    ASSERT_TRUE(stack.open(table, plan.names, "disk", {}, Writing::never));
   }
   EXPECT_THAT(recognise(*stack.top()).value(), IsEmpty());
 }
 
 TEST_F(Layers, AreNoMoreThanThereMayBe) {
-  for (std::size_t i = 0; i < kMaxLayers; ++i) add_integrity(integrity::Mode::direct);
-  Stack stack = opened();
+  for (std::size_t i = 0; i < kMaxTables; ++i) add_integrity(integrity::Mode::direct);
+  Plan plan = this->plan();
+  Stack stack = open(plan, {}).value();
   ASSERT_TRUE(stack.top()->write(0, content(0)));
   EXPECT_TRUE(reads(stack, 0));
-  volume_.layers.push_back(volume_.layers.back());
-  EXPECT_EQ(stack.open(volume_.layers.back(), "disk", {}).error().kind(), ErrorKind::limit);
-  EXPECT_EQ(open(volume_, {}).error().kind(), ErrorKind::limit);
-  Handover handover = hand_over(volume_).value();
-  for (UniqueFd& fd : handover.descriptors) fd.release();
-  EXPECT_EQ(take_over(handover.description).error().kind(), ErrorKind::malformed);
+  plan.add({.sectors = 8, .target = "zero"});
+  EXPECT_EQ(stack.open(plan.tables.back(), plan.names, "disk", {}).error().kind(),
+            ErrorKind::limit);
+  EXPECT_EQ(open(plan, {}).error().kind(), ErrorKind::limit);
 }
 
 }  // namespace

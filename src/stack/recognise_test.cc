@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/stack/recognise.h>
 #include <intact/verity/volume.h>
 
@@ -17,7 +17,7 @@ constexpr std::size_t kBlock = 4096;
 std::vector<std::string> formats(const Bytes& file,
                                  std::optional<std::uint64_t> hash_offset = std::nullopt) {
   std::vector<std::string> names;
-  const std::vector<Content> layers = recognise(block::MemoryTarget(file), hash_offset).value();
+  const std::vector<Content> layers = recognise(block::MemoryDevice(file), hash_offset).value();
   for (const Content& layer : layers) names.push_back(layer.format);
   return names;
 }
@@ -33,7 +33,7 @@ Bytes volume(std::size_t blocks, std::uint64_t hash_offset, const std::string& h
   const verity::Layout layout{.params = {.hash = hash, .data_blocks = blocks},
                               .hash_offset = hash_offset};
   const std::uint64_t size = verity::needed_sizes(layout, 0, false).value().hash;
-  const auto file = std::make_shared<block::MemoryTarget>(Bytes(size));
+  const auto file = std::make_shared<block::MemoryDevice>(Bytes(size));
   EXPECT_TRUE(verity::format(layout, {.data = file, .hash = file}, verity::Uuid::random()));
   return file->bytes();
 }
@@ -64,19 +64,19 @@ TEST(Recognise, HeadersThatAreCutOffAreNone) {
 TEST(Recognise, HostileNumbersAreLeftOut) {
   Bytes erofs = with(kBlock, 1024, "\xe2\xe1\xf5\xe0");
   std::fill_n(erofs.begin() + 1028, 100, std::byte{0xff});
-  const auto layers = recognise(block::MemoryTarget(erofs)).value();
+  const auto layers = recognise(block::MemoryDevice(erofs)).value();
   ASSERT_EQ(layers.size(), 1u);
   EXPECT_EQ(layers[0].facts["block_size"], 0);
   Bytes qcow2 = with(kBlock, 0, "QFI\xfb");
   std::fill_n(qcow2.begin() + 8, 16, std::byte{0xff});
-  EXPECT_EQ(recognise(block::MemoryTarget(qcow2)).value()[0].facts["backing_file"], "");
+  EXPECT_EQ(recognise(block::MemoryDevice(qcow2)).value()[0].facts["backing_file"], "");
 }
 
 TEST(Recognise, AVolumeInOneFileOfAnySize) {
   for (const std::size_t blocks : {1, 2, 127, 128, 129, 500, 16384, 16385})
     for (const char* hash : {"sha256", "sha512", "sha1"}) {
       const auto layers =
-          recognise(block::MemoryTarget(volume(blocks, blocks * kBlock, hash))).value();
+          recognise(block::MemoryDevice(volume(blocks, blocks * kBlock, hash))).value();
       ASSERT_EQ(layers.size(), 1u) << blocks << hash;
       EXPECT_EQ(layers[0].format, "verity");
       EXPECT_EQ(layers[0].offset, blocks * kBlock);
@@ -99,8 +99,8 @@ TEST(Recognise, ASuperblockBehindAFileSystemThatIsSmallerThanItsPlace) {
 }
 
 TEST(Recognise, AHashDevice) {
-  const auto hash = std::make_shared<block::MemoryTarget>(Bytes(4 * kBlock));
-  const auto data = std::make_shared<block::MemoryTarget>(Bytes(9 * kBlock));
+  const auto hash = std::make_shared<block::MemoryDevice>(Bytes(4 * kBlock));
+  const auto data = std::make_shared<block::MemoryDevice>(Bytes(9 * kBlock));
   ASSERT_TRUE(verity::format({.params = {.data_blocks = 9}}, {.data = data, .hash = hash},
                              verity::Uuid::random()));
   EXPECT_THAT(formats(hash->bytes()), ElementsAre("verity"));

@@ -1,90 +1,126 @@
+#include <algorithm>
 #include <ranges>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <intact/block/concat_target.h>
 #include <intact/stack/stack.h>
+#include <intact/stack/targets.h>
 
 namespace intact::stack {
+namespace {
 
-const char* name_of(const AnyLayer& layer) {
-  return std::visit([]<typename Kind>(const Kind&) { return Kind::kName; }, layer);
+Json to_json(const block::Counter& counter) {
+  return std::visit(
+      []<typename Value>(const Value& value) {
+        if constexpr (std::is_same_v<Value, std::monostate>)
+          return Json();
+        else
+          return Json(value);
+      },
+      counter.value);
 }
 
-bool is_read_only(const Volume& volume) {
-  return std::ranges::any_of(volume.layers, [](const AnyLayer& layer) {
-    return std::visit([]<typename Kind>(const Kind&) { return !Kind::kWritable; }, layer);
-  });
+Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names& names,
+                                                 const dm::Opening& opening) {
+  return TRY(find_target(line.target))->open(line, names, opening);
 }
 
-Result<void> Stack::open(const AnyLayer& layer, const std::string& name, const Events& events,
-                         Writing writing) {
-  const std::size_t number = parts_.size() + 1;
-  if (number > kMaxLayers)
-    return Error(ErrorKind::limit, fmt::format("{}: more than {} nested layers", name, kMaxLayers));
-  const char* const format = name_of(layer);
-  const Opening opening{
-      .below = top(),
-      .name = number == 1 ? name : fmt::format("{}, layer {} ({})", name, number, format),
-      .events = events,
-      .read_only = writing == Writing::never};
-  OpenLayer open =
-      TRY(std::visit([&opening](const auto& kind) { return kind.open(opening); }, layer));
-  push(format, std::move(open));
+}  // namespace
+
+Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::string& name,
+                         const dm::Events& events, Writing writing) {
+  const std::size_t number = tables_ + 1;
+  if (number > kMaxTables)
+    return Error(ErrorKind::limit, fmt::format("{}: more than {} nested layers", name, kMaxTables));
+  const bool is_only = table.lines.size() == 1;
+  std::vector<Part> opened;
+  std::vector<std::shared_ptr<block::Device>> devices;
+  for (const dm::Line& line : table.lines) {
+    dm::Opening opening{
+        .name = number == 1 ? name : fmt::format("{}, layer {} ({})", name, number, line.target),
+        .events = events,
+        .read_only = writing != Writing::as_files_allow,
+        .for_kernel = writing == Writing::by_kernel};
+    if (!is_only) opening.name += fmt::format(", sectors from {} on", line.start);
+    auto device = open_line(line, names, opening);
+    if (!device) {
+      Error error = std::move(device).error();
+      if (is_only) return error;
+      return std::move(error).with_context(fmt::format("table line {}", devices.size() + 1));
+    }
+    opened.push_back({.target = line.target, .device = *device});
+    devices.push_back(*std::move(device));
+  }
+  std::shared_ptr<block::Device> top = devices.front();
+  if (!is_only) top = TRY(block::ConcatTarget::open(std::move(devices)));
+  names.add_device(table.name, top);
+  std::ranges::move(opened, std::back_inserter(parts_));
+  top_ = std::move(top);
+  ++tables_;
   return {};
 }
 
-void Stack::push(std::string format, OpenLayer layer) {
-  parts_.push_back({std::move(format), std::move(layer)});
+void Stack::push(std::string target, std::shared_ptr<block::Device> device) {
+  top_ = device;
+  parts_.push_back({std::move(target), std::move(device)});
+  ++tables_;
 }
 
-std::shared_ptr<block::BlockTarget> Stack::top() const {
-  return parts_.empty() ? file_ : parts_.back().layer.device;
+std::shared_ptr<block::Device> Stack::top() const {
+  return top_ ? top_ : file_;
 }
 
 std::string Stack::summary() const {
   std::string all;
   for (const Part& part : parts_) {
-    const std::string own = part.layer.summary ? part.layer.summary() : std::string();
+    const std::string own = part.device->summary();
     if (own.empty()) continue;
     if (!all.empty()) all += "; ";
-    all += parts_.size() == 1 ? own : part.format + ": " + own;
+    all += parts_.size() == 1 ? own : part.target + ": " + own;
   }
   return all;
 }
 
 bool Stack::has_status() const {
-  return std::ranges::any_of(parts_, [](const Part& part) { return bool(part.layer.status); });
+  return std::ranges::any_of(parts_,
+                             [](const Part& part) { return !part.device->counters().empty(); });
+}
+
+std::vector<std::shared_ptr<block::Device>> Stack::devices() const {
+  std::vector<std::shared_ptr<block::Device>> all;
+  for (const Part& part : parts_) all.push_back(part.device);
+  return all;
 }
 
 Json Stack::status() const {
   Json all = {{"pid", ::getpid()}, {"layers", Json::array()}};
   for (const Part& part : parts_) {
-    Json own = {{"format", part.format}};
-    if (part.layer.status) own.update(part.layer.status());
+    Json own = {{"format", part.target}};
+    for (const block::Counter& counter : part.device->counters())
+      own[std::string(counter.name)] = to_json(counter);
     all["layers"].push_back(std::move(own));
   }
   return all;
 }
 
-const File& Stack::known_by() const {
-  return parts_.empty() || !parts_.front().layer.known_by ? file_ : parts_.front().layer.known_by;
-}
-
 Result<void> Stack::close() {
   Result<void> outcome = top()->flush();
   for (const Part& part : std::views::reverse(parts_)) {
-    if (!part.layer.close) continue;
-    Result<void> closed = part.layer.close();
+    Result<void> closed = part.device->close();
     if (outcome) outcome = std::move(closed);
   }
   return outcome;
 }
 
-Result<Stack> open(const Volume& volume, const Events& events, Writing writing) {
-  Stack stack(volume.file);
-  for (const AnyLayer& layer : volume.layers) TRY(stack.open(layer, volume.name, events, writing));
+Result<Stack> open(Plan& plan, const dm::Events& events, Writing writing) {
+  Stack stack(plan.file, plan.known_by);
+  for (const dm::Table& table : plan.tables)
+    TRY(stack.open(table, plan.names, plan.name, events, writing));
   return stack;
 }
 

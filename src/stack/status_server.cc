@@ -82,7 +82,7 @@ std::vector<std::string> ask_all(int dir, std::string_view start) {
 
 Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir,
                                                           const Stack& stack) {
-  if (!stack.has_status()) return std::unique_ptr<StatusServer>();
+  if (!stack.has_status() || !stack.known_by()) return std::unique_ptr<StatusServer>();
   std::unique_ptr<StatusServer> server(new StatusServer(stack));
   server->dir_ = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
   (void)ask_all(server->dir_.get(), kStart);

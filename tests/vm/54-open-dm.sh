@@ -96,4 +96,4 @@ nothing_left
 expect 0 "$intact" open disk --hash-device tree --root-hash-file outer --to second
 cmp -n 1048576 data second
 expect 2 "$intact" open data --dm top
-said 'neither dm-verity nor dm-integrity'
+said 'not a volume that the device mapper opens'

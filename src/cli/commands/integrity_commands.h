@@ -31,7 +31,7 @@ std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App*
 
 /// The superblock of an open device as it is; needs no key.
 Result<integrity::Superblock> superblock_of(const IntegrityOptions& options,
-                                            const block::FileTarget& device);
+                                            const block::FileDevice& device);
 /// The same, with the device opened without a lock: others may be writing to it.
 Result<integrity::Superblock> superblock_of(const IntegrityOptions& options);
 

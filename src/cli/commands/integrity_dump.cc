@@ -74,11 +74,11 @@ Result<int> dump(const IntegrityCommand& options) {
 Result<Superblock> superblock_of(const IntegrityOptions& options) {
   UniqueFd fd = TRY(open_file(options.device, O_RDONLY));
   const auto target = TRY(
-      block::FileTarget::create(std::move(fd), block::Access::read_only).context(options.device));
+      block::FileDevice::create(std::move(fd), block::Access::read_only).context(options.device));
   return superblock_of(options, *target);
 }
 
-Result<Superblock> superblock_of(const IntegrityOptions& options, const block::FileTarget& device) {
+Result<Superblock> superblock_of(const IntegrityOptions& options, const block::FileDevice& device) {
   Bytes bytes(sizeof(integrity::RawSuperblock));
   if (options.start > device.size() / integrity::kSectorSize ||
       device.size() - options.start * integrity::kSectorSize < integrity::kSuperblockSize)

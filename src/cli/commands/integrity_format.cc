@@ -27,7 +27,7 @@ bool is_zero(ByteSpan bytes) {
 }
 
 /// Whether the bytes that identify most formats are zero.
-Result<bool> is_blank(const block::BlockTarget& target, std::uint64_t offset) {
+Result<bool> is_blank(const block::Device& target, std::uint64_t offset) {
   if (offset >= target.size()) return true;  // refused later as too small
   Bytes head(std::min<std::uint64_t>(integrity::kSuperblockSize, target.size() - offset));
   TRY(target.read(offset, head));

@@ -1,9 +1,9 @@
 #include <vector>
 
 #include <intact/base/file.h>
+#include <intact/serve/kernel_stack.h>
 
 #include "../front_end.h"
-#include "../integrity_mapping.h"
 #include "../integrity_tab.h"
 #include "integrity_commands.h"
 
@@ -17,15 +17,23 @@ struct Options : IntegrityOptions {
   std::vector<std::string> tab;  // a file, and a name in it
   std::string dm;                // the kernel's device, as an argument as in integritysetup
 
-  Result<stack::Volume> volume(block::Access access) const;
+  Result<stack::Plan> plan(block::Access access) const;
+  Result<void> map(const std::string& name) const;
 };
 
-Result<stack::Volume> Options::volume(block::Access access) const {
+Result<stack::Plan> Options::plan(block::Access access) const {
   // Recovery is read-only.
   auto files = TRY(open_files(recovery_mode ? block::Access::read_only : access));
-  stack::IntegrityLayer layer{.params = TRY(params(files.devices())),
-                              .meta = std::move(files.meta)};
-  return stack::Volume{.name = device, .file = std::move(files.data), .layers = {std::move(layer)}};
+  stack::Plan plan{.name = device, .file = files.data};
+  TRY(add_line(plan, TRY(params(files.devices())), files.devices(), files.meta));
+  return plan;
+}
+
+Result<void> Options::map(const std::string& name) const {
+  if (allow_discards && integrity.keyed())
+    warn("the kernel returns blocks that are marked as discarded without a check, despite the key");
+  stack::Plan plan = TRY(this->plan(front_end.access()));
+  return serve::create_kernel_stack(name, plan);
 }
 
 /// The options together with those in the line of the integritytab.
@@ -47,12 +55,8 @@ Result<Options> complete(const Options& options) {
 
 Result<int> open(const Options& given) {
   const Options options = TRY(complete(given));
-  return options.front_end.run(
-      [&options](block::Access access) { return options.volume(access); },
-      [&options](const std::string& name) -> Result<void> {
-        const stack::Volume volume = TRY(options.volume(options.front_end.access()));
-        return map_integrity(name, volume.file, std::get<stack::IntegrityLayer>(volume.layers[0]));
-      });
+  return options.front_end.run([&options](block::Access access) { return options.plan(access); },
+                               [&options](const std::string& name) { return options.map(name); });
 }
 
 }  // namespace

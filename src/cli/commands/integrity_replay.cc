@@ -141,11 +141,11 @@ Result<int> replay_in_place(const Options& options) {
 }
 
 /// Copies a device into the new file `path`, which has no name until it is published.
-Result<stack::File> make_copy(const ByteSource& source, const std::string& path, GrownFiles& made) {
+Result<dm::File> make_copy(const block::Device& source, const std::string& path, GrownFiles& made) {
   const int fd = TRY(made.create(path));
   TRY(copy_into(source, fd).context(path));
-  return stack::File(
-      TRY(block::FileTarget::create_locked(TRY(duplicate(fd)), block::Access::read_write)
+  return dm::File(
+      TRY(block::FileDevice::create_locked(TRY(duplicate(fd)), block::Access::read_write)
               .context(path)));
 }
 
@@ -164,7 +164,7 @@ Result<int> replay_into_copy(const Options& options) {
         TRY(integrity::report_journal(params, files.devices()).context(options.device));
     if (!report.refused.empty())
       return Error(ErrorKind::tampered, fmt::format("{}: {}", options.device, report.refused));
-    stack::File first = TRY(make_copy(files.devices().of_meta(), options.output, made));
+    dm::File first = TRY(make_copy(files.devices().of_meta(), options.output, made));
     if (files.meta) {
       copies.data = TRY(make_copy(*files.data, options.data_output, made));
       copies.meta = std::move(first);

@@ -79,8 +79,7 @@ Result<DeviceSizes> wanted_sizes(const Options& options, const Shape& shape, Dev
 
 /// Changes the length of an open file and returns it as a target of the new size. Never by its
 /// name, which may stand for another file by now; the lock stays with the descriptor.
-Result<stack::File> with_length(const stack::File& file, const std::string& name,
-                                std::uint64_t bytes) {
+Result<dm::File> with_length(const dm::File& file, const std::string& name, std::uint64_t bytes) {
   struct stat st;
   if (::fstat(file->fd(), &st) != 0) return Error::from_errno(name, errno);
   if (!S_ISREG(st.st_mode))
@@ -90,8 +89,8 @@ Result<stack::File> with_length(const stack::File& file, const std::string& name
     return Error::from_errno(name, errno);
   UniqueFd same(::fcntl(file->fd(), F_DUPFD_CLOEXEC, 0));
   if (same.get() < 0) return Error::from_errno(name, errno);
-  return stack::File(
-      TRY(block::FileTarget::create(std::move(same), block::Access::read_write).context(name)));
+  return dm::File(
+      TRY(block::FileDevice::create(std::move(same), block::Access::read_write).context(name)));
 }
 
 /// Gives tags to new sectors: fills them with zeros, or keeps the data that is there.

@@ -94,7 +94,7 @@ Result<int> file_status(const IntegrityCommand& options) {
   // Opened once, and without a lock: superblock and users are those of the same file.
   UniqueFd fd = TRY(open_file(options.device, O_RDONLY));
   const auto file = TRY(
-      block::FileTarget::create(std::move(fd), block::Access::read_only).context(options.device));
+      block::FileDevice::create(std::move(fd), block::Access::read_only).context(options.device));
   const Superblock superblock = TRY(superblock_of(options, *file));
   const Use use = TRY(use_of(file->fd()));
   const std::uint64_t journal = TRY(journal_bytes(superblock));
@@ -176,7 +176,7 @@ Result<int> mapping_status(const IntegrityCommand& options) {
   const serve::MappingState state = TRY(std::move(found));
   const Counts counts = TRY(parse_status(state.status));
   const integrity::TableLine table =
-      TRY(integrity::parse_table(state.mapping.parameters.expose_text()));
+      TRY(integrity::parse_table(state.mapping.lines[0].parameters.expose_text()));
   const integrity::Params& params = table.params;
   const std::string hash = params.internal_hash ? params.internal_hash->name : "(none)";
   if (options.json) {
@@ -187,7 +187,7 @@ Result<int> mapping_status(const IntegrityCommand& options) {
                  {"sector_size", params.block_size},
                  {"mode", std::string(1, static_cast<char>(params.mode))},
                  {"integrity", hash},
-                 {"sectors", state.mapping.sectors},
+                 {"sectors", state.mapping.sectors()},
                  {"mismatches", counts.mismatches},
                  {"provided_data_sectors", counts.provided},
                  {"recalc_sector", nullptr}};
@@ -205,7 +205,7 @@ Result<int> mapping_status(const IntegrityCommand& options) {
     print("  loop:    {}\n", file);
   print("  sector size:  {} bytes\n", params.block_size);
   print("  interleave sectors: {}\n", params.interleave_sectors);
-  print("  size:    {} sectors\n", state.mapping.sectors);
+  print("  size:    {} sectors\n", state.mapping.sectors());
   print("  mode:    {}\n", state.mapping.read_only ? "readonly" : "read/write");
   print("  failures: {}\n", counts.mismatches);
   if (counts.recalc_sector)

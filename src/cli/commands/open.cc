@@ -11,18 +11,21 @@
 #include <intact/base/checked.h>
 #include <intact/base/file.h>
 #include <intact/base/visible.h>
-#include <intact/block/file_target.h>
+#include <intact/block/file_device.h>
 #include <intact/block/linear_target.h>
 #include <intact/json/json.h>
+#include <intact/serve/kernel_stack.h>
 #include <intact/stack/recognise.h>
+#include <intact/stack/targets.h>
 
 #include "command.h"
 #include "commands.h"
 #include "front_end.h"
 #include "image_layers.h"
-#include "image_mapping.h"
+#include "input_file.h"
 #include "recognised_integrity.h"
 #include "size_option.h"
+#include "verity_files.h"
 
 namespace intact::cli {
 namespace {
@@ -32,10 +35,10 @@ using stack::Content;
 constexpr const char* kRaw = "raw";
 
 /// Opens a file without a lock, since it may be in use.
-Result<std::shared_ptr<block::FileTarget>> open_to_look(const std::string& path) {
+Result<std::shared_ptr<block::FileDevice>> open_to_look(const std::string& path) {
   UniqueFd fd = TRY(open_file(path, O_RDONLY));
-  return std::shared_ptr<block::FileTarget>(
-      TRY(block::FileTarget::create(std::move(fd), block::Access::read_only).context(path)));
+  return std::shared_ptr<block::FileDevice>(
+      TRY(block::FileDevice::create(std::move(fd), block::Access::read_only).context(path)));
 }
 
 // --- info ---------------------------------------------------------------------------------------
@@ -61,22 +64,22 @@ void print_layers(const std::string& file, std::uint64_t size, const std::vector
 }
 
 /// The data of a volume, as the dm-verity superblock describes it; null if the device is smaller.
-std::shared_ptr<block::BlockTarget> data_of(const Content& verity,
-                                            std::shared_ptr<block::BlockTarget> device) {
+std::shared_ptr<block::Device> data_of(const Content& verity,
+                                       std::shared_ptr<block::Device> device) {
   const auto size = checked_multiply(verity.facts["data_blocks"].get<std::uint64_t>(),
                                      verity.facts["data_block_size"].get<std::uint64_t>());
   if (!size || *size > device->size()) return nullptr;
-  auto data = block::SliceTarget::open(std::move(device), {.offset = 0, .length = *size});
+  auto data = block::LinearTarget::open(std::move(device), {.offset = 0, .length = *size});
   return data ? *std::move(data) : nullptr;
 }
 
 /// The layers that can be seen without keys and unverified, also within dm-verity and dm-integrity.
-Result<std::vector<Content>> visible_layers(std::shared_ptr<block::BlockTarget> device,
+Result<std::vector<Content>> visible_layers(std::shared_ptr<block::Device> device,
                                             std::optional<std::uint64_t> hash_offset) {
   auto layers = TRY(stack::recognise(*device, hash_offset));
-  while (!layers.empty() && layers.size() < stack::kMaxLayers &&
-         layers.back().format == stack::IntegrityLayer::kName) {
-    if (layers.size() > 1 && layers[layers.size() - 2].format == stack::VerityLayer::kName)
+  while (!layers.empty() && layers.size() < stack::kMaxTables &&
+         layers.back().format == "integrity") {
+    if (layers.size() > 1 && layers[layers.size() - 2].format == "verity")
       device = data_of(layers[layers.size() - 2], std::move(device));
     if (device) device = look_into_integrity(device, layers.back());
     if (!device) break;
@@ -109,32 +112,63 @@ Result<int> info(const InfoOptions& options) {
 struct OpenOptions : ImageOptions {
   FrontEnd front_end;
   std::string format;  // empty: by content
+  std::string table;   // text, or "-" for stdin
 };
 
-Result<stack::Volume> prepare(const OpenOptions& options, block::Access access) {
+constexpr std::size_t kMaxTable = 1 << 20;  // bytes
+
+/// The device that a table of the user's describes. Its files are opened for writing unless a line
+/// makes it read-only.
+Result<stack::Plan> plan_from_table(const OpenOptions& options, block::Access access) {
+  const std::string text = options.table == "-"
+                               ? std::string(as_text(TRY(read_input(options.table, kMaxTable))))
+                               : options.table;
+  stack::Plan plan{.name = "table", .file = {}};
+  plan.tables.push_back({.name = "table", .lines = TRY(dm::parse_lines(text).context("--table"))});
+  if (TRY(is_read_only(plan))) access = block::Access::read_only;
+  DeviceFiles files(access);
+  for (dm::Line& line : plan.tables[0].lines)
+    TRY(dm::use_own_names(line, plan.names, [&](const std::string& path) -> Result<dm::File> {
+          dm::File file = TRY(files.open(path));
+          if (!plan.known_by) plan.known_by = file;
+          return file;
+        }).context("--table"));
+  return plan;
+}
+
+Result<stack::Plan> prepare(const OpenOptions& options, block::Access access) {
+  if (!options.table.empty()) return plan_from_table(options, access);
+  if (options.data.empty())
+    return Error(ErrorKind::invalid_argument, "nothing to open: pass FILE, or --table");
   if (options.format != kRaw) return find_layers(options, access);
-  return stack::Volume{.name = options.data,
-                       .file = TRY(block::FileTarget::open(options.data, access))};
+  return stack::Plan{.name = options.data,
+                     .file = TRY(block::FileDevice::open(options.data, access))};
 }
 
 /// The kernel writes to a dm-integrity device whatever it contains: it replays its journal.
 Result<void> map(const OpenOptions& options, const std::string& name) {
   const block::Access access = options.front_end.access();
-  stack::Volume volume = TRY(prepare(options, access));
-  if (access == block::Access::read_write && !volume.file->writable() &&
-      std::holds_alternative<stack::IntegrityLayer>(volume.layers[0])) {
-    TRY(volume.file->make_writable().context(options.data));
-  }
-  return map_image(name, volume);
+  stack::Plan plan = TRY(prepare(options, access));
+  if (access == block::Access::read_write && plan.file && !plan.file->writable() &&
+      !plan.tables.empty() &&
+      TRY(stack::find_target(plan.tables[0].lines[0].target))->kernel_writes)
+    TRY(plan.file->make_writable().context(options.data));
+  return serve::create_kernel_stack(name, plan);
 }
 
 void add_open_command(Program& program) {
   CLI::App* command = program.add(program.app(), "open",
                                   "Open a disk image (as a file, over NBD, as a copy or a device)");
   const auto options = std::make_shared<OpenOptions>();
-  command->add_option("FILE", options->data, "Disk image: a file or block device")
-      ->type_name("FILE")
-      ->required();
+  CLI::Option* const file =
+      command->add_option("FILE", options->data, "Disk image: a file or block device")
+          ->type_name("FILE");
+  command
+      ->add_option("--table", options->table,
+                   "Instead of FILE, open the device that this device-mapper table describes ('-': "
+                   "read it from stdin)")
+      ->type_name("LINES")
+      ->excludes(file);
   options->front_end.add_options(command, {.writable = true, .dm = true});
   command
       ->add_option("--format", options->format,

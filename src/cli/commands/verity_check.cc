@@ -61,9 +61,9 @@ struct Volume {
 };
 
 /// `copy`: takes the place of the data, if it is not null.
-Result<Volume> open_volume(const Options& options, Access access, const stack::File& copy = {}) {
+Result<Volume> open_volume(const Options& options, Access access, const dm::File& copy = {}) {
   DeviceFiles files(access);
-  const auto open = [&](const std::string& path) -> Result<stack::File> {
+  const auto open = [&](const std::string& path) -> Result<dm::File> {
     if (copy && same_file(path, options.data)) return copy;
     return files.open(path);
   };
@@ -71,7 +71,7 @@ Result<Volume> open_volume(const Options& options, Access access, const stack::F
   volume.devices.data = TRY(open(options.data));
   volume.devices.hash = TRY(open(options.hash_device));
   if (!options.fec_device.empty()) volume.devices.fec = TRY(open(options.fec_device));
-  volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data));
+  volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data)).layout;
   volume.hash_area = TRY(verity::hash_area_offset(volume.layout));
   return volume;
 }
@@ -155,12 +155,12 @@ Result<int> verify(const Options& options) {
 }
 
 /// A copy of the data in the new file --output.
-Result<stack::File> copy_data(const Options& options, GrownFiles& made) {
-  const auto from = TRY(block::FileTarget::open(options.data, Access::read_only));
+Result<dm::File> copy_data(const Options& options, GrownFiles& made) {
+  const auto from = TRY(block::FileDevice::open(options.data, Access::read_only));
   const int to = TRY(made.create(options.output));
   TRY(copy_into(*from, to).context(options.output));
-  return stack::File(TRY(block::FileTarget::create_locked(TRY(duplicate(to)), Access::read_write)
-                             .context(options.output)));
+  return dm::File(TRY(block::FileDevice::create_locked(TRY(duplicate(to)), Access::read_write)
+                          .context(options.output)));
 }
 
 Result<int> repair(const Options& options) {
@@ -168,7 +168,7 @@ Result<int> repair(const Options& options) {
     return wrong("--fec-device: required; repair needs error correction data");
   const Bytes root = TRY(options.root());
   GrownFiles made;
-  stack::File copy;
+  dm::File copy;
   if (!options.output.empty()) {
     if (same_file(options.output, options.data) || same_file(options.output, options.hash_device) ||
         same_file(options.output, options.fec_device))

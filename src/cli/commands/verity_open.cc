@@ -1,16 +1,20 @@
 #include "commands/verity_open.h"
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <intact/crypto/pkcs7.h>
-#include <intact/stack/volume.h>
+#include <intact/serve/kernel_stack.h>
 
 #include "command.h"
 #include "front_end.h"
 #include "input_file.h"
-#include "verity_mapping.h"
 #include "verity_options.h"
 
 namespace intact::cli {
@@ -28,9 +32,17 @@ struct Options : VerityOptions {
   bool use_tasklets = false;
 
   Result<void> read_places();
-  stack::VerityLayer layer(Bytes trusted) const;
+  Reading reading(Bytes trusted) const;
   Result<void> map(const std::string& name) const;
 };
+
+/// Passes the signature to the kernel in a key that this thread owns. Returns its description.
+Result<std::string> add_key(const std::string& description, ByteSpan signature) {
+  if (::syscall(SYS_add_key, "user", description.c_str(), signature.data(), signature.size(),
+                KEY_SPEC_THREAD_KEYRING) < 0)
+    return Error::from_errno("cannot pass the signature to the kernel", errno);
+  return description;
+}
 
 /// Without a front end DATA is followed by a name, as for veritysetup: DATA NAME HASH ROOT.
 Result<void> Options::read_places() {
@@ -50,24 +62,11 @@ Result<void> Options::read_places() {
   return {};
 }
 
-/// How to read it. Its layout and files are still unset.
-stack::VerityLayer Options::layer(Bytes trusted) const {
-  const bool stops = restart_on_corruption || panic_on_corruption;
-  return {.root = std::move(trusted),
-          .on_corruption = stops               ? verity::OnCorruption::stop
-                           : ignore_corruption ? verity::OnCorruption::ignore
-                                               : verity::OnCorruption::error,
-          .ignore_zero_blocks = ignore_zero_blocks,
-          .check_at_most_once = check_at_most_once};
-}
-
-Result<void> Options::map(const std::string& name) const {
-  DeviceFiles files(block::Access::read_only);
-  VerityMapping mapping{
-      .name = name, .data = TRY(files.open(data)), .layer = layer(TRY(root_for_kernel()))};
-  TRY(find_parts(mapping.layer, {.below = mapping.data, .file = mapping.data, .files = files}));
-  const auto flag = [&mapping](bool set, const char* word) {
-    if (set) mapping.flags.emplace_back(word);
+/// How to read it.
+VerityOptions::Reading Options::reading(Bytes trusted) const {
+  Reading reading{.root = std::move(trusted)};
+  const auto flag = [&reading](bool set, const char* word) {
+    if (set) reading.flags.emplace_back(word);
   };
   flag(ignore_corruption, "ignore_corruption");
   flag(restart_on_corruption, "restart_on_corruption");
@@ -75,19 +74,27 @@ Result<void> Options::map(const std::string& name) const {
   flag(ignore_zero_blocks, "ignore_zero_blocks");
   flag(check_at_most_once, "check_at_most_once");
   flag(use_tasklets, "try_verify_in_tasklet");
-  if (!signature.empty()) mapping.signature = TRY(read_input(signature, crypto::kMaxPkcs7Size));
-  return map_verity(mapping);
+  return reading;
+}
+
+Result<void> Options::map(const std::string& name) const {
+  Reading reading = this->reading(TRY(root_for_kernel()));
+  if (!signature.empty())
+    reading.signature_key =
+        TRY(add_key("cryptsetup:" + name, TRY(read_input(signature, crypto::kMaxPkcs7Size))));
+  stack::Plan plan = TRY(this->plan(std::move(reading)));
+  return serve::create_kernel_stack(name, plan);
 }
 
 Result<int> open(Options& options) {
   TRY(options.read_places());
   if (options.ignore_corruption) warn("--ignore-corruption: damaged blocks are returned unchecked");
   return options.front_end.run(
-      [&options](block::Access) -> Result<stack::Volume> {
+      [&options](block::Access) -> Result<stack::Plan> {
         if (options.use_tasklets)
           return Error(ErrorKind::invalid_argument,
                        "--use-tasklets: only for device-mapper devices; pass --dm NAME");
-        return options.volume(options.layer(TRY(options.root())));
+        return options.plan(options.reading(TRY(options.root())));
       },
       [&options](const std::string& name) { return options.map(name); });
 }

@@ -4,7 +4,7 @@
 
 namespace intact::integrity {
 
-Result<void> Background::start(Device& device) {
+Result<void> Background::start(OpenDevice& device) {
   thread_ = TRY(start_thread([this, &device] { run(device); }));
   return {};
 }
@@ -26,7 +26,7 @@ void Background::wake() {
   changed_.notify_all();
 }
 
-void Background::run(Device& device) {
+void Background::run(OpenDevice& device) {
   bool recalculates = device.recalculation != nullptr;
   while (device.volume->failure.check()) {
     const auto due = device.mode->due();

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <thread>
 
-#include "device.h"
+#include "open_device.h"
 
 namespace intact::integrity {
 
@@ -17,12 +17,12 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  Result<void> start(Device& device);
+  Result<void> start(OpenDevice& device);
   void stop();  ///< and waits for it
   void wake();  ///< something may be due
 
  private:
-  void run(Device& device);
+  void run(OpenDevice& device);
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -2,7 +2,7 @@
 // what is written to for others.
 #include <algorithm>
 
-#include <intact/block/testing/recording_target.h>
+#include <intact/block/testing/recording_device.h>
 #include <intact/integrity/scan.h>
 
 #include "test_device.h"
@@ -27,7 +27,7 @@ class Marked {
   Marked() {
     const TestDevice device(params(), 2 << 20);
     const auto data =
-        std::make_shared<block::testing::RecordingTarget>(device.data->bytes(), log_, 0);
+        std::make_shared<block::testing::RecordingDevice>(device.data->bytes(), log_, 0);
     target_ = std::move(
         IntegrityTarget::open(device.params, {.data = data}, TestDevice::quiet()).value());
     log_->operations.clear();

@@ -7,10 +7,10 @@
 #include <gtest/gtest.h>
 
 #include <intact/block/testing/crash_states.h>
-#include <intact/block/testing/recording_target.h>
+#include <intact/block/testing/recording_device.h>
 
 #include "block_model.h"
-#include "device.h"
+#include "open_device.h"
 #include "test_device.h"
 
 namespace intact::integrity {
@@ -18,7 +18,7 @@ namespace {
 
 using block::testing::CrashStates;
 using block::testing::OperationLog;
-using block::testing::RecordingTarget;
+using block::testing::RecordingDevice;
 
 unsigned number_from(const char* variable, unsigned otherwise) {
   const char* const text = std::getenv(variable);
@@ -86,10 +86,10 @@ class Workload {
       model_->flushed(0);
     }
     initial_.push_back(device.data->bytes());
-    devices_.data = std::make_shared<RecordingTarget>(initial_[0], log_, 0);
+    devices_.data = std::make_shared<RecordingDevice>(initial_[0], log_, 0);
     if (!device.meta) return;
     initial_.push_back(device.meta->bytes());
-    devices_.meta = std::make_shared<RecordingTarget>(initial_[1], log_, 1);
+    devices_.meta = std::make_shared<RecordingDevice>(initial_[1], log_, 1);
   }
 
   /// Writes here and there or in order, flushes at random, then a clean end.
@@ -126,15 +126,15 @@ class Workload {
 
  private:
   static Devices in_memory(const std::vector<Bytes>& images) {
-    Devices devices{.data = std::make_shared<block::MemoryTarget>(images[0])};
-    if (images.size() > 1) devices.meta = std::make_shared<block::MemoryTarget>(images[1]);
+    Devices devices{.data = std::make_shared<block::MemoryDevice>(images[0])};
+    if (images.size() > 1) devices.meta = std::make_shared<block::MemoryDevice>(images[1]);
     return devices;
   }
   static std::size_t crash_recovery(Crash crash, const std::vector<Bytes>& images,
                                     const Judge& judge) {
     const auto log = std::make_shared<OperationLog>();
-    Devices devices{.data = std::make_shared<RecordingTarget>(images[0], log, 0)};
-    if (images.size() > 1) devices.meta = std::make_shared<RecordingTarget>(images[1], log, 1);
+    Devices devices{.data = std::make_shared<RecordingDevice>(images[0], log, 0)};
+    if (images.size() > 1) devices.meta = std::make_shared<RecordingDevice>(images[1], log, 1);
     const auto target = reopened(crash.params, devices, crash.position);
     if (!target) return 0;
     EXPECT_TRUE(target->recalculate());
@@ -152,7 +152,7 @@ class Workload {
     ASSERT_TRUE(mode.flush());
     model_->flushed(log_->operations.size());
   }
-  void write(const Device& device, std::uint64_t most, bool in_order) {
+  void write(const OpenDevice& device, std::uint64_t most, bool in_order) {
     const std::uint64_t block = (in_order ? next_ : random_()) % model_->blocks();
     const std::uint64_t count = std::min(most, model_->blocks() - block);
     next_ = block + count;

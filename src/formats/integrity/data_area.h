@@ -4,7 +4,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 #include <intact/integrity/layout.h>
 
 #include "failure.h"
@@ -15,7 +15,7 @@ namespace intact::integrity {
 /// device's end. Thread-safe.
 class DataArea {
  public:
-  DataArea(const Layout& layout, block::BlockTarget& device, Failure& failure)
+  DataArea(const Layout& layout, block::Device& device, Failure& failure)
       : layout_(layout), device_(device), failure_(failure) {}
 
   /// Contiguous sectors from `sector` on (Layout::contiguous_sectors).
@@ -41,7 +41,7 @@ class DataArea {
 
  private:
   const Layout& layout_;
-  block::BlockTarget& device_;
+  block::Device& device_;
   Failure& failure_;
 };
 

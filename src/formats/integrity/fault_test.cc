@@ -1,7 +1,7 @@
 // The n-th read, write or flush of a device fails, for every n.
 #include <gtest/gtest.h>
 
-#include <intact/block/testing/faulty_target.h>
+#include <intact/block/testing/faulty_device.h>
 
 #include "block_model.h"
 #include "test_device.h"
@@ -10,7 +10,7 @@ namespace intact::integrity {
 namespace {
 
 using block::testing::Fault;
-using block::testing::FaultyTarget;
+using block::testing::FaultyDevice;
 
 Params small(Mode mode) {
   return {.tag_size = 200,
@@ -90,7 +90,7 @@ void fail_each_operation(Mode mode, bool for_ever) {
     }
     const auto fault = std::make_shared<Fault>(Fault{.fail_at = n, .for_ever = for_ever});
     const Outcome outcome =
-        run(params, {std::make_shared<FaultyTarget>(device.data, fault)}, model);
+        run(params, {std::make_shared<FaultyDevice>(device.data, fault)}, model);
     if (n == 0) {
       // The twin: nothing fails, and so many operations there are.
       operations = fault->done;

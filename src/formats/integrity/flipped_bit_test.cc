@@ -21,7 +21,7 @@ struct Flipped {
   Flipped(const TestDevice& good, std::uint64_t byte, unsigned bit) : device(good.copy()) {
     Bytes bytes = device.data->bytes();
     bytes[byte] ^= std::byte{1} << bit;
-    device.data = std::make_shared<block::MemoryTarget>(bytes);
+    device.data = std::make_shared<block::MemoryDevice>(bytes);
   }
   TestDevice device;
 };

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "integrity_target_impl.h"
 
 namespace intact::integrity {
@@ -60,7 +62,7 @@ Result<void> IntegrityTarget::recalculate(const std::function<bool(std::uint64_t
 }
 
 IntegrityTarget::Status IntegrityTarget::status() const {
-  const Device& device = impl_->device;
+  const OpenDevice& device = impl_->device;
   const Superblock superblock = this->superblock();
   Status status{.mismatches = device.reader->mismatches(),
                 .provided_data_sectors = layout().provided_data_sectors(),
@@ -76,6 +78,44 @@ IntegrityTarget::Status IntegrityTarget::status() const {
     status.recalc_sector =
         device.recalculation ? device.recalculation->position() : superblock.recalc_sector;
   return status;
+}
+
+std::vector<block::Counter> IntegrityTarget::counters() const {
+  const Status status = this->status();
+  std::vector<block::Counter> counters = {{"writable", writable()},
+                                          {"mismatches", status.mismatches},
+                                          {"provided_data_sectors", status.provided_data_sectors},
+                                          {"recalc_sector", {}},
+                                          {"replayed_sections", status.replayed_sections},
+                                          {"replayed_blocks", status.replayed_blocks},
+                                          {"commits", status.commits},
+                                          {"journal_free_entries", status.journal_free_entries},
+                                          {"dirty_regions", status.dirty_regions},
+                                          {"retagged_sectors", status.retagged_sectors},
+                                          {"failure", {}}};
+  if (status.recalc_sector) counters[3].value = *status.recalc_sector;
+  if (status.failure) counters.back().value = *status.failure;
+  return counters;
+}
+
+std::string IntegrityTarget::dm_status() const {
+  const Status status = this->status();
+  return fmt::format("{} {} {}", status.mismatches, status.provided_data_sectors,
+                     status.recalc_sector ? std::to_string(*status.recalc_sector) : "-");
+}
+
+std::string IntegrityTarget::summary() const {
+  const Status status = this->status();
+  std::string text;
+  const auto add = [&text](std::uint64_t count, std::string_view what) {
+    if (count == 0) return;
+    if (!text.empty()) text += ", ";
+    text += fmt::format("{} {}", count, what);
+  };
+  add(status.replayed_blocks, "blocks replayed from the journal");
+  add(status.retagged_sectors, "sectors given new tags without a check of their data");
+  add(status.mismatches, "reads of damaged blocks");
+  return text;
 }
 
 }  // namespace intact::integrity

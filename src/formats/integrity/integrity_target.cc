@@ -31,12 +31,8 @@ std::uint64_t IntegrityTarget::size() const {
   return layout().provided_data_sectors() * kSectorSize;
 }
 
-bool IntegrityTarget::writable() const {
-  return impl_->device.mode != nullptr;
-}
-
-std::uint32_t IntegrityTarget::block_size() const {
-  return layout().block_size();
+block::Limits IntegrityTarget::limits() const {
+  return {.block_size = layout().block_size(), .writable = impl_->device.mode != nullptr};
 }
 
 std::uint32_t IntegrityTarget::tag_size() const {
@@ -53,7 +49,7 @@ Superblock IntegrityTarget::superblock() const {
 
 Result<void> IntegrityTarget::Impl::check_write(const IntegrityTarget& target, std::uint64_t offset,
                                                 std::uint64_t length) const {
-  if (!device.mode) return Error(ErrorKind::invalid_argument, "this device is read-only");
+  if (!device.mode) return block::read_only_error();
   TRY(block::check_blocks(target, offset, length));
   return check_usable();
 }

@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "background.h"
-#include "device.h"
+#include "open_device.h"
 
 namespace intact::integrity {
 
@@ -32,7 +32,7 @@ class IntegrityTarget::Impl {
 
   const Options options;
   Background background;  // before the device: a mode may still wake it while the device goes
-  Device device;
+  OpenDevice device;
   std::atomic<bool> closed = false;
   std::mutex close_mutex;
   std::optional<Error> close_error;

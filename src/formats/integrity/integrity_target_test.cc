@@ -122,12 +122,12 @@ TEST(IntegrityTarget, FormatsOverZerosOnly) {
   EXPECT_EQ(format(params, device.devices()).error().kind(), ErrorKind::exists);
   auto options = TestDevice::quiet();
   options.format_zeroed = true;
-  device.data = std::make_shared<block::MemoryTarget>(Bytes(512 << 10));
+  device.data = std::make_shared<block::MemoryDevice>(Bytes(512 << 10));
   EXPECT_EQ(device.open().error().kind(), ErrorKind::not_found);
   EXPECT_TRUE(device.open(options));
   Bytes dirty(512 << 10);
   dirty[4095] = std::byte{1};
-  device.data = std::make_shared<block::MemoryTarget>(dirty);
+  device.data = std::make_shared<block::MemoryDevice>(dirty);
   EXPECT_EQ(device.open(options).error().kind(), ErrorKind::malformed);
   EXPECT_EQ(device.data->bytes(), dirty);
 }
@@ -222,7 +222,7 @@ TEST(IntegrityTarget, RefusesARecalculationThatAnAttackerCouldHaveAskedFor) {
   Params params = some(Mode::journal);
   params.internal_hash = named("hmac(sha256)", 32);
   params.recalculate = true;
-  const Devices devices{std::make_shared<block::MemoryTarget>(Bytes(512 << 10))};
+  const Devices devices{std::make_shared<block::MemoryDevice>(Bytes(512 << 10))};
   EXPECT_EQ(format(params, devices).error().kind(), ErrorKind::unsupported);
   params.fix_hmac = true;
   EXPECT_EQ(format(params, devices).error().kind(), ErrorKind::unsupported);
@@ -232,7 +232,7 @@ TEST(IntegrityTarget, RefusesARecalculationThatAnAttackerCouldHaveAskedFor) {
   params.journal_mac.reset();
   params.fix_hmac = false;
   params.legacy_recalculate = true;
-  const Devices others{std::make_shared<block::MemoryTarget>(Bytes(512 << 10))};
+  const Devices others{std::make_shared<block::MemoryDevice>(Bytes(512 << 10))};
   EXPECT_TRUE(format(params, others));
 }
 
@@ -294,7 +294,7 @@ TEST(IntegrityTarget, DoesNotWriteTheLayoutThatOverwritesItself) {
   Params params = some(Mode::journal);
   params.fix_padding = false;
   params.interleave_sectors = 8;
-  const Devices devices{std::make_shared<block::MemoryTarget>(Bytes(4 << 20))};
+  const Devices devices{std::make_shared<block::MemoryDevice>(Bytes(4 << 20))};
   EXPECT_EQ(format(params, devices).error().kind(), ErrorKind::unsupported);
   params.buffer_sectors = 8;
   ASSERT_TRUE(format(params, devices));
@@ -312,7 +312,7 @@ TEST(IntegrityTarget, GrowsAndShrinksWithItsDevice) {
   const Bytes content = device.fill();
   Bytes larger = device.data->bytes();
   larger.resize(2 << 20);
-  device.data = std::make_shared<block::MemoryTarget>(larger);
+  device.data = std::make_shared<block::MemoryDevice>(larger);
   {
     const auto target = device.must_open();
     EXPECT_GT(target->size(), content.size());
@@ -323,7 +323,7 @@ TEST(IntegrityTarget, GrowsAndShrinksWithItsDevice) {
   }
   Bytes smaller = device.data->bytes();
   smaller.resize(600 << 10);
-  device.data = std::make_shared<block::MemoryTarget>(smaller);
+  device.data = std::make_shared<block::MemoryDevice>(smaller);
   const auto cut_short = device.open();
   ASSERT_FALSE(cut_short);
   EXPECT_EQ(cut_short.error().kind(), ErrorKind::malformed);

@@ -2,8 +2,8 @@
 
 #include <intact/integrity/journal_report.h>
 
-#include "device.h"
 #include "journal_scan.h"
+#include "open_device.h"
 #include "tag_compare.h"
 
 namespace intact::integrity {

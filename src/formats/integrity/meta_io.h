@@ -4,7 +4,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 
 #include "failure.h"
 
@@ -14,7 +14,7 @@ namespace intact::integrity {
 /// Failure. Thread-safe.
 class MetaIo {
  public:
-  MetaIo(block::BlockTarget& device, Failure& failure) : device_(device), failure_(failure) {}
+  MetaIo(block::Device& device, Failure& failure) : device_(device), failure_(failure) {}
 
   std::uint64_t size() const { return device_.size(); }              ///< bytes
   std::uint32_t block_size() const { return device_.block_size(); }  ///< bytes, of writes
@@ -32,7 +32,7 @@ class MetaIo {
   }
 
  private:
-  block::BlockTarget& device_;
+  block::Device& device_;
   Failure& failure_;
 };
 

@@ -1,3 +1,5 @@
+#include "open_device.h"
+
 #include <algorithm>
 #include <bit>
 #include <set>
@@ -5,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "device.h"
 #include "journal_scan.h"
 #include "key_check.h"
 #include "marked_regions.h"
@@ -18,7 +19,7 @@ namespace {
 /// be checked is checked before anything is written.
 class Activation {
  public:
-  Activation(Device& device, const IntegrityTarget::Options& options, const Waker& waker)
+  Activation(OpenDevice& device, const IntegrityTarget::Options& options, const Waker& waker)
       : device_(device), volume_(*device.volume), options_(options), waker_(waker) {}
 
   Result<void> run() {
@@ -75,7 +76,7 @@ class Activation {
     return superblock().log2_blocks_per_bitmap_bit + volume_.layout.log2_sectors_per_block();
   }
 
-  Device& device_;
+  OpenDevice& device_;
   Volume& volume_;
   const IntegrityTarget::Options& options_;
   const Waker& waker_;
@@ -280,9 +281,9 @@ Result<void> Activation::watch(std::optional<RegionMap> stale) {
 
 }  // namespace
 
-Result<Device> open_device(const Params& params, const Devices& devices,
-                           const IntegrityTarget::Options& options, const Waker& waker) {
-  Device device;
+Result<OpenDevice> open_device(const Params& params, const Devices& devices,
+                               const IntegrityTarget::Options& options, const Waker& waker) {
+  OpenDevice device;
   device.volume = TRY(open_volume(params, devices, options));
   const bool recovery = params.mode == Mode::recovery;
   if (!recovery) TRY(Activation(device, options, waker).run());

@@ -4,7 +4,7 @@
 
 #include <intact/crypto/random.h>
 
-#include "device.h"
+#include "open_device.h"
 
 namespace intact::integrity {
 namespace {
@@ -171,6 +171,12 @@ Result<Superblock> read_superblock(const Params& params, const Devices& devices)
   if (is_zero(on_disk))
     return Error(ErrorKind::not_found, "The device is not initialized: it has no superblock");
   return parse_superblock(TRY(load<RawSuperblock>(on_disk, 0)), devices.meta != nullptr);
+}
+
+Result<std::uint64_t> provided_sectors(const Params& params, const Devices& devices) {
+  Bytes on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
+  const Superblock superblock = TRY(find_superblock(params, devices, {.read_only = true}, on_disk));
+  return TRY(Layout::create(superblock, params, devices.sizes())).provided_data_sectors();
 }
 
 Result<Superblock> format(const Params& params, const Devices& devices) {

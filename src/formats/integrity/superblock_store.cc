@@ -20,7 +20,7 @@ Result<std::unique_ptr<const MessageHash>> make_mac(const Params& params) {
 
 }  // namespace
 
-Result<Bytes> read_superblock_bytes(const Params& params, const block::BlockTarget& meta) {
+Result<Bytes> read_superblock_bytes(const Params& params, const block::Device& meta) {
   Bytes bytes(kSuperblockSize);
   if (params.start > meta.size() / kSectorSize)
     return Error(ErrorKind::invalid_argument,

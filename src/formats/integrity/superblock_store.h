@@ -49,7 +49,7 @@ class SuperblockStore {
 };
 
 /// The 4096 bytes where the superblock is or is going to be.
-Result<Bytes> read_superblock_bytes(const Params& params, const block::BlockTarget& meta);
+Result<Bytes> read_superblock_bytes(const Params& params, const block::Device& meta);
 
 /// Whether the MAC at the end of the first sector fits: bad_secret if not, invalid_argument for a
 /// MAC that has no room there. Nothing to check without journal MAC or fixed_hmac.

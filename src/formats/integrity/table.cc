@@ -12,7 +12,7 @@
 namespace intact::integrity {
 namespace {
 
-constexpr std::size_t kMaxOptions = 18;
+constexpr std::size_t kMaxOptions = 18;  // the kernel's limit
 
 Error invalid(std::string what) {
   return Error(ErrorKind::invalid_argument, std::move(what));
@@ -26,11 +26,15 @@ std::optional<T> number(std::string_view text) {
   return value;
 }
 
-/// "ALGORITHM[:HEXKEY]".
-Result<Algorithm> algorithm(std::string_view text, std::string_view option) {
+/// "ALGORITHM[:HEXKEY]", or with `keys` "ALGORITHM[:REFERENCE]".
+Result<Algorithm> algorithm(std::string_view text, std::string_view option, const KeyLookup& keys) {
   const std::size_t colon = text.find(':');
   Algorithm algorithm{std::string(text.substr(0, colon)), {}};
   if (colon == std::string_view::npos) return algorithm;
+  if (keys) {
+    algorithm.key = TRY(keys(text.substr(colon + 1)).context(std::string(option)));
+    return algorithm;
+  }
   auto key = from_hex(text.substr(colon + 1));
   if (!key || algorithm.name.empty()) return invalid(fmt::format("Invalid {} argument", option));
   algorithm.key = std::make_shared<const crypto::Secret>(crypto::Secret::copy_of(*key));
@@ -46,6 +50,7 @@ bool* flag(Params& params, std::string_view word) {
   if (word == "allow_discards") return &params.allow_discards;
   if (word == "fix_padding") return &params.fix_padding;
   if (word == "fix_hmac") return &params.fix_hmac;
+  if (word == "legacy_hmac") return &params.legacy_hmac;
   return nullptr;
 }
 
@@ -80,8 +85,9 @@ bool set_number(Params& params, std::string_view name, std::string_view text) {
   return true;
 }
 
-Result<void> set_option(TableLine& line, std::string_view word) {
-  if (bool* const set = flag(line.params, word)) {
+Result<void> set_option(TableLine& line, std::string_view word, const KeyLookup& keys) {
+  bool* const set = flag(line.params, word);
+  if (set != nullptr && (keys || set != &line.params.legacy_hmac)) {
     *set = true;
     return {};
   }
@@ -90,7 +96,7 @@ Result<void> set_option(TableLine& line, std::string_view word) {
   if (colon == std::string_view::npos) return Error(unknown);
   const std::string_view name = word.substr(0, colon), value = word.substr(colon + 1);
   if (auto* const chosen = algorithm_option(line.params, name)) {
-    *chosen = TRY(algorithm(value, name));
+    *chosen = TRY(algorithm(value, name, keys));
     return {};
   }
   if (name == "meta_device") {
@@ -205,16 +211,14 @@ Line line_of(const IntegrityTarget& target, const Params& params, const std::str
   return line;
 }
 
-}  // namespace
-
-Result<TableLine> parse_table(std::string_view text) {
-  const std::vector<std::string_view> words = split(text);
+template <typename Words>
+Result<TableLine> parse_words(const Words& words, const KeyLookup& keys) {
   if (words.size() <= 4) return invalid("Invalid argument count");
   TableLine line{.device = std::string(words[0]), .params = {}};
   const auto start = number<std::uint64_t>(words[1]);
   if (!start) return invalid("Invalid starting offset");
   line.params.start = *start;
-  if (words[2] != "-") {
+  if (words[2] != std::string_view("-")) {
     line.params.tag_size = number<std::uint32_t>(words[2]);
     if (!line.params.tag_size || *line.params.tag_size == 0) return invalid("Invalid tag size");
   }
@@ -222,10 +226,21 @@ Result<TableLine> parse_table(std::string_view text) {
     return invalid("Invalid mode (expecting J, B, D, R, I)");
   line.params.mode = static_cast<Mode>(words[3][0]);
   const auto count = number<std::size_t>(words[4]);
-  if (!count || *count > kMaxOptions) return invalid("Invalid number of feature args");
+  if (!count || *count > kMaxOptions + (keys ? 1 : 0))
+    return invalid("Invalid number of feature args");
   if (*count > words.size() - 5) return invalid("Not enough feature arguments");
-  for (std::size_t i = 0; i < *count; ++i) TRY(set_option(line, words[5 + i]));
+  for (std::size_t i = 0; i < *count; ++i) TRY(set_option(line, words[5 + i], keys));
   return line;
+}
+
+}  // namespace
+
+Result<TableLine> parse_table(std::string_view text) {
+  return parse_words(split(text), {});
+}
+
+Result<TableLine> parse_table(std::span<const std::string> words, const KeyLookup& keys) {
+  return parse_words(words, keys);
 }
 
 std::string IntegrityTarget::table(const std::string& meta_device) const {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/table.h>
 
@@ -63,7 +63,7 @@ TEST(Table, RefusesWithTheKernelsWords) {
 
 TEST(Table, IsShownAsTheKernelDoes) {
   const auto line = parse_table("7:0 0 - J 2 fix_padding internal_hash:crc32c");
-  const Devices devices{std::make_shared<block::MemoryTarget>(Bytes(16 << 20))};
+  const Devices devices{std::make_shared<block::MemoryDevice>(Bytes(16 << 20))};
   const auto target = IntegrityTarget::open(line->params, devices, {.format_zeroed = true});
   ASSERT_TRUE(target) << target.error().message();
   EXPECT_EQ((*target)->table(""),
@@ -73,7 +73,7 @@ TEST(Table, IsShownAsTheKernelDoes) {
 
 TEST(Table, HidesKeys) {
   const auto line = parse_table("7:0 0 - B 1 internal_hash:hmac(sha256):0011ff");
-  const Devices devices{std::make_shared<block::MemoryTarget>(Bytes(4 << 20))};
+  const Devices devices{std::make_shared<block::MemoryDevice>(Bytes(4 << 20))};
   const auto target = IntegrityTarget::open(line->params, devices, {.format_zeroed = true});
   ASSERT_TRUE(target) << target.error().message();
   EXPECT_TRUE((*target)->table("").ends_with("internal_hash:hmac(sha256):000000"));
@@ -86,7 +86,7 @@ TEST(Table, PutsEachKeyInItsPlace) {
       "7:0 0 - J 4 fix_hmac internal_hash:hmac(sha256):0011ff "
       "journal_crypt:ctr(aes):000102030405060708090a0b0c0d0e0f journal_mac:hmac(sha256):fedcba98");
   ASSERT_TRUE(line) << line.error().message();
-  const Devices devices{std::make_shared<block::MemoryTarget>(Bytes(4 << 20))};
+  const Devices devices{std::make_shared<block::MemoryDevice>(Bytes(4 << 20))};
   const auto target = IntegrityTarget::open(line->params, devices, {.format_zeroed = true});
   ASSERT_TRUE(target) << target.error().message();
   const std::string shown = (*target)->table("7:1");

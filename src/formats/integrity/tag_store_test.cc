@@ -2,7 +2,7 @@
 // process leaves; with the next flush where the bitmap or the journal does.
 #include <algorithm>
 
-#include <intact/block/testing/recording_target.h>
+#include <intact/block/testing/recording_device.h>
 
 #include "test_device.h"
 
@@ -22,7 +22,7 @@ class Recorded {
  public:
   explicit Recorded(Mode mode, std::size_t tag_cache_size = 16 << 20) : params_(params(mode)) {
     const TestDevice device(params_, 2 << 20);
-    data_ = std::make_shared<block::testing::RecordingTarget>(device.data->bytes(), log_, 0);
+    data_ = std::make_shared<block::testing::RecordingDevice>(device.data->bytes(), log_, 0);
     auto options = TestDevice::quiet();
     options.tag_cache_size = tag_cache_size;
     target_ = std::move(IntegrityTarget::open(params_, {.data = data_}, options).value());
@@ -46,7 +46,7 @@ class Recorded {
   /// What is on the device now.
   TestDevice copy() const {
     TestDevice other(params_, 2 << 20);
-    other.data = std::make_shared<block::MemoryTarget>(data_->bytes());
+    other.data = std::make_shared<block::MemoryDevice>(data_->bytes());
     return other;
   }
 
@@ -54,7 +54,7 @@ class Recorded {
   Params params_;
   std::shared_ptr<block::testing::OperationLog> log_ =
       std::make_shared<block::testing::OperationLog>();
-  std::shared_ptr<block::testing::RecordingTarget> data_;
+  std::shared_ptr<block::testing::RecordingDevice> data_;
   std::unique_ptr<IntegrityTarget> target_;
 };
 

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/integrity/integrity_target.h>
 
 namespace intact::integrity {
@@ -30,8 +30,8 @@ inline Bytes random_content(std::size_t size, unsigned seed) {
 /// A formatted device in memory. Nothing happens in it but what a test asks for.
 struct TestDevice {
   explicit TestDevice(Params p, std::size_t size = 512 << 10, std::size_t meta_size = 0)
-      : params(std::move(p)), data(std::make_shared<block::MemoryTarget>(Bytes(size))) {
-    if (meta_size != 0) meta = std::make_shared<block::MemoryTarget>(Bytes(meta_size));
+      : params(std::move(p)), data(std::make_shared<block::MemoryDevice>(Bytes(size))) {
+    if (meta_size != 0) meta = std::make_shared<block::MemoryDevice>(Bytes(meta_size));
     const auto formatted = format(params, devices());
     EXPECT_TRUE(formatted) << formatted.error().message();
   }
@@ -66,13 +66,13 @@ struct TestDevice {
   /// The same bytes on other devices.
   TestDevice copy() const {
     TestDevice other(*this);
-    other.data = std::make_shared<block::MemoryTarget>(data->bytes());
-    if (meta) other.meta = std::make_shared<block::MemoryTarget>(meta->bytes());
+    other.data = std::make_shared<block::MemoryDevice>(data->bytes());
+    if (meta) other.meta = std::make_shared<block::MemoryDevice>(meta->bytes());
     return other;
   }
 
   Params params;
-  std::shared_ptr<block::MemoryTarget> data, meta;
+  std::shared_ptr<block::MemoryDevice> data, meta;
 };
 
 inline Bytes read_all(const IntegrityTarget& target) {

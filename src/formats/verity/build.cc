@@ -21,7 +21,7 @@ struct LevelTask {
   const ByteSource& below;
   std::uint64_t below_offset;  ///< bytes
   std::uint64_t digests;       ///< blocks below
-  block::BlockTarget& hash;
+  block::Device& hash;
   std::uint64_t offset;  ///< of the level in `hash`, in bytes
 };
 
@@ -65,9 +65,8 @@ Result<void> build_block(const LevelTask& task, std::uint64_t index) {
 
 }  // namespace
 
-Result<Bytes> build_hash_tree(const Params& params, const ByteSource& data,
-                              block::BlockTarget& hash, std::uint64_t offset, unsigned threads,
-                              const Progress& progress) {
+Result<Bytes> build_hash_tree(const Params& params, const ByteSource& data, block::Device& hash,
+                              std::uint64_t offset, unsigned threads, const Progress& progress) {
   const Geometry geometry = TRY(Geometry::create(params));
   const crypto::BlockHasher data_digester =
       TRY(make_block_digester(params, params.data_block_size));

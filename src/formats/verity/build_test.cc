@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/crypto/hash.h>
 #include <intact/verity/build.h>
 #include <intact/verity/superblock.h>
@@ -12,7 +12,7 @@
 namespace intact::verity {
 namespace {
 
-using block::MemoryTarget;
+using block::MemoryDevice;
 
 Bytes hex(std::string_view text) {
   return *from_hex(text);
@@ -56,7 +56,7 @@ const Golden kGolden[] = {
 };
 
 TEST(BuildHashTree, MakesTheBytesOfVeritysetup) {
-  const MemoryTarget data(numbered_sectors());
+  const MemoryDevice data(numbered_sectors());
   for (const Golden& golden : kGolden) {
     const Params params{.hash_type = golden.type,
                         .hash = golden.hash,
@@ -66,7 +66,7 @@ TEST(BuildHashTree, MakesTheBytesOfVeritysetup) {
                         .salt = golden.salt};
     const Geometry geometry = *Geometry::create(params);
     const std::uint64_t start = golden.superblock ? golden.hash_block_size : 0;
-    MemoryTarget hash{Bytes(start + geometry.hash_size())};
+    MemoryDevice hash{Bytes(start + geometry.hash_size())};
     if (golden.superblock) {
       const RawSuperblock raw =
           encode({.params = params, .uuid = *Uuid::parse("00000000-0000-0000-0000-000000000001")});
@@ -105,7 +105,7 @@ const ZeroRoot kZeroRoots[] = {
 };
 
 TEST(BuildHashTree, HasTheRootsOfZerosThatVeritysetupTestsFor) {
-  const block::ZeroTarget data(8 << 20);
+  const block::ZeroDevice data(8 << 20);
   for (const ZeroRoot& golden : kZeroRoots) {
     const Params params{.hash_type = golden.type,
                         .hash = golden.hash,
@@ -113,22 +113,22 @@ TEST(BuildHashTree, HasTheRootsOfZerosThatVeritysetupTestsFor) {
                         .hash_block_size = golden.block_size,
                         .data_blocks = data.size() / golden.block_size,
                         .salt = hex(golden.salt)};
-    MemoryTarget hash{Bytes(Geometry::create(params)->hash_size())};
+    MemoryDevice hash{Bytes(Geometry::create(params)->hash_size())};
     EXPECT_EQ(to_hex(*build_hash_tree(params, data, hash, 0)), golden.root);
   }
 }
 
 TEST(BuildHashTree, TakesTheDigestOfASingleBlockAsRoot) {
-  const block::ZeroTarget data(4096);
-  MemoryTarget hash{Bytes()};
+  const block::ZeroDevice data(4096);
+  MemoryDevice hash{Bytes()};
   EXPECT_EQ(to_hex(*build_hash_tree({.data_blocks = 1}, data, hash, 0)),
             "ad7facb2586fc6e966c004d7d1d16b024f5805ff7cb47c7a85dabd8b48892ca7");
 }
 
 TEST(BuildHashTree, RefusesDevicesThatAreTooSmall) {
-  const block::ZeroTarget data(8192);
-  MemoryTarget enough{Bytes(4096)};
-  MemoryTarget small{Bytes(4095)};
+  const block::ZeroDevice data(8192);
+  MemoryDevice enough{Bytes(4096)};
+  MemoryDevice small{Bytes(4095)};
   EXPECT_TRUE(build_hash_tree({.data_blocks = 2}, data, enough, 0));
   EXPECT_EQ(build_hash_tree({.data_blocks = 2}, data, small, 0).error().kind(),
             ErrorKind::malformed);

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 #include <intact/verity/fec.h>
 
 #include "fec_rows.h"

@@ -15,8 +15,8 @@ constexpr std::uint64_t kColumns = 16384;
 
 /// Encodes columns [begin, begin + count) and writes their parity.
 Result<void> encode_columns(const FecGeometry& geometry, const ReedSolomon& code,
-                            const ByteSource& covered, block::BlockTarget& out,
-                            std::uint64_t offset, std::uint64_t begin, std::size_t count) {
+                            const ByteSource& covered, block::Device& out, std::uint64_t offset,
+                            std::uint64_t begin, std::size_t count) {
   const unsigned roots = geometry.roots();
   static thread_local Bytes buffer;
   buffer.resize(std::size_t{kCodewordSize} * count);
@@ -42,9 +42,8 @@ Result<void> encode_columns(const FecGeometry& geometry, const ReedSolomon& code
 
 }  // namespace
 
-Result<void> encode_fec(const FecGeometry& geometry, const ByteSource& covered,
-                        block::BlockTarget& out, std::uint64_t offset, unsigned threads,
-                        const Progress& progress) {
+Result<void> encode_fec(const FecGeometry& geometry, const ByteSource& covered, block::Device& out,
+                        std::uint64_t offset, unsigned threads, const Progress& progress) {
   const ReedSolomon code(geometry.roots());
   std::mutex mutex;
   std::uint64_t done = 0;

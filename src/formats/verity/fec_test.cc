@@ -4,13 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/verity/fec.h>
 
 namespace intact::verity {
 namespace {
 
-using block::MemoryTarget;
+using block::MemoryDevice;
 
 constexpr std::uint32_t kBlock = 512;
 
@@ -26,8 +26,8 @@ struct Protected {
   Protected(unsigned roots, std::uint64_t blocks)
       : geometry(*FecGeometry::create({.roots = roots, .block_size = kBlock, .blocks = blocks})),
         good(random_bytes(geometry.covered_size(), roots)),
-        covered(std::make_shared<MemoryTarget>(good)),
-        parity(std::make_shared<MemoryTarget>(Bytes(geometry.size() + 3))) {
+        covered(std::make_shared<MemoryDevice>(good)),
+        parity(std::make_shared<MemoryDevice>(Bytes(geometry.size() + 3))) {
     EXPECT_TRUE(encode_fec(geometry, *covered, *parity, 3));
   }
 
@@ -66,8 +66,8 @@ struct Protected {
 
   FecGeometry geometry;
   Bytes good;
-  std::shared_ptr<MemoryTarget> covered;
-  std::shared_ptr<MemoryTarget> parity;
+  std::shared_ptr<MemoryDevice> covered;
+  std::shared_ptr<MemoryDevice> parity;
 };
 
 TEST(FecGeometry, HasTheSizesOfVeritysetup) {
@@ -177,12 +177,12 @@ TEST(Fec, CorrectsManyBlocksThatAreDamagedInDifferentPlaces) {
 
 TEST(Fec, RefusesDevicesThatAreTooSmall) {
   const auto geometry = *FecGeometry::create({.roots = 2, .block_size = kBlock, .blocks = 10});
-  const auto covered = std::make_shared<MemoryTarget>(Bytes(10 * kBlock));
-  const auto parity = std::make_shared<MemoryTarget>(Bytes(2 * kBlock));
+  const auto covered = std::make_shared<MemoryDevice>(Bytes(10 * kBlock));
+  const auto parity = std::make_shared<MemoryDevice>(Bytes(2 * kBlock));
   EXPECT_TRUE(FecDecoder::create(geometry, covered, parity, 0));
   EXPECT_FALSE(FecDecoder::create(geometry, covered, parity, 1));
   EXPECT_FALSE(
-      FecDecoder::create(geometry, std::make_shared<MemoryTarget>(Bytes(9 * kBlock)), parity, 0));
+      FecDecoder::create(geometry, std::make_shared<MemoryDevice>(Bytes(9 * kBlock)), parity, 0));
 }
 
 }  // namespace

@@ -23,12 +23,12 @@ struct Volume {
     Bytes content(kBlocks * kSize);
     for (std::size_t i = 0; i < content.size(); ++i)
       content[i] = static_cast<std::byte>(i * 13 + i / kSize);
-    data = std::make_shared<block::MemoryTarget>(content);
+    data = std::make_shared<block::MemoryDevice>(content);
     if (with_fec) layout.fec = Layout::Fec{.roots = 2};
     auto sizes = *needed_sizes(layout, 0, false);
-    hash = std::make_shared<block::MemoryTarget>(Bytes(sizes.hash));
+    hash = std::make_shared<block::MemoryDevice>(Bytes(sizes.hash));
     sizes = *needed_sizes(layout, sizes.hash, false);
-    fec = std::make_shared<block::MemoryTarget>(Bytes(sizes.fec));
+    fec = std::make_shared<block::MemoryDevice>(Bytes(sizes.fec));
     root = *format(layout, devices(), Uuid::random());
     good = data->bytes();
   }
@@ -51,7 +51,7 @@ struct Volume {
   }
 
   Layout layout;
-  std::shared_ptr<block::MemoryTarget> data, hash, fec;
+  std::shared_ptr<block::MemoryDevice> data, hash, fec;
   Bytes root;
   Bytes good;
 };
@@ -80,7 +80,7 @@ TEST(FlippedByte, OfTheTreeIsRefused) {
 TEST(FlippedByte, IsMended) {
   const Volume volume(true);
   const Bytes hash = volume.hash->bytes();
-  const auto mends = [&](block::MemoryTarget& device, std::uint64_t byte) {
+  const auto mends = [&](block::MemoryDevice& device, std::uint64_t byte) {
     TestDevice::flip(device, byte);
     EXPECT_EQ(*volume.content(), volume.good) << byte;
     const auto report = repair(volume.layout, volume.devices(), volume.root);

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/crypto/hash.h>
 #include <intact/verity/build.h>
 #include <intact/verity/geometry.h>
@@ -114,10 +114,10 @@ TEST(BuildHashTree, MakesTheTreeOfAPlainImplementation) {
                                 .hash_block_size = hash_size,
                                 .data_blocks = blocks,
                                 .salt = Bytes(9, std::byte{0x5a})};
-            const block::MemoryTarget data(
+            const block::MemoryDevice data(
                 Bytes(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(blocks * data_size)));
             const PlainTree plain(params, data.bytes());
-            block::MemoryTarget area{Bytes(plain.area.size())};
+            block::MemoryDevice area{Bytes(plain.area.size())};
             ASSERT_EQ(Geometry::create(params)->hash_size(), plain.area.size());
             EXPECT_EQ(*build_hash_tree(params, data, area, 0, 1), plain.root) << blocks;
             EXPECT_EQ(area.bytes(), plain.area) << blocks;

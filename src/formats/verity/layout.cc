@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
+#include <intact/block/concat_target.h>
 #include <intact/block/linear_target.h>
 #include <intact/verity/volume.h>
 
@@ -19,7 +20,7 @@ Error wrong(std::string message) {
 /// A part of a device.
 struct Extent {
   std::string_view what;
-  const block::BlockTarget* device;
+  const block::Device* device;
   std::uint64_t begin;
   std::uint64_t size;
 };
@@ -67,8 +68,7 @@ Result<std::uint64_t> hash_area_offset(const Layout& layout) {
   return *offset;
 }
 
-Result<std::shared_ptr<block::BlockTarget>> fec_coverage(const Layout& layout,
-                                                         const Devices& devices) {
+Result<std::shared_ptr<block::Device>> fec_coverage(const Layout& layout, const Devices& devices) {
   const Params& params = layout.params;
   const Geometry geometry = TRY(Geometry::create(params));
   if (params.data_block_size != params.hash_block_size)
@@ -81,16 +81,16 @@ Result<std::shared_ptr<block::BlockTarget>> fec_coverage(const Layout& layout,
                              begin + geometry.hash_size(),
                              devices.fec == devices.hash ? "the FEC area begins before its end"
                                                          : "its device is smaller"));
-  std::vector<std::unique_ptr<block::BlockTarget>> parts;
+  std::vector<std::shared_ptr<block::Device>> parts;
   parts.push_back(
-      TRY(block::SliceTarget::open(devices.data, {.offset = 0, .length = geometry.data_size()})));
-  parts.push_back(TRY(block::SliceTarget::open(
+      TRY(block::LinearTarget::open(devices.data, {.offset = 0, .length = geometry.data_size()})));
+  parts.push_back(TRY(block::LinearTarget::open(
       devices.hash, {.offset = begin,
                      .length = (end - begin) / params.hash_block_size * params.hash_block_size})));
-  return std::shared_ptr<block::BlockTarget>(TRY(block::LinearTarget::open(std::move(parts))));
+  return std::shared_ptr<block::Device>(TRY(block::ConcatTarget::open(std::move(parts))));
 }
 
-Result<FecGeometry> fec_geometry(const Layout& layout, const block::BlockTarget& coverage) {
+Result<FecGeometry> fec_geometry(const Layout& layout, const block::Device& coverage) {
   return FecGeometry::create({.roots = layout.fec->roots,
                               .block_size = layout.params.data_block_size,
                               .blocks = coverage.size() / layout.params.data_block_size});

@@ -5,8 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <intact/block/concat_target.h>
 #include <intact/block/linear_target.h>
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/verity/build.h>
 #include <intact/verity/fec.h>
 #include <intact/verity/verity_target.h>
@@ -19,23 +20,23 @@ struct TestDevice {
     std::mt19937 random(42);
     Bytes content(params.data_blocks * params.data_block_size);
     for (std::byte& b : content) b = static_cast<std::byte>(random());
-    data = std::make_shared<block::MemoryTarget>(content);
+    data = std::make_shared<block::MemoryDevice>(content);
     geometry = *Geometry::create(params);
-    hash = std::make_shared<block::MemoryTarget>(Bytes(geometry->hash_size()));
+    hash = std::make_shared<block::MemoryDevice>(Bytes(geometry->hash_size()));
     root = *build_hash_tree(params, *data, *hash, 0);
     if (roots == 0) return;
     fec_geometry = *FecGeometry::create({.roots = roots,
                                          .block_size = params.data_block_size,
                                          .blocks = params.data_blocks + geometry->hash_blocks()});
-    parity = std::make_shared<block::MemoryTarget>(Bytes(fec_geometry->size()));
+    parity = std::make_shared<block::MemoryDevice>(Bytes(fec_geometry->size()));
     EXPECT_TRUE(encode_fec(*fec_geometry, *covered(), *parity, 0));
   }
 
-  std::shared_ptr<block::BlockTarget> covered() const {
-    std::vector<std::unique_ptr<block::BlockTarget>> parts;
-    parts.push_back(*block::SliceTarget::open(data, {.offset = 0, .length = data->size()}));
-    parts.push_back(*block::SliceTarget::open(hash, {.offset = 0, .length = hash->size()}));
-    return *block::LinearTarget::open(std::move(parts));
+  std::shared_ptr<block::Device> covered() const {
+    std::vector<std::shared_ptr<block::Device>> parts;
+    parts.push_back(*block::LinearTarget::open(data, {.offset = 0, .length = data->size()}));
+    parts.push_back(*block::LinearTarget::open(hash, {.offset = 0, .length = hash->size()}));
+    return *block::ConcatTarget::open(std::move(parts));
   }
 
   Result<std::unique_ptr<VerityTarget>> open(VerityTarget::Options options = {}) const {
@@ -45,7 +46,7 @@ struct TestDevice {
                               std::move(options));
   }
 
-  static void flip(block::MemoryTarget& device, std::uint64_t byte) {
+  static void flip(block::MemoryDevice& device, std::uint64_t byte) {
     Bytes one(1);
     ASSERT_TRUE(device.read(byte, one));
     one[0] ^= std::byte{0x10};
@@ -55,7 +56,7 @@ struct TestDevice {
   Params params;
   std::optional<Geometry> geometry;
   std::optional<FecGeometry> fec_geometry;
-  std::shared_ptr<block::MemoryTarget> data, hash, parity;
+  std::shared_ptr<block::MemoryDevice> data, hash, parity;
   Bytes root;
 };
 

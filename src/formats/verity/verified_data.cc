@@ -51,6 +51,31 @@ Result<void> VerifiedData::read_raw(std::uint64_t first, MutableByteSpan content
   return data_->read(first * tree_.geometry().data_block_size(), content);
 }
 
+/// The hash block with the digest of this data block; null if that is the root hash.
+Result<HashTree::Block> VerifiedData::leaf_of(std::uint64_t block) const {
+  const Geometry& geometry = tree_.geometry();
+  if (geometry.levels().empty()) return HashTree::Block();
+  return tree_.block(0, block >> geometry.hashes_per_block_bits(), HashTree::Mending::yes);
+}
+
+ByteSpan VerifiedData::expected_in(const HashTree::Block& leaf, std::uint64_t block) const {
+  return leaf ? tree_.digest_in(*leaf, block) : tree_.root();
+}
+
+Result<std::pair<std::uint64_t, bool>> VerifiedData::zero_run(std::uint64_t first,
+                                                              std::uint64_t end) const {
+  const std::uint64_t per_block = tree_.geometry().hashes_per_block();
+  end = std::min(end, first + (per_block - first % per_block));
+  const HashTree::Block leaf = TRY(leaf_of(first));
+  const auto is_zero = [&](std::uint64_t block) {
+    return equal(expected_in(leaf, block), zero_digest_);
+  };
+  const bool zero = is_zero(first);
+  std::uint64_t block = first + 1;
+  while (block < end && is_zero(block) == zero) ++block;
+  return std::pair(block - first, zero);
+}
+
 Result<std::vector<BadBlock>> VerifiedData::read_run(std::uint64_t first, MutableByteSpan content) {
   const Geometry& geometry = tree_.geometry();
   const std::size_t size = geometry.data_block_size();
@@ -60,14 +85,10 @@ Result<std::vector<BadBlock>> VerifiedData::read_run(std::uint64_t first, Mutabl
   std::vector<BadBlock> bad;
   if (known_good(first, count) && read_raw(first, content)) return bad;
 
-  HashTree::Block leaf;
-  if (!geometry.levels().empty())
-    leaf = TRY(tree_.block(0, first >> geometry.hashes_per_block_bits(), HashTree::Mending::yes));
-  const auto expected = [&](std::uint64_t i) {
-    return leaf ? tree_.digest_in(*leaf, first + i) : tree_.root();
-  };
+  const HashTree::Block leaf = TRY(leaf_of(first));
+  const auto expected = [&](std::uint64_t i) { return expected_in(leaf, first + i); };
 
-  if (!zero_digest_.empty()) {
+  if (skips_zeros()) {
     std::uint64_t zeros = 0;
     while (zeros < count && equal(expected(zeros), zero_digest_)) ++zeros;
     if (zeros == count) return clear(content), bad;

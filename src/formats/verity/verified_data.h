@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <intact/verity/verity_target.h>
@@ -32,12 +33,20 @@ class VerifiedData {
   /// bad; their content is left as read (zeros if unreadable). Fails as HashTree::block does.
   Result<std::vector<BadBlock>> read_run(std::uint64_t first, MutableByteSpan content);
 
+  bool skips_zeros() const { return !zero_digest_.empty(); }
+  /// How many blocks from `first` on, before `end`, are alike: read as zeros without a look at the
+  /// data (true), or not (false). They share a hash block. Only if skips_zeros(). Fails as
+  /// HashTree::block does.
+  Result<std::pair<std::uint64_t, bool>> zero_run(std::uint64_t first, std::uint64_t end) const;
+
   /// Without checking: what a device that ignores corruption gives.
   Result<void> read_raw(std::uint64_t first, MutableByteSpan content) const;
 
   std::uint64_t verified() const { return verified_.load(std::memory_order_relaxed); }
 
  private:
+  Result<HashTree::Block> leaf_of(std::uint64_t block) const;
+  ByteSpan expected_in(const HashTree::Block& leaf, std::uint64_t block) const;
   bool known_good(std::uint64_t first, std::uint64_t count) const;
   void remember_good(std::uint64_t block);
 

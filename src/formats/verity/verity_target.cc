@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <intact/base/checked.h>
+
 #include "verity_target_impl.h"
 
 namespace intact::verity {
@@ -9,6 +11,9 @@ namespace {
 
 /// Bad blocks remembered so that the sink hears of each once. Beyond it may hear again.
 constexpr std::size_t kMaxReported = 1 << 16;
+/// Bytes of which one search for extents looks at the digests: with the usual sizes, 16 MiB of
+/// hash blocks.
+constexpr std::uint64_t kMaxExtentSearch = std::uint64_t{2} << 30;
 
 }  // namespace
 
@@ -44,8 +49,8 @@ std::uint64_t VerityTarget::size() const {
   return impl_->geometry().data_size();
 }
 
-std::uint32_t VerityTarget::block_size() const {
-  return impl_->geometry().data_block_size();
+block::Limits VerityTarget::limits() const {
+  return {.block_size = impl_->geometry().data_block_size()};
 }
 
 Result<void> VerityTarget::read(std::uint64_t offset, MutableByteSpan out) const {
@@ -60,11 +65,58 @@ Result<std::vector<Damage>> VerityTarget::scan(unsigned threads, const Progress&
   return impl_->scan(threads, progress, mended);
 }
 
-VerityTarget::Counters VerityTarget::counters() const {
-  return impl_->counters();
+Result<void> VerityTarget::extents(std::uint64_t offset, std::uint64_t length,
+                                   const block::ExtentSink& sink) const {
+  TRY(block::check_range(size(), offset, length));
+  return impl_->extents(offset, length, sink);
 }
 
-VerityTarget::Counters VerityTarget::Impl::counters() const {
+/// Tells zeros only where a read returns them without a look at the data: everywhere else it has to
+/// be read, since that is how damage is found.
+Result<void> VerityTarget::Impl::extents(std::uint64_t offset, std::uint64_t length,
+                                         const block::ExtentSink& sink) const {
+  using block::ExtentKind;
+  const std::uint64_t size = geometry().data_block_size();
+  const std::uint64_t end = offset + std::min(length, kMaxExtentSearch);
+  for (std::uint64_t at = offset; at < end;) {
+    std::uint64_t stop = offset + length;
+    ExtentKind kind = ExtentKind::data;
+    if (data_.skips_zeros()) {
+      const std::uint64_t first = at / size;
+      const auto run = data_.zero_run(first, divide_up(end, size));
+      // Where the tree is damaged a read says so.
+      const std::uint64_t count = run ? run->first : 1;
+      stop = std::min((first + count) * size, offset + length);
+      if (run && run->second) kind = ExtentKind::zero;
+    }
+    if (!sink({.offset = at, .length = stop - at, .kind = kind})) return {};
+    at = stop;
+  }
+  return {};
+}
+
+VerityTarget::Totals VerityTarget::totals() const {
+  return impl_->totals();
+}
+
+std::vector<block::Counter> VerityTarget::counters() const {
+  const Totals totals = impl_->totals();
+  return {
+      {"verified", totals.verified}, {"corrupted", totals.corrupted}, {"corrected", totals.mended}};
+}
+
+std::string VerityTarget::dm_status() const {
+  return impl_->totals().corrupted == 0 ? "V" : "C";
+}
+
+std::string VerityTarget::summary() const {
+  const Totals totals = impl_->totals();
+  if (totals.mended == 0 && totals.corrupted == 0) return {};
+  return fmt::format("{} blocks verified, {} reads of damaged blocks, {} reads corrected",
+                     totals.verified, totals.corrupted, totals.mended);
+}
+
+VerityTarget::Totals VerityTarget::Impl::totals() const {
   return {.verified = data_.verified(),
           .corrupted = corrupted_.load(std::memory_order_relaxed),
           .mended = mended_.load(std::memory_order_relaxed) + tree_->mended_hash_blocks()};

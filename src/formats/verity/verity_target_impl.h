@@ -30,7 +30,9 @@ class VerityTarget::Impl {
   Result<void> read(std::uint64_t offset, MutableByteSpan out);
   Result<std::vector<Damage>> scan(unsigned threads, const Progress& progress,
                                    const MendedSink& mended) const;
-  Counters counters() const;
+  Totals totals() const;
+  Result<void> extents(std::uint64_t offset, std::uint64_t length,
+                       const block::ExtentSink& sink) const;
 
  private:
   Result<void> read_blocks(std::uint64_t first, MutableByteSpan content);

@@ -125,7 +125,7 @@ TEST(VerityTarget, IgnoresOrStopsWhenAsked) {
   TestDevice::flip(*device.data, 5 * 512);
   const auto ignoring = *device.open({.on_corruption = OnCorruption::ignore});
   EXPECT_EQ(*read(*ignoring, 0, 40 * 512), device.data->bytes());
-  EXPECT_EQ(ignoring->counters().corrupted, 1u);
+  EXPECT_EQ(ignoring->totals().corrupted, 1u);
 
   const auto stopping = *device.open({.on_corruption = OnCorruption::stop});
   EXPECT_TRUE(read(*stopping, 0, 512));
@@ -163,8 +163,8 @@ TEST(VerityTarget, MendsOnTheFly) {
   const auto target = device.open();
   ASSERT_TRUE(target) << target.error().message();
   EXPECT_EQ(*read(**target, 0, good.size()), good);
-  EXPECT_GE((*target)->counters().mended, 4u);
-  EXPECT_EQ((*target)->counters().corrupted, 0u);
+  EXPECT_GE((*target)->totals().mended, 4u);
+  EXPECT_EQ((*target)->totals().corrupted, 0u);
   const auto damage = *(*target)->scan();
   EXPECT_EQ(damage.size(), 3 + (device.geometry->hash_blocks() + 4) / 5);
   EXPECT_TRUE(std::ranges::all_of(damage, &Damage::mendable));

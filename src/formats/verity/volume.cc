@@ -20,7 +20,7 @@ Place place_of(const Damage& damage, const Params& params, std::uint64_t hash_ar
           begin};
 }
 
-Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t hash_offset) {
+Result<Superblock> read_superblock(const block::Device& hash, std::uint64_t hash_offset) {
   RawSuperblock raw;
   if (hash_offset > hash.size() || hash.size() - hash_offset < sizeof raw)
     return Error(ErrorKind::malformed,

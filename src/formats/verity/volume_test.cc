@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/crypto/hash.h>
 #include <intact/verity/volume.h>
 
@@ -12,7 +12,7 @@
 namespace intact::verity {
 namespace {
 
-using block::MemoryTarget;
+using block::MemoryDevice;
 
 const Uuid kUuid = *Uuid::parse("00000000-0000-0000-0000-000000000001");
 
@@ -24,19 +24,19 @@ struct Volume {
   explicit Volume(unsigned roots) {
     layout.fec = Layout::Fec{.roots = roots};
     const std::uint64_t fec_size = roots == 2 ? 24576 : 294912;
-    data = std::make_shared<MemoryTarget>(numbered_sectors());
-    hash = std::make_shared<MemoryTarget>(Bytes(24576));
-    fec = std::make_shared<MemoryTarget>(Bytes(fec_size));
+    data = std::make_shared<MemoryDevice>(numbered_sectors());
+    hash = std::make_shared<MemoryDevice>(Bytes(24576));
+    fec = std::make_shared<MemoryDevice>(Bytes(fec_size));
     root = *format(layout, devices(), kUuid);
   }
   Devices devices() const { return {.data = data, .hash = hash, .fec = fec}; }
 
   Layout layout = golden_layout();
-  std::shared_ptr<MemoryTarget> data, hash, fec;
+  std::shared_ptr<MemoryDevice> data, hash, fec;
   Bytes root;
 };
 
-void spoil(MemoryTarget& device, std::uint64_t offset, std::size_t length) {
+void spoil(MemoryDevice& device, std::uint64_t offset, std::size_t length) {
   ASSERT_TRUE(device.write(offset, Bytes(length, std::byte{0x77})));
 }
 
@@ -56,7 +56,7 @@ TEST(Volume, MayLieInOneFileWithItsTree) {
   layout.hash_offset = 2 << 20;
   Bytes content = numbered_sectors();
   content.resize((2 << 20) + 24576);
-  const auto file = std::make_shared<MemoryTarget>(std::move(content));
+  const auto file = std::make_shared<MemoryDevice>(std::move(content));
   ASSERT_TRUE(format(layout, {.data = file, .hash = file}, kUuid));
   EXPECT_EQ(crypto::sha256(file->bytes()).hex(),
             "c881b27bbbdc06b827b3650f27721394db09a3f2b6a7efcd328f7cff3aaf9317");
@@ -68,7 +68,7 @@ TEST(Volume, RefusesPartsThatLieOverEachOther) {
   Layout layout = golden_layout();
   Bytes content = numbered_sectors();
   content.resize(4 << 20);
-  const auto file = std::make_shared<MemoryTarget>(std::move(content));
+  const auto file = std::make_shared<MemoryDevice>(std::move(content));
   const Devices devices{.data = file, .hash = file, .fec = file};
   const auto check = [&](std::uint64_t hash, std::uint64_t fec) {
     layout.hash_offset = hash;

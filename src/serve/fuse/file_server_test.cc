@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 #include <intact/serve/fuse_server.h>
 #include <intact/serve/mounts.h>
 
@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kBlock = 4096;
 
 /// Bytes in memory of which one block may be bad.
-class DamagedTarget final : public block::ReadOnlyTarget {
+class DamagedTarget final : public block::ReadOnlyDevice {
  public:
   DamagedTarget(std::size_t blocks, std::optional<std::size_t> bad) : bytes_(blocks * kBlock) {
     for (std::size_t i = 0; i < bytes_.size(); ++i)
@@ -28,7 +28,7 @@ class DamagedTarget final : public block::ReadOnlyTarget {
   }
   const Bytes& bytes() const { return bytes_; }
   std::uint64_t size() const override { return bytes_.size(); }
-  std::uint32_t block_size() const override { return kBlock; }
+  block::Limits limits() const override { return {.block_size = kBlock}; }
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override {
     TRY(block::check_range(size(), offset, out.size()));
     if (bad_ && offset < *bad_ + kBlock && offset + out.size() > *bad_)

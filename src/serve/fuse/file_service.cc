@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <intact/block/byte_target.h>
+#include <intact/block/byte_device.h>
 
 namespace intact::serve {
 
@@ -50,7 +50,7 @@ std::uint64_t within(const FileService& service, std::uint64_t offset, std::uint
 }
 
 struct stat status_of(const FileService& service) {
-  const block::BlockTarget& target = *service.target;
+  const block::Device& target = *service.target;
   struct stat status{};
   status.st_ino = FUSE_ROOT_ID;
   status.st_mode =
@@ -89,6 +89,7 @@ void open(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
     fuse_reply_err(request, writable ? EPERM : EROFS);
     return;
   }
+  if (writes) service_of(request).was_opened_for_writing = true;
   // Pages in the cache have been verified and do not become stale: the kernel updates them with
   // what is written, or drops them, and nobody else may change the device.
   info->keep_cache = 1;
@@ -164,6 +165,43 @@ void setattr(fuse_req_t request, fuse_ino_t, struct stat* wanted, int changes,
   reply_status(request);
 }
 
+/// The first byte from `begin` on, before `end`, that lies in a hole (or in data); `end` if none.
+Result<std::uint64_t> find(const block::Device& device, std::uint64_t begin, std::uint64_t end,
+                           bool hole) {
+  std::uint64_t at = begin;
+  for (bool found = false; !found && at < end;) {
+    const std::uint64_t before = at;
+    TRY(device.extents(at, end - at, [&](const block::Extent& extent) {
+      found = (extent.kind != block::ExtentKind::data) == hole;
+      if (!found) at = extent.offset + extent.length;
+      return !found;
+    }));
+    if (!found && at == before) break;
+  }
+  return at;
+}
+
+void lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info*) noexcept {
+  FileService& service = service_of(request);
+  const auto begin = static_cast<std::uint64_t>(offset);
+  const std::uint64_t end = service.target->size();
+  const bool hole = whence == SEEK_HOLE;
+  if (offset < 0 || begin >= end || (!hole && whence != SEEK_DATA)) {
+    fuse_reply_err(request, offset >= 0 && begin >= end ? ENXIO : EINVAL);
+    return;
+  }
+  if (service.was_opened_for_writing) {  // everything is data, and there is a hole at the end
+    fuse_reply_lseek(request, static_cast<off_t>(hole ? end : begin));
+    return;
+  }
+  const auto found = find(*service.target, begin, end, hole);
+  if (!found) return fail(request, "search for holes", begin, end - begin, found.error());
+  if (!hole && *found == end)
+    fuse_reply_err(request, ENXIO);
+  else
+    fuse_reply_lseek(request, static_cast<off_t>(*found));
+}
+
 fuse_lowlevel_ops make_handlers(bool writable) {
   fuse_lowlevel_ops handlers{};
   handlers.init = init;
@@ -171,6 +209,7 @@ fuse_lowlevel_ops make_handlers(bool writable) {
   handlers.open = open;
   handlers.read = read;
   handlers.fsync = fsync;
+  handlers.lseek = lseek;
   if (writable) {
     handlers.setattr = setattr;
     handlers.write = write;
@@ -183,14 +222,13 @@ fuse_lowlevel_ops make_handlers(bool writable) {
 
 }  // namespace
 
-FileService::FileService(std::shared_ptr<block::BlockTarget> device, bool for_all,
-                         FailureLog::Sink log)
+FileService::FileService(std::shared_ptr<block::Device> device, bool for_all, FailureLog::Sink log)
     : target(std::move(device)),
       readable_by_all(for_all),
       changed(now()),
       failures(std::move(log)) {
   if (target->writable() && target->block_size() > 1)
-    target = std::make_shared<block::ByteTarget>(std::move(target));
+    target = std::make_shared<block::ByteDevice>(std::move(target));
 }
 
 const fuse_lowlevel_ops& file_handlers(bool writable) {

@@ -8,7 +8,7 @@
 
 #include <fuse_lowlevel.h>
 
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 
 #include "connection.h"
 #include "failure_log.h"
@@ -17,10 +17,13 @@ namespace intact::serve {
 
 /// What the handlers of a mounted block device work with. Thread-safe.
 struct FileService {
-  FileService(std::shared_ptr<block::BlockTarget> device, bool for_all, FailureLog::Sink log);
+  FileService(std::shared_ptr<block::Device> device, bool for_all, FailureLog::Sink log);
 
-  std::shared_ptr<block::BlockTarget> target;  ///< takes writes of any bytes
+  std::shared_ptr<block::Device> target;  ///< takes writes of any bytes
   const bool readable_by_all;
+  /// Whether a descriptor was ever open for writing. From then on the kernel may have pages of a
+  /// mapping that were not written yet, also where the device has a hole.
+  std::atomic<bool> was_opened_for_writing = false;
   std::atomic<std::int64_t> changed;  ///< mtime, in nanoseconds since 1970
   FailureLog failures;
 };

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/block/memory_target.h>
+#include <intact/block/memory_device.h>
 
 #include "mounted_file.h"
 
@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kBlock = 4096;
 
 /// Bytes in memory that take whole blocks only, count flushes and may fail.
-class DiskTarget final : public block::BlockTarget {
+class DiskTarget final : public block::Device {
  public:
   explicit DiskTarget(Bytes bytes) : memory_(std::move(bytes)) {}
 
@@ -31,8 +31,7 @@ class DiskTarget final : public block::BlockTarget {
   const Bytes& bytes() const { return memory_.bytes(); }
 
   std::uint64_t size() const override { return memory_.size(); }
-  bool writable() const override { return true; }
-  std::uint32_t block_size() const override { return kBlock; }
+  block::Limits limits() const override { return {.block_size = kBlock, .writable = true}; }
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override {
     return memory_.read(offset, out);
   }
@@ -58,7 +57,7 @@ class DiskTarget final : public block::BlockTarget {
     if (failing) return Error::from_errno("this disk has failed", EIO);
     return block::check_blocks(*this, offset, length);
   }
-  block::MemoryTarget memory_;
+  block::MemoryDevice memory_;
 };
 
 Bytes pattern(std::size_t size) {

@@ -54,7 +54,7 @@ Result<std::unique_ptr<FuseServer>> FuseServer::mount(
 }
 
 Result<std::unique_ptr<FuseServer>> FuseServer::mount_file(
-    const std::shared_ptr<block::BlockTarget>& target, const FuseOptions& options) {
+    const std::shared_ptr<block::Device>& target, const FuseOptions& options) {
   const bool writable = target->writable();
   Attached attached = TRY(attach(options, writable ? MountKind::writable_file : MountKind::file));
   auto service = std::make_shared<FileService>(target, options.allow_other, options.log);

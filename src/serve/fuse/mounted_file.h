@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <intact/base/file.h>
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 #include <intact/serve/fuse_server.h>
 
 #include "mounted_tree.h"
@@ -18,7 +18,7 @@ namespace intact::serve::testing {
 
 class MountedFile {
  public:
-  explicit MountedFile(std::shared_ptr<block::BlockTarget> target, FuseOptions options = {})
+  explicit MountedFile(std::shared_ptr<block::Device> target, FuseOptions options = {})
       : dir_(make_public_dir()), path_(dir_.path("file")), watchdog_(path_) {
     EXPECT_TRUE(write_file_durably(path_, as_bytes("what was there"), 0600));
     options.mountpoint = path_;

@@ -142,49 +142,59 @@ Error explain(const Mapping& mapping, Error error) {
                           mapping.name, std::generic_category().message(error.sys_errno())),
               error.sys_errno()};
     case EINVAL:
-      if (!has_target(mapping.target))
-        return {ErrorKind::unsupported,
-                fmt::format("{0}: this kernel has no dm-{1} target; load it (`modprobe dm-{1}`)",
-                            mapping.name, mapping.target),
-                EINVAL};
+      for (const MappingLine& line : mapping.lines)
+        if (!has_target(line.target))
+          return {ErrorKind::unsupported,
+                  fmt::format("{0}: this kernel has no dm-{1} target; load it (`modprobe dm-{1}`)",
+                              mapping.name, line.target),
+                  EINVAL};
       // Without the table, which may contain keys.
       return {ErrorKind::unsupported,
               fmt::format("{}: the kernel refuses the dm-{} table; see its log (`dmesg`) for the "
                           "reason",
-                          mapping.name, mapping.target),
+                          mapping.name, mapping.lines.empty() ? "" : mapping.lines.back().target),
               EINVAL};
     default:
       return error;
   }
 }
 
-/// The first target in the answer to a task.
-struct Line {
-  std::uint64_t sectors = 0;
-  std::string target;
-  crypto::Secret parameters;
-};
-Line first_line(const Task& task) {
-  std::uint64_t start = 0;
-  std::uint64_t length = 0;
-  char* type = nullptr;
-  char* parameters = nullptr;
-  dm_get_next_target(task.get(), nullptr, &start, &length, &type, &parameters);
-  return {.sectors = length,
-          .target = type != nullptr ? type : "",
-          .parameters = crypto::Secret::copy_of(
-              as_bytes(std::string_view(parameters != nullptr ? parameters : "")))};
+/// The lines in the answer to a task.
+std::vector<MappingLine> lines_of(const Task& task) {
+  std::vector<MappingLine> lines;
+  void* next = nullptr;
+  do {
+    std::uint64_t start = 0;
+    std::uint64_t length = 0;
+    char* type = nullptr;
+    char* parameters = nullptr;
+    next = dm_get_next_target(task.get(), next, &start, &length, &type, &parameters);
+    if (type == nullptr) continue;
+    lines.push_back({.sectors = length,
+                     .target = type,
+                     .parameters = crypto::Secret::copy_of(
+                         as_bytes(std::string_view(parameters != nullptr ? parameters : "")))});
+  } while (next != nullptr);
+  return lines;
+}
+
+/// Adds a line to a task that loads a table.
+bool add_line(const Task& load, std::uint64_t start, const MappingLine& line) {
+  // With the final zero that the library expects. It wipes its own copy with the task.
+  crypto::Secret parameters(line.parameters.size() + 1);
+  std::ranges::copy(line.parameters.expose(), parameters.expose().begin());
+  return dm_task_add_target(load.get(), start, line.sectors, line.target.c_str(),
+                            parameters.expose_text().data()) != 0;
 }
 
 Result<void> load_and_resume(const Mapping& mapping) {
   const Task load = TRY(make_task(DM_DEVICE_RELOAD, mapping.name));
-  // With the final zero that the library expects. It wipes its own copy with the task.
-  crypto::Secret parameters(mapping.parameters.size() + 1);
-  std::ranges::copy(mapping.parameters.expose(), parameters.expose().begin());
-  if ((mapping.read_only && !dm_task_set_ro(load.get())) ||
-      !dm_task_add_target(load.get(), 0, mapping.sectors, mapping.target.c_str(),
-                          parameters.expose_text().data()))
-    return failure(mapping.name, 0);
+  if (mapping.read_only && !dm_task_set_ro(load.get())) return failure(mapping.name, 0);
+  std::uint64_t start = 0;
+  for (const MappingLine& line : mapping.lines) {
+    if (!add_line(load, start, line)) return failure(mapping.name, 0);
+    start += line.sectors;
+  }
   TRY(run(load, mapping.name));
   const Task resume = TRY(make_task(DM_DEVICE_RESUME, mapping.name));
   return run_with_nodes(resume, mapping.name);
@@ -192,11 +202,22 @@ Result<void> load_and_resume(const Mapping& mapping) {
 
 }  // namespace
 
+std::uint64_t Mapping::sectors() const {
+  std::uint64_t sum = 0;
+  for (const MappingLine& line : lines) sum += line.sectors;
+  return sum;
+}
+
+std::string_view Mapping::target() const {
+  return lines.size() == 1 ? std::string_view(lines[0].target) : std::string_view();
+}
+
 // In single steps: the library could do all of it at once, but would not return an errno.
 Result<void> create_mapping(const Mapping& mapping) {
   const std::lock_guard lock(library());
   const Task create = TRY(make_task(DM_DEVICE_CREATE, mapping.name));
-  if (!dm_task_set_uuid(create.get(), mapping.uuid.c_str())) return failure(mapping.name, 0);
+  if (!mapping.uuid.empty() && !dm_task_set_uuid(create.get(), mapping.uuid.c_str()))
+    return failure(mapping.name, 0);
   if (auto done = run(create, mapping.name); !done)
     return explain(mapping, std::move(done).error());
   auto loaded = load_and_resume(mapping);
@@ -213,17 +234,15 @@ Result<MappingState> find_mapping(const std::string& name) {
   dm_info info;
   if (!dm_task_get_info(table.get(), &info)) return failure(name, 0);
   if (!info.exists) return no_device(name);
-  Line line = first_line(table);
   MappingState state{.mapping = {.name = name,
                                  .uuid = dm_task_get_uuid(table.get()),
-                                 .sectors = line.sectors,
-                                 .target = std::move(line.target),
-                                 .parameters = std::move(line.parameters),
+                                 .lines = lines_of(table),
                                  .read_only = info.read_only != 0},
                      .open_count = static_cast<unsigned>(info.open_count)};
   const Task status = TRY(make_task(DM_DEVICE_STATUS, name));
   TRY(run(status, name));
-  state.status = first_line(status).parameters.expose_text();
+  const auto lines = lines_of(status);
+  if (lines.size() == 1) state.status = lines[0].parameters.expose_text();
   return state;
 }
 

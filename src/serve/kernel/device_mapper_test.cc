@@ -7,15 +7,21 @@ namespace {
 
 constexpr const char* kKey = "c0ffee00c0ffee00c0ffee00c0ffee00";
 
+std::vector<MappingLine> one_line(const std::string& arguments) {
+  std::vector<MappingLine> lines;
+  lines.push_back({.sectors = 8,
+                   .target = "integrity",
+                   .parameters = crypto::Secret::copy_of(as_bytes(arguments))});
+  return lines;
+}
+
 /// A table that every kernel refuses, with a key in it.
 Mapping refused() {
   const std::string table =
       std::string("7:250 0 16 J 2 internal_hash:hmac(sha256):") + kKey + " no_such_option:" + kKey;
   return {.name = "intact-test-refused",
           .uuid = "CRYPT-INTEGRITY-intact-test-refused",
-          .sectors = 8,
-          .target = "integrity",
-          .parameters = crypto::Secret::copy_of(as_bytes(table))};
+          .lines = one_line(table)};
 }
 
 // Without a device mapper another reason is given; the virtual machine has one (tests/vm).

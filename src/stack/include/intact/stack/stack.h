@@ -5,54 +5,65 @@
 #include <vector>
 
 #include <intact/base/result.h>
-#include <intact/block/target.h>
-#include <intact/stack/volume.h>
+#include <intact/block/device.h>
+#include <intact/dm/target.h>
+#include <intact/json/json.h>
+#include <intact/stack/plan.h>
 
 namespace intact::stack {
 
-enum class Writing { as_files_allow, never };
+enum class Writing {
+  as_files_allow,
+  never,
+  by_kernel,  ///< never, since the kernel is about to open the same
+};
 
-/// An open volume: a file and the layers on it, each on the device of the one below. Its top is
-/// thread-safe and may be shared with front ends.
+/// An open stack of block devices. Its top is thread-safe and may be shared with front ends.
 class Stack {
  public:
-  /// A stack without layers: the file as it is.
-  explicit Stack(File file) : file_(std::move(file)) {}
+  /// A stack without tables: the file as it is, or nothing if it is null.
+  explicit Stack(dm::File file, dm::File known_by = {})
+      : file_(std::move(file)), known_by_(known_by ? std::move(known_by) : file_) {}
 
-  /// Opens a layer on top(); after an error the stack is unchanged. `name` is that of the volume.
-  /// limit: there are kMaxLayers already.
-  Result<void> open(const AnyLayer& layer, const std::string& name, const Events& events,
-                    Writing writing = Writing::as_files_allow);
-  /// Adds a layer that was opened on top().
-  void push(std::string format, OpenLayer layer);
+  /// Opens a table; its device becomes the top, and dm:NAME in `names`. `name` is that of the
+  /// stack, for the log. After an error the stack is unchanged. limit: there are kMaxTables
+  /// already; otherwise errors of the targets, with the line if there are several.
+  Result<void> open(const dm::Table& table, dm::Names& names, const std::string& name,
+                    const dm::Events& events, Writing writing = Writing::as_files_allow);
+  /// Adds a device that was opened on top().
+  void push(std::string target, std::shared_ptr<block::Device> device);
 
-  std::shared_ptr<block::BlockTarget> top() const;
+  std::shared_ptr<block::Device> top() const;
   /// A line about damage that was read, corrected or not; empty without damage.
   std::string summary() const;
-  /// The counters of its layers, as the status server sends them: {"pid", "layers": [{"format",
+  /// The counters of its devices, as the status server sends them: {"pid", "layers": [{"format",
   /// ...}]}, the lowest first. Thread-safe.
   Json status() const;
-  /// Whether any layer has counters.
+  /// Whether any device has counters.
   bool has_status() const;
-  /// The file whose identity names the status socket: the one with the lowest layer's metadata.
-  const File& known_by() const;
-  /// Makes everything written durable and closes all layers, the top first, even after an error;
+  /// The file whose identity names the status socket; may be null.
+  const dm::File& known_by() const { return known_by_; }
+  /// The device of each line, in the order of the tables and their lines.
+  std::vector<std::shared_ptr<block::Device>> devices() const;
+  /// Makes everything written durable and closes all devices, the top first, even after an error;
   /// the first error is returned. Nothing may be written during the call or after it. A stack that
   /// is destroyed without close() leaves the state of a crash.
   Result<void> close();
 
  private:
   struct Part {
-    std::string format;
-    OpenLayer layer;
+    std::string target;
+    std::shared_ptr<block::Device> device;
   };
-  File file_;
-  std::vector<Part> parts_;  // the lowest first
+  dm::File file_;
+  dm::File known_by_;
+  std::vector<Part> parts_;  // a line each, the lowest table first
+  std::size_t tables_ = 0;
+  std::shared_ptr<block::Device> top_;
 };
 
-/// Opens all layers, and checks what can be checked without reading everything: layouts, sizes, the
-/// root hash. Errors are those of each layer; limit: more than kMaxLayers.
-Result<Stack> open(const Volume& volume, const Events& events,
-                   Writing writing = Writing::as_files_allow);
+/// Opens all tables, and checks what can be checked without reading everything: layouts, sizes, the
+/// root hash. Errors are those of each target; limit: more than kMaxTables.
+Result<Stack> open(Plan& plan, const dm::Events& events, Writing writing = Writing::as_files_allow);
 
 }  // namespace intact::stack

@@ -13,11 +13,11 @@ namespace intact::stack {
 
 /// Publishes the counters of an open stack while it is served: a client that connects to a unix
 /// socket gets Stack::status(). The permissions of the socket's directory decide who can connect.
-/// The name of the socket is made of the identity of the stack's file and the process id.
+/// The name of the socket is made of the identity of a file and the process id.
 class StatusServer {
  public:
-  /// Starts a thread. Null if the stack has no counters. Removes sockets in `dir` that killed
-  /// servers left behind.
+  /// Starts a thread. Null if the stack has no counters or is not known by a file. Removes sockets
+  /// in `dir` that killed servers left behind.
   static Result<std::unique_ptr<StatusServer>> start(const std::string& dir, const Stack& stack);
   /// Ends the thread and removes the socket.
   ~StatusServer();

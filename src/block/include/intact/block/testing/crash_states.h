@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include <intact/block/testing/recording_target.h>
+#include <intact/block/testing/recording_device.h>
 
 namespace intact::block::testing {
 

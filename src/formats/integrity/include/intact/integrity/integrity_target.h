@@ -9,7 +9,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 #include <intact/crypto/secret.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
@@ -19,10 +19,10 @@ namespace intact::integrity {
 
 /// The devices below. Everything is on `data` unless there is a `meta`.
 struct Devices {
-  std::shared_ptr<block::BlockTarget> data;
-  std::shared_ptr<block::BlockTarget> meta = {};  ///< superblock, journal and tags
+  std::shared_ptr<block::Device> data;
+  std::shared_ptr<block::Device> meta = {};  ///< superblock, journal and tags
 
-  block::BlockTarget& of_meta() const { return meta ? *meta : *data; }
+  block::Device& of_meta() const { return meta ? *meta : *data; }
   DeviceSizes sizes() const;
 };
 
@@ -34,6 +34,10 @@ Result<Superblock> format(const Params& params, const Devices& devices);
 /// Reads the superblock. Errors: not_found ("The device is not initialized") for zeros, malformed
 /// for anything else that is not a superblock.
 Result<Superblock> read_superblock(const Params& params, const Devices& devices);
+
+/// How many sectors a device provides: by its superblock, or in recovery without one by the params.
+/// Errors of read_superblock() and Layout::create().
+Result<std::uint64_t> provided_sectors(const Params& params, const Devices& devices);
 
 /// Consecutive blocks that fail their tags.
 struct Mismatch {
@@ -57,7 +61,7 @@ struct Mismatch {
 /// The first error while reading or writing tags, journal, bitmap or superblock, or during a flush,
 /// is final: every later operation fails with it until the device is opened again. A mismatch is
 /// not final, nor is a failing read or write of data in place.
-class IntegrityTarget final : public block::BlockTarget {
+class IntegrityTarget final : public block::Device {
  public:
   struct Options {
     bool read_only = false;  ///< write nothing; read journaled blocks from the journal
@@ -108,8 +112,7 @@ class IntegrityTarget final : public block::BlockTarget {
   ~IntegrityTarget() override;
 
   std::uint64_t size() const override;  ///< bytes
-  bool writable() const override;
-  std::uint32_t block_size() const override;  ///< bytes
+  block::Limits limits() const override;
 
   /// All or nothing: after an error `out` holds zeros. Error tampered if a block in the range fails
   /// its tag.
@@ -147,7 +150,11 @@ class IntegrityTarget final : public block::BlockTarget {
 
   /// Commits, writes back, marks the device clean and flushes; all later requests fail. Returns the
   /// first failure, after which the device looks as after a crash. Further calls return the same.
-  Result<void> close();
+  Result<void> close() override;
+  /// Those of status(), by the names of its fields, and "writable".
+  std::vector<block::Counter> counters() const override;
+  std::string dm_status() const override;
+  std::string summary() const override;
 
  private:
   class Impl;

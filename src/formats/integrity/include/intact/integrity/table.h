@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,9 +19,15 @@ struct TableLine {
   std::string meta_device = {};  ///< empty: none
 };
 
+/// Finds the key for a reference, `:SIZE:TYPE:NAME`.
+using KeyLookup =
+    std::function<Result<std::shared_ptr<const crypto::Secret>>(std::string_view reference)>;
+
 /// Error invalid_argument, with the kernel's messages, for text that does not have this form. Words
 /// after the counted options are ignored, as in the kernel. check_params() checks whether the
 /// params make sense together.
 Result<TableLine> parse_table(std::string_view line);
+/// The same for words, with references for keys, and with `legacy_hmac`, which the kernel lacks.
+Result<TableLine> parse_table(std::span<const std::string> words, const KeyLookup& keys);
 
 }  // namespace intact::integrity

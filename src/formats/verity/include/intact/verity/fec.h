@@ -10,7 +10,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 #include <intact/verity/reed_solomon.h>
 
 namespace intact::verity {
@@ -49,9 +49,8 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Computes the parity of `covered` (covered_size() bytes) and writes it to `out` from byte
 /// `offset` on. Uses `threads` threads (0: one for each processor), some MiB of memory for each.
-Result<void> encode_fec(const FecGeometry& geometry, const ByteSource& covered,
-                        block::BlockTarget& out, std::uint64_t offset, unsigned threads = 0,
-                        const Progress& progress = {});
+Result<void> encode_fec(const FecGeometry& geometry, const ByteSource& covered, block::Device& out,
+                        std::uint64_t offset, unsigned threads = 0, const Progress& progress = {});
 
 /// Corrects blocks from the blocks and the parity that share codewords with them. Thread-safe.
 class FecDecoder {

@@ -8,19 +8,20 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
+#include <intact/dm/line.h>
 #include <intact/verity/params.h>
 #include <intact/verity/volume.h>
 
 namespace intact::verity {
 
-/// Devices as the kernel takes them: paths or "MAJOR:MINOR".
+/// Devices by the words of a line: "fd:10", for the kernel paths or "MAJOR:MINOR".
 struct DeviceNames {
   std::string data;
   std::string hash;
   std::string fec = {};  ///< if the layout has FEC
 };
 
-/// The parameters of a line for the kernel's target "verity"
+/// The arguments of a line for the target "verity"
 /// (Documentation/admin-guide/device-mapper/verity.rst).
 struct KernelTable {
   Params params;
@@ -29,21 +30,17 @@ struct KernelTable {
   Bytes root;
   std::vector<std::string> flags = {};  ///< options without a value: "ignore_corruption"
   struct Fec {
-    std::uint64_t start;   ///< of the parity, in blocks
-    std::uint64_t blocks;  ///< covered
-    unsigned roots;
+    std::uint64_t start = 0;   ///< of the parity, in blocks
+    std::uint64_t blocks = 0;  ///< covered
+    unsigned roots = kMinRoots;
   };
   std::optional<Fec> fec = {};
   std::string signature_key = {};  ///< description of the key with the signature of the root hash
 
-  /// The layout must fit on the devices: check_layout(). invalid_argument: the kernel cannot
-  /// express it.
-  static Result<KernelTable> create(const Layout& layout, const Devices& devices,
-                                    const DeviceNames& names, ByteSpan root);
-  /// Parses what the kernel prints. malformed.
-  static Result<KernelTable> parse(std::string_view text);
-  /// With options in the order of veritysetup.
-  std::string text() const;
+  /// Parses the arguments of a line, also as the kernel prints them. invalid_argument.
+  static Result<KernelTable> parse(const dm::Line& line);
+  /// The line, with options in the order of veritysetup.
+  dm::Line line() const;
 };
 
 }  // namespace intact::verity

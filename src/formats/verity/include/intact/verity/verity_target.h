@@ -10,7 +10,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 #include <intact/verity/fec.h>
 #include <intact/verity/geometry.h>
 #include <intact/verity/params.h>
@@ -43,7 +43,7 @@ enum class OnCorruption {
 /// A dm-verity device in userspace. Every block is checked against the hash tree, up to the root
 /// hash, at every read; verified hash blocks are cached, within a bound. A block that fails is
 /// corrected with the FEC area, if there is one, and checked before it is used. Thread-safe.
-class VerityTarget final : public block::ReadOnlyTarget {
+class VerityTarget final : public block::ReadOnlyDevice {
  public:
   struct Devices {
     std::shared_ptr<const ByteSource> data;
@@ -59,7 +59,7 @@ class VerityTarget final : public block::ReadOnlyTarget {
     std::size_t cache_size = 64 << 20;  ///< bytes of verified hash blocks in memory
     DamageSink on_damage = {};
   };
-  struct Counters {
+  struct Totals {
     std::uint64_t verified;   ///< data blocks
     std::uint64_t corrupted;  ///< blocks of either area that failed and were not corrected
     std::uint64_t mended;
@@ -73,11 +73,17 @@ class VerityTarget final : public block::ReadOnlyTarget {
                                                     Options options);
   ~VerityTarget() override;
 
-  std::uint64_t size() const override;        ///< bytes: data_blocks of data_block_size
-  std::uint32_t block_size() const override;  ///< data_block_size
+  std::uint64_t size() const override;    ///< bytes: data_blocks of data_block_size
+  block::Limits limits() const override;  ///< blocks of data_block_size, read-only
 
   /// All or nothing: after an error `out` holds zeros. tampered if a block in the range is bad.
   Result<void> read(std::uint64_t offset, MutableByteSpan out) const override;
+  /// With ignore_zero_blocks, those blocks are `zero`.
+  Result<void> extents(std::uint64_t offset, std::uint64_t length,
+                       const block::ExtentSink& sink) const override;
+  std::vector<block::Counter> counters() const override;
+  std::string dm_status() const override;  ///< "V", or "C" after corruption
+  std::string summary() const override;
 
   /// Takes the true content of a bad block, as the FEC area yields it. Called by several threads;
   /// an error ends the scan.
@@ -89,7 +95,7 @@ class VerityTarget final : public block::ReadOnlyTarget {
   Result<std::vector<Damage>> scan(unsigned threads = 0, const Progress& progress = {},
                                    const MendedSink& mended = {}) const;
 
-  Counters counters() const;
+  Totals totals() const;
 
  private:
   class Impl;

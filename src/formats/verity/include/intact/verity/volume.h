@@ -7,7 +7,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 #include <intact/verity/fec.h>
 #include <intact/verity/geometry.h>
 #include <intact/verity/params.h>
@@ -30,9 +30,9 @@ struct Layout {
 
 /// The devices of a volume. One may be used in several places, as the same object.
 struct Devices {
-  std::shared_ptr<block::BlockTarget> data;
-  std::shared_ptr<block::BlockTarget> hash;
-  std::shared_ptr<block::BlockTarget> fec = {};  ///< if the layout has FEC
+  std::shared_ptr<block::Device> data;
+  std::shared_ptr<block::Device> hash;
+  std::shared_ptr<block::Device> fec = {};  ///< if the layout has FEC
 };
 
 /// First byte of the hash area: the first whole hash block after the superblock. Without a
@@ -43,9 +43,8 @@ Result<std::uint64_t> hash_area_offset(const Layout& layout);
 /// What forward error correction covers: the data blocks, then the hash device from the hash area
 /// to its end, or to the parity if that is on the same device. malformed or invalid_argument if
 /// that is not possible.
-Result<std::shared_ptr<block::BlockTarget>> fec_coverage(const Layout& layout,
-                                                         const Devices& devices);
-Result<FecGeometry> fec_geometry(const Layout& layout, const block::BlockTarget& coverage);
+Result<std::shared_ptr<block::Device>> fec_coverage(const Layout& layout, const Devices& devices);
+Result<FecGeometry> fec_geometry(const Layout& layout, const block::Device& coverage);
 
 /// Whether all parts fit on their devices without overlap: invalid_argument if not, and the message
 /// says what to do.
@@ -71,7 +70,7 @@ struct Place {
 Place place_of(const Damage& damage, const Params& params, std::uint64_t hash_area);
 
 /// Reads the superblock at byte `hash_offset`. malformed: not a superblock.
-Result<Superblock> read_superblock(const block::BlockTarget& hash, std::uint64_t hash_offset);
+Result<Superblock> read_superblock(const block::Device& hash, std::uint64_t hash_offset);
 
 /// Writes hash area, parity and, last of all, superblock; returns the root hash. All is flushed.
 /// The devices must be large enough: check_layout.

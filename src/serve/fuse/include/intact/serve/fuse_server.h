@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include <intact/base/result.h>
-#include <intact/block/target.h>
+#include <intact/block/device.h>
 #include <intact/tree/file_tree.h>
 
 namespace intact::serve {
@@ -68,7 +68,7 @@ class FuseServer {
   /// open the file; with options.allow_other, others may read it. A read that fails is EIO for the
   /// pages that cannot be read and for no others.
   static Result<std::unique_ptr<FuseServer>> mount_file(
-      const std::shared_ptr<block::BlockTarget>& target, const FuseOptions& options);
+      const std::shared_ptr<block::Device>& target, const FuseOptions& options);
 
   FuseServer(const FuseServer&) = delete;
   FuseServer& operator=(const FuseServer&) = delete;

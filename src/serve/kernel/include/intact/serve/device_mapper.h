@@ -2,22 +2,33 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <intact/base/result.h>
 #include <intact/crypto/secret.h>
 
 namespace intact::serve {
 
-/// A device-mapper device that consists of one target.
-struct Mapping {
-  std::string name;           ///< of /dev/mapper/NAME
-  std::string uuid;           ///< unique on this machine; programs know their own by its prefix
+/// A line of a table that is in the kernel.
+struct MappingLine {
   std::uint64_t sectors = 0;  ///< of 512 bytes
   std::string target;         ///< "verity"
-  /// The rest of its table line. Secret, because the tables of some targets contain keys: it must
-  /// not be copied into messages or logs.
+  /// Secret, because the tables of some targets contain keys: it must not be copied into messages
+  /// or logs.
   crypto::Secret parameters = {};
+};
+
+/// A device-mapper device.
+struct Mapping {
+  std::string name;  ///< of /dev/mapper/NAME
+  std::string uuid;  ///< unique on this machine; programs know their own by its prefix
+  std::vector<MappingLine> lines = {};  ///< one after the other
   bool read_only = true;
+
+  std::uint64_t sectors() const;  ///< of all lines
+  /// The target of the only line; empty if there are several.
+  std::string_view target() const;
 };
 
 /// Creates the device and its node in /dev/mapper, and waits for udev where that runs. The kernel

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <intact/base/result.h>
+#include <intact/block/device.h>
+#include <intact/crypto/secret.h>
+#include <intact/dm/line.h>
+#include <intact/dm/names.h>
+
+namespace intact::dm {
+
+/// Callbacks of open devices. Called by reading threads, by several at once.
+struct Events {
+  std::function<void(std::string_view line)> log = {};  ///< one line about damage
+  std::function<void()> stop = {};                      ///< damage was found; all later reads fail
+};
+
+/// How a line is opened.
+struct Opening {
+  std::string name = {};  ///< what the log calls the device
+  Events events = {};
+  bool read_only = false;   ///< write nothing, whatever the devices below allow
+  bool for_kernel = false;  ///< only to check what the kernel is about to open
+};
+
+/// What the kernel needs beside a line: its names for devices.
+using KernelName = std::function<Result<std::string>(std::string_view word)>;
+
+/// A kind of line. Each is a constant in a folder of its own and one of the list in stack/targets.
+struct Target {
+  /// The kernel's name where it has this target: the third word of a line.
+  std::string_view name;
+  /// False: the device is read-only whatever is below it, and nothing below it is written.
+  bool writable = true;
+  /// The kernel opens it only on devices that it may write to.
+  bool kernel_writes = false;
+
+  /// Opens a line. Everything it uses comes from `names`. invalid_argument: arguments that are not
+  /// those of this target, with the word; otherwise errors of the format.
+  Result<std::shared_ptr<block::Device>> (*open)(const Line& line, Names& names,
+                                                 const Opening& opening);
+
+  /// The arguments for the kernel, keys included: made from a device that was opened from the same
+  /// line, read-only, so that the kernel is told what was checked. unsupported: what the kernel
+  /// cannot do, or would believe without a check. Null: the kernel lacks this target.
+  Result<crypto::Secret> (*kernel_arguments)(const Line& line, Names& names,
+                                             const block::Device& opened,
+                                             const KernelName& kernel_name) = nullptr;
+};
+
+}  // namespace intact::dm

@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <intact/base/checked.h>
+#include <intact/verity/dm_target.h>
+#include <intact/verity/kernel_table.h>
+
+namespace intact::verity {
+namespace {
+
+constexpr std::string_view kFecStartSector = "fec_start_sector";
+
+Error wrong(std::string message) {
+  return {ErrorKind::invalid_argument, "verity: " + std::move(message)};
+}
+
+Result<VerityTarget::Options> options_from(const std::vector<std::string>& flags) {
+  VerityTarget::Options options;
+  for (const std::string& flag : flags) {
+    if (flag == "ignore_corruption")
+      options.on_corruption = OnCorruption::ignore;
+    else if (flag == "restart_on_corruption" || flag == "panic_on_corruption")
+      options.on_corruption = OnCorruption::stop;
+    else if (flag == "restart_on_error" || flag == "panic_on_error")
+      return Error(ErrorKind::unsupported,
+                   fmt::format("verity: {}: only the kernel can do that", flag));
+    else if (flag == "ignore_zero_blocks")
+      options.ignore_zero_blocks = true;
+    else if (flag == "check_at_most_once")
+      options.check_at_most_once = true;
+  }
+  return options;
+}
+
+/// Removes the option that the kernel lacks. Returns its value in bytes.
+Result<std::optional<std::uint64_t>> take_fec_start_sector(dm::Line& line) {
+  std::vector<std::string>& words = line.arguments;
+  const auto found = std::ranges::find(words, kFecStartSector);
+  if (found == words.end()) return std::optional<std::uint64_t>();
+  const dm::Line value{.target = "verity", .arguments = {found + 1, words.end()}};
+  dm::Arguments arguments(value);
+  const std::uint64_t sector = TRY(arguments.number("fec_start_sector", UINT64_MAX / 512));
+  // Ten words come first, then the number of those that follow.
+  constexpr std::ptrdiff_t kCount = 10;
+  words.erase(found, found + 2);
+  if (words.size() > kCount) words[kCount] = fmt::to_string(words.size() - kCount - 1);
+  return std::optional(sector * dm::kSectorSize);
+}
+
+struct Parsed {
+  KernelTable table;
+  Layout layout;
+  Devices devices;
+};
+
+Result<Parsed> parse(dm::Line line, dm::Names& names) {
+  const auto fec_start = TRY(take_fec_start_sector(line));
+  Parsed parsed{.table = TRY(KernelTable::parse(line)), .layout = {}, .devices = {}};
+  const KernelTable& table = parsed.table;
+  TRY(check_params(table.params));
+  if (line.sectors != table.line().sectors)
+    return wrong(fmt::format("the line has {} sectors, and its data blocks are {}", line.sectors,
+                             table.line().sectors));
+  const auto hash_offset =
+      checked_multiply<std::uint64_t>(table.hash_start, table.params.hash_block_size);
+  if (!hash_offset) return wrong("the first hash block is out of range");
+  parsed.layout = {.params = table.params, .hash_offset = *hash_offset, .superblock = false};
+  parsed.devices = {.data = TRY(names.device(table.devices.data)),
+                    .hash = TRY(names.device(table.devices.hash))};
+  if (!table.fec) return parsed;
+  if (table.devices.fec.empty()) return wrong("FEC options without use_fec_from_device");
+  parsed.devices.fec = TRY(names.device(table.devices.fec));
+  const auto start =
+      checked_multiply<std::uint64_t>(table.fec->start, table.params.hash_block_size);
+  if (!start) return wrong("fec_start is out of range");
+  parsed.layout.fec = {.roots = table.fec->roots, .offset = fec_start.value_or(*start)};
+  return parsed;
+}
+
+Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names& names,
+                                                 const dm::Opening& opening) {
+  const Parsed parsed = TRY(parse(line, names));
+  if (!parsed.table.signature_key.empty() && !opening.for_kernel)
+    return Error(ErrorKind::unsupported,
+                 "verity: root_hash_sig_key_desc: only the kernel knows which keys it trusts");
+  VerityTarget::Options options = TRY(options_from(parsed.table.flags));
+  options.on_damage = [events = opening.events, name = opening.name,
+                       stops = options.on_corruption == OnCorruption::stop,
+                       hash_area = TRY(hash_area_offset(parsed.layout)),
+                       params = parsed.layout.params](const Damage& damage) {
+    if (events.log)
+      events.log(fmt::format("DAMAGED {}: {}: {}", name, place_of(damage, params, hash_area).text,
+                             damage.reason));
+    if (stops && events.stop) events.stop();
+  };
+  std::shared_ptr<VerityTarget> target =
+      TRY(verity::open(parsed.layout, parsed.devices, parsed.table.root, std::move(options)));
+  if (parsed.table.fec) {
+    const auto geometry =
+        TRY(fec_geometry(parsed.layout, *TRY(fec_coverage(parsed.layout, parsed.devices))));
+    if (geometry.blocks() != parsed.table.fec->blocks)
+      return wrong(fmt::format("fec_blocks is {}, but data and hash area have {}",
+                               parsed.table.fec->blocks, geometry.blocks()));
+  }
+  return std::shared_ptr<block::Device>(std::move(target));
+}
+
+Result<crypto::Secret> kernel_arguments(const dm::Line& line, dm::Names&, const block::Device&,
+                                        const dm::KernelName& kernel_name) {
+  if (std::ranges::find(line.arguments, kFecStartSector) != line.arguments.end())
+    return wrong("FEC offset: the kernel requires a multiple of the hash block size");
+  KernelTable table = TRY(KernelTable::parse(line));
+  DeviceNames& devices = table.devices;
+  for (std::string* const word : {&devices.data, &devices.hash, &devices.fec})
+    if (!word->empty()) *word = TRY(kernel_name(*word));
+  std::string text;
+  for (const std::string& word : table.line().arguments) text += (text.empty() ? "" : " ") + word;
+  return crypto::Secret::copy_of(as_bytes(text));
+}
+
+}  // namespace
+
+constinit const dm::Target kDmTarget = {
+    .name = "verity", .writable = false, .open = open_line, .kernel_arguments = kernel_arguments};
+
+Result<dm::Line> make_line(const LineSpec& spec, const Devices& devices) {
+  KernelTable table{
+      .params = spec.layout.params,
+      .devices = {.data = spec.data, .hash = spec.hash, .fec = spec.fec},
+      .hash_start = TRY(hash_area_offset(spec.layout)) / spec.layout.params.hash_block_size,
+      .root = spec.root,
+      .flags = spec.flags,
+      .signature_key = spec.signature_key};
+  if (const auto& fec = spec.layout.fec) {
+    const auto geometry = TRY(fec_geometry(spec.layout, *TRY(fec_coverage(spec.layout, devices))));
+    const std::uint64_t block = spec.layout.params.hash_block_size;
+    table.fec = {.start = fec->offset / block, .blocks = geometry.blocks(), .roots = fec->roots};
+    if (fec->offset % block != 0) {
+      table.flags.emplace_back(kFecStartSector);
+      table.flags.push_back(fmt::to_string(fec->offset / dm::kSectorSize));
+    }
+  }
+  return table.line();
+}
+
+}  // namespace intact::verity

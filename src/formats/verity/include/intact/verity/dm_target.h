@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <intact/base/bytes.h>
+#include <intact/dm/target.h>
+#include <intact/verity/volume.h>
+
+namespace intact::verity {
+
+/// The target "verity": the kernel's arguments, and one option that it lacks, for parity that does
+/// not begin at a whole block: `fec_start_sector N`. Its option try_verify_in_tasklet changes
+/// nothing here, and root_hash_sig_key_desc is unsupported: the keys that the kernel trusts for it
+/// are only the kernel's.
+extern const dm::Target kDmTarget;
+
+/// A volume and how to read it, with words for its devices.
+struct LineSpec {
+  Layout layout;
+  Bytes root;  ///< the trusted root hash
+  std::string data;
+  std::string hash;
+  std::string fec = {};                 ///< if the layout has FEC
+  std::vector<std::string> flags = {};  ///< the kernel's options without a value
+  std::string signature_key = {};       ///< see KernelTable
+};
+/// The line for it. The layout must fit on the devices: check_layout(). Errors of fec_geometry().
+Result<dm::Line> make_line(const LineSpec& spec, const Devices& devices);
+
+}  // namespace intact::verity

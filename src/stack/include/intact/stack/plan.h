@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/dm/line.h>
+#include <intact/dm/names.h>
+
+namespace intact::stack {
+
+/// How many tables a stack may have. Each may have a cache and a thread, and a hostile file may
+/// nest volumes as often as it likes.
+inline constexpr std::size_t kMaxTables = 6;
+
+/// Everything that is needed to open a stack of block devices, in this process or, with its files,
+/// in another. Move-only.
+struct Plan {
+  std::string name;        ///< of the stack, in the log
+  dm::File file;           ///< what is there without tables; null if the tables are all there is
+  dm::File known_by = {};  ///< whose identity names the status socket; null: `file`
+  std::vector<dm::Table> tables = {};  ///< each on the devices of those before it
+  dm::Names names = {};                ///< what their words stand for
+
+  /// The word for the device of the last table, or of the file if there is none.
+  Result<std::string> top();
+  /// Adds a table of one line, called after its place: "1" is the lowest.
+  void add(dm::Line line);
+};
+
+/// Whether a table makes the stack read-only whatever is below it. Then its files need not be open
+/// for writing. unsupported: an unknown target.
+Result<bool> is_read_only(const Plan& plan);
+
+}  // namespace intact::stack

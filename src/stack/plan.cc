@@ -1,0 +1,24 @@
+#include <fmt/format.h>
+
+#include <intact/stack/plan.h>
+#include <intact/stack/targets.h>
+
+namespace intact::stack {
+
+Result<std::string> Plan::top() {
+  if (!tables.empty()) return "dm:" + tables.back().name;
+  return names.add(file);
+}
+
+void Plan::add(dm::Line line) {
+  tables.push_back({.name = fmt::to_string(tables.size() + 1), .lines = {std::move(line)}});
+}
+
+Result<bool> is_read_only(const Plan& plan) {
+  for (const dm::Table& table : plan.tables)
+    for (const dm::Line& line : table.lines)
+      if (!TRY(find_target(line.target))->writable) return true;
+  return false;
+}
+
+}  // namespace intact::stack

@@ -1,0 +1,20 @@
+#include <intact/dm/part.h>
+#include <intact/linear/dm_target.h>
+
+namespace intact::linear {
+namespace {
+
+Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names& names,
+                                                 const dm::Opening&) {
+  dm::Arguments arguments(line);
+  auto part = TRY(dm::part_of_device(arguments, line.sectors, names));
+  TRY(arguments.end());
+  return part;
+}
+
+}  // namespace
+
+constinit const dm::Target kDmTarget = {
+    .name = "linear", .open = open_line, .kernel_arguments = dm::with_kernel_names<0>};
+
+}  // namespace intact::linear
