@@ -177,6 +177,7 @@ tree_is '/f 100644 content'
 fine 'half an end mark' "$plain"$'\nend '"$(printf '%%00%.0s' {1..512})"
 tree_is '/f 100644 content'
 current='a tar without an end mark'
+"$root/tools/layer-tar" <<< "$plain"$'\nend' > "$work/layer"
 expect 0 seal "tar:$work/layer" "oci:$work/no-end:t"
 said 'warning: the archive has no end mark'
 fine 'an archive of no bytes' 'end'

@@ -8,6 +8,7 @@ small_image "$work/source" another 'another text'
 expect 0 seal "oci:$work/source:another"
 dir=$work/source
 good=$INTACT_STORE
+state=$INTACT_STATE
 
 # fails NAME STATUS REGEX COMMAND...: like refuses, where nothing is written to our files.
 fails() {
@@ -46,7 +47,7 @@ if ((EUID == 0)); then
   current='a store without permission' clearly 'Permission denied'
   equal "$(contents "$INTACT_STORE")" "$their_store" "the store of the user"
 fi
-export INTACT_STORE=$good
+export INTACT_STORE=$good INTACT_STATE=$state
 
 ### Sources that end too early: archives that are cut off, pipes.
 expect 0 pull "oci:$dir:latest-sealed" twin
