@@ -124,7 +124,7 @@ accepted() {
 }
 # tree_is LINE...: the tree of accepted, without its root.
 tree_is() {
-  printf '%s\n' "$@" > "$work/want"
+  (($#)) && printf '%s\n' "$@" > "$work/want" || : > "$work/want"
   tail -n +2 "$work/tree" > "$work/got"
   same "$work/want" "$work/got"
 }

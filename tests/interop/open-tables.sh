@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# `open --table` opens what a table of the kernel's describes, without the kernel; and what is a hole in
+# a file is one for NBD clients, for lseek on the file of --fuse, and in the copy of --to.
+. "$(dirname "$0")/lib.sh"
+requires nbdkit nbdcopy nbdinfo nbdsh
+nbdsh() { PATH=/usr/bin:$PATH command nbdsh "$@"; }
+cd "$work" || exit
+uri="nbd+unix:///?socket=$work/sock"
+head -c $((64 * 512)) /dev/urandom > 'a disk'
+
+### Lines after one another.
+table="0 16 zero
+16 32 linear $work/a\\ disk 8
+48 8 zero"
+expect 0 "$intact" open --table "$table" --to copy
+{ head -c $((16 * 512)) /dev/zero; tail -c +$((8 * 512 + 1)) 'a disk' | head -c $((32 * 512)); head -c $((8 * 512)) /dev/zero; } > want
+same want copy
+echo "$table" | "$intact" open --table - --to - > piped
+same want piped
+
+### What is wrong in a line is named.
+wrong() {
+  expect "$1" "$intact" open --table "$3" --to never
+  said "$2"
+  [[ ! -e never ]] || fail "a copy of '$3'"
+}
+wrong 2 'table line 2: begins at sector 8, but the line before ends at 4' $'0 4 zero\n8 4 zero'
+wrong 2 "word 2 \(length\): 'x' is not a number" '0 x zero'
+wrong 6 "'zeros': unknown target; known are linear, zero, error, delay, flakey, verity, integrity" '0 8 zeros'
+wrong 2 "linear: argument 2 \(start sector\): '60' is not within" "0 8 linear $work/a\\ disk 60"
+wrong 2 "linear: ends too early; argument 1 \(device\) is missing" '0 8 linear'
+wrong 7 'No such file or directory' "0 8 linear $work/nothing 0"
+wrong 2 "'dm:x' does not name the device of an earlier table" '0 8 linear dm:x 0'
+expect 2 "$intact" open 'a disk' --table '0 8 zero' --to never
+expect 2 "$intact" open --to never
+said 'pass FILE, or --table'
+
+### Errors, delays, devices that fail for a time; the server is written to.
+expect 1 "$intact" open --table $'0 8 zero\n8 8 error' --to never
+[[ ! -e never ]] || fail 'a copy in spite of errors'
+serve "$intact" open --table "0 64 delay $work/a\\ disk 0 300 $work/a\\ disk 0 0" --nbd sock
+nbdsh -u "$uri" -c '
+import time
+begin = time.monotonic(); h.pread(512, 0); read = time.monotonic() - begin
+begin = time.monotonic(); h.pwrite(b"x" * 512, 0); write = time.monotonic() - begin
+h.flush()
+assert read >= 0.3, read
+assert write < 0.3, write'
+stop
+equal "$(head -c 512 'a disk')" "$(head -c 512 /dev/zero | tr '\0' x)" 'what was written'
+before=$(sha256sum < 'a disk')
+serve "$intact" open --table "0 64 flakey $work/a\\ disk 0 0 3600 1 drop_writes" --nbd sock
+nbdsh -u "$uri" -c 'h.pwrite(b"y" * 512, 0); assert h.pread(512, 0) == b"x" * 512'
+stop
+equal "$(sha256sum < 'a disk')" "$before" 'the disk below dropped writes'
+serve "$intact" open --table "0 64 flakey $work/a\\ disk 0 2 3600" --nbd sock
+nbdsh -u "$uri" -c '
+import time
+time.sleep(2.5)
+try:
+  h.pread(512, 0)
+  assert False
+except nbd.Error as error:
+  assert error.errno == "EIO", error'
+stop 1  # it cannot be flushed
+
+### A line of dm-verity, as veritysetup would load it, and one of dm-integrity with a key by descriptor.
+head -c $((64 * 4096)) /dev/urandom > data
+expect 0 "$intact" verity format data hash --root-hash-file root --salt abcd
+line="0 512 verity 1 $work/data $work/hash 4096 4096 64 1 sha256 $(cat root) abcd"
+expect 0 "$intact" open --table "$line" --to verified
+same data verified
+printf x | dd of=data bs=1 seek=20000 conv=notrunc status=none
+expect 3 "$intact" open --table "$line" --to never
+said 'data block 4'
+truncate -s 1M tagged
+head -c 32 /dev/urandom > key
+expect 0 "$intact" integrity format tagged --integrity hmac-sha256 --integrity-key-file key --sector-size 4096
+sectors=$("$intact" integrity dump tagged --json | jq .provided_data_sectors)
+expect 0 "$intact" open --table "0 $sectors integrity $work/tagged 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:9" --to plain 9< key
+head -c $((sectors * 512)) /dev/zero > want
+same want plain
+head -c 32 /dev/urandom > other
+expect 4 "$intact" open --table "0 $sectors integrity $work/tagged 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:9" --to never 9< other
+expect 2 "$intact" open --table "0 $sectors integrity $work/tagged 0 32 J 1 internal_hash:hmac(sha256):c0ffee" --to never
+said 'a key must be passed by reference'
+! grep -q c0ffee "$work/err" || fail 'the key is shown'
+
+### Holes stay holes.
+truncate -s 8M sparse
+head -c 4096 /dev/urandom | dd of=sparse bs=4096 seek=512 conv=notrunc status=none
+serve "$intact" open sparse --format raw --nbd sock
+nbdinfo --map "$uri" | awk '{ print $1, $2, $4 }' > map
+printf '%s\n' '0 2097152 hole,zero' '2097152 4096 data' '2101248 6287360 hole,zero' > want
+same want map
+nbdcopy "$uri" copied
+same sparse copied
+(($(stat -c %b copied) * 512 < 1 << 20)) || fail 'nbdcopy has no holes'
+stop
+expect 0 "$intact" open sparse --format raw --to sparse.copy
+same sparse sparse.copy
+(($(stat -c %b sparse.copy) * 512 <= 65536)) || fail 'the copy has no holes'
+if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
+  touch view
+  serve "$intact" open sparse --format raw --fuse view
+  python3 - << 'PYTHON'
+import errno, os
+fd = os.open('view', os.O_RDONLY)
+at = lambda offset, whence: os.lseek(fd, offset, whence)
+assert at(0, os.SEEK_DATA) == 2097152
+assert at(0, os.SEEK_HOLE) == 0
+assert at(2097152, os.SEEK_HOLE) == 2101248
+try:
+  at(2101248, os.SEEK_DATA)
+  assert False
+except OSError as error:
+  assert error.errno == errno.ENXIO, error
+# Pages of a mapping may be changed and not yet written: everything is data then.
+writer = os.open('view', os.O_RDWR)
+assert at(0, os.SEEK_DATA) == 0
+assert at(0, os.SEEK_HOLE) == 8 << 20
+PYTHON
+  stop
+fi
