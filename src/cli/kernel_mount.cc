@@ -73,8 +73,7 @@ Result<void> check_objects_have_verity(const store::Store& store, const Digest& 
                     store.path()));
   if (lacking > 0)
     return unsupported(
-        fmt::format("{} of {} objects have no fs-verity (objects/{}); remove the "
-                    "image, run `intact gc` and pull it again",
+        fmt::format("{} of {} objects have no fs-verity (objects/{}); pull it again with --verify",
                     lacking, objects.size(), first));
   return {};
 }

@@ -225,8 +225,7 @@ Result<void> VerityOptions::add_line(stack::Plan& plan, const std::shared_ptr<bl
                         .root = std::move(reading.root),
                         .data = top,
                         .hash = top,
-                        .flags = std::move(reading.flags),
-                        .signature_key = std::move(reading.signature_key)};
+                        .flags = std::move(reading.flags)};
   verity::Devices devices{.data = below, .hash = below};
   const auto place = [&](const std::string& path, std::string& word,
                          std::shared_ptr<block::Device>& device) -> Result<void> {
@@ -249,6 +248,7 @@ Result<void> VerityOptions::add_line(stack::Plan& plan, const std::shared_ptr<bl
       stored.layout, devices,
       stored.layout.superblock ? ErrorKind::malformed : ErrorKind::invalid_argument));
   spec.layout = std::move(stored.layout);
+  if (reading.signature_key) spec.signature_key = TRY(reading.signature_key(stored.uuid));
   plan.add(TRY(verity::make_line(spec, devices)));
   // As veritysetup makes it: veritysetup and others find their devices by it.
   std::erase(stored.uuid, '-');

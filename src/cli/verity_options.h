@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,7 +70,8 @@ struct VerityOptions {
   struct Reading {
     Bytes root;                           ///< the trusted root hash
     std::vector<std::string> flags = {};  ///< as in the kernel's table
-    std::string signature_key = {};       ///< likewise
+    /// Names the kernel's key with the signature of a volume with this UUID, which may be empty.
+    std::function<Result<std::string>(const std::string& uuid)> signature_key = {};
   };
   /// Adds the line for a volume on `below`, which is the device at the top of the plan. A part
   /// whose path leads to `plan.file` is on `below` as well; the others are opened with `files`.

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
 #include <linux/keyctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -80,8 +81,12 @@ VerityOptions::Reading Options::reading(Bytes trusted) const {
 Result<void> Options::map(const std::string& name) const {
   Reading reading = this->reading(TRY(root_for_kernel()));
   if (!signature.empty())
-    reading.signature_key =
-        TRY(add_key("cryptsetup:" + name, TRY(read_input(signature, crypto::kMaxPkcs7Size))));
+    reading.signature_key = [&](const std::string& volume_uuid) -> Result<std::string> {
+      // As veritysetup names it.
+      const std::string key =
+          fmt::format("cryptsetup:{}{}{}", volume_uuid, volume_uuid.empty() ? "" : "-", name);
+      return add_key(key, TRY(read_input(signature, crypto::kMaxPkcs7Size)));
+    };
   stack::Plan plan = TRY(this->plan(std::move(reading)));
   return serve::create_kernel_stack(name, plan);
 }
