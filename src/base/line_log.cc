@@ -4,9 +4,33 @@
 
 #include <intact/base/file.h>
 #include <intact/base/line_log.h>
+#include <intact/base/thread.h>
 #include <intact/base/visible.h>
 
 namespace intact {
+
+LineLog::~LineLog() {
+  if (!writer_.joinable()) return;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    ending_ = true;
+  }
+  queue_changed_.notify_one();
+  writer_.join();
+}
+
+void LineLog::write_queued() {
+  std::unique_lock lock(queue_mutex_);
+  for (;;) {
+    queue_changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    const std::string text = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    (void)write_all(fd_, as_bytes(text));
+    lock.lock();
+  }
+}
 
 void LineLog::add(std::string_view line) {
   const std::lock_guard lock(writing_);
@@ -29,8 +53,20 @@ void LineLog::write_line(std::string_view line) {
   ::localtime_r(&now, &local);
   char time[40];
   time[std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S%z", &local)] = '\0';
-  const std::string text = fmt::format("{} {}\n", time, visible_message(line));
-  (void)write_all(fd_, as_bytes(text));
+  std::string text = fmt::format("{} {}\n", time, visible_message(line));
+  if (reader_ == Reader::may_wait_for_us && !writer_.joinable()) {
+    if (auto started = start_thread_without_signals([this] { write_queued(); }))
+      writer_ = std::move(*started);
+  }
+  if (!writer_.joinable()) {
+    (void)write_all(fd_, as_bytes(text));
+    return;
+  }
+  {
+    const std::lock_guard lock(queue_mutex_);
+    queue_.push_back(std::move(text));
+  }
+  queue_changed_.notify_one();
 }
 
 }  // namespace intact

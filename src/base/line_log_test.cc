@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <intact/base/file.h>
 #include <intact/base/line_log.h>
@@ -34,6 +36,30 @@ TEST(LineLog, WritesEachLineOnceAndNeverTwoForOne) {
               }),
               MatchesRegex("[^ \n]+ block 5\n"
                            "[^ \n]+ name\\\\x0awith \\\\x1b.31mtricks \\\\u.202e.\n"));
+}
+
+// A thread that serves a file must not wait for a program that waits for that file.
+TEST(LineLog, DoesNotWaitForAReaderThatMayWaitForIt) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  std::string read;
+  std::thread reader;
+  {
+    LineLog log(ends[1], LineLog::Reader::may_wait_for_us);
+    ::alarm(30);
+    for (int i = 0; i < 2000; ++i) log.add(std::to_string(i) + " " + std::string(1000, 'x'));
+    ::alarm(0);
+    reader = std::thread([&] {
+      char buffer[4096];
+      for (ssize_t count; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+        read.append(buffer, static_cast<std::size_t>(count));
+    });
+  }
+  ::close(ends[1]);
+  reader.join();
+  ::close(ends[0]);
+  EXPECT_EQ(std::ranges::count(read, '\n'), 2000);
+  EXPECT_LT(read.find(" 7 x"), read.find(" 1999 x"));
 }
 
 TEST(LineLog, HasAnEndHoweverManyOrLongTheLinesAre) {

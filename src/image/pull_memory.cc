@@ -240,12 +240,23 @@ Result<std::string> state_directory() {
 Result<void> check_replaces_nothing(const sign::Anchors& anchors, const store::Store& store,
                                     const std::string& name, const Digest& manifest) {
   std::string other;
+  bool known = false;
   for (const Pulled& pulled : TRY(find_pulled(anchors, store, name))) {
+    const bool same = pulled.manifest == manifest.to_string();
+    // Anyone who can write to a store can change its id, or put another in its place: the path
+    // still stands for what was pulled there.
+    if (is_other_store(pulled, store) && !same)
+      return Error(ErrorKind::untrusted,
+                   name + ": " + pulled.manifest +
+                       " was pulled under this name into the store at " + store.given_path() +
+                       ", but this is " + manifest.to_string() +
+                       " and another store (its id differs); put that store back, or pass "
+                       "--replace to accept the change");
     if (is_other_store(pulled, store)) continue;
-    if (pulled.manifest == manifest.to_string()) return {};
-    other = pulled.manifest;
+    known |= same;
+    if (!same) other = pulled.manifest;
   }
-  if (other.empty()) return {};
+  if (known || other.empty()) return {};
   return Error(ErrorKind::untrusted,
                name + ": " + other + " was pulled under this name before, but this is " +
                    manifest.to_string() + "; pass --replace to accept the change");
@@ -311,7 +322,8 @@ Result<void> check_pull_memory(const sign::Anchors& anchors, const store::Store&
                  name + ": " + store.given_path() +
                      " is not the store that this image was pulled into (its id differs, as after "
                      "a disk was replaced or a symbolic link changed); put that store back, or "
-                     "pull the image again with `intact pull SOURCE NAME`");
+                     "pull the image again with `intact pull SOURCE NAME` (with --replace if it is "
+                     "another image)");
   const auto is_it = [&](const Pulled& pulled) { return pulled.manifest == manifest.to_string(); };
   if (found.empty() || std::any_of(found.begin(), found.end(), is_it)) return {};
   return Error(ErrorKind::untrusted, name + ": the store has " + manifest.to_string() +

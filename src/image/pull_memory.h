@@ -21,8 +21,9 @@ namespace intact::image {
 /// for root and $XDG_STATE_HOME/intact (~/.local/state/intact) for other users.
 Result<std::string> state_directory();
 
-/// untrusted when another manifest was pulled under the name into this store. The store may have
-/// lost its record of the name to somebody who wants another image there.
+/// untrusted when another manifest was pulled under the name into this store, or into another store
+/// at its path. The store may have lost its record of the name, or its id, to somebody who wants
+/// another image there.
 Result<void> check_replaces_nothing(const sign::Anchors& anchors, const store::Store& store,
                                     const std::string& name, const Digest& manifest);
 

@@ -34,8 +34,9 @@ class PullMemoryTest : public testing::Test {
   bool remember(const store::Store& store, char manifest) {
     return remember_pull(anchors_, store, "app", digest(manifest)).has_value();
   }
-  bool announce(char manifest, bool replace = true) {
-    const auto announced = announce_pull(anchors_, *store_, "app", digest(manifest), replace);
+  bool announce(char manifest, bool replace = true) { return announce(*store_, manifest, replace); }
+  bool announce(const store::Store& store, char manifest, bool replace) {
+    const auto announced = announce_pull(anchors_, store, "app", digest(manifest), replace);
     if (!announced) said_ = announced.error().message();
     return announced.has_value();
   }
@@ -205,6 +206,34 @@ TEST_F(PullMemoryTest, ALinkThatLeadsToAnotherStoreIsRefused) {
   EXPECT_TRUE(passes(*open("link"), 'a'));
   EXPECT_TRUE(passes(*open("store"), 'b'));
   EXPECT_FALSE(passes(*open("store"), 'a'));
+}
+
+// Anyone who can write to the store can do each of these.
+TEST_F(PullMemoryTest, APathStandsForWhatWasPulledThereWhateverTheIdIs) {
+  ASSERT_TRUE(remember('b'));
+  const std::string marker = dir_.path("store/intact-store.json");
+  const Bytes whole = *read_file(marker, 1000);
+  const std::string other_id = R"({"version":1,"id":")" + std::string(32, '0') + "\"}";
+  for (const std::string& changed : {std::string(R"({"version":1})"), other_id}) {
+    ASSERT_TRUE(write_file_durably(marker, as_bytes(changed), 0644));
+    const auto store = open("store");
+    EXPECT_FALSE(announce(*store, 'a', false));
+    EXPECT_NE(said_.find("another store (its id differs)"), std::string::npos) << said_;
+    EXPECT_NE(said_.find("pass --replace"), std::string::npos) << said_;
+    EXPECT_TRUE(announce(*store, 'b', false));  // the very image
+    ASSERT_TRUE(write_file_durably(marker, whole, 0644));
+    EXPECT_TRUE(announce(*open("store"), 'b', false));
+    EXPECT_FALSE(announce(*open("store"), 'a', false));
+  }
+  rename("store", "away");
+  EXPECT_FALSE(announce(*open("store"), 'a', false));
+  ASSERT_EQ(::symlink("store", dir_.path("link").c_str()), 0);
+  EXPECT_FALSE(announce(*open("link"), 'a', false));
+  EXPECT_TRUE(announce(*open("elsewhere"), 'a', false));  // a path that is not known
+  EXPECT_TRUE(announce(*open("store"), 'a', true));
+  ASSERT_TRUE(remember(*open("store"), 'a'));
+  EXPECT_TRUE(announce(*open("store"), 'a', false));
+  EXPECT_FALSE(announce(*open("store"), 'b', false));
 }
 
 TEST_F(PullMemoryTest, AStoreThatHasLostItsIdIsAnother) {

@@ -52,7 +52,7 @@ const std::string& root_directory() {
     auto* made = new TempDir(*TempDir::create());
     const fs::path root = made->path();
     ::chmod(root.c_str(), 0755);
-    for (const char* name : {"sh", "cat", "id", "touch", "sleep", "mkdir", "stty", "ls"})
+    for (const char* name : {"sh", "cat", "id", "touch", "sleep", "mkdir", "stty", "ls", "stat"})
       copy_program(name, root);
     fs::create_directories(root / "etc");
     std::ofstream(root / "etc/passwd") << "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n";
@@ -271,6 +271,37 @@ TEST_P(Container, StdinOnlyWhenAsked) {
   EXPECT_EQ(run({"cat"}, "hello\n").output, "");
   options_.interactive = true;
   EXPECT_EQ(run({"cat"}, "hello\n").output, "hello\n");
+}
+
+// Root in a container may change the mode of what it has open.
+TEST_P(Container, HasANullDeviceOfItsOwn) {
+  if (GetParam() == RuntimeKind::runsc) return;  // has files of its own making only
+  struct stat host;
+  ASSERT_EQ(::stat("/dev/null", &host), 0);
+  const UniqueFd null = *open_file("/dev/null", O_RDWR);
+  const auto outside = *TempDir::create();
+  fs::create_directories(fs::path(root_directory()) / "mnt/rw");
+  options_.volumes = {{.source = outside.path(), .destination = "/mnt/rw"}};
+  options_.command = {"sh", "-c",
+                      "for fd in 0 1 2; do stat -L -c '%d %t:%T' /proc/$$/fd/$fd; done "
+                      ">/mnt/rw/got; echo lost; cat; exit 7"};
+  for (const bool interactive : {false, true}) {
+    options_.interactive = interactive;
+    EXPECT_EQ(exit_status_of(wait_for(start(null.get(), null.get()))), 7);
+    std::istringstream lines(std::string(as_text(*read_file(outside.path("got"), 1000))));
+    unsigned long long device = 0;
+    std::string number;
+    for (int fd = 0; fd < 3; ++fd) {
+      ASSERT_TRUE(lines >> device >> number) << fd;
+      // The redirection is the shell's own: its stdout is the file meanwhile.
+      if (fd == 1) continue;
+      // runc has pipes of its own instead.
+      if (GetParam() == RuntimeKind::crun || number == "1:3") {
+        EXPECT_EQ(number, "1:3") << fd;
+        EXPECT_NE(device, host.st_dev) << fd;
+      }
+    }
+  }
 }
 
 TEST_P(Container, EnvironmentIsTheImagesAndWhatWasNamed) {

@@ -217,7 +217,7 @@ class Stager {
     return {};
   }
 
-  /// The kernel charges pages to whoever touches them first, which was not the container.
+  /// The kernel charges pages to the group that touches them first, which is not the container's.
   Result<void> count_copies() {
     if (!bundle_.limits.memory) return {};
     std::uint64_t used = 0;

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -17,12 +18,35 @@
 namespace intact::run {
 namespace {
 
+const dev_t kNull = makedev(1, 3);
+
+bool is_null(const struct stat& st) {
+  return S_ISCHR(st.st_mode) && st.st_rdev == kNull;
+}
+
 /// Whether the container may not have the descriptor itself. /proc/self/fd reopens any file with
 /// more access than the descriptor has, a directory leads to the rest of its file system, and a
 /// pipe that Intact writes to as well would let the container block it.
 bool needs_copier(int fd, struct stat& st) {
-  if (::fstat(fd, &st) != 0) return false;
-  return !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+  return ::fstat(fd, &st) == 0 && !is_null(st);
+}
+
+/// The /dev/null of a container. Root in a container may change the mode of what it has open, so it
+/// must not be the machine's. Where no device can be made, in a user namespace, the owner of the
+/// machine's is an id that does not exist there.
+Result<UniqueFd> open_null(const std::string& room) {
+  const std::string directory = room + "/null", own = directory + "/null";
+  struct stat st;
+  const bool made = ::mkdir(directory.c_str(), 0700) == 0 &&
+                    ::mount("intact", directory.c_str(), "tmpfs", MS_NOSUID | MS_NOEXEC,
+                            "mode=0700,size=4k,nr_inodes=4") == 0 &&
+                    ::mknod(own.c_str(), S_IFCHR | 0666, kNull) == 0 &&
+                    ::chmod(own.c_str(), 0666) == 0;
+  if (made || (::stat(own.c_str(), &st) == 0 && is_null(st))) {
+    auto fd = open_file(own, O_RDWR);
+    if (fd) return fd;
+  }
+  return open_file("/dev/null", O_RDWR);
 }
 
 Result<void> refuse_directory(int fd, std::string_view name) {
@@ -85,7 +109,7 @@ void ignore_signals() {
 
 }  // namespace
 
-Result<ContainerStreams> ContainerStreams::open(bool interactive) {
+Result<ContainerStreams> ContainerStreams::open(bool interactive, const std::string& room) {
   TRY(refuse_directory(STDOUT_FILENO, "stdout"));
   TRY(refuse_directory(STDERR_FILENO, "stderr"));
   if (interactive) TRY(refuse_directory(STDIN_FILENO, "stdin"));
@@ -111,8 +135,13 @@ Result<ContainerStreams> ContainerStreams::open(bool interactive) {
   if (copy_err && !streams.errors_to_output_) streams.errors_ = TRY(copy_output(STDERR_FILENO));
 
   struct stat in;
-  if (!interactive) {
-    streams.input_ = TRY(open_file("/dev/null", O_RDONLY));
+  const bool no_output = ::fstat(STDOUT_FILENO, &in) == 0 && is_null(in);
+  const bool no_errors = ::fstat(STDERR_FILENO, &in) == 0 && is_null(in);
+  const bool no_input = !interactive || (::fstat(STDIN_FILENO, &in) == 0 && is_null(in));
+  if (no_output) streams.output_ = TRY(open_null(room));
+  if (no_errors) streams.errors_ = TRY(open_null(room));
+  if (no_input) {
+    streams.input_ = TRY(open_null(room));
   } else if (needs_copier(STDIN_FILENO, in)) {
     Pipe pipe = TRY(make_pipe());
     streams.input_copier_ = TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {

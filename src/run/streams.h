@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <sys/types.h>
@@ -21,14 +22,15 @@ namespace intact::run {
 class ContainerStreams {
  public:
   /// `interactive`: pass stdin; otherwise it is /dev/null. A directory is an invalid argument.
-  static Result<ContainerStreams> open(bool interactive);
+  /// `room` is a directory of ours, in a mount namespace of ours.
+  static Result<ContainerStreams> open(bool interactive, const std::string& room);
   /// Adds the descriptors to `setup`; they stay ours.
   void set(ChildSetup& setup) const;
   /// Closes our ends, waits until all output is copied and ends the copier of input.
   void finish();
 
  private:
-  UniqueFd input_, output_, errors_;  ///< none: /dev/null or closed
+  UniqueFd input_, output_, errors_;  ///< none: closed
   bool errors_to_output_ = false;     ///< both are the same file: one pipe keeps their order
   std::vector<pid_t> output_copiers_;
   pid_t input_copier_ = -1;

@@ -98,7 +98,7 @@ Result<void> Supervisor::make_root() {
 
 Result<Outcome> Supervisor::try_runtimes(const std::vector<Runtime>& runtimes) {
   ContainerStreams streams;
-  if (!bundle_.terminal) streams = TRY(ContainerStreams::open(task_.options->interactive));
+  if (!bundle_.terminal) streams = TRY(ContainerStreams::open(task_.options->interactive, room_));
   bool running = false;
   auto outcome = try_each(runtimes, streams, running);
   // Otherwise the copiers end with the process namespace, as the container does.

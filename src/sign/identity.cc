@@ -173,6 +173,18 @@ std::string describe_pattern(std::string_view pattern) {
   return text + " with any tag";
 }
 
+bool matches_any_registry(std::string_view pattern) {
+  const auto [repository, tag] = split_tag(pattern);
+  const auto components = components_of(repository);
+  const auto is_wild = [](std::string_view part) {
+    return part.find_first_not_of('*') == std::string_view::npos;
+  };
+  // A host without letters and digits, such as "*.*" or "*:*", names nobody.
+  return components.size() > 1 && components[0].find('*') != std::string_view::npos &&
+         components[0].find_first_not_of("*.:-_") == std::string_view::npos &&
+         std::all_of(components.begin() + 1, components.end(), is_wild) && is_wild(tag);
+}
+
 std::string suspicion_about_pattern(std::string_view pattern) {
   const std::string shown(pattern);
   const auto [repository, tag] = split_tag(pattern);
@@ -187,9 +199,9 @@ std::string suspicion_about_pattern(std::string_view pattern) {
       return means + "; use '" + shown + "/**' for all images of a registry";
     return means;
   }
-  if (components.size() == 2 && components[0].find('*') != std::string_view::npos)
+  if (components[0].find('*') != std::string_view::npos)
     return "'" + shown + "' matches any host that fits '" + std::string(components[0]) +
-           "': anyone who runs such a host, but only images with one component after it";
+           "', and so images of anyone who runs such a host";
   const std::string_view last = components.back();
   if (last.size() > 1 && last.ends_with('*') && last != "**" && tag.empty()) {
     const std::string stem(repository.substr(0, repository.size() - 1));
@@ -199,7 +211,7 @@ std::string suspicion_about_pattern(std::string_view pattern) {
       return "'" + shown + "' matches " + stem + " and " + stem + "x, but not " + stem +
              "/app; use '" + stem + "/*' for images below it, or '" + stem + "/**' for all depths";
   }
-  if (!is_host(components[0]) && components[0].find('*') == std::string_view::npos)
+  if (!is_host(components[0]))
     return "'" + shown + "' has no host, so it matches only " + canonical + " on Docker Hub";
   return "";
 }

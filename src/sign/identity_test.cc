@@ -134,13 +134,27 @@ TEST(IdentityPattern, SuspicionsAreExplained) {
        {std::pair{"*", "--any"}, std::pair{"app", "Docker Hub"},
         std::pair{"registry.example", "'registry.example/**'"},
         std::pair{"registry.example/team*", "'registry.example/team/*'"},
-        std::pair{"*/app", "any host"}, std::pair{"me/x", "Docker Hub"}}) {
+        std::pair{"*/app", "any host"}, std::pair{"*/team/app", "any host"},
+        std::pair{"*.example/**", "any host that fits '*.example'"},
+        std::pair{"me/x", "Docker Hub"}}) {
     ASSERT_TRUE(check_identity_pattern(pattern)) << pattern;
     EXPECT_NE(suspicion_about_pattern(pattern).find(hint), std::string::npos)
         << pattern << ": " << suspicion_about_pattern(pattern);
   }
   EXPECT_EQ(describe_pattern("me/x:1"), "docker.io/me/x:1");
   EXPECT_EQ(describe_pattern("registry.example/team/*"), "registry.example/team/* with any tag");
+}
+
+TEST(IdentityPattern, KnowsWhatRestrictsNothing) {
+  for (const char* pattern :
+       {"*/**", "*/*", "*/*/**", "*/**/*", "*.*/**", "*:*/**", "*/**:*", "*.*.*:*/*/*"}) {
+    ASSERT_TRUE(check_identity_pattern(pattern)) << pattern;
+    EXPECT_TRUE(matches_any_registry(pattern)) << pattern;
+  }
+  for (const char* pattern : {"*", "r.example/**", "*/app", "*.example/**", "*/**/app", "*/**:1",
+                              "docker.io/**", "*1/**"}) {
+    EXPECT_FALSE(matches_any_registry(pattern)) << pattern;
+  }
 }
 
 TEST(IdentityPattern, RefusesWhatCouldMeanSomethingElse) {

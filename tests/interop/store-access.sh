@@ -114,6 +114,30 @@ for damage in 'rm "$record"' 'echo "{" > "$record"'; do
   expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json"
   same "$(jq .manifest "$record" > "$work/a"; echo "$work/a")" "$(jq .manifest "$work/record" > "$work/b"; echo "$work/b")"
 done
+# Somebody changes or removes the id of the store, or puts a new store there.
+cp -a "$INTACT_STORE" "$work/whole"
+for damage in 'jq ".id = (.id | explode | reverse | implode)" "$work/whole/intact-store.json" > "$INTACT_STORE/intact-store.json"' \
+  'jq "del(.id)" "$work/whole/intact-store.json" > "$INTACT_STORE/intact-store.json"' \
+  'rm -rf "$INTACT_STORE"'; do
+  for lost in true 'rm -f "$record"'; do
+    eval "$damage"; eval "$lost"
+    if [[ -e $record ]]; then expect 1 "$intact" "${second[@]}"; else
+      expect 5 "$intact" "${second[@]}"
+      said 'app: sha256:[0-9a-f]{64} was pulled under this name into the store at .* another store \(its id differs\); put that store back, or pass --replace'
+    fi
+    rm -rf "$INTACT_STORE"
+    cp -a "$work/whole" "$INTACT_STORE"
+    expect 0 "$intact" verify app --policy "$work/etc/policy.json"
+  done
+done
+rm -rf "$INTACT_STORE"
+expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json" # the very image
+rm -rf "$INTACT_STORE"
+expect 0 "$intact" "${second[@]}" --replace
+rm -rf "$INTACT_STORE"
+expect 5 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json"
+cp -a "$work/whole" "$INTACT_STORE"
+expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json" --replace
 # So does no tag.
 expect 0 "$intact" pull "oci:$work/second:latest-sealed" other --policy "$work/etc/policy.json"
 rm "$record"

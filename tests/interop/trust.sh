@@ -193,6 +193,11 @@ fi
 policy=$work/second.json
 expect 2 with trust add "$work/key.pub" --identity ''
 said -- '--identity: the pattern is empty; pass --any'
+for pattern in '*/**' '*/*' '*.*/**' '*:*/**' '*/**:*' '*/*/**'; do
+  expect 2 with trust add "$work/key.pub" --identity "$pattern"
+  said 'matches images of every registry, .*or pass --any'
+  ! with trust list | grep -qF "$pattern" || fail "a refused rule was kept"
+done
 expect 2 with trust add "$work/key.pub" --identity=
 expect 2 with trust add "$work/key.pub" --label ''
 expect 2 with trust add "$work/key.pub" --any --identity 'example.org/*'

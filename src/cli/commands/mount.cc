@@ -104,7 +104,8 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
                          const sign::Anchors& anchors, const LogFile* log_file,
                          BackgroundProcess* process) {
   std::optional<MountRecord> record;  // ends last: when it has ended, everything is free again
-  MountLog log(log_file ? log_file->fd() : STDERR_FILENO);
+  MountLog log(log_file ? log_file->fd() : STDERR_FILENO,
+               log_file ? LineLog::Reader::independent : LineLog::Reader::may_wait_for_us);
   const ImageInStore opened = TRY(open_image(
       options, store_option, anchors, [&log](const image::Damage& damage) { log.add(damage); }));
 

@@ -75,7 +75,14 @@ Result<int> add(const Options& options) {
   if (options.label) TRY(sign::check_label(*options.label).context("--label"));
   for (const std::string& pin : options.pins)
     rule.pins.push_back(TRY(parse_argument("--pin", pin)));
-  if (options.identity) TRY(sign::check_identity_pattern(*options.identity).context("--identity"));
+  if (options.identity) {
+    TRY(sign::check_identity_pattern(*options.identity).context("--identity"));
+    if (sign::matches_any_registry(*options.identity))
+      return Error(ErrorKind::invalid_argument,
+                   "--identity: '" + *options.identity +
+                       "' matches images of every registry, also of an attacker's; name one, as in "
+                       "'HOST/**', or pass --any to trust the key for every image");
+  }
   const std::string file = TRY(file_to_edit(options));
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) { return policy.add(rule); }));
 

@@ -43,6 +43,9 @@ bool matches_pattern(std::string_view pattern, std::string_view identity);
 /// What a valid pattern matches and what it leaves out, for people: "registry.example/team/NAME
 /// with any tag".
 std::string describe_pattern(std::string_view pattern);
+/// Whether a valid pattern matches images of every registry and restricts nothing: "*/**" and the
+/// like.
+bool matches_any_registry(std::string_view pattern);
 /// Why a valid pattern probably does not mean what its author thinks, and what to write instead;
 /// empty if nothing is suspicious. For example `*` and `HOST/team*`.
 std::string suspicion_about_pattern(std::string_view pattern);
