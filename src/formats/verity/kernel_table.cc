@@ -21,7 +21,7 @@ bool is_flag(std::string_view name) {
 
 Result<void> parse_option(dm::Arguments& words, KernelTable& table) {
   std::string name = TRY(words.word("option"));
-  const auto fec = [&table]() -> KernelTable::Fec& {
+  const auto fec = [&table]() -> FecArguments& {
     return table.fec ? *table.fec : table.fec.emplace();
   };
   if (name == "use_fec_from_device") {

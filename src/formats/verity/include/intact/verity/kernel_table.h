@@ -21,6 +21,13 @@ struct DeviceNames {
   std::string fec = {};  ///< if the layout has FEC
 };
 
+/// The arguments of error correction.
+struct FecArguments {
+  std::uint64_t start = 0;   ///< of the parity, in blocks
+  std::uint64_t blocks = 0;  ///< covered
+  unsigned roots = kMinRoots;
+};
+
 /// The arguments of a line for the target "verity"
 /// (Documentation/admin-guide/device-mapper/verity.rst).
 struct KernelTable {
@@ -29,12 +36,7 @@ struct KernelTable {
   std::uint64_t hash_start = 0;  ///< first hash block, in hash blocks
   Bytes root;
   std::vector<std::string> flags = {};  ///< options without a value: "ignore_corruption"
-  struct Fec {
-    std::uint64_t start = 0;   ///< of the parity, in blocks
-    std::uint64_t blocks = 0;  ///< covered
-    unsigned roots = kMinRoots;
-  };
-  std::optional<Fec> fec = {};
+  std::optional<FecArguments> fec = {};
   std::string signature_key = {};  ///< description of the key with the signature of the root hash
 
   /// Parses the arguments of a line, also as the kernel prints them. invalid_argument.
