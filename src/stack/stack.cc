@@ -93,6 +93,7 @@ bool Stack::has_status() const {
 
 std::vector<std::shared_ptr<block::Device>> Stack::devices() const {
   std::vector<std::shared_ptr<block::Device>> all;
+  all.reserve(parts_.size());
   for (const Part& part : parts_) all.push_back(part.device);
   return all;
 }
