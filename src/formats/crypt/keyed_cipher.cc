@@ -16,6 +16,15 @@ Error invalid(std::string_view why) {
   return Error(ErrorKind::invalid_argument, std::string(why));
 }
 
+Error key_error(const std::string& why) {
+  return Error(ErrorKind::bad_secret, "Error decoding and setting key: " + why);
+}
+
+/// An error of an IV mode, about which the kernel says no more.
+Error iv_error(std::string_view why, ErrorKind kind = ErrorKind::invalid_argument) {
+  return Error(kind, fmt::format("Error creating IV: {}", why));
+}
+
 /// The error of a cipher in the kernel's words: no such cipher, or no such key.
 Error cipher_error(Error error) {
   const bool is_key = error.kind() == ErrorKind::bad_secret;
@@ -38,9 +47,8 @@ Result<std::unique_ptr<const crypto::SectorCipher>> make_essiv(const CipherSpec&
   const std::string name = fmt::format("ecb({})", block_cipher_of(spec.cipher));
   auto cipher = crypto::SectorCipher::create(name, std::as_const(digest).expose());
   if (!cipher && cipher.error().kind() == ErrorKind::bad_secret)
-    return Error(ErrorKind::unsupported,
-                 fmt::format("a hash of {} is not a key of {}", spec.iv_options,
-                             block_cipher_of(spec.cipher)));
+    return Error(ErrorKind::bad_secret, fmt::format("a hash of {} is not a key of {}",
+                                                    spec.iv_options, block_cipher_of(spec.cipher)));
   return cipher;
 }
 
@@ -55,22 +63,15 @@ Result<KeyParts> divide(const SectorParams& params, std::size_t iv_size, std::si
   std::size_t extra = 0;
   if (params.spec.iv == "lmk" && size % count != 0) {
     if (size % (count + 1) != 0)
-      return Error(
-          ErrorKind::bad_secret,
-          fmt::format("Error decoding and setting key: {} bytes are neither {} nor {} keys", size,
-                      count, count + 1));
+      return key_error(fmt::format("{} bytes are neither {} nor {} keys", size, count, count + 1));
     extra = size / (count + 1);
   } else if (params.spec.iv == "tcw") {
     extra = iv_size + kTcwWhitening;
-    if (size <= extra)
-      return Error(ErrorKind::bad_secret, fmt::format("Wrong key size for TCW: {} bytes", size));
   } else if (params.spec.iv == "elephant") {
     extra = size / 2;
   }
-  if (size == extra || (size - extra) % count != 0)
-    return Error(
-        ErrorKind::bad_secret,
-        fmt::format("Error decoding and setting key: {} bytes are not {} keys", size, count));
+  if (size <= extra || (size - extra) % count != 0)
+    return key_error(fmt::format("{} bytes are not {} keys", size, count));
   return KeyParts{(size - extra) / count, extra};
 }
 
@@ -104,9 +105,9 @@ Result<std::unique_ptr<const IvMode>> make_mode(const SectorParams& params,
   using Mode = std::unique_ptr<const IvMode>;
   if (Mode counting = make_counting_ivs(name, iv_size, first.block_size())) return counting;
   if (name == "eboiv" || name == "elephant") {
-    if (params.is_aead) return invalid("AEAD transforms not supported for EBOIV");
+    if (params.is_aead) return iv_error("AEAD transforms not supported for EBOIV");
     if (first.block_size() != iv_size)
-      return invalid("Block size of EBOIV cipher does not match IV size of block cipher");
+      return iv_error("Block size of EBOIV cipher does not match IV size of block cipher");
     if (name == "eboiv") return make_eboiv(first.plain());
     auto mode = make_elephant(first.plain(), extra);
     if (!mode) return cipher_error(std::move(mode).error());
@@ -114,18 +115,17 @@ Result<std::unique_ptr<const IvMode>> make_mode(const SectorParams& params,
   }
   if (name == "lmk" || name == "tcw") {
     if (params.sector_size != 512)
-      return invalid(fmt::format("Unsupported sector size for {}", name == "lmk" ? "LMK" : "TCW"));
+      return iv_error(fmt::format("Unsupported sector size for {}", name == "lmk" ? "LMK" : "TCW"));
     // Their functions see sectors, of which those of an authenticated cipher would be changed
     // after they were authenticated.
-    if (params.is_aead) return invalid(fmt::format("Invalid IV mode: {} with AEAD", name));
+    if (params.is_aead) return iv_error(fmt::format("{} with an authenticated cipher", name));
     if (name == "tcw") return make_tcw(extra.first(iv_size), extra.subspan(iv_size));
     // The IV is applied after the first block was decrypted without it, which cbc allows. The
     // kernel takes other modes and does not read back what it wrote.
     if (!params.spec.cipher.starts_with("cbc("))
-      return Error(ErrorKind::unsupported, "Invalid IV mode: lmk needs cbc");
+      return iv_error("lmk needs cbc", ErrorKind::unsupported);
     if (iv_size > 16 || (!extra.empty() && extra.size() < 16))
-      return Error(ErrorKind::bad_secret,
-                   "Error decoding and setting key: a seed of 16 bytes is used");
+      return key_error("the seed of lmk has 16 bytes");
     return make_lmk(extra, iv_size);
   }
   return Error(ErrorKind::unsupported, fmt::format("Invalid IV mode: '{}'", name));
@@ -189,9 +189,7 @@ std::vector<std::size_t> KeyedCipher::decrypt(MutableByteSpan ivs, ByteSpan numb
 Result<KeyedCiphers> make_keyed_ciphers(const SectorParams& params, ByteSpan key) {
   const CipherSpec& spec = params.spec;
   if (spec.key_count > key.size())
-    return Error(ErrorKind::bad_secret,
-                 fmt::format("Error decoding and setting key: {} bytes are not {} keys", key.size(),
-                             spec.key_count));
+    return key_error(fmt::format("{} bytes are not {} keys", key.size(), spec.key_count));
   const auto [cipher_key, extra] =
       TRY(divide(params, TRY(iv_size_without_key(params)), key.size()));
   KeyedCiphers made;

@@ -26,6 +26,10 @@ Error invalid(std::string_view why) {
 }
 
 Result<void> check(const SectorParams& params) {
+  if (params.is_aead && !params.spec.text.starts_with("capi:"))
+    return invalid(
+        fmt::format("Bad cipher specification: authenticated ciphers are named by 'capi:': '{}'",
+                    params.spec.text));
   const std::uint32_t size = params.sector_size;
   if (size < 512 || size > 4096 || !std::has_single_bit(size))
     return invalid(fmt::format("Invalid feature value for sector_size: {}", size));
