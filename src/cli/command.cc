@@ -9,8 +9,8 @@
 #include <stdio_ext.h>
 
 #include <intact/base/visible.h>
-#include <intact/json/json.h>
 
+#include "error_report.h"
 #include "output.h"
 #include "usage_errors.h"
 
@@ -26,6 +26,12 @@ class HelpFormatter : public CLI::Formatter {
     for (const std::string_view noise : {":NONNEGATIVE", "=[]", "=-1"})
       if (const std::size_t at = text.find(noise); at != std::string::npos)
         text.erase(at, noise.size());
+    return text;
+  }
+  std::string make_usage(const CLI::App* command, std::string name) const override {
+    std::string text = CLI::Formatter::make_usage(command, std::move(name));
+    // A hidden argument, as those of other tools, has no name.
+    if (const std::size_t at = text.find(" []"); at != std::string::npos) text.erase(at, 3);
     return text;
   }
   std::string make_subcommand(const CLI::App* command) const override {
@@ -115,29 +121,12 @@ void keep_empty_values(const CLI::App& program, std::vector<std::string>& argume
   }
 }
 
-bool takes_json(const CLI::App& command) {
-  const CLI::Option* const option = command.get_option_no_throw("--json");
-  return option && option->count() > 0;
-}
-
 /// Whether a command line that was refused asks for JSON. What follows the image of `run` is the
 /// container's, but nothing has told us where that begins.
 bool asks_for_json(int argc, const char* const* argv) {
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
     if (std::string_view(argv[i]) == "--json") return true;
   return false;
-}
-
-/// The message on stderr and, `as_json`, an object on stdout, whose form intact(1) documents under
-/// "JSON".
-void print_error(std::string_view message, ErrorKind kind, int status, bool as_json) {
-  // Errors quote what they are about: names, media types, keys, anything that an image may hold.
-  const std::string shown = visible_message(message);
-  fmt::print(stderr, "intact: {}\n", shown);
-  if (as_json)
-    print("{}\n",
-          to_text(Json{
-              {"ok", false}, {"error", to_string(kind)}, {"message", shown}, {"status", status}}));
 }
 
 bool can_move_limits(const CLI::App& command) {
@@ -164,8 +153,8 @@ int Program::run(int argc, const char* const* argv) {
     }
     // `run` passes on the status of a container, where 2 would be the container's.
     const int wrong_usage = argc > 1 && std::string_view(argv[1]) == "run" ? 125 : 2;
-    print_error(usage_message(app_, e), ErrorKind::invalid_argument, wrong_usage,
-                asks_for_json(argc, argv));
+    report_error(usage_message(app_, e), ErrorKind::invalid_argument, wrong_usage,
+                 asks_for_json(argc, argv));
     flush_output();
     return wrong_usage;
   }
@@ -179,8 +168,8 @@ int Program::run(int argc, const char* const* argv) {
   // A verdict wins over output that could not be written.
   if (result) return *result == 0 && !is_written ? 1 : *result;
   const int status = exit_status(result.error());
-  print_error(result.error().message(), result.error().kind(), status,
-              !has_printed && chosen_command_ && takes_json(*chosen_command_));
+  report_error(result.error().message(), result.error().kind(), status,
+               !has_printed && chosen_command_ && takes_json(*chosen_command_));
   if (result.error().kind() == ErrorKind::limit && chosen_command_ &&
       can_move_limits(*chosen_command_))
     fmt::print(stderr, "intact: `{} --help` lists the limits that can be raised\n",

@@ -41,6 +41,13 @@ bool can_have_verity(int fd) {
          (errno != ENOTTY && errno != EOPNOTSUPP && errno != ENOSYS);
 }
 
+Error no_verity_here(const store::Store& store) {
+  return unsupported(
+      fmt::format("{}: the file system has no fs-verity; use a store on btrfs, f2fs, or ext4 with "
+                  "the feature verity",
+                  store.path()));
+}
+
 /// An object with another digest than its name says is not an obstacle: overlayfs refuses to open
 /// it.
 Result<void> check_objects_have_verity(const store::Store& store, const Digest& image) {
@@ -66,11 +73,7 @@ Result<void> check_objects_have_verity(const store::Store& store, const Digest& 
         fmt::format("{} of {} objects are missing from the store (objects/{}); pull "
                     "the image again",
                     missing, objects.size(), first));
-  if (!can_have)
-    return unsupported(
-        fmt::format("{}: the file system has no fs-verity; use a store on btrfs, "
-                    "f2fs, or ext4 with the feature verity",
-                    store.path()));
+  if (!can_have) return no_verity_here(store);
   if (lacking > 0)
     return unsupported(
         fmt::format("{} of {} objects have no fs-verity (objects/{}); pull it again with --verify",
@@ -100,7 +103,13 @@ Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
                                              const std::string& name, image::VerityMode verity,
                                              int image_file) {
   TRY(check_kernel());
-  if (verity != image::VerityMode::off) TRY(check_objects_have_verity(store, image.image_digest()));
+  if (verity != image::VerityMode::off) {
+    // The image alone says so in nearly all stores without fs-verity. Every start of a container
+    // asks, and an image has thousands of objects.
+    if (!can_have_verity(image_file)) return no_verity_here(store);
+    if (TRY(fsverity::measure_file(image_file)))
+      TRY(check_objects_have_verity(store, image.image_digest()));
+  }
   serve::KernelLayers layers{.image = image_file,
                              .digest = image.image_digest(),
                              .objects = {TRY(store.folder(store::Folder::objects))}};

@@ -96,7 +96,13 @@ Result<Bundle> plan_bundle(const tree::FileTree& tree, const ProcessImage& image
 
 Result<void> check_runtime(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host) {
   if (runtime == RuntimeKind::runsc) {
-    if (bundle.init) return Error(ErrorKind::unsupported, "--init: not available with runsc");
+    // Its process 1 has no special protection from signals, which is what an init is mostly for;
+    // and nothing can be mounted in its /dev.
+    if (bundle.init)
+      return Error(
+          ErrorKind::unsupported,
+          "--init: not available with runsc, under which signals end process 1 without it; "
+          "leave it out, or pass --runtime crun");
     if (!bundle.limits.any()) return {};
     return Error(ErrorKind::unsupported,
                  "--memory, --cpus and --pids-limit: not available with runsc");

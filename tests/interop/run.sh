@@ -59,6 +59,21 @@ grep -qx 5 "$work/status" || fail "--status-fd said $(cat "$work/status")"
 expect 125 "$intact" run --pub "$work/key.pub" --status-fd 3 nothing 3> "$work/status"
 grep -qx 7 "$work/status" || fail "--status-fd said $(cat "$work/status")"
 
+# With --json what kept the container from running is an object on stdout, which is the container's otherwise.
+# not_run STATUS KIND COMMAND...
+not_run() {
+  expect "$1" "${@:3}"
+  jq -e --arg kind "$2" --argjson status "$1" '.ok == false and .error == $kind and .status == $status' "$work/out" > /dev/null ||
+    fail "'${*:3}' prints $(cat "$work/out")"
+  grep -q '^intact: ' "$work/err" || fail "'${*:3}' says nothing on stderr"
+}
+not_run 125 not_found "$intact" run --json --pub "$work/key.pub" nothing true
+not_run 125 untrusted "$intact" run --json app true
+not_run 127 not_found "$intact" run --json --pub "$work/key.pub" --entrypoint nonsense app
+not_run 125 invalid_argument "$intact" run --json --pub "$work/key.pub" --on-damage never app true
+expect 3 "$intact" run --json --pub "$work/key.pub" --entrypoint sh app -c 'echo own; exit 3'
+equal "$(cat "$work/out")" own "stdout of a container with --json"
+
 # A program that was tampered with does not run: every block of it is refused when it is read.
 unpack_image "$work/layout" latest
 busybox=$INTACT_STORE/objects/$(object_of "$work/unpacked/rootfs/bin/busybox")

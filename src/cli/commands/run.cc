@@ -16,7 +16,9 @@
 #include "commands.h"
 #include "container_command.h"
 #include "damage_watch.h"
+#include "error_report.h"
 #include "kernel_mount.h"
+#include "output.h"
 #include "process_image.h"
 #include "store_option.h"
 
@@ -165,11 +167,16 @@ Result<run::Outcome> run_image(RunArguments& arguments, const StoreOption& store
 }
 
 /// Runs the container and tells how it ended: on stderr, on the status descriptor, by the status.
-int run_and_report(RunArguments& arguments, const StoreOption& store,
+int run_and_report(const CLI::App& command, RunArguments& arguments, const StoreOption& store,
                    const AnchorOptions& anchors) {
-  const auto say = [](std::string_view text) { fmt::print(stderr, "intact: {}\n", visible(text)); };
   const auto fail = [&](const Error& error, int status) {
-    say(error.message());
+    report_error(error.message(), error.kind(), status, takes_json(command));
+    report_status(arguments.status_fd, exit_status(error));
+    return status;
+  };
+  // Once the container has read something it may have printed something, and stdout is its own.
+  const auto fail_after = [&](const Error& error, int status) {
+    tell("intact: {}\n", visible_message(error.message()));
     report_status(arguments.status_fd, exit_status(error));
     return status;
   };
@@ -193,14 +200,15 @@ int run_and_report(RunArguments& arguments, const StoreOption& store,
   };
   if (!outcome) {
     const Error& error = outcome.error();
-    if (blocks > 0 || error.kind() == ErrorKind::tampered)
-      return fail(tampered(error.message()), kOwnFailure);
+    if (blocks > 0) return fail_after(tampered(error.message()), kOwnFailure);
+    if (error.kind() == ErrorKind::tampered) return fail(tampered(error.message()), kOwnFailure);
     return fail(error, kOwnFailure);
   }
   if (blocks > 0) {
     // The container's status says nothing about this: a program may die of it or never notice.
-    if (outcome->failure) say(outcome->failure->message());
-    return fail(tampered("the container met " + counted(blocks, "damaged block")), outcome->status);
+    if (outcome->failure) tell("intact: {}\n", visible_message(outcome->failure->message()));
+    return fail_after(tampered("the container met " + counted(blocks, "damaged block")),
+                      outcome->status);
   }
   if (outcome->failure) return fail(*outcome->failure, outcome->status);
   report_status(arguments.status_fd, 0);
@@ -321,7 +329,7 @@ void add_run_command(Program& program) {
   });
   program.on_chosen(command, [=]() -> Result<int> {
     if (entrypoint->count() > 0) arguments->options.entrypoint = arguments->entrypoint;
-    return run_and_report(*arguments, store, anchors);
+    return run_and_report(*command, *arguments, store, anchors);
   });
 }
 
