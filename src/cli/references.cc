@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <unistd.h>
+
 namespace intact::cli {
 
 Result<oci::Reference> require_reference(const std::string& text) {
@@ -11,6 +13,15 @@ Result<oci::Reference> require_reference(const std::string& text) {
                text +
                    ": no transport; write oci:DIR[:TAG], oci-archive:FILE[:TAG], "
                    "docker-archive:FILE[:REF], rootfs:DIR or tar:FILE");
+}
+
+Result<void> check_archive_on_stdout(bool as_json) {
+  if (as_json)
+    return Error(ErrorKind::invalid_argument, "--json: standard output is for the archive");
+  if (::isatty(STDOUT_FILENO) == 1)
+    return Error(ErrorKind::invalid_argument,
+                 "standard output: a terminal, not a place for an archive; redirect it");
+  return {};
 }
 
 }  // namespace intact::cli

@@ -10,4 +10,8 @@ namespace intact::cli {
 /// A SOURCE or DEST: invalid_argument, with a hint, if it does not begin with a transport.
 Result<oci::Reference> require_reference(const std::string& text);
 
+/// Checks that an archive may be written to stdout: not to a terminal, and not together with a JSON
+/// result, which belongs there too.
+Result<void> check_archive_on_stdout(bool as_json);
+
 }  // namespace intact::cli

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -60,21 +61,18 @@ class RootfsWriter {
         nullptr, [this](int directory, const std::string& path, const tree::Inode& inode) {
           return set_attributes_of_directory(directory, path.empty(), inode).context("/" + path);
         }));
-    if (skipped_owners_)
-      warn(skipped_owners_,
-           "files belong to you instead of their owners: only root can change that");
-    if (report_.devices)
-      warn(report_.devices, options_.devices ? "device nodes were left out: only root can make them"
-                                             : "device nodes were left out (see --devices)");
-    if (report_.setuid)
-      warn(report_.setuid, "files lost their set-user-ID or set-group-ID bit (see --setuid)");
-    if (report_.capabilities)
-      warn(report_.capabilities, "files lost their capabilities (see --setuid)");
-    if (report_.xattrs)
-      warn(report_.xattrs,
-           "security, trusted and overlayfs attributes were left out (see --setuid)");
-    if (skipped_xattrs_)
-      warn(skipped_xattrs_, "extended attributes were left out: the system refuses them");
+    warn(skipped_owners_, "file belongs to you instead of its owner",
+         "files belong to you instead of their owners", ": only root can change that");
+    warn(report_.devices, "device node was left out", "device nodes were left out",
+         options_.devices ? ": only root can make them" : " (see --devices)");
+    warn(report_.setuid, "file lost its set-user-ID or set-group-ID bit",
+         "files lost their set-user-ID or set-group-ID bits", " (see --setuid)");
+    warn(report_.capabilities, "file lost its capabilities", "files lost their capabilities",
+         " (see --setuid)");
+    warn(report_.xattrs, "security, trusted or overlayfs attribute was left out",
+         "security, trusted and overlayfs attributes were left out", " (see --setuid)");
+    warn(skipped_xattrs_, "extended attribute was left out", "extended attributes were left out",
+         ": the system refuses them");
     return {};
   }
 
@@ -131,8 +129,11 @@ class RootfsWriter {
     }
   }
 
-  void warn(std::uint64_t count, const std::string& what) {
-    report_.warnings.push_back(std::to_string(count) + " " + what);
+  /// `one` and `many` follow the number: "device node was left out", "device nodes were left out".
+  void warn(std::uint64_t count, std::string_view one, std::string_view many,
+            std::string_view rest) {
+    if (count > 0)
+      report_.warnings.push_back(fmt::format("{} {}{}", count, count == 1 ? one : many, rest));
   }
 
   static Result<void> check(int result, const char* what) {
@@ -277,13 +278,12 @@ Result<ExportReport> export_rootfs(const std::shared_ptr<store::Store>& store,
 
 Result<ExportReport> export_bundle(const std::shared_ptr<store::Store>& store,
                                    const std::string& name, const OpenOptions& options,
-                                   const std::string& directory,
-                                   const MakeRuntimeConfig& make_config,
+                                   const std::string& directory, const MakeBundleFiles& make_files,
                                    const RootfsOptions& options_of_rootfs) {
   const ExportContext context = TRY(ExportContext::open(store, name, options));
   NewDirectory out = TRY(NewDirectory::create(directory));
-  const Bytes config = TRY(make_config(context.image()));
-  TRY(write_file_durably_at(out.fd(), "config.json", config, 0644));
+  for (const auto& [file, content] : TRY(make_files(context.image())))
+    TRY(write_file_durably_at(out.fd(), file, content, 0644));
   if (::mkdirat(out.fd(), "rootfs", 0700) != 0) return Error::from_errno("rootfs", errno);
   const UniqueFd rootfs = TRY(open_at(out.fd(), "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   ExportReport report;

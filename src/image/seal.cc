@@ -46,6 +46,7 @@ Result<Destination> choose_destination(const oci::Reference& source,
                        ": a source of this kind needs a DEST; add one such as "
                        "oci:DIR:TAG");
     oci::Reference reference = source;
+    reference.digest.reset();
     reference.tag = (source_tag.empty() ? "latest" : source_tag) + "-sealed";
     return Destination{reference, source.path, nullptr};
   }
@@ -59,13 +60,11 @@ Result<Destination> choose_destination(const oci::Reference& source,
     return Error(ErrorKind::unsupported, to_string(reference) +
                                              ": cannot seal to this kind of destination; use "
                                              "oci:DIR[:TAG] or oci-archive:FILE[:TAG]");
-  if (reference.path == "-")
-    return Error(ErrorKind::invalid_argument,
-                 oci::to_string(reference) + ": standard output is for the report; name a file");
-  if (::access(reference.path.c_str(), F_OK) == 0)
+  const bool to_stdout = reference.path == "-";
+  if (!to_stdout && ::access(reference.path.c_str(), F_OK) == 0)
     return Error(ErrorKind::exists, reference.path + ": exists; remove it or choose another file");
-  auto scratch = std::make_unique<NewDirectory>(
-      TRY(NewDirectory::create_scratch(parent_directory(reference.path), ".intact-seal-")));
+  auto scratch = std::make_unique<NewDirectory>(TRY(NewDirectory::create_scratch(
+      to_stdout ? TempDir::default_parent() : parent_directory(reference.path), ".intact-seal-")));
   const std::string directory = scratch->path() + "/layout";
   return Destination{reference, directory, std::move(scratch)};
 }

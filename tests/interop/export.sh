@@ -106,8 +106,8 @@ for form in rootfs bundle; do
   expect 0 "$intact" export rights "$form:$top" --json --pub "$work/key.pub"
   equal "$(jq -c .left_out "$work/out")" '{"devices":2,"setuid":2,"capabilities":1,"xattrs":3}' "$form: what was left out"
   said '2 device nodes were left out \(see --devices\)'
-  said '2 files lost their set-user-ID or set-group-ID bit \(see --setuid\)'
-  said '1 files lost their capabilities \(see --setuid\)'
+  said '2 files lost their set-user-ID or set-group-ID bits \(see --setuid\)'
+  said '1 file lost its capabilities \(see --setuid\)'
   said '3 security, trusted and overlayfs attributes were left out \(see --setuid\)'
   equal "$(getfattr -m - "$tree/d/attributes" 2> /dev/null | grep -E '^(user|trusted)' | xargs)" "user.kept" "attributes"
   equal "$(stat -c %a "$top" "$tree/d" "$tree/d/su" "$tree/d/sg" "$tree/d/cap" | xargs)" "700 2755 755 755 755" "modes"
@@ -130,6 +130,42 @@ equal "$(stat -c %u:%g:%a "$work/foreign-out" "$work/foreign-out/d" | xargs)" "0
 expect 0 "$intact" export foreign "bundle:$work/foreign-bundle" --pub "$work/key.pub"
 equal "$(cd "$work/foreign-bundle" && stat -c %u:%g:%a . rootfs rootfs/d | xargs)" \
   "0:0:700 1234:1234:777 1234:1234:751" "owners, bundle:"
+
+# A bundle resolves localhost and its host name as `run` does, with what the image has in /etc/hosts.
+for image in none own link; do
+  # The name of the file is not the image's choice.
+  case $image in
+    none) echo 'dir .' ;;
+    own) printf 'dir .\ndir etc\nfile etc/hosts text=10.0.0.1%%20registry%%0a\n' ;;
+    link) printf 'dir .\ndir etc\nsymlink etc/hosts to=/config.json\nfile config.json text=10.0.0.1%%20registry%%0a\n' ;;
+  esac |
+    "$root/tools/layer-tar" > "$work/hosts.tar"
+  expect 0 "$intact" seal "tar:$work/hosts.tar" "oci:$work/hosts-layout:$image" --key "$work/key.key" --password-file "$work/password"
+  expect 0 "$intact" pull "oci:$work/hosts-layout:$image" "hosts-$image" --pub "$work/key.pub"
+  bundle=$work/hosts-$image
+  expect 0 "$intact" export "hosts-$image" "bundle:$bundle" --pub "$work/key.pub"
+  at=$([[ $image == link ]] && echo /config.json || echo /etc/hosts)
+  jq -e --arg at "$at" '[.mounts[] | select(.destination == $at)] | length == 1 and
+    (.[0] | .type == "bind" and .source == "hosts" and (.options | index("ro")))' "$bundle/config.json" > /dev/null ||
+    fail "no mount of /etc/hosts: $(jq -c .mounts "$bundle/config.json")"
+  grep -qP '^127\.0\.0\.1\tlocalhost$' "$bundle/hosts" || fail "no localhost in $(cat "$bundle/hosts")"
+  grep -qP "^127\.0\.1\.1\t$(jq -r .hostname "$bundle/config.json")\$" "$bundle/hosts" || fail "no host name"
+  equal "$(head -1 "$bundle/hosts")" "$([[ $image == none ]] && printf '127.0.0.1\tlocalhost' || echo '10.0.0.1 registry')" "first line"
+done
+if command -v runc > /dev/null; then
+  # The runtimes take a source beside config.json.
+  expect 0 "$intact" export app "bundle:$work/runs" --pub "$work/key.pub"
+  jq '.process.terminal = false | .process.args = ["/bin/busybox", "cat", "/etc/hosts"] | .process.cwd = "/" |
+    del(.linux.resources) | .linux.namespaces |= map(select(.type != "cgroup")) |
+    .mounts |= map(select(.options | index("tmpcopyup") | not))' "$work/runs/config.json" > "$work/config"
+  cp "$work/config" "$work/runs/config.json"
+  if runc --root "$work/runc" run --bundle "$work/runs" intact-test-$$ > "$work/hosts" 2> "$work/err"; then
+    same "$work/runs/hosts" "$work/hosts"
+  else
+    ! grep -q hosts "$work/err" || fail "runc: $(cat "$work/err")"
+    echo "no container here: $(tail -1 "$work/err")"
+  fi
+fi
 
 # Another user who may write to the parent puts a tree of links in the place of the temporary directory.
 cat > "$work/attacker.py" << 'ATTACKER'
@@ -171,7 +207,7 @@ for form in rootfs:out=root bundle:out=root/rootfs composefs:out=root oci-archiv
   equal "$status" 0 "$form: status ($(cat "$work/err"))"
   case $form in
     rootfs:*) same_trees "$work/plain" "$work/shared/out" ;;
-    bundle:*) equal "$(cd "$work/shared/out" && stat -c %u:%a . && ls)" $'0:700\nconfig.json\nrootfs' "the bundle" ;;
+    bundle:*) equal "$(cd "$work/shared/out" && stat -c %u:%a . && ls)" $'0:700\nconfig.json\nhosts\nrootfs' "the bundle" ;;
     composefs:*) [[ -f $work/shared/out/image.cfs && -d $work/shared/out/objects ]] || fail "no composefs files" ;;
     *) expect 0 "$intact" verify "oci-archive:$work/shared/out.tar" --pub "$work/key.pub" ;;
   esac

@@ -17,6 +17,21 @@ skopeo --insecure-policy copy -q "oci:$work/layout:latest" "docker-archive:$work
 equal "$(seal "docker-archive:$work/docker.tar:example.org/app:latest" docker-archive)" "$want" \
   "image digest of docker-archive"
 
+# To standard output, which then has nothing but the archive; the report is on stderr.
+expect 0 "$intact" seal "oci:$work/layout:latest" oci-archive:-:v1 --key "$work/key.key" --password-file "$work/password"
+said '^Sealed oci-archive:-:v1$'
+cp "$work/out" "$work/piped.tar"
+expect 0 "$intact" verify "oci-archive:$work/piped.tar:v1" --pub "$work/key.pub"
+"$intact" seal "tar:$work/docker.tar" oci-archive:- --key "$work/key.key" --password-file "$work/password" 2> "$work/err" |
+  "$intact" verify oci-archive:- --pub "$work/key.pub" > "$work/out" || fail "a pipe: $(cat "$work/err" "$work/out")"
+expect 2 "$intact" seal "oci:$work/layout:latest" oci-archive:- --json --key "$work/key.key" --password-file "$work/password"
+said '^intact: --json: standard output is for the archive$'
+# A source by digest without a destination: it is sealed beside its own tag.
+cp -r "$work/layout" "$work/by-digest"
+expect 0 "$intact" seal "oci:$work/by-digest@$(manifest_digest "$work/by-digest" latest)" --key "$work/key.key" --password-file "$work/password"
+said "^Sealed oci:$work/by-digest:latest-sealed\$"
+expect 0 "$intact" verify "oci:$work/by-digest:latest-sealed" --pub "$work/key.pub"
+
 # A directory of an ordinary user: its owners are theirs, unless others are given.
 user_space
 mine=$work/user/mine

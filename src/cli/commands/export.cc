@@ -1,8 +1,8 @@
 #include <memory>
 
 #include <sys/resource.h>
-#include <unistd.h>
 
+#include <intact/base/visible.h>
 #include <intact/image/export.h>
 #include <intact/json/json.h>
 #include <intact/run/bundle.h>
@@ -11,6 +11,7 @@
 #include "command.h"
 #include "commands.h"
 #include "process_image.h"
+#include "references.h"
 #include "store_option.h"
 
 namespace intact::cli {
@@ -23,8 +24,8 @@ struct Options {
   bool json = false;
 };
 
-/// The config.json of a bundle for runc and crun on this host, run by root.
-Result<Bytes> make_runtime_config(const image::OpenedImage& image) {
+/// The files of a bundle for runc and crun on this host, run by root.
+Result<image::BundleFiles> make_bundle_files(const image::OpenedImage& image) {
   run::HostFacts host;
   host.uids = host.gids = {{.container = 0, .host = 0, .size = UINT32_MAX}};
   // The runtime cannot raise a limit that root itself is under.
@@ -35,9 +36,18 @@ Result<Bytes> make_runtime_config(const image::OpenedImage& image) {
   const run::ProcessImage process = process_image(image.config());
   // As `runc spec`: a bundle without a command could not be used at all.
   if (!run::make_arguments(process, options)) options.command = {"sh"};
-  const run::Bundle bundle = TRY(run::plan_bundle(*image.tree(), process, options, host, "intact"));
+  run::Bundle bundle = TRY(run::plan_bundle(*image.tree(), process, options, host, "intact"));
   for (const auto& warning : TRY(run::find_large_copies(*image.tree(), bundle))) warn(warning);
-  return to_bytes(run::make_config(bundle, run::RuntimeKind::runc, host).dump(2) + "\n");
+  image::BundleFiles files;
+  for (run::Mount& mount : bundle.mounts) {
+    if (!mount.content) continue;
+    // Only /etc/hosts has a content here. The image chooses where that leads: its name is ours.
+    mount.source = files.empty() ? "hosts" : fmt::format("file-{}", files.size());
+    files[mount.source] = to_bytes(*mount.content);
+  }
+  files["config.json"] =
+      to_bytes(run::make_config(bundle, run::RuntimeKind::runc, host).dump(2) + "\n");
+  return files;
 }
 
 Result<image::ExportReport> export_to(const Options& options,
@@ -59,8 +69,7 @@ Result<image::ExportReport> export_to(const Options& options,
     return image::export_rootfs(store, options.name, open, path, options.rootfs);
   if (form == "composefs") return image::export_composefs(store, options.name, open, path);
   if (form == "bundle")
-    return image::export_bundle(store, options.name, open, path, make_runtime_config,
-                                options.rootfs);
+    return image::export_bundle(store, options.name, open, path, make_bundle_files, options.rootfs);
   return Error(ErrorKind::invalid_argument,
                "unknown form '" + form + "': oci, oci-archive, tar, rootfs, composefs or bundle");
 }
@@ -77,13 +86,7 @@ Result<int> run_export(const Options& options, const StoreOption& store_option,
   open.damage = [](const image::Damage& damage) {
     warn(fmt::format("damaged: block {} of {}: {}", damage.block, damage.object, damage.reason));
   };
-  if (writes_to_stdout(options.destination)) {
-    if (options.json)
-      return Error(ErrorKind::invalid_argument, "--json: standard output is for the archive");
-    if (::isatty(STDOUT_FILENO) == 1)
-      return Error(ErrorKind::invalid_argument,
-                   "standard output: a terminal, not a place for an archive; redirect it");
-  }
+  if (writes_to_stdout(options.destination)) TRY(check_archive_on_stdout(options.json));
   const image::ExportReport report = TRY(export_to(options, TRY(store_option.open()), open));
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {
@@ -96,7 +99,7 @@ Result<int> run_export(const Options& options, const StoreOption& store_option,
                                  {"capabilities", report.capabilities},
                                  {"xattrs", report.xattrs}}}}));
   } else if (!writes_to_stdout(options.destination)) {
-    print("Exported '{}' to {} ({:.1f} MB)\n", options.name, options.destination,
+    print("Exported '{}' to {} ({:.1f} MB)\n", visible(options.name), visible(options.destination),
           static_cast<double>(report.bytes) / 1e6);
   }
   return 0;

@@ -37,6 +37,10 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
   std::optional<oci::Reference> destination;
   if (!options.destination.empty()) destination = TRY(require_reference(options.destination));
 
+  const bool to_stdout = destination && destination->path == "-" &&
+                         destination->transport == oci::Reference::Transport::oci_archive;
+  if (to_stdout) TRY(check_archive_on_stdout(options.json));
+
   image::SealOptions seal_options;
   seal_options.identity = options.identity;
   seal_options.limits = limits.limits();
@@ -63,11 +67,17 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
                     {"unchanged", report.unchanged}});
     return 0;
   }
-  print("{} {}\n", report.unchanged ? "Already sealed:" : "Sealed",
-        visible(to_string(report.destination)));
-  print("  manifest  {}\n  image     {}\n", report.manifest.to_string(), report.image.to_string());
-  print("  {} in {}, signed{}\n", counted(report.files, "file"), counted(report.layers, "layer"),
-        options.identity.empty() ? "" : " as " + visible(options.identity));
+  const std::string text = fmt::format(
+      "{} {}\n  manifest  {}\n  image     {}\n  {} in {}, signed{}\n",
+      report.unchanged ? "Already sealed:" : "Sealed", visible(to_string(report.destination)),
+      report.manifest.to_string(), report.image.to_string(), counted(report.files, "file"),
+      counted(report.layers, "layer"),
+      options.identity.empty() ? "" : " as " + visible(options.identity));
+  if (to_stdout) {
+    tell("{}", text);
+  } else {
+    print_text(text);
+  }
   return 0;
 }
 
@@ -84,7 +94,8 @@ void add_seal_command(Program& program) {
   command
       ->add_option(
           "DEST", options->destination,
-          "Where to write the sealed image (default for an oci: source: its tag with -sealed)")
+          "Where to write the sealed image, FILE may be - for standard output (default for an oci: "
+          "source: its tag with -sealed)")
       ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
   command->add_option("--key", options->key, "Private key to sign with (cosign or PEM format)")
       ->type_name("FILE")

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,16 +59,16 @@ Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store
                                       const std::string& name, const OpenOptions& options,
                                       const std::string& directory);
 
-/// Makes the config.json of a bundle.
-using MakeRuntimeConfig = std::function<Result<Bytes>(const OpenedImage&)>;
+/// The files of a bundle beside the root, by name: config.json, and those that it mounts.
+using BundleFiles = std::map<std::string, Bytes>;
+using MakeBundleFiles = std::function<Result<BundleFiles>(const OpenedImage&)>;
 
-/// An OCI runtime bundle: DIRECTORY/rootfs as export_rootfs() makes it and DIRECTORY/config.json.
-/// Must be missing or empty. DIRECTORY has mode 0700, and the root directory in it that of the
-/// image.
+/// An OCI runtime bundle: DIRECTORY/rootfs as export_rootfs() makes it, and beside it what
+/// `make_files` returns. DIRECTORY must be missing or empty. DIRECTORY has mode 0700, and the root
+/// directory in it that of the image.
 Result<ExportReport> export_bundle(const std::shared_ptr<store::Store>& store,
                                    const std::string& name, const OpenOptions& options,
-                                   const std::string& directory,
-                                   const MakeRuntimeConfig& make_config,
+                                   const std::string& directory, const MakeBundleFiles& make_files,
                                    const RootfsOptions& rootfs = {});
 
 }  // namespace intact::image
