@@ -152,7 +152,9 @@ bool flush_output() {
   write_guarded(guarded_stdout, std::exchange(guarded_stdout.pending, {}));
   if (guarded_stdout.error != 0) error = guarded_stdout.error;
   if (error == 0) return true;
-  tell("intact: stdout: cannot write the output: {}\n", ::strerrordesc_np(error));
+  // A reader that has seen enough, such as head(1), does not want to hear of it.
+  if (error != EPIPE)
+    tell("intact: stdout: cannot write the output: {}\n", ::strerrordesc_np(error));
   return false;
 }
 

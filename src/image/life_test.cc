@@ -8,6 +8,7 @@
 #include <future>
 #include <optional>
 #include <random>
+#include <set>
 #include <thread>
 
 #include <fcntl.h>
@@ -171,6 +172,37 @@ TEST_F(ImageLife, DamageIsFoundByWhicheverThread) {
   const auto verified = verify("a");
   ASSERT_TRUE(verified) << why(verified);
   EXPECT_EQ(verified->damaged.size(), static_cast<std::size_t>(damaged));
+}
+
+TEST_F(ImageLife, AReportOfMuchDamageIsBounded) {
+  // One content with many names.
+  for (int i = 0; i < 50; ++i)
+    ASSERT_EQ(::link((root_ + "/large0").c_str(), (root_ + "/name" + std::to_string(i)).c_str()),
+              0);
+  ASSERT_TRUE(seal_with(opening_key()));
+  ASSERT_TRUE(pull_as("a"));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(store_ + "/objects")) {
+    if (!entry.is_regular_file() || entry.file_size() < (1u << 20)) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    for (int block = 0; block < 100; ++block) {
+      file.seekp(block * 4096);
+      file.write("changed", 7);
+    }
+  }
+  constexpr std::uint64_t kPlaces = (3 + 50) * 100;
+  const auto store = *store::Store::open(store_);
+  for (const std::size_t most : {std::size_t{100'000}, std::size_t{1000}, std::size_t{1}}) {
+    const auto report = verify_stored(*store, "a", {.anchors = anchors_, .max_damaged = most});
+    ASSERT_TRUE(report) << why(report);
+    EXPECT_FALSE(report->ok());
+    EXPECT_EQ(report->damaged.size() + report->omitted, kPlaces);
+    // No file is left out.
+    std::set<std::string> paths;
+    for (const Damage& damage : report->damaged) paths.insert(damage.path);
+    EXPECT_EQ(paths.size(), 53u);
+    EXPECT_LE(report->damaged.size(), most + 53);
+  }
+  EXPECT_EQ(verify_stored(*store, "a", {.anchors = anchors_})->omitted, 0u);
 }
 
 TEST_F(ImageLife, AKeyThatDoesNotOpenEndsTheSeal) {

@@ -253,6 +253,10 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
     for (const oci::Descriptor& layer : chain.manifest.layers)
       TRY(transaction->drop_blob(layer.digest));
   }
+  report.layers = chain.manifest.layers.size();
+  report.reused_layers = static_cast<std::uint64_t>(std::ranges::count_if(
+      chain.manifest.layers,
+      [&](const oci::Descriptor& layer) { return reused.contains(layer.digest); }));
   report.signer = chain.signer;
   report.image.name = name;
   report.image.manifest = chain.manifest_digest;

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <set>
-#include <tuple>
 #include <utility>
 
 #include <intact/base/worker_pool.h>
@@ -20,9 +18,37 @@
 namespace intact::image {
 namespace {
 
+/// What is damaged in an object: in any case its first bad block.
 struct BadObject {
-  std::string payload;
-  fsverity::DamagedBlock block;
+  std::vector<fsverity::DamagedBlock> blocks;
+  std::uint64_t omitted = 0;  ///< further ones
+};
+
+/// Damaged objects, found by several threads. Thread-safe.
+class BadObjects {
+ public:
+  explicit BadObjects(std::size_t most) : most_(most) {}
+
+  void add(const std::string& payload, std::vector<fsverity::DamagedBlock> blocks) {
+    if (blocks.empty()) return;
+    const std::lock_guard lock(mutex_);
+    BadObject object{std::move(blocks), 0};
+    const std::size_t kept =
+        std::clamp<std::size_t>(most_ - std::min(most_, count_), 1, object.blocks.size());
+    object.omitted = object.blocks.size() - kept;
+    object.blocks.erase(object.blocks.begin() + static_cast<std::ptrdiff_t>(kept),
+                        object.blocks.end());
+    count_ += kept;
+    objects_.emplace(payload, std::move(object));
+  }
+  /// By payload. Only when no thread adds any more.
+  const std::map<std::string, BadObject>& all() const { return objects_; }
+
+ private:
+  const std::size_t most_;
+  std::mutex mutex_;
+  std::size_t count_ = 0;  ///< blocks in `objects_`
+  std::map<std::string, BadObject> objects_;
 };
 
 /// Scans the image itself. What is damaged in it goes to the report.
@@ -64,25 +90,40 @@ Result<std::vector<fsverity::DamagedBlock>> scan_object(const store::Store& stor
 /// One entry for each path that shows the content: people ask which files were touched, not which
 /// objects.
 Result<void> name_damaged_files(std::shared_ptr<const ByteSource> image,
-                                const std::vector<BadObject>& bad, VerifyReport& report) {
-  std::set<std::string> payloads;
-  for (const BadObject& object : bad) payloads.insert(object.payload);
+                                const std::map<std::string, BadObject>& bad, std::size_t most,
+                                VerifyReport& report) {
   const tree::Tree tree = TRY(composefs::read_tree(std::move(image)));
   std::map<std::string, std::vector<std::string>> shown;
   TRY(tree.walk([&](const std::string& path, const tree::Entry& entry) -> Result<void> {
-    if (entry.inode->content.empty() && payloads.contains(entry.inode->payload))
+    if (entry.inode->content.empty() && bad.contains(entry.inode->payload))
       shown[entry.inode->payload].push_back(path);
     return {};
   }));
-  for (const BadObject& object : bad) {
-    for (const std::string& path : shown[object.payload])
-      report.damaged.push_back({.path = path,
-                                .object = "objects/" + object.payload,
-                                .block = object.block.block,
-                                .offset = object.block.offset,
-                                .reason = object.block.reason});
+  for (const auto& [payload, object] : bad) {
+    for (const std::string& path : shown[payload]) {
+      report.omitted += object.omitted;
+      bool first = true;
+      for (const fsverity::DamagedBlock& block : object.blocks) {
+        if (!std::exchange(first, false) && report.damaged.size() >= most) {
+          ++report.omitted;
+          continue;
+        }
+        report.damaged.push_back({.path = path,
+                                  .object = "objects/" + payload,
+                                  .block = block.block,
+                                  .offset = block.offset,
+                                  .reason = block.reason});
+      }
+    }
   }
   return {};
+}
+
+/// The reason of the error, without the digest that the report gives anyway.
+std::string about_layer(const oci::Descriptor& layer, const Error& error) {
+  const std::string about = layer.digest.to_string() + ": ";
+  const std::string& text = error.message();
+  return text.starts_with(about) ? text.substr(about.size()) : text;
 }
 
 }  // namespace
@@ -119,7 +160,7 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
   report.bytes += total;
 
   std::mutex mutex;
-  std::vector<BadObject> bad;
+  BadObjects bad(options.max_damaged);
   std::uint64_t done = 0;
   const auto advance = [&](std::uint64_t bytes) {
     const std::lock_guard lock(mutex);
@@ -134,19 +175,12 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
         advance(bytes - std::exchange(scanned, bytes));
       }));
       advance(object.size - scanned);  // what is missing needs no reading
-      const std::lock_guard lock(mutex);
-      for (fsverity::DamagedBlock& block : blocks)
-        bad.push_back({object.payload, std::move(block)});
+      bad.add(object.payload, std::move(blocks));
       return {};
     });
   }
   TRY(pool.wait());
-  if (!bad.empty()) {
-    std::sort(bad.begin(), bad.end(), [](const BadObject& a, const BadObject& b) {
-      return std::tie(a.payload, a.block.block) < std::tie(b.payload, b.block.block);
-    });
-    TRY(name_damaged_files(image, bad, report));
-  }
+  if (!bad.all().empty()) TRY(name_damaged_files(image, bad.all(), options.max_damaged, report));
   return report;
 }
 
@@ -158,9 +192,9 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   report.manifest = chain.manifest_digest;
   report.image = chain.image_digest;
   report.signer = chain.signer;
-  const auto damaged = [&](const std::string& object, const Error& error) {
+  const auto damaged = [&](const std::string& object, std::string reason) {
     report.damaged.push_back(
-        {.path = "", .object = object, .block = 0, .offset = 0, .reason = error.message()});
+        {.path = "", .object = object, .block = 0, .offset = 0, .reason = std::move(reason)});
   };
   ProgressMeter meter(options.progress);
   const auto advance = [&](std::uint64_t bytes) -> Result<void> {
@@ -175,7 +209,7 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
     auto blob = source.source->open_blob(layer);
     auto copy = blob ? oci::BlobCopy::read(std::move(*blob), layer, advance)
                      : Result<oci::BlobCopy>(std::move(blob).error());
-    if (!copy) damaged("blobs/sha256/" + layer.digest.hex(), copy.error());
+    if (!copy) damaged("blobs/sha256/" + layer.digest.hex(), about_layer(layer, copy.error()));
     report.layer_checks.push_back({layer.digest, layer.size, copy.has_value()});
     return std::make_unique<MeteredStream>(TRY(std::move(copy)).open(), meter);
   };
@@ -198,10 +232,9 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   }));
   const ComposefsImage image = TRY(make_composefs(*tree));
   if (image.merkle.digest != chain.image_digest) {
-    damaged(
-        "images/" + chain.image_digest.hex(),
-        Error(ErrorKind::tampered, "the layers make the image " + image.merkle.digest.to_string() +
-                                       ", but it was sealed as " + chain.image_digest.to_string()));
+    damaged("images/" + chain.image_digest.hex(),
+            "the layers make the image " + image.merkle.digest.to_string() +
+                ", but it was sealed as " + chain.image_digest.to_string());
     return report;
   }
   if (options.tree) options.tree(std::move(*tree));

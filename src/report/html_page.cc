@@ -66,19 +66,22 @@ std::string facts(const View& view) {
     out += fmt::format("<div class=\"card{}\"><b>{}</b><span>{}</span></div>",
                        alarm ? " alarm" : "", value, what);
   };
-  fact(number_text(view.rows.size()), "names");
-  fact(number_text(view.contents.size()),
-       view.from_layers && view.rows.empty() ? "layers" : "distinct contents");
+  const auto count = [&](std::uint64_t number, std::string what, bool alarm = false) {
+    if (number != 1) what += "s";
+    fact(number_text(number), what.c_str(), alarm);
+  };
+  count(view.rows.size(), "name");
+  count(view.contents.size(), view.from_layers && view.rows.empty() ? "layer" : "distinct content");
   fact(size_text(view.bytes), "hashed");
   std::uint64_t bad = 0;
   for (const Content& content : view.contents) bad += content.bad_blocks.size();
   if (view.from_layers && view.rows.empty()) {
-    fact(number_text(bad), "damaged layers", bad > 0);
+    count(bad, "damaged layer", bad > 0);
     return out + "</div>\n";
   }
   if (view.rows.empty()) bad = view.damage.size();
-  fact(number_text(bad), "damaged blocks", bad > 0);
-  fact(number_text(view.damaged_files), "damaged files", view.damaged_files > 0);
+  count(bad, "damaged block", bad > 0);
+  count(view.damaged_files, "damaged file", view.damaged_files > 0);
   return out + "</div>\n";
 }
 
@@ -91,7 +94,11 @@ std::string to_html(const View& view) {
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
       "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>";
-  page += html(view.name) + (view.ok ? " is intact" : " is damaged") + "</title>\n<style>";
+  page += html(view.name) +
+          (view.ok                ? " is intact"
+           : view.failure.empty() ? " is damaged"
+                                  : " was refused") +
+          "</title>\n<style>";
   page += kPageStyle;
   page += "</style></head><body><main>\n" + verdict(view) + facts(view) + next_section(view) +
           damage_section(view) + chain_section(view) + map_section(view) +

@@ -52,9 +52,19 @@ expect 0 verify --report "$work/fifo"
 wait $!
 grep -q '</html>' "$work/copy"
 
+# A reader that goes away has seen enough.
+mkfifo "$work/short"
+(exec < "$work/short") &
+status=0
+"$intact" help verify > "$work/short" 2> "$work/err" || status=$?
+wait
+equal "$status" 1 "exit status with a reader that went away"
+equal "$(cat "$work/err")" "" "messages about a reader that went away"
+
 # Untrusted.
 untrusted() { "$intact" verify app --pub "$work/other.pub" "$@"; }
-expect 5 untrusted
+expect 5 untrusted --report "$work/untrusted.html"
+grep -q '<title>app was refused</title>' "$work/untrusted.html" || fail "the title of the page"
 expect 5 untrusted --report "$work/nowhere/page.html"
 said 'nowhere/page.html: .*No such file'
 said 'not signed by a trusted key'

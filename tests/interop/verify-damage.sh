@@ -83,7 +83,7 @@ cp "$large" "$work/saved"
 for ((i = 0; i < 30; i++)); do flip "$large" $((i * 8192)); done
 expect 3 verify --map
 equal "$(grep -c '^DAMAGED .*: block ' "$work/out")" 10 "blocks that are named"
-said '^DAMAGED /.*: 20 further places \(--json lists them\)'
+said '^DAMAGED /.*: 20 further places \(see --json\)'
 said 'is damaged in 30 places'
 tail -3 "$work/out" | grep -q 'X has damage' || fail "the map does not stand behind the list"
 expect 3 verify --json
@@ -93,5 +93,30 @@ expect 0 verify
 
 # A layout is verified as well as a name.
 expect 0 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
-flip "$(blob "$work/layout" "$(jq -r '.layers[1].digest' "$manifest")")" 500
+layer=$(blob "$work/layout" "$(jq -r '.layers[1].digest' "$manifest")")
+flip "$layer" 500
 expect 3 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
+said "^DAMAGED \(layer 2\): blobs/sha256/${layer##*/}: the blob's digest is sha256:[0-9a-f]{64}\$"
+said ' is damaged in 1 of 2 layers, so its files could not be checked '
+! grep -q 'rest is intact' "$work/out" || fail "what was not checked is called intact"
+# The store has the layer already: pull says that it took it from there.
+expect 0 "$intact" pull "oci:$work/layout:latest-sealed" again --pub "$work/key.pub"
+said '^  2 of 2 layers came from the store and not from the source$'
+expect 3 "$intact" pull --store "$work/store2" "oci:$work/layout:latest-sealed" again --pub "$work/key.pub"
+said 'nothing was added to the store'
+mv "$layer" "$work/saved"
+expect 3 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
+said '^DAMAGED \(layer 2\): .*is missing$'
+mv "$work/saved" "$layer"
+flip "$layer" 500
+expect 0 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
+expect 0 "$intact" pull --store "$work/store2" "oci:$work/layout:latest-sealed" again --pub "$work/key.pub"
+! grep -q 'came from the store' "$work/out" || fail "layers that were read are said to come from the store"
+
+# Damage of the metadata leaves the files unknown.
+image=$(echo "$INTACT_STORE"/images/*)
+flip "$image" 5000
+expect 3 verify
+said '^DAMAGED \(image metadata\): block 1 '
+said ' is damaged in 1 place of its metadata, so its files could not be checked '
+flip "$image" 5000

@@ -72,6 +72,7 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
               {"image", report.image.image.to_string()},
               {"objects", report.objects},
               {"bytes", report.object_bytes},
+              {"reused_layers", report.reused_layers},
               {"unchanged", report.unchanged}};
     json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
     json["identity"] = report.signer ? Json(report.signer->identity) : Json();
@@ -89,6 +90,9 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   }
   print("  {}, {:.1f} MB\n", counted(report.objects, "object"),
         static_cast<double>(report.object_bytes) / 1e6);
+  if (report.reused_layers > 0)
+    print("  {} of {} came from the store and not from the source\n", report.reused_layers,
+          counted(report.layers, "layer"));
   if (report.unchanged)
     print(
         "  The store already had it: sizes were checked, contents were not read (--verify does)\n");

@@ -53,7 +53,8 @@ Json to_json(const image::VerifyReport& report) {
               {"objects", report.objects},
               {"layers", report.layers},
               {"bytes", report.bytes}}},
-            {"damaged", std::move(damaged)}};
+            {"damaged", std::move(damaged)},
+            {"omitted", report.omitted}};
   json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
   json["signer_label"] = report.signer ? Json(report.signer->key_label) : Json();
   json["identity"] = report.signer ? Json(report.signer->identity) : Json();
@@ -69,34 +70,53 @@ Json to_json(const Error& error) {
               {"damaged", Json::array()}};
 }
 
-/// The first places of every damaged file, and how many there are: --json lists all of them.
-void print_damage(const std::vector<image::Damage>& damaged) {
+/// What a damaged place belongs to, for people.
+std::string thing_damaged(const image::Damage& damage, const image::VerifyReport& report) {
+  if (!damage.path.empty()) return visible(damage.path);
+  for (std::size_t i = 0; i < report.layer_checks.size(); ++i)
+    if (damage.object.ends_with("/" + report.layer_checks[i].digest.hex()))
+      return fmt::format("(layer {})", i + 1);
+  return "(image metadata)";
+}
+
+/// The first places of every damaged file, and how many there are: --json lists more of them.
+void print_damage(const image::VerifyReport& report) {
   constexpr std::uint64_t kMaxBlocks = 10;
   constexpr std::uint64_t kMaxFiles = 1000;
-  std::map<std::string_view, std::uint64_t> blocks;
-  const auto shown = [](const image::Damage& damage) {
-    return damage.path.empty() ? "(image metadata)" : visible(damage.path);
-  };
-  for (const image::Damage& damage : damaged) {
-    if (!blocks.contains(damage.path) && blocks.size() == kMaxFiles) continue;
-    if (++blocks[damage.path] <= kMaxBlocks)
-      print("DAMAGED {}: block {} (byte {}) of {}: {}\n", shown(damage), damage.block,
-            damage.offset, damage.object, visible(damage.reason));
-  }
-  std::uint64_t omitted = 0;
-  for (const image::Damage& damage : damaged) {
-    const auto found = blocks.find(damage.path);
-    if (found == blocks.end()) {
+  std::map<std::string, std::uint64_t> blocks;
+  std::uint64_t omitted = report.omitted;
+  for (const image::Damage& damage : report.damaged) {
+    const std::string thing = thing_damaged(damage, report);
+    if (!blocks.contains(thing) && blocks.size() == kMaxFiles) {
       ++omitted;
       continue;
     }
-    if (found->second > kMaxBlocks)
-      print("DAMAGED {}: {} (--json lists them)\n", shown(damage),
-            counted(found->second - kMaxBlocks, "further place"));
-    found->second = 0;  // printed
+    if (++blocks[thing] > kMaxBlocks) continue;
+    // The digest of a layer does not tell where in it the damage is.
+    if (damage.object.starts_with("blobs/"))
+      print("DAMAGED {}: {}: {}\n", thing, damage.object, visible_message(damage.reason));
+    else
+      print("DAMAGED {}: block {} (byte {}) of {}: {}\n", thing, damage.block, damage.offset,
+            damage.object, visible_message(damage.reason));
   }
-  if (omitted > 0)
-    print("DAMAGED {} in other files (--json lists them)\n", counted(omitted, "further place"));
+  for (const auto& [thing, count] : blocks)
+    if (count > kMaxBlocks)
+      print("DAMAGED {}: {} (see --json)\n", thing, counted(count - kMaxBlocks, "further place"));
+  if (omitted > 0) print("DAMAGED {} (see --json)\n", counted(omitted, "further place"));
+}
+
+/// How far the damage reaches, after "is damaged". Below what is damaged nothing can be checked.
+std::string extent_of_damage(const image::VerifyReport& report) {
+  const auto bad = static_cast<std::uint64_t>(std::ranges::count_if(
+      report.layer_checks, [](const image::LayerCheck& layer) { return !layer.good; }));
+  const std::size_t layers = report.layer_checks.size();
+  if (bad > 0)
+    return fmt::format(" in {} of {}, so its files could not be checked", bad,
+                       counted(layers, "layer"));
+  if (layers > 0) return ": its layers do not make the image that was signed";
+  const std::string places = " in " + counted(report.damaged.size() + report.omitted, "place");
+  if (report.files == 0) return places + " of its metadata, so its files could not be checked";
+  return places + "; the rest is intact";
 }
 
 void print_verdict(const std::string& what, const image::VerifyReport& report) {
@@ -107,8 +127,8 @@ void print_verdict(const std::string& what, const image::VerifyReport& report) {
     print("'{}' is intact: {}, {}, {:.1f} MB checked; {}\n", visible(what),
           counted(report.files, "file"), counted(report.objects, "object"), megabytes, signer);
   } else {
-    print("'{}' is damaged in {}; the rest is intact ({:.1f} MB checked; {})\n", visible(what),
-          counted(report.damaged.size(), "place"), megabytes, signer);
+    print("'{}' is damaged{} ({:.1f} MB checked; {})\n", visible(what), extent_of_damage(report),
+          megabytes, signer);
   }
 }
 
@@ -183,7 +203,7 @@ Result<int> verify_one(Verification& verification) {
     return std::move(report).error();
   }
   const bool prints = !options.json && options.report != "-";
-  if (prints) print_damage(report->damaged);
+  if (prints) print_damage(*report);
   if (wants_view) {
     if (report->signer) circumstances.signer_label = report->signer->key_label;
     // Without this the report is still a report.
@@ -239,7 +259,7 @@ Result<int> verify_all(Verification& verification) {
       print("'{}' is not intact: {}\n", visible(image.name),
             visible_message(report.error().message()));
     } else if (!options.quiet || !report->ok()) {
-      print_damage(report->damaged);
+      print_damage(*report);
       print_verdict(image.name, *report);
     }
   }

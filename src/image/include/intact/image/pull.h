@@ -34,6 +34,8 @@ struct PullReport {
   std::optional<sign::Verdict> signer;  ///< nothing only with insecure_unsigned
   std::uint64_t objects = 0;            ///< that the image refers to
   std::uint64_t object_bytes = 0;
+  std::uint64_t layers = 0;         ///< of the image
+  std::uint64_t reused_layers = 0;  ///< taken from the store, and not read from the source
   /// The store had the image under this name. Without PullOptions::verify its documents and its
   /// metadata were hashed, and of objects and layers only the sizes were checked.
   bool unchanged = false;

@@ -37,6 +37,7 @@ struct VerifyReport {
   std::uint64_t layers = 0;   ///< hashed; 0 for an image in the store, which runs without them
   std::uint64_t bytes = 0;    ///< that were hashed, metadata included
   std::vector<Damage> damaged;
+  std::uint64_t omitted = 0;             ///< further damaged places
   std::vector<LayerCheck> layer_checks;  ///< base first; empty for an image in the store
 
   bool ok() const { return damaged.empty(); }
@@ -51,6 +52,9 @@ struct VerifyOptions {
   UnpackLimits limits = {};                    ///< of layers; for verify_source()
   Progress progress = {};                      ///< may be empty
   TreeSink tree = {};                          ///< may be empty
+  /// A disk that fails may damage any number of blocks, and one content may have any number of
+  /// names: the report lists no more places than this, and the first one of every file.
+  std::size_t max_damaged = 100'000;
 };
 
 /// Walks the chain of a stored image from the signature to every block of every file it can show,
