@@ -54,6 +54,11 @@ std::string clause(std::string text) {
            text.substr(value + 3) + "'";
   if (const std::size_t at = text.find(kMissing); at != text.npos && text.ends_with(" missing"))
     return text.substr(0, at) + ": a value is missing";
+  // "OPTION: At Most 1 required but received 3".
+  constexpr std::string_view kAtMost = ": At Most 1 required but received ";
+  if (const std::size_t at = text.find(kAtMost); at != std::string::npos)
+    return text.substr(0, at) + ": given " + text.substr(at + kAtMost.size()) +
+           " times, but only one is possible";
   std::replace(text.begin(), text.end(), '\n', ' ');
   while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
   if (text.size() > 1 && std::isupper(static_cast<unsigned char>(text[0])) &&

@@ -57,8 +57,11 @@ Result<std::vector<PemBlock>> parse_pem(std::string_view text) {
         break;
       }
       if (line.find(':') != std::string_view::npos)
-        return Error(ErrorKind::unsupported,
-                     "PEM: " + label + " has headers, so it is encrypted in the old OpenSSL form");
+        return Error(
+            ErrorKind::unsupported,
+            "PEM: " + label +
+                " has headers, so it is encrypted in the old OpenSSL form; convert it with "
+                "`openssl pkcs8 -topk8`");
       std::ranges::copy(as_bytes(line),
                         joined.expose().begin() + static_cast<std::ptrdiff_t>(size));
       size += line.size();

@@ -119,7 +119,7 @@ class DockerArchive final : public ImageSource {
     }
     if (!found)
       return Error(ErrorKind::not_found,
-                   "no image '" + tag + "'" + (all.empty() ? "" : "; there is " + all));
+                   "no image '" + tag + "'" + (all.empty() ? "" : "; there are: " + all));
     return found;
   }
 

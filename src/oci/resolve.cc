@@ -95,8 +95,10 @@ Result<std::vector<Descriptor>> Resolver::candidates(const std::string& tag) con
     if (may_be_image(descriptor)) names.insert(name_of(descriptor));
   }
   names.erase("");
-  return Error(ErrorKind::not_found,
-               "no image '" + tag + "'" + (names.empty() ? "" : "; there is " + joined(names)));
+  return Error(ErrorKind::not_found, "no image '" + tag + "'" +
+                                         (names.empty()       ? ""
+                                          : names.size() == 1 ? "; there is only " + joined(names)
+                                                              : "; there are " + joined(names)));
 }
 
 /// The manifest or index with this digest, in the index itself or in those that it contains.

@@ -110,7 +110,7 @@ Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
   if (!identity.empty()) TRY(check_identity_pattern(identity).context("--identity"));
   if (policy.is_revoked(manifest)) return untrusted(manifest, "revoked by the trust policy");
   if (signatures.empty() && !others.empty())
-    return untrusted(manifest, "signed only in a form that cannot be verified yet: " + others);
+    return untrusted(manifest, "no signature that can be verified; found only: " + others);
   if (signatures.empty())
     return untrusted(manifest,
                      "not signed; get a signed image from its publisher, or seal your own with "

@@ -100,7 +100,7 @@ TEST_F(TrustTest, NobodyIsAdvisedToTrustAStranger) {
 TEST_F(TrustTest, SignaturesThatCannotBeReadAreMentioned) {
   const std::string others = "1 sigstore bundle (sha256:ab)";
   expect_untrusted(evaluate_trust({}, manifest_, "", policy_, {}, others),
-                   "cannot be verified yet: 1 sigstore bundle (sha256:ab)");
+                   "no signature that can be verified; found only: 1 sigstore bundle (sha256:ab)");
   policy_ = trusting(generate_key().public_key());
   expect_untrusted(evaluate_trust({signature()}, manifest_, "", policy_, {}, others), others);
   policy_ = trusting(key_.public_key());

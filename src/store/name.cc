@@ -62,7 +62,8 @@ Result<void> check_name(std::string_view name) {
   if (name.front() == '-') return refuse(quoted + "begins with '-', as options do");
   for (const std::string_view transport : kTransports) {
     if (name.starts_with(transport))
-      return refuse(quoted + "begins with '" + std::string(transport) + "', which marks a source");
+      return refuse(quoted + "begins with '" + std::string(transport) +
+                    "', which marks a source; `intact pull` gives it a name in the store");
   }
   return {};
 }

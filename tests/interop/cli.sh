@@ -16,7 +16,7 @@ for command in keygen trust 'trust add' 'trust list' 'trust ls' 'trust rm' 'trus
   # shellcheck disable=SC2086
   expect 0 "$intact" $command --help
   said '[Uu]sage'
-  ! grep -E '=\[\]|=-1|NONNEGATIVE' "$work/out" || fail "--help of $command speaks of the parser"
+  ! grep -E '=\[\]|=-1|NONNEGATIVE| \[\]$' "$work/out" || fail "--help of $command speaks of the parser"
 done
 # usage REGEX COMMAND...: the command is refused with one line that says so.
 usage() {
@@ -42,6 +42,7 @@ usage '--jsn: unknown option of `intact verify`; did you mean --json\?' "$intact
 usage 'IMAGE is required unless --all is given; see `intact verify --help`' "$intact" verify
 usage 'DIR or NAME is required unless --all is given; see `intact umount --help`' "$intact" umount
 usage 'DIR is required; see `intact mount --help`' "$intact" mount app
+usage 'NAME: given 3 times, but only one is possible' "$intact" inspect a b c
 usage '--password-fd' "$intact" keygen x --password-fd nonsense
 # Options that may be repeated take one value each: what follows is the argument of the command.
 printf password > "$work/password"

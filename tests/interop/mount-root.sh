@@ -34,5 +34,12 @@ cmp <(dd if="$work/mnt/usr/share/large" bs=777 skip=1000 count=50 status=none) \
 # A busy name, a place that is not a directory, and the end.
 expect 0 "$intact" umount "$work/mnt"
 [[ -z $(ls -A "$work/mnt") ]] || fail "still mounted"
+if command -v jq > /dev/null; then
+  expect 0 "$intact" mount app "$work/mnt" --pub "$work/key.pub" --json
+  jq -e --arg at "$work/mnt" '.name == "app" and .directory == $at and .method == "fuse" and (.log | type == "string")' \
+    "$work/out" > /dev/null || fail "mount --json prints $(cat "$work/out")"
+  expect 0 "$intact" umount app
+fi
+expect 2 "$intact" mount app "$work/mnt" --pub "$work/key.pub" --json --foreground
 expect 7 "$intact" mount app "$work/nowhere" --pub "$work/key.pub"
 expect 7 "$intact" mount nothing "$work/mnt" --pub "$work/key.pub"

@@ -53,6 +53,12 @@ expect 0 pull --store "$work/store2" "oci:$work/layout:latest-sealed" twin --pub
 
 # Names that would be taken for something else.
 expect 2 pull "oci:$work/layout:latest-sealed" oci:name --pub "$work/key.pub"
+said "begins with 'oci:', which marks a source; .intact pull. gives it a name in the store"
+expect 2 "$intact" verify oci-archive: --pub "$work/key.pub"
+expect 2 "$intact" inspect "oci:$work/layout:latest-sealed"
+said 'which marks a source; .intact pull. gives it a name in the store'
+expect 7 pull "oci:$work/layout:nothing" bad --pub "$work/key.pub"
+said "no image 'nothing'; there are latest, latest-sealed"
 expect 2 pull "oci:$work/layout:latest-sealed" -- --pub "$work/key.pub"
 
 # Without layers the store is smaller and the image still good.

@@ -216,6 +216,9 @@ expect 0 with trust add "$work/key.pub" --any
 ! grep -q warning "$work/err" || fail "--any is warned about"
 expect 0 with trust ls
 said '\(Release key\)'
+# What a pattern without a host means.
+said '  \* \(means docker.io/library/\* with any tag\)'
+said '  example.org/team/\*  \(Release key\)$'
 expect 0 with trust list --json
 jq -e '(.rules | length == 4) and .rules[2].label == "Release key" and .rules[3].identity == null' "$work/out" > /dev/null ||
   fail "trust list --json"

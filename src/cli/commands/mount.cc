@@ -131,12 +131,26 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
   return served;
 }
 
+/// `log` is empty for a mount by the kernel.
+void print_mounted(const MountOptions& options, const std::string& log) {
+  if (options.json)
+    print_json(Json{{"name", options.name},
+                    {"directory", options.directory},
+                    {"method", log.empty() ? "kernel" : "fuse"},
+                    {"log", log.empty() ? Json() : Json(log)}});
+  else if (log.empty())
+    print("Mounted '{}' on {} by the kernel\n", visible(options.name), visible(options.directory));
+  else
+    print("Mounted '{}' on {}; log: {}\n", visible(options.name), visible(options.directory),
+          visible(log));
+}
+
 Result<void> mount_in_kernel(const MountOptions& options, const StoreOption& store_option,
                              const sign::Anchors& anchors) {
   const ImageInStore opened = TRY(open_image(options, store_option, anchors, {}));
   TRY(mount_by_kernel(*opened.store, *opened.image, opened.image->record().name, options.directory,
                       TRY(image::parse_verity_mode(options.verity))));
-  print("Mounted '{}' on {} by the kernel\n", visible(options.name), visible(options.directory));
+  print_mounted(options, "");
   return {};
 }
 
@@ -173,8 +187,8 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
   if (options.name.empty()) return list_mounts(options.json);
   if (options.directory.empty())
     return Error(ErrorKind::invalid_argument, "DIR is required; see `intact mount --help`");
-  if (options.json)
-    return Error(ErrorKind::invalid_argument, "--json: lists mounts; leave out NAME and DIR");
+  if (options.json && options.foreground)
+    return Error(ErrorKind::invalid_argument, "--json: has no result with --foreground");
   TRY(fill_standard_descriptors());
   const sign::Anchors anchors = anchor_options.anchors();
   if (options.verity == "off") warn("--verity off: file contents are not checked");
@@ -205,8 +219,7 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
     log.tidy_up();
     return Error(mounted.error());
   }
-  print("Mounted '{}' on {}; log: {}\n", visible(options.name), visible(options.directory),
-        visible(log.path()));
+  print_mounted(options, log.path());
   return 0;
 }
 
@@ -247,7 +260,7 @@ void add_mount_commands(Program& program) {
                    "Append to this file (default: one in /run/intact or $XDG_RUNTIME_DIR/intact)")
       ->type_name("FILE");
   command->add_flag("--foreground", options->foreground, "Serve until unmounted or Ctrl-C");
-  command->add_flag("--json", options->json, "List mounts as JSON");
+  command->add_flag("--json", options->json, "Print the result, or the list of mounts, as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);
   program.on_chosen(command, [options, store, anchors] { return mount(*options, store, anchors); });

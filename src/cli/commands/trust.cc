@@ -60,8 +60,12 @@ std::string key_name(const sign::Rule& rule) {
                             : rule.label + " (" + rule.key.fingerprint() + ")";
 }
 
+/// The pattern as it was given, and what it means where that is another name.
 std::string scope(const sign::Rule& rule) {
-  return rule.identity_pattern ? *rule.identity_pattern : "any image";
+  if (!rule.identity_pattern) return "any image";
+  const std::string means = sign::describe_pattern(*rule.identity_pattern);
+  if (means.starts_with(*rule.identity_pattern)) return *rule.identity_pattern;
+  return *rule.identity_pattern + " (means " + means + ")";
 }
 
 Result<int> add(const Options& options) {

@@ -138,8 +138,11 @@ Result<int> verify(const Options& options) {
     return damaged.empty() ? 0 : 3;
   }
   for (std::size_t i = 0; i < damaged.size(); ++i) {
+    const char* const fec = damaged[i].mendable          ? "; FEC can correct it"
+                            : options.fec_device.empty() ? ""
+                                                         : "; FEC cannot correct it";
     print("DAMAGED {}: {}{}\n", verity::place_of(damaged[i], params, volume.hash_area).text,
-          damaged[i].reason, damaged[i].mendable ? "; FEC can correct it" : "");
+          damaged[i].reason, fec);
     print_files("  in", files.in_range[i]);
   }
   print_not_looked_into(files);
