@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -130,6 +133,41 @@ TEST_F(TrustedFileTest, GroupsCountAsOthers) {
   mode(file_, 0644);
   mode(dir_, 0775);
   EXPECT_EQ(open(file_), kUntrusted);
+}
+
+// Two users of one primary group, as `useradd -g` and `users` of some systems make them. The
+// accounts are those of files that only a child sees.
+TEST_F(TrustedFileTest, AGroupOfTwoUsersIsNotPrivate) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  own(dir_, kForeign);
+  own(file_, kForeign);
+  mode(file_, 0664);
+  const auto open_among = [&](const std::string& users, const std::string& members) -> int {
+    EXPECT_TRUE(write_file_durably(temp_.path("passwd"), as_bytes(users), 0644));
+    EXPECT_TRUE(
+        write_file_durably(temp_.path("group"), as_bytes("one:x:54321:" + members + "\n"), 0644));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::unshare(CLONE_NEWNS) != 0 ||
+          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        ::_exit(3);
+      for (const char* name : {"passwd", "group"})
+        if (::mount(temp_.path(name).c_str(), (std::string("/etc/") + name).c_str(), nullptr,
+                    MS_BIND, nullptr) != 0)
+          ::_exit(3);
+      const std::string got = open(file_, TrustedOwner::anyone);
+      ::_exit(got == "content" ? 0 : got == kUntrusted ? 1 : 2);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  const std::string one = "one:x:54321:54321::/:/bin/sh\n";
+  EXPECT_EQ(open_among(one, ""), 0);
+  EXPECT_EQ(open_among(one + "two:x:54322:54322::/:/bin/sh\n", "one"), 0);
+  EXPECT_EQ(open_among(one + "two:x:54322:54321::/:/bin/sh\n", ""), 1);
+  EXPECT_EQ(open_among("two:x:54322:54321::/:/bin/sh\n" + one, ""), 1);
+  EXPECT_EQ(open_among(one, "one,two"), 1);
 }
 
 // A list that lets user 33 write, with `group` as the bits of the owning group.

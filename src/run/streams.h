@@ -22,7 +22,7 @@ namespace intact::run {
 class ContainerStreams {
  public:
   /// `interactive`: pass stdin; otherwise it is /dev/null. A directory is an invalid argument.
-  /// `room` is a directory of ours, in a mount namespace of ours.
+  /// `room` is an own directory in an own mount namespace.
   static Result<ContainerStreams> open(bool interactive, const std::string& room);
   /// Adds the descriptors to `setup`; they stay ours.
   void set(ChildSetup& setup) const;

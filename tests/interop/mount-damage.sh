@@ -109,3 +109,27 @@ for tree in "$INTACT_STORE"/trees/*; do
     flip "$tree" "$at"
   done
 done
+
+# In the foreground the log goes to stderr. A program that splices a damaged file into the same pipe keeps that
+# locked until its read is answered, so the server must not wait for the pipe.
+if command -v busybox > /dev/null; then
+  rm -rf "$large"
+  cp "$rootfs/usr/share/large" "$large"
+  flip "$large" 1500000
+  {
+    "$intact" mount app "$mnt" --pub "$work/key.pub" --foreground &
+    server=$!
+    for ((i = 0; i < 200; i++)); do mountpoint -q "$mnt" && break; sleep 0.1; done
+    # Whatever waits for a server that is stuck ends with it.
+    (sleep 30; kill -KILL "$server") 2> /dev/null &
+    killer=$!
+    busybox cat "$mnt/usr/share/large" || echo "cat failed"
+    kill "$killer" && echo "server answered"
+    "$intact" umount "$mnt"
+    wait "$server" && echo "server ended well"
+  } 2>&1 | cat > "$work/piped"
+  for line in 'cat failed' 'server answered' 'server ended well'; do
+    grep -aq "$line" "$work/piped" || fail "not in the output of a mount in the foreground: $line"
+  done
+  equal "$(grep -ac 'DAMAGED /usr/share/large: block 366' "$work/piped")" 1 'lines about damage'
+fi
