@@ -42,6 +42,9 @@ bool Error::concerns_caller() const {
     case EMFILE:
     case ENFILE:
     case ENOMEM:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
       return true;
     default:
       return false;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 
 #include <dirent.h>
@@ -19,6 +20,26 @@ Result<UniqueFd> open_at(int dir_fd, const std::string& path, int flags, mode_t 
     if (fd) return fd;
     if (errno != EINTR) return Error::from_errno(path, errno);
   }
+}
+
+std::optional<int> descriptor_of(std::string_view path) {
+  if (path == "/dev/stdin") return STDIN_FILENO;
+  if (path == "/dev/stdout") return STDOUT_FILENO;
+  if (path == "/dev/stderr") return STDERR_FILENO;
+  for (const std::string_view prefix : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(prefix)) continue;
+    const char* const end = path.data() + path.size();
+    int fd = -1;
+    const auto parsed = std::from_chars(path.data() + prefix.size(), end, fd);
+    if (parsed.ec == std::errc() && parsed.ptr == end && fd >= 0) return fd;
+  }
+  return std::nullopt;
+}
+
+Result<UniqueFd> duplicate_fd(int fd) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (!copy) return Error::from_errno("cannot duplicate descriptor " + std::to_string(fd), errno);
+  return copy;
 }
 
 bool is_file_at(const std::string& path, int fd) {
@@ -96,9 +117,9 @@ Result<Bytes> read_fd(int fd, std::uint64_t limit) {
   constexpr std::size_t kStep = 256 * 1024;
   for (;;) {
     const std::size_t old = bytes.size();
-    // One byte more than allowed is asked for, so that "too large" is noticed and not cut off.
+    // One byte more than allowed is requested, so that a file that is too large is not cut off.
     const std::size_t want =
-        static_cast<std::size_t>(std::min<std::uint64_t>(kStep, limit - old + 1));
+        static_cast<std::size_t>(std::min<std::uint64_t>(kStep - 1, limit - old) + 1);
     bytes.resize(old + want);
     ssize_t n;
     do {

@@ -1,8 +1,6 @@
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -19,22 +17,6 @@ namespace intact {
 namespace {
 
 constexpr std::string_view kTemporaryPrefix = ".intact.tmp";
-
-/// The descriptor that `path` stands for: /dev/stdout, /dev/fd/N and the like. Opening such a path
-/// would open a redirected file again from its start, and renaming over it would replace the link
-/// in /dev.
-std::optional<int> descriptor_of(std::string_view path) {
-  if (path == "/dev/stdout") return STDOUT_FILENO;
-  if (path == "/dev/stderr") return STDERR_FILENO;
-  for (const std::string_view prefix : {"/dev/fd/", "/proc/self/fd/"}) {
-    if (!path.starts_with(prefix)) continue;
-    const char* const end = path.data() + path.size();
-    int number = -1;
-    const auto parsed = std::from_chars(path.data() + prefix.size(), end, number);
-    if (parsed.ec == std::errc() && parsed.ptr == end && number >= 0) return number;
-  }
-  return std::nullopt;
-}
 
 /// Opens what is at `name` if it can only be written in place: a rename over the node of a device
 /// would replace the node. Nothing: it is an ordinary file, or one that somebody else may have put
@@ -83,6 +65,12 @@ std::string random_name(std::string_view prefix) {
   return name;
 }
 
+Result<void> refuse_existing(const std::string& path) {
+  struct stat st;
+  if (::lstat(path.c_str(), &st) != 0) return {};
+  return already_exists().with_context(path);
+}
+
 Result<OutputFile> OutputFile::create(const std::string& path, Existing existing, mode_t mode) {
   OutputFile file(path, existing);
   TRY(file.make(mode).context(path));
@@ -108,12 +96,13 @@ OutputFile::~OutputFile() {
 }
 
 Result<void> OutputFile::duplicate(int fd) {
-  fd_ = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-  if (!fd_) return Error::from_errno("cannot duplicate descriptor " + std::to_string(fd), errno);
+  fd_ = TRY(duplicate_fd(fd));
   return {};
 }
 
 Result<void> OutputFile::make(mode_t mode) {
+  // Opening such a path would open a redirected file again from its start, and renaming over it
+  // would replace the link in /dev.
   if (const auto number = descriptor_of(path_)) return duplicate(*number);
   const std::size_t slash = path_.rfind('/');
   name_ = slash == std::string::npos ? path_ : path_.substr(slash + 1);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <intact/base/split.h>
 #include <intact/base/visible.h>
 
 namespace intact::cli {
@@ -67,16 +68,6 @@ std::string value_text(const Json& value) {
 
 std::string json_text(const Json& value) {
   return value.dump(-1, ' ', true, Json::error_handler_t::replace);
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
 }
 
 }  // namespace

@@ -17,9 +17,7 @@ constexpr std::string_view kSpace = " \t\r\n\v\f";
 
 Result<UniqueFd> open_input(const std::string& path) {
   if (path != kStandardInput) return open_file(path, O_RDONLY);
-  UniqueFd copy(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-  if (!copy) return Error::from_errno(input_name(path), errno);
-  return copy;
+  return duplicate_fd(STDIN_FILENO).context(input_name(path));
 }
 
 Result<Bytes> read_input(const std::string& path, std::uint64_t limit) {

@@ -32,7 +32,7 @@ std::vector<std::string> runtime_dirs(uid_t user) {
   return dirs;
 }
 
-/// Whether only the user himself can have put things into it.
+/// Whether nobody but this user can have put things into it.
 bool is_private(const std::string& dir, uid_t user) {
   struct stat status;
   return ::lstat(dir.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == user &&

@@ -169,7 +169,7 @@ TEST_F(TerminalTest, AnswersEndOfInput) {
   EXPECT_TRUE(echoes());
 }
 
-TEST_F(TerminalTest, IsMendedWhenASignalEndsTheProgram) {
+TEST_F(TerminalTest, IsRestoredWhenASignalEndsTheProgram) {
   for (const bool by_key : {true, false}) {
     start([] { return ask(PasswordUse::existing); });
     await("Password for the key: ");

@@ -7,6 +7,7 @@
 #include <elf.h>
 
 #include <intact/base/file.h>
+#include <intact/base/split.h>
 
 namespace intact::run {
 namespace {
@@ -109,13 +110,8 @@ std::optional<RegisteredFormat> parse_registered_format(std::string_view text) {
   RegisteredFormat format;
   bool enabled = false;
   while (!text.empty()) {
-    const auto end = text.find('\n');
-    const std::string_view line = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    const auto blank = line.find(' ');
-    const std::string_view key = line.substr(0, blank);
-    const std::string_view value =
-        blank == std::string_view::npos ? std::string_view() : line.substr(blank + 1);
+    std::string_view value = take_until(text, '\n');
+    const std::string_view key = take_until(value, ' ');
     if (key == "enabled") enabled = true;
     if (key == "offset") format.offset = std::strtoul(std::string(value).c_str(), nullptr, 10);
     if (key == "magic") format.magic = bytes_of_hex(value);

@@ -155,6 +155,22 @@ class Container : public ::testing::TestWithParam<RuntimeKind> {
     return run({"sh", "-c", script}, input);
   }
 
+  /// A container whose script has written its first byte.
+  struct Running {
+    pid_t pid = -1;
+    UniqueFd output;
+  };
+  Running start_script(const std::string& script) {
+    options_.command = {"sh", "-c", script};
+    int out[2];
+    EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
+    Running running{.pid = start(out[1], STDIN_FILENO), .output = UniqueFd(out[0])};
+    ::close(out[1]);
+    char first;
+    EXPECT_EQ(::read(out[0], &first, 1), 1);
+    return running;
+  }
+
   /// The mounts of the host where containers could leave something. Other tests mount below /tmp at
   /// the same time.
   static std::string mounts() {
@@ -317,36 +333,22 @@ TEST_P(Container, EnvironmentIsTheImagesAndWhatWasNamed) {
 }
 
 TEST_P(Container, SignalsArePassedOn) {
-  options_.command = {"sh", "-c",
-                      "trap 'echo got; exit 33' TERM; echo up; while :; do sleep 0.05; done"};
-  int out[2];
-  ASSERT_EQ(::pipe2(out, O_CLOEXEC), 0);
-  const pid_t child = start(out[1], STDIN_FILENO);
-  ::close(out[1]);
-  char first;
-  ASSERT_EQ(::read(out[0], &first, 1), 1);
-  ::kill(child, SIGTERM);
-  EXPECT_THAT(read_all(out[0]), HasSubstr("got"));
-  ::close(out[0]);
-  EXPECT_EQ(exit_status_of(wait_for(child)), 33);
+  const Running running =
+      start_script("trap 'echo got; exit 33' TERM; echo up; while :; do sleep 0.05; done");
+  ::kill(running.pid, SIGTERM);
+  EXPECT_THAT(read_all(running.output.get()), HasSubstr("got"));
+  EXPECT_EQ(exit_status_of(wait_for(running.pid)), 33);
 }
 
 TEST_P(Container, NothingIsLeftWhenTheCallerIsKilled) {
   const std::string before = mounts();
-  options_.command = {"sh", "-c", "echo up; sleep 1000"};
-  int out[2];
-  ASSERT_EQ(::pipe2(out, O_CLOEXEC), 0);
-  const pid_t child = start(out[1], STDIN_FILENO);
-  ::close(out[1]);
-  char first;
-  ASSERT_EQ(::read(out[0], &first, 1), 1);
-  ::kill(child, SIGKILL);
-  wait_for(child);
-  // Everything in there has our pipe; its end is the end of the last of them.
-  pollfd end = {out[0], POLLIN, 0};
-  read_all(out[0]);
+  const Running running = start_script("echo up; sleep 1000");
+  ::kill(running.pid, SIGKILL);
+  wait_for(running.pid);
+  // All processes of the container have our pipe: it ends with the last of them.
+  pollfd end = {running.output.get(), POLLIN, 0};
+  read_all(running.output.get());
   EXPECT_EQ(::poll(&end, 1, 5000), 1);
-  ::close(out[0]);
   EXPECT_EQ(mounts(), before);
 }
 
@@ -436,17 +438,10 @@ TEST_P(Container, AnInitPassesSignalsOn) {
   EXPECT_EQ(shell("exit 7").status, 7);
   EXPECT_EQ(shell("test $$ != 1 && kill -9 $$").status, 137);
   // Without a handler, process 1 would ignore it.
-  options_.command = {"sh", "-c", "echo up; exec sleep 1000"};
-  int out[2];
-  ASSERT_EQ(::pipe2(out, O_CLOEXEC), 0);
-  const pid_t child = start(out[1], STDIN_FILENO);
-  ::close(out[1]);
-  char first;
-  ASSERT_EQ(::read(out[0], &first, 1), 1);
-  ::kill(child, SIGTERM);
-  read_all(out[0]);
-  ::close(out[0]);
-  EXPECT_EQ(exit_status_of(wait_for(child)), 128 + SIGTERM);
+  const Running running = start_script("echo up; exec sleep 1000");
+  ::kill(running.pid, SIGTERM);
+  read_all(running.output.get());
+  EXPECT_EQ(exit_status_of(wait_for(running.pid)), 128 + SIGTERM);
 }
 
 TEST_P(Container, OutputFilesAreOnlyWrittenTo) {

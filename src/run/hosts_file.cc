@@ -1,5 +1,7 @@
 #include "hosts_file.h"
 
+#include <intact/base/split.h>
+
 namespace intact::run {
 namespace {
 
@@ -8,9 +10,7 @@ constexpr std::string_view kBlanks = " \t\r";
 /// Whether a line maps an address to `name`.
 bool names_host(std::string_view text, std::string_view name) {
   while (!text.empty()) {
-    const auto end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    std::string_view line = take_until(text, '\n');
     line = line.substr(0, line.find('#'));
     for (bool address = true; !line.empty();) {
       const auto word_end = line.find_first_of(kBlanks);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/split.h>
 
 #include "process.h"
 
@@ -16,13 +17,6 @@ namespace intact::run {
 namespace {
 
 constexpr std::uint64_t kMaxFile = 1024 * 1024;
-
-std::string_view take(std::string_view& rest, char separator) {
-  const auto end = rest.find(separator);
-  const std::string_view part = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  return part;
-}
 
 std::optional<std::uint32_t> parse_number(std::string_view text) {
   std::uint32_t value = 0;
@@ -49,10 +43,10 @@ std::optional<IdRange> find_subordinate_ids(std::string_view text, std::string_v
                                             std::uint32_t uid) {
   const std::string number = std::to_string(uid);
   while (!text.empty()) {
-    std::string_view line = take(text, '\n');
-    const std::string_view who = take(line, ':');
+    std::string_view line = take_until(text, '\n');
+    const std::string_view who = take_until(line, ':');
     if (who.empty() || (who != name && who != number)) continue;
-    const auto start = parse_number(take(line, ':'));
+    const auto start = parse_number(take_until(line, ':'));
     const auto count = parse_number(line);
     if (!start || !count || *count == 0 || *start > UINT32_MAX - *count) return std::nullopt;
     return IdRange{.container = 1, .host = *start, .size = *count};
@@ -63,10 +57,10 @@ std::optional<IdRange> find_subordinate_ids(std::string_view text, std::string_v
 Result<std::vector<IdRange>> parse_id_map(std::string_view text) {
   std::vector<IdRange> ranges;
   while (!text.empty()) {
-    std::string_view line = take(text, '\n');
+    std::string_view line = take_until(text, '\n');
     std::vector<std::uint32_t> numbers;
     while (!line.empty()) {
-      const std::string_view word = take(line, ' ');
+      const std::string_view word = take_until(line, ' ');
       if (word.empty()) continue;
       const auto number = parse_number(word);
       if (!number) return Error(ErrorKind::malformed, "not an id map");

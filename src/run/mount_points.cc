@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include <intact/base/split.h>
 #include <intact/run/mount_points.h>
 #include <intact/run/tree_path.h>
 
@@ -121,9 +122,7 @@ Result<void> MountPointTree::add(const MountPoint& point) {
   std::string_view rest = point.path;
   while (rest.starts_with('/')) rest.remove_prefix(1);
   while (!rest.empty()) {
-    const auto slash = rest.find('/');
-    const std::string_view name = rest.substr(0, slash);
-    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+    const std::string_view name = take_until(rest, '/');
     const bool want_directory = !rest.empty() || point.directory;
     auto next = lookup(here, name);
     if (next) {

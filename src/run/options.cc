@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <intact/base/split.h>
 #include <intact/run/options.h>
 
 namespace intact::run {
@@ -20,21 +21,11 @@ std::string_view key_of(std::string_view variable) {
   return variable.substr(0, variable.find('='));
 }
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const auto end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
 // Always in force, or without a meaning here: SELinux labels (z, Z) are left as they are.
 const std::set<std::string_view> kIgnoredVolumeOptions = {"z",       "Z",        "bind",   "rbind",
                                                           "private", "rprivate", "nosuid", "nodev"};
 
-/// Replaces the variable of the same name in its place, else appends.
+/// Replaces the variable of the same name in its place, or appends.
 void set_variable(std::vector<std::string>& environment, std::string variable) {
   for (auto& other : environment)
     if (key_of(other) == key_of(variable)) {

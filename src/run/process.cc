@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/split.h>
 #include <intact/run/runtime.h>
 
 namespace intact::run {
@@ -44,9 +45,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 std::string find_in_path(std::string_view name, std::string_view search_path) {
   const std::string directories = std::string(search_path) + std::string(kSystemDirectories);
   for (std::string_view rest = directories; !rest.empty();) {
-    const auto colon = rest.find(':');
-    const std::string_view directory = rest.substr(0, colon);
-    rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
+    const std::string_view directory = take_until(rest, ':');
     if (!directory.starts_with('/')) continue;
     std::string file = std::string(directory) + "/" + std::string(name);
     if (::access(file.c_str(), X_OK) == 0) return file;

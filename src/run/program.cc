@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <intact/base/split.h>
 #include <intact/run/options.h>
 #include <intact/run/program.h>
 #include <intact/run/tree_path.h>
@@ -73,9 +74,7 @@ Result<Looked> find_command(const tree::FileTree& tree, const std::string& comma
   const std::string search = find_variable(environment, "PATH").value_or("");
   bool refused = false;
   for (std::string_view rest = search; !rest.empty();) {
-    const auto colon = rest.find(':');
-    const std::string_view directory = rest.substr(0, colon);
-    rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
+    const std::string_view directory = take_until(rest, ':');
     // Runtimes skip relative directories, and so do we.
     if (!directory.starts_with('/')) continue;
     out.path = std::string(directory) + "/" + command;

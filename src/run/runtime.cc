@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <intact/base/split.h>
 #include <intact/json/json.h>
 #include <intact/run/program.h>
 #include <intact/run/runtime.h>
@@ -97,9 +98,7 @@ std::vector<std::string> kill_command(const Runtime& runtime, const RuntimePlace
 std::string last_error(std::string_view log) {
   std::string found;
   while (!log.empty()) {
-    const auto end = log.find('\n');
-    const std::string_view line = log.substr(0, end);
-    log = end == std::string_view::npos ? std::string_view() : log.substr(end + 1);
+    const std::string_view line = take_until(log, '\n');
     if (line.empty()) continue;
     const auto json = parse_json(line, {.bytes = 64 * 1024, .depth = 8, .values = 1000});
     if (!json || !json->is_object()) continue;

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <intact/base/split.h>
 #include <intact/run/seccomp_profile.h>
 
 // The lists are those of the default profile of podman (containers/common, as packaged in Debian
@@ -101,22 +102,12 @@ constexpr std::array<std::uint64_t, 5> kPersonalities = {0, 0x8, 0x20000, 0x2000
 
 constexpr std::uint64_t kFamilyNetlink = 16, kNetlinkAudit = 9;
 
-std::vector<std::string> split(std::string_view names) {
-  std::vector<std::string> out;
-  while (!names.empty()) {
-    const auto end = names.find(' ');
-    out.emplace_back(names.substr(0, end));
-    names = end == std::string_view::npos ? std::string_view() : names.substr(end + 1);
-  }
-  return out;
-}
-
 Json allow(std::string_view names) {
-  return {{"names", split(names)}, {"action", "SCMP_ACT_ALLOW"}};
+  return {{"names", split(names, ' ')}, {"action", "SCMP_ACT_ALLOW"}};
 }
 
 Json refuse(std::string_view names, unsigned error) {
-  return {{"names", split(names)}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", error}};
+  return {{"names", split(names, ' ')}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", error}};
 }
 
 Json argument(unsigned index, std::uint64_t value, std::string_view op) {

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include <intact/base/split.h>
 #include <intact/run/options.h>
 
 namespace intact::run {
@@ -35,13 +36,9 @@ Result<Tmpfs> parse_tmpfs(std::string_view text) {
   bool exec = false, read_only = false;
   std::string_view rest = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   while (!rest.empty()) {
-    const auto comma = rest.find(',');
-    const std::string_view option = rest.substr(0, comma);
-    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-    const auto equals = option.find('=');
-    const std::string_view name = option.substr(0, equals);
-    const std::string_view value =
-        equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
+    const std::string_view option = take_until(rest, ',');
+    std::string_view value = option;
+    const std::string_view name = take_until(value, '=');
     if (option == "exec" || option == "noexec") {
       exec = option == "exec";
     } else if (option == "ro" || option == "rw") {

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include <intact/base/split.h>
 #include <intact/run/tree_path.h>
 
 namespace intact::run {
@@ -12,10 +13,8 @@ constexpr unsigned kMaxSymlinks = 40;   // as the kernel
 void push_components(std::vector<std::string>& stack, std::string_view path) {
   std::vector<std::string> parts;
   while (!path.empty()) {
-    const auto slash = path.find('/');
-    const std::string_view part = path.substr(0, slash);
+    const std::string_view part = take_until(path, '/');
     if (!part.empty() && part != ".") parts.emplace_back(part);
-    path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
   }
   stack.insert(stack.end(), parts.rbegin(), parts.rend());
 }

@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include <intact/base/split.h>
 #include <intact/run/user.h>
 
 namespace intact::run {
@@ -24,14 +25,6 @@ bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// The next part of `rest` up to `separator`, which is removed with it.
-std::string_view take(std::string_view& rest, char separator) {
-  const auto end = rest.find(separator);
-  const std::string_view part = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  return part;
-}
-
 constexpr std::string_view kBlanks = " \t\v\f\r";
 
 std::string_view skip_blanks(std::string_view text) {
@@ -41,7 +34,7 @@ std::string_view skip_blanks(std::string_view text) {
 
 /// The next line as glibc takes it: without leading blanks, and ending at a NUL.
 std::string_view take_line(std::string_view& rest) {
-  const std::string_view line = skip_blanks(take(rest, '\n'));
+  const std::string_view line = skip_blanks(take_until(rest, '\n'));
   return line.substr(0, line.find('\0'));
 }
 
@@ -58,12 +51,12 @@ struct PasswdLine {
 /// As glibc: everything after the two numbers may be missing, and the last field is the rest.
 std::optional<PasswdLine> parse_passwd_line(std::string_view line) {
   PasswdLine out;
-  out.name = take(line, ':');
-  take(line, ':');
-  const auto uid = parse_id(skip_blanks(take(line, ':')));
-  const auto gid = parse_id(skip_blanks(take(line, ':')));
-  take(line, ':');
-  out.home = take(line, ':');
+  out.name = take_until(line, ':');
+  take_until(line, ':');
+  const auto uid = parse_id(skip_blanks(take_until(line, ':')));
+  const auto gid = parse_id(skip_blanks(take_until(line, ':')));
+  take_until(line, ':');
+  out.home = take_until(line, ':');
   if (!is_account(out.name) || !uid || !gid) return std::nullopt;
   out.uid = *uid;
   out.gid = *gid;
@@ -77,9 +70,9 @@ struct GroupLine {
 
 std::optional<GroupLine> parse_group_line(std::string_view line) {
   GroupLine out;
-  out.name = take(line, ':');
-  take(line, ':');
-  const auto gid = parse_id(skip_blanks(take(line, ':')));
+  out.name = take_until(line, ':');
+  take_until(line, ':');
+  const auto gid = parse_id(skip_blanks(take_until(line, ':')));
   out.members = line;
   if (!is_account(out.name) || !gid) return std::nullopt;
   out.gid = *gid;
@@ -96,7 +89,7 @@ std::optional<Line> find_line(std::string_view text, Parse parse, Wanted wanted)
 
 bool has_member(std::string_view members, std::string_view name) {
   while (!members.empty())
-    if (skip_blanks(take(members, ',')) == name) return true;
+    if (skip_blanks(take_until(members, ',')) == name) return true;
   return false;
 }
 

@@ -1,10 +1,7 @@
 #include "key_file.h"
 
-#include <charconv>
 #include <map>
 #include <mutex>
-#include <optional>
-#include <string_view>
 
 #include <unistd.h>
 
@@ -15,19 +12,6 @@
 
 namespace intact::sign {
 namespace {
-
-/// The descriptor that a path stands for.
-std::optional<int> descriptor_of(std::string_view path) {
-  if (path == "/dev/stdin") return STDIN_FILENO;
-  for (const std::string_view prefix : {"/dev/fd/", "/proc/self/fd/"}) {
-    if (!path.starts_with(prefix)) continue;
-    const std::string_view number = path.substr(prefix.size());
-    int fd = -1;
-    const auto [end, error] = std::from_chars(number.begin(), number.end(), fd);
-    if (error == std::errc() && end == number.end() && fd >= 0) return fd;
-  }
-  return std::nullopt;
-}
 
 Result<std::string> read_text(int fd) {
   return std::string(as_text(TRY(read_fd(fd, crypto::kMaxPemSize))));

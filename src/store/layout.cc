@@ -9,12 +9,12 @@
 #include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 
 namespace intact::store {
 namespace {
@@ -58,16 +58,8 @@ Folder blob_folder(const Digest& digest) {
   return digest.algorithm() == HashAlgorithm::sha512 ? Folder::sha512 : Folder::sha256;
 }
 
-std::string random_name() {
-  std::byte bytes[8];
-  // Up to 256 bytes come whole once the kernel's generator is seeded, which is waited for.
-  while (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
-  }
-  return to_hex(bytes);
-}
-
 std::string lease_name(const Digest& image) {
-  return random_name() + "-" + image.hex();
+  return random_name("") + "-" + image.hex();
 }
 
 std::string mount_lease_name(const Digest& image) {

@@ -56,8 +56,6 @@ Folder blob_folder(const Digest& digest);
 /// Lower-case hex of a digest, as files are named; nothing if it is anything else.
 std::optional<Digest> parse_file_name(std::string_view hex);
 
-/// 16 random hex digits.
-std::string random_name();
 /// "RANDOM-HEX": a new name for a lease on that image.
 std::string lease_name(const Digest& image);
 /// The same for a lease that the kernel holds: "RANDOM-HEX.mount".

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/crypto/hash.h>
 
 #include "layout.h"
@@ -34,7 +35,7 @@ Result<std::unique_ptr<Staging>> Staging::create(Store& store) {
   // Garbage collection must not see the directory before its lock is taken.
   const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock));
   const int parent = TRY(store.folder(Folder::staging));
-  std::string name = random_name();
+  std::string name = random_name("");
   if (::mkdirat(parent, name.c_str(), kPrivateDirectoryMode) != 0)
     return Error::from_errno(store.path() + "/" + kStaging + "/" + name, errno);
   std::unique_ptr<Staging> staging(new Staging(store, std::move(name)));

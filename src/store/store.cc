@@ -11,6 +11,7 @@
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/crypto/hash.h>
 #include <intact/store/name.h>
 #include <intact/store/store.h>
@@ -64,7 +65,7 @@ Result<void> make_layout(int dir) {
 }
 
 std::string new_id() {
-  return random_name() + random_name();
+  return random_name("") + random_name("");
 }
 
 /// Whether this user or root made the marker in it. Another user may have put a marker into a

@@ -204,7 +204,7 @@ TEST_F(StoreTest, SharedObjectsAreStoredOnce) {
   EXPECT_TRUE(must(store_->tree_of(TestImage({shared, "b"}).digest(), verity_digest(shared))));
 }
 
-TEST_F(StoreTest, ADamagedObjectIsNotReusedButMended) {
+TEST_F(StoreTest, ADamagedObjectIsNotReusedButReplaced) {
   for (const std::string& content : {make_content(300000, 1), std::string("small")}) {
     must(pull(*store_, "a", {content}));
     const Digest digest = verity_digest(content);

@@ -87,8 +87,7 @@ Result<dm::File> with_length(const dm::File& file, const std::string& name, std:
                  name + ": not a regular file; resize the device itself, then leave out the size");
   if (::ftruncate(file->fd(), static_cast<off_t>(bytes)) != 0 || ::fsync(file->fd()) != 0)
     return Error::from_errno(name, errno);
-  UniqueFd same(::fcntl(file->fd(), F_DUPFD_CLOEXEC, 0));
-  if (same.get() < 0) return Error::from_errno(name, errno);
+  UniqueFd same = TRY(duplicate_fd(file->fd()).context(name));
   return dm::File(
       TRY(block::FileDevice::create(std::move(same), block::Access::read_write).context(name)));
 }

@@ -8,11 +8,11 @@
 #include <linux/fs.h>
 #include <linux/fsverity.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/composefs/scan.h>
 #include <intact/fsverity/tree.h>
 
@@ -70,10 +70,7 @@ Result<std::unique_ptr<ObjectDirectory>> ObjectDirectory::open(const std::string
   TRY(make_directories(path, 0755));
   std::unique_ptr<ObjectDirectory> opened(
       new ObjectDirectory(TRY(open_file(path, O_RDONLY | O_DIRECTORY))));
-  std::array<std::byte, 8> random;
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-    return Error::from_errno("getrandom", errno);
-  opened->prefix_ = ".tmp" + to_hex(random) + "-";
+  opened->prefix_ = random_name(".tmp") + "-";
   return opened;
 }
 

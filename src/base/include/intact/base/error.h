@@ -31,17 +31,17 @@ class Error {
       : kind_(kind), sys_errno_(sys_errno), message_(std::move(message)) {}
 
   /// An error of the system call that has just failed: "MESSAGE: No such file or directory".
-  /// ENOENT becomes not_found, EEXIST exists, EBUSY busy, all else io.
+  /// ENOENT becomes not_found, EEXIST exists, EBUSY busy, everything else io.
   static Error from_errno(std::string message, int sys_errno);
 
   ErrorKind kind() const { return kind_; }
   int sys_errno() const { return sys_errno_; }
   const std::string& message() const { return message_; }
-  /// Whether it says more of who asks than of what was asked for: no permission, no descriptors or
-  /// memory left. Then what was asked for may be in the best of health.
+  /// Whether the reason is the caller and not the thing that was asked for: no permission, or no
+  /// descriptors, memory or disk space left. Such an error is never evidence of damage.
   bool concerns_caller() const;
 
-  /// The same error with "CONTEXT: " in front of its message: what was being done, to what.
+  /// The same error with "CONTEXT: " before its message: what was being done, to what.
   Error with_context(std::string_view context) &&;
 
  private:

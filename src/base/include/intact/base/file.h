@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,14 +21,21 @@ inline Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mod
   return open_at(AT_FDCWD, path, flags, mode);
 }
 
+/// The descriptor that a path stands for: /dev/stdin, /dev/stdout, /dev/stderr, /dev/fd/N or
+/// /proc/self/fd/N, as shells pass `<(...)`. Nothing for other paths.
+std::optional<int> descriptor_of(std::string_view path);
+
+/// A second descriptor of the same open file, with O_CLOEXEC and never one of 0 to 2.
+Result<UniqueFd> duplicate_fd(int fd);
+
 /// Whether `path` leads to this open file, itself and not through a symbolic link.
 bool is_file_at(const std::string& path, int fd);
 
 /// Size in bytes of an open regular file or block device.
 Result<std::uint64_t> file_size(int fd);
 
-/// Opens for reading what others have put below a directory: a regular file, or malformed. Waits
-/// for nobody, as opening a FIFO would.
+/// Opens for reading what others have put below a directory: a regular file; anything else is
+/// malformed. Never blocks, as opening a FIFO would.
 Result<UniqueFd> open_regular_at(int dir_fd, const std::string& path);
 
 /// Reads up to `out.size()` bytes at byte `offset`; fewer only at the end of the file.

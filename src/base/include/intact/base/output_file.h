@@ -23,7 +23,7 @@ namespace intact {
 /// `path` is never followed: it counts as an existing file.
 ///
 /// Three things are written in place, because they are not files that could be replaced:
-/// /dev/stdout, /dev/stderr and /dev/fd/N (the descriptor itself is duplicated), character devices
+/// paths of descriptor_of() such as /dev/stdout (the descriptor is duplicated), character devices
 /// (with `replace`, block devices that are not in use too), and FIFOs that belong to the caller.
 /// Not thread-safe.
 class OutputFile {
@@ -74,6 +74,10 @@ class OutputFile {
 // other users; what others write is theirs to begin with.
 mode_t content_file_mode();
 mode_t content_directory_mode();
+
+/// exists if there is anything at `path`, a symbolic link included: for commands that will create
+/// the file only after long work. OutputFile makes sure in the end.
+Result<void> refuse_existing(const std::string& path);
 
 /// `prefix` and 16 random hexadecimal digits: the name of a temporary file that nobody can guess.
 std::string random_name(std::string_view prefix);

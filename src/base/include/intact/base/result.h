@@ -45,7 +45,7 @@ class [[nodiscard]] Result {
   const Error& error() const& { return assert(!has_value()), *std::get_if<1>(&state_); }
   Error&& error() && { return assert(!has_value()), std::move(*std::get_if<1>(&state_)); }
 
-  /// The same result; an error gets "CONTEXT: " in front of its message.
+  /// The same result; an error gets "CONTEXT: " before its message.
   Result context(std::string_view text) && {
     if (has_value()) return std::move(*this);
     return std::move(*this).error().with_context(text);
@@ -85,7 +85,7 @@ class [[nodiscard]] Result<void> {
 /// `TRY(f());` alone does the same for Result<void>.
 #define TRY(...) INTACT_TRY(__COUNTER__, __VA_ARGS__)
 
-// The counter gives each use a name of its own, so that one TRY may stand within another.
+// The counter gives each use a name of its own, so that TRYs can be nested.
 #define INTACT_TRY(counter, ...) INTACT_TRY_NAMED(INTACT_TRY_NAME(counter), __VA_ARGS__)
 #define INTACT_TRY_NAME(counter) try_result_##counter
 #define INTACT_TRY_NAMED(name, ...)     \
