@@ -59,6 +59,10 @@ Result<void> DeviceFiles::add(std::shared_ptr<block::FileDevice> file) {
   return {};
 }
 
+bool same_place(const std::string& a, const std::string& b) {
+  return same_file(a, b) || place_of(a) == place_of(b);
+}
+
 bool same_file(const std::string& a, const std::string& b) {
   struct stat first, second;
   return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
@@ -69,12 +73,6 @@ bool same_file(int a, int b) {
   struct stat first, second;
   return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
          first.st_ino == second.st_ino;
-}
-
-Result<UniqueFd> duplicate(int fd) {
-  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-  if (!copy) return Error::from_errno("dup", errno);
-  return copy;
 }
 
 GrownFiles::~GrownFiles() {

@@ -45,6 +45,8 @@ class DeviceFiles {
 
 /// Whether both name one existing file.
 bool same_file(const std::string& a, const std::string& b);
+/// The same, or both name one place where a file may be made.
+bool same_place(const std::string& a, const std::string& b);
 /// Whether both are open for one file.
 bool same_file(int a, int b);
 
@@ -85,8 +87,5 @@ class GrownFiles {
 
   std::deque<File> files_;
 };
-
-/// Another descriptor of the same open file.
-Result<UniqueFd> duplicate(int fd);
 
 }  // namespace intact::cli

@@ -114,7 +114,7 @@ TEST_F(GrownFilesTest, IsUsedThroughItsDescriptor) {
   const int fd = files.grow(dir_.path("hash"), 4096).value();
   put("hash", "another file has the name now");
   DeviceFiles devices(block::Access::read_write);
-  const auto target = devices.open(dir_.path("hash"), duplicate(fd).value()).value();
+  const auto target = devices.open(dir_.path("hash"), duplicate_fd(fd).value()).value();
   EXPECT_TRUE(same_file(target->fd(), fd));
   EXPECT_EQ(devices.open(dir_.path("hash")).value(), target);
 }

@@ -100,6 +100,28 @@ gives 3 full verify --map
 { verify --json || echo $? > "$work/status"; } | head -c 10 > /dev/null
 equal "$(cat "$work/status")" 3 "exit status with a reader that goes away"
 
+# The files of a root hash and its signature: nothing of the volume is left where they cannot be written.
+head -c 65536 /dev/urandom > "$work/disk"
+format() { "$intact" verity format "$work/disk" "$work/hash" --root-hash-file "$@"; }
+expect 7 format "$work/nowhere/root"
+said 'nowhere/root: .*No such file'
+expect 1 format "$work/directory"
+said 'is a directory'
+expect 1 format /dev/full
+said 'No space left'
+expect 2 format "$work/disk"
+said '--root-hash-file: .*disk is part of the volume; name another file'
+expect 2 format "$work/./hash"
+said '--root-hash-file: .*hash is part of the volume; name another file'
+[[ ! -e $work/hash ]] || fail "half a volume"
+echo old > "$work/root"
+expect 0 format "$work/root"
+equal "$(wc -c < "$work/root")" 64 "bytes of the root hash"
+expect 0 "$intact" verity verify "$work/disk" "$work/hash" --root-hash-file "$work/root"
+format /dev/stdout > "$work/out"
+grep -qF "$(sed -n 's/^Root hash: *\t//p' "$work/out")" "$work/out" || fail "no root hash on stdout"
+[[ -L /dev/stdout || -c /dev/stdout ]] || fail "/dev/stdout was replaced"
+
 # A damaged layout: pull says so, and that the store is as it was.
 layer=$(blob "$work/layout" "$(jq -r '.layers[0].digest' "$(blob "$work/layout" "$(manifest_digest "$work/layout" latest-sealed)")")")
 flip "$layer" 100

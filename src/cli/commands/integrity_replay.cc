@@ -145,7 +145,7 @@ Result<dm::File> make_copy(const block::Device& source, const std::string& path,
   const int fd = TRY(made.create(path));
   TRY(copy_into(source, fd).context(path));
   return dm::File(
-      TRY(block::FileDevice::create_locked(TRY(duplicate(fd)), block::Access::read_write)
+      TRY(block::FileDevice::create_locked(TRY(duplicate_fd(fd)), block::Access::read_write)
               .context(path)));
 }
 

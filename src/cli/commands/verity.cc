@@ -9,6 +9,7 @@
 
 #include <intact/base/checked.h>
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/crypto/hash_function.h>
 #include <intact/crypto/pem.h>
 #include <intact/crypto/pkcs7.h>
@@ -163,6 +164,47 @@ struct Signer {
   }
 };
 
+/// The files that get the root hash and its signature. They are made before the work begins, so
+/// that a path that cannot be written to costs no time, and named when the volume is complete.
+struct RootFiles {
+  std::optional<OutputFile> hash;
+  std::optional<OutputFile> signature;
+
+  static Result<RootFiles> create(const Options& options) {
+    RootFiles files;
+    if (!options.root_hash_file.empty() && options.root_hash_file != "-")
+      files.hash = TRY(create_one("--root-hash-file", options.root_hash_file, options));
+    if (!options.signature.empty())
+      files.signature = TRY(create_one("--root-hash-signature", options.signature, options));
+    if (files.hash && files.signature && same_place(options.root_hash_file, options.signature))
+      return wrong("--root-hash-signature: also the file of --root-hash-file; name another file");
+    return files;
+  }
+
+  Result<void> write(const Bytes& root, const std::optional<Signer>& signer) {
+    if (hash) TRY(hash->write(as_bytes(to_hex(root))));
+    if (signer) TRY(signature->write(TRY(signer->sign(root))));
+    return {};
+  }
+
+  Result<void> publish() {
+    if (hash) TRY(hash->publish());
+    if (signature) TRY(signature->publish());
+    return {};
+  }
+
+ private:
+  static Result<OutputFile> create_one(const char* option, const std::string& path,
+                                       const Options& options) {
+    if (path == "-")
+      return wrong(std::string(option) + " -: stdout is for the report; name a file");
+    for (const std::string* other : {&options.data, &options.hash_device, &options.fec_device})
+      if (!other->empty() && same_place(path, *other))
+        return wrong(fmt::format("{}: {} is part of the volume; name another file", option, path));
+    return OutputFile::create(path, OutputFile::Existing::replace, 0644);
+  }
+};
+
 Result<int> format(const Options& options) {
   if (options.root_hash_file == "-" && options.json)
     return wrong("--root-hash-file -: stdout is taken by --json, which contains the root hash");
@@ -179,6 +221,7 @@ Result<int> format(const Options& options) {
       options.uuid.empty() ? verity::Uuid::random() : TRY(verity::Uuid::parse(options.uuid));
 
   const auto geometry = TRY(verity::Geometry::create(params));
+  RootFiles root_files = TRY(RootFiles::create(options));
   GrownFiles grown;
   const WrittenFiles files = TRY(grow_files(options, layout, grown));
 
@@ -187,8 +230,8 @@ Result<int> format(const Options& options) {
   DeviceFiles written(Access::read_write);
   DeviceFiles read(Access::read_only);
   verity::Devices devices{
-      .data = {}, .hash = TRY(written.open(options.hash_device, TRY(duplicate(files.hash))))};
-  if (layout.fec) devices.fec = TRY(written.open(options.fec_device, TRY(duplicate(files.fec))));
+      .data = {}, .hash = TRY(written.open(options.hash_device, TRY(duplicate_fd(files.hash))))};
+  if (layout.fec) devices.fec = TRY(written.open(options.fec_device, TRY(duplicate_fd(files.fec))));
   UniqueFd data = TRY(open_file(options.data, O_RDONLY));
   if (same_file(data.get(), files.hash))
     devices.data = devices.hash;
@@ -198,15 +241,13 @@ Result<int> format(const Options& options) {
     devices.data = TRY(read.open(options.data, std::move(data)));
   ProgressLine line;
   const Bytes root = TRY(verity::format(layout, devices, uuid, 0, progress_on(line, "Hashing")));
+  TRY(root_files.write(root, signer));
   TRY(grown.publish());
-  const bool root_to_stdout = options.root_hash_file == "-";
-  if (!options.root_hash_file.empty() && !root_to_stdout)
-    TRY(write_file_durably(options.root_hash_file, as_bytes(to_hex(root)), 0644));
-  if (signer) TRY(write_file_durably(options.signature, TRY(signer->sign(root)), 0644));
+  TRY(root_files.publish());
   grown.keep();
 
   const std::string uuid_text = layout.superblock ? uuid.to_string() : "";
-  if (root_to_stdout) {
+  if (options.root_hash_file == "-") {
     print("{}\n", to_hex(root));
     return 0;
   }

@@ -162,7 +162,7 @@ Result<dm::File> copy_data(const Options& options, GrownFiles& made) {
   const auto from = TRY(block::FileDevice::open(options.data, Access::read_only));
   const int to = TRY(made.create(options.output));
   TRY(copy_into(*from, to).context(options.output));
-  return dm::File(TRY(block::FileDevice::create_locked(TRY(duplicate(to)), Access::read_write)
+  return dm::File(TRY(block::FileDevice::create_locked(TRY(duplicate_fd(to)), Access::read_write)
                           .context(options.output)));
 }
 
@@ -197,12 +197,13 @@ Result<int> repair(const Options& options) {
     files = files_of(done.lost, TRY(verity::open(volume.layout, volume.devices, root,
                                                  {.cache_size = verity::kScanCacheSize})));
   if (options.json) {
-    print("{}\n", to_text(Json{{"ok", done.lost.empty()},
-                               {"repaired",
-                                to_json(done.mended, actual, volume.layout, volume.hash_area, {})},
-                               {"damaged", to_json(done.lost, actual, volume.layout,
-                                                   volume.hash_area, files.in_range)},
-                               {"not_looked_into", files.not_looked_into}}));
+    print("{}\n",
+          to_text(Json{
+              {"ok", done.lost.empty()},
+              {"repaired", to_json(done.mended, actual, volume.layout, volume.hash_area, {})},
+              {"damaged",
+               to_json(done.lost, actual, volume.layout, volume.hash_area, files.in_range)},
+              {"not_looked_into", files.not_looked_into}}));
     return done.lost.empty() ? 0 : 3;
   }
   for (const Damage& damage : done.mended)

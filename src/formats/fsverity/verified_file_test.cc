@@ -199,11 +199,11 @@ void expect_flipped_tree_bits_refused(std::size_t blocks, std::size_t stride) {
   EXPECT_THAT(sample.told, IsEmpty());
 }
 
-TEST(VerifiedFile, EveryFlippedBitOfATreeBlockIsRefusedAndMendedFromTheData) {
+TEST(VerifiedFile, EveryFlippedBitOfATreeBlockIsRefusedAndRebuiltFromTheData) {
   expect_flipped_tree_bits_refused(2, 1);
 }
 
-TEST(VerifiedFile, FlippedBitsInEveryLevelOfATreeAreRefusedAndMendedFromTheData) {
+TEST(VerifiedFile, FlippedBitsInEveryLevelOfATreeAreRefusedAndRebuiltFromTheData) {
   expect_flipped_tree_bits_refused(33, 7);
 }
 
@@ -217,7 +217,7 @@ TEST(VerifiedFile, ATreeThatAgreesWithTamperedDataIsRefused) {
   EXPECT_THAT(file->scan().value(), ElementsAre(damage(0, "neither the data nor the stored")));
 }
 
-TEST(VerifiedFile, TreesOfWrongSizeAreMendedFromTheData) {
+TEST(VerifiedFile, TreesOfWrongSizeAreRebuiltFromTheData) {
   Sample sample(70 * kBlock);
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kBlock, 2 * kBlock + 1}) {
     Bytes stored = sample.tree.blocks;
