@@ -69,6 +69,7 @@ Result<void> stage_documents(const SourceChain& source, store::Transaction& tran
 struct Objects {
   std::vector<Digest> digests;  ///< each once
   std::uint64_t bytes = 0;
+  std::future<void> tree_removal = {};  ///< of the tree that lists them, beside the other work
 };
 
 /// The objects of the tree's image. The image itself lists the same, but reading it takes several
@@ -115,8 +116,9 @@ bool is_complete(store::Store& store, const store::NamedImage& record, const Cha
   };
   if (!has_document(record.manifest) || !has_document(chain.manifest.config.digest)) return false;
   if (signatures.descriptor) {
-    if (!has_document(signatures.descriptor->digest) ||
-        !has_document(signatures.config_descriptor->digest))
+    if (!has_document(signatures.descriptor->digest)) return false;
+    // As stage_documents(): a source may lack the config of its signatures.
+    if (signatures.config_descriptor && !has_document(signatures.config_descriptor->digest))
       return false;
     for (const oci::Descriptor& payload : signatures.payload_descriptors)
       if (!has_document(payload.digest)) return false;
@@ -177,6 +179,76 @@ Result<std::optional<PullReport>> report_unchanged(const SourceChain& source,
   return std::optional(std::move(report));
 }
 
+/// Why the image may not get this name: another one has it here, or was pulled under it before and
+/// its record was lost. Returns the image that has the name now.
+Result<std::optional<store::NamedImage>> check_name(store::Store& store, const std::string& name,
+                                                    const Chain& chain,
+                                                    const PullOptions& options) {
+  TRY(store::check_name(name));
+  auto present = store.find(name);
+  if (present && present->manifest != chain.manifest_digest && !options.replace)
+    return Error(ErrorKind::exists, name + ": the store has another image of this name (" +
+                                        present->manifest.to_string() +
+                                        "); choose another name or pass --replace");
+  if (!options.replace)
+    TRY(check_replaces_nothing(options.anchors, store, name, chain.manifest_digest));
+  if (!present) return std::optional<store::NamedImage>();
+  return std::optional(std::move(*present));
+}
+
+/// Stages the layers, and unpacks them from there into objects and the image, which must be the one
+/// that was sealed. Returns the objects of the image.
+Result<Objects> stage_image(const oci::Reference& reference, const SourceChain& source,
+                            store::Transaction& transaction, const PullOptions& options,
+                            ReusedLayers& reused, ProgressMeter& meter,
+                            std::vector<std::string>& warnings) {
+  const Chain& chain = source.chain;
+  const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
+  meter.begin("Reading layers", layer_bytes);
+  for (const oci::Descriptor& layer : chain.manifest.layers)
+    TRY(stage_layer(*source.source, layer, transaction, reused, meter)
+            .context("layer " + layer.digest.to_string()));
+
+  const LayerOpener open_layer =
+      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
+    UniqueFd staged = TRY(transaction.open_blob(layer.digest));
+    std::unique_ptr<ByteStream> bytes =
+        reused.contains(layer.digest)
+            ? TRY(oci::BlobCopy::read_file(std::move(staged), layer)).open()
+            : std::make_unique<FileStream>(std::move(staged));
+    return std::make_unique<MeteredStream>(std::move(bytes), meter);
+  };
+  meter.begin("Unpacking", layer_bytes);
+  ObjectSink sink(&transaction);
+  tree::Tree tree =
+      TRY(apply_layers(chain.manifest, chain.config, open_layer, sink, options.limits, warnings));
+  ComposefsImage image = TRY(make_composefs(tree));
+  if (image.merkle.digest != chain.image_digest)
+    return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
+                                          image.merkle.digest.to_string() +
+                                          ", but it was sealed as " +
+                                          chain.image_digest.to_string());
+  Objects objects = objects_of(tree);
+  // This takes long for a large image.
+  objects.tree_removal = run_beside(
+      [tree = std::make_unique<tree::Tree>(std::move(tree))]() mutable { tree.reset(); });
+  TRY(transaction.add_image(image.bytes, image.merkle));
+  return objects;
+}
+
+store::NamedImage make_record(const oci::Reference& reference, const std::string& name,
+                              const SourceChain& source, const PullOptions& options) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  store::NamedImage record{
+      .name = name, .manifest = source.chain.manifest_digest, .image = source.chain.image_digest};
+  if (source.signatures.descriptor)
+    record.signature_manifest = source.signatures.descriptor->digest;
+  record.source = oci::to_string(reference);
+  record.created = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  record.layers_kept = !options.drop_layers;
+  return record;
+}
+
 }  // namespace
 
 Result<PullReport> pull(const oci::Reference& reference, const std::string& asked_name,
@@ -190,64 +262,22 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                  oci::to_string(reference) +
                      ": has neither an identity nor a tag; give it a NAME, as in `intact pull " +
                      oci::to_string(reference) + " NAME`");
-  TRY(store::check_name(name));
-  if (auto present = store.find(name)) {
-    if (present->manifest != chain.manifest_digest && !options.replace)
-      return Error(ErrorKind::exists, name + ": the store has another image of this name (" +
-                                          present->manifest.to_string() +
-                                          "); choose another name or pass --replace");
-    if (!options.replace)
-      TRY(check_replaces_nothing(options.anchors, store, name, chain.manifest_digest));
-    if (!options.verify) {
-      auto unchanged = TRY(report_unchanged(source, *present, store, options));
-      if (unchanged) return std::move(*unchanged);
-    }
-  } else if (!options.replace) {
-    TRY(check_replaces_nothing(options.anchors, store, name, chain.manifest_digest));
+  const auto present = TRY(check_name(store, name, chain, options));
+  if (present && !options.verify) {
+    if (auto unchanged = TRY(report_unchanged(source, *present, store, options)))
+      return std::move(*unchanged);
   }
 
-  const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
   ProgressMeter meter(options.progress);
-
+  PullReport report;
+  report.image = make_record(reference, name, source, options);
+  report.signer = chain.signer;
   auto transaction = TRY(store::Transaction::begin(store));
   ReusedLayers reused;
-  meter.begin("Reading layers", layer_bytes);
-  for (const oci::Descriptor& layer : chain.manifest.layers)
-    TRY(stage_layer(*source.source, layer, *transaction, reused, meter)
-            .context("layer " + layer.digest.to_string()));
-
-  PullReport report;
-  const LayerOpener open_layer =
-      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-    UniqueFd staged = TRY(transaction->open_blob(layer.digest));
-    std::unique_ptr<ByteStream> bytes =
-        reused.contains(layer.digest)
-            ? TRY(oci::BlobCopy::read_file(std::move(staged), layer)).open()
-            : std::make_unique<FileStream>(std::move(staged));
-    return std::make_unique<MeteredStream>(std::move(bytes), meter);
-  };
-  meter.begin("Unpacking", layer_bytes);
-  Objects objects;
-  std::future<void> taken_down;
-  {
-    ObjectSink sink(transaction.get());
-    tree::Tree tree = TRY(apply_layers(chain.manifest, chain.config, open_layer, sink,
-                                       options.limits, report.warnings));
-    ComposefsImage image = TRY(make_composefs(tree));
-    if (image.merkle.digest != chain.image_digest)
-      return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
-                                            image.merkle.digest.to_string() +
-                                            ", but it was sealed as " +
-                                            chain.image_digest.to_string());
-    objects = objects_of(tree);
-    // This takes long for a large image.
-    taken_down = run_beside(
-        [tree = std::make_unique<tree::Tree>(std::move(tree))]() mutable { tree.reset(); });
-    TRY(transaction->add_image(image.bytes, image.merkle));
-  }
+  const Objects objects =
+      TRY(stage_image(reference, source, *transaction, options, reused, meter, report.warnings));
   report.objects = objects.digests.size();
   report.object_bytes = objects.bytes;
-
   TRY(stage_documents(source, *transaction));
   if (options.drop_layers) {
     for (const oci::Descriptor& layer : chain.manifest.layers)
@@ -257,17 +287,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   report.reused_layers = static_cast<std::uint64_t>(std::ranges::count_if(
       chain.manifest.layers,
       [&](const oci::Descriptor& layer) { return reused.contains(layer.digest); }));
-  report.signer = chain.signer;
-  report.image.name = name;
-  report.image.manifest = chain.manifest_digest;
-  report.image.image = chain.image_digest;
-  if (source.signatures.descriptor)
-    report.image.signature_manifest = source.signatures.descriptor->digest;
-  report.image.source = oci::to_string(reference);
-  report.image.created = std::chrono::duration_cast<std::chrono::seconds>(
-                             std::chrono::system_clock::now().time_since_epoch())
-                             .count();
-  report.image.layers_kept = !options.drop_layers;
+
   meter.begin("Writing to disk", 0);
   // The memory of the name changes together with it: otherwise a concurrent pull could leave one
   // image in the store and another in the memory.

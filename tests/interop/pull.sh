@@ -64,3 +64,14 @@ expect 2 pull "oci:$work/layout:latest-sealed" -- --pub "$work/key.pub"
 # Without layers the store is smaller and the image still good.
 expect 0 "$intact" pull --store "$work/small" "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" --drop-layers
 expect 0 "$intact" verify --store "$work/small" app --pub "$work/key.pub"
+
+# The config of cosign's signatures says nothing: an image without it can be pulled, and pulled again.
+cp -a "$work/layout" "$work/no-config"
+sealed=$(manifest_digest "$work/layout" latest-sealed)
+signatures=$(manifest_digest "$work/layout" "${sealed/:/-}.sig")
+rm "$work/no-config/blobs/sha256/$(jq -r '.config.digest | sub(".*:"; "")' "$(blob "$work/layout" "$signatures")")"
+for _ in first second; do
+  expect 0 pull "oci:$work/no-config:latest-sealed" no-config --pub "$work/key.pub"
+done
+said 'already|nothing'
+expect 0 "$intact" verify no-config --pub "$work/key.pub"
