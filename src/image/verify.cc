@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -50,6 +51,12 @@ class BadObjects {
   std::size_t count_ = 0;  ///< blocks in `objects_`
   std::map<std::string, BadObject> objects_;
 };
+
+/// Whether a blob could not be copied because of the blob, and not because of this process: its
+/// temporary directory, its limits. Only EIO tells of a disk that cannot read what it has.
+bool is_damage(const Error& error) {
+  return error.kind() != ErrorKind::io || error.sys_errno() == 0 || error.sys_errno() == EIO;
+}
 
 /// Scans the image itself. What is damaged in it goes to the report.
 Result<void> scan_image(const store::Store& store, const Digest& image, VerifyReport& report) {
@@ -204,12 +211,14 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   // Each layer is read once, into our own copy, and unpacked from there.
   const auto open_checked =
       [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-    ++report.layers;
-    report.bytes += layer.size;
     auto blob = source.source->open_blob(layer);
+    if (!blob && blob.error().concerns_caller()) return blob;
     auto copy = blob ? oci::BlobCopy::read(std::move(*blob), layer, advance)
                      : Result<oci::BlobCopy>(std::move(blob).error());
-    if (!copy) damaged("blobs/sha256/" + layer.digest.hex(), about_layer(layer, copy.error()));
+    if (blob && !copy && !is_damage(copy.error())) return std::move(copy).error();
+    ++report.layers;
+    report.bytes += layer.size;
+    if (!copy) damaged(object_of_blob(layer.digest), about_layer(layer, copy.error()));
     report.layer_checks.push_back({layer.digest, layer.size, copy.has_value()});
     return std::make_unique<MeteredStream>(TRY(std::move(copy)).open(), meter);
   };

@@ -157,7 +157,7 @@ std::vector<Content> layer_contents(const std::vector<image::LayerCheck>& layers
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const image::LayerCheck& layer = layers[i];
     Content content{.path = fmt::format("/layer {}/", i + 1),
-                    .object = "blobs/sha256/" + layer.digest.hex(),
+                    .object = image::object_of_blob(layer.digest),
                     .blocks = std::max<std::uint64_t>(1, (layer.size + kBlock - 1) / kBlock),
                     .bad_blocks = {},
                     .unknown = !layer.good,

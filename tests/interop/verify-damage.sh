@@ -120,3 +120,18 @@ expect 3 verify
 said '^DAMAGED \(image metadata\): block 1 '
 said ' is damaged in 1 place of its metadata, so its files could not be checked '
 flip "$image" 5000
+
+# What fails because of this process is not damage: layers are copied before they are unpacked.
+mkdir "$work/big"
+head -c 18000000 /dev/urandom > "$work/big/file"
+expect 0 "$intact" seal "rootfs:$work/big" "oci:$work/large:v1" --key "$work/key.key" --password-file "$work/password"
+verify_large() { "$intact" verify "oci:$work/large:v1" --pub "$work/key.pub" "$@"; }
+no_place() { TMPDIR=$work/nowhere verify_large "$@"; }
+no_room() { (ulimit -f 2000 && verify_large "$@"); }
+expect 0 verify_large
+expect 1 no_place
+said 'temporary file: .*/nowhere: No such file'
+expect 1 no_room
+said 'File too large'
+flip "$(blob "$work/large" "$(jq -r '.layers[0].digest' "$(blob "$work/large" "$(manifest_digest "$work/large" v1)")")")" 500
+expect 3 verify_large

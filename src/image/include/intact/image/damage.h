@@ -4,6 +4,8 @@
 #include <functional>
 #include <string>
 
+#include <intact/base/digest.h>
+
 namespace intact::image {
 
 /// One place where an image is not what was signed.
@@ -16,6 +18,11 @@ struct Damage {
   std::uint64_t offset = 0;  ///< of that block in the object, in bytes
   std::string reason;
 };
+
+/// The `object` of a blob.
+inline std::string object_of_blob(const Digest& blob) {
+  return "blobs/" + std::string(to_string(blob.algorithm())) + "/" + blob.hex();
+}
 
 /// Called for each piece of damage met, from any thread, maybe several times for one block.
 using DamageSink = std::function<void(const Damage&)>;
