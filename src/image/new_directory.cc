@@ -84,10 +84,19 @@ std::string NewDirectory::path() const {
 }
 
 Result<void> NewDirectory::publish() {
+  // The content first: after a power cut a directory that has its name must be whole.
+  if (::syncfs(temp_.get()) != 0) return Error::from_errno(final_path_, errno);
   // A directory can take the place of nothing or of an empty directory, never of a link or a file.
-  if (::renameat(temp_.get(), kInside, parent_.get(), name_.c_str()) == 0) return {};
-  if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR) return already_exists(final_path_);
-  return Error::from_errno(final_path_, errno);
+  if (::renameat(temp_.get(), kInside, parent_.get(), name_.c_str()) != 0) {
+    if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
+      return already_exists(final_path_);
+    return Error::from_errno(final_path_, errno);
+  }
+  // A parent that may be written to but not read cannot be synced.
+  const UniqueFd readable(::openat(parent_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (readable && ::fsync(readable.get()) != 0 && errno != EINVAL)
+    return Error::from_errno(final_path_, errno);
+  return {};
 }
 
 }  // namespace intact::image

@@ -30,7 +30,8 @@ class NewDirectory {
   int fd() const { return inside_.get(); }
   /// A path that leads to this very directory in this process, whatever its name is now.
   std::string path() const;
-  /// Moves it to its destination. exists when something has appeared there meanwhile.
+  /// Makes the content durable, moves it to its destination and makes that durable too. exists when
+  /// something has appeared there in the meantime.
   Result<void> publish();
 
  private:

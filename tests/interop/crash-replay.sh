@@ -87,6 +87,14 @@ most=$((${most:-60} / 2)) replay seal "
   ${seal[*]} || fail 'seal'
   sealed; usable" "${seal[@]}"
 
+# An exported tree that has its name is whole: nothing checks its files later.
+begin app=old
+expect 0 "$intact" export app "rootfs:$work/exported" --policy "$policy"
+replay "export rootfs" '
+  if [[ -e $disk/out ]]; then diff -r "$work/exported" "$disk/out" || fail "the tree is not whole"; fi
+  ((!ENDED)) || [[ -e $disk/out ]] || fail "it is not there"
+  rm -rf "$disk/out"' "$intact" export app "rootfs:$disk/out" --policy "$policy"
+
 begin
 make_keys second
 replay "trust add" '
