@@ -4,7 +4,6 @@
 #include <optional>
 
 #include <intact/base/file.h>
-#include <intact/base/unnamed_file.h>
 #include <intact/crypto/hash.h>
 #include <intact/oci/config.h>
 #include <intact/oci/hashing_stream.h>
@@ -19,12 +18,6 @@ namespace {
 
 constexpr std::size_t kBuffer = 256 * 1024;
 
-Result<UniqueFd> duplicate(const UniqueFd& fd) {
-  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy) return Error::from_errno("dup", errno);
-  return copy;
-}
-
 Result<void> for_each_chunk(ByteStream& stream, const std::function<Result<void>(ByteSpan)>& use) {
   Bytes buffer(kBuffer);
   while (const std::size_t n = TRY(stream.read(buffer))) TRY(use(ByteSpan(buffer).first(n)));
@@ -32,9 +25,11 @@ Result<void> for_each_chunk(ByteStream& stream, const std::function<Result<void>
 }
 
 /// Standard input ("-") becomes a file.
-Result<UniqueFd> open_tar(const std::string& path, const std::string& scratch,
+Result<UniqueFd> open_tar(const std::string& path, const oci::LayoutWriter& layout,
                           const UnpackLimits& limits) {
-  if (path == "-") return oci::spool_standard_input(scratch, limits.decompress.output_bytes);
+  if (path == "-")
+    return oci::spool_standard_input(limits.decompress.output_bytes,
+                                     [&] { return layout.temporary_file(); });
   UniqueFd fd = TRY(open_file(path, O_RDONLY | O_NONBLOCK));  // does not wait for a FIFO's writer
   TRY(file_size(fd.get()).context(path));
   return fd;
@@ -55,9 +50,9 @@ class Continued final : public ByteStream {
 };
 
 /// The directory as a tar in a temporary file.
-Result<UniqueFd> tar_of_directory(const std::string& directory, const std::string& scratch,
+Result<UniqueFd> tar_of_directory(const std::string& directory, const oci::LayoutWriter& layout,
                                   const std::optional<oci::Owner>& owner, ProgressMeter& meter) {
-  UniqueFd fd = TRY(unnamed_file_in(scratch));
+  UniqueFd fd = TRY(layout.temporary_file());
   meter.begin("Reading files", 0);
   TRY(oci::write_directory_tar(directory, {.clamp_mtime = {}, .owner = owner}, [&](ByteSpan bytes) {
     meter.advance(bytes.size());
@@ -69,15 +64,14 @@ Result<UniqueFd> tar_of_directory(const std::string& directory, const std::strin
 }  // namespace
 
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
-                                  oci::LayoutWriter& layout, const std::string& scratch,
-                                  const UnpackLimits& limits,
+                                  oci::LayoutWriter& layout, const UnpackLimits& limits,
                                   const std::optional<oci::Owner>& owner, ProgressMeter& meter) {
   const bool is_directory = source.transport == oci::Reference::Transport::rootfs;
-  const UniqueFd file = is_directory ? TRY(tar_of_directory(source.path, scratch, owner, meter))
-                                     : TRY(open_tar(source.path, scratch, limits));
+  const UniqueFd file = is_directory ? TRY(tar_of_directory(source.path, layout, owner, meter))
+                                     : TRY(open_tar(source.path, layout, limits));
   const std::uint64_t size = TRY(file_size(file.get()).context(source.path));
   meter.begin("Making a layer", size);
-  MeteredStream stored(std::make_unique<FileStream>(TRY(duplicate(file))), meter);
+  MeteredStream stored(std::make_unique<FileStream>(TRY(duplicate_fd(file.get()))), meter);
   Bytes first(8);
   first.resize(TRY(read_fully(stored, first).context(source.path)));
   const oci::Compression compression = oci::detect_compression(first);
@@ -106,8 +100,9 @@ Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platf
   }
   // Our own tar of a directory needs no inflating.
   auto again = std::make_shared<std::unique_ptr<ByteStream>>(
-      is_directory ? std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate(file))))
-                   : TRY(blob.read_back()));
+      is_directory
+          ? std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate_fd(file.get()))))
+          : TRY(blob.read_back()));
   const oci::Descriptor layer = TRY(blob.finish(
       compression == oci::Compression::zstd ? oci::kLayerZstdType : oci::kLayerGzipType));
 

@@ -27,12 +27,11 @@ struct BaseImage {
   std::uint64_t layer_bytes;  ///< that it returns
 };
 
-/// Stages the layer blob in `layout`. A tar that is compressed with gzip or zstd is taken as it is;
-/// anything else becomes gzip. `owner` is for directories. `scratch` is a directory for temporary
-/// files, as large as the tar.
+/// Stages the layer blob in `layout`, where temporary files as large as the tar are made as well. A
+/// tar that is compressed with gzip or zstd is taken as it is; anything else becomes gzip. `owner`
+/// is for directories.
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
-                                  oci::LayoutWriter& layout, const std::string& scratch,
-                                  const UnpackLimits& limits,
+                                  oci::LayoutWriter& layout, const UnpackLimits& limits,
                                   const std::optional<oci::Owner>& owner, ProgressMeter& meter);
 
 }  // namespace intact::image

@@ -126,10 +126,7 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
 
   const bool archive = destination.transport == oci::Reference::Transport::oci_archive;
   const bool to_stdout = archive && destination.path == "-";
-  struct stat st;
-  if (archive && !to_stdout && ::lstat(destination.path.c_str(), &st) == 0)
-    return Error(ErrorKind::exists,
-                 destination.path + ": already exists; remove it or choose another name");
+  if (archive && !to_stdout) TRY(refuse_existing(destination.path));
   std::optional<NewDirectory> scratch;
   if (archive)
     scratch.emplace(TRY(NewDirectory::create_scratch(

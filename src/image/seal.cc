@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/image/labels.h>
 #include <intact/image/seal.h>
 #include <intact/oci/image_source.h>
@@ -61,8 +62,7 @@ Result<Destination> choose_destination(const oci::Reference& source,
                                              ": cannot seal to this kind of destination; use "
                                              "oci:DIR[:TAG] or oci-archive:FILE[:TAG]");
   const bool to_stdout = reference.path == "-";
-  if (!to_stdout && ::access(reference.path.c_str(), F_OK) == 0)
-    return Error(ErrorKind::exists, reference.path + ": exists; remove it or choose another file");
+  if (!to_stdout) TRY(refuse_existing(reference.path));
   auto scratch = std::make_unique<NewDirectory>(TRY(NewDirectory::create_scratch(
       to_stdout ? TempDir::default_parent() : parent_directory(reference.path), ".intact-seal-")));
   const std::string directory = scratch->path() + "/layout";
@@ -122,84 +122,98 @@ struct Draft {
   SealReport report;
 };
 
-/// All work that needs no key. It ends early, with `cancelled`, when `key` does not open.
-Result<Draft> make_draft(const oci::Reference& source,
-                         const std::optional<oci::Reference>& asked_destination,
-                         const SealOptions& options, PendingKey& key) {
-  if (!options.identity.empty()) TRY(sign::parse_identity(options.identity).context("--identity"));
-  if (options.owner && source.transport != Transport::rootfs)
-    return Error(ErrorKind::invalid_argument,
-                 "--owner: only for rootfs: sources; images and tars have owners of their own");
-
-  // The source, as far as documents go.
-  std::unique_ptr<oci::ImageSource> images;
+/// The source, as far as documents go.
+struct SourceImage {
+  std::unique_ptr<oci::ImageSource> images;  ///< none for a directory or a tar
   oci::Manifest manifest;
   oci::ImageConfig config;
-  std::string source_tag = source.tag;
-  if (!is_plain(source.transport)) {
-    images = TRY(oci::ImageSource::open(source, options.limits.decompress));
-    const oci::Descriptor found =
-        TRY(images->resolve(source.tag, options.platform.value_or(oci::Platform::host())));
-    if (source_tag.empty()) source_tag = found.annotation(oci::kRefName);
-    oci::ImageDocuments documents = TRY(oci::read_image(*images, found));
-    manifest = std::move(documents.manifest);
-    config = std::move(documents.config);
-    TRY(check_platform(config, options.platform).context(to_string(source)));
-  }
+  std::string tag;
+};
 
-  Destination destination = TRY(choose_destination(source, asked_destination, source_tag));
-  auto layout = TRY(oci::LayoutWriter::open_or_create(destination.directory));
+Result<SourceImage> open_source(const oci::Reference& reference, const SealOptions& options) {
+  SourceImage source;
+  source.tag = reference.tag;
+  if (is_plain(reference.transport)) return source;
+  source.images = TRY(oci::ImageSource::open(reference, options.limits.decompress));
+  const oci::Descriptor found =
+      TRY(source.images->resolve(reference.tag, options.platform.value_or(oci::Platform::host())));
+  if (source.tag.empty()) source.tag = found.annotation(oci::kRefName);
+  oci::ImageDocuments documents = TRY(oci::read_image(*source.images, found));
+  source.manifest = std::move(documents.manifest);
+  source.config = std::move(documents.config);
+  TRY(check_platform(source.config, options.platform).context(to_string(reference)));
+  return source;
+}
 
-  // The layers: each is hashed as a whole on its way into the layout, or where it is there already
-  // into a copy, and then unpacked from those very bytes.
-  ProgressMeter meter(options.progress);
+/// Stages the layers of the source as they are opened, and tells `meter` how many bytes there are
+/// to unpack. Each is hashed as a whole on its way into the layout, or where it is there already
+/// into a copy, and then unpacked from those very bytes. The references must outlive the result.
+Result<LayerOpener> stage_layers(const oci::Reference& reference, SourceImage& source,
+                                 oci::LayoutWriter& layout, const SealOptions& options,
+                                 PendingKey& key, ProgressMeter& meter) {
   LayerOpener open_layer;
   std::uint64_t layer_bytes = 0;
-  const auto advance = [&](std::uint64_t bytes) {
-    meter.advance(bytes);
-    return key.check();
-  };
-  if (images) {
-    layer_bytes = 2 * stored_bytes(manifest.layers);
+  if (source.images) {
+    layer_bytes = 2 * stored_bytes(source.manifest.layers);
     open_layer = [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-      return TRY(layout->copy_blob(*images, layer, advance)).open();
+      const auto advance = [&](std::uint64_t bytes) {
+        meter.advance(bytes);
+        return key.check();
+      };
+      return TRY(layout.copy_blob(*source.images, layer, advance)).open();
     };
   } else {
     // Compressing takes long, and nothing in it looks at the key.
     TRY(key.wait());
-    BaseImage base = TRY(make_base_image(source, options.platform.value_or(oci::Platform::host()),
-                                         *layout, parent_directory(destination.directory),
-                                         options.limits, options.owner, meter));
-    manifest = std::move(base.manifest);
-    config = std::move(base.config);
+    BaseImage base =
+        TRY(make_base_image(reference, options.platform.value_or(oci::Platform::host()), layout,
+                            options.limits, options.owner, meter));
+    source.manifest = std::move(base.manifest);
+    source.config = std::move(base.config);
     layer_bytes = base.layer_bytes;
     open_layer = [open = std::move(base.open_layer)](const oci::Descriptor&) { return open(); };
   }
-
-  const LayerOpener open_metered =
-      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
+  meter.begin("Unpacking", layer_bytes);
+  return LayerOpener([open_layer = std::move(open_layer), &meter,
+                      &key](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
     auto metered = std::make_unique<MeteredStream>(TRY(open_layer(layer)), meter);
     return std::make_unique<WhileKeyMayOpen>(std::move(metered), key);
-  };
-  meter.begin("Unpacking", layer_bytes);
+  });
+}
+
+/// All work that needs no key. It ends early, with `cancelled`, when `key` does not open.
+Result<Draft> make_draft(const oci::Reference& reference,
+                         const std::optional<oci::Reference>& asked_destination,
+                         const SealOptions& options, PendingKey& key) {
+  if (!options.identity.empty()) TRY(sign::parse_identity(options.identity).context("--identity"));
+  if (options.owner && reference.transport != Transport::rootfs)
+    return Error(ErrorKind::invalid_argument,
+                 "--owner: only for rootfs: sources; images and tars have owners of their own");
+
+  SourceImage source = TRY(open_source(reference, options));
+  Destination destination = TRY(choose_destination(reference, asked_destination, source.tag));
+  auto layout = TRY(oci::LayoutWriter::open_or_create(destination.directory));
+  ProgressMeter meter(options.progress);
+  const LayerOpener open_layer = TRY(stage_layers(reference, source, *layout, options, key, meter));
 
   SealReport report;
   report.destination = destination.reference;
   ObjectSink sink(nullptr);
   UnpackLimits limits = options.limits;
-  limits.layers.warn_without_end_mark = source.transport == Transport::tar;
+  limits.layers.warn_without_end_mark = reference.transport == Transport::tar;
+  oci::Manifest& manifest = source.manifest;
   const tree::Tree tree =
-      TRY(apply_layers(manifest, config, open_metered, sink, limits, report.warnings));
+      TRY(apply_layers(manifest, source.config, open_layer, sink, limits, report.warnings));
   TRY(tree.walk([&](const std::string&, const tree::Entry&) -> Result<void> {
     ++report.files;
     return {};
   }));
   report.layers = manifest.layers.size();
   report.image = TRY(make_composefs(tree)).merkle.digest;
-  TRY(refuse_sealed(source, destination.reference, config, report.image));
+  TRY(refuse_sealed(reference, destination.reference, source.config, report.image));
 
   manifest.config =
-      TRY(layout->put_blob(TRY(encode_sealed(config, report.image)), oci::kConfigType));
+      TRY(layout->put_blob(TRY(encode_sealed(source.config, report.image)), oci::kConfigType));
   use_oci_types(manifest);
   oci::Descriptor sealed =
       TRY(layout->put_blob(oci::encode_manifest(manifest), oci::kManifestType));

@@ -40,10 +40,6 @@ std::string normalized(std::string_view path) {
   return out;
 }
 
-UniqueFd duplicate(const UniqueFd& fd) {
-  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-}
-
 /// The pread position of a stream, so that a tar reader can jump.
 class SeekableFile final : public ByteStream {
  public:
@@ -92,9 +88,8 @@ class SparseStream final : public ByteStream {
 }  // namespace
 
 Result<ArchiveFiles> ArchiveFiles::open(const std::string& file, const DecompressLimits& limits) {
-  UniqueFd fd = file == "-"
-                    ? TRY(spool_standard_input(TempDir::default_parent(), limits.output_bytes))
-                    : TRY(open_file(file, O_RDONLY | O_NONBLOCK));
+  UniqueFd fd = file == "-" ? TRY(spool_standard_input(limits.output_bytes))
+                            : TRY(open_file(file, O_RDONLY | O_NONBLOCK));
   const std::string name = source_name(file);
   TRY(file_size(fd.get()).context(name));
   Bytes first(8);
@@ -150,8 +145,7 @@ std::optional<ArchiveFiles::Range> ArchiveFiles::find(std::string_view path) con
 }
 
 Result<std::unique_ptr<ByteStream>> ArchiveFiles::open(const Range& range) const {
-  UniqueFd fd = duplicate(fd_);
-  if (!fd) return Error::from_errno("dup", errno);
+  UniqueFd fd = TRY(duplicate_fd(fd_.get()));
   if (!range.sparse)
     return std::unique_ptr<ByteStream>(
         std::make_unique<FileStream>(std::move(fd), range.offset, range.size));

@@ -32,12 +32,6 @@ Result<UniqueFd> new_file(int directory) {
   return directory < 0 ? unnamed_temporary_file() : unnamed_file(directory);
 }
 
-Result<UniqueFd> duplicate(const UniqueFd& fd) {
-  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy) return Error::from_errno("dup", errno);
-  return copy;
-}
-
 }  // namespace
 
 Result<void> read_hashed(ByteStream& stored, const Descriptor& descriptor,
@@ -101,7 +95,7 @@ Result<BlobCopy> BlobCopy::read_file(UniqueFd file, const Descriptor& descriptor
     copy.size_ = descriptor.size;
     copy.file_ = TRY(new_file(directory));
     if (::ioctl(copy.file_.get(), FICLONE, file.get()) == 0) {
-      FileStream clone(TRY(duplicate(copy.file_)));
+      FileStream clone(TRY(duplicate_fd(copy.file_.get())));
       TRY(read_hashed(clone, descriptor, [&](ByteSpan bytes) {
         return progress ? progress(bytes.size()) : Result<void>();
       }));

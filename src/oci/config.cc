@@ -1,25 +1,9 @@
 #include <intact/oci/config.h>
 
+#include "document.h"
+
 namespace intact::oci {
 namespace {
-
-constexpr std::size_t kMaxStrings = 100'000;
-
-Result<std::vector<std::string>> strings(const Json& object, std::string_view key) {
-  std::vector<std::string> values;
-  const Json* array = TRY(optional_array(object, key));
-  if (!array) return values;
-  if (array->size() > kMaxStrings)
-    return Error(ErrorKind::limit, "more than " + std::to_string(kMaxStrings) + " entries in \"" +
-                                       std::string(key) + "\"");
-  for (const Json& value : *array) {
-    if (!value.is_string())
-      return Error(ErrorKind::malformed,
-                   "JSON: \"" + std::string(key) + "\" contains a value that is not a string");
-    values.push_back(value.get<std::string>());
-  }
-  return values;
-}
 
 /// Strings that end up as arguments, names and variables of a process end at a NUL there.
 Result<void> refuse_nul(const std::vector<std::string>& values, std::string_view key) {
@@ -34,9 +18,9 @@ Result<void> parse_run_part(const Json& run, ImageConfig& config) {
   config.user = TRY(optional_string(run, "User")).value_or("");
   config.working_dir = TRY(optional_string(run, "WorkingDir")).value_or("");
   config.stop_signal = TRY(optional_string(run, "StopSignal")).value_or("");
-  config.env = TRY(strings(run, "Env"));
-  config.entrypoint = TRY(strings(run, "Entrypoint"));
-  config.cmd = TRY(strings(run, "Cmd"));
+  config.env = TRY(strings_of(run, "Env"));
+  config.entrypoint = TRY(strings_of(run, "Entrypoint"));
+  config.cmd = TRY(strings_of(run, "Cmd"));
   config.labels = TRY(annotations_from_json(run, "Labels"));
   if (const Json* volumes = TRY(optional_object(run, "Volumes"))) {
     for (const auto& [path, value] : volumes->get_ref<const Json::object_t&>())

@@ -9,6 +9,7 @@
 #include <intact/oci/spool.h>
 
 #include "archive_files.h"
+#include "document.h"
 #include "source_kinds.h"
 
 namespace intact::oci {
@@ -19,19 +20,6 @@ struct SavedImage {
   std::vector<std::string> tags;
   std::vector<std::string> layers;
 };
-
-Result<std::vector<std::string>> strings_of(const Json& object, std::string_view key) {
-  std::vector<std::string> values;
-  const Json* array = TRY(optional_array(object, key));
-  if (!array) return values;
-  for (const Json& value : *array) {
-    if (!value.is_string())
-      return Error(ErrorKind::malformed,
-                   "JSON: \"" + std::string(key) + "\" contains a value that is not a string");
-    values.push_back(value.get<std::string>());
-  }
-  return values;
-}
 
 Result<std::vector<SavedImage>> parse_saved_images(ByteSpan bytes) {
   const Json json = TRY(parse_json(bytes));

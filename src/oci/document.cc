@@ -38,4 +38,21 @@ Result<std::string> check_document(const Json& json, std::string_view expected_m
   return type;
 }
 
+Result<std::vector<std::string>> strings_of(const Json& object, std::string_view key) {
+  constexpr std::size_t kMaxStrings = 100'000;
+  std::vector<std::string> values;
+  const Json* array = TRY(optional_array(object, key));
+  if (!array) return values;
+  if (array->size() > kMaxStrings)
+    return Error(ErrorKind::limit, "more than " + std::to_string(kMaxStrings) + " entries in \"" +
+                                       std::string(key) + "\"");
+  for (const Json& value : *array) {
+    if (!value.is_string())
+      return Error(ErrorKind::malformed,
+                   "JSON: \"" + std::string(key) + "\" contains a value that is not a string");
+    values.push_back(value.get<std::string>());
+  }
+  return values;
+}
+
 }  // namespace intact::oci

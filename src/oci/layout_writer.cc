@@ -10,6 +10,7 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
+#include <intact/base/unnamed_file.h>
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/layout_writer.h>
 #include <intact/oci/media_types.h>
@@ -63,12 +64,6 @@ Result<void> sync_directory(const UniqueFd& fd, const char* name) {
   return {};
 }
 
-Result<UniqueFd> duplicate(const UniqueFd& fd) {
-  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy) return Error::from_errno("dup", errno);
-  return copy;
-}
-
 }  // namespace
 
 struct LayoutWriter::Root {
@@ -102,7 +97,7 @@ Result<void> LayoutBlob::write(ByteSpan bytes) {
 }
 
 Result<std::unique_ptr<ByteStream>> LayoutBlob::read_back() const {
-  return std::make_unique<FileStream>(TRY(duplicate(fd_)), 0, size_);
+  return std::make_unique<FileStream>(TRY(duplicate_fd(fd_.get())), 0, size_);
 }
 
 Result<Descriptor> LayoutBlob::finish(std::string_view media_type) {
@@ -188,6 +183,10 @@ Result<UniqueFd> LayoutWriter::make_temp(std::string& name) {
   return open_at(fd_.get(), name, O_RDWR | O_CREAT | O_EXCL, 0644).context(directory_);
 }
 
+Result<UniqueFd> LayoutWriter::temporary_file() const {
+  return unnamed_file(fd_.get()).context("temporary file in " + directory_);
+}
+
 bool LayoutWriter::is_staged(const Digest& digest) const {
   const auto same = [&](const Staged& staged) { return staged.digest == digest; };
   return std::any_of(staged_.begin(), staged_.end(), same);
@@ -262,7 +261,7 @@ Result<BlobCopy> LayoutWriter::stage_copy(const ImageSource& source, const Descr
     std::unique_ptr<ByteStream> bytes;
     if (cloned) {
       // The clone is hashed: the original may be changed in the meantime.
-      bytes = std::make_unique<FileStream>(TRY(duplicate(fd)));
+      bytes = std::make_unique<FileStream>(TRY(duplicate_fd(fd.get())));
     } else if (file) {
       bytes = std::make_unique<FileStream>(std::move(*file));
     } else {
@@ -284,7 +283,7 @@ Result<BlobCopy> LayoutWriter::stage_copy(const ImageSource& source, const Descr
 Result<std::unique_ptr<ImageSource>> LayoutWriter::reader() const {
   const std::string text = to_text(index_);
   return layout_source(directory_, TRY(parse_index(as_bytes(text), "").context(directory_)),
-                       TRY(duplicate(fd_)));
+                       TRY(duplicate_fd(fd_.get())));
 }
 
 std::vector<Descriptor> LayoutWriter::find_tag(std::string_view tag) const {
@@ -321,17 +320,6 @@ void LayoutWriter::add_unnamed(const Descriptor& descriptor) {
   Descriptor unnamed = descriptor;
   unnamed.annotations.erase(std::string(kRefName));
   index_["manifests"].push_back(to_json(unnamed));
-}
-
-bool LayoutWriter::remove_tag(std::string_view tag) {
-  Json& manifests = index_["manifests"];
-  const std::size_t before = manifests.size();
-  Json kept = Json::array();
-  for (Json& json : manifests) {
-    if (annotation_of(json, kRefName) != tag) kept.push_back(std::move(json));
-  }
-  manifests = std::move(kept);
-  return manifests.size() != before;
 }
 
 void LayoutWriter::remove_annotation(std::string_view key, std::string_view value) {

@@ -137,10 +137,6 @@ TEST(LayoutWriter, TagsReplaceAndUnknownFieldsStay) {
   EXPECT_EQ(writer->find_tag("t").at(0).annotation(kCosignKind), kCosignKindImage);
   writer->remove_annotation(kCosignKind);
   EXPECT_EQ(writer->find_tag("t").at(0).annotation(kCosignKind), "");
-  EXPECT_TRUE(writer->remove_tag("t"));
-  EXPECT_FALSE(writer->remove_tag("t"));
-  ASSERT_TRUE(writer->commit());
-  EXPECT_FALSE(source_of(dir.path())->resolve("t", kAmd64));
 }
 
 /// All that a copy holds, which is what was hashed.

@@ -76,6 +76,80 @@ bool put_path(RawTarHeader& header, std::string_view path) {
   return true;
 }
 
+/// Puts a number into its field, or where it is too large 0 there and the number into `pax`.
+template <std::size_t N>
+void put_number(std::array<char, N>& field, std::uint64_t value, std::uint64_t most,
+                std::string_view key, std::string& pax) {
+  if (value > most) append_pax_record(pax, key, std::to_string(value));
+  put_octal(field, value > most ? 0 : value);
+}
+
+Result<void> check_entry(const TarEntry& entry) {
+  const bool is_link = entry.type == TarType::symlink || entry.type == TarType::hard_link;
+  if (entry.path.empty() || entry.path.find('\0') != std::string::npos ||
+      entry.link.find('\0') != std::string::npos || entry.link.empty() == is_link ||
+      (entry.size != 0 && entry.type != TarType::regular))
+    return Error(ErrorKind::invalid_argument, "tar: entry '" + entry.path + "' contradicts itself");
+  return {};
+}
+
+void put_names(RawTarHeader& header, const TarEntry& entry, std::string& pax) {
+  std::string path = entry.path;
+  if (entry.type == TarType::directory && !path.ends_with('/')) path += '/';
+  if (!put_path(header, path)) {
+    append_pax_record(pax, "path", path);
+    put_text(header.name, path);
+  }
+  if (entry.link.size() > header.link_name.size()) append_pax_record(pax, "linkpath", entry.link);
+  put_text(header.link_name, entry.link);
+}
+
+/// The field has whole seconds since 1970 only.
+void put_time(RawTarHeader& header, const tree::Timestamp& time, std::string& pax) {
+  const bool has_field =
+      time.seconds >= 0 && static_cast<std::uint64_t>(time.seconds) <= kMaxOctal11;
+  if (!has_field || time.nanoseconds != 0) append_pax_record(pax, "mtime", to_pax_time(time));
+  put_octal(header.mtime, has_field ? static_cast<std::uint64_t>(time.seconds) : 0);
+}
+
+Result<void> put_device(RawTarHeader& header, const TarEntry& entry) {
+  if (entry.type != TarType::character_device && entry.type != TarType::block_device) return {};
+  if (major(entry.rdev) > kMaxOctal7 || minor(entry.rdev) > kMaxOctal7)
+    return Error(ErrorKind::invalid_argument,
+                 "tar: '" + entry.path + "' has a device number too large for the format");
+  put_octal(header.device_major, major(entry.rdev));
+  put_octal(header.device_minor, minor(entry.rdev));
+  return {};
+}
+
+Result<void> append_xattrs(std::string& pax, const TarEntry& entry) {
+  std::vector<tree::Xattr> xattrs = entry.xattrs;
+  std::sort(xattrs.begin(), xattrs.end());
+  for (const tree::Xattr& xattr : xattrs) {
+    // A key ends at its first '='.
+    if (xattr.name.empty() ||
+        xattr.name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
+      return Error(ErrorKind::invalid_argument,
+                   "tar: '" + entry.path + "' has an xattr whose name a tar cannot contain");
+    append_pax_record(pax, std::string(kSchilyXattr) + xattr.name, xattr.value);
+  }
+  return {};
+}
+
+RawTarHeader pax_header(std::uint64_t size) {
+  RawTarHeader header{};
+  put_common(header);
+  header.type = 'x';
+  put_text(header.name, "././@PaxHeader");
+  put_octal(header.mode, 0644);
+  put_octal(header.uid, 0);
+  put_octal(header.gid, 0);
+  put_octal(header.size, size);
+  put_octal(header.mtime, 0);
+  put_checksum(header);
+  return header;
+}
+
 }  // namespace
 
 Result<void> TarWriter::write_padding(std::uint64_t size) {
@@ -94,69 +168,23 @@ Result<void> TarWriter::end_entry() {
 
 Result<void> TarWriter::add(const TarEntry& entry) {
   TRY(end_entry());
-  const bool is_link = entry.type == TarType::symlink || entry.type == TarType::hard_link;
-  if (entry.path.empty() || entry.path.find('\0') != std::string::npos ||
-      entry.link.find('\0') != std::string::npos || entry.link.empty() == is_link ||
-      (entry.size != 0 && entry.type != TarType::regular))
-    return Error(ErrorKind::invalid_argument, "tar: entry '" + entry.path + "' contradicts itself");
-
+  TRY(check_entry(entry));
   RawTarHeader header{};
-  std::string pax;
+  std::string pax;  // what the header has no room for
   put_common(header);
   header.type = type_flag(entry.type);
-  std::string path = entry.path;
-  if (entry.type == TarType::directory && !path.ends_with('/')) path += '/';
-  if (!put_path(header, path)) {
-    append_pax_record(pax, "path", path);
-    put_text(header.name, path);
-  }
-  if (entry.link.size() > header.link_name.size()) append_pax_record(pax, "linkpath", entry.link);
-  put_text(header.link_name, entry.link);
+  put_names(header, entry, pax);
   put_octal(header.mode, entry.mode & 07777);
-  if (entry.uid > kMaxOctal7) append_pax_record(pax, "uid", std::to_string(entry.uid));
-  put_octal(header.uid, entry.uid > kMaxOctal7 ? 0 : entry.uid);
-  if (entry.gid > kMaxOctal7) append_pax_record(pax, "gid", std::to_string(entry.gid));
-  put_octal(header.gid, entry.gid > kMaxOctal7 ? 0 : entry.gid);
-  if (entry.size > kMaxOctal11) append_pax_record(pax, "size", std::to_string(entry.size));
-  put_octal(header.size, entry.size > kMaxOctal11 ? 0 : entry.size);
-  const bool plain_time = entry.mtime.nanoseconds == 0 && entry.mtime.seconds >= 0 &&
-                          static_cast<std::uint64_t>(entry.mtime.seconds) <= kMaxOctal11;
-  if (!plain_time) append_pax_record(pax, "mtime", to_pax_time(entry.mtime));
-  put_octal(header.mtime,
-            entry.mtime.seconds < 0 || static_cast<std::uint64_t>(entry.mtime.seconds) > kMaxOctal11
-                ? 0
-                : static_cast<std::uint64_t>(entry.mtime.seconds));
-  if (entry.type == TarType::character_device || entry.type == TarType::block_device) {
-    if (major(entry.rdev) > kMaxOctal7 || minor(entry.rdev) > kMaxOctal7)
-      return Error(ErrorKind::invalid_argument,
-                   "tar: '" + entry.path + "' has a device number too large for the format");
-    put_octal(header.device_major, major(entry.rdev));
-    put_octal(header.device_minor, minor(entry.rdev));
-  }
-  std::vector<tree::Xattr> xattrs = entry.xattrs;
-  std::sort(xattrs.begin(), xattrs.end());
-  for (const tree::Xattr& xattr : xattrs) {
-    // A key ends at its first '='.
-    if (xattr.name.empty() ||
-        xattr.name.find_first_of(std::string_view("=\0", 2)) != std::string::npos)
-      return Error(ErrorKind::invalid_argument,
-                   "tar: '" + entry.path + "' has an xattr whose name a tar cannot contain");
-    append_pax_record(pax, std::string(kSchilyXattr) + xattr.name, xattr.value);
-  }
+  put_number(header.uid, entry.uid, kMaxOctal7, "uid", pax);
+  put_number(header.gid, entry.gid, kMaxOctal7, "gid", pax);
+  put_number(header.size, entry.size, kMaxOctal11, "size", pax);
+  put_time(header, entry.mtime, pax);
+  TRY(put_device(header, entry));
+  TRY(append_xattrs(pax, entry));
   put_checksum(header);
 
   if (!pax.empty()) {
-    RawTarHeader extended{};
-    put_common(extended);
-    extended.type = 'x';
-    put_text(extended.name, "././@PaxHeader");
-    put_octal(extended.mode, 0644);
-    put_octal(extended.uid, 0);
-    put_octal(extended.gid, 0);
-    put_octal(extended.size, pax.size());
-    put_octal(extended.mtime, 0);
-    put_checksum(extended);
-    TRY(sink_(bytes_of(extended)));
+    TRY(sink_(bytes_of(pax_header(pax.size()))));
     TRY(sink_(as_bytes(pax)));
     TRY(write_padding(pax.size()));
   }

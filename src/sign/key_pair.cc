@@ -34,12 +34,6 @@ Result<OutputFile> write_new(const std::string& path, std::string_view text, mod
   return file;
 }
 
-Result<void> refuse_existing(const std::string& path) {
-  struct stat st;
-  if (::lstat(path.c_str(), &st) != 0) return {};
-  return Error(ErrorKind::exists, path + " exists already, and a key is never overwritten");
-}
-
 }  // namespace
 
 Result<void> check_key_pair_is_new(const std::string& prefix) {

@@ -73,6 +73,9 @@ class LayoutWriter {
   /// one is replaced. Returns the bytes that were hashed, for further use: they are read once.
   Result<BlobCopy> copy_blob(const ImageSource& source, const Descriptor& descriptor,
                              const BlobProgress& progress = {});
+  /// A file without a name in the directory of the layout, which may be the only one on its file
+  /// system that the caller can write to.
+  Result<UniqueFd> temporary_file() const;
   /// The layout as the writer found it, for reading: index and directory are those that are
   /// written.
   Result<std::unique_ptr<ImageSource>> reader() const;
@@ -84,8 +87,6 @@ class LayoutWriter {
   Result<void> set_tag(const std::string& tag, const Descriptor& descriptor);
   /// Adds a manifest that has no name, with its annotations.
   void add_unnamed(const Descriptor& descriptor);
-  /// Removes the descriptors of that name; blobs stay. Returns whether there were any.
-  bool remove_tag(std::string_view tag);
   /// Removes an annotation wherever it has this value (any value when empty) in index.json. cosign
   /// takes the first descriptor of each `kind`, so an older pair has to lose its marks.
   void remove_annotation(std::string_view key, std::string_view value = {});
