@@ -21,10 +21,6 @@ void Inode::set_xattr(std::string_view name, std::string_view value) {
   xattrs.push_back({std::string(name), std::string(value)});
 }
 
-void Inode::remove_xattr(std::string_view name) {
-  std::erase_if(xattrs, [&](const Xattr& x) { return x.name == name; });
-}
-
 Tree::Tree() : root_(std::make_shared<Inode>()) {
   root_->attributes.mode = S_IFDIR | 0755;
   root_->attributes.nlink = 2;

@@ -1,4 +1,3 @@
-#include <algorithm>
 
 #include <intact/base/checked.h>
 #include <intact/fsverity/geometry.h>
@@ -19,11 +18,6 @@ Geometry::Geometry(std::uint64_t data_size, const Params& params)
     level->first_block = tree_blocks_;
     tree_blocks_ += level->blocks;
   }
-}
-
-std::uint32_t Geometry::data_length(std::uint64_t block) const {
-  return static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(block_size_, data_size_ - block * block_size_));
 }
 
 }  // namespace intact::fsverity

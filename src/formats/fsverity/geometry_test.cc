@@ -56,13 +56,6 @@ TEST(Geometry, TheLargestFileHasAtMostEightLevelsOfTheUsualSize) {
   EXPECT_LT(geometry.tree_size(), std::uint64_t{INT64_MAX} / 126);
 }
 
-TEST(Geometry, LengthOfTheLastBlock) {
-  const Geometry geometry(4097, Params());
-  EXPECT_EQ(geometry.data_length(0), 4096u);
-  EXPECT_EQ(geometry.data_length(1), 1u);
-  EXPECT_EQ(Geometry(8192, Params()).data_length(1), 4096u);
-}
-
 TEST(Params, BlockSizesOutOfRangeAreRefused) {
   for (const std::uint32_t good : {1024, 2048, 4096, 16384, 65536})
     EXPECT_TRUE(check_params({.block_size = good})) << good;

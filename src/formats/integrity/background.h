@@ -8,8 +8,9 @@
 
 namespace intact::integrity {
 
-/// The thread that does what nobody asks for: commits and writes back in time, flushes the bitmap,
-/// recalculates. Errors are the device's Failure, or come up again when somebody else meets them.
+/// The thread for work that no request asks for: it commits and writes back in time, flushes the
+/// bitmap and recalculates. Its errors become the device's Failure, or occur again in the request
+/// that meets them.
 class Background {
  public:
   Background() = default;
@@ -18,7 +19,7 @@ class Background {
   Background& operator=(const Background&) = delete;
 
   Result<void> start(OpenDevice& device);
-  void stop();  ///< and waits for it
+  void stop();  ///< waits for its end
   void wake();  ///< something may be due
 
  private:

@@ -8,15 +8,14 @@ namespace intact::integrity {
 namespace {
 
 /// How many regions are marked beyond those that a write touches. A mark costs a flush, which waits
-/// for all data on their way; where writes go on in order one flush does for several regions. Their
-/// number doubles with each mark that begins where the last one ended, so what is marked and not
-/// written is never more than the run of writes has behind it, and never more than kMost.
+/// for all data on their way; for sequential writes one flush serves several regions. Their number
+/// doubles with each mark that begins where the last one ended, so the regions that are marked but
+/// not written are never more than those that the sequence has written, and never more than kMost.
 class MarkAhead {
  public:
   static constexpr std::uint64_t kMost = 16;
 
-  /// Regions `first` to `last`, not all of them marked, are about to be: `last`, or the one up to
-  /// which to go on.
+  /// The last region to mark when `first` to `last`, not all of which are marked, are about to be.
   std::uint64_t extend(std::uint64_t first, std::uint64_t last, std::uint64_t regions) {
     const bool in_order = first <= next_ && next_ <= last;
     count_ = in_order ? std::clamp<std::uint64_t>(2 * count_, 1, kMost) : 0;
@@ -26,7 +25,7 @@ class MarkAhead {
   }
 
  private:
-  std::uint64_t next_ = ~std::uint64_t{0};  // the region behind the last mark
+  std::uint64_t next_ = ~std::uint64_t{0};  // the region after the last mark
   std::uint64_t count_ = 0;
 };
 
@@ -67,7 +66,7 @@ class BitmapMode final : public WriteMode {
   Result<void> close() override {
     const std::lock_guard gate(gate_);
     TRY(volume_.flush_in_place());
-    // The recalculation goes on from the sector in the superblock: no bitmap is needed any more.
+    // The recalculation continues from the sector in the superblock: the bitmap is not needed.
     TRY(journal_.initialize(0, journal_.sections(), 0));
     volume_.superblock->change(
         [](Superblock& superblock) { superblock.set(Superblock::dirty_bitmap, false); });
@@ -77,17 +76,17 @@ class BitmapMode final : public WriteMode {
   std::optional<Time> due() const override {
     const std::lock_guard lock(mutex_);
     if (!dirty_since_) {
-      // Left over from the last time, since their tags were not valid.
+      // Left from the last time the device was open, since their tags were not valid.
       if (stale_left_ && recalculation_.done()) return Time{};
       return std::nullopt;
     }
     return *dirty_since_ + std::chrono::milliseconds(volume_.params.bitmap_flush_interval);
   }
 
-  /// Everything in place is made durable; then no region is dirty but those that are stale.
+  /// Makes everything in place durable; then only stale regions are dirty.
   Result<void> work() override {
     const std::lock_guard gate(gate_);
-    // What is recalculated from here on may miss the flush.
+    // The flush may not cover what is recalculated from here on.
     const auto stale = recalculation_.stale();
     TRY(volume_.flush_in_place());
     const std::lock_guard lock(mutex_);

@@ -7,8 +7,8 @@
 
 namespace intact::integrity {
 
-/// What a device was told, for the judgement of what it says after a crash. Every write gives each
-/// of its blocks a content of its own, made from its block and a number.
+/// The requests that a device got, to judge what it returns after a crash. Every write gives each
+/// of its blocks unique content, made from the block number and a counter.
 class BlockModel {
  public:
   BlockModel(std::uint64_t blocks, std::size_t block_size)
@@ -24,11 +24,11 @@ class BlockModel {
     }
     return bytes;
   }
-  /// The last write to these blocks failed: it may be there or not, whatever is flushed later.
+  /// The last write to these blocks failed: it may have happened or not, whatever is flushed later.
   void write_failed(std::uint64_t block, std::uint64_t count) {
     for (std::uint64_t b = block; b < block + count; ++b) writes_[b].back().flushed = kFailed;
   }
-  /// A flush that came after all writes so far is over.
+  /// A flush that began after all writes so far has ended.
   void flushed(std::size_t position) {
     for (auto& writes : writes_)
       for (Write& write : writes)
@@ -36,12 +36,12 @@ class BlockModel {
   }
 
   struct Verdict {
-    bool whole;      ///< one of the contents that it may have
-    bool mixed;      ///< each sector of it from one of those
-    bool uncertain;  ///< there are several
+    bool whole;      ///< one of the permitted contents
+    bool mixed;      ///< each sector is from one of them
+    bool uncertain;  ///< several contents are permitted
   };
-  /// Of a block read after a crash at `position`: the last write that a flush covers, or any that
-  /// was begun since.
+  /// Judges a block read after a crash at `position`: permitted are the last write that a flush
+  /// covers and any that has begun since.
   Verdict judge(std::uint64_t block, ByteSpan read, std::size_t position) const {
     std::vector<Bytes> allowed;
     for (const Write& write : writes_[block]) {

@@ -90,8 +90,8 @@ void BlockReader::compare_valid(std::uint64_t block, MutableByteSpan blocks, Byt
   if (!equal_tags(computed, tags)) find_bad(block, blocks, computed, tags, bad);
 }
 
-/// A tag for discarded blocks fits any data, and anyone can write it: with a key such a block reads
-/// as zeros, never as what somebody put there.
+/// A tag for discarded blocks matches any data, and anyone can write it: with a key such a block
+/// reads as zeros, never as its content.
 void BlockReader::find_bad(std::uint64_t block, MutableByteSpan blocks, ByteSpan computed,
                            ByteSpan tags, std::vector<Mismatch>& bad) const {
   const std::size_t tag_size = volume_.layout.tag_size();

@@ -7,11 +7,11 @@
 namespace intact::integrity {
 
 /// Takes eight bytes at a time into a reflected CRC of 32 bits ("slicing by 8"). For the eight
-/// bytes in front of a block: what ISA-L needs to get going is four times the work of a small one.
+/// bytes before a block: for so few the set-up of ISA-L costs four times as much.
 template <std::uint32_t kPolynomial>
 class CrcWord {
  public:
-  /// The state behind `word`, whose first byte is the lowest. Nothing is inverted.
+  /// The state after `word`, whose first byte is the lowest. Nothing is inverted.
   static std::uint32_t update(std::uint32_t state, std::uint64_t word) {
     word ^= state;
     std::uint32_t next = 0;
@@ -22,7 +22,7 @@ class CrcWord {
  private:
   using Table = std::array<std::uint32_t, 256>;
 
-  /// Table n: what a byte comes to with n bytes of zeros behind it.
+  /// Table n: the remainder of a byte followed by n zero bytes.
   static constexpr std::array<Table, 8> make_tables() {
     std::array<Table, 8> tables{};
     for (std::uint32_t byte = 0; byte < 256; ++byte) {

@@ -11,8 +11,8 @@
 
 namespace intact::integrity {
 
-/// The data in their places. A failing read or write is the caller's alone; a failing flush is the
-/// device's end. Thread-safe.
+/// The data in their places. A failing read or write concerns only its caller; a failing flush
+/// makes the whole device fail. Thread-safe.
 class DataArea {
  public:
   DataArea(const Layout& layout, block::Device& device, Failure& failure)

@@ -13,7 +13,7 @@
 namespace intact::integrity {
 namespace {
 
-/// The likeliest first: the first one that fits is taken.
+/// The most likely first: the first one that matches is taken.
 constexpr std::array kHashes = {
     "crc32c",      "sha256",      "crc32",       "xxhash64",    "sha1",        "sha512",
     "sha384",      "sha224",      "blake2b-256", "blake2s-256", "sha3-256",    "sha3-512",
@@ -34,7 +34,7 @@ bool is_filled(ByteSpan tag, std::byte with) {
   return std::ranges::all_of(tag, [with](std::byte b) { return b == with; });
 }
 
-/// The number of blocks whose tags are valid, going by the superblock.
+/// The number of blocks whose tags are valid according to the superblock.
 std::uint64_t valid_blocks(const Superblock& superblock, const Layout& layout) {
   const std::uint64_t all = layout.provided_blocks();
   if (!superblock.has(Superblock::recalculating)) return all;
@@ -88,7 +88,7 @@ class Detector {
       const auto hash = TagHash::create(algorithm, {.block_size = layout_.block_size(),
                                                     .tag_size = layout_.tag_size(),
                                                     .salt = salted ? salt_ : std::nullopt});
-      if (!hash) return;  // not available here, or not with such a key
+      if (!hash) return;  // not available here, or it does not take such a key
       const std::uint32_t matching = count_matching(**hash);
       if (!is_convincing(matching) || matching <= found_.matching) continue;
       found_.hash = algorithm.name;

@@ -9,8 +9,8 @@
 
 namespace intact::integrity {
 
-/// The first error after which nothing about the device is certain any more: what was flushed, what
-/// the journal holds. It stays until the device is opened again. Thread-safe.
+/// The first error after which the state of the device is unknown: what was flushed, what the
+/// journal contains. It stays until the device is opened again. Thread-safe.
 class Failure {
  public:
   /// An error if the device has failed.
@@ -21,7 +21,7 @@ class Failure {
     return Error(*error_);
   }
 
-  /// Hands the result on; an error is kept if it is the first.
+  /// Returns the result unchanged; keeps an error if it is the first.
   Result<void> keep(Result<void> result) {
     if (!result) {
       const std::lock_guard lock(mutex_);

@@ -89,7 +89,7 @@ Result<void> IntegrityTarget::write(std::uint64_t offset, ByteSpan bytes) {
   return impl_->write(offset, bytes);
 }
 
-/// Hands `bytes` on to a function of the mode, with their tags.
+/// Passes `bytes` and their tags to a function of the mode.
 Result<void> IntegrityTarget::Impl::hand_on(HandOn function, std::uint64_t offset, ByteSpan bytes) {
   const std::size_t block_size = volume().layout.block_size();
   std::uint64_t block = offset / block_size;

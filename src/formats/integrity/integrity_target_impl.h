@@ -31,7 +31,8 @@ class IntegrityTarget::Impl {
   Result<void> close();
 
   const Options options;
-  Background background;  // before the device: a mode may still wake it while the device goes
+  // Declared before the device, whose mode may still wake it while it is destroyed.
+  Background background;
   OpenDevice device;
   std::atomic<bool> closed = false;
   std::mutex close_mutex;

@@ -6,18 +6,18 @@
 namespace intact::integrity {
 namespace {
 
-constexpr std::size_t kMaxRun = 1 << 20;  // bytes that are put in place by one write
+constexpr std::size_t kMaxRun = 1 << 20;  // bytes that one write puts in place
 
 }  // namespace
 
-/// Sections by their place in the ring. They stay where they are in memory until they are free.
+/// Sections by their position in the ring. They do not move in memory until they are free.
 std::vector<JournalRing::Section*> JournalRing::some_sections(std::size_t from, std::size_t to) {
   std::vector<Section*> some;
   for (std::size_t i = from; i < to; ++i) some.push_back(&sections_[i]);
   return some;
 }
 
-/// Gives them their commit ids and writes them, the oldest first.
+/// Sets the commit ids of these sections and writes them, the oldest first.
 Result<void> JournalRing::write_sections(const std::vector<Section*>& batch) {
   for (Section* section : batch) {
     TRY(store_->write(section->index, section->image, sequence_));
@@ -27,8 +27,8 @@ Result<void> JournalRing::write_sections(const std::vector<Section*>& batch) {
   return {};
 }
 
-/// Their place in the journal is free and takes no more entries: a crash finds what it would find
-/// in the midst of a commit.
+/// Their space in the journal is free and takes no more entries: a crash leaves the same as in the
+/// middle of a commit.
 Result<void> JournalRing::write_full() {
   const std::lock_guard committing(commit_mutex_);
   TRY(volume_.failure.check());
@@ -58,7 +58,7 @@ Result<void> JournalRing::commit_locked() {
     const std::size_t first = placed_ + committed_;
     uncommitted = sections_.size() - first;
     batch = some_sections(first + written_, sections_.size());
-    open_ = false;  // what is left of the last section goes unused
+    open_ = false;  // the rest of the last section is not used
     uncommitted_since_.reset();
   }
   if (uncommitted == 0) return {};
@@ -104,8 +104,7 @@ std::size_t JournalRing::placed_sections() const {
   return placed_;
 }
 
-/// Makes the first `placed` sections free, and no others: only these were in place when it was
-/// flushed.
+/// Makes only the first `placed` sections free: the others were not in place before the flush.
 Result<void> JournalRing::reclaim_locked(std::size_t placed) {
   if (placed == 0) return {};
   TRY(volume_.flush_in_place());
@@ -132,7 +131,7 @@ std::vector<JournalRing::Placement> JournalRing::newest_entries(
   }
   const auto key = [](const Placement& entry) { return std::pair(entry.block, entry.age); };
   std::ranges::sort(entries, {}, key);
-  // Of equal ones the last stays.
+  // Of entries for the same block the last one stays.
   const auto end = std::unique(entries.rbegin(), entries.rend(),
                                [](const auto& a, const auto& b) { return a.block == b.block; });
   entries.erase(entries.begin(), end.base());

@@ -14,7 +14,7 @@ class JournalMode final : public WriteMode {
     while (!blocks.empty()) {
       TRY(volume_.failure.check());
       const std::uint64_t taken = ring_.insert(block, blocks, tags);
-      // The worker has not kept up, or there is none.
+      // The background thread was too slow, or there is none.
       if (taken == 0) TRY(make_room());
       block += taken;
       blocks = blocks.subspan(taken * volume_.layout.block_size());
@@ -32,7 +32,7 @@ class JournalMode final : public WriteMode {
   Result<void> flush() override { return ring_.commit(); }
 
   Result<void> mark_discarded(std::uint64_t block, std::uint64_t blocks) override {
-    // Nothing in memory may be written over the marks.
+    // No block that is still in memory may be written over the marks.
     TRY(make_room());
     TRY(volume_.fill_tags(block, blocks));
     return volume_.flush_tags();

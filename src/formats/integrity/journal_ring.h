@@ -15,48 +15,47 @@
 
 namespace intact::integrity {
 
-/// The journal of an open device: the ring of its sections of which some are being filled
-/// (uncommitted), some are on disk but their blocks not in place yet (committed), some have theirs
-/// in place but not durably so (placed), and the rest are free. Those that are not free are in
-/// memory; the newest entry of a block that is not in place is what the block reads as.
-/// Thread-safe.
+/// The journal of an open device: a ring of sections. Some are being filled (uncommitted), some are
+/// on disk but their blocks are not in place yet (committed), some have their blocks in place but
+/// not durably (placed), and the rest are free. Those that are not free are in memory. A block that
+/// is not in place reads as its newest entry. Thread-safe.
 class JournalRing {
  public:
   JournalRing(Volume& volume, std::unique_ptr<JournalStore> store);
 
-  /// Takes over a section that is on disk, with the blocks that the device has. Oldest first.
+  /// Takes over a section that is on disk. To be called for the oldest first.
   void adopt(std::uint32_t section, SectionImage image);
-  /// The section that is written next, and the sequence that it gets.
+  /// Sets the section that is written next, and its sequence.
   void go_on(std::uint32_t section, Sequence sequence);
-  /// Empties the journal on disk, of which nothing may be in memory, and begins at its front. In
-  /// such an order that a crash meanwhile leaves nothing to replay.
+  /// Empties the journal on disk, no part of which may be in memory, and starts at its beginning.
+  /// The order of writes makes sure that a crash leaves nothing to replay.
   Result<void> erase(std::uint32_t first, Sequence sequence);
 
-  /// Takes as many of the blocks as there is room for and returns how many those were. `tags` may
-  /// be empty: zeros.
+  /// Takes as many of the blocks as there is room for and returns their number. Empty `tags` mean
+  /// zeros.
   std::uint64_t insert(std::uint64_t block, ByteSpan blocks, ByteSpan tags);
 
   struct Run {
     std::uint64_t blocks;
-    bool journaled;  ///< they were copied; else they are to be read from their places
+    bool journaled;  ///< they were copied; otherwise they must be read from their places
   };
-  /// How many of the blocks (as many as fit into `out`) are alike, and if the journal has them
-  /// copies them, with their tags unless `tags` is empty.
+  /// Counts the leading blocks (at most as many as fit into `out`) that are all in the journal or
+  /// all not. Copies them if they are, with their tags unless `tags` is empty.
   Run copy(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags) const;
 
-  /// Writes sections that are full, which leaves less to do for commit(). Not flushed.
+  /// Writes full sections, so that commit() has less to do. Does not flush.
   Result<void> write_full();
-  /// All that was inserted survives a power cut when this returns.
+  /// When this returns, all that was inserted before survives a power cut.
   Result<void> commit();
-  /// All that was committed is in place. Its sections get free with the next commit, whose flush
-  /// does for both.
+  /// Puts all that was committed in place. The next commit makes its sections free, since one flush
+  /// serves both.
   Result<void> write_back();
-  /// Makes what is in place durable, and its sections free.
+  /// Makes what is in place durable and frees its sections.
   Result<void> reclaim();
-  /// All of this, and leaves an empty journal on disk.
+  /// Does all of the above and leaves an empty journal on disk.
   Result<void> close();
 
-  /// So many entries wait to be committed or written back that they should be.
+  /// Whether enough entries are waiting that they should be committed or written back.
   bool above_watermark() const;
   bool has_full() const;       ///< whether write_full() has anything to do
   bool has_committed() const;  ///< whether write_back() has
@@ -79,7 +78,7 @@ class JournalRing {
   };
   struct Placement {
     std::uint64_t block;
-    std::uint64_t age;  // the larger, the newer
+    std::uint64_t age;  // larger is newer
     Place place;
   };
 
@@ -109,11 +108,11 @@ class JournalRing {
   bool wrote_ = false;  // sections on disk that have entries
 
   mutable std::shared_mutex mutex_;
-  std::deque<Section> sections_;  // not free; the oldest in front
-  std::size_t placed_ = 0;        // of those, in front; gets less under commit_mutex_ only
-  std::size_t committed_ = 0;     // behind them; gets less under write_back_mutex_ only
-  std::size_t written_ = 0;  // behind those, full and on disk but not flushed; see commit_mutex_
-  bool open_ = false;        // the last one takes entries
+  std::deque<Section> sections_;  // not free; the oldest first
+  std::size_t placed_ = 0;        // the first of these; decreases only under commit_mutex_
+  std::size_t committed_ = 0;     // those after them; decreases only under write_back_mutex_
+  std::size_t written_ = 0;       // after those: full and on disk, not flushed; see commit_mutex_
+  bool open_ = false;             // the last one takes entries
   std::uint32_t next_section_ = 0;
   std::vector<SectionImage> spare_;
   std::map<std::uint64_t, Place> newest_;  // by block

@@ -44,7 +44,7 @@ Result<void> count_section(const JournalStore& journal, std::uint32_t section,
   return {};
 }
 
-/// The first sequence behind those in use, which lie one behind the other round the ring of four.
+/// The first sequence after those in use, which follow each other in the cycle of four.
 std::optional<Sequence> first_unused(const std::array<bool, kSequences>& used) {
   if (!used[kSequences - 1]) {
     Sequence unused = kSequences - 1;
@@ -99,7 +99,7 @@ Result<void> for_replayed_sections(
     SectionImage image(journal.layout());
     TRY(journal.read(section, image));
     if (!journal.mac_fits(section, image)) {
-      // The first one can as well be a wrong key; with a good one in front, it is not.
+      // If it is the first section, the key may be wrong. After a good section it is not.
       return n == 0 && !journal.mac_key_is_proven()
                  ? Error(ErrorKind::bad_secret,
                          "journal mac: wrong key, or the journal was changed")

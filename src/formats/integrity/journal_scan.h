@@ -10,14 +10,14 @@
 
 namespace intact::integrity {
 
-/// What commit ids say about a journal: which sections are to be replayed, and where writing goes
-/// on.
+/// What commit ids say about a journal: which sections are to be replayed, and where writing
+/// continues.
 struct JournalState {
   std::uint32_t first = 0;      ///< section with the oldest entries
   std::uint32_t count = 0;      ///< consistent sections from there on, round the ring
   bool has_entries = false;     ///< anywhere in the journal
-  Sequence sequence = 0;        ///< of the sections that come after those
-  Sequence erase_sequence = 0;  ///< with which the journal is emptied
+  Sequence sequence = 0;        ///< of the sections after those
+  Sequence erase_sequence = 0;  ///< to empty the journal with
 };
 
 /// Reads the whole journal. malformed for commit ids that no crash can leave; bad_secret if the

@@ -37,7 +37,7 @@ Result<std::unique_ptr<JournalStore>> JournalStore::create(const Params& params,
 void JournalStore::set_commit_ids(std::uint64_t page_size) {
   for (Sequence q = 0; q < kSequences; ++q) commit_ids_[q] = 0x1111111111111111 * (q + 1);
   if (!is_stream()) return;
-  // The journal as the kernel holds it in memory takes whole pages, and the ids come behind it.
+  // The journal as the kernel holds it in memory takes whole pages, and the ids follow it.
   const std::uint64_t position = align_up<std::uint64_t>(
       std::uint64_t{sections()} * layout_.section().sectors * kSectorSize, page_size);
   std::array<le64, kSequences> ids;

@@ -27,8 +27,8 @@ constexpr Sequence previous(Sequence sequence) {
   return (sequence + kSequences - 1) % kSequences;
 }
 
-/// The journal on its device: sections with commit ids, MAC and encryption. Thread-safe but for
-/// writing one section twice at a time.
+/// The journal on its device: sections with commit ids, MAC and encryption. Thread-safe, except
+/// that a section must not be written by two threads at the same time.
 class JournalStore {
  public:
   static Result<std::unique_ptr<JournalStore>> create(const Params& params,
@@ -44,18 +44,18 @@ class JournalStore {
   /// Writes empty sections and flushes.
   Result<void> initialize(std::uint32_t first, std::uint32_t count, Sequence sequence);
 
-  /// Whose commit id a sector of a section has.
+  /// The sequence whose commit id a sector of a section has.
   std::optional<Sequence> sequence_of(const SectionImage& image, std::uint32_t section,
                                       std::uint32_t sector) const;
   /// Whether the section has its MAC; true if there are none.
   bool mac_fits(std::uint32_t section, const SectionImage& image) const;
-  /// Whether the superblock has passed its MAC by the same key: then a MAC that does not fit
-  /// cannot be a wrong key.
+  /// Whether the superblock has passed its MAC with the same key: then a MAC that does not match
+  /// does not mean a wrong key.
   bool mac_key_is_proven() const { return mac_has_section_; }
   bool is_encrypted() const { return cipher_ != nullptr; }
 
-  /// The page size of the machine that formats a device has a part in the commit ids of a journal
-  /// under a stream cipher. Takes the one that fits what is there, if any does.
+  /// With a stream cipher the commit ids depend on the page size of the machine that formatted the
+  /// device. Takes the page size that matches the journal, if one does.
   Result<void> find_page_size();
 
  private:

@@ -15,7 +15,7 @@ unsigned enough(Mode mode) {
   return mode == Mode::direct ? 64 : 2;
 }
 
-/// Whether the tag is never written, or that of a discarded block: it proves nothing.
+/// Whether the tag was never written or is that of a discarded block: such a tag proves nothing.
 bool says_nothing(ByteSpan tag) {
   const auto all = [&](std::byte value) {
     return std::ranges::all_of(tag, [value](std::byte b) { return b == value; });

@@ -76,7 +76,7 @@ Result<void> Layout::set_shape(const Superblock& superblock, const Params& param
   return {};
 }
 
-/// Whether what is provided lies within the devices.
+/// Whether the provided sectors and their tags are within the devices.
 bool Layout::fits(DeviceSizes sizes) const {
   if (initial_ > kMaxInitialSectors || initial_ + 8 >= sizes.of_meta()) return false;
   if (in_line_) return kSuperblockSectors + provided_ <= sizes.data;
@@ -93,7 +93,7 @@ bool Layout::fits(DeviceSizes sizes) const {
   return last >= start_ && last < sizes.data;
 }
 
-/// Rounding up the tag area matters with a metadata device only, and its places not at all.
+/// How the tag area is rounded up matters only for the size of a metadata device.
 bool Layout::fits_in_smaller_buffer(DeviceSizes sizes) {
   while (!fits(sizes)) {
     if (!separate_meta_ || log2_buffer_ <= kMinLog2MetaBuffer) return false;
@@ -149,7 +149,7 @@ std::uint64_t Layout::tag_byte(std::uint64_t block) const {
   const std::uint64_t sector = block << log2_block_;
   const std::uint64_t area = sector >> log2_interleave_;
   const std::uint64_t in_area = block - (area << log2_interleave_ >> log2_block_);
-  // The kernel counts runs in whole buffers. That loses nothing but where corrupts_itself().
+  // The kernel counts runs in whole buffers, which is exact except where corrupts_itself().
   const std::uint64_t run_start = ((area << log2_interleave_) + area * run_) >> log2_buffer_
                                                                                     << log2_buffer_;
   return first + run_start * kSectorSize + in_area * tag_size_;

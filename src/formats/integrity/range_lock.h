@@ -7,9 +7,9 @@
 
 namespace intact::integrity {
 
-/// Keeps readers of data and its tags in place from meeting one half of a write. Ranges that are
-/// far from each other seldom share a lock; there is a fixed number of them. Thread-safe; a thread
-/// holds one guard at a time.
+/// Keeps readers of data and tags in place from seeing half of a write. The number of locks is
+/// fixed; ranges that are far from each other seldom share one. Thread-safe; a thread holds one
+/// guard at a time.
 class RangeLock {
  public:
   template <bool kExclusive>
@@ -17,7 +17,7 @@ class RangeLock {
    public:
     Guard(RangeLock& lock, std::uint64_t sector, std::uint64_t sectors)
         : lock_(lock), mask_(mask(sector, sectors)) {
-      // In ascending order always, so that two guards cannot wait for each other.
+      // Always in ascending order, so that two guards cannot wait for each other.
       for (std::uint64_t left = mask_; left != 0; left &= left - 1) {
         std::shared_mutex& stripe = lock_.stripes_[std::countr_zero(left)];
         if constexpr (kExclusive)

@@ -22,7 +22,7 @@ Recalculation::Recalculation(Volume& volume, std::optional<RegionMap> stale)
   note_validity();
 }
 
-/// With mutex_ held, or nobody else there yet.
+/// mutex_ is held, or no other thread knows the object yet.
 void Recalculation::note_validity() {
   all_valid_.store(stale_ ? stale_->empty() : position_ >= volume_.layout.provided_data_sectors(),
                    std::memory_order_release);
@@ -48,7 +48,7 @@ std::uint64_t Recalculation::run(std::uint64_t sector, std::uint64_t sectors, bo
     return sectors;
   }
   const std::shared_lock lock(mutex_);
-  std::uint64_t end = sector;  // of what is alike
+  std::uint64_t end = sector;  // of the part with the same answer
   if (stale_) {
     const std::uint64_t region = stale_->region_of(sector);
     valid = !stale_->test(region);
@@ -68,7 +68,7 @@ Result<void> Recalculation::step() {
   {
     const std::lock_guard lock(mutex_);
     if (stale_ && position_ < end) {
-      // What is valid needs no second look.
+      // Valid tags need no recalculation.
       const std::uint64_t region = stale_->next(stale_->region_of(position_), true);
       if (region > stale_->region_of(position_))
         position_ = std::min(end, region << stale_->log2_sectors());

@@ -28,7 +28,8 @@ void RegionMap::clear(std::uint64_t first, std::uint64_t last) {
 }
 
 std::uint64_t RegionMap::next(std::uint64_t first, bool in_set) const {
-  const std::byte uniform = in_set ? std::byte{0} : std::byte{0xff};  // holds none that we look for
+  const std::byte uniform =
+      in_set ? std::byte{0} : std::byte{0xff};  // contains no bit that we look for
   for (std::uint64_t region = first; region < regions_; ++region) {
     while (region % 8 == 0 && region < regions_ && bytes_[region / 8] == uniform) region += 8;
     if (region < regions_ && test(region) == in_set) return region;

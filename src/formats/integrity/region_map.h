@@ -11,13 +11,13 @@
 
 namespace intact::integrity {
 
-/// A set of regions of a device, one bit each, in the form in which the bitmap lies on disk: bit n
-/// is bit n % 8 of byte n / 8. Not thread-safe.
+/// A set of regions of a device, one bit each, in the on-disk form of the bitmap: bit n is bit n %
+/// 8 of byte n / 8. Not thread-safe.
 class RegionMap {
  public:
   static constexpr std::size_t kBlockSize = 4096;  ///< bytes; the unit in which it is written
 
-  /// None of the regions of 2^`log2_sectors` sectors.
+  /// An empty set of regions of 2^`log2_sectors` sectors.
   RegionMap(const Layout& layout, unsigned log2_sectors);
 
   unsigned log2_sectors() const { return log2_sectors_; }
@@ -28,7 +28,7 @@ class RegionMap {
   bool all_set(std::uint64_t first, std::uint64_t last) const;  ///< `last` included, as everywhere
   void set(std::uint64_t first, std::uint64_t last);
   void clear(std::uint64_t first, std::uint64_t last);
-  /// With what is left of the last block, so that all are set in any other granularity as well.
+  /// Sets the rest of the last block too, so that all are set in any other granularity as well.
   void set_all() { std::ranges::fill(bytes_, std::byte{0xff}); }
   /// The first region from `first` on that is in the set, or is not; regions() if there is none.
   std::uint64_t next(std::uint64_t first, bool in_set) const;
@@ -39,10 +39,10 @@ class RegionMap {
   ByteSpan block(std::uint64_t index) const {
     return ByteSpan(bytes_).subspan(index * kBlockSize, kBlockSize);
   }
-  /// Which block has the bit of this region.
+  /// The block that contains the bit of this region.
   static std::uint64_t block_of(std::uint64_t region) { return region / (kBlockSize * 8); }
 
-  /// From and to the front of the journal's place. Not flushed.
+  /// Read from and written to the beginning of the journal's space. Not flushed.
   Result<void> read(const Layout& layout, const MetaIo& meta);
   Result<void> write(const Layout& layout, MetaIo& meta, std::uint64_t first_block,
                      std::uint64_t blocks) const;

@@ -7,10 +7,10 @@
 
 namespace intact::integrity {
 
-/// Room for the tags of a request: without allocation for small ones, which are many.
+/// A buffer for the tags of a request that does not allocate for small requests, the usual case.
 class Scratch {
  public:
-  /// `size` bytes of any content, until the next call.
+  /// `size` bytes of unspecified content, valid until the next call.
   MutableByteSpan get(std::size_t size) {
     if (size <= small_.size()) return MutableByteSpan(small_).first(size);
     if (large_.size() < size) large_.resize(size);

@@ -8,15 +8,14 @@
 
 namespace intact::integrity {
 
-constexpr std::uint32_t kEntrySectors = 8;     ///< at the front of a section
+constexpr std::uint32_t kEntrySectors = 8;     ///< at the beginning of a section
 constexpr std::size_t kCommitIdOffset = 504;   ///< in each sector of the journal
 constexpr std::size_t kSectorMacOffset = 496;  ///< in each entry sector, if there is a MAC
 constexpr std::size_t kSectorMacSize = 8;      ///< bytes
 
 /// A section of the journal in memory, unencrypted. Entry n is in sector n % 8, after those of
 /// n - 8, n - 16...: its logical sector, the last 8 bytes of each sector of its block, its tag. The
-/// block itself lies behind the entry sectors; the last 8 bytes of its sectors give way to commit
-/// ids.
+/// block itself follows the entry sectors; commit ids replace the last 8 bytes of its sectors.
 class SectionImage {
  public:
   explicit SectionImage(const Layout& layout);

@@ -9,7 +9,7 @@ bool has_mac(const Params& params, const Superblock& superblock) {
   return params.journal_mac && superblock.has(Superblock::fixed_hmac);
 }
 
-/// The MAC of a superblock covers its first sector but for the MAC itself.
+/// The MAC of a superblock covers its first sector except the MAC itself.
 Result<std::unique_ptr<const MessageHash>> make_mac(const Params& params) {
   const auto probe = TRY(MessageHash::create(*params.journal_mac, kSectorSize, {}));
   const std::size_t size = probe->digest_size();

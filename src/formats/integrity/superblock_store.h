@@ -16,11 +16,11 @@ namespace intact::integrity {
 class SuperblockStore {
  public:
   struct Place {
-    std::uint64_t start;  ///< sectors in front of it
+    std::uint64_t start;  ///< sectors before it
     Mode mode;
     bool has_meta_device;
   };
-  /// What is written, once it is, goes over these bytes of the device.
+  /// `on_disk`: the bytes of the device that a write replaces.
   static Result<std::unique_ptr<SuperblockStore>> create(const Params& params, bool has_meta_device,
                                                          Bytes on_disk, const Superblock& value);
 
@@ -48,11 +48,11 @@ class SuperblockStore {
   std::optional<Superblock> saved_;  // what is on disk, if known
 };
 
-/// The 4096 bytes where the superblock is or is going to be.
+/// The 4096 bytes where the superblock is or will be.
 Result<Bytes> read_superblock_bytes(const Params& params, const block::Device& meta);
 
-/// Whether the MAC at the end of the first sector fits: bad_secret if not, invalid_argument for a
-/// MAC that has no room there. Nothing to check without journal MAC or fixed_hmac.
+/// Checks the MAC at the end of the first sector: bad_secret if it does not match, invalid_argument
+/// for a MAC that has no room there. Nothing to check without journal MAC or fixed_hmac.
 Result<void> check_superblock_mac(const Params& params, const Superblock& superblock,
                                   ByteSpan on_disk);
 

@@ -42,7 +42,7 @@ Result<Algorithm> algorithm(std::string_view text, std::string_view option, cons
   return algorithm;
 }
 
-/// Options that are a word alone.
+/// Options without a value.
 bool* flag(Params& params, std::string_view word) {
   if (word == "recalculate") return &params.recalculate;
   if (word == "reset_recalculate") return &params.reset_recalculate;

@@ -42,7 +42,7 @@ Result<TagStore::Page*> TagStore::load(Set& set, std::uint64_t page) {
   return &victim;
 }
 
-/// Writes the runs of dirty sectors: what lies between them may be data. The set must be locked.
+/// Writes the runs of dirty sectors only: there may be data between them. The set must be locked.
 Result<void> TagStore::clean(Page& page) {
   while (page.dirty != 0) {
     const int first = std::countr_zero(page.dirty);
@@ -57,8 +57,8 @@ Result<void> TagStore::clean(Page& page) {
   return {};
 }
 
-/// Calls `use(page, offset within it, tags' offset, count)` for each page in which some of `size`
-/// bytes of tags lie, in order, with the page locked.
+/// Calls `use(page, offset within it, tags' offset, count)` for each page that contains some of
+/// `size` bytes of tags, in order, with the page locked.
 template <typename Use>
 Result<void> TagStore::for_each_page(std::uint64_t block, std::size_t size, Use use) {
   const std::uint64_t byte = layout_.tag_byte(block);
@@ -99,7 +99,7 @@ Result<void> TagStore::write(std::uint64_t block, ByteSpan tags) {
                        });
 }
 
-/// The bits of the sectors, in whole units, in which `count` bytes of a page lie.
+/// The bits of the sectors, in whole units, that contain `count` bytes of a page.
 std::uint8_t TagStore::sectors(std::uint64_t within, std::size_t count) const {
   const std::uint64_t first = within / unit_ * unit_ / kSectorSize;
   const std::uint64_t end = align_up(within + count, unit_) / kSectorSize;

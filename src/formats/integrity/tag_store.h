@@ -22,7 +22,7 @@ class TagStore {
  public:
   /// When what is written goes to the device.
   enum class Writes : std::uint8_t {
-    at_once,     ///< right behind the data: a process that is killed leaves little half done
+    at_once,     ///< right after the data, so that a killed process leaves few blocks without tags
     with_flush,  ///< when write_back() asks for it, or when the cache needs the room
   };
 
@@ -34,7 +34,7 @@ class TagStore {
   Result<void> read(std::uint64_t block, MutableByteSpan tags);
   Result<void> write(std::uint64_t block, ByteSpan tags);
 
-  /// All that was written before the call is on the device when it returns, not flushed.
+  /// When this returns, all that was written before is on the device, not flushed.
   Result<void> write_back();
 
  private:
@@ -49,7 +49,7 @@ class TagStore {
     std::unique_ptr<std::array<std::byte, kPageSize>> bytes;
   };
   struct Set {
-    std::mutex mutex;  // held during I/O as well: nobody sees a page that is half there
+    std::mutex mutex;  // held during I/O as well, so that no thread sees half a page
     std::uint64_t clock = 0;
     std::array<Page, kWays> pages;
   };

@@ -27,7 +27,7 @@ inline Bytes random_content(std::size_t size, unsigned seed) {
   return bytes;
 }
 
-/// A formatted device in memory. Nothing happens in it but what a test asks for.
+/// A formatted device in memory, without a background thread.
 struct TestDevice {
   explicit TestDevice(Params p, std::size_t size = 512 << 10, std::size_t meta_size = 0)
       : params(std::move(p)), data(std::make_shared<block::MemoryDevice>(Bytes(size))) {

@@ -5,7 +5,7 @@
 namespace intact::integrity {
 namespace {
 
-constexpr std::uint64_t kFillBlocks = 4096;  // tags that are written in one go
+constexpr std::uint64_t kFillBlocks = 4096;  // tags that one write contains
 
 }  // namespace
 

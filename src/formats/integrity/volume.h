@@ -28,7 +28,7 @@ struct Volume {
         data(layout, *devices.data, failure),
         tags(
             layout, meta, tag_cache_size,
-            // Mode D cannot repair what a killed process leaves, so that should be little.
+            // Mode D cannot repair what a killed process leaves, so tags are written at once.
             params.mode == Mode::direct ? TagStore::Writes::at_once : TagStore::Writes::with_flush),
         superblock(std::move(s)) {}
   Volume(const Volume&) = delete;
@@ -53,7 +53,7 @@ struct Volume {
   }
   std::uint64_t sectors_in(ByteSpan bytes) const { return bytes.size() / kSectorSize; }
 
-  /// Writes contiguous blocks and their tags to their places; no tags: leaves those that are there.
+  /// Writes contiguous blocks and their tags to their places; empty tags leave the present ones.
   /// Not atomic, not flushed.
   Result<void> write_in_place(std::uint64_t block, ByteSpan blocks, ByteSpan block_tags) {
     const RangeLock::Exclusive lock(ranges, sector_of(block), sectors_in(blocks));
@@ -63,7 +63,7 @@ struct Volume {
   }
   /// The same for blocks that need not be contiguous on the device.
   Result<void> write_places(std::uint64_t block, ByteSpan blocks, ByteSpan block_tags);
-  /// Zeros and their tags in place: as write_places(), but of the zeros a file need keep none.
+  /// Zeros and their tags in place: as write_places(), but a file may keep a hole instead.
   Result<void> zero_places(std::uint64_t block, std::uint64_t blocks, ByteSpan block_tags);
   /// Makes data and tags in place durable.
   Result<void> flush_in_place() {

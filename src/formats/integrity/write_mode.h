@@ -16,23 +16,23 @@ class WriteMode {
   using Time = std::chrono::steady_clock::time_point;
 
   virtual ~WriteMode() = default;
-  /// Whole blocks with their tags; no tags: zeros, or those that are there (mode D).
+  /// Writes whole blocks with their tags; empty tags mean zeros or, in mode D, the present ones.
   virtual Result<void> write(std::uint64_t block, ByteSpan blocks, ByteSpan tags) = 0;
-  /// The same for zeros with their tags, which are not empty.
+  /// The same for zeros; `tags` must not be empty.
   virtual Result<void> write_zeros(std::uint64_t block, ByteSpan zeros, ByteSpan tags) = 0;
   virtual Result<void> flush() = 0;
-  /// Marks blocks as discarded, durably, before they are.
+  /// Marks blocks as discarded, durably, before they are discarded.
   virtual Result<void> mark_discarded(std::uint64_t block, std::uint64_t blocks) = 0;
-  /// Everything in place and marked clean.
+  /// Puts everything in place and marks the device clean.
   virtual Result<void> close() = 0;
 
-  /// When something has to be done that nobody asks for; none: nothing. The past: now.
+  /// When timed work is due, perhaps in the past; nothing if there is none.
   virtual std::optional<Time> due() const = 0;
-  /// Does what is due.
+  /// Does the work that is due.
   virtual Result<void> work() = 0;
 };
 
-/// Told that something may be due. Empty: a mode has to work by itself.
+/// Called when work may be due. Empty: the mode does timed work within requests.
 using Waker = std::function<void()>;
 
 std::unique_ptr<WriteMode> make_journal_mode(Volume& volume, JournalRing& ring, Waker waker);

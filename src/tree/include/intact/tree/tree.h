@@ -45,7 +45,6 @@ struct Inode {
   const Xattr* find_xattr(std::string_view name) const;
   /// Adds or replaces.
   void set_xattr(std::string_view name, std::string_view value);
-  void remove_xattr(std::string_view name);
 };
 
 /// A whole file tree in memory: what layers are applied to, what image writers write and what the

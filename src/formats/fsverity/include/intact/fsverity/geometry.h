@@ -29,9 +29,6 @@ class Geometry {
   std::uint64_t tree_blocks() const { return tree_blocks_; }
   std::uint64_t tree_size() const { return tree_blocks_ * block_size_; }  ///< bytes
 
-  /// Bytes of data block `block` that belong to the file: the last block may be partial.
-  std::uint32_t data_length(std::uint64_t block) const;
-
  private:
   std::uint64_t data_size_;
   std::uint32_t block_size_;

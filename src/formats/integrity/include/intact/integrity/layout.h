@@ -48,11 +48,9 @@ class Layout {
   unsigned log2_interleave_sectors() const { return log2_interleave_; }
   unsigned log2_buffer_sectors() const { return log2_buffer_; }
   std::uint32_t block_size() const { return 512u << log2_block_; }  ///< bytes
-  bool separate_meta() const { return separate_meta_; }
 
   std::uint64_t start() const { return start_; }
   std::uint64_t initial_sectors() const { return initial_; }  ///< superblock and journal
-  std::uint64_t metadata_run() const { return run_; }         ///< tags before each area of data
   std::uint64_t provided_data_sectors() const { return provided_; }
   std::uint64_t provided_blocks() const { return provided_ >> log2_block_; }
 
