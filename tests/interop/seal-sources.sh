@@ -71,6 +71,23 @@ for owner in '' root 0: 0:0:0 +1 4294967295; do
 done
 refused_owner "tar:$work/user/root.tar" 0 '--owner: only for rootfs: sources'
 
+# The layout may be the only directory that the user can write to.
+as_user mkdir -p "$work/user/fixed/layout"
+as_user chmod 555 "$work/user/fixed"
+for source in "rootfs:$mine" "tar:$work/user/theirs.tar"; do
+  expect 0 as_user "$intact" seal "$source" "oci:$work/user/fixed/layout:${source%%:*}" \
+    --key "$work/user/key.key" --password-file "$work/user/password"
+done
+from_pipe() {
+  # shellcheck disable=SC2002
+  cat "$work/user/theirs.tar" | as_user "$intact" seal tar:- "oci:$work/user/fixed/layout:stdin" \
+    --key "$work/user/key.key" --password-file "$work/user/password"
+}
+expect 0 from_pipe
+equal "$(ls -A "$work/user/fixed")" layout 'files beside the layout'
+equal "$(find "$work/user/fixed/layout" -name '.intact*')" '' 'temporary files'
+as_user chmod 755 "$work/user/fixed"
+
 # The root that umoci unpacks, read as root, where owners and device nodes are real.
 requires_root
 unpack_image "$work/layout" latest

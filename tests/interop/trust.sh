@@ -230,7 +230,11 @@ expect 0 with trust rm 'Release key' --any
 expect 0 with trust rm "$work/key.pub" --identity 'example.org/team*'
 expect 0 with trust list --json
 jq -e '[.rules[].identity] == ["example.org/team/*"]' "$work/out" > /dev/null || fail "trust rm --identity"
+# A label or fingerprint is not looked for among files that others could make, nor taken for a directory.
+mkdir -m 777 "$work/shared" "$work/shared/Release key"
+cd "$work/shared"
 expect 0 with trust rm 'Release key'
+cd "$work"
 expect 0 with trust list
 said 'No keys are trusted'
 

@@ -80,7 +80,7 @@ done
 # bad blocks, and neighbouring blocks belong to different codewords.
 spoil "$(block_of tree/dir/b 1)"
 expect 0 "$intact" verity repair image hash --root-hash-file root --fec-device parity
-! grep '  in /' out || fail 'a mended file is named'
+! grep '  in /' out || fail 'a corrected file is named'
 cmp good image
 for ((block = 3; block < 30; block++)); do spoiled+=("$block"); done
 spoil "${spoiled[@]}"

@@ -33,9 +33,9 @@ spoil
 expect 3 "$intact" verity open data tree --root-hash-file root --to copy2
 said 'DAMAGED data: data block 17 \(bytes 69632 to 73727\)'
 [[ ! -e copy2 ]] || fail 'a copy of a damaged volume was left'
-expect 0 "$intact" verity open data tree --root-hash-file root --fec-device parity --to mended
+expect 0 "$intact" verity open data tree --root-hash-file root --fec-device parity --to corrected
 said 'reads corrected'
-same good mended
+same good corrected
 expect 0 "$intact" verity open data tree --root-hash-file root --ignore-corruption --to bad
 same data bad
 good_again
@@ -73,7 +73,7 @@ if (requires_fuse); then
   served --fuse file --fec-device parity
   same good file
   stop
-  grep -q 'reads corrected' served.err || fail 'mended blocks are not counted'
+  grep -q 'reads corrected' served.err || fail 'corrected blocks are not counted'
   # The first damage ends it.
   served --fuse file --restart-on-corruption
   ! cat file > /dev/null 2>&1 || fail 'damage was given out'
@@ -132,7 +132,7 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   served --nbd sock --fec-device parity
   nbdcopy "$uri" - | cmp - good
   stop
-  grep -q 'reads corrected' served.err || fail 'mended blocks are not counted'
+  grep -q 'reads corrected' served.err || fail 'corrected blocks are not counted'
   served --nbd sock --ignore-corruption
   nbdcopy "$uri" - | cmp - data
   stop

@@ -100,10 +100,10 @@ said 'DAMAGED data blocks 100 to 101'
 said 'DAMAGED hash block 2 '
 expect 3 "$intact" verity verify "${volume[@]}"
 said 'FEC can correct it'
-expect 0 "$intact" verity repair "${volume[@]}" --output mended
+expect 0 "$intact" verity repair "${volume[@]}" --output corrected
 said 'repaired data block 2 '
-cmp good mended
-expect 1 "$intact" verity repair "${volume[@]}" --output mended
+cmp good corrected
+expect 1 "$intact" verity repair "${volume[@]}" --output corrected
 expect 0 "$intact" verity repair "${volume[@]}"
 cmp good data
 cmp good.tree tree

@@ -1,5 +1,7 @@
 #include <memory>
 
+#include <sys/stat.h>
+
 #include <intact/json/json.h>
 #include <intact/sign/identity.h>
 #include <intact/sign/policy.h>
@@ -161,14 +163,12 @@ Result<int> remove(const Options& options) {
   sign::RuleSelection selection;
   if (options.identity) selection = {Which::pattern, *options.identity};
   if (options.any) selection = {Which::any_identity, ""};
-  // A key file, if there is one of that name; otherwise a label or the start of a fingerprint.
-  std::string key_text = options.key;
-  auto key = sign::PublicKey::load(options.key);
-  if (key) {
-    key_text = key->fingerprint();
-  } else if (key.error().kind() != ErrorKind::not_found) {
-    return std::move(key).error();
-  }
+  // Looked for first: where others could make a file, loading a missing one is an error.
+  struct stat st;
+  const bool is_file =
+      options.key == "-" || (::stat(options.key.c_str(), &st) == 0 && !S_ISDIR(st.st_mode));
+  std::string key_text = options.key;  // a label or the start of a fingerprint
+  if (is_file) key_text = TRY(sign::PublicKey::load(options.key)).fingerprint();
   const std::string file = TRY(file_to_edit(options));
   std::string removed;
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) -> Result<void> {
