@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <map>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,23 +20,18 @@ namespace {
 constexpr std::size_t kMaxDepth = 1024;
 constexpr std::string_view kSelinux = "security.selinux";
 
-Result<std::vector<std::string>> sorted_names(int root, const std::string& path) {
-  const UniqueFd fd = TRY(open_at(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  return list_names(fd.get()).context(path);
-}
-
 /// Calls an xattr function until the value fits; the value may grow in between.
 template <typename Call>
-Result<std::string> read_growing(const std::string& path, const Call& call) {
+Result<std::string> read_growing(const Call& call) {
   for (;;) {
     const ssize_t size = call(nullptr, 0);
     if (size < 0 && (errno == ENOTSUP || errno == ENODATA)) return std::string();
-    if (size < 0) return Error::from_errno("xattrs of " + path, errno);
+    if (size < 0) return Error::from_errno("extended attributes", errno);
     std::string value(static_cast<std::size_t>(size), '\0');
     if (value.empty()) return value;
     const ssize_t n = call(value.data(), value.size());
     if (n < 0 && errno == ERANGE) continue;
-    if (n < 0) return Error::from_errno("xattrs of " + path, errno);
+    if (n < 0) return Error::from_errno("extended attributes", errno);
     value.resize(static_cast<std::size_t>(n));
     return value;
   }
@@ -44,12 +40,12 @@ Result<std::string> read_growing(const std::string& path, const Call& call) {
 Result<std::vector<tree::Xattr>> read_xattrs(const std::string& path) {
   std::vector<tree::Xattr> xattrs;
   const std::string names = TRY(read_growing(
-      path, [&](char* out, std::size_t size) { return ::llistxattr(path.c_str(), out, size); }));
+      [&](char* out, std::size_t size) { return ::llistxattr(path.c_str(), out, size); }));
   for (std::size_t begin = 0; begin < names.size();) {
     const std::string name = names.c_str() + begin;
     begin += name.size() + 1;
     if (name.empty() || name == kSelinux) continue;
-    std::string value = TRY(read_growing(path, [&](char* out, std::size_t size) {
+    std::string value = TRY(read_growing([&](char* out, std::size_t size) {
       return ::lgetxattr(path.c_str(), name.c_str(), out, size);
     }));
     xattrs.push_back({name, std::move(value)});
@@ -57,34 +53,30 @@ Result<std::vector<tree::Xattr>> read_xattrs(const std::string& path) {
   return xattrs;
 }
 
-Result<std::string> read_link(int root, const std::string& path, std::uint64_t size) {
+Result<std::string> read_link(int directory, const std::string& name, std::uint64_t size) {
   std::string target(static_cast<std::size_t>(size) + 1, '\0');
-  const ssize_t n = ::readlinkat(root, path.c_str(), target.data(), target.size());
-  if (n < 0) return Error::from_errno(path, errno);
+  const ssize_t n = ::readlinkat(directory, name.c_str(), target.data(), target.size());
+  if (n < 0) return Error::from_errno("read link", errno);
   if (static_cast<std::size_t>(n) == target.size())
-    return Error(ErrorKind::io, path + ": changed while it was read");
+    return Error(ErrorKind::io, "changed while it was read");
   target.resize(static_cast<std::size_t>(n));
   return target;
 }
 
+/// Everything is reached by single names in open directories: somebody who can write to the tree
+/// could replace a directory by a symbolic link while it is read.
 class DirectoryWriter {
  public:
-  DirectoryWriter(std::string directory, UniqueFd root, const DirectoryTarOptions& options,
-                  TarWriter& tar)
-      : directory_(std::move(directory)), root_(std::move(root)), options_(options), tar_(tar) {}
+  DirectoryWriter(std::string directory, const DirectoryTarOptions& options, TarWriter& tar)
+      : directory_(std::move(directory)), options_(options), tar_(tar) {}
 
-  Result<void> write() {
+  Result<void> write(UniqueFd root) {
     struct stat st;
-    if (::fstat(root_.get(), &st) != 0) return Error::from_errno(directory_, errno);
+    if (::fstat(root.get(), &st) != 0) return Error::from_errno(directory_, errno);
     device_ = st.st_dev;
-    TRY(add("/", st));
-    struct Level {
-      std::vector<std::string> names;
-      std::size_t next = 0;
-      std::size_t path_length;
-    };
+    TRY(add(root.get(), ".", "/", st).context(directory_));
     std::vector<Level> levels;
-    levels.push_back({TRY(sorted_names(root_.get(), ".")), 0, 0});
+    levels.push_back(TRY(enter(std::move(root), 0).context(directory_)));
     std::string path;
     while (!levels.empty()) {
       Level& level = levels.back();
@@ -96,22 +88,56 @@ class DirectoryWriter {
       const std::string& name = level.names[level.next++];
       path += "/" + name;
       TRY(check_layer_name(path, name));
-      if (::fstatat(root_.get(), path.c_str() + 1, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return Error::from_errno(directory_ + path, errno);
-      if (S_ISSOCK(st.st_mode)) continue;
-      TRY(add(path, st));
-      if (!S_ISDIR(st.st_mode) || st.st_dev != device_) continue;
+      auto entered = visit(level.fd.get(), name, path);
+      if (!entered) return std::move(entered).error().with_context(directory_ + path);
+      if (!*entered) continue;
       if (levels.size() >= kMaxDepth)
         return Error(ErrorKind::limit,
                      directory_ + path + ": nested deeper than " + std::to_string(kMaxDepth));
-      levels.push_back({TRY(sorted_names(root_.get(), path.substr(1))), 0, path.size()});
+      levels.push_back(std::move(**entered));
     }
     return {};
   }
 
  private:
-  Result<void> add(const std::string& path, const struct stat& st) {
-    const std::string relative = path == "/" ? "." : path.substr(1);
+  struct Level {
+    UniqueFd fd;
+    std::vector<std::string> names;
+    std::size_t path_length;
+    std::size_t next = 0;
+  };
+
+  static Result<Level> enter(UniqueFd fd, std::size_t path_length) {
+    std::vector<std::string> names = TRY(list_names(fd.get()));
+    return Level{.fd = std::move(fd), .names = std::move(names), .path_length = path_length};
+  }
+
+  /// Opens what was found before; an error if something else has taken its place.
+  static Result<UniqueFd> open_found(int directory, const std::string& name, int flags,
+                                     const struct stat& found) {
+    UniqueFd fd = TRY(open_at(directory, name, flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+    struct stat opened;
+    if (::fstat(fd.get(), &opened) != 0) return Error::from_errno("fstat", errno);
+    if (opened.st_ino != found.st_ino || opened.st_dev != found.st_dev)
+      return Error(ErrorKind::io, "changed while it was read");
+    return fd;
+  }
+
+  /// Adds an entry of `directory`. Returns a directory that is to be entered.
+  Result<std::optional<Level>> visit(int directory, const std::string& name,
+                                     const std::string& path) {
+    struct stat st;
+    if (::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+      return Error::from_errno("stat", errno);
+    if (S_ISSOCK(st.st_mode)) return std::optional<Level>();
+    TRY(add(directory, name, path, st));
+    if (!S_ISDIR(st.st_mode) || st.st_dev != device_) return std::optional<Level>();
+    return std::optional(
+        TRY(enter(TRY(open_found(directory, name, O_DIRECTORY, st)), path.size())));
+  }
+
+  Result<void> add(int directory, const std::string& name, const std::string& path,
+                   const struct stat& st) {
     tree::Attributes attributes;
     attributes.mode = st.st_mode;
     attributes.uid = options_.owner ? options_.owner->uid : st.st_uid;
@@ -132,23 +158,17 @@ class DirectoryWriter {
         return tar_.add(entry);
       }
     }
-    entry.xattrs = TRY(read_xattrs(directory_ + "/" + relative));
+    // Only paths have calls for attributes of what cannot be opened.
+    entry.xattrs = TRY(read_xattrs("/proc/self/fd/" + std::to_string(directory) + "/" + name));
     if (S_ISLNK(st.st_mode))
-      entry.link = TRY(read_link(root_.get(), relative, static_cast<std::uint64_t>(st.st_size)));
+      entry.link = TRY(read_link(directory, name, static_cast<std::uint64_t>(st.st_size)));
     if (!S_ISREG(st.st_mode)) return tar_.add(entry);
-    UniqueFd fd =
-        TRY(open_at(root_.get(), relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).context(directory_));
-    struct stat opened;
-    if (::fstat(fd.get(), &opened) != 0) return Error::from_errno(relative, errno);
-    if (opened.st_ino != st.st_ino || opened.st_dev != st.st_dev)
-      return Error(ErrorKind::io, directory_ + path + ": changed while it was read");
+    FileStream stream(TRY(open_found(directory, name, 0, st)), 0, entry.size);
     TRY(tar_.add(entry));
-    FileStream stream(std::move(fd), 0, entry.size);
-    return write_stream(tar_, stream, entry.size).context(directory_ + path);
+    return write_stream(tar_, stream, entry.size);
   }
 
   std::string directory_;
-  UniqueFd root_;
   DirectoryTarOptions options_;
   TarWriter& tar_;
   dev_t device_ = 0;
@@ -162,7 +182,7 @@ Result<void> write_directory_tar(const std::string& directory, const DirectoryTa
   UniqueFd root = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
   BufferedSink out(sink);
   TarWriter tar([&](ByteSpan bytes) { return out.write(bytes); });
-  TRY(DirectoryWriter(directory, std::move(root), options, tar).write());
+  TRY(DirectoryWriter(directory, options, tar).write(std::move(root)));
   TRY(tar.finish());
   return out.flush();
 }
