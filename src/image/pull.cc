@@ -13,6 +13,7 @@
 #include <intact/oci/media_types.h>
 #include <intact/store/lease.h>
 #include <intact/store/name.h>
+#include <intact/store/resolve.h>
 #include <intact/store/transaction.h>
 
 #include "layers.h"
@@ -185,6 +186,7 @@ Result<std::optional<store::NamedImage>> check_name(store::Store& store, const s
                                                     const Chain& chain,
                                                     const PullOptions& options) {
   TRY(store::check_name(name));
+  TRY(store::check_digest_in_name(name, chain.manifest_digest));
   auto present = store.find(name);
   if (present && present->manifest != chain.manifest_digest && !options.replace)
     return Error(ErrorKind::exists, name + ": the store has another image of this name (" +

@@ -8,6 +8,7 @@
 
 #include <intact/base/file.h>
 #include <intact/store/name.h>
+#include <intact/store/resolve.h>
 
 #include "layout.h"
 #include "record.h"
@@ -166,6 +167,7 @@ Result<void> Staging::replace_files(const Replacements& files) {
 Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<Digest>& objects,
                              const NamingHooks& hooks) {
   TRY(check_name(image.name));
+  TRY(check_digest_in_name(image.name, image.manifest));
   if (!image_ || image_->digest != image.image)
     return Error(ErrorKind::invalid_argument, "the image to be named has not been staged");
   TRY(check_name_free(image, replace));

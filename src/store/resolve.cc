@@ -72,6 +72,14 @@ Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::str
   return found;
 }
 
+Result<void> check_digest_in_name(std::string_view name, const Digest& manifest) {
+  const auto pinned = split(name);
+  if (!pinned || fits(pinned->second, manifest)) return {};
+  return Error(ErrorKind::invalid_argument,
+               std::string(name) + ": ends in the digest of another image; this one is " +
+                   manifest.to_string());
+}
+
 Result<NamedImage> resolve_image(const Store& store, const std::string& text) {
   return std::move(TRY(resolve_names(store, text)).front());
 }

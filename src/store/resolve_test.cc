@@ -1,5 +1,8 @@
+#include <intact/base/file.h>
+#include <intact/store/name.h>
 #include <intact/store/resolve.h>
 
+#include "record.h"
 #include "test_images.h"
 
 namespace intact::store {
@@ -40,7 +43,12 @@ TEST_F(ResolveTest, ADigestAfterANameHasToBeThatOfTheManifest) {
 
 TEST_F(ResolveTest, ARecordNamedLikeADigestDoesNotStandForAnother) {
   const std::string name = "tool@" + tool_.manifest.to_string();
-  must(pull(*store_, name, {"forged"}));
+  EXPECT_ERROR(invalid_argument, pull(*store_, name, {"forged"}));
+  // Anyone who can write to the store can write such a record.
+  NamedImage forged = app_;
+  forged.name = name;
+  must(write_file_durably(store_->path() + "/names/" + encode_name(name) + ".json",
+                          as_bytes(encode_record(forged)), 0644));
   EXPECT_ERROR(not_found, resolve_image(*store_, name));
   must(pull(*store_, name, {"two"}, true));
   EXPECT_EQ(name_of(name), name);

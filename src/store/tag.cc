@@ -1,5 +1,6 @@
 #include <intact/base/file.h>
 #include <intact/store/name.h>
+#include <intact/store/resolve.h>
 #include <intact/store/tag.h>
 
 #include "layout.h"
@@ -10,6 +11,7 @@ namespace intact::store {
 Result<void> tag_image(Store& store, const NamedImage& image, bool replace,
                        const NamingHooks& hooks) {
   TRY(check_name(image.name));
+  TRY(check_digest_in_name(image.name, image.manifest));
   const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock).context(store.path()));
   const FileLock names = TRY(FileLock::exclusive(store.dir_fd(), kNamesLock).context(store.path()));
   const auto present = store.find(image.name);

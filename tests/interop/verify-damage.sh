@@ -135,3 +135,27 @@ expect 1 no_room
 said 'File too large'
 flip "$(blob "$work/large" "$(jq -r '.layers[0].digest' "$(blob "$work/large" "$(manifest_digest "$work/large" v1)")")")" 500
 expect 3 verify_large
+
+# --all says 0 only of what was verified: not when the key is missing, or a name cannot be found by itself.
+all() { "$intact" verify --all -q --pub "$work/key.pub" "$@"; }
+expect 0 all
+[[ ! -s $work/out ]] || fail "-q: $(cat "$work/out")"
+expect 7 "$intact" verify --all -q --pub "$work/missing.pub"
+said "'app' is not intact: .*missing.pub: No such file"
+expect 2 "$intact" tag app other@0123456789ab --pub "$work/key.pub"
+said 'other@0123456789ab: ends in the digest of another image; this one is sha256:'
+expect 2 "$intact" pull "oci:$work/layout:latest-sealed" other@0123456789ab --pub "$work/key.pub"
+jq -c '.name = "other@0123456789ab"' "$INTACT_STORE/names/app.json" > "$INTACT_STORE/names/other@0123456789ab.json"
+expect 7 all
+said "'other@0123456789ab' is not intact: .*no such image in the store"
+flip "$large" 4096
+expect 3 all
+said '^DAMAGED /'
+flip "$large" 4096
+expect 0 "$intact" rm other@0123456789ab
+expect 0 all
+pinned=app@$(jq -r .manifest "$INTACT_STORE/names/app.json")
+expect 0 "$intact" tag app "$pinned" --pub "$work/key.pub"
+expect 0 all
+expect 0 "$intact" rm "$pinned"
+expect 0 "$intact" verify app --pub "$work/key.pub"

@@ -31,6 +31,11 @@ Result<std::set<std::string>> names_to_remove(const store::Store& store, const O
     return names;
   }
   for (const std::string& name : options.names) {
+    // A name in the store is removed whatever it looks like, also like the digest of another image.
+    if (store.find(name)) {
+      names.insert(name);
+      continue;
+    }
     auto found = store::resolve_names(store, name);
     if (found) {
       for (const store::NamedImage& image : *found) names.insert(image.name);

@@ -229,6 +229,12 @@ int worse(int a, int b) {
   return rank(b) > rank(a) ? b : a;
 }
 
+/// Whether the store has lost the name since it was listed.
+bool is_removed(const store::Store& store, const std::string& name) {
+  const auto present = store.find(name);
+  return !present && present.error().kind() == ErrorKind::not_found;
+}
+
 /// Every image in the store. One that fails does not keep the others from being checked.
 Result<int> verify_all(Verification& verification) {
   const Options& options = verification.options;
@@ -247,8 +253,8 @@ Result<int> verify_all(Verification& verification) {
     const auto report = verification.run(image.name);
     if (report) {
       status = worse(status, report->ok() ? 0 : 3);
-    } else if (report.error().kind() == ErrorKind::not_found) {
-      continue;  // removed since the store was listed
+    } else if (is_removed(*store, image.name)) {
+      continue;
     } else {
       status = worse(status, exit_status(report.error()));
     }

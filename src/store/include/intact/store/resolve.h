@@ -16,9 +16,8 @@ inline constexpr std::size_t kMinShortDigest = 4;
 ///
 ///     NAME             its name
 ///     NAME@DIGEST      its name, and only while that refers to this manifest
-///     DIGEST           the digest of its manifest or image, with or without "sha256:", or the
-///     first
-///                      digits of it, at least kMinShortDigest, if they fit one image only
+///     DIGEST           the digest of its manifest or image, with or without "sha256:"; a short
+///                      one has at least kMinShortDigest digits and must fit one image only
 ///
 /// The DIGEST after @ may be short as well. It holds also if a record has all of `text` for its
 /// name. Errors: not_found, also if NAME refers to another manifest than DIGEST; invalid_argument
@@ -28,5 +27,9 @@ Result<NamedImage> resolve_image(const Store& store, const std::string& text);
 /// Every name that `text` stands for: for a digest all names of that image, sorted, otherwise the
 /// one. Errors as above, so never empty.
 Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::string& text);
+
+/// For a new name of an image: invalid_argument if it ends in @DIGEST and `manifest` is another,
+/// since resolve_image() could never find the image by it.
+Result<void> check_digest_in_name(std::string_view name, const Digest& manifest);
 
 }  // namespace intact::store
