@@ -9,7 +9,7 @@
 namespace intact::oci {
 namespace {
 
-class DirectoryTar : public testing::Test {
+class ChangingDirectory : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(make_directories(dir_.path("tree/a")));
@@ -34,7 +34,7 @@ class DirectoryTar : public testing::Test {
   TempDir dir_ = *TempDir::create();
 };
 
-TEST_F(DirectoryTar, FollowsNoLinkThatTookThePlaceOfADirectory) {
+TEST_F(ChangingDirectory, FollowsNoLinkThatTookThePlaceOfADirectory) {
   const auto text = tar([&] {
     ASSERT_EQ(::rename(dir_.path("tree/a").c_str(), dir_.path("tree/moved").c_str()), 0);
     ASSERT_EQ(::symlink(dir_.path("secret").c_str(), dir_.path("tree/a").c_str()), 0);
@@ -44,7 +44,7 @@ TEST_F(DirectoryTar, FollowsNoLinkThatTookThePlaceOfADirectory) {
   EXPECT_EQ(text->find("stolen"), std::string::npos);
 }
 
-TEST_F(DirectoryTar, IsTheSameWithoutTheSwap) {
+TEST_F(ChangingDirectory, IsTheSameWithoutTheSwap) {
   const auto text = tar([] {});
   ASSERT_TRUE(text) << text.error().message();
   EXPECT_NE(text->find("mine"), std::string::npos);
