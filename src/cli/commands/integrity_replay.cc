@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <intact/base/file.h>
 #include <intact/integrity/journal_report.h>
 #include <intact/json/json.h>
 

@@ -173,9 +173,9 @@ struct RootFiles {
   static Result<RootFiles> create(const Options& options) {
     RootFiles files;
     if (!options.root_hash_file.empty() && options.root_hash_file != "-")
-      files.hash = TRY(create_one("--root-hash-file", options.root_hash_file, options));
+      files.hash.emplace(TRY(create_one("--root-hash-file", options.root_hash_file, options)));
     if (!options.signature.empty())
-      files.signature = TRY(create_one("--root-hash-signature", options.signature, options));
+      files.signature.emplace(TRY(create_one("--root-hash-signature", options.signature, options)));
     if (files.hash && files.signature && same_place(options.root_hash_file, options.signature))
       return wrong("--root-hash-signature: also the file of --root-hash-file; name another file");
     return files;
