@@ -197,13 +197,12 @@ Result<int> repair(const Options& options) {
     files = files_of(done.lost, TRY(verity::open(volume.layout, volume.devices, root,
                                                  {.cache_size = verity::kScanCacheSize})));
   if (options.json) {
-    print("{}\n",
-          to_text(Json{
-              {"ok", done.lost.empty()},
-              {"repaired", to_json(done.mended, actual, volume.layout, volume.hash_area, {})},
-              {"damaged",
-               to_json(done.lost, actual, volume.layout, volume.hash_area, files.in_range)},
-              {"not_looked_into", files.not_looked_into}}));
+    print("{}\n", to_text(Json{{"ok", done.lost.empty()},
+                               {"repaired",
+                                to_json(done.mended, actual, volume.layout, volume.hash_area, {})},
+                               {"damaged", to_json(done.lost, actual, volume.layout,
+                                                   volume.hash_area, files.in_range)},
+                               {"not_looked_into", files.not_looked_into}}));
     return done.lost.empty() ? 0 : 3;
   }
   for (const Damage& damage : done.mended)
