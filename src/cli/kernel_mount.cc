@@ -107,8 +107,9 @@ Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
     // The image alone says so in nearly all stores without fs-verity. Every start of a container
     // asks, and an image has thousands of objects.
     if (!can_have_verity(image_file)) return no_verity_here(store);
-    if (TRY(fsverity::measure_file(image_file)))
-      TRY(check_objects_have_verity(store, image.image_digest()));
+    if (!TRY(fsverity::measure_file(image_file)))
+      return unsupported("the image has no fs-verity; pull it again with --verify");
+    TRY(check_objects_have_verity(store, image.image_digest()));
   }
   serve::KernelLayers layers{.image = image_file,
                              .digest = image.image_digest(),
