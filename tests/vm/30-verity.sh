@@ -111,7 +111,7 @@ unset size
 # Rows have two blocks, so even blocks share codewords, and so do odd ones. In those of a hash block the
 # kernel takes no data block for bad, which halves what it can correct; we correct more.
 for roots in 2 8; do
-  case_of "what $roots roots mend"
+  case_of "what $roots roots correct"
   cp good data
   expect 0 "$intact" verity format data hash --root-hash-file root --fec-device fec --fec-roots=$roots
   cp hash good.hash
@@ -123,7 +123,7 @@ for roots in 2 8; do
   cmp $device good || fail "the kernel reads something else"
   closed
   expect 3 "$intact" verity verify data hash --root-hash-file root "${fec[@]}"
-  equal "$(listed 'FEC can correct it')" "" "blocks that the kernel mends and we do not"
+  equal "$(listed 'FEC can correct it')" "" "blocks that the kernel corrects and we do not"
   expect 0 "$intact" verity repair data hash --root-hash-file root "${fec[@]}"
   cmp data good
   cmp hash good.hash
@@ -132,7 +132,7 @@ for roots in 2 8; do
   closed
 done
 
-case_of "what 2 roots cannot mend"
+case_of "what 2 roots cannot correct"
 expect 0 "$intact" verity format data hash --root-hash-file root --fec-device fec
 fec=(--fec-device=fec)
 damage data 0 20 40 60 101 111
@@ -146,7 +146,7 @@ opened "$(cat root)"
 equal "$(unreadable | tr '\n' ' ')" "0 20 40 60 " "blocks that repair has left"
 closed
 
-case_of "theirs, mended by us"
+case_of "theirs, corrected by us"
 cp good data
 rm -f fec
 veritysetup format data hash --fec-device=fec --root-hash-file=theirs > /dev/null

@@ -48,7 +48,7 @@ Json to_json(const std::vector<Damage>& list, const Options& options, const veri
                        {"blocks", damage.blocks},
                        {"offset", verity::place_of(damage, layout.params, hash_area).offset},
                        {"reason", damage.reason},
-                       {"correctable", damage.mendable}});
+                       {"correctable", damage.correctable}});
     if (!files.empty()) damaged.back()["files"] = files[i];
   }
   return damaged;
@@ -138,7 +138,7 @@ Result<int> verify(const Options& options) {
     return damaged.empty() ? 0 : 3;
   }
   for (std::size_t i = 0; i < damaged.size(); ++i) {
-    const char* const fec = damaged[i].mendable          ? "; FEC can correct it"
+    const char* const fec = damaged[i].correctable       ? "; FEC can correct it"
                             : options.fec_device.empty() ? ""
                                                          : "; FEC cannot correct it";
     print("DAMAGED {}: {}{}\n", verity::place_of(damaged[i], params, volume.hash_area).text,
@@ -151,7 +151,7 @@ Result<int> verify(const Options& options) {
           params.data_blocks, geometry.hash_blocks());
   else
     print("{} is damaged in {}{}\n", visible(options.data), counted(damaged.size(), "place"),
-          std::ranges::all_of(damaged, &Damage::mendable)
+          std::ranges::all_of(damaged, &Damage::correctable)
               ? "; `intact verity repair` can correct all of it"
               : "");
   return damaged.empty() ? 0 : 3;
@@ -197,15 +197,16 @@ Result<int> repair(const Options& options) {
     files = files_of(done.lost, TRY(verity::open(volume.layout, volume.devices, root,
                                                  {.cache_size = verity::kScanCacheSize})));
   if (options.json) {
-    print("{}\n", to_text(Json{{"ok", done.lost.empty()},
-                               {"repaired",
-                                to_json(done.mended, actual, volume.layout, volume.hash_area, {})},
-                               {"damaged", to_json(done.lost, actual, volume.layout,
-                                                   volume.hash_area, files.in_range)},
-                               {"not_looked_into", files.not_looked_into}}));
+    print("{}\n",
+          to_text(Json{
+              {"ok", done.lost.empty()},
+              {"repaired", to_json(done.repaired, actual, volume.layout, volume.hash_area, {})},
+              {"damaged",
+               to_json(done.lost, actual, volume.layout, volume.hash_area, files.in_range)},
+              {"not_looked_into", files.not_looked_into}}));
     return done.lost.empty() ? 0 : 3;
   }
-  for (const Damage& damage : done.mended)
+  for (const Damage& damage : done.repaired)
     print("repaired {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text);
   for (std::size_t i = 0; i < done.lost.size(); ++i) {
     const Damage& damage = done.lost[i];
@@ -216,7 +217,7 @@ Result<int> repair(const Options& options) {
   print_not_looked_into(files);
   if (!done.lost.empty())
     print("{} is still damaged: FEC cannot correct what is lost\n", visible(actual.data));
-  else if (done.mended.empty())
+  else if (done.repaired.empty())
     print("{} is intact: nothing to repair\n", visible(actual.data));
   else
     print("{} is repaired\n", visible(actual.data));

@@ -119,10 +119,10 @@ TEST(IntegrityBitmapMode, RecalculatesWhatWasMarkedAndNeverWritten) {
   EXPECT_EQ(read_all(*target), content);
   ASSERT_TRUE(target->recalculate());
   ASSERT_TRUE(target->close());
-  const auto mended = scan(left.params, left.devices());
-  ASSERT_TRUE(mended) << mended.error().message();
-  EXPECT_EQ(mended->checked, mended->sectors);
-  EXPECT_TRUE(mended->damaged.empty());
+  const auto corrected = scan(left.params, left.devices());
+  ASSERT_TRUE(corrected) << corrected.error().message();
+  EXPECT_EQ(corrected->checked, corrected->sectors);
+  EXPECT_TRUE(corrected->damaged.empty());
   EXPECT_EQ(read_all(*left.must_open()), content);
 }
 

@@ -144,8 +144,8 @@ Result<std::vector<std::optional<Bytes>>> FecDecoder::correct(std::span<const Wa
   return results;
 }
 
-Result<Bytes> FecDecoder::mend(std::uint64_t block, const Judge& judge,
-                               const Accept& accept) const {
+Result<Bytes> FecDecoder::correct(std::uint64_t block, const Judge& judge,
+                                  const Accept& accept) const {
   const Wanted wanted{.block = block, .accept = accept};
   auto results = TRY(correct(std::span(&wanted, 1), judge));
   if (results[0]) return *std::move(results[0]);

@@ -53,8 +53,8 @@ struct Protected {
       return equal(content, good_block(other)) ? FecDecoder::State::good : FecDecoder::State::bad;
     });
   }
-  Result<Bytes> mend(std::uint64_t block, bool checkable = true) const {
-    return decoder().mend(
+  Result<Bytes> correct(std::uint64_t block, bool checkable = true) const {
+    return decoder().correct(
         block,
         [&](std::uint64_t other, ByteSpan content) {
           if (!checkable) return FecDecoder::State::unknown;
@@ -87,21 +87,21 @@ TEST(FecGeometry, RefusesWhatCannotBe) {
   EXPECT_FALSE(FecGeometry::create({.roots = 2, .block_size = 4096, .blocks = UINT64_MAX / 4096}));
 }
 
-TEST(Fec, MendsAsManyBlocksOfOneCodewordAsThereAreRoots) {
+TEST(Fec, CorrectsAsManyBlocksOfOneCodewordAsThereAreRoots) {
   for (const unsigned roots : {2u, 3u, 24u}) {
     Protected device(roots, 1000);
     // Neighbours in a column: one block of each row.
     const std::uint64_t step = device.geometry.row_size() / kBlock;
     for (unsigned i = 0; i < roots; ++i) device.damage(i * step + 1);
     for (unsigned i = 0; i < roots; ++i) {
-      const auto mended = device.mend(i * step + 1);
-      ASSERT_TRUE(mended) << roots << ": " << mended.error().message();
-      EXPECT_TRUE(equal(*mended, device.good_block(i * step + 1)));
+      const auto corrected = device.correct(i * step + 1);
+      ASSERT_TRUE(corrected) << roots << ": " << corrected.error().message();
+      EXPECT_TRUE(equal(*corrected, device.good_block(i * step + 1)));
     }
     device.damage(roots * step + 1);
-    EXPECT_EQ(device.mend(1).error().kind(), ErrorKind::tampered);
+    EXPECT_EQ(device.correct(1).error().kind(), ErrorKind::tampered);
     // Another column is not concerned.
-    EXPECT_TRUE(device.mend(2));
+    EXPECT_TRUE(device.correct(2));
   }
 }
 
@@ -109,12 +109,12 @@ TEST(Fec, FindsErrorsInBlocksThatCannotBeChecked) {
   Protected device(8, 600);
   const std::uint64_t step = device.geometry.row_size() / kBlock;
   for (unsigned i = 0; i < 4; ++i) device.damage(i * step);
-  EXPECT_TRUE(device.mend(step, false));
+  EXPECT_TRUE(device.correct(step, false));
   // The block itself, one that is guessed, and three errors that are found.
   device.damage(4 * step);
-  EXPECT_TRUE(device.mend(step, false));
+  EXPECT_TRUE(device.correct(step, false));
   device.damage(5 * step);
-  EXPECT_FALSE(device.mend(step, false));
+  EXPECT_FALSE(device.correct(step, false));
 }
 
 TEST(Fec, FindsOneBadBlockThatCannotBeChecked) {
@@ -122,16 +122,16 @@ TEST(Fec, FindsOneBadBlockThatCannotBeChecked) {
   const std::uint64_t step = device.geometry.row_size() / kBlock;
   device.damage(0);
   device.damage(7 * step);
-  EXPECT_TRUE(device.mend(0, false));
+  EXPECT_TRUE(device.correct(0, false));
   device.damage(8 * step);
-  EXPECT_FALSE(device.mend(0, false));
+  EXPECT_FALSE(device.correct(0, false));
 }
 
-TEST(Fec, MendsTheLastBlockAndRowsThatEndEarly) {
+TEST(Fec, CorrectsTheLastBlockAndRowsThatEndEarly) {
   for (const std::uint64_t blocks : {1, 2, 252, 253, 254, 255, 507}) {
     Protected device(2, blocks);
     device.damage(blocks - 1);
-    EXPECT_TRUE(device.mend(blocks - 1)) << blocks;
+    EXPECT_TRUE(device.correct(blocks - 1)) << blocks;
   }
 }
 

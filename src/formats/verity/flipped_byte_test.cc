@@ -77,21 +77,21 @@ TEST(FlippedByte, OfTheTreeIsRefused) {
   EXPECT_EQ(*volume.content(), volume.good);
 }
 
-TEST(FlippedByte, IsMended) {
+TEST(FlippedByte, IsCorrected) {
   const Volume volume(true);
   const Bytes hash = volume.hash->bytes();
-  const auto mends = [&](block::MemoryDevice& device, std::uint64_t byte) {
+  const auto repairs = [&](block::MemoryDevice& device, std::uint64_t byte) {
     TestDevice::flip(device, byte);
     EXPECT_EQ(*volume.content(), volume.good) << byte;
     const auto report = repair(volume.layout, volume.devices(), volume.root);
     ASSERT_TRUE(report);
     EXPECT_TRUE(report->lost.empty());
-    EXPECT_EQ(report->mended.size(), 1u);
+    EXPECT_EQ(report->repaired.size(), 1u);
   };
   // Coprime to the block size: all places in a block.
-  for (std::uint64_t byte = 0; byte < volume.data->size(); byte += 37) mends(*volume.data, byte);
+  for (std::uint64_t byte = 0; byte < volume.data->size(); byte += 37) repairs(*volume.data, byte);
   for (std::uint64_t byte = kSuperblockSize; byte < volume.hash->size(); byte += 37)
-    mends(*volume.hash, byte);
+    repairs(*volume.hash, byte);
   EXPECT_EQ(volume.data->bytes(), volume.good);
   EXPECT_EQ(volume.hash->bytes(), hash);
   for (std::uint64_t byte = 0; byte < volume.fec->size(); byte += 37) {

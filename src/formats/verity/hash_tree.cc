@@ -51,11 +51,11 @@ Node HashTree::node_at(std::uint64_t hash_block) const {
   return {level, hash_block - geometry_.levels()[static_cast<std::size_t>(level)].first_block};
 }
 
-Result<Bytes> HashTree::expected_digest(Node node, Mending mending) const {
+Result<Bytes> HashTree::expected_digest(Node node, Correction correction) const {
   const int parent = node.level + 1;
   if (parent == static_cast<int>(geometry_.levels().size())) return root_;
   const Block block =
-      TRY(this->block(parent, node.index >> geometry_.hashes_per_block_bits(), mending));
+      TRY(this->block(parent, node.index >> geometry_.hashes_per_block_bits(), correction));
   const ByteSpan digest = digest_in(*block, node.index);
   return Bytes(digest.begin(), digest.end());
 }
@@ -83,23 +83,24 @@ bool HashTree::has_zero_padding(Node node, ByteSpan content) const {
 }
 
 // The path to the root has at most as many levels as a block number has bits.
-Result<HashTree::Block> HashTree::block(int level, std::uint64_t index, Mending mending) const {
+Result<HashTree::Block> HashTree::block(int level, std::uint64_t index,
+                                        Correction correction) const {
   const Node node{level, index};
   const std::uint64_t place = place_of(node);
   BlockCache& cache = level == 0 ? *leaves_ : *upper_;
   if (Block known = cache.find(place)) return known;
 
-  const Bytes digest = TRY(expected_digest(node, mending));
+  const Bytes digest = TRY(expected_digest(node, correction));
   auto content = std::make_shared<Bytes>(geometry_.hash_block_size());
   auto read = hash_->read(offset_ + place * geometry_.hash_block_size(), *content);
   if (!read || !has_digest(node, *content, digest)) {
-    if (mending == Mending::no || !fec_) {
+    if (correction == Correction::no || !fec_) {
       if (!read) return std::move(read).error().with_context(fmt::format("hash block {}", place));
       return Error(ErrorKind::tampered,
                    fmt::format("hash block {} does not match its hash", place));
     }
-    *content = TRY(mend(node).context(fmt::format("hash block {}", place)));
-    mended_.fetch_add(1, std::memory_order_relaxed);
+    *content = TRY(correct(node).context(fmt::format("hash block {}", place)));
+    corrected_.fetch_add(1, std::memory_order_relaxed);
   }
   Block block = std::move(content);
   cache.insert(place, block);
@@ -118,19 +119,19 @@ FecDecoder::State HashTree::judge(std::uint64_t covered_block, ByteSpan content)
   if (covered_block >= data_blocks + geometry_.hash_blocks()) return State::unknown;
   const Node node = covered_block < data_blocks ? Node{Node::kData, covered_block}
                                                 : node_at(covered_block - data_blocks);
-  const auto digest = expected_digest(node, Mending::no);
+  const auto digest = expected_digest(node, Correction::no);
   if (!digest) return State::unknown;
   return has_digest(node, content, *digest) ? State::good : State::bad;
 }
 
-Result<Bytes> HashTree::mend(Node node) const {
+Result<Bytes> HashTree::correct(Node node) const {
   if (!fec_) return Error(ErrorKind::tampered, "without an FEC area");
-  const Bytes digest = TRY(expected_digest(node, Mending::yes));
+  const Bytes digest = TRY(expected_digest(node, Correction::yes));
   const bool is_data = node.level == Node::kData;
   const std::uint64_t covered = is_data ? node.index : geometry_.data_blocks() + place_of(node);
   if (!is_data && has_failed(place_of(node)))
     return Error(ErrorKind::tampered, "not correctable with FEC");
-  auto content = fec_->mend(
+  auto content = fec_->correct(
       covered, [this](std::uint64_t block, ByteSpan bytes) { return judge(block, bytes); },
       [&](ByteSpan bytes) { return has_digest(node, bytes, digest); });
   if (!content && content.error().kind() == ErrorKind::tampered && !is_data &&
@@ -141,12 +142,12 @@ Result<Bytes> HashTree::mend(Node node) const {
   return content;
 }
 
-Result<std::vector<std::optional<Bytes>>> HashTree::mend_data(
+Result<std::vector<std::optional<Bytes>>> HashTree::correct_data(
     std::span<const std::uint64_t> blocks) const {
   std::vector<FecDecoder::Wanted> wanted;
   for (const std::uint64_t block : blocks) {
     const Node node{Node::kData, block};
-    Bytes digest = TRY(expected_digest(node, Mending::yes));
+    Bytes digest = TRY(expected_digest(node, Correction::yes));
     wanted.push_back(
         {.block = block, .accept = [this, node, digest = std::move(digest)](ByteSpan content) {
            return has_digest(node, content, digest);

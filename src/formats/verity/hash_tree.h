@@ -32,7 +32,7 @@ struct Node {
 class HashTree {
  public:
   using Block = BlockCache::Block;
-  enum class Mending { yes, no };
+  enum class Correction { yes, no };
 
   /// The params and the geometry belong together; `hash` holds the area from `offset` on.
   static Result<std::unique_ptr<HashTree>> create(const Params& params, const Geometry& geometry,
@@ -47,10 +47,10 @@ class HashTree {
 
   /// The verified hash block `index` of `level`. tampered if it is bad and is not to be or cannot
   /// be corrected; io if it cannot be read.
-  Result<Block> block(int level, std::uint64_t index, Mending mending) const;
+  Result<Block> block(int level, std::uint64_t index, Correction correction) const;
 
   /// The digest that a block must have.
-  Result<Bytes> expected_digest(Node node, Mending mending) const;
+  Result<Bytes> expected_digest(Node node, Correction correction) const;
 
   /// Slot of child `index` in its parent.
   ByteSpan digest_in(const Bytes& parent, std::uint64_t index) const;
@@ -67,16 +67,17 @@ class HashTree {
   /// requires. Otherwise those blocks are safe, but the number of blocks may be wrong.
   bool has_zero_padding(Node node, ByteSpan content) const;
 
-  bool can_mend() const { return fec_.has_value(); }
+  bool can_correct() const { return fec_.has_value(); }
   /// The true content of a block, from the FEC area.
-  Result<Bytes> mend(Node node) const;
+  Result<Bytes> correct(Node node) const;
   /// The same for several bad data blocks of one group of the FEC code, which are decoded together.
-  Result<std::vector<std::optional<Bytes>>> mend_data(std::span<const std::uint64_t> blocks) const;
-  std::uint64_t fec_groups() const { return fec_->groups(); }  ///< only where can_mend()
+  Result<std::vector<std::optional<Bytes>>> correct_data(
+      std::span<const std::uint64_t> blocks) const;
+  std::uint64_t fec_groups() const { return fec_->groups(); }  ///< only where can_correct()
   /// Makes block() fail at once for hash blocks that it could not correct before. For scans, which
   /// would decode such a block again for each of its children.
   void remember_failures() { remembers_failures_ = true; }
-  std::uint64_t mended_hash_blocks() const { return mended_.load(std::memory_order_relaxed); }
+  std::uint64_t corrected_hash_blocks() const { return corrected_.load(std::memory_order_relaxed); }
 
  private:
   HashTree(const Geometry& geometry, crypto::BlockHasher data, crypto::BlockHasher hash);
@@ -94,7 +95,7 @@ class HashTree {
   /// The lowest level, and those above it, which it must not evict.
   std::unique_ptr<BlockCache> leaves_;
   std::unique_ptr<BlockCache> upper_;
-  mutable std::atomic<std::uint64_t> mended_ = 0;
+  mutable std::atomic<std::uint64_t> corrected_ = 0;
   std::atomic<bool> remembers_failures_ = false;
   mutable std::mutex failed_mutex_;
   mutable std::set<std::uint64_t> failed_;  ///< places of hash blocks

@@ -124,9 +124,9 @@ TEST(UnsteadyDevice, ThatIsNeverTheSameGivesAnErrorOrTheData) {
       }
       // Only damage is what a look at everything may find, and nothing but data what it corrects.
       const auto found = (*target)->scan(
-          1, {}, [&](Area area, std::uint64_t block, ByteSpan mended) -> Result<void> {
+          1, {}, [&](Area area, std::uint64_t block, ByteSpan corrected) -> Result<void> {
             if (area == Area::data) {
-              EXPECT_TRUE(equal(mended, ByteSpan(good).subspan(block * 512, 512)));
+              EXPECT_TRUE(equal(corrected, ByteSpan(good).subspan(block * 512, 512)));
             }
             return {};
           });

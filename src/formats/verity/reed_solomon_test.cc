@@ -78,7 +78,7 @@ TEST(ReedSolomon, EncodesAsDefined) {
   }
 }
 
-TEST(ReedSolomon, MendsErrorsAndErasuresUpToItsBound) {
+TEST(ReedSolomon, CorrectsErrorsAndErasuresUpToItsBound) {
   std::mt19937 random(2);
   for (unsigned roots = kMinRoots; roots <= kMaxRoots; ++roots) {
     const ReedSolomon code(roots);
@@ -112,7 +112,7 @@ TEST(ReedSolomon, LeavesGoodCodewordsAlone) {
   EXPECT_EQ(words.bytes, good);
 }
 
-TEST(ReedSolomon, DoesNotMendBeyondItsBound) {
+TEST(ReedSolomon, DoesNotCorrectBeyondItsBound) {
   std::mt19937 random(4);
   for (const unsigned roots : {2u, 3u, 8u, 24u}) {
     const ReedSolomon code(roots);

@@ -21,8 +21,8 @@ Result<RepairReport> repair(const Layout& layout, const Devices& devices, ByteSp
     const auto target = TRY(open(layout, devices, root, {.cache_size = kScanCacheSize}));
     report.lost.clear();
     for (Damage& damage : TRY(target->scan(threads, progress, write_back))) {
-      again |= damage.mendable;
-      (damage.mendable ? report.mended : report.lost).push_back(std::move(damage));
+      again |= damage.correctable;
+      (damage.correctable ? report.repaired : report.lost).push_back(std::move(damage));
     }
     again = again && !report.lost.empty();
   }

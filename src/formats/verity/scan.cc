@@ -38,7 +38,7 @@ class Findings {
       if (!merged.empty()) {
         Damage& last = merged.back();
         if (last.area == next.area && last.block + last.blocks == next.block &&
-            last.reason == next.reason && last.mendable == next.mendable) {
+            last.reason == next.reason && last.correctable == next.correctable) {
           last.blocks += next.blocks;
           continue;
         }
@@ -55,18 +55,19 @@ class Findings {
 
 }  // namespace
 
-Result<bool> VerityTarget::Impl::try_mend(Node node, const MendedSink& mended) const {
-  if (!tree_->can_mend()) return false;
-  const auto content = tree_->mend(node);
+Result<bool> VerityTarget::Impl::try_correct(Node node, const CorrectedSink& corrected) const {
+  if (!tree_->can_correct()) return false;
+  const auto content = tree_->correct(node);
   if (!content) return false;
-  if (mended) TRY(mended(Area::hash, tree_->place_of(node), *content));
+  if (corrected) TRY(corrected(Area::hash, tree_->place_of(node), *content));
   return true;
 }
 
 /// Reads the stored block itself, since the one in the cache may be a corrected one.
-Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node, const MendedSink& mended) const {
+Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node,
+                                                       const CorrectedSink& corrected) const {
   Damage damage{.area = Area::hash, .block = tree_->place_of(node), .reason = {}};
-  const auto digest = tree_->expected_digest(node, HashTree::Mending::yes);
+  const auto digest = tree_->expected_digest(node, HashTree::Correction::yes);
   if (!digest) {
     if (digest.error().kind() != ErrorKind::tampered)
       return Error(digest.error().kind(), digest.error().message(), digest.error().sys_errno());
@@ -87,7 +88,7 @@ Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node, const MendedSi
              "is not zero after its hashes: the device may have more data blocks than stated"}};
   else
     return DamageList{};
-  damage.mendable = TRY(try_mend(node, mended));
+  damage.correctable = TRY(try_correct(node, corrected));
   return DamageList{damage};
 }
 
@@ -116,8 +117,8 @@ Result<VerityTarget::Impl::DataFindings> VerityTarget::Impl::scan_data(VerifiedD
   return found;
 }
 
-Result<void> VerityTarget::Impl::mend_data(
-    std::vector<Damage>& bad, WorkerPool& pool, const MendedSink& mended,
+Result<void> VerityTarget::Impl::correct_data(
+    std::vector<Damage>& bad, WorkerPool& pool, const CorrectedSink& corrected,
     const std::function<void(std::uint64_t blocks)>& progress) const {
   // Blocks of one group share their codewords. To decode each block by itself would read and hash
   // a group as often as it has bad blocks, up to 253 times.
@@ -131,11 +132,11 @@ Result<void> VerityTarget::Impl::mend_data(
     pool.submit([&, begin, end]() -> Result<void> {
       std::vector<std::uint64_t> blocks;
       for (std::size_t i = begin; i < end; ++i) blocks.push_back(bad[i].block);
-      const auto contents = tree_->mend_data(blocks);
+      const auto contents = tree_->correct_data(blocks);
       for (std::size_t i = 0; contents && i < blocks.size(); ++i) {
         const std::optional<Bytes>& content = (*contents)[i];
-        bad[begin + i].mendable = content.has_value();
-        if (content && mended) TRY(mended(Area::data, blocks[i], *content));
+        bad[begin + i].correctable = content.has_value();
+        if (content && corrected) TRY(corrected(Area::data, blocks[i], *content));
       }
       progress(end - begin);
       return {};
@@ -146,7 +147,7 @@ Result<void> VerityTarget::Impl::mend_data(
 }
 
 Result<std::vector<Damage>> VerityTarget::Impl::scan(unsigned threads, const Progress& progress,
-                                                     const MendedSink& mended) const {
+                                                     const CorrectedSink& corrected) const {
   tree_->remember_failures();
   const std::uint64_t block_size = geometry().data_block_size();
   std::mutex mutex;
@@ -164,7 +165,7 @@ Result<std::vector<Damage>> VerityTarget::Impl::scan(unsigned threads, const Pro
     pool.submit([&, first]() -> Result<void> {
       const std::uint64_t end = std::min(first + kHashJobBlocks, geometry().hash_blocks());
       for (std::uint64_t block = first; block < end; ++block) {
-        findings.add(TRY(scan_hash_block(tree_->node_at(block), mended)));
+        findings.add(TRY(scan_hash_block(tree_->node_at(block), corrected)));
         add_progress(geometry().hash_block_size());
       }
       return {};
@@ -189,10 +190,10 @@ Result<std::vector<Damage>> VerityTarget::Impl::scan(unsigned threads, const Pro
   TRY(pool.wait());
 
   DamageList bad_blocks = bad.take_all();
-  if (tree_->can_mend() && !bad_blocks.empty()) {
+  if (tree_->can_correct() && !bad_blocks.empty()) {
     total += bad_blocks.size() * block_size;
-    TRY(mend_data(bad_blocks, pool, mended,
-                  [&](std::uint64_t count) { add_progress(count * block_size); }));
+    TRY(correct_data(bad_blocks, pool, corrected,
+                     [&](std::uint64_t count) { add_progress(count * block_size); }));
   }
   findings.add(std::move(bad_blocks));
   return findings.take();

@@ -55,7 +55,7 @@ Result<void> VerifiedData::read_raw(std::uint64_t first, MutableByteSpan content
 Result<HashTree::Block> VerifiedData::leaf_of(std::uint64_t block) const {
   const Geometry& geometry = tree_.geometry();
   if (geometry.levels().empty()) return HashTree::Block();
-  return tree_.block(0, block >> geometry.hashes_per_block_bits(), HashTree::Mending::yes);
+  return tree_.block(0, block >> geometry.hashes_per_block_bits(), HashTree::Correction::yes);
 }
 
 ByteSpan VerifiedData::expected_in(const HashTree::Block& leaf, std::uint64_t block) const {

@@ -30,7 +30,7 @@ Result<std::unique_ptr<VerityTarget>> VerityTarget::open(const Params& params, B
   // Said now rather than at the first read: a wrong root hash is the usual mistake.
   if (!geometry.levels().empty()) {
     const int top = static_cast<int>(geometry.levels().size()) - 1;
-    if (auto block = tree->block(top, 0, HashTree::Mending::yes); !block) {
+    if (auto block = tree->block(top, 0, HashTree::Correction::yes); !block) {
       Error error = std::move(block).error();
       if (error.kind() != ErrorKind::tampered) return error;
       return Error(ErrorKind::tampered,
@@ -61,8 +61,8 @@ Result<void> VerityTarget::read(std::uint64_t offset, MutableByteSpan out) const
 }
 
 Result<std::vector<Damage>> VerityTarget::scan(unsigned threads, const Progress& progress,
-                                               const MendedSink& mended) const {
-  return impl_->scan(threads, progress, mended);
+                                               const CorrectedSink& corrected) const {
+  return impl_->scan(threads, progress, corrected);
 }
 
 Result<void> VerityTarget::extents(std::uint64_t offset, std::uint64_t length,
@@ -101,8 +101,9 @@ VerityTarget::Totals VerityTarget::totals() const {
 
 std::vector<block::Counter> VerityTarget::counters() const {
   const Totals totals = impl_->totals();
-  return {
-      {"verified", totals.verified}, {"corrupted", totals.corrupted}, {"corrected", totals.mended}};
+  return {{"verified", totals.verified},
+          {"corrupted", totals.corrupted},
+          {"corrected", totals.corrected}};
 }
 
 std::string VerityTarget::dm_status() const {
@@ -111,15 +112,15 @@ std::string VerityTarget::dm_status() const {
 
 std::string VerityTarget::summary() const {
   const Totals totals = impl_->totals();
-  if (totals.mended == 0 && totals.corrupted == 0) return {};
+  if (totals.corrected == 0 && totals.corrupted == 0) return {};
   return fmt::format("{} blocks verified, {} reads of damaged blocks, {} reads corrected",
-                     totals.verified, totals.corrupted, totals.mended);
+                     totals.verified, totals.corrupted, totals.corrected);
 }
 
 VerityTarget::Totals VerityTarget::Impl::totals() const {
   return {.verified = data_.verified(),
           .corrupted = corrupted_.load(std::memory_order_relaxed),
-          .mended = mended_.load(std::memory_order_relaxed) + tree_->mended_hash_blocks()};
+          .corrected = corrected_.load(std::memory_order_relaxed) + tree_->corrected_hash_blocks()};
 }
 
 Result<void> VerityTarget::Impl::read(std::uint64_t offset, MutableByteSpan out) {
@@ -166,10 +167,10 @@ Result<void> VerityTarget::Impl::settle(const std::vector<BadBlock>& bad, std::u
   const std::size_t size = geometry().data_block_size();
   Result<void> outcome;
   for (const BadBlock& block : bad) {
-    if (tree_->can_mend()) {
-      if (const auto mended = tree_->mend({Node::kData, block.block})) {
-        std::ranges::copy(*mended, content.subspan((block.block - first) * size, size).begin());
-        mended_.fetch_add(1, std::memory_order_relaxed);
+    if (tree_->can_correct()) {
+      if (const auto corrected = tree_->correct({Node::kData, block.block})) {
+        std::ranges::copy(*corrected, content.subspan((block.block - first) * size, size).begin());
+        corrected_.fetch_add(1, std::memory_order_relaxed);
         continue;
       }
     }

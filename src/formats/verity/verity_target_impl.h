@@ -29,7 +29,7 @@ class VerityTarget::Impl {
 
   Result<void> read(std::uint64_t offset, MutableByteSpan out);
   Result<std::vector<Damage>> scan(unsigned threads, const Progress& progress,
-                                   const MendedSink& mended) const;
+                                   const CorrectedSink& corrected) const;
   Totals totals() const;
   Result<void> extents(std::uint64_t offset, std::uint64_t length,
                        const block::ExtentSink& sink) const;
@@ -39,7 +39,7 @@ class VerityTarget::Impl {
   Result<void> settle(const std::vector<BadBlock>& bad, std::uint64_t first,
                       MutableByteSpan content);
   Result<void> refuse(Damage damage);
-  Result<std::vector<Damage>> scan_hash_block(Node node, const MendedSink& mended) const;
+  Result<std::vector<Damage>> scan_hash_block(Node node, const CorrectedSink& corrected) const;
   /// Data blocks in a range: those that are bad, and runs that cannot be checked.
   struct DataFindings {
     std::vector<Damage> bad;  ///< single blocks
@@ -47,17 +47,18 @@ class VerityTarget::Impl {
   };
   Result<DataFindings> scan_data(VerifiedData& data, std::uint64_t first, std::uint64_t end) const;
   /// Finds out which bad data blocks FEC can correct and passes their content to the sink.
-  Result<void> mend_data(std::vector<Damage>& bad, WorkerPool& pool, const MendedSink& mended,
-                         const std::function<void(std::uint64_t blocks)>& progress) const;
+  Result<void> correct_data(std::vector<Damage>& bad, WorkerPool& pool,
+                            const CorrectedSink& corrected,
+                            const std::function<void(std::uint64_t blocks)>& progress) const;
   /// Whether FEC can correct a bad hash block; its content goes to the sink.
-  Result<bool> try_mend(Node node, const MendedSink& mended) const;
+  Result<bool> try_correct(Node node, const CorrectedSink& corrected) const;
 
   Options options_;
   Devices devices_;
   std::unique_ptr<HashTree> tree_;
   VerifiedData data_;
   std::atomic<std::uint64_t> corrupted_ = 0;
-  std::atomic<std::uint64_t> mended_ = 0;
+  std::atomic<std::uint64_t> corrected_ = 0;
   std::atomic<bool> stopped_ = false;
   std::mutex reported_mutex_;
   std::set<std::pair<Area, std::uint64_t>> reported_;  ///< so that the sink hears of each once

@@ -154,7 +154,7 @@ TEST(VerityTarget, ChecksOnceOrAlways) {
   EXPECT_EQ(once->scan()->size(), 1u);
 }
 
-TEST(VerityTarget, MendsOnTheFly) {
+TEST(VerityTarget, CorrectsOnTheFly) {
   const TestDevice device(small(600), 8);
   const Bytes good = device.data->bytes();
   for (const std::uint64_t block : {0, 17, 599}) TestDevice::flip(*device.data, block * 512 + 3);
@@ -163,14 +163,14 @@ TEST(VerityTarget, MendsOnTheFly) {
   const auto target = device.open();
   ASSERT_TRUE(target) << target.error().message();
   EXPECT_EQ(*read(**target, 0, good.size()), good);
-  EXPECT_GE((*target)->totals().mended, 4u);
+  EXPECT_GE((*target)->totals().corrected, 4u);
   EXPECT_EQ((*target)->totals().corrupted, 0u);
   const auto damage = *(*target)->scan();
   EXPECT_EQ(damage.size(), 3 + (device.geometry->hash_blocks() + 4) / 5);
-  EXPECT_TRUE(std::ranges::all_of(damage, &Damage::mendable));
+  EXPECT_TRUE(std::ranges::all_of(damage, &Damage::correctable));
 }
 
-TEST(VerityTarget, DoesNotMendWhatIsBeyondTheParity) {
+TEST(VerityTarget, DoesNotCorrectWhatIsBeyondTheParity) {
   const TestDevice device(small(600), 2);
   const std::uint64_t row = device.fec_geometry->row_size();
   for (std::uint64_t i = 0; i < 3; ++i) TestDevice::flip(*device.data, i * row);

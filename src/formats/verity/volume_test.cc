@@ -86,13 +86,13 @@ TEST(Volume, RefusesPartsThatLieOverEachOther) {
   EXPECT_FALSE(check((2 << 20) + 1, 3 << 20));
 }
 
-TEST(Volume, IsMended) {
+TEST(Volume, IsCorrected) {
   const Volume volume(2);
   const Bytes data = volume.data->bytes();
   const Bytes hash = volume.hash->bytes();
   const auto nothing = repair(volume.layout, volume.devices(), volume.root);
   ASSERT_TRUE(nothing);
-  EXPECT_TRUE(nothing->mended.empty() && nothing->lost.empty());
+  EXPECT_TRUE(nothing->repaired.empty() && nothing->lost.empty());
 
   spoil(*volume.data, 100 * 4096, 3 * 4096);
   spoil(*volume.hash, 4096, 4096);           // the top block
@@ -101,14 +101,14 @@ TEST(Volume, IsMended) {
   ASSERT_TRUE(report) << report.error().message();
   EXPECT_TRUE(report->lost.empty());
   const std::vector<Damage> expected = {
-      {.area = Area::hash, .block = 0, .reason = "does not match its hash", .mendable = true},
-      {.area = Area::hash, .block = 2, .reason = "does not match its hash", .mendable = true},
+      {.area = Area::hash, .block = 0, .reason = "does not match its hash", .correctable = true},
+      {.area = Area::hash, .block = 2, .reason = "does not match its hash", .correctable = true},
       {.area = Area::data,
        .block = 100,
        .blocks = 3,
        .reason = "does not match its hash",
-       .mendable = true}};
-  EXPECT_EQ(report->mended, expected);
+       .correctable = true}};
+  EXPECT_EQ(report->repaired, expected);
   EXPECT_EQ(volume.data->bytes(), data);
   EXPECT_EQ(volume.hash->bytes(), hash);
 }
@@ -121,7 +121,7 @@ TEST(Volume, KeepsWhatIsBeyondRepairAsItIs) {
   spoil(*volume.data, 5 * row + 4096, 4096);
   const auto report = repair(volume.layout, volume.devices(), volume.root);
   ASSERT_TRUE(report);
-  EXPECT_EQ(report->mended.size(), 1u);
+  EXPECT_EQ(report->repaired.size(), 1u);
   EXPECT_EQ(report->lost.size(), 3u);
   Bytes block(4096);
   ASSERT_TRUE(volume.data->read(0, block));

@@ -70,7 +70,7 @@ class FecDecoder {
   /// are up to roots() blocks that are known to be bad or cannot be read, and roots() / 2 bytes in
   /// each codeword whose place is not known, and one whole block whose place is not known if fewer
   /// than roots() others are bad. Takes up to 512 blocks of memory.
-  Result<Bytes> mend(std::uint64_t block, const Judge& judge, const Accept& accept) const;
+  Result<Bytes> correct(std::uint64_t block, const Judge& judge, const Accept& accept) const;
 
   /// Blocks are in one group if their numbers are equal modulo groups(): they share all their
   /// codewords, at most one block of each row.

@@ -24,8 +24,8 @@ struct Damage {
   Area area;
   std::uint64_t block;  ///< data: of the data device; hash: of the hash area, in stored order
   std::uint64_t blocks = 1;
-  std::string reason;     ///< continues the sentence "block N ..."
-  bool mendable = false;  ///< forward error correction can restore the content
+  std::string reason;        ///< continues the sentence "block N ..."
+  bool correctable = false;  ///< forward error correction can restore the content
 
   bool operator==(const Damage&) const = default;
 };
@@ -62,7 +62,7 @@ class VerityTarget final : public block::ReadOnlyDevice {
   struct Totals {
     std::uint64_t verified;   ///< data blocks
     std::uint64_t corrupted;  ///< blocks of either area that failed and were not corrected
-    std::uint64_t mended;
+    std::uint64_t corrected;
   };
 
   /// `fec` covers the data and the hash area as FecGeometry says. tampered: the tree does not match
@@ -87,13 +87,14 @@ class VerityTarget final : public block::ReadOnlyDevice {
 
   /// Takes the true content of a bad block, as the FEC area yields it. Called by several threads;
   /// an error ends the scan.
-  using MendedSink = std::function<Result<void>(Area area, std::uint64_t block, ByteSpan content)>;
+  using CorrectedSink =
+      std::function<Result<void>(Area area, std::uint64_t block, ByteSpan content)>;
 
   /// Reads everything, hash blocks as well, and lists all damage: the hash area from the top down,
   /// then the data. Ignores the options and does not call their sink. Damage that cannot be
   /// corrected costs little more than damage that can. `threads` 0: one for each processor.
   Result<std::vector<Damage>> scan(unsigned threads = 0, const Progress& progress = {},
-                                   const MendedSink& mended = {}) const;
+                                   const CorrectedSink& corrected = {}) const;
 
   Totals totals() const;
 

@@ -85,8 +85,8 @@ Result<std::unique_ptr<VerityTarget>> open(const Layout& layout, const Devices& 
                                            ByteSpan root, VerityTarget::Options options = {});
 
 struct RepairReport {
-  std::vector<Damage> mended;  ///< written and checked
-  std::vector<Damage> lost;    ///< not correctable, or below a hash block that is not
+  std::vector<Damage> repaired;  ///< written and checked
+  std::vector<Damage> lost;      ///< not correctable, or below a hash block that is not
 };
 
 /// Repairs in place what FEC can correct. Each block is checked against its hash before it is
