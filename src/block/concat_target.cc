@@ -19,7 +19,9 @@ Result<std::unique_ptr<ConcatTarget>> ConcatTarget::open(
     target->block_size_ = std::max(target->block_size_, part->block_size());
     target->writable_ &= part->writable();
   }
-  for (std::size_t i = 0; i + 1 < parts.size(); ++i)
+  // The end of the last part matters only to those who write.
+  const std::size_t whole = parts.size() - (target->writable_ ? 0 : 1);
+  for (std::size_t i = 0; i < whole; ++i)
     if (target->ends_[i] % target->block_size_ != 0)
       return Error(ErrorKind::invalid_argument,
                    fmt::format("part {} ends within a block of {} bytes", i, target->block_size_));

@@ -173,5 +173,56 @@ TEST(ConcatTarget, WritesOnlyWhereAllPartsDo) {
   EXPECT_FALSE(ConcatTarget::open({}));
 }
 
+std::vector<Extent> extents_of(const Device& device) {
+  std::vector<Extent> extents;
+  EXPECT_TRUE(for_each_extent(device, [&](const Extent& extent) {
+    extents.push_back(extent);
+    return true;
+  }));
+  return extents;
+}
+
+TEST(Extents, AreTheHolesOfAFile) {
+  const auto dir = *TempDir::create();
+  constexpr std::size_t kPart = 1 << 16;
+  auto target = *file_device(dir, pattern(4 * kPart));
+  const std::string path = dir.path("disk");
+  EXPECT_EQ(extents_of(*target), (std::vector<Extent>{{0, 4 * kPart, ExtentKind::data}}));
+  ASSERT_TRUE(target->discard(kPart, kPart));
+  ASSERT_TRUE(target->discard(3 * kPart, kPart));
+  EXPECT_EQ(extents_of(*target), (std::vector<Extent>{{0, kPart, ExtentKind::data},
+                                                      {kPart, kPart, ExtentKind::hole},
+                                                      {2 * kPart, kPart, ExtentKind::data},
+                                                      {3 * kPart, kPart, ExtentKind::hole}}));
+  // A file that has lost its end must be read, which fails.
+  std::filesystem::resize_file(path, 2 * kPart);
+  EXPECT_EQ(extents_of(*target).back().kind, ExtentKind::data);
+  Bytes out(512);
+  EXPECT_FALSE(target->read(3 * kPart, out));
+}
+
+TEST(Extents, AreThoseOfTheParts) {
+  std::vector<std::shared_ptr<Device>> parts;
+  parts.push_back(std::make_shared<ZeroDevice>(100));
+  parts.push_back(std::make_shared<MemoryDevice>(pattern(50)));
+  parts.push_back(std::make_shared<MemoryDevice>(pattern(50)));
+  parts.push_back(
+      *LinearTarget::open(std::make_shared<ZeroDevice>(100), {.offset = 60, .length = 40}));
+  const auto target = *ConcatTarget::open(std::move(parts));
+  EXPECT_EQ(extents_of(*target), (std::vector<Extent>{{0, 100, ExtentKind::hole},
+                                                      {100, 100, ExtentKind::data},
+                                                      {200, 40, ExtentKind::hole}}));
+}
+
+TEST(ConcatTarget, IsWholeBlocksWhereItIsWritten) {
+  const auto dir = *TempDir::create();
+  std::vector<std::shared_ptr<Device>> parts;
+  parts.push_back(*file_device(dir, pattern(1024)));
+  parts.push_back(std::make_shared<MemoryDevice>(pattern(100)));
+  EXPECT_FALSE(ConcatTarget::open(parts));
+  parts.back() = std::make_shared<ZeroDevice>(100);
+  EXPECT_TRUE(ConcatTarget::open(parts)) << "it is only read";
+}
+
 }  // namespace
 }  // namespace intact::block

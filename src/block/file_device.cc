@@ -87,10 +87,15 @@ Result<void> FileDevice::extents(std::uint64_t offset, std::uint64_t length,
                                  const ExtentSink& sink) const {
   TRY(check_range(size_, offset, length));
   const std::uint64_t end = offset + length;
-  /// The next place of data or of a hole; the end if there is none, or the file has shrunk.
+  /// The next place of data or of a hole.
   const auto next = [&](std::uint64_t from, int whence) {
     const off_t found = ::lseek(fd_.get(), static_cast<off_t>(from), whence);
-    return found < 0 ? end : std::clamp(static_cast<std::uint64_t>(found), from, end);
+    if (found >= 0) return std::clamp(static_cast<std::uint64_t>(found), from, end);
+    // Without data up to its end. A file that has shrunk, or cannot tell, has to be read to see.
+    struct stat st;
+    const bool is_whole = errno == ENXIO && ::fstat(fd_.get(), &st) == 0 &&
+                          static_cast<std::uint64_t>(st.st_size) >= size_;
+    return is_whole || whence == SEEK_HOLE ? end : from;
   };
   if (!has_holes_) {
     if (length != 0) sink({.offset = offset, .length = length, .kind = ExtentKind::data});

@@ -211,7 +211,7 @@ Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
     log.process->close_inherited(log.fd());
     options.log_fd = log.fd();
   } else {
-    options.announcement = fmt::format("{} can be {} at {}; Ctrl-C ends it", plan.name,
+    options.announcement = fmt::format("{} can be {} at {}; Ctrl-C ends it", visible(plan.name),
                                        what_for(*stack.top()), listener.uri());
     if (log.file) options.log_fd = log.fd();
   }

@@ -151,17 +151,39 @@ Result<void> Finder::check_plain(const Content& content) const {
 
 /// Options that say how to check a layer must not be ignored because the layer is missing.
 Result<void> Finder::check_all_were_met() const {
-  if (options_.expects_verity() && !has(kVerity))
+  if ((options_.expects_verity() || !options_.fec_device.empty() || !options_.signature.empty()) &&
+      !has(kVerity))
     return Error(ErrorKind::malformed,
                  fmt::format("{}: no dm-verity superblock found; pass --hash-offset if it is "
                              "elsewhere",
                              options_.hash_device.empty() ? options_.data : options_.hash_device));
-  if (options_.integrity.names_algorithm() && !has(kIntegrity))
+  const IntegrityOptions& integrity = options_.integrity;
+  if ((integrity.names_algorithm() || integrity.tag_size || integrity.sector_size) &&
+      !has(kIntegrity))
     return Error(ErrorKind::malformed, options_.data + ": not a dm-integrity device");
   return {};
 }
 
 }  // namespace
+
+const char* ImageOptions::check_option() const {
+  const std::pair<bool, const char*> options[] = {
+      {!root_hash.empty(), "--root-hash"},
+      {!root_hash_file.empty(), "--root-hash-file"},
+      {!signature.empty(), "--root-hash-signature"},
+      {!hash_device.empty(), "--hash-device"},
+      {superblock_at.has_value(), "--hash-offset"},
+      {data_blocks.value_or(0) != 0, "--data-blocks"},
+      {!fec_device.empty(), "--fec-device"},
+      {integrity.integrity.given(), "--integrity"},
+      {integrity.journal_integrity.given(), "--journal-integrity"},
+      {integrity.journal_crypt.given(), "--journal-crypt"},
+      {integrity.tag_size.has_value(), "--tag-size"},
+      {integrity.sector_size.has_value(), "--sector-size"}};
+  for (const auto& [given, name] : options)
+    if (given) return name;
+  return nullptr;
+}
 
 Result<stack::Plan> find_layers(const ImageOptions& options, block::Access access) {
   DeviceFiles files(block::Access::read_only);

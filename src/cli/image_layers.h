@@ -18,6 +18,8 @@ struct ImageOptions : VerityOptions {
   IntegrityOptions integrity;
   std::optional<std::uint64_t> superblock_at;  ///< of dm-verity; none: where one is usual
 
+  /// The first option given that says how to check the image; null if there is none.
+  const char* check_option() const;
   bool expects_verity() const {
     return superblock_at || !hash_device.empty() || !root_hash.empty() || !root_hash_file.empty() ||
            data_blocks.value_or(0) != 0;

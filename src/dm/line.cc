@@ -12,7 +12,7 @@ namespace intact::dm {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\v\f";
-constexpr std::uint64_t kMaxSectors = std::uint64_t{1} << 54;  // 2^63 bytes
+constexpr std::uint64_t kMaxSectors = (std::uint64_t{1} << 54) - 1;  // fewer than 2^63 bytes
 
 Error invalid(std::string message) {
   return {ErrorKind::invalid_argument, std::move(message)};
@@ -63,7 +63,7 @@ Result<void> append(std::vector<Line>& lines, std::string_view text) {
                                              : fmt::format("the line before ends at {}", end)));
   const auto sum = checked_add(line.start, line.sectors);
   if (!sum || *sum > kMaxSectors)
-    return invalid(fmt::format("{}: the device would be larger than 2^63 bytes", place));
+    return invalid(fmt::format("{}: the device would have 2^63 bytes or more", place));
   lines.push_back(std::move(line));
   return {};
 }
@@ -100,6 +100,16 @@ Result<Table> parse_table(std::string_view text) {
 }
 
 }  // namespace
+
+std::string quoted(std::string_view word) {
+  constexpr std::size_t kMinKey = 16;  // digits
+  const std::size_t digits =
+      std::min(word.find_last_not_of("0123456789abcdefABCDEF") + 1, word.size());
+  const std::size_t count = word.size() - digits;
+  if (count < kMinKey) return fmt::format("'{}'", visible(std::string(word)));
+  return fmt::format("'{}({} hexadecimal digits)'", visible(std::string(word.substr(0, digits))),
+                     count);
+}
 
 /// A backslash at the end stands for itself.
 std::vector<std::string> split_words(std::string_view line) {
@@ -176,8 +186,8 @@ std::string to_concise(const std::vector<Table>& tables) {
 }
 
 Error Arguments::wrong(std::string_view what, std::string_view expected) const {
-  return invalid(fmt::format("{}: argument {} ({}): '{}' is not {}", line_.target, next_, what,
-                             visible(next_ == 0 ? std::string() : line_.arguments[next_ - 1]),
+  return invalid(fmt::format("{}: argument {} ({}): {} is not {}", line_.target, next_, what,
+                             quoted(next_ == 0 ? std::string() : line_.arguments[next_ - 1]),
                              expected));
 }
 
@@ -218,8 +228,8 @@ Result<std::size_t> Arguments::count_of_options(std::size_t max) {
 
 Result<void> Arguments::end() const {
   if (at_end()) return {};
-  return invalid(fmt::format("{}: argument {}: '{}' is one too many", line_.target, next_ + 1,
-                             visible(line_.arguments[next_])));
+  return invalid(fmt::format("{}: argument {}: {} is one too many", line_.target, next_ + 1,
+                             quoted(line_.arguments[next_])));
 }
 
 }  // namespace intact::dm

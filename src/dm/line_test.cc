@@ -53,9 +53,9 @@ TEST(Lines, FollowOneAnother) {
   EXPECT_EQ(refusal("0 8 zero\n4 8 zero"),
             "table line 2: begins at sector 4, but the line before ends at 8; lines must follow "
             "one another");
-  EXPECT_EQ(refusal("0 18014398509481984 zero"), "");
-  EXPECT_EQ(refusal("0 18014398509481985 zero"),
-            "table line 1: the device would be larger than 2^63 bytes");
+  EXPECT_EQ(refusal("0 18014398509481983 zero"), "");
+  EXPECT_EQ(refusal("0 18014398509481984 zero"),
+            "table line 1: the device would have 2^63 bytes or more");
 }
 
 rc::Gen<std::string> any_word() {

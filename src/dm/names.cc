@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/visible.h>
 #include <intact/dm/names.h>
 
 namespace intact::dm {
@@ -24,8 +23,7 @@ Error cannot_pass_on(int code) {
 }
 
 Error unknown(std::string_view word, const char* expected) {
-  return {ErrorKind::invalid_argument,
-          fmt::format("'{}' does not name {}", visible(std::string(word)), expected)};
+  return {ErrorKind::invalid_argument, fmt::format("{} does not name {}", quoted(word), expected)};
 }
 
 /// A copy with a number that no other use of descriptors needs.

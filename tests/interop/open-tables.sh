@@ -86,6 +86,31 @@ expect 2 "$intact" open --table "0 $sectors integrity $work/tagged 0 32 J 1 inte
 said 'a key must be passed by reference'
 ! grep -q c0ffee "$work/err" || fail 'the key is shown'
 
+# A key in a wrong place is not shown either.
+key=$(xxd -p -c 64 key)
+for words in "internal_hash:hmac(sha256)::32:$key" "internal_hash:hmac(sha256)::32:fd:$key" "$key" "internal_hash:$key" "meta_device:$key"; do
+  expect 2 "$intact" open --table "0 $sectors integrity $work/tagged 0 32 J 1 $words" --to never
+  ! grep -q "${key:0:16}" "$work/err" || fail "the key is shown for $words"
+done
+# A line that is shorter than its device leaves it as clean as a whole one.
+for length in $sectors $((sectors - 8)); do
+  cp tagged bitmap
+  serve "$intact" open --table "0 $length integrity $work/bitmap 0 32 B 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:9" --nbd sock 9< key
+  nbdsh -u "$uri" -c 'h.pwrite(b"z" * 4096, 0); h.flush()'
+  stop
+  expect 0 "$intact" integrity dump bitmap
+  ! grep -q dirty_bitmap "$work/out" || fail "a line of $length sectors was not closed"
+done
+
+### What would not be checked is refused.
+expect 2 "$intact" open data --format raw --root-hash-file root --to never
+said '^intact: --root-hash-file: cannot be used with --format raw'
+expect 2 "$intact" open --table "0 8 linear $work/data 0" --integrity hmac-sha256 --integrity-key-file key --to never
+said '^intact: --integrity: cannot be used with --table'
+expect 6 "$intact" open 'a disk' --fec-device hash --to never
+expect 0 "$intact" open data --format raw --to raw.copy
+same data raw.copy
+
 ### Holes stay holes.
 truncate -s 8M sparse
 head -c 4096 /dev/urandom | dd of=sparse bs=4096 seek=512 conv=notrunc status=none

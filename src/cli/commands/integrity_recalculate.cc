@@ -61,7 +61,8 @@ Result<int> recalculate(const Options& given) {
 
 void add_integrity_recalculate_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
-      program, group, "recalculate", "Calculate the tags that are not valid yet", recalculate);
+      program, group, "recalculate", "Calculate missing tags, or all of them if none are missing",
+      recalculate);
   options->add_device(command);
   command->add_flag("--reset", options->reset, "Calculate all tags again");
   options->add_algorithms(command);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <intact/base/checked.h>
 #include <intact/base/file.h>
@@ -126,6 +127,7 @@ Result<stack::Plan> plan_from_table(const OpenOptions& options, block::Access ac
   stack::Plan plan{.name = "table", .file = {}};
   plan.tables.push_back({.name = "table", .lines = TRY(dm::parse_lines(text).context("--table"))});
   if (TRY(is_read_only(plan))) access = block::Access::read_only;
+  plan.read_only = access == block::Access::read_only;
   DeviceFiles files(access);
   for (dm::Line& line : plan.tables[0].lines)
     TRY(dm::use_own_names(line, plan.names, [&](const std::string& path) -> Result<dm::File> {
@@ -137,6 +139,11 @@ Result<stack::Plan> plan_from_table(const OpenOptions& options, block::Access ac
 }
 
 Result<stack::Plan> prepare(const OpenOptions& options, block::Access access) {
+  const char* const check = options.check_option();
+  if (check != nullptr && (!options.table.empty() || options.format == kRaw))
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("{}: cannot be used with {}, which would not check it", check,
+                             options.table.empty() ? "--format raw" : "--table"));
   if (!options.table.empty()) return plan_from_table(options, access);
   if (options.data.empty())
     return Error(ErrorKind::invalid_argument, "nothing to open: pass FILE, or --table");

@@ -24,6 +24,37 @@ std::string damage_text(const std::string& name, const Mismatch& mismatch) {
                      (last + 1) * kSectorSize - 1);
 }
 
+/// A device of which a line uses only the beginning.
+class Shortened final : public block::Device {
+ public:
+  Shortened(std::shared_ptr<IntegrityTarget> whole, std::unique_ptr<block::LinearTarget> part)
+      : whole_(std::move(whole)), part_(std::move(part)) {}
+
+  std::uint64_t size() const override { return part_->size(); }
+  block::Limits limits() const override { return part_->limits(); }
+  Result<void> read(std::uint64_t offset, MutableByteSpan out) const override {
+    return part_->read(offset, out);
+  }
+  Result<void> write(std::uint64_t offset, ByteSpan bytes) override {
+    return part_->write(offset, bytes);
+  }
+  Result<void> flush() override { return part_->flush(); }
+  Result<void> discard(std::uint64_t offset, std::uint64_t length) override {
+    return part_->discard(offset, length);
+  }
+  Result<void> zero(std::uint64_t offset, std::uint64_t length) override {
+    return part_->zero(offset, length);
+  }
+  std::vector<block::Counter> counters() const override { return whole_->counters(); }
+  std::string dm_status() const override { return whole_->dm_status(); }
+  std::string summary() const override { return whole_->summary(); }
+  Result<void> close() override { return whole_->close(); }
+
+ private:
+  std::shared_ptr<IntegrityTarget> whole_;
+  std::unique_ptr<block::LinearTarget> part_;
+};
+
 Result<TableLine> parse(const dm::Line& line, dm::Names& names) {
   return parse_table(line.arguments,
                      [&names](std::string_view reference) { return names.key(reference); })
@@ -35,6 +66,9 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
   const TableLine table = TRY(parse(line, names));
   Devices devices{.data = TRY(names.device(table.device))};
   if (!table.meta_device.empty()) devices.meta = TRY(names.device(table.meta_device));
+  if (devices.meta == devices.data)
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("{}: meta_device is the device with the data", kTarget));
   // Sectors are written, and the blocks of another target may be larger.
   for (auto* const device : {&devices.data, &devices.meta})
     if (*device && (*device)->writable() && (*device)->block_size() > kSectorSize)
@@ -54,8 +88,9 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
                  fmt::format("{}: the line has {} sectors, and the device provides {}", kTarget,
                              line.sectors, target->size() / kSectorSize));
   if (*length == target->size()) return std::shared_ptr<block::Device>(std::move(target));
+  auto part = TRY(block::LinearTarget::open(target, {.offset = 0, .length = *length}));
   return std::shared_ptr<block::Device>(
-      TRY(block::LinearTarget::open(std::move(target), {.offset = 0, .length = *length})));
+      std::make_shared<Shortened>(std::move(target), std::move(part)));
 }
 
 /// The kernel does not check regions that the bitmap marks, and gives them new tags: with a key it

@@ -145,7 +145,14 @@ TEST_F(DmTargetTest, IsOpenedFromALine) {
 
 TEST_F(DmTargetTest, IsAsLongAsTheLineAndNotLonger) {
   const std::uint64_t whole = kDmTarget.open(line(), names_, {}).value()->size();
-  EXPECT_EQ(kDmTarget.open(line(8), names_, {}).value()->size(), whole - 8 * 512);
+  {
+    const auto shorter = kDmTarget.open(line(8), names_, {}).value();
+    EXPECT_EQ(shorter->size(), whole - 8 * 512);
+    EXPECT_FALSE(shorter->counters().empty());
+    ASSERT_TRUE(shorter->write(0, Bytes(512, std::byte{3})));
+    ASSERT_TRUE(shorter->close());
+    EXPECT_FALSE(shorter->write(0, Bytes(512))) << "the device itself is still open";
+  }
   const auto longer = kDmTarget.open(line(static_cast<std::uint64_t>(-8)), names_, {});
   ASSERT_FALSE(longer);
   EXPECT_NE(longer.error().message().find("and the device provides"), std::string::npos);

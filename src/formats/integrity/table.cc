@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <intact/dm/line.h>
 #include <intact/integrity/table.h>
 
 #include "integrity_target_impl.h"
@@ -26,10 +27,18 @@ std::optional<T> number(std::string_view text) {
   return value;
 }
 
+/// Part of a word that is not an option, unless it may be a key.
+std::string unquoted(std::string_view word) {
+  const std::string text = dm::quoted(word);
+  return text.substr(1, text.size() - 2);
+}
+
 /// "ALGORITHM[:HEXKEY]", or with `keys` "ALGORITHM[:REFERENCE]".
 Result<Algorithm> algorithm(std::string_view text, std::string_view option, const KeyLookup& keys) {
   const std::size_t colon = text.find(':');
   Algorithm algorithm{std::string(text.substr(0, colon)), {}};
+  if (dm::quoted(algorithm.name) != "'" + algorithm.name + "'")  // a key in its place
+    return invalid(fmt::format("Invalid {} argument", option));
   if (colon == std::string_view::npos) return algorithm;
   if (keys) {
     algorithm.key = TRY(keys(text.substr(colon + 1)).context(std::string(option)));
@@ -92,7 +101,8 @@ Result<void> set_option(TableLine& line, std::string_view word, const KeyLookup&
     return {};
   }
   const std::size_t colon = word.find(':');
-  const Error unknown = invalid(fmt::format("Invalid argument: {}", word.substr(0, colon)));
+  const Error unknown =
+      invalid(fmt::format("Invalid argument: {}", unquoted(word.substr(0, colon))));
   if (colon == std::string_view::npos) return Error(unknown);
   const std::string_view name = word.substr(0, colon), value = word.substr(colon + 1);
   if (auto* const chosen = algorithm_option(line.params, name)) {

@@ -113,7 +113,7 @@ Result<void> create_kernel_stack(const std::string& name, stack::Plan& plan) {
   const auto opened = stack.devices();
   KernelNames names(plan.names);
   LowerDevices lower;
-  bool writable = !plan.file || plan.file->writable();
+  bool writable = !plan.read_only && (!plan.file || plan.file->writable());
   std::size_t next = 0;  // in `opened`
   for (std::size_t i = 0; i < plan.tables.size(); ++i) {
     const dm::Table& table = plan.tables[i];

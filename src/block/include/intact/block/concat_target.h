@@ -10,7 +10,8 @@ namespace intact::block {
 /// Several devices in a row (a table of several lines).
 class ConcatTarget final : public Device {
  public:
-  /// At least one part; every part but the last must be whole blocks of the largest block size.
+  /// At least one part; every part must be whole blocks of the largest block size, except
+  /// the last one of a device that is only read.
   static Result<std::unique_ptr<ConcatTarget>> open(std::vector<std::shared_ptr<Device>> parts);
 
   std::uint64_t size() const override { return ends_.back(); }

@@ -44,7 +44,7 @@ struct Table {
 
 /// Parses lines, one a line; empty ones and comments (#) are skipped. invalid_argument, with the
 /// number of the line and what is wrong in it: not a line, no lines at all, a gap or an overlap, or
-/// a device of more than 2^54 sectors. What the arguments mean is up to the target.
+/// a device of 2^54 sectors or more. What the arguments mean is up to the target.
 Result<std::vector<Line>> parse_lines(std::string_view text);
 /// The inverse. One line each, with a newline between two.
 std::string to_text(const std::vector<Line>& lines);
@@ -55,6 +55,9 @@ std::string to_text(const Line& line);
 /// MINOR is empty, FLAGS is ro or rw. A backslash escapes , ; and itself. invalid_argument.
 Result<std::vector<Table>> parse_concise(std::string_view text);
 std::string to_concise(const std::vector<Table>& tables);
+
+/// A word as messages quote it: made printable, and without the digits if it may be a key.
+std::string quoted(std::string_view word);
 
 /// The words of a line or of a part of it, without the escapes.
 std::vector<std::string> split_words(std::string_view text);

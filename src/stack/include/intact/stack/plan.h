@@ -20,6 +20,7 @@ struct Plan {
   std::string name;        ///< of the stack, in the log
   dm::File file;           ///< what is there without tables; null if the tables are all there is
   dm::File known_by = {};  ///< whose identity names the status socket; null: `file`
+  bool read_only = false;  ///< nothing is to be written, whatever its files allow
   std::vector<dm::Table> tables = {};  ///< each on the devices of those before it
   dm::Names names = {};                ///< what their words stand for
 
