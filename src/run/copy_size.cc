@@ -5,6 +5,8 @@
 #include <intact/run/bundle.h>
 #include <intact/run/tree_path.h>
 
+#include "directory_piece.h"
+
 namespace intact::run {
 namespace {
 
@@ -17,25 +19,30 @@ struct CopySize {
   std::uint64_t bytes = 0, inodes = 0;
 };
 
-/// What a copy of the directory takes in a tmpfs.
-Result<CopySize> measure(const tree::FileTree& tree, NodeId top) {
+/// What a copy of the directory takes in a tmpfs; stops once it has more than `max_inodes`, which
+/// limits the memory that this takes as well.
+Result<CopySize> measure(const tree::FileTree& tree, NodeId top, std::uint64_t max_inodes) {
+  struct Rest {
+    NodeId directory;
+    std::uint64_t cookie;
+    std::size_t depth;
+  };
   CopySize size;
   std::set<NodeId> seen;  // files with several names
-  std::vector<std::pair<NodeId, std::size_t>> directories{{top, 1}};
-  while (!directories.empty()) {
-    const auto [directory, depth] = directories.back();
-    directories.pop_back();
-    if (depth > kMaxDepth)
+  std::vector<Rest> rests{{top, 0, 1}};
+  while (!rests.empty()) {
+    const Rest rest = rests.back();
+    rests.pop_back();
+    if (rest.depth > kMaxDepth)
       return Error(ErrorKind::limit, fmt::format("more than {} levels of directories", kMaxDepth));
-    std::vector<NodeId> entries;
-    TRY(tree.list(directory, 0, [&](const tree::DirectoryEntry& entry, std::uint64_t) {
-      entries.push_back(entry.node);
-      return true;
-    }));
-    for (const NodeId node : entries) {
+    const DirectoryPiece piece = TRY(list_piece(tree, rest.directory, rest.cookie));
+    // Below its directories, so that these are done with before there are more of them.
+    if (!piece.last) rests.push_back({rest.directory, piece.next, rest.depth});
+    for (const auto& [name, node] : piece.entries) {
       const tree::Attributes attributes = TRY(tree.attributes(node));
-      ++size.inodes;  // a further name costs as much
-      if (attributes.is_directory()) directories.emplace_back(node, depth + 1);
+      // A further name costs as much.
+      if (++size.inodes > max_inodes) return size;
+      if (attributes.is_directory()) rests.push_back({node, 0, rest.depth + 1});
       if (!attributes.is_regular() || (attributes.nlink > 1 && !seen.insert(node).second)) continue;
       const std::uint64_t pages = attributes.size / kPage + (attributes.size % kPage != 0);
       size.bytes += std::min(pages, (UINT64_MAX - size.bytes) / kPage) * kPage;
@@ -53,13 +60,19 @@ Result<std::vector<std::string>> find_large_copies(const tree::FileTree& tree,
     if (!mount.shared_tmpfs || !mount.copy_up) continue;
     const auto node = TRY(resolve(tree, mount.destination)).node;
     if (!node) continue;
-    const CopySize size = TRY(measure(tree, *node).context(mount.destination));
-    if (size.bytes <= bundle.tmpfs_size && size.inodes < tmpfs_inodes(bundle.tmpfs_size)) continue;
-    warnings.push_back(fmt::format(
-        "{}: the image has {} bytes in {} file{} there, more than its tmpfs of {} takes; raise "
-        "size= and nr_inodes= of that mount in config.json",
-        mount.destination, size.bytes, size.inodes, size.inodes == 1 ? "" : "s",
-        bytes_text(bundle.tmpfs_size)));
+    // One of the tmpfs's inodes is its own directory.
+    const std::uint64_t max_inodes = tmpfs_inodes(bundle.tmpfs_size) - 1;
+    const CopySize size = TRY(measure(tree, *node, max_inodes).context(mount.destination));
+    if (size.bytes <= bundle.tmpfs_size && size.inodes <= max_inodes) continue;
+    const std::string has = size.inodes > max_inodes
+                                ? fmt::format("more than {} files", max_inodes)
+                                : fmt::format("{} bytes in {} file{}", size.bytes, size.inodes,
+                                              size.inodes == 1 ? "" : "s");
+    warnings.push_back(
+        fmt::format("{}: the image has {} there, more than its tmpfs of {} takes; raise size= and "
+                    "nr_inodes= of "
+                    "that mount in config.json",
+                    mount.destination, has, bytes_text(bundle.tmpfs_size)));
   }
   return warnings;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <optional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,9 +19,6 @@
 
 namespace intact::run {
 namespace {
-
-// About what a file without content costs the kernel. It does not count them in the size.
-constexpr std::uint64_t kInodeCost = 1024;  // bytes
 
 Result<void> make_directory(const std::string& path, mode_t mode = 0700) {
   if (::mkdir(path.c_str(), mode) != 0) return Error::from_errno("mkdir " + path, errno);
@@ -99,11 +97,12 @@ TmpfsOptions tmpfs_options(const std::vector<std::string>& options) {
   return out;
 }
 
-/// What the files of a tmpfs take, in bytes of memory.
-Result<std::uint64_t> used_memory(const std::string& directory) {
+/// What the tmpfs itself would take; everything where it has no limit.
+Result<CopyBudget> budget_of(const std::string& tmpfs, MemoryUse& memory) {
   struct statvfs fs;
-  if (::statvfs(directory.c_str(), &fs) != 0) return Error::from_errno(directory, errno);
-  return (fs.f_blocks - fs.f_bfree) * fs.f_frsize + (fs.f_files - fs.f_ffree) * kInodeCost;
+  if (::statvfs(tmpfs.c_str(), &fs) != 0) return Error::from_errno(tmpfs, errno);
+  return CopyBudget(memory, fs.f_blocks == 0 ? UINT64_MAX : fs.f_blocks * fs.f_frsize,
+                    fs.f_files == 0 ? UINT64_MAX : fs.f_files);
 }
 
 bool is_full(const Error& error) {
@@ -122,7 +121,9 @@ void bind_to(Mount& mount, const std::string& source) {
 class Stager {
  public:
   Stager(Bundle& bundle, const tree::FileTree& tree, std::string directory)
-      : bundle_(bundle), tree_(tree), directory_(std::move(directory)) {}
+      : bundle_(bundle), tree_(tree), directory_(std::move(directory)) {
+    memory_.limit = bundle.limits.memory.value_or(UINT64_MAX);
+  }
 
   Result<void> run() {
     TRY(make_directory(directory_));
@@ -154,35 +155,38 @@ class Stager {
   }
 
   Result<void> mount_shared() {
-    if (!tmpfses_.empty() && tmpfses_.front() == shared()) return {};
+    if (shared_budget_) return {};
     TRY(make_directory(shared()));
     const std::string data =
         fmt::format("mode=0700,size={},nr_inodes={}", shared_size(), tmpfs_inodes(shared_size()));
     if (::mount("intact", shared().c_str(), "tmpfs", MS_NOSUID | MS_NODEV, data.c_str()) != 0)
       return Error::from_errno("mount a tmpfs", errno);
-    tmpfses_.insert(tmpfses_.begin(), shared());
+    shared_budget_.emplace(memory_, shared_size(), tmpfs_inodes(shared_size()));
     return {};
   }
 
   Result<void> stage_shared(Mount& mount, const std::string& target) {
     TRY(mount_shared());
     auto filled = fill_shared(mount, target);
-    if (!filled && is_full(filled.error()))
+    if (!filled && is_full(filled.error())) {
+      const bool memory = shared_budget_->is_over_memory() || shared_size() < bundle_.tmpfs_size;
       return Error(
           ErrorKind::limit,
           fmt::format("{0}: what the image has in writable places does not fit into {1}; pass a "
                       "larger {2}, or put something else at {0} with --volume or --tmpfs",
-                      mount.destination, bytes_text(shared_size()),
-                      shared_size() < bundle_.tmpfs_size ? "--memory" : "--tmpfs-size"));
+                      mount.destination, bytes_text(memory ? memory_.limit : shared_size()),
+                      memory ? "--memory" : "--tmpfs-size"));
+    }
     TRY(std::move(filled).context("copy " + mount.destination + " of the image"));
     bind_to(mount, target);
     return {};
   }
 
-  Result<void> fill_shared(const Mount& mount, const std::string& target) const {
+  Result<void> fill_shared(const Mount& mount, const std::string& target) {
+    TRY(shared_budget_->add_inode());
     TRY(make_directory(target));
     const auto node = mount.copy_up ? TRY(resolve(tree_, mount.destination)).node : std::nullopt;
-    if (node) TRY(copy_up(tree_, *node, target));
+    if (node) TRY(copy_up(tree_, *node, target, *shared_budget_));
     const auto uid = option_number(mount, "uid", 10), gid = option_number(mount, "gid", 10);
     if (::chown(target.c_str(), uid.value_or(0), gid.value_or(0)) != 0)
       return Error::from_errno("chown", errno);
@@ -205,8 +209,13 @@ class Stager {
     const TmpfsOptions options = tmpfs_options(mount.options);
     if (::mount("intact", target.c_str(), "tmpfs", options.flags, options.data.c_str()) != 0)
       return Error::from_errno("--tmpfs " + mount.destination, errno);
-    tmpfses_.push_back(target);
-    auto copied = copy_up(tree_, *node, target);
+    CopyBudget budget = TRY(budget_of(target, memory_));
+    auto copied = copy_up(tree_, *node, target, budget);
+    if (!copied && budget.is_over_memory())
+      return Error(ErrorKind::limit,
+                   fmt::format("--tmpfs {}: what the image has there does not fit into {}; pass a "
+                               "larger --memory, or give it notmpcopyup",
+                               mount.destination, bytes_text(memory_.limit)));
     if (!copied && is_full(copied.error()))
       return Error(ErrorKind::limit,
                    fmt::format("--tmpfs {}: what the image has there does not fit into size={}; "
@@ -220,8 +229,7 @@ class Stager {
   /// The kernel charges pages to the group that touches them first, which is not the container's.
   Result<void> count_copies() {
     if (!bundle_.limits.memory) return {};
-    std::uint64_t used = 0;
-    for (const auto& tmpfs : tmpfses_) used += TRY(used_memory(tmpfs));
+    const std::uint64_t used = memory_.used;
     if (used >= *bundle_.limits.memory)
       return Error(ErrorKind::limit,
                    fmt::format("--memory {}: what the image has in writable places takes {}; "
@@ -234,7 +242,8 @@ class Stager {
   Bundle& bundle_;
   const tree::FileTree& tree_;
   std::string directory_;
-  std::vector<std::string> tmpfses_;  ///< those that we fill; the shared one comes first
+  MemoryUse memory_;                         ///< of all copies
+  std::optional<CopyBudget> shared_budget_;  ///< once the shared tmpfs is mounted
 };
 
 }  // namespace
