@@ -187,6 +187,7 @@ Result<std::optional<store::NamedImage>> check_name(store::Store& store, const s
                                                     const PullOptions& options) {
   TRY(store::check_name(name));
   TRY(store::check_digest_in_name(name, chain.manifest_digest));
+  TRY(state_directory());
   auto present = store.find(name);
   if (present && present->manifest != chain.manifest_digest && !options.replace)
     return Error(ErrorKind::exists, name + ": the store has another image of this name (" +

@@ -130,12 +130,13 @@ std::vector<std::string> old_files(const sign::Anchors& anchors) {
   return files;
 }
 
-std::vector<std::string> files_to_check() {
-  std::vector<std::string> files;
-  if (const auto own = state_directory()) files.push_back(*own + kFile);
+/// A command that is called without the variables that lead to a user's own memory must not bypass
+/// it, so a memory that cannot be found is an error.
+Result<std::vector<std::string>> files_to_check() {
+  std::vector<std::string> files{TRY(state_directory()) + kFile};
   const char* const given = std::getenv("INTACT_STATE");
   const std::string roots = std::string(kRootsState) + kFile;
-  if ((!given || !*given) && (files.empty() || files.front() != roots)) files.push_back(roots);
+  if ((!given || !*given) && files.front() != roots) files.push_back(roots);
   return files;
 }
 
@@ -152,7 +153,7 @@ Result<std::vector<Pulled>> find_pulled(const sign::Anchors& anchors, const stor
     }
     return {};
   };
-  TRY(look_into(files_to_check()));
+  TRY(look_into(TRY(files_to_check())));
   if (found.empty()) TRY(look_into(old_files(anchors)));
   return found;
 }
@@ -226,6 +227,10 @@ Result<void> update_memory(const sign::Anchors& anchors, const store::Store& sto
 
 Result<std::string> state_directory() {
   const char* const given = std::getenv("INTACT_STATE");
+  if (given && *given && *given != '/')
+    return Error(ErrorKind::invalid_argument,
+                 "INTACT_STATE: not an absolute path: " + std::string(given) +
+                     "; set it to a path that starts with /");
   if (given && *given) return std::string(given);
   if (::geteuid() == 0) return std::string(kRootsState);
   // A relative path is to be ignored, says the XDG base directory specification.
@@ -234,7 +239,9 @@ Result<std::string> state_directory() {
   const char* const home = std::getenv("HOME");
   if (home && home[0] == '/') return std::string(home) + "/.local/state/intact";
   return Error(ErrorKind::invalid_argument,
-               "state directory: neither XDG_STATE_HOME nor HOME is set; set INTACT_STATE");
+               "state directory: neither HOME nor XDG_STATE_HOME is an absolute path, so what this "
+               "user pulled is not known; set HOME, or INTACT_STATE=" +
+                   std::string(kRootsState) + " to check against the pulls of root alone");
 }
 
 Result<void> check_replaces_nothing(const sign::Anchors& anchors, const store::Store& store,
@@ -266,7 +273,6 @@ Result<void> announce_pull(const sign::Anchors& anchors, const store::Store& sto
                            const std::string& name, const Digest& manifest, bool replace) {
   // The record in the store may be missing because somebody has removed it.
   if (!replace) TRY(check_replaces_nothing(anchors, store, name, manifest));
-  if (!state_directory()) return {};  // nothing is remembered: remember_pull() reports it
   for (const Pulled& pulled : TRY(find_pulled(anchors, store, name))) {
     if (is_other_store(pulled, store) || pulled.manifest != manifest.to_string())
       return update_memory(anchors, store, name, manifest, Others::keep);
@@ -280,10 +286,9 @@ Result<void> remember_pull(const sign::Anchors& anchors, const store::Store& sto
 }
 
 Result<void> forget_pull(const store::Store& store, const std::string& name) {
-  const auto directory = state_directory();
-  if (!directory) return {};
+  const std::string directory = TRY(state_directory());
   const sign::Anchors anchors;
-  std::vector<Pulled> known = TRY(read_memory(*directory + kFile));
+  std::vector<Pulled> known = TRY(read_memory(directory + kFile));
   if (const auto old = own_old_file(anchors)) import(known, TRY(read_memory(*old)));
   const Present present(store);
   const bool any = std::any_of(known.begin(), known.end(), [&](const Pulled& pulled) {

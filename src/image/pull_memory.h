@@ -18,7 +18,9 @@ namespace intact::image {
 // its removal.
 
 /// The directory of the memory that this user writes: $INTACT_STATE, or else /var/lib/intact-state
-/// for root and $XDG_STATE_HOME/intact (~/.local/state/intact) for other users.
+/// for root and $XDG_STATE_HOME/intact (~/.local/state/intact) for other users. invalid_argument,
+/// here and in what follows, where the environment does not name one: skipping the memory then
+/// would accept whatever the store has.
 Result<std::string> state_directory();
 
 /// untrusted when another manifest was pulled under the name into this store, or into another store

@@ -261,5 +261,65 @@ TEST_F(PullMemoryTest, WhatAnOlderVersionRememberedMoves) {
   EXPECT_TRUE(check_pull_memory(anchors_, *store_, "other", digest('a')));
 }
 
+TEST_F(PullMemoryTest, ARelativeStateDirectoryIsRefused) {
+  ASSERT_TRUE(remember('a'));
+  // It would depend on the working directory which memory counts.
+  const auto here = std::filesystem::current_path();
+  std::filesystem::current_path(dir_.path());
+  ::setenv("INTACT_STATE", "state", 1);
+  const auto refused = [](const auto& result) {
+    return !result && result.error().kind() == ErrorKind::invalid_argument &&
+           result.error().message().find("INTACT_STATE: not an absolute path: state") == 0;
+  };
+  EXPECT_TRUE(refused(check_pull_memory(anchors_, *store_, "app", digest('a'))));
+  EXPECT_TRUE(refused(check_replaces_nothing(anchors_, *store_, "app", digest('a'))));
+  EXPECT_TRUE(refused(announce_pull(anchors_, *store_, "app", digest('a'), true)));
+  EXPECT_TRUE(refused(remember_pull(anchors_, *store_, "app", digest('a'))));
+  EXPECT_TRUE(refused(forget_pull(*store_, "app")));
+  ::setenv("INTACT_STATE", dir_.path("state").c_str(), 1);
+  EXPECT_TRUE(passes('a'));
+  EXPECT_FALSE(passes('b'));
+  std::filesystem::current_path(here);
+}
+
+// Otherwise a call without HOME would accept what a call with HOME refuses.
+TEST_F(PullMemoryTest, AUserWithoutAHomeIsAnError) {
+  const bool root = ::geteuid() == 0;
+  const char* const before = std::getenv("HOME");
+  const std::string saved = before ? before : "";
+  ::unsetenv("INTACT_STATE");
+  ::unsetenv("XDG_STATE_HOME");
+  if (root) {
+    ASSERT_EQ(::seteuid(65534), 0);
+  }
+  ::unsetenv("HOME");
+  const auto without = state_directory();
+  const auto checked = check_pull_memory(anchors_, *store_, "app", digest('a'));
+  ::setenv("HOME", "relative", 1);
+  const auto relative = state_directory();
+  ::setenv("HOME", "/home/web", 1);
+  const auto with = state_directory();
+  if (root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
+  ::unsetenv("HOME");
+  const auto of_root = state_directory();
+  if (before) ::setenv("HOME", saved.c_str(), 1);
+
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().kind(), ErrorKind::invalid_argument);
+  EXPECT_NE(without.error().message().find("set HOME, or INTACT_STATE=/var/lib/intact-state"),
+            std::string::npos);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().kind(), ErrorKind::invalid_argument);
+  EXPECT_FALSE(relative);
+  ASSERT_TRUE(with);
+  EXPECT_EQ(*with, "/home/web/.local/state/intact");
+  if (root) {
+    ASSERT_TRUE(of_root);
+    EXPECT_EQ(*of_root, "/var/lib/intact-state");
+  }
+}
+
 }  // namespace
 }  // namespace intact::image

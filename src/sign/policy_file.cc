@@ -36,6 +36,13 @@ Result<Policy> Policy::load(const std::string& file) {
 }
 
 Result<Policy> Policy::load_default() {
+  // A revocation must not be bypassed by calling a command without the variables that lead to it.
+  // Root's own rules are in the policy of the machine.
+  if (::geteuid() != 0 && !user_policy_file())
+    return Error(
+        ErrorKind::invalid_argument,
+        "trust policy: neither HOME nor XDG_CONFIG_HOME is an absolute path, so the policy "
+        "of this user is not known; set HOME, or pass --policy FILE");
   Policy policy;
   for (const std::string& file : default_policy_files()) {
     auto loaded = load(file);
