@@ -102,13 +102,15 @@ Result<Table> parse_table(std::string_view text) {
 }  // namespace
 
 std::string quoted(std::string_view word) {
-  constexpr std::size_t kMinKey = 16;  // digits
-  const std::size_t digits =
-      std::min(word.find_last_not_of("0123456789abcdefABCDEF") + 1, word.size());
-  const std::size_t count = word.size() - digits;
-  if (count < kMinKey) return fmt::format("'{}'", visible(std::string(word)));
-  return fmt::format("'{}({} hexadecimal digits)'", visible(std::string(word.substr(0, digits))),
-                     count);
+  constexpr std::size_t kMinKey = 16;     // hexadecimal digits
+  constexpr std::size_t kMaxNumber = 20;  // decimal digits of 2^64
+  const std::size_t before = word.find_last_not_of("0123456789abcdefABCDEF") + 1;
+  const std::string_view digits = word.substr(before);
+  const bool is_number = digits.size() <= kMaxNumber &&
+                         digits.find_first_not_of("0123456789") == std::string_view::npos;
+  if (digits.size() < kMinKey || is_number) return fmt::format("'{}'", visible(std::string(word)));
+  return fmt::format("'{}({} hexadecimal digits)'", visible(std::string(word.substr(0, before))),
+                     digits.size());
 }
 
 /// A backslash at the end stands for itself.

@@ -110,6 +110,15 @@ TEST(Tables, LookAsDmsetupShowsThem) {
     EXPECT_FALSE(parse_concise(bad)) << bad;
 }
 
+TEST(QuotedWords, HaveNoKeys) {
+  EXPECT_EQ(quoted("ignore_corruption"), "'ignore_corruption'");
+  EXPECT_EQ(quoted("18446744073709551615"), "'18446744073709551615'");
+  EXPECT_EQ(quoted("c0ffee00c0ffee0"), "'c0ffee00c0ffee0'");
+  EXPECT_EQ(quoted("c0ffee00c0ffee00"), "'(16 hexadecimal digits)'");
+  EXPECT_EQ(quoted(":32:fd:c0ffee00C0FFEE00"), "':32:fd:(16 hexadecimal digits)'");
+  EXPECT_EQ(quoted("000000000000000000000"), "'(21 hexadecimal digits)'");
+}
+
 TEST(Arguments, NameTheWordThatIsWrong) {
   const Line line{.target = "test", .arguments = {"x", "300", "0g", "3", "a", "b"}};
   Arguments arguments(line);
