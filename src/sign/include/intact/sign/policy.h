@@ -51,7 +51,8 @@ class Policy {
   /// not_found if the file is missing; untrusted if anyone except root and the user could have
   /// changed it (see open_trusted_file).
   static Result<Policy> load(const std::string& file);
-  /// All default_policy_files() that exist, as one.
+  /// All default_policy_files() that exist, as one. invalid_argument for users other than root
+  /// whose environment does not say where their policy is: it may revoke an image.
   static Result<Policy> load_default();
   /// malformed, or unsupported for a newer version and unknown members.
   static Result<Policy> parse(ByteSpan text);
