@@ -93,7 +93,7 @@ if tar --version 2> /dev/null | grep -q 'GNU tar'; then
     for from in "oci:$dir:plain" "tar:$work/tar"; do
       rm -rf "$work/holes-out" "$work/holes-store" "$work/holes-layout"
       expect 0 seal "$from" "oci:$work/holes-layout:t"
-      expect 0 pull --store "$work/holes-store" "oci:$work/holes-layout:t" holes
+      expect 0 pull --replace --store "$work/holes-store" "oci:$work/holes-layout:t" holes
       expect 0 "$intact" export --store "$work/holes-store" holes "rootfs:$work/holes-out" --pub "$work/signer.pub"
       diff -r "$work/holes" "$work/holes-out" || fail "$from: other content with $how"
     done
