@@ -232,9 +232,9 @@ expect 0 with trust list --json
 jq -e '[.rules[].identity] == ["example.org/team/*"]' "$work/out" > /dev/null || fail "trust rm --identity"
 # A label or fingerprint is not looked for among files that others could make, nor taken for a directory.
 mkdir -m 777 "$work/shared" "$work/shared/Release key"
-cd "$work/shared"
+cd "$work/shared" || exit
 expect 0 with trust rm 'Release key'
-cd "$work"
+cd "$work" || exit
 expect 0 with trust list
 said 'No keys are trusted'
 
