@@ -212,10 +212,11 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   const auto open_checked =
       [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
     auto blob = source.source->open_blob(layer);
-    if (!blob && blob.error().concerns_caller()) return blob;
-    auto copy = blob ? oci::BlobCopy::read(std::move(*blob), layer, advance)
-                     : Result<oci::BlobCopy>(std::move(blob).error());
-    if (blob && !copy && !is_damage(copy.error())) return std::move(copy).error();
+    const bool is_there = blob.has_value();
+    if (!is_there && blob.error().concerns_caller()) return blob;
+    auto copy = is_there ? oci::BlobCopy::read(std::move(*blob), layer, advance)
+                         : Result<oci::BlobCopy>(std::move(blob).error());
+    if (is_there && !copy && !is_damage(copy.error())) return std::move(copy).error();
     ++report.layers;
     report.bytes += layer.size;
     if (!copy) damaged(object_of_blob(layer.digest), about_layer(layer, copy.error()));
