@@ -87,7 +87,7 @@ said 'a key must be passed by reference'
 ! grep -q c0ffee "$work/err" || fail 'the key is shown'
 
 # A key in a wrong place is not shown either.
-key=$(xxd -p -c 64 key)
+key=$(od -An -v -tx1 key | tr -d ' \n')
 for words in "internal_hash:hmac(sha256)::32:$key" "internal_hash:hmac(sha256)::32:fd:$key" "$key" "internal_hash:$key" "meta_device:$key"; do
   expect 2 "$intact" open --table "0 $sectors integrity $work/tagged 0 32 J 1 $words" --to never
   ! grep -q "${key:0:16}" "$work/err" || fail "the key is shown for $words"
