@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
+#include <intact/dm/part.h>
 #include <intact/verity/dm_target.h>
 #include <intact/verity/kernel_table.h>
 
@@ -18,14 +19,14 @@ Error wrong(std::string message) {
   return {ErrorKind::invalid_argument, "verity: " + std::move(message)};
 }
 
-Result<VerityTarget::Options> options_from(const std::vector<std::string>& flags) {
+Result<VerityTarget::Options> options_from(const std::vector<std::string>& flags, bool for_kernel) {
   VerityTarget::Options options;
   for (const std::string& flag : flags) {
     if (flag == "ignore_corruption")
       options.on_corruption = OnCorruption::ignore;
     else if (flag == "restart_on_corruption" || flag == "panic_on_corruption")
       options.on_corruption = OnCorruption::stop;
-    else if (flag == "restart_on_error" || flag == "panic_on_error")
+    else if (!for_kernel && (flag == "restart_on_error" || flag == "panic_on_error"))
       return Error(ErrorKind::unsupported,
                    fmt::format("verity: {}: only the kernel can do that", flag));
     else if (flag == "ignore_zero_blocks")
@@ -87,7 +88,7 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
   if (!parsed.table.signature_key.empty() && !opening.for_kernel)
     return Error(ErrorKind::unsupported,
                  "verity: root_hash_sig_key_desc: only the kernel knows which keys it trusts");
-  VerityTarget::Options options = TRY(options_from(parsed.table.flags));
+  VerityTarget::Options options = TRY(options_from(parsed.table.flags, opening.for_kernel));
   options.on_damage = [events = opening.events, name = opening.name,
                        stops = options.on_corruption == OnCorruption::stop,
                        hash_area = TRY(hash_area_offset(parsed.layout)),
@@ -117,9 +118,7 @@ Result<crypto::Secret> kernel_arguments(const dm::Line& line, dm::Names&, const 
   DeviceNames& devices = table.devices;
   for (std::string* const word : {&devices.data, &devices.hash, &devices.fec})
     if (!word->empty()) *word = TRY(kernel_name(*word));
-  std::string text;
-  for (const std::string& word : table.line().arguments) text += (text.empty() ? "" : " ") + word;
-  return crypto::Secret::copy_of(as_bytes(text));
+  return dm::with_kernel_names(table.line(), kernel_name, {});
 }
 
 }  // namespace

@@ -166,6 +166,12 @@ TEST(DmTarget, NamesTheArgumentThatIsWrong) {
             "verity: argument 11 (number of options): '9' is not the number of words after it, 8");
   EXPECT_EQ(with(11, "use_fec"), "verity: argument 12 (option): 'use_fec' is not an option");
   EXPECT_NE(with(16, "22"), "") << "fec_blocks";
+  dm::Line restarting = good;
+  restarting.arguments[10] = "9";
+  restarting.arguments.emplace_back("restart_on_error");
+  EXPECT_EQ(volume.open(restarting).error().message(),
+            "verity: restart_on_error: only the kernel can do that");
+  EXPECT_TRUE(volume.open(restarting, {.for_kernel = true}));
   dm::Line signed_line = good;
   signed_line.arguments[10] = "10";
   signed_line.arguments.insert(signed_line.arguments.end(), {"root_hash_sig_key_desc", "x"});

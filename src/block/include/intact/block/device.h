@@ -62,7 +62,8 @@ class Device : public ByteSource {
   virtual Result<void> write(std::uint64_t offset, ByteSpan bytes) = 0;
   /// When this returns, all that was written before the call survives a power cut.
   virtual Result<void> flush() = 0;
-  /// The content of the range is no longer needed; what it reads as is up to the device.
+  /// The content of the range is no longer needed: until it is written again, reads of it may
+  /// return any bytes.
   virtual Result<void> discard(std::uint64_t offset, std::uint64_t length) = 0;
   /// The range reads as zeros afterwards.
   virtual Result<void> zero(std::uint64_t offset, std::uint64_t length) = 0;
