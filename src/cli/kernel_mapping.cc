@@ -18,11 +18,11 @@ struct CloseOptions {
 };
 
 Result<int> close(const CloseOptions& options) {
-  const serve::MappingState state = TRY(find_mapping_of(options.target, options.name));
+  const kernel::MappingState state = TRY(find_mapping_of(options.target, options.name));
   if (options.debug) say_mapping(state);
-  TRY(serve::remove_mapping(state.mapping.name, options.deferred          ? serve::Removal::deferred
-                                                : options.cancel_deferred ? serve::Removal::cancel
-                                                                          : serve::Removal::now));
+  TRY(kernel::remove_mapping(state.mapping.name, options.deferred ? kernel::Removal::deferred
+                                                 : options.cancel_deferred ? kernel::Removal::cancel
+                                                                           : kernel::Removal::now));
   return 0;
 }
 
@@ -32,15 +32,15 @@ std::string mapping_name(const std::string& given) {
   return given.starts_with(kMapperDirectory) ? given.substr(kMapperDirectory.size()) : given;
 }
 
-Result<serve::MappingState> find_mapping_of(std::string_view target, const std::string& given) {
-  serve::MappingState state = TRY(serve::find_mapping(mapping_name(given)));
+Result<kernel::MappingState> find_mapping_of(std::string_view target, const std::string& given) {
+  kernel::MappingState state = TRY(kernel::find_mapping(mapping_name(given)));
   if (state.mapping.target() != target)
     return Error(ErrorKind::invalid_argument, fmt::format("{}: a dm-{} device, not a dm-{} device",
                                                           given, state.mapping.target(), target));
   return state;
 }
 
-void say_mapping(const serve::MappingState& state) {
+void say_mapping(const kernel::MappingState& state) {
   fmt::print(stderr, "# {}{}: {} sectors of dm-{}, open {} times, UUID {}.\n", kMapperDirectory,
              state.mapping.name, state.mapping.sectors(), state.mapping.target(), state.open_count,
              state.mapping.uuid);

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include <intact/base/result.h>
-#include <intact/serve/device_mapper.h>
+#include <intact/kernel/device_mapper.h>
 
 #include "command.h"
 
@@ -19,10 +19,10 @@ std::string mapping_name(const std::string& given);
 
 /// The device, given either way. not_found: no such device; invalid_argument: its target is not
 /// dm-`target`.
-Result<serve::MappingState> find_mapping_of(std::string_view target, const std::string& given);
+Result<kernel::MappingState> find_mapping_of(std::string_view target, const std::string& given);
 
 /// Prints what --debug shows of a device, on stderr.
-void say_mapping(const serve::MappingState& state);
+void say_mapping(const kernel::MappingState& state);
 
 /// Adds `close DEVICE` to a command group, for devices of dm-`target`, and its old name `remove`.
 /// `batch`: with -q, which has no effect because nothing is ever asked.

@@ -81,24 +81,24 @@ Result<void> check_objects_have_verity(const store::Store& store, const Digest& 
   return {};
 }
 
-serve::KernelVerity kernel_verity(image::VerityMode mode) {
+kernel::Verity kernel_verity(image::VerityMode mode) {
   switch (mode) {
     case image::VerityMode::off:
-      return serve::KernelVerity::off;
+      return kernel::Verity::off;
     // The kernel has no third mode. It generates digests only when it copies up, which a read-only
     // mount never does.
     case image::VerityMode::on:
     case image::VerityMode::validate:
-      return serve::KernelVerity::on;
+      return kernel::Verity::on;
     case image::VerityMode::require:
       break;
   }
-  return serve::KernelVerity::require;
+  return kernel::Verity::require;
 }
 
 }  // namespace
 
-Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
+Result<kernel::ImageMount> make_kernel_mount(const store::Store& store,
                                              const image::OpenedImage& image,
                                              const std::string& name, image::VerityMode verity,
                                              int image_file) {
@@ -111,7 +111,7 @@ Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
       return unsupported("the image has no fs-verity; pull it again with --verify");
     TRY(check_objects_have_verity(store, image.image_digest()));
   }
-  serve::KernelLayers layers{.image = image_file,
+  kernel::ImageLayers layers{.image = image_file,
                              .digest = image.image_digest(),
                              .objects = {TRY(store.folder(store::Folder::objects))}};
   for (std::size_t i = 0; i < store.object_dirs().size(); ++i) {
@@ -120,7 +120,7 @@ Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
         store.object_dir_origin(i) == store::DirectoryOrigin::user)
       layers.objects.push_back(store.object_dir_fd(i));
   }
-  return serve::KernelMount::create(layers, {.source = name, .verity = kernel_verity(verity)});
+  return kernel::ImageMount::create(layers, {.source = name, .verity = kernel_verity(verity)});
 }
 
 Result<void> mount_by_kernel(store::Store& store, const image::OpenedImage& image,
@@ -134,7 +134,7 @@ Result<void> mount_by_kernel(store::Store& store, const image::OpenedImage& imag
 }
 
 bool is_kernel_mount(const serve::MountEntry& entry) {
-  return entry.type == "overlay" && entry.source.starts_with(serve::kKernelMountSource);
+  return entry.type == "overlay" && entry.source.starts_with(kernel::kImageMountSource);
 }
 
 }  // namespace intact::cli

@@ -4,7 +4,7 @@
 
 #include <intact/base/result.h>
 #include <intact/image/opened_image.h>
-#include <intact/serve/kernel_mount.h>
+#include <intact/kernel/image_mount.h>
 #include <intact/serve/mounts.h>
 #include <intact/store/store.h>
 
@@ -15,7 +15,7 @@ namespace intact::cli {
 /// mount. Unless `verity` is off every object must have fs-verity, since overlayfs would refuse the
 /// others at every read. unsupported says what the caller, the kernel, or the file system of the
 /// store lacks.
-Result<serve::KernelMount> make_kernel_mount(const store::Store& store,
+Result<kernel::ImageMount> make_kernel_mount(const store::Store& store,
                                              const image::OpenedImage& image,
                                              const std::string& name, image::VerityMode verity,
                                              int image_file);

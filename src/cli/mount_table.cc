@@ -1,7 +1,7 @@
 #include "mount_table.h"
 
 #include <intact/base/file.h>
-#include <intact/serve/kernel_mount.h>
+#include <intact/kernel/image_mount.h>
 
 #include "kernel_mount.h"
 #include "mount_record.h"
@@ -31,7 +31,7 @@ Result<std::vector<IntactMount>> list_intact_mounts() {
     if (!is_intact_mount(entry)) continue;
     IntactMount mount{.entry = std::move(entry), .image = {}, .by_kernel = false};
     mount.by_kernel = is_kernel_mount(mount.entry);
-    mount.image = mount.by_kernel ? mount.entry.source.substr(serve::kKernelMountSource.size())
+    mount.image = mount.by_kernel ? mount.entry.source.substr(kernel::kImageMountSource.size())
                                   : mount.entry.source;
     mounts.push_back(std::move(mount));
   }

@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <intact/json/json.h>
-#include <intact/serve/device_mapper.h>
+#include <intact/kernel/device_mapper.h>
 #include <intact/verity/kernel_table.h>
 
 #include "kernel_mapping.h"
@@ -24,12 +24,12 @@ constexpr const char* kTarget = "verity";
 // --- status, with the field names of veritysetup ------------------------------------------------
 
 void print_device(const char* label, const char* loop_label, const std::string& number) {
-  print("  {:<12} {}\n", label, serve::device_node(number));
-  if (const std::string file = serve::loop_file(number); !file.empty())
+  print("  {:<12} {}\n", label, kernel::device_node(number));
+  if (const std::string file = kernel::loop_file(number); !file.empty())
     print("  {:<12} {}\n", loop_label, file);
 }
 
-void print_status(const serve::MappingState& state, const KernelTable& table) {
+void print_status(const kernel::MappingState& state, const KernelTable& table) {
   const verity::Params& params = table.params;
   print("{}{} is active{}.\n", kMapperDirectory, state.mapping.name,
         state.open_count > 0 ? " and is in use" : "");
@@ -55,7 +55,7 @@ void print_status(const serve::MappingState& state, const KernelTable& table) {
   if (!table.flags.empty()) cli::print("  flags:       {}\n", fmt::join(table.flags, " "));
 }
 
-Json json_of(const serve::MappingState& state, const KernelTable& table) {
+Json json_of(const kernel::MappingState& state, const KernelTable& table) {
   Json json = {{"name", state.mapping.name},
                {"uuid", state.mapping.uuid},
                {"in_use", state.open_count > 0},
@@ -66,13 +66,13 @@ Json json_of(const serve::MappingState& state, const KernelTable& table) {
                {"data_blocks", table.params.data_blocks},
                {"hash", table.params.hash},
                {"salt", to_hex(table.params.salt)},
-               {"data_device", serve::device_node(table.devices.data)},
-               {"hash_device", serve::device_node(table.devices.hash)},
+               {"data_device", kernel::device_node(table.devices.data)},
+               {"hash_device", kernel::device_node(table.devices.hash)},
                {"hash_start", table.hash_start},
                {"root_hash", to_hex(table.root)},
                {"flags", table.flags}};
   if (table.fec)
-    json["fec"] = {{"device", serve::device_node(table.devices.fec)},
+    json["fec"] = {{"device", kernel::device_node(table.devices.fec)},
                    {"start", table.fec->start},
                    {"blocks", table.fec->blocks},
                    {"roots", table.fec->roots}};
@@ -84,7 +84,7 @@ Result<int> show_status(const std::string& name, bool json, bool debug) {
   if (!found && found.error().kind() == ErrorKind::not_found)
     return Error(ErrorKind::not_found,
                  fmt::format("{}{}: inactive", kMapperDirectory, mapping_name(name)));
-  const serve::MappingState state = TRY(std::move(found));
+  const kernel::MappingState state = TRY(std::move(found));
   if (debug) say_mapping(state);
   const KernelTable table = TRY(KernelTable::parse(
       {.target = kTarget,

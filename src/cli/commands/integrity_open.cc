@@ -1,7 +1,7 @@
 #include <vector>
 
 #include <intact/base/file.h>
-#include <intact/serve/kernel_stack.h>
+#include <intact/kernel/device_stack.h>
 
 #include "../front_end.h"
 #include "../integrity_tab.h"
@@ -33,7 +33,7 @@ Result<void> Options::map(const std::string& name) const {
   if (allow_discards && integrity.keyed())
     warn("the kernel returns blocks that are marked as discarded without a check, despite the key");
   stack::Plan plan = TRY(this->plan(front_end.access()));
-  return serve::create_kernel_stack(name, plan);
+  return kernel::create_device_stack(name, plan);
 }
 
 /// The options together with those in the line of the integritytab.

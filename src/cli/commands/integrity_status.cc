@@ -173,7 +173,7 @@ Result<int> mapping_status(const IntegrityCommand& options) {
   auto found = find_mapping_of("integrity", name);
   if (!found && found.error().kind() == ErrorKind::not_found && !options.json)
     print("{} is inactive.\n", device);
-  const serve::MappingState state = TRY(std::move(found));
+  const kernel::MappingState state = TRY(std::move(found));
   const Counts counts = TRY(parse_status(state.status));
   const integrity::TableLine table =
       TRY(integrity::parse_table(state.mapping.lines[0].parameters.expose_text()));
@@ -200,8 +200,8 @@ Result<int> mapping_status(const IntegrityCommand& options) {
   print("  tag size: {}\n", params.tag_size.value_or(0));
   print("  integrity: {}\n", hash);
   const std::string& data = table.meta_device.empty() ? table.device : table.meta_device;
-  print("  device:  {}\n", serve::device_node(data));
-  if (const std::string file = serve::loop_file(data); !file.empty())
+  print("  device:  {}\n", kernel::device_node(data));
+  if (const std::string file = kernel::loop_file(data); !file.empty())
     print("  loop:    {}\n", file);
   print("  sector size:  {} bytes\n", params.block_size);
   print("  interleave sectors: {}\n", params.interleave_sectors);

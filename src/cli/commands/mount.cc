@@ -8,8 +8,8 @@
 #include <intact/base/visible.h>
 #include <intact/image/opened_image.h>
 #include <intact/json/json.h>
+#include <intact/kernel/image_mount.h>
 #include <intact/serve/fuse_server.h>
-#include <intact/serve/kernel_mount.h>
 #include <intact/serve/mounts.h>
 
 #include "anchor_options.h"

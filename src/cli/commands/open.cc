@@ -15,7 +15,7 @@
 #include <intact/block/file_device.h>
 #include <intact/block/linear_target.h>
 #include <intact/json/json.h>
-#include <intact/serve/kernel_stack.h>
+#include <intact/kernel/device_stack.h>
 #include <intact/stack/recognise.h>
 #include <intact/stack/targets.h>
 
@@ -160,7 +160,7 @@ Result<void> map(const OpenOptions& options, const std::string& name) {
       !plan.tables.empty() &&
       TRY(stack::find_target(plan.tables[0].lines[0].target))->kernel_writes)
     TRY(plan.file->make_writable().context(options.data));
-  return serve::create_kernel_stack(name, plan);
+  return kernel::create_device_stack(name, plan);
 }
 
 void add_open_command(Program& program) {

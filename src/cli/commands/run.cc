@@ -58,7 +58,7 @@ Result<void> serve_root(const std::shared_ptr<const tree::FileTree>& tree,
 Result<run::RootAttacher> mount_root(const store::Store& store, const image::OpenedImage& image,
                                      const std::string& name, image::VerityMode verity) {
   const UniqueFd file = TRY(store.open_image(image.image_digest()));
-  const auto mount = std::make_shared<serve::KernelMount>(
+  const auto mount = std::make_shared<kernel::ImageMount>(
       TRY(make_kernel_mount(store, image, name, verity, file.get())));
   return run::RootAttacher(
       [mount](const std::string& directory) { return mount->attach(directory); });

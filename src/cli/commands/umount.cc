@@ -3,8 +3,8 @@
 #include <chrono>
 #include <memory>
 
+#include <intact/kernel/image_mount.h>
 #include <intact/serve/fuse_server.h>
-#include <intact/serve/kernel_mount.h>
 #include <intact/serve/mounts.h>
 
 #include "command.h"
@@ -48,7 +48,7 @@ Result<void> unmount_served(const serve::MountEntry& entry, const std::string& d
 }
 
 Result<void> unmount(const serve::MountEntry& entry, const std::string& directory, bool lazy) {
-  auto done = is_kernel_mount(entry) ? serve::detach_kernel_mount(entry.mountpoint, lazy)
+  auto done = is_kernel_mount(entry) ? kernel::detach_image_mount(entry.mountpoint, lazy)
                                      : unmount_served(entry, directory, lazy);
   if (!done && done.error().kind() == ErrorKind::busy) return in_use(directory);
   return done;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include <intact/crypto/pkcs7.h>
-#include <intact/serve/kernel_stack.h>
+#include <intact/kernel/device_stack.h>
 
 #include "command.h"
 #include "front_end.h"
@@ -88,7 +88,7 @@ Result<void> Options::map(const std::string& name) const {
       return add_key(key, TRY(read_input(signature, crypto::kMaxPkcs7Size)));
     };
   stack::Plan plan = TRY(this->plan(std::move(reading)));
-  return serve::create_kernel_stack(name, plan);
+  return kernel::create_device_stack(name, plan);
 }
 
 Result<int> open(Options& options) {

@@ -5,7 +5,7 @@
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 
 /// A file as a block device, for kernel features that require one. The device disappears once
 /// neither this object nor any other user (a mount, the device mapper) has it open.
@@ -22,4 +22,4 @@ class LoopDevice {
   UniqueFd fd_;
 };
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <intact/serve/device_mapper.h>
+#include <intact/kernel/device_mapper.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 namespace {
 
 constexpr const char* kKey = "c0ffee00c0ffee00c0ffee00c0ffee00";
@@ -48,4 +48,4 @@ TEST(DeviceMapper, NamesAreOneComponent) {
 }
 
 }  // namespace
-}  // namespace intact::serve
+}  // namespace intact::kernel

@@ -5,7 +5,7 @@
 #include <intact/base/result.h>
 #include <intact/stack/plan.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 
 /// Makes the kernel create a device-mapper device for each table of a plan: `name` for the
 /// uppermost, NAME-1 for the lowest, NAME-2 and so on for those between, with loop devices for
@@ -16,6 +16,6 @@ namespace intact::serve {
 /// invalid_argument: no tables. busy: a device of that name exists. unsupported: the kernel lacks a
 /// target, would have to write to a read-only device, or would trust what is checked here.
 /// Otherwise errors of stack::open() and create_mapping().
-Result<void> create_kernel_stack(const std::string& name, stack::Plan& plan);
+Result<void> create_device_stack(const std::string& name, stack::Plan& plan);
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

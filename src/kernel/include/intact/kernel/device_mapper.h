@@ -8,7 +8,7 @@
 #include <intact/base/result.h>
 #include <intact/crypto/secret.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 
 /// A line of a table that is in the kernel.
 struct MappingLine {
@@ -59,4 +59,4 @@ std::string device_node(const std::string& number);
 /// The backing file of a loop device; empty if the device is not one.
 std::string loop_file(const std::string& number);
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

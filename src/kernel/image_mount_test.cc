@@ -7,13 +7,13 @@
 
 #include <intact/base/file.h>
 #include <intact/fsverity/measure.h>
-#include <intact/serve/kernel_mount.h>
+#include <intact/kernel/image_mount.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 namespace {
 
 /// A composefs image whose kernel can mount it: tests/vm makes one and says where.
-class KernelMountTest : public testing::Test {
+class ImageMountTest : public testing::Test {
  protected:
   void SetUp() override {
     const char* image = std::getenv("INTACT_TEST_IMAGE");
@@ -36,48 +36,48 @@ class KernelMountTest : public testing::Test {
   }
 
   UniqueFd image_, objects_;
-  KernelLayers layers_;
+  ImageLayers layers_;
 };
 
-TEST_F(KernelMountTest, MountsInTheWaysOfNewAndOldKernels) {
+TEST_F(ImageMountTest, MountsInTheWaysOfNewAndOldKernels) {
   for (const bool file_backed : {true, false}) {
     for (const bool layer_options : {true, false}) {
-      auto mount = KernelMount::create(layers_, {.source = "test",
-                                                 .use_file_backed_erofs = file_backed,
-                                                 .use_layer_options = layer_options});
+      auto mount = ImageMount::create(layers_, {.source = "test",
+                                                .use_file_backed_erofs = file_backed,
+                                                .use_layer_options = layer_options});
       ASSERT_TRUE(mount) << mount.error().message();
       const TempDir dir = *TempDir::create();
       const auto attached = mount->attach(dir.path());
       ASSERT_TRUE(attached) << attached.error().message();
       expect_readable(dir.path());
-      EXPECT_TRUE(detach_kernel_mount(dir.path(), false));
+      EXPECT_TRUE(detach_image_mount(dir.path(), false));
       EXPECT_EQ(::access(dir.path("usr").c_str(), F_OK), -1);
     }
   }
 }
 
-TEST_F(KernelMountTest, LooksThroughObjectDirectoriesInOrder) {
+TEST_F(ImageMountTest, LooksThroughObjectDirectoriesInOrder) {
   const TempDir empty = *TempDir::create();
   const UniqueFd first = *open_file(empty.path(), O_RDONLY | O_DIRECTORY);
   layers_.objects.insert(layers_.objects.begin(), first.get());
-  auto mount = KernelMount::create(layers_, {.source = "test"});
+  auto mount = ImageMount::create(layers_, {.source = "test"});
   ASSERT_TRUE(mount) << mount.error().message();
   const TempDir dir = *TempDir::create();
   ASSERT_TRUE(mount->attach(dir.path()));
   expect_readable(dir.path());
-  EXPECT_TRUE(detach_kernel_mount(dir.path(), false));
+  EXPECT_TRUE(detach_image_mount(dir.path(), false));
 }
 
-TEST_F(KernelMountTest, RefusesAnImageOfAnotherDigest) {
+TEST_F(ImageMountTest, RefusesAnImageOfAnotherDigest) {
   Bytes bytes(32);
   layers_.digest = Digest(HashAlgorithm::sha256, bytes);
-  const auto mount = KernelMount::create(layers_, {.source = "test"});
+  const auto mount = ImageMount::create(layers_, {.source = "test"});
   ASSERT_FALSE(mount);
   EXPECT_EQ(mount.error().kind(), ErrorKind::tampered) << mount.error().message();
 }
 
-TEST_F(KernelMountTest, LeavesNothingWhenTheDirectoryIsNone) {
-  auto mount = KernelMount::create(layers_, {.source = "test"});
+TEST_F(ImageMountTest, LeavesNothingWhenTheDirectoryIsNone) {
+  auto mount = ImageMount::create(layers_, {.source = "test"});
   ASSERT_TRUE(mount) << mount.error().message();
   const TempDir dir = *TempDir::create();
   const auto nowhere = mount->attach(dir.path("nowhere"));
@@ -89,18 +89,18 @@ TEST_F(KernelMountTest, LeavesNothingWhenTheDirectoryIsNone) {
   EXPECT_EQ(file.error().kind(), ErrorKind::invalid_argument);
 }
 
-TEST(KernelMount, RefusesAnImageWithoutFsVerity) {
+TEST(ImageMount, RefusesAnImageWithoutFsVerity) {
   const TempDir dir = *TempDir::create();
   ASSERT_TRUE(write_file_durably(dir.path("image"), as_bytes("any"), 0600));
   const UniqueFd image = *open_file(dir.path("image"), O_RDONLY);
   const auto measured = fsverity::measure_file(image.get());
   ASSERT_TRUE(measured) << measured.error().message();
   EXPECT_FALSE(*measured);
-  const auto mount = KernelMount::create({.image = image.get()}, {.source = "test"});
+  const auto mount = ImageMount::create({.image = image.get()}, {.source = "test"});
   ASSERT_FALSE(mount);
   EXPECT_EQ(mount.error().kind(), ErrorKind::unsupported);
   EXPECT_NE(mount.error().message().find("no fs-verity"), std::string::npos);
 }
 
 }  // namespace
-}  // namespace intact::serve
+}  // namespace intact::kernel

@@ -11,19 +11,19 @@
 
 #include <intact/base/thread.h>
 #include <intact/fsverity/measure.h>
-#include <intact/serve/kernel_mount.h>
-#include <intact/serve/loop_device.h>
+#include <intact/kernel/image_mount.h>
+#include <intact/kernel/loop_device.h>
 
 #include "file_system.h"
 
-namespace intact::serve {
+namespace intact::kernel {
 namespace {
 
 constexpr unsigned kAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 constexpr int kAttempts = 5;
 constexpr std::chrono::milliseconds kPause(40);
 
-Result<void> check_image(const KernelLayers& layers) {
+Result<void> check_image(const ImageLayers& layers) {
   const auto measured = TRY(fsverity::measure_file(layers.image));
   if (!measured)
     return Error(
@@ -88,7 +88,7 @@ Result<void> set_layers(FileSystem& overlay, const std::vector<std::string>& nam
 /// Puts the layers together. overlayfs takes only layers that are attached in the mount namespace
 /// of its caller, so this gives the calling thread one of its own, which goes with the thread.
 Result<UniqueFd> mount_overlay(const UniqueFd& metadata, const std::vector<UniqueFd>& objects,
-                               const KernelMountOptions& options) {
+                               const ImageMountOptions& options) {
   if (::unshare(CLONE_NEWNS) != 0) return mount_error("unshare", errno);
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return mount_error("make the mounts private", errno);
@@ -108,12 +108,12 @@ Result<UniqueFd> mount_overlay(const UniqueFd& metadata, const std::vector<Uniqu
   if (::fchdir(room.get()) != 0) return mount_error("chdir", errno);
 
   auto overlay = TRY(FileSystem::open("overlay"));
-  TRY(overlay.set("source", std::string(kKernelMountSource) + options.source));
+  TRY(overlay.set("source", std::string(kImageMountSource) + options.source));
   TRY(overlay.set_flag("ro"));
   TRY(overlay.set("metacopy", "on"));
   TRY(overlay.set("redirect_dir", "on"));
-  if (options.verity != KernelVerity::off)
-    TRY(overlay.set("verity", options.verity == KernelVerity::require ? "require" : "on"));
+  if (options.verity != Verity::off)
+    TRY(overlay.set("verity", options.verity == Verity::require ? "require" : "on"));
   TRY(set_layers(overlay, names, options.use_layer_options));
   return overlay.mount(kAttributes);
 }
@@ -131,8 +131,7 @@ Result<void> check_mountpoint(const std::string& mountpoint) {
 
 }  // namespace
 
-Result<KernelMount> KernelMount::create(const KernelLayers& layers,
-                                        const KernelMountOptions& options) {
+Result<ImageMount> ImageMount::create(const ImageLayers& layers, const ImageMountOptions& options) {
   TRY(check_image(layers));
   const UniqueFd metadata = TRY(mount_metadata(layers.image, options.use_file_backed_erofs));
   std::vector<UniqueFd> objects;
@@ -141,10 +140,10 @@ Result<KernelMount> KernelMount::create(const KernelLayers& layers,
   // A thread, since its mount namespace must not become ours. It shares our descriptors.
   Result<UniqueFd> mount = Error(ErrorKind::io, "not run");
   TRY(start_thread([&] { mount = mount_overlay(metadata, objects, options); })).join();
-  return KernelMount(TRY(std::move(mount)));
+  return ImageMount(TRY(std::move(mount)));
 }
 
-Result<void> KernelMount::attach(const std::string& mountpoint) {
+Result<void> ImageMount::attach(const std::string& mountpoint) {
   TRY(check_mountpoint(mountpoint));
   if (::move_mount(mount_.get(), "", AT_FDCWD, mountpoint.c_str(),
                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) != 0)
@@ -153,7 +152,7 @@ Result<void> KernelMount::attach(const std::string& mountpoint) {
   return {};
 }
 
-Result<void> detach_kernel_mount(const std::string& mountpoint, bool lazy) {
+Result<void> detach_image_mount(const std::string& mountpoint, bool lazy) {
   // A process that has just ended may still hold it for a moment.
   for (int attempt = 1;; ++attempt) {
     if (::umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
@@ -165,4 +164,4 @@ Result<void> detach_kernel_mount(const std::string& mountpoint, bool lazy) {
   }
 }
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

@@ -8,13 +8,13 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <intact/serve/device_mapper.h>
-#include <intact/serve/kernel_stack.h>
-#include <intact/serve/loop_device.h>
+#include <intact/kernel/device_mapper.h>
+#include <intact/kernel/device_stack.h>
+#include <intact/kernel/loop_device.h>
 #include <intact/stack/stack.h>
 #include <intact/stack/targets.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 namespace {
 
 std::string number_of(dev_t device) {
@@ -101,7 +101,7 @@ Result<bool> line_is_writable(const dm::Line& line, bool below, const std::strin
 
 }  // namespace
 
-Result<void> create_kernel_stack(const std::string& name, stack::Plan& plan) {
+Result<void> create_device_stack(const std::string& name, stack::Plan& plan) {
   if (plan.tables.empty())
     return Error(ErrorKind::invalid_argument,
                  plan.name +
@@ -140,4 +140,4 @@ Result<void> create_kernel_stack(const std::string& name, stack::Plan& plan) {
   return lower.leave_to_those_above();
 }
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

@@ -7,7 +7,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 namespace {
 
 /// Whether the call failed for what this system is, not for what happened.
@@ -76,4 +76,4 @@ Error FileSystem::failure(std::string_view what, int reason) const {
   return mount_error(std::move(message), reason);
 }
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

@@ -8,25 +8,25 @@
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 
 /// The mount table shows these mounts as overlays whose source begins like this.
-inline constexpr std::string_view kKernelMountSource = "intact:";
+inline constexpr std::string_view kImageMountSource = "intact:";
 
 /// How overlayfs compares the digests in the metadata with those of the objects: its option
 /// verity=.
-enum class KernelVerity { require, on, off };
+enum class Verity { require, on, off };
 
 /// What a composefs mount is made of. The descriptors stay the caller's.
-struct KernelLayers {
+struct ImageLayers {
   int image = -1;            ///< the EROFS file, open for reading
   Digest digest;             ///< the fs-verity digest that it must have
   std::vector<int> objects;  ///< directories of objects; each is looked for in order
 };
 
-struct KernelMountOptions {
-  std::string source;  ///< what the mount table shows behind kKernelMountSource
-  KernelVerity verity = KernelVerity::require;
+struct ImageMountOptions {
+  std::string source;  ///< what the mount table shows behind kImageMountSource
+  Verity verity = Verity::require;
   /// What kernels learnt over time. A test turns it off to walk the way of older ones.
   bool use_file_backed_erofs = true;  ///< 6.12: EROFS mounts a file without a loop device
   bool use_layer_options = true;      ///< 6.8: overlayfs takes one layer at a time
@@ -36,27 +36,27 @@ struct KernelMountOptions {
 /// which checks that each has the fs-verity digest that the metadata names when it is opened;
 /// fs-verity checks every page that is read. No process serves it.
 ///
-///     auto mount = TRY(KernelMount::create(layers, options));   // nobody sees it yet
+///     auto mount = TRY(ImageMount::create(layers, options));   // nobody sees it yet
 ///     TRY(mount.attach("/mnt"));                                // it stays until umount(2)
 ///
 /// Not thread-safe. Needs CAP_SYS_ADMIN in the initial user namespace.
-class KernelMount {
+class ImageMount {
  public:
   /// Measures the digest of the image on the descriptor that is then mounted. Leaves no trace when
   /// it fails, not even when it is killed. tampered: the image has another digest; unsupported: it
   /// has no fs-verity, or the kernel or the caller's privileges lack something, with what it is.
-  static Result<KernelMount> create(const KernelLayers& layers, const KernelMountOptions& options);
+  static Result<ImageMount> create(const ImageLayers& layers, const ImageMountOptions& options);
 
   /// Mounts it on a directory: ro,nosuid,nodev. Once only.
   Result<void> attach(const std::string& mountpoint);
 
  private:
-  explicit KernelMount(UniqueFd mount) : mount_(std::move(mount)) {}
+  explicit ImageMount(UniqueFd mount) : mount_(std::move(mount)) {}
   UniqueFd mount_;
 };
 
 /// Unmounts such a mount, or whatever else is mounted at that path. `lazy` takes it out of sight
 /// although it is in use. busy says how to find out by whom.
-Result<void> detach_kernel_mount(const std::string& mountpoint, bool lazy);
+Result<void> detach_image_mount(const std::string& mountpoint, bool lazy);
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

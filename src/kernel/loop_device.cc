@@ -6,11 +6,11 @@
 #include <sys/ioctl.h>
 
 #include <intact/base/file.h>
-#include <intact/serve/loop_device.h>
+#include <intact/kernel/loop_device.h>
 
 #include "file_system.h"
 
-namespace intact::serve {
+namespace intact::kernel {
 namespace {
 
 // Another process may take a free device after we asked for its number and before we use it.
@@ -36,4 +36,4 @@ Result<LoopDevice> LoopDevice::attach(int file, bool writable) {
   return Error(ErrorKind::busy, "loop devices: all taken by other processes");
 }
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

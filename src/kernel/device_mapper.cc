@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/serve/device_mapper.h>
+#include <intact/kernel/device_mapper.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 namespace {
 
 struct TaskDeleter {
@@ -278,4 +278,4 @@ std::string loop_file(const std::string& number) {
   return path;
 }
 
-}  // namespace intact::serve
+}  // namespace intact::kernel

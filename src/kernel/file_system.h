@@ -6,7 +6,7 @@
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 
-namespace intact::serve {
+namespace intact::kernel {
 
 /// A file system being configured by the calls of fsopen(2). Errors carry the kernel's own words,
 /// which mount(2) has none of. What the kernel does not know or the caller may not do is
@@ -33,4 +33,4 @@ class FileSystem {
 /// An error by an errno of a mount call.
 Error mount_error(std::string message, int reason);
 
-}  // namespace intact::serve
+}  // namespace intact::kernel
