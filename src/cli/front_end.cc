@@ -13,21 +13,22 @@
 #include <intact/serve/fuse_server.h>
 #include <intact/serve/mounts.h>
 #include <intact/serve/nbdkit.h>
+#include <intact/service/background.h>
+#include <intact/service/log_file.h>
+#include <intact/service/mount_record.h>
+#include <intact/service/runtime_files.h>
+#include <intact/service/status_server.h>
 #include <intact/stack/handover.h>
-#include <intact/stack/status_server.h>
 
-#include "background.h"
 #include "command.h"
 #include "copy_out.h"
-#include "mount_log.h"
-#include "mount_record.h"
 
 namespace intact::cli {
 
 /// Where a server logs damage, and whether it leaves the terminal.
 struct FrontEnd::Log {
-  const LogFile* file;         // none: stderr
-  BackgroundProcess* process;  // none: in the foreground
+  const service::LogFile* file;         // none: stderr
+  service::BackgroundProcess* process;  // none: in the foreground
 
   int fd() const { return file ? file->fd() : STDERR_FILENO; }
 };
@@ -40,8 +41,8 @@ const char* what_for(const block::Device& target) {
 
 /// Directory of the status socket; empty if the stack has no counters or no directory can be made.
 std::string status_dir(const stack::Stack& stack) {
-  if (!stack.has_status()) return {};
-  const auto dir = make_runtime_dir();
+  if (!stack.has_status() || !stack.known_by()) return {};
+  const auto dir = service::make_runtime_dir();
   return dir ? *dir : std::string();
 }
 
@@ -112,7 +113,7 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
     TRY(map(dm_));
     return 0;
   }
-  TRY(fill_standard_descriptors());
+  TRY(service::fill_standard_descriptors());
   if (!to_.empty()) {
     stack::Plan plan = TRY(prepare(access()));
     TRY(copy(plan));
@@ -120,16 +121,17 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
   }
   if (!daemon_) {
     stack::Plan plan = TRY(prepare(access()));
-    std::optional<LogFile> file;
-    if (!log_.empty()) file.emplace(TRY(LogFile::open(log_, plan.name)));
+    std::optional<service::LogFile> file;
+    if (!log_.empty()) file.emplace(TRY(service::LogFile::open(log_, plan.name)));
     TRY(serve(plan, {.file = file ? &*file : nullptr, .process = nullptr}));
     return 0;
   }
-  const LogFile file = TRY(LogFile::open(log_, fuse_.empty() ? "nbd" : "fuse"));
-  const auto ready = run_in_background([&](BackgroundProcess& process) -> Result<void> {
-    stack::Plan plan = TRY(prepare(access()));
-    return serve(plan, {.file = &file, .process = &process});
-  });
+  const service::LogFile file = TRY(service::LogFile::open(log_, fuse_.empty() ? "nbd" : "fuse"));
+  const auto ready =
+      service::run_in_background([&](service::BackgroundProcess& process) -> Result<void> {
+        stack::Plan plan = TRY(prepare(access()));
+        return serve(plan, {.file = &file, .process = &process});
+      });
   if (!ready) {
     file.tidy_up();
     return Error(ready.error());
@@ -147,7 +149,8 @@ Result<void> FrontEnd::serve_file(stack::Plan& plan, const Log& log) const {
     warn(fmt::format("{}: removed a mount whose server had ended", fuse_));
   if (TRY(serve::find_mount(fuse_)))
     return Error(ErrorKind::busy, fmt::format("{}: a mount point already", fuse_));
-  std::optional<MountRecord> record;  // destroyed last: those who wait for it find all released
+  std::optional<service::MountRecord>
+      record;  // destroyed last: those who wait for it find all released
   const bool to_stderr = !log.process && !log.file;
   LineLog lines(log.fd(),
                 to_stderr ? LineLog::Reader::may_wait_for_us : LineLog::Reader::independent);
@@ -166,10 +169,11 @@ Result<void> FrontEnd::serve_file(stack::Plan& plan, const Log& log) const {
   fuse.handle_signals = true;
   if (log.process) fuse.ready_fd = log.process->take_ready_fd();
   const auto server = TRY(serve::FuseServer::mount_file(stack.top(), fuse));
-  record.emplace(TRY(MountRecord::create(server->device())));
-  std::unique_ptr<stack::StatusServer> status;
+  record.emplace(TRY(service::MountRecord::create(server->device())));
+  std::unique_ptr<service::StatusServer> status;
   if (const std::string dir = status_dir(stack); !dir.empty()) {
-    auto started = stack::StatusServer::start(dir, stack);
+    auto started = service::StatusServer::start(dir, stack.known_by()->fd(),
+                                                [stack] { return to_text(stack.status()); });
     if (started)
       status = std::move(*started);
     else

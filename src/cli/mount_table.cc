@@ -2,9 +2,9 @@
 
 #include <intact/base/file.h>
 #include <intact/kernel/image_mount.h>
+#include <intact/service/mount_record.h>
 
 #include "kernel_mount.h"
-#include "mount_record.h"
 
 namespace intact::cli {
 namespace {
@@ -16,7 +16,7 @@ constexpr std::uint64_t kMaxTable = 64 << 20;
 
 std::string_view IntactMount::status() const {
   if (by_kernel) return "kernel";
-  if (MountServer::find(entry).is_running()) return "serving";
+  if (service::MountServer::find(entry.device, entry.user()).is_running()) return "serving";
   return serve::is_dead_mount(entry.mountpoint) ? "dead" : "serving";
 }
 

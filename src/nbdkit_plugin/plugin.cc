@@ -98,7 +98,8 @@ int after_fork() {
   }
   own.serving = true;
   if (!own.status_dir.empty()) {
-    auto started = stack::StatusServer::start(own.status_dir, *own.stack);
+    auto started = service::StatusServer::start(own.status_dir, own.stack->known_by()->fd(),
+                                                [&own] { return to_text(own.stack->status()); });
     // The data is served without it.
     if (started)
       own.status_server = std::move(*started);

@@ -9,8 +9,8 @@
 #include <intact/base/line_log.h>
 #include <intact/base/unique_fd.h>
 #include <intact/block/byte_device.h>
+#include <intact/service/status_server.h>
 #include <intact/stack/stack.h>
-#include <intact/stack/status_server.h>
 
 namespace intact {
 
@@ -25,7 +25,7 @@ struct Server {
   std::string status_dir;  // of the status socket
   std::optional<LineLog> lines;
   std::optional<stack::Stack> stack;
-  std::unique_ptr<stack::StatusServer> status_server;
+  std::unique_ptr<service::StatusServer> status_server;
   std::shared_ptr<block::Device> device;  // its top; takes writes of any bytes
   std::shared_mutex writing;              // shared by writers
   bool closed = false;                    // no more writes

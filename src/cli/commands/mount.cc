@@ -5,21 +5,22 @@
 
 #include <unistd.h>
 
+#include <intact/base/line_log.h>
 #include <intact/base/visible.h>
 #include <intact/image/opened_image.h>
 #include <intact/json/json.h>
 #include <intact/kernel/image_mount.h>
 #include <intact/serve/fuse_server.h>
 #include <intact/serve/mounts.h>
+#include <intact/service/background.h>
+#include <intact/service/log_file.h>
+#include <intact/service/mount_record.h>
 
 #include "anchor_options.h"
-#include "background.h"
 #include "command.h"
 #include "commands.h"
 #include "format_template.h"
 #include "kernel_mount.h"
-#include "mount_log.h"
-#include "mount_record.h"
 #include "mount_table.h"
 #include "output.h"
 #include "store_option.h"
@@ -65,7 +66,8 @@ Result<void> check_is_not_root(const std::string& directory) {
 Result<void> prepare_directory(const std::string& directory) {
   auto entry = TRY(serve::find_mount(directory));
   if (!entry) return {};
-  if (!MountServer::find(*entry).is_running() && TRY(serve::clear_dead_mount(directory))) {
+  if (!service::MountServer::find(entry->device, entry->user()).is_running() &&
+      TRY(serve::clear_dead_mount(directory))) {
     warn(fmt::format("{}: unmounted the image whose server was killed", directory));
     entry = TRY(serve::find_mount(directory));
   }
@@ -98,16 +100,24 @@ Result<ImageInStore> open_image(const MountOptions& options, const StoreOption& 
   return opened;
 }
 
+std::string log_line(const image::Damage& damage) {
+  return fmt::format("DAMAGED {}: block {} (byte {}) of {}: {}",
+                     damage.path.empty() ? "(image metadata)" : damage.path, damage.block,
+                     damage.offset, damage.object, damage.reason);
+}
+
 /// Checks and mounts the image and serves it until it is unmounted. `process` is null in the
 /// foreground.
 Result<void> serve_image(const MountOptions& options, const StoreOption& store_option,
-                         const sign::Anchors& anchors, const LogFile* log_file,
-                         BackgroundProcess* process) {
-  std::optional<MountRecord> record;  // ends last: when it has ended, everything is free again
-  MountLog log(log_file ? log_file->fd() : STDERR_FILENO,
-               log_file ? LineLog::Reader::independent : LineLog::Reader::may_wait_for_us);
-  const ImageInStore opened = TRY(open_image(
-      options, store_option, anchors, [&log](const image::Damage& damage) { log.add(damage); }));
+                         const sign::Anchors& anchors, const service::LogFile* log_file,
+                         service::BackgroundProcess* process) {
+  std::optional<service::MountRecord>
+      record;  // ends last: when it has ended, everything is free again
+  LineLog log(log_file ? log_file->fd() : STDERR_FILENO,
+              log_file ? LineLog::Reader::independent : LineLog::Reader::may_wait_for_us);
+  const ImageInStore opened =
+      TRY(open_image(options, store_option, anchors,
+                     [&log](const image::Damage& damage) { log.add(log_line(damage)); }));
 
   serve::FuseOptions fuse;
   fuse.mountpoint = options.directory;
@@ -117,7 +127,7 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
   fuse.handle_signals = true;
   if (process) fuse.ready_fd = process->take_ready_fd();
   const auto server = TRY(serve::FuseServer::mount(opened.image->tree(), fuse));
-  record.emplace(TRY(MountRecord::create(server->device())));
+  record.emplace(TRY(service::MountRecord::create(server->device())));
   if (process) {
     process->leave_terminal(log_file->fd());
   } else {
@@ -189,7 +199,7 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
     return Error(ErrorKind::invalid_argument, "DIR is required; see `intact mount --help`");
   if (options.json && options.foreground)
     return Error(ErrorKind::invalid_argument, "--json: has no result with --foreground");
-  TRY(fill_standard_descriptors());
+  TRY(service::fill_standard_descriptors());
   const sign::Anchors anchors = anchor_options.anchors();
   if (options.verity == "off") warn("--verity off: file contents are not checked");
   if (options.method == "kernel") {
@@ -205,14 +215,14 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
     if (mounted.error().kind() != ErrorKind::unsupported) return Error(mounted.error());
   }
   if (options.foreground) {
-    std::optional<LogFile> log;
-    if (!options.log.empty()) log.emplace(TRY(LogFile::open(options.log, options.name)));
+    std::optional<service::LogFile> log;
+    if (!options.log.empty()) log.emplace(TRY(service::LogFile::open(options.log, options.name)));
     TRY(serve_image(options, store, anchors, log ? &*log : nullptr, nullptr));
     return 0;
   }
   // Opened here, so that its name can be printed.
-  const LogFile log = TRY(LogFile::open(options.log, options.name));
-  const auto mounted = run_in_background([&](BackgroundProcess& process) {
+  const service::LogFile log = TRY(service::LogFile::open(options.log, options.name));
+  const auto mounted = service::run_in_background([&](service::BackgroundProcess& process) {
     return serve_image(options, store, anchors, &log, &process);
   });
   if (!mounted) {

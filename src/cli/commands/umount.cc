@@ -6,10 +6,10 @@
 #include <intact/kernel/image_mount.h>
 #include <intact/serve/fuse_server.h>
 #include <intact/serve/mounts.h>
+#include <intact/service/mount_record.h>
 
 #include "command.h"
 #include "kernel_mount.h"
-#include "mount_record.h"
 #include "mount_table.h"
 
 namespace intact::cli {
@@ -31,7 +31,7 @@ Error in_use(const std::string& directory) {
 
 Result<void> unmount_served(const serve::MountEntry& entry, const std::string& directory,
                             bool lazy) {
-  const MountServer server = MountServer::find(entry);
+  const auto server = service::MountServer::find(entry.device, entry.user());
   auto result = serve::unmount(directory, lazy);
   if (!result) {
     // Busy without a server: only the dead mount itself is in the way.

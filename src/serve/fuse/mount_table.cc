@@ -4,6 +4,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <intact/base/bytes.h>
 #include <intact/base/file.h>
@@ -87,6 +88,15 @@ Result<int> mount_id(int fd) {
 }
 
 }  // namespace
+
+uid_t MountEntry::user() const {
+  constexpr std::string_view kKey = "user_id=";
+  uid_t user = ::geteuid();
+  if (const std::size_t at = super_options.find(kKey); at != std::string::npos)
+    std::from_chars(super_options.data() + at + kKey.size(),
+                    super_options.data() + super_options.size(), user);
+  return user;
+}
 
 Result<std::vector<MountEntry>> parse_mount_table(std::string_view text) {
   std::vector<MountEntry> entries;

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+
 #include <intact/base/result.h>
 
 namespace intact::serve {
@@ -19,6 +21,8 @@ struct MountEntry {
   std::string super_options;  ///< comma-separated
 
   bool is_fuse() const { return type == "fuse" || type.starts_with("fuse."); }
+  /// Who mounted it, as FUSE's options tell; otherwise the user of this process.
+  uid_t user() const;
 };
 
 /// Parses the text of a mountinfo file; malformed if it is not one.

@@ -16,9 +16,9 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/thread.h>
-#include <intact/stack/status_server.h>
+#include <intact/service/status_server.h>
 
-namespace intact::stack {
+namespace intact::service {
 namespace {
 
 constexpr std::string_view kStart = "status-";
@@ -80,10 +80,9 @@ std::vector<std::string> ask_all(int dir, std::string_view start) {
 
 }  // namespace
 
-Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir,
-                                                          const Stack& stack) {
-  if (!stack.has_status() || !stack.known_by()) return std::unique_ptr<StatusServer>();
-  std::unique_ptr<StatusServer> server(new StatusServer(stack));
+Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir, int known_by,
+                                                          Text text) {
+  std::unique_ptr<StatusServer> server(new StatusServer(std::move(text)));
   server->dir_ = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
   (void)ask_all(server->dir_.get(), kStart);
   UniqueFd listener = TRY(make_socket());
@@ -91,8 +90,7 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
   const std::string early = fmt::format(".status-{}", ::getpid());
   ::unlinkat(server->dir_.get(), early.c_str(), 0);
   const sockaddr_un address = address_in(server->dir_.get(), early);
-  std::string name =
-      fmt::format("{}{}{}", TRY(identity_of(stack.known_by()->fd())), ::getpid(), kEnd);
+  std::string name = fmt::format("{}{}{}", TRY(identity_of(known_by)), ::getpid(), kEnd);
   if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener.get(), SOMAXCONN) != 0 ||
       ::renameat(server->dir_.get(), early.c_str(), server->dir_.get(), name.c_str()) != 0)
@@ -108,7 +106,7 @@ void StatusServer::serve() {
     const UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (client) {
       ::setsockopt(client.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-      const std::string text = to_text(stack_.status());
+      const std::string text = text_();
       (void)::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
     } else if (errno == EINVAL || errno == EBADF) {
       return;  // shut down
@@ -132,4 +130,4 @@ std::vector<std::string> ask_status_servers(const std::string& dir, int fd) {
   return ask_all(open_dir->get(), *identity);
 }
 
-}  // namespace intact::stack
+}  // namespace intact::service

@@ -1,12 +1,11 @@
-#include "mount_record.h"
-
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/service/runtime_files.h>
 
-namespace intact::cli {
+namespace intact::service {
 namespace {
 
 class RuntimeFileTest : public testing::Test {
@@ -52,4 +51,4 @@ TEST_F(RuntimeFileTest, ADeviceNumberMayComeAgain) {
 }
 
 }  // namespace
-}  // namespace intact::cli
+}  // namespace intact::service

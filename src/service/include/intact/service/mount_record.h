@@ -2,35 +2,19 @@
 
 #include <chrono>
 #include <string>
-#include <vector>
 
 #include <sys/types.h>
 
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
-#include <intact/serve/mounts.h>
 
-namespace intact::cli {
-
-/// The directory for records and logs of servers: /run/intact for root, $XDG_RUNTIME_DIR/intact for
-/// others, otherwise /tmp/intact-UID. Made if missing, private to the user.
-Result<std::string> make_runtime_dir();
-
-/// Those of a user's that exist and that nobody else can have written to.
-std::vector<std::string> find_runtime_dirs(uid_t user);
-
-/// What to do about a file that a running process holds: leave it, or replace it.
-enum class IfHeld { refuse, replace };
-
-/// Makes the file `name` in that directory, locked while this process, or a child that inherits the
-/// descriptor, runs. Removes the records and empty logs of servers that were killed.
-Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& name,
-                                   IfHeld if_held = IfHeld::refuse);
+namespace intact::service {
 
 /// The mark of a running mount server: a file in the runtime directory, named after the mounted
 /// file system and locked while the server lives, so that umount can wait for its end.
 class MountRecord {
  public:
+  /// `device` is "MAJOR:MINOR" of the file system.
   static Result<MountRecord> create(const std::string& device);
   MountRecord(MountRecord&&) noexcept = default;
   MountRecord& operator=(MountRecord&&) = delete;
@@ -47,8 +31,9 @@ class MountRecord {
 /// The server of a mount, found before it is unmounted and waited for afterwards.
 class MountServer {
  public:
-  /// Without a record there is nothing to wait for.
-  static MountServer find(const serve::MountEntry& entry);
+  /// `device` as for MountRecord, `user` the one who mounted it. Without a record there is nothing
+  /// to wait for.
+  static MountServer find(const std::string& device, uid_t user);
   /// Whether the server certainly exists. It may be stopped or stuck, so the mount itself is not
   /// asked: that would wait for it.
   bool is_running() const;
@@ -59,4 +44,4 @@ class MountServer {
   UniqueFd fd_;
 };
 
-}  // namespace intact::cli
+}  // namespace intact::service

@@ -1,5 +1,3 @@
-#include "background.h"
-
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -14,8 +12,9 @@
 
 #include <intact/base/file.h>
 #include <intact/base/terminal.h>
+#include <intact/service/background.h>
 
-namespace intact::cli {
+namespace intact::service {
 
 namespace {
 
@@ -129,4 +128,4 @@ Result<void> run_in_background(const std::function<Result<void>(BackgroundProces
   return decode(std::string(1, first) + std::string(as_text(rest)));
 }
 
-}  // namespace intact::cli
+}  // namespace intact::service

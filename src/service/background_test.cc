@@ -1,5 +1,3 @@
-#include "background.h"
-
 #include <csignal>
 
 #include <fcntl.h>
@@ -8,10 +6,9 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/service/background.h>
 
-#include "mount_record.h"
-
-namespace intact::cli {
+namespace intact::service {
 namespace {
 
 TEST(Background, ReturnsOnceTheChildIsReadyAndLetsItLive) {
@@ -78,64 +75,5 @@ TEST(Background, LeavesTheTerminalWithoutTheDescriptorsOfItsStarter) {
   EXPECT_EQ(as_text(read_file(log_path, 100).value()), "left");
 }
 
-class MountRecords : public ::testing::Test {
- protected:
-  void SetUp() override {
-    const auto dir = make_runtime_dir();
-    if (!dir) GTEST_SKIP() << dir.error().message();
-  }
-  // A number that no file system has.
-  serve::MountEntry entry_{
-      .id = 1,
-      .device = "4095:" + std::to_string(::getpid()),
-      .mountpoint = "/nowhere",
-      .type = "fuse.intact",
-      .source = "",
-      .super_options = "rw,user_id=" + std::to_string(::geteuid()) + ",group_id=0"};
-};
-
-TEST_F(MountRecords, TellWhetherTheServerLives) {
-  EXPECT_FALSE(MountServer::find(entry_).is_running());
-  int ends[2];
-  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-  UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
-  const auto started = run_in_background([&](BackgroundProcess& process) -> Result<void> {
-    writer.reset();
-    const auto record = TRY(MountRecord::create(entry_.device));
-    {
-      const UniqueFd ready(process.take_ready_fd());
-      TRY(write_all(ready.get(), as_bytes("R")));
-    }
-    (void)read_fd(reader.get(), 10).has_value();  // until the parent lets go
-    return {};
-  });
-  ASSERT_TRUE(started) << started.error().message();
-  reader.reset();
-  const MountServer server = MountServer::find(entry_);
-  EXPECT_TRUE(server.is_running());
-  EXPECT_FALSE(server.wait_for_end(std::chrono::milliseconds(30)));
-  writer.reset();
-  EXPECT_TRUE(server.wait_for_end(std::chrono::seconds(10)));
-  EXPECT_FALSE(MountServer::find(entry_).is_running());
-}
-
-TEST_F(MountRecords, OfAKilledServerAreReplaced) {
-  const auto killed = run_in_background([&](BackgroundProcess&) -> Result<void> {
-    const auto record = TRY(MountRecord::create(entry_.device));
-    ::kill(::getpid(), SIGKILL);
-    return {};
-  });
-  ASSERT_FALSE(killed);
-  EXPECT_FALSE(MountServer::find(entry_).is_running());
-  const auto again = run_in_background([&](BackgroundProcess& process) -> Result<void> {
-    const auto record = TRY(MountRecord::create(entry_.device));
-    const UniqueFd ready(process.take_ready_fd());
-    return write_all(ready.get(), as_bytes("R"));
-  });
-  EXPECT_TRUE(again);
-  EXPECT_TRUE(MountServer::find(entry_).wait_for_end(std::chrono::seconds(10)));
-}
-
 }  // namespace
-}  // namespace intact::cli
+}  // namespace intact::service

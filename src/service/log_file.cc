@@ -1,5 +1,3 @@
-#include "mount_log.h"
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -9,21 +7,16 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/service/log_file.h>
+#include <intact/service/runtime_files.h>
 
-#include "mount_record.h"
+namespace intact::service {
 
-namespace intact::cli {
-void MountLog::add(const image::Damage& damage) {
-  add(fmt::format("DAMAGED {}: block {} (byte {}) of {}: {}",
-                  damage.path.empty() ? "(image metadata)" : damage.path, damage.block,
-                  damage.offset, damage.object, damage.reason));
-}
-
-Result<LogFile> LogFile::open(const std::string& given, const std::string& image_name) {
+Result<LogFile> LogFile::open(const std::string& given, const std::string& title) {
   LogFile log;
   log.path_ = given;
   if (given.empty()) {
-    std::string name = image_name;
+    std::string name = title;
     std::replace_if(
         name.begin(), name.end(),
         [](unsigned char c) { return !std::isalnum(c) && c != '.' && c != '-'; }, '_');
@@ -50,4 +43,4 @@ void LogFile::tidy_up() const {
   if (is_ours_ && size && *size == 0) ::unlink(path_.c_str());
 }
 
-}  // namespace intact::cli
+}  // namespace intact::service

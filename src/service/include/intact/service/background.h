@@ -5,7 +5,7 @@
 
 #include <intact/base/result.h>
 
-namespace intact::cli {
+namespace intact::service {
 
 /// Opens /dev/null as those of descriptors 0 to 2 that are closed at start: otherwise a file that
 /// we open would get such a number and be taken for the terminal.
@@ -36,4 +36,4 @@ class BackgroundProcess {
 /// process has one thread only.
 Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body);
 
-}  // namespace intact::cli
+}  // namespace intact::service

@@ -2,27 +2,17 @@
 
 #include <string>
 
-#include <intact/base/line_log.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
-#include <intact/image/damage.h>
 
-namespace intact::cli {
+namespace intact::service {
 
-/// The log of a mount server. Thread-safe.
-class MountLog : public LineLog {
- public:
-  using LineLog::add;
-  using LineLog::LineLog;
-  void add(const image::Damage& damage);
-};
-
-/// The file that a mount server logs to.
+/// The file that a server logs to.
 class LogFile {
  public:
   /// Opens `given` for appending or, if that is empty, a new file in the runtime directory that is
-  /// named after the image.
-  static Result<LogFile> open(const std::string& given, const std::string& image_name);
+  /// named after `title`, such as an image's name.
+  static Result<LogFile> open(const std::string& given, const std::string& title);
 
   /// Removes a log in the runtime directory that nothing was written to. To be called at the end.
   void tidy_up() const;
@@ -37,4 +27,4 @@ class LogFile {
   bool is_ours_ = false;
 };
 
-}  // namespace intact::cli
+}  // namespace intact::service

@@ -1,0 +1,68 @@
+#include <csignal>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/service/background.h>
+#include <intact/service/mount_record.h>
+#include <intact/service/runtime_files.h>
+
+namespace intact::service {
+namespace {
+
+class MountRecords : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto dir = make_runtime_dir();
+    if (!dir) GTEST_SKIP() << dir.error().message();
+  }
+  // A number that no file system has.
+  std::string device_ = "4095:" + std::to_string(::getpid());
+};
+
+TEST_F(MountRecords, TellWhetherTheServerLives) {
+  EXPECT_FALSE(MountServer::find(device_, ::geteuid()).is_running());
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  const auto started = run_in_background([&](BackgroundProcess& process) -> Result<void> {
+    writer.reset();
+    const auto record = TRY(MountRecord::create(device_));
+    {
+      const UniqueFd ready(process.take_ready_fd());
+      TRY(write_all(ready.get(), as_bytes("R")));
+    }
+    (void)read_fd(reader.get(), 10).has_value();  // until the parent lets go
+    return {};
+  });
+  ASSERT_TRUE(started) << started.error().message();
+  reader.reset();
+  const MountServer server = MountServer::find(device_, ::geteuid());
+  EXPECT_TRUE(server.is_running());
+  EXPECT_FALSE(server.wait_for_end(std::chrono::milliseconds(30)));
+  writer.reset();
+  EXPECT_TRUE(server.wait_for_end(std::chrono::seconds(10)));
+  EXPECT_FALSE(MountServer::find(device_, ::geteuid()).is_running());
+}
+
+TEST_F(MountRecords, OfAKilledServerAreReplaced) {
+  const auto killed = run_in_background([&](BackgroundProcess&) -> Result<void> {
+    const auto record = TRY(MountRecord::create(device_));
+    ::kill(::getpid(), SIGKILL);
+    return {};
+  });
+  ASSERT_FALSE(killed);
+  EXPECT_FALSE(MountServer::find(device_, ::geteuid()).is_running());
+  const auto again = run_in_background([&](BackgroundProcess& process) -> Result<void> {
+    const auto record = TRY(MountRecord::create(device_));
+    const UniqueFd ready(process.take_ready_fd());
+    return write_all(ready.get(), as_bytes("R"));
+  });
+  EXPECT_TRUE(again);
+  EXPECT_TRUE(MountServer::find(device_, ::geteuid()).wait_for_end(std::chrono::seconds(10)));
+}
+
+}  // namespace
+}  // namespace intact::service
