@@ -1,8 +1,8 @@
 #pragma once
 
-namespace intact::cli {
+#include "command.h"
 
-class Program;
+namespace intact::cli {
 
 /// Every command of the program.
 void add_all_commands(Program& program);

@@ -1,7 +1,7 @@
-#include "completion.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <intact/console/completion.h>
 
 #include "command.h"
 #include "commands.h"

@@ -12,8 +12,9 @@
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
 #include <intact/base/worker_pool.h>
+#include <intact/console/progress.h>
 
-#include "progress.h"
+#include "command.h"
 
 namespace intact::cli {
 namespace {

@@ -6,13 +6,13 @@
 
 #include <fmt/format.h>
 
+#include <intact/console/input_file.h>
+#include <intact/console/size_option.h>
 #include <intact/integrity/dm_target.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/superblock.h>
 
 #include "command.h"
-#include "input_file.h"
-#include "size_option.h"
 #include "verity_files.h"
 
 namespace intact::cli {

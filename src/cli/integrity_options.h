@@ -8,12 +8,13 @@
 
 #include <intact/base/result.h>
 #include <intact/block/file_device.h>
+#include <intact/console/step_progress.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/params.h>
 #include <intact/integrity/superblock.h>
 #include <intact/stack/plan.h>
 
-#include "step_progress.h"
+#include "command.h"
 
 namespace intact::cli {
 

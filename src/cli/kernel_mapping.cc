@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "peer_commands.h"
+#include <intact/console/peer_commands.h>
+
+#include "command.h"
 
 namespace intact::cli {
 namespace {

@@ -5,11 +5,11 @@
 #include <string>
 #include <type_traits>
 
+#include <intact/console/size_option.h>
 #include <intact/json/json.h>
 #include <intact/oci/manifest.h>
 
 #include "command.h"
-#include "size_option.h"
 
 namespace intact::cli {
 namespace {

@@ -1,16 +1,17 @@
 #include <csignal>
 
-#include "command.h"
+#include <intact/console/output.h>
+#include <intact/console/program.h>
+
 #include "commands.h"
-#include "output.h"
 
 int main(int argc, char** argv) {
   // A reader that goes away or a file over the user's limit is an ordinary write error, not a
   // reason to die in the middle of something.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
-  intact::cli::guard_output();
-  intact::cli::Program program;
+  intact::console::guard_output();
+  intact::console::Program program;
   intact::cli::add_all_commands(program);
   return program.run(argc, argv);
 }

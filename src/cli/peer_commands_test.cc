@@ -1,8 +1,9 @@
-#include "peer_commands.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <intact/console/peer_commands.h>
+
+#include "command.h"
 #include "commands.h"
 
 namespace intact::cli {

@@ -1,8 +1,8 @@
 #pragma once
 
-namespace intact::cli {
+#include "command.h"
 
-class Program;
+namespace intact::cli {
 
 void add_completion_command(Program& program);  ///< prints the scripts for the shells
 void add_version_command(Program& program);     ///< hidden: --help has --version

@@ -6,12 +6,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <intact/console/peer_commands.h>
 #include <intact/json/json.h>
 #include <intact/kernel/device_mapper.h>
 #include <intact/verity/kernel_table.h>
 
+#include "command.h"
 #include "kernel_mapping.h"
-#include "peer_commands.h"
 
 namespace intact::cli {
 namespace {

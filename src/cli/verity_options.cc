@@ -6,14 +6,15 @@
 
 #include <fmt/format.h>
 
+#include <intact/console/input_file.h>
+#include <intact/console/peer_commands.h>
+#include <intact/console/size_option.h>
 #include <intact/crypto/hash_function.h>
 #include <intact/crypto/pem.h>
 #include <intact/crypto/pkcs7.h>
 #include <intact/verity/dm_target.h>
 
-#include "input_file.h"
-#include "peer_commands.h"
-#include "size_option.h"
+#include "command.h"
 #include "verity_files.h"
 
 namespace intact::cli {

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include <intact/base/file.h>
+#include <intact/console/completion.h>
 #include <intact/oci/image_source.h>
 #include <intact/serve/mounts.h>
 #include <intact/store/store.h>
@@ -8,7 +9,6 @@
 #include "../kernel_mount.h"
 #include "command.h"
 #include "commands.h"
-#include "completion.h"
 #include "shell_commands.h"
 
 namespace intact::cli {

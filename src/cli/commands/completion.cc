@@ -1,8 +1,8 @@
 #include <memory>
 #include <string>
 
-#include "../command.h"
 #include "../shell_commands.h"
+#include "command.h"
 #include "completion_scripts.h"
 
 namespace intact::cli {

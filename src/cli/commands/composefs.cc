@@ -18,8 +18,8 @@
 #include <intact/fsverity/tree.h>
 #include <intact/json/json.h>
 
-#include "../command.h"
 #include "../commands.h"
+#include "command.h"
 #include "composefs_create.h"
 
 // The commands here take the options of mkcomposefs and composefs-info and print the same lines, so

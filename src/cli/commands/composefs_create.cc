@@ -15,6 +15,8 @@
 #include <intact/composefs/write.h>
 #include <intact/fsverity/tree.h>
 
+#include "command.h"
+
 namespace intact::cli {
 namespace {
 

@@ -4,11 +4,12 @@
 #include <tuple>
 
 #include <intact/base/visible.h>
+#include <intact/console/output.h>
 #include <intact/json/json.h>
 #include <intact/store/fsck.h>
 
+#include "command.h"
 #include "image_summary.h"
-#include "output.h"
 #include "store_commands.h"
 #include "stored_objects.h"
 

@@ -10,8 +10,8 @@
 #include <intact/base/output_file.h>
 #include <intact/fsverity/tree.h>
 
-#include "../command.h"
 #include "../commands.h"
+#include "command.h"
 
 namespace intact::cli {
 namespace {

@@ -3,12 +3,13 @@
 #include <set>
 
 #include <intact/base/visible.h>
+#include <intact/console/format_template.h>
+#include <intact/console/output.h>
 #include <intact/json/json.h>
 
-#include "format_template.h"
+#include "command.h"
 #include "image_sizes.h"
 #include "image_summary.h"
-#include "output.h"
 #include "store_commands.h"
 
 namespace intact::cli {

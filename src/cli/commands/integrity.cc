@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <intact/console/peer_commands.h>
+
 #include "../kernel_mapping.h"
-#include "../peer_arguments.h"
+#include "command.h"
 #include "commands.h"
 #include "integrity_commands.h"
 

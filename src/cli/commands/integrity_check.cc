@@ -3,6 +3,7 @@
 #include <intact/integrity/scan.h>
 #include <intact/json/json.h>
 
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

@@ -3,12 +3,12 @@
 #include <memory>
 #include <string>
 
+#include <intact/console/peer_commands.h>
+#include <intact/console/progress.h>
 #include <intact/integrity/superblock.h>
 
-#include "../command.h"
 #include "../integrity_options.h"
-#include "../peer_commands.h"
-#include "../progress.h"
+#include "command.h"
 
 namespace intact::cli {
 

@@ -3,6 +3,7 @@
 #include <intact/integrity/detect.h>
 #include <intact/json/json.h>
 
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

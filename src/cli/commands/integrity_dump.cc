@@ -9,6 +9,7 @@
 #include <intact/integrity/superblock.h>
 #include <intact/json/json.h>
 
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

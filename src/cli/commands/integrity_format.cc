@@ -7,6 +7,7 @@
 #include <intact/integrity/layout.h>
 #include <intact/json/json.h>
 
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

@@ -5,6 +5,7 @@
 
 #include "../front_end.h"
 #include "../integrity_tab.h"
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

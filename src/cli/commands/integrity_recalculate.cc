@@ -4,6 +4,7 @@
 
 #include <intact/json/json.h>
 
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

@@ -8,6 +8,7 @@
 
 #include "../copy_out.h"
 #include "../verity_files.h"
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

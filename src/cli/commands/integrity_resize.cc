@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/console/size_option.h>
 #include <intact/integrity/layout.h>
 #include <intact/json/json.h>
 
-#include "../size_option.h"
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

@@ -19,6 +19,7 @@
 #include <intact/service/status_server.h>
 
 #include "../kernel_mapping.h"
+#include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {

@@ -1,11 +1,11 @@
 #include <memory>
 
+#include <intact/console/password.h>
 #include <intact/json/json.h>
 #include <intact/sign/key.h>
 
-#include "../command.h"
 #include "../commands.h"
-#include "../password.h"
+#include "command.h"
 
 namespace intact::cli {
 namespace {

@@ -7,6 +7,8 @@
 
 #include <intact/base/line_log.h>
 #include <intact/base/visible.h>
+#include <intact/console/format_template.h>
+#include <intact/console/output.h>
 #include <intact/image/opened_image.h>
 #include <intact/json/json.h>
 #include <intact/kernel/image_mount.h>
@@ -19,10 +21,8 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
-#include "format_template.h"
 #include "kernel_mount.h"
 #include "mount_table.h"
-#include "output.h"
 #include "store_option.h"
 #include "umount.h"
 

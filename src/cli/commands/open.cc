@@ -14,6 +14,8 @@
 #include <intact/base/visible.h>
 #include <intact/block/file_device.h>
 #include <intact/block/linear_target.h>
+#include <intact/console/input_file.h>
+#include <intact/console/size_option.h>
 #include <intact/json/json.h>
 #include <intact/kernel/device_stack.h>
 #include <intact/stack/recognise.h>
@@ -23,9 +25,7 @@
 #include "commands.h"
 #include "front_end.h"
 #include "image_layers.h"
-#include "input_file.h"
 #include "recognised_integrity.h"
-#include "size_option.h"
 #include "verity_files.h"
 
 namespace intact::cli {

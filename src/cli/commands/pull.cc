@@ -3,6 +3,8 @@
 #include <vector>
 
 #include <intact/base/visible.h>
+#include <intact/console/output.h>
+#include <intact/console/progress.h>
 #include <intact/image/pull.h>
 #include <intact/json/json.h>
 
@@ -10,8 +12,6 @@
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
-#include "output.h"
-#include "progress.h"
 #include "references.h"
 #include "store_option.h"
 

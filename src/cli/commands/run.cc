@@ -7,6 +7,8 @@
 
 #include <intact/base/file.h>
 #include <intact/base/visible.h>
+#include <intact/console/error_report.h>
+#include <intact/console/output.h>
 #include <intact/image/opened_image.h>
 #include <intact/run/container.h>
 #include <intact/serve/fuse_server.h>
@@ -16,9 +18,7 @@
 #include "commands.h"
 #include "container_command.h"
 #include "damage_watch.h"
-#include "error_report.h"
 #include "kernel_mount.h"
-#include "output.h"
 #include "process_image.h"
 #include "store_option.h"
 
@@ -284,6 +284,7 @@ void add_process_options(CLI::App& command, RunArguments& arguments) {
 
 void add_run_command(Program& program) {
   CLI::App* command = program.add(program.app(), "run", "Run a command in a container of an image");
+  program.set_usage_status("run", 125);  // 2 could be the container's
   auto arguments = std::make_shared<RunArguments>();
   StoreOption store(command);
   AnchorOptions anchors(command);

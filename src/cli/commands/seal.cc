@@ -3,15 +3,15 @@
 #include <string>
 
 #include <intact/base/visible.h>
+#include <intact/console/output.h>
+#include <intact/console/password.h>
+#include <intact/console/progress.h>
 #include <intact/image/seal.h>
 #include <intact/json/json.h>
 
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
-#include "output.h"
-#include "password.h"
-#include "progress.h"
 #include "references.h"
 
 namespace intact::cli {

@@ -2,6 +2,8 @@
 #include <set>
 
 #include <intact/base/visible.h>
+#include <intact/console/format_template.h>
+#include <intact/console/output.h>
 #include <intact/image/remove.h>
 #include <intact/image/tag.h>
 #include <intact/json/json.h>
@@ -9,10 +11,9 @@
 #include <intact/store/resolve.h>
 
 #include "anchor_options.h"
+#include "command.h"
 #include "commands.h"
-#include "format_template.h"
 #include "image_summary.h"
-#include "output.h"
 #include "store_commands.h"
 #include "stored_objects.h"
 

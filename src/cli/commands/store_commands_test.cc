@@ -11,8 +11,8 @@
 #include <intact/store/transaction.h>
 #include <intact/tree/tree.h>
 
-#include "../command.h"
 #include "../commands.h"
+#include "command.h"
 
 namespace intact::cli {
 namespace {

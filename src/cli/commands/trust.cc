@@ -6,8 +6,8 @@
 #include <intact/sign/identity.h>
 #include <intact/sign/policy.h>
 
-#include "../command.h"
 #include "../commands.h"
+#include "command.h"
 
 namespace intact::cli {
 namespace {

@@ -8,7 +8,6 @@
 #include <intact/serve/mounts.h>
 #include <intact/service/mount_record.h>
 
-#include "command.h"
 #include "kernel_mount.h"
 #include "mount_table.h"
 

@@ -1,8 +1,8 @@
 #pragma once
 
-namespace intact::cli {
+#include "command.h"
 
-class Program;
+namespace intact::cli {
 
 /// Adds `intact umount`.
 void add_umount_command(Program& program);

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <intact/base/visible.h>
+#include <intact/console/output.h>
+#include <intact/console/progress.h>
 #include <intact/image/verify.h>
 #include <intact/json/json.h>
 #include <intact/sign/policy.h>
@@ -19,8 +21,6 @@
 #include "commands.h"
 #include "limit_options.h"
 #include "object_users.h"
-#include "output.h"
-#include "progress.h"
 #include "store_option.h"
 #include "verify_report.h"
 

@@ -10,6 +10,10 @@
 #include <intact/base/checked.h>
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
+#include <intact/console/password.h>
+#include <intact/console/peer_commands.h>
+#include <intact/console/progress.h>
+#include <intact/console/size_option.h>
 #include <intact/crypto/hash_function.h>
 #include <intact/crypto/pem.h>
 #include <intact/crypto/pkcs7.h>
@@ -20,11 +24,6 @@
 
 #include "command.h"
 #include "commands.h"
-#include "password.h"
-#include "peer_arguments.h"
-#include "peer_commands.h"
-#include "progress.h"
-#include "size_option.h"
 #include "verity_check.h"
 #include "verity_files.h"
 #include "verity_mapping.h"

@@ -10,13 +10,13 @@
 
 #include <intact/base/file.h>
 #include <intact/base/visible.h>
+#include <intact/console/progress.h>
 #include <intact/json/json.h>
 #include <intact/verity/volume.h>
 
 #include "command.h"
 #include "copy_out.h"
 #include "damaged_files.h"
-#include "progress.h"
 #include "verity_files.h"
 #include "verity_options.h"
 

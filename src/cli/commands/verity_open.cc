@@ -10,12 +10,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <intact/console/input_file.h>
 #include <intact/crypto/pkcs7.h>
 #include <intact/kernel/device_stack.h>
 
 #include "command.h"
 #include "front_end.h"
-#include "input_file.h"
 #include "verity_options.h"
 
 namespace intact::cli {

@@ -2,8 +2,8 @@
 
 #include <intact/json/json.h>
 
-#include "../command.h"
 #include "../shell_commands.h"
+#include "command.h"
 
 namespace intact::cli {
 

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include <intact/base/file.h>
+#include <intact/console/man_page.h>
 
-#include "../command.h"
 #include "../commands.h"
-#include "man_page.h"
+#include "command.h"
 
 namespace intact::cli {
 namespace {

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <intact/base/result.h>
+
+namespace intact::console {
+
+/// What a command does once its options are parsed; returns the exit status.
+using Action = std::function<Result<int>()>;
+
+/// The command line being built: commands hang themselves in, main() runs the one that was chosen.
+class Program {
+ public:
+  Program();
+
+  CLI::App& app() { return app_; }
+  /// A command of `parent`, e.g. add(program.app(), "pull", "..."), with the house's defaults for
+  /// help and option order.
+  CLI::App* add(CLI::App& parent, std::string name, std::string description);
+  /// Has `command` run `action` when it is the one chosen.
+  void on_chosen(CLI::App* command, Action action);
+
+  /// Has `told` hear how `command` ended, if it is the one chosen.
+  void on_end(const CLI::App* command, std::function<void(const Result<int>&)> told);
+
+  /// Has `rewrite` change the arguments (without the program's name) before they are parsed, for
+  /// what the parser cannot express.
+  void before_parsing(std::function<void(std::vector<std::string>&)> rewrite);
+
+  /// The exit status for a command line of the command `name` that cannot be parsed, where it is
+  /// not 2.
+  void set_usage_status(std::string name, int status) { usage_status_[std::move(name)] = status; }
+
+  /// Parses, runs, prints errors; returns the exit status.
+  int run(int argc, const char* const* argv);
+
+ private:
+  CLI::App app_;
+  const CLI::App* chosen_command_ = nullptr;
+  Action chosen_;
+  std::map<const CLI::App*, std::function<void(const Result<int>&)>> endings_;
+  std::vector<std::function<void(std::vector<std::string>&)>> rewrites_;
+  std::map<std::string, int, std::less<>> usage_status_;
+};
+
+/// "intact store gc": the words that lead to a command.
+std::string words_of(const CLI::App& command);
+
+/// The group in `--help` of options that move a limit: who meets an error of kind limit is sent
+/// there.
+inline constexpr const char* kLimitsGroup = "Limits";
+
+/// The exit status of product-wide contract for an error. Same in every command.
+int exit_status(const Error& error);
+
+/// "1 thing", "2 things".
+std::string counted(std::uint64_t count, std::string_view thing);
+
+/// "intact: warning: TEXT" on stderr.
+void warn(std::string_view text);
+
+/// Prints to stdout as fmt::print does. Failing to write (disk full, closed pipe) fails the
+/// command: see Program::run.
+template <typename... Args>
+void print(fmt::format_string<Args...> format, Args&&... args) {
+  fmt::print(stdout, format, std::forward<Args>(args)...);
+}
+
+}  // namespace intact::console

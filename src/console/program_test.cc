@@ -1,0 +1,62 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <intact/console/program.h>
+
+namespace intact::console {
+namespace {
+
+using testing::ElementsAre;
+
+class CommandLine : public testing::Test {
+ protected:
+  CommandLine() {
+    CLI::App* group = program_.add(program_.app(), "group", "A group");
+    CLI::App* command = program_.add(*group, "command", "A command");
+    command->add_option("FILE", files_)->required();
+    command->add_option("-s,--salt", salt_);
+    command->add_flag("--compact", compact_);
+    program_.on_chosen(command, []() -> Result<int> { return 0; });
+  }
+
+  int run(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), {"intact", "group", "command"});
+    return program_.run(static_cast<int>(arguments.size()), arguments.data());
+  }
+
+  Program program_;
+  std::vector<std::string> files_;
+  std::string salt_ = "default";
+  bool compact_ = false;
+};
+
+TEST_F(CommandLine, AnOptionHasTheValueBehindItsEqualsSign) {
+  EXPECT_EQ(run({"--salt=00ff", "file"}), 0);
+  EXPECT_EQ(salt_, "00ff");
+  EXPECT_THAT(files_, ElementsAre("file"));
+}
+
+TEST_F(CommandLine, AnEmptyValueIsAValueAndTakesNothingElse) {
+  EXPECT_EQ(run({"--salt=", "file"}), 0);
+  EXPECT_EQ(salt_, "");
+  EXPECT_THAT(files_, ElementsAre("file"));
+}
+
+TEST_F(CommandLine, AnEmptyValueMayStandLast) {
+  EXPECT_EQ(run({"file", "--compact", "--salt="}), 0);
+  EXPECT_EQ(salt_, "");
+  EXPECT_TRUE(compact_);
+}
+
+TEST_F(CommandLine, BehindTwoDashesNothingIsAnOption) {
+  EXPECT_EQ(run({"--", "--salt=", "file"}), 0);
+  EXPECT_EQ(salt_, "default");
+  EXPECT_THAT(files_, ElementsAre("--salt=", "file"));
+}
+
+TEST_F(CommandLine, UnknownOptionsStayUnknown) {
+  EXPECT_EQ(run({"file", "--pepper="}), 2);
+}
+
+}  // namespace
+}  // namespace intact::console
