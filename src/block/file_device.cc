@@ -25,7 +25,9 @@ Result<void> lock(int fd, int operation) {
 
 Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, Access access) {
   const bool writes = access == Access::read_write;
-  UniqueFd fd = TRY(open_file(path, writes ? O_RDWR : O_RDONLY));
+  // A FIFO that somebody put there is refused below; without O_NONBLOCK we would wait for its
+  // writer.
+  UniqueFd fd = TRY(open_file(path, (writes ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY));
   return create_locked(std::move(fd), access).context(path);
 }
 

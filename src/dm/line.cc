@@ -39,12 +39,11 @@ Result<Line> parse_line(std::string_view text) {
     return invalid("ends too early; a line is START SECTORS TARGET ARGUMENT...");
   const auto start = to_number(words[0]);
   if (!start)
-    return invalid(
-        fmt::format("word 1 (start): '{}' is not a number of sectors", visible(words[0])));
+    return invalid(fmt::format("word 1 (start): {} is not a number of sectors", quoted(words[0])));
   const auto sectors = to_number(words[1]);
   if (!sectors || *sectors == 0)
     return invalid(
-        fmt::format("word 2 (length): '{}' is not a number of sectors above 0", visible(words[1])));
+        fmt::format("word 2 (length): {} is not a number of sectors above 0", quoted(words[1])));
   Line line{.start = *start, .sectors = *sectors, .target = std::move(words[2])};
   words.erase(words.begin(), words.begin() + 3);
   line.arguments = std::move(words);
@@ -89,10 +88,10 @@ Result<Table> parse_table(std::string_view text) {
   if (fields.size() < 5)
     return invalid("ends too early; a device is NAME,UUID,MINOR,FLAGS,LINE[,LINE...]");
   Table table{.name = fields[0], .uuid = fields[1]};
-  const std::string place = fmt::format("device '{}'", visible(table.name));
+  const std::string place = fmt::format("device {}", quoted(table.name));
   if (table.name.empty()) return invalid("a device without a name");
   if (fields[3] != "ro" && fields[3] != "rw")
-    return invalid(fmt::format("{}: flags '{}'; expected ro or rw", place, visible(fields[3])));
+    return invalid(fmt::format("{}: flags {}; expected ro or rw", place, quoted(fields[3])));
   table.read_only = fields[3] == "ro";
   for (std::size_t i = 4; i < fields.size(); ++i)
     TRY(append(table.lines, fields[i]).context(place));
@@ -102,15 +101,24 @@ Result<Table> parse_table(std::string_view text) {
 }  // namespace
 
 std::string quoted(std::string_view word) {
+  constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
   constexpr std::size_t kMinKey = 16;     // hexadecimal digits
   constexpr std::size_t kMaxNumber = 20;  // decimal digits of 2^64
-  const std::size_t before = word.find_last_not_of("0123456789abcdefABCDEF") + 1;
-  const std::string_view digits = word.substr(before);
-  const bool is_number = digits.size() <= kMaxNumber &&
-                         digits.find_first_not_of("0123456789") == std::string_view::npos;
-  if (digits.size() < kMinKey || is_number) return fmt::format("'{}'", visible(std::string(word)));
-  return fmt::format("'{}({} hexadecimal digits)'", visible(std::string(word.substr(0, before))),
-                     digits.size());
+  std::string shown;
+  while (!word.empty()) {
+    const std::size_t begin = std::min(word.find_first_of(kDigits), word.size());
+    const std::size_t end = std::min(word.find_first_not_of(kDigits, begin), word.size());
+    const std::string_view digits = word.substr(begin, end - begin);
+    const bool is_number = digits.size() <= kMaxNumber &&
+                           digits.find_first_not_of("0123456789") == std::string_view::npos;
+    shown += word.substr(0, begin);
+    if (digits.size() < kMinKey || is_number)
+      shown += digits;
+    else
+      shown += fmt::format("({} hexadecimal digits)", digits.size());
+    word.remove_prefix(end);
+  }
+  return fmt::format("'{}'", visible(shown));
 }
 
 /// A backslash at the end stands for itself.

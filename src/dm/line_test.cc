@@ -117,6 +117,19 @@ TEST(QuotedWords, HaveNoKeys) {
   EXPECT_EQ(quoted("c0ffee00c0ffee00"), "'(16 hexadecimal digits)'");
   EXPECT_EQ(quoted(":32:fd:c0ffee00C0FFEE00"), "':32:fd:(16 hexadecimal digits)'");
   EXPECT_EQ(quoted("000000000000000000000"), "'(21 hexadecimal digits)'");
+  EXPECT_EQ(quoted("hmac(sha256):c0ffee00c0ffee00,"), "'hmac(sha256):(16 hexadecimal digits),'");
+  EXPECT_EQ(quoted("c0ffee00c0ffee00:0123456789abcdef-z"),
+            "'(16 hexadecimal digits):(16 hexadecimal digits)-z'");
+}
+
+TEST(Quoted, HidesAKeyWhateverWordItIsPutInto) {
+  const std::string key(32, 'f');
+  for (const std::string& line : {key + "z 8 zero", "0 " + key + " zero", "0 8" + key + " zero"}) {
+    const auto lines = parse_lines(line);
+    ASSERT_FALSE(lines);
+    EXPECT_EQ(lines.error().message().find(key), std::string::npos);
+    EXPECT_NE(lines.error().message().find("hexadecimal digits"), std::string::npos);
+  }
 }
 
 TEST(Arguments, NameTheWordThatIsWrong) {

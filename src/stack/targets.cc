@@ -27,8 +27,8 @@ Result<const dm::Target*> find_target(std::string_view name) {
     if (target->name == name) return target;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", target->name);
   }
-  return Error(ErrorKind::unsupported, fmt::format("'{}': unknown target; known are {}",
-                                                   visible(std::string(name)), known));
+  return Error(ErrorKind::unsupported,
+               fmt::format("{}: unknown target; known are {}", dm::quoted(name), known));
 }
 
 }  // namespace intact::stack

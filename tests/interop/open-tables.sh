@@ -147,3 +147,9 @@ assert at(0, os.SEEK_HOLE) == 8 << 20
 PYTHON
   stop
 fi
+
+# A FIFO in the place of a device would be waited for.
+mkfifo "$work/fifo"
+expect 2 timeout 5 "$intact" open --table "0 8 linear $work/fifo 0" --to "$work/of-fifo"
+said "fifo: neither a regular file nor a block device"
+[[ ! -e $work/of-fifo ]]
