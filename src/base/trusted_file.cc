@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstdint>
 #include <cstdio>
@@ -11,8 +13,10 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -111,6 +115,40 @@ bool others_can_write(int fd, const struct stat& st) {
   return has_access_list(fd) || !is_private_group(st.st_gid, st.st_uid);
 }
 
+/// Who runs the FUSE server that `fd` is on, in whatever form it says who owns what; nothing on
+/// other file systems.
+Result<std::optional<uid_t>> fuse_user(int fd, const std::string& path) {
+  constexpr std::uint64_t kMaxTable = 64 * 1024 * 1024;
+  struct statfs system;
+  if (::fstatfs(fd, &system) != 0) return Error::from_errno(path, errno);
+  if (system.f_type != FUSE_SUPER_MAGIC) return std::nullopt;
+  const auto unknown = [&path] {
+    return Error(ErrorKind::untrusted, path + ": on a FUSE file system whose user is not known");
+  };
+  struct statx status;
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) != 0 ||
+      (status.stx_mask & STATX_MNT_ID) == 0)
+    return unknown();
+  const Bytes table = TRY(read_file("/proc/self/mountinfo", kMaxTable));
+  const std::string id = std::to_string(status.stx_mnt_id) + " ";
+  for (std::string_view rest = as_text(table); !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (!line.starts_with(id)) continue;
+    // The last field, after the name that the server chose, is the kernel's.
+    const std::string_view options = line.substr(line.rfind(' ') + 1);
+    constexpr std::string_view kUser = "user_id=";
+    const std::size_t at = options.find(kUser);
+    if (at == std::string_view::npos || (at != 0 && options[at - 1] != ',')) return unknown();
+    uid_t user = 0;
+    const char* const begin = options.data() + at + kUser.size();
+    if (std::from_chars(begin, options.data() + options.size(), user).ec != std::errc())
+      return unknown();
+    return std::optional(user);
+  }
+  return unknown();
+}
+
 Error writable(const std::string& path, bool is_directory) {
   return Error(ErrorKind::untrusted, path + ": writable by others" +
                                          (is_directory ? ", who could replace what is in it" : "") +
@@ -193,15 +231,25 @@ class Walk {
     for (std::string& name : names) rest_.push_front(std::move(name));
   }
 
-  void check_owner(const struct stat& st, const std::string& path) {
-    if (st.st_uid == 0 || st.st_uid == ::geteuid() || st.st_uid == unmapped_root_) return;
+  bool is_root_or_self(uid_t user) const {
+    return user == 0 || user == ::geteuid() || user == unmapped_root_;
+  }
+
+  /// `fd` is what `st` describes.
+  Result<void> check_owner(int fd, struct stat& st, const std::string& path) {
+    // A FUSE server says of its files what it likes, so all of them are its user's.
+    if (const auto server = TRY(fuse_user(fd, path)); server && !is_root_or_self(*server))
+      st.st_uid = *server;
+    if (is_root_or_self(st.st_uid)) return {};
     if (any_owner_ && (!other_owner_ || *other_owner_ == st.st_uid)) {
       // Right if the file turns out to be theirs.
       other_owner_ = st.st_uid;
       other_owner_path_ = path;
-      return;
+      return {};
     }
     refuse(foreign(path, st.st_uid));
+    if (S_ISDIR(st.st_mode)) removable_ = true;  // who owns a directory can let themselves in
+    return {};
   }
 
   /// The walk goes on, to tell whether there is anything to refuse.
@@ -212,7 +260,7 @@ class Walk {
   Result<void> enter(UniqueFd fd, const std::string& path) {
     struct stat st;
     if (::fstat(fd.get(), &st) != 0) return Error::from_errno(path, errno);
-    check_owner(st, path);
+    TRY(check_owner(fd.get(), st, path));
     const bool others_write = others_can_write(fd.get(), st);
     if (others_write && (st.st_mode & S_ISVTX) == 0) {
       refuse(writable(path, true));
@@ -239,7 +287,7 @@ class Walk {
       TRY(enter(std::move(directory), path));
       return std::nullopt;
     }
-    if (errno == ENOENT && rest_.empty() && removable_) return std::move(*refusal_);
+    if (errno == ENOENT && removable_) return std::move(*refusal_);
     if (errno != ENOTDIR && errno != ELOOP) return Error::from_errno(path_, errno);
     return leave_directories(name, path);
   }
@@ -253,7 +301,7 @@ class Walk {
     if (!found || ::fstat(found.get(), &st) != 0) return fail(errno);
     if (S_ISLNK(st.st_mode)) {
       if (++links_ > kMaxLinks) return fail(ELOOP);
-      check_owner(st, path);
+      TRY(check_owner(found.get(), st, path));
       if (top().others_write && st.st_nlink != 1) refuse(linked(path));
       std::array<char, PATH_MAX> target;
       const ssize_t size = ::readlinkat(found.get(), "", target.data(), target.size());
@@ -271,7 +319,7 @@ class Walk {
     // What is checked is what was opened.
     if (!file || ::fstat(file.get(), &st) != 0) return fail(errno);
     if (!S_ISREG(st.st_mode)) return not_regular();
-    check_owner(st, path);
+    TRY(check_owner(file.get(), st, path));
     if (other_owner_ && *other_owner_ != st.st_uid)
       refuse(foreign(other_owner_path_, *other_owner_));
     if (others_can_write(file.get(), st)) refuse(writable(path, false));

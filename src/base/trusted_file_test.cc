@@ -112,6 +112,23 @@ TEST_F(TrustedFileTest, OwnersAreRootAndTheUser) {
   EXPECT_EQ(open(link), kUntrusted);
 }
 
+// Who owns a directory, or may write to it, can have removed what is missing from it.
+TEST_F(TrustedFileTest, AMissingFileIsOnlyMissingWhereNobodyElseRemovesFiles) {
+  const std::string missing(to_string(ErrorKind::not_found));
+  for (const std::string& path : {dir_ + "/none", dir_ + "/none/file"}) {
+    EXPECT_EQ(open(path), missing);
+    mode(dir_, 0777);
+    EXPECT_EQ(open(path), kUntrusted);
+    mode(dir_, 01777);
+    EXPECT_EQ(open(path), missing);
+    mode(dir_, 0755);
+    if (::geteuid() != 0) continue;
+    own(dir_, kForeign);
+    EXPECT_EQ(open(path), kUntrusted);
+    own(dir_, 0);
+  }
+}
+
 // Naming a file of another user means trusting that user, but nobody else.
 TEST_F(TrustedFileTest, AFileThatWasNamedMayBelongToSomebodyElse) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";

@@ -21,11 +21,12 @@ enum class TrustedOwner {
 ///     other members) does not count as others. A directory that others can write to is accepted
 ///     if it is sticky: nobody can replace what somebody else has there. A file directly in such a
 ///     directory must have one name only, or it could be an old file that was linked there.
+///   - what a FUSE file system has counts as its user's, since its server says who owns what.
 /// In a user namespace into which root is not mapped, files of unmapped users that look like the
 /// owner of `/` count as root's: the kernel does not tell them apart.
 /// Errors: untrusted when a check fails; not_found; invalid_argument for something other than a
-/// regular file. A missing file is untrusted as well if others can write to its directory: they
-/// may have removed it. Never blocks on a FIFO.
+/// regular file. A missing file is untrusted as well if others own a directory on the way or can
+/// write to it: they may have removed it. Never blocks on a FIFO.
 Result<UniqueFd> open_trusted_file(const std::string& path, TrustedOwner owner);
 
 /// The same for a directory in which such files are written, with TrustedOwner::root_or_self. It is
