@@ -10,6 +10,7 @@
 #include <intact/base/file.h>
 #include <intact/base/lock_file.h>
 #include <intact/base/trusted_file.h>
+#include <intact/image/verify.h>
 #include <intact/json/json.h>
 
 #include "store_places.h"
@@ -298,6 +299,17 @@ Result<void> forget_pull(const store::Store& store, const std::string& name) {
   return update_memory(anchors, store, name, std::nullopt, Others::forget);
 }
 
+Result<std::vector<std::string>> remembered_names(const store::Store& store) {
+  const Present present(store);
+  std::vector<std::string> names;
+  for (const std::string& file : TRY(files_to_check()))
+    for (Pulled& pulled : TRY(read_memory(file)))
+      if (concerns(pulled, present, pulled.name)) names.push_back(std::move(pulled.name));
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 bool is_remembered(const sign::Anchors&, const store::Store& store, const std::string& name,
                    const Digest& manifest) {
   const auto directory = state_directory();
@@ -334,6 +346,15 @@ Result<void> check_pull_memory(const sign::Anchors& anchors, const store::Store&
   return Error(ErrorKind::untrusted, name + ": the store has " + manifest.to_string() +
                                          " under this name, but " + found.back().manifest +
                                          " was pulled; to accept it, pull it again with --replace");
+}
+
+Result<std::vector<std::string>> lost_names(const store::Store& store) {
+  std::vector<std::string> lost;
+  for (std::string& name : TRY(remembered_names(store))) {
+    const auto found = store.find(name);
+    if (!found && found.error().kind() == ErrorKind::not_found) lost.push_back(std::move(name));
+  }
+  return lost;
 }
 
 }  // namespace intact::image

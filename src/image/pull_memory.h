@@ -51,6 +51,10 @@ Result<void> forget_pull(const store::Store& store, const std::string& name);
 Result<void> check_pull_memory(const sign::Anchors& anchors, const store::Store& store,
                                const std::string& name, const Digest& manifest);
 
+/// The names that this user (or root, for everybody) pulled into this store, or into another store
+/// at its path, sorted.
+Result<std::vector<std::string>> remembered_names(const store::Store& store);
+
 /// Whether exactly this has been remembered, so that remember_pull() would change nothing.
 bool is_remembered(const sign::Anchors& anchors, const store::Store& store, const std::string& name,
                    const Digest& manifest);

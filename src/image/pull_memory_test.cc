@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/image/verify.h>
 
 namespace intact::image {
 namespace {
@@ -259,6 +260,20 @@ TEST_F(PullMemoryTest, WhatAnOlderVersionRememberedMoves) {
   EXPECT_TRUE(passes('b'));
   EXPECT_FALSE(check_pull_memory(anchors_, *store_, "other", digest('b')));
   EXPECT_TRUE(check_pull_memory(anchors_, *store_, "other", digest('a')));
+}
+
+// Whoever can write to the store could otherwise make `verify --all` skip an image.
+TEST_F(PullMemoryTest, KnowsWhatTheStoreHasLost) {
+  EXPECT_TRUE(lost_names(*store_)->empty());
+  ASSERT_TRUE(remember('a'));
+  EXPECT_EQ(*lost_names(*store_), std::vector<std::string>{"app"});
+  EXPECT_TRUE(lost_names(*open("other"))->empty());
+  // Another store in its place has lost it too.
+  rename("store", "away");
+  EXPECT_EQ(*lost_names(*open("store")), std::vector<std::string>{"app"});
+  // Its user says that this is right.
+  ASSERT_TRUE(forget_pull(*store_, "app"));
+  EXPECT_TRUE(lost_names(*store_)->empty());
 }
 
 TEST_F(PullMemoryTest, ARelativeStateDirectoryIsRefused) {

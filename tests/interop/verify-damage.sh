@@ -142,6 +142,20 @@ expect 0 all
 [[ ! -s $work/out ]] || fail "-q: $(cat "$work/out")"
 expect 7 "$intact" verify --all -q --pub "$work/missing.pub"
 said "'app' is not intact: .*missing.pub: No such file"
+# Nor of a name that the store has lost: whoever can write to it would silence the check like this.
+mv "$INTACT_STORE/names/app.json" "$work/app.json"
+expect 7 all
+said "'app' is not intact: app: was pulled into this store, which no longer has the name; .*intact rm app"
+expect 7 "$intact" verify --all --json --pub "$work/key.pub"
+jq -e '.ok == false and any(.images[]; .name == "app" and .error == "not_found")' "$work/out" > /dev/null || fail "$(cat "$work/out")"
+mv "$work/app.json" "$INTACT_STORE/names/app.json"
+expect 0 all
+mv "$INTACT_STORE/names/app.json" "$work/app.json"
+expect 0 "$intact" rm app
+expect 0 all
+expect 7 "$intact" rm app
+expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub"
+expect 0 all
 expect 2 "$intact" tag app other@0123456789ab --pub "$work/key.pub"
 said 'other@0123456789ab: ends in the digest of another image; this one is sha256:'
 expect 2 "$intact" pull "oci:$work/layout:latest-sealed" other@0123456789ab --pub "$work/key.pub"

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <set>
 
@@ -6,6 +7,7 @@
 #include <intact/console/output.h>
 #include <intact/image/remove.h>
 #include <intact/image/tag.h>
+#include <intact/image/verify.h>
 #include <intact/json/json.h>
 #include <intact/store/gc.h>
 #include <intact/store/resolve.h>
@@ -42,6 +44,9 @@ Result<std::set<std::string>> names_to_remove(const store::Store& store, const O
       for (const store::NamedImage& image : *found) names.insert(image.name);
     } else if (found.error().kind() == ErrorKind::malformed) {
       names.insert(name);  // a damaged record can be removed as well
+    } else if (found.error().kind() == ErrorKind::not_found &&
+               std::ranges::binary_search(TRY(image::lost_names(store)), name)) {
+      names.insert(name);
     } else {
       return std::move(found).error();
     }

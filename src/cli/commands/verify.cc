@@ -269,6 +269,20 @@ Result<int> verify_all(Verification& verification) {
       print_verdict(image.name, *report);
     }
   }
+  for (const std::string& name : TRY(image::lost_names(*store))) {
+    const Error lost(ErrorKind::not_found,
+                     name +
+                         ": was pulled into this store, which no longer has the name; pull it "
+                         "again, or run `intact rm " +
+                         name + "` if that is right");
+    status = worse(status, exit_status(lost));
+    if (options.json) {
+      json.push_back(to_json(lost));
+      json.back()["name"] = name;
+    } else {
+      print("'{}' is not intact: {}\n", visible(name), visible_message(lost.message()));
+    }
+  }
   if (options.json) print_json(Json{{"ok", status == 0}, {"images", std::move(json)}});
   return status;
 }

@@ -57,6 +57,11 @@ struct VerifyOptions {
   std::size_t max_damaged = 100'000;
 };
 
+/// The names of images that were pulled into this store and that it no longer has, though nobody
+/// removed them with image::remove(). Errors are those of the memory of pulls: it must be found and
+/// must not be writable by others.
+Result<std::vector<std::string>> lost_names(const store::Store& store);
+
 /// Walks the chain of a stored image from the signature to every block of every file it can show,
 /// to the end, whatever is damaged on the way. `name` is as in store::resolve_image(). A chain that
 /// is already broken above the image is an error (see check_chain()): nothing below it means
