@@ -265,6 +265,11 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
                  oci::to_string(reference) +
                      ": has neither an identity nor a tag; give it a NAME, as in `intact pull " +
                      oci::to_string(reference) + " NAME`");
+  // The tag of a layout is unsigned: its maker may have chosen one that means something else.
+  if (const auto usable = store::check_name(name); !usable && asked_name.empty())
+    return Error(ErrorKind::invalid_argument, oci::to_string(reference) + ": " +
+                                                  usable.error().message() +
+                                                  "; give the image another NAME");
   const auto present = TRY(check_name(store, name, chain, options));
   if (present && !options.verify) {
     if (auto unchanged = TRY(report_unchanged(source, *present, store, options)))

@@ -262,7 +262,7 @@ TEST_F(PullMemoryTest, WhatAnOlderVersionRememberedMoves) {
   EXPECT_TRUE(check_pull_memory(anchors_, *store_, "other", digest('a')));
 }
 
-// Whoever can write to the store could otherwise make `verify --all` skip an image.
+// Anyone who can write to the store could otherwise make `verify --all` skip an image.
 TEST_F(PullMemoryTest, KnowsWhatTheStoreHasLost) {
   EXPECT_TRUE(lost_names(*store_)->empty());
   ASSERT_TRUE(remember('a'));

@@ -44,6 +44,12 @@ Error refuse(std::string_view why) {
 
 }  // namespace
 
+bool is_digest_form(std::string_view text) {
+  return text.starts_with("sha256:") ||
+         (text.size() >= kMinBareDigest &&
+          text.find_first_not_of("0123456789abcdef") == std::string_view::npos);
+}
+
 Result<void> check_name(std::string_view name) {
   if (name.empty()) return refuse("it is empty");
   if (encode_name(name).size() > kMaxEncoded)
@@ -60,6 +66,7 @@ Result<void> check_name(std::string_view name) {
   if (name.front() == ' ' || name.back() == ' ')
     return refuse(quoted + "begins or ends with a space");
   if (name.front() == '-') return refuse(quoted + "begins with '-', as options do");
+  if (is_digest_form(name)) return refuse(quoted + "means the image with that digest");
   for (const std::string_view transport : kTransports) {
     if (name.starts_with(transport))
       return refuse(quoted + "begins with '" + std::string(transport) +

@@ -38,30 +38,15 @@ Result<NamedImage> require_digest(NamedImage image, std::string_view digits,
                                          "' is " + image.manifest.to_string());
 }
 
-}  // namespace
-
-Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::string& text) {
-  const auto pinned = split(text);
-  auto named = store.find(text);
-  if (named) {
-    if (pinned) named = TRY(require_digest(std::move(*named), pinned->second, text));
-    return std::vector{std::move(*named)};
-  }
-  if (named.error().kind() != ErrorKind::not_found &&
-      named.error().kind() != ErrorKind::invalid_argument)
-    return std::move(named).error();
-  if (pinned)
-    return std::vector{TRY(require_digest(TRY(store.find(pinned->first)), pinned->second, text))};
-  const auto digits = digits_of(text);
-  if (!digits) return std::move(named).error();
-
+/// All names of the one image that has the digest, sorted; none if no image has it.
+Result<std::vector<NamedImage>> find_by_digest(const Store& store, const std::string& text,
+                                               std::string_view digits) {
   // A damaged record refers to nothing; fsck tells of it.
   std::vector<Error> damaged;
   std::vector<NamedImage> found;
   for (NamedImage& image : TRY(store.list(&damaged)))
-    if (fits(*digits, image.manifest) || fits(*digits, image.image))
+    if (fits(digits, image.manifest) || fits(digits, image.image))
       found.push_back(std::move(image));
-  if (found.empty()) return std::move(named).error();
   std::ranges::sort(found, {}, &NamedImage::name);
   for (const NamedImage& image : found) {
     if (image.manifest == found.front().manifest) continue;
@@ -70,6 +55,37 @@ Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::str
                                                   "'; give more digits, or a name");
   }
   return found;
+}
+
+}  // namespace
+
+Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::string& text) {
+  const auto digits = digits_of(text);
+  std::vector<NamedImage> by_digest;
+  if (digits) by_digest = TRY(find_by_digest(store, text, *digits));
+  if (is_digest_form(text)) {
+    if (by_digest.empty())
+      return Error(ErrorKind::not_found, text + ": the store has no image with this digest");
+    return by_digest;
+  }
+
+  const auto pinned = split(text);
+  auto named = store.find(text);
+  if (named) {
+    if (pinned) named = TRY(require_digest(std::move(*named), pinned->second, text));
+    if (!by_digest.empty() && by_digest.front().manifest != named->manifest)
+      return Error(ErrorKind::invalid_argument,
+                   text + ": the name of one image, and the digest of '" + by_digest.front().name +
+                       "'; write sha256:" + text + " for the digest, or remove the name");
+    return std::vector{std::move(*named)};
+  }
+  if (named.error().kind() != ErrorKind::not_found &&
+      named.error().kind() != ErrorKind::invalid_argument)
+    return std::move(named).error();
+  if (pinned)
+    return std::vector{TRY(require_digest(TRY(store.find(pinned->first)), pinned->second, text))};
+  if (by_digest.empty()) return std::move(named).error();
+  return by_digest;
 }
 
 Result<void> check_digest_in_name(std::string_view name, const Digest& manifest) {

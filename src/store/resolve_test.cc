@@ -54,10 +54,35 @@ TEST_F(ResolveTest, ARecordNamedLikeADigestDoesNotStandForAnother) {
   EXPECT_EQ(name_of(name), name);
 }
 
-TEST_F(ResolveTest, ANameWinsOverADigest) {
-  const std::string name = app_.manifest.hex().substr(0, 12);
+// Anyone who can write to the store can write such a record, and a layout may suggest such a name.
+TEST_F(ResolveTest, ADigestIsNeverAName) {
+  const std::string hex = app_.manifest.hex();
+  for (const std::string& name :
+       {"sha256:" + hex, hex, hex.substr(0, 12), "sha256:" + hex.substr(0, 6)}) {
+    EXPECT_ERROR(invalid_argument, pull(*store_, name, {"two"}));
+    NamedImage forged = tool_;
+    forged.name = name;
+    must(write_file_durably(store_->path() + "/names/" + encode_name(name) + ".json",
+                            as_bytes(encode_record(forged)), 0644));
+    EXPECT_EQ(must(resolve_image(*store_, name)).manifest, app_.manifest);
+    must(store_->remove("host/app:1"));
+    EXPECT_ERROR(not_found, resolve_image(*store_, name));
+    must(pull(*store_, "host/app:1", {"one"}));
+  }
+  std::vector<Error> damaged;
+  must(store_->list(&damaged));
+  EXPECT_EQ(damaged.size(), 4u);
+}
+
+TEST_F(ResolveTest, FewDigitsMayBeANameIfTheyMeanNothingElse) {
+  const std::string name = app_.manifest.hex().substr(0, 8);
   must(pull(*store_, name, {"two"}));
+  EXPECT_ERROR(invalid_argument, resolve_image(*store_, name));
+  EXPECT_EQ(must(resolve_image(*store_, "sha256:" + name)).manifest, app_.manifest);
+  must(store_->remove("host/app:1"));
   EXPECT_EQ(must(resolve_image(*store_, name)).manifest, tool_.manifest);
+  must(pull(*store_, "20261130", {"two"}));
+  EXPECT_EQ(name_of("20261130"), "20261130");
 }
 
 TEST_F(ResolveTest, ADigestHasAllNamesOfItsImage) {

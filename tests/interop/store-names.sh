@@ -29,6 +29,24 @@ expect 7 "$intact" verify "example.org/team/app:1.0@$tool" "${pub[@]}"
 expect 7 "$intact" verify 0000000000 "${pub[@]}"
 expect 5 "$intact" verify "$app"
 
+# Digests are not looked up as names: neither a record that was put into the store nor the tag of a layout stands for
+# another image.
+expect 0 "$intact" seal "oci:$work/tool:latest" "oci:$work/anonymous:1.0" --key "$work/key.key" --password-file "$work/password"
+cp "$work/anonymous/index.json" "$work/anonymous.json"
+for name in "$app" "$app_hex" "${app_hex:0:12}"; do
+  jq -c --arg name "$name" '.name = $name' "$INTACT_STORE/names/tool.json" > "$INTACT_STORE/names/$name.json"
+  expect 0 "$intact" verify "$name" --json "${pub[@]}"
+  equal "$(jq -r .manifest "$work/out")" "$app" "manifest of $name"
+  expect 3 "$intact" fsck
+  said "DAMAGED names/$name.json: "
+  rm "$INTACT_STORE/names/$name.json"
+  jq -c --arg name "$name" '(.manifests[].annotations["org.opencontainers.image.ref.name"] | select(. == "1.0")) = $name' \
+    "$work/anonymous.json" > "$work/anonymous/index.json"
+  expect 2 "$intact" pull "oci:$work/anonymous" "${pub[@]}"
+  said "means the image with that digest; give the image another NAME"
+done
+expect 0 "$intact" fsck
+
 # tag: another name for the same image, as far as its signature goes.
 expect 0 "$intact" tag "${app_hex:0:12}" local "${pub[@]}"
 expect 0 "$intact" verify local "${pub[@]}"

@@ -142,7 +142,7 @@ expect 0 all
 [[ ! -s $work/out ]] || fail "-q: $(cat "$work/out")"
 expect 7 "$intact" verify --all -q --pub "$work/missing.pub"
 said "'app' is not intact: .*missing.pub: No such file"
-# Nor of a name that the store has lost: whoever can write to it would silence the check like this.
+# Nor of a name that the store has lost: anyone who can write to it would silence the check like this.
 mv "$INTACT_STORE/names/app.json" "$work/app.json"
 expect 7 all
 said "'app' is not intact: app: was pulled into this store, which no longer has the name; .*intact rm app"

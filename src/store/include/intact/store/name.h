@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -7,9 +8,18 @@
 
 namespace intact::store {
 
+/// Hexadecimal digits from which on a text is a digest without "sha256:" before it.
+inline constexpr std::size_t kMinBareDigest = 12;
+
+/// Whether `text` can only mean a digest, whole or short: whatever begins with "sha256:", and
+/// kMinBareDigest or more lower-case hexadecimal digits. It never names an image, since anyone who
+/// can write to a store or makes a layout could give that name to another image.
+bool is_digest_form(std::string_view text);
+
 /// Whether `name` may name an image: valid UTF-8 without control characters or spaces at its ends,
-/// not beginning with "-" or with a transport prefix that a SOURCE has ("oci:", "tar:", ...), and
-/// short enough for a file name once encoded. invalid_argument says which rule it breaks.
+/// not beginning with "-" or with a transport prefix that a SOURCE has ("oci:", "tar:", ...), not
+/// of the form of a digest, and short enough for a file name once encoded. invalid_argument says
+/// which rule it breaks.
 Result<void> check_name(std::string_view name);
 
 /// The file name (without ".json") that stands for `name`: percent-encoding of everything but

@@ -12,16 +12,18 @@ namespace intact::store {
 /// Digits that a short digest needs at least, so that few names are taken for one.
 inline constexpr std::size_t kMinShortDigest = 4;
 
-/// Finds an image by what a user may call it, in this order:
+/// Finds an image by what a user may call it:
 ///
 ///     NAME             its name
 ///     NAME@DIGEST      its name, and only while that refers to this manifest
 ///     DIGEST           the digest of its manifest or image, with or without "sha256:"; a short
 ///                      one has at least kMinShortDigest digits and must fit one image only
 ///
-/// The DIGEST after @ may be short as well. It holds also if a record has all of `text` for its
-/// name. Errors: not_found, also if NAME refers to another manifest than DIGEST; invalid_argument
-/// if several images fit; malformed if the record of the name is damaged.
+/// What is_digest_form() is never looked up as a name. Fewer digits without "sha256:" may be
+/// either; they are refused if they name one image and are the digest of another. The DIGEST after
+/// @ may be short as well. It holds also if a record has all of `text` for its name. Errors:
+/// not_found, also if NAME refers to another manifest than DIGEST; invalid_argument if several
+/// images fit; malformed if the record of the name is damaged.
 Result<NamedImage> resolve_image(const Store& store, const std::string& text);
 
 /// Every name that `text` stands for: for a digest all names of that image, sorted, otherwise the
