@@ -7,7 +7,8 @@
 
 #include <intact/base/file.h>
 #include <intact/block/byte_device.h>
-#include <intact/stack/recognise.h>
+#include <intact/stack/probe.h>
+#include <intact/verity/probe.h>
 
 #include "test_plans.h"
 
@@ -234,18 +235,18 @@ TEST_F(Layers, IntegrityInIntegrityIsWrittenToo) {
   EXPECT_TRUE(stack.close());
 }
 
-TEST_F(Layers, AreRecognisedThroughThoseBelow) {
+TEST_F(Layers, AreProbedThroughThoseBelow) {
   add_integrity();
   add_verity();
-  Plan plan = this->plan();
-  Stack stack(plan.file);
-  for (const dm::Table& table : plan.tables) {
-    const auto contents = recognise(*stack.top(), kDataBlocks * kBlock).value();
-    ASSERT_FALSE(contents.empty());
-    EXPECT_EQ(contents[0].format, table.lines[0].target);
-    ASSERT_TRUE(stack.open(table, plan.names, "disk", {}, Writing::never));
-  }
-  EXPECT_THAT(recognise(*stack.top()).value(), IsEmpty());
+  // Its data are no file system that says where it ends.
+  const auto said = std::make_shared<verity::Credentials>();
+  said->superblock_at = kDataBlocks * kBlock;
+  const auto contents = probe(file_, {said}).value();
+  ASSERT_EQ(contents.size(), 2u);
+  EXPECT_EQ(contents[0].format, "integrity");
+  EXPECT_EQ(contents[0].facts["integrity"], "crc32c");
+  EXPECT_EQ(contents[1].format, "verity");
+  EXPECT_EQ(contents[1].offset, kDataBlocks * kBlock);
 }
 
 TEST_F(Layers, AreNoMoreThanThereMayBe) {

@@ -10,8 +10,13 @@ Result<std::string> Plan::top() {
   return names.add(file);
 }
 
+void Plan::add(dm::Table table) {
+  table.name = fmt::to_string(tables.size() + 1);
+  tables.push_back(std::move(table));
+}
+
 void Plan::add(dm::Line line) {
-  tables.push_back({.name = fmt::to_string(tables.size() + 1), .lines = {std::move(line)}});
+  add(dm::Table{.name = {}, .lines = {std::move(line)}});
 }
 
 Result<bool> is_read_only(const Plan& plan) {

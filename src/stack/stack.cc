@@ -33,7 +33,7 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
 }  // namespace
 
 Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::string& name,
-                         const dm::Events& events, Writing writing) {
+                         const dm::Events& events, Writing writing, const dm::Header* header) {
   const std::size_t number = tables_ + 1;
   if (number > kMaxTables)
     return Error(ErrorKind::limit, fmt::format("{}: more than {} nested layers", name, kMaxTables));
@@ -45,7 +45,8 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
         .name = number == 1 ? name : fmt::format("{}, layer {} ({})", name, number, line.target),
         .events = events,
         .read_only = writing != Writing::as_files_allow,
-        .for_kernel = writing == Writing::by_kernel};
+        .for_kernel = writing == Writing::by_kernel,
+        .header = is_only ? header : nullptr};
     if (!is_only) opening.name += fmt::format(", sectors from {} on", line.start);
     auto device = open_line(line, names, opening);
     if (!device) {

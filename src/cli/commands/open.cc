@@ -1,7 +1,4 @@
-#include <algorithm>
-#include <iterator>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,24 +6,21 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <intact/base/checked.h>
 #include <intact/base/file.h>
 #include <intact/base/visible.h>
 #include <intact/block/file_device.h>
-#include <intact/block/linear_target.h>
 #include <intact/console/input_file.h>
-#include <intact/console/size_option.h>
 #include <intact/json/json.h>
 #include <intact/kernel/device_stack.h>
-#include <intact/stack/recognise.h>
+#include <intact/stack/discover.h>
+#include <intact/stack/probe.h>
 #include <intact/stack/targets.h>
 
 #include "command.h"
 #include "commands.h"
 #include "front_end.h"
-#include "image_layers.h"
-#include "recognised_integrity.h"
 #include "verity_files.h"
+#include "volume_options.h"
 
 namespace intact::cli {
 namespace {
@@ -35,18 +29,11 @@ using stack::Content;
 
 constexpr const char* kRaw = "raw";
 
-/// Opens a file without a lock, since it may be in use.
-Result<std::shared_ptr<block::FileDevice>> open_to_look(const std::string& path) {
-  UniqueFd fd = TRY(open_file(path, O_RDONLY));
-  return std::shared_ptr<block::FileDevice>(
-      TRY(block::FileDevice::create(std::move(fd), block::Access::read_only).context(path)));
-}
-
 // --- info ---------------------------------------------------------------------------------------
 
 struct InfoOptions {
   std::string file;
-  std::optional<std::uint64_t> hash_offset;
+  AllVolumeOptions volumes;
   bool json = false;
 };
 
@@ -64,36 +51,13 @@ void print_layers(const std::string& file, std::uint64_t size, const std::vector
   }
 }
 
-/// The data of a volume, as the dm-verity superblock describes it; null if the device is smaller.
-std::shared_ptr<block::Device> data_of(const Content& verity,
-                                       std::shared_ptr<block::Device> device) {
-  const auto size = checked_multiply(verity.facts["data_blocks"].get<std::uint64_t>(),
-                                     verity.facts["data_block_size"].get<std::uint64_t>());
-  if (!size || *size > device->size()) return nullptr;
-  auto data = block::LinearTarget::open(std::move(device), {.offset = 0, .length = *size});
-  return data ? *std::move(data) : nullptr;
-}
-
-/// The layers that can be seen without keys and unverified, also within dm-verity and dm-integrity.
-Result<std::vector<Content>> visible_layers(std::shared_ptr<block::Device> device,
-                                            std::optional<std::uint64_t> hash_offset) {
-  auto layers = TRY(stack::recognise(*device, hash_offset));
-  while (!layers.empty() && layers.size() < stack::kMaxTables &&
-         layers.back().format == "integrity") {
-    if (layers.size() > 1 && layers[layers.size() - 2].format == "verity")
-      device = data_of(layers[layers.size() - 2], std::move(device));
-    if (device) device = look_into_integrity(device, layers.back());
-    if (!device) break;
-    auto inner = stack::recognise(*device, hash_offset);
-    if (!inner || inner->empty()) break;  // the rest is not readable
-    std::ranges::move(*inner, std::back_inserter(layers));
-  }
-  return layers;
-}
-
 Result<int> info(const InfoOptions& options) {
-  const auto file = TRY(open_to_look(options.file));
-  const auto layers = TRY(visible_layers(file, options.hash_offset));
+  // Without a lock, since it may be in use.
+  UniqueFd fd = TRY(open_file(options.file, O_RDONLY));
+  const dm::File file =
+      TRY(block::FileDevice::create(std::move(fd), block::Access::read_only).context(options.file));
+  DeviceFiles files(block::Access::read_only);
+  const auto layers = TRY(stack::probe(file, TRY(options.volumes.credentials(files, file))));
   if (!options.json) {
     print_layers(options.file, file->size(), layers);
     return 0;
@@ -110,7 +74,9 @@ Result<int> info(const InfoOptions& options) {
 
 // --- open ---------------------------------------------------------------------------------------
 
-struct OpenOptions : ImageOptions {
+struct OpenOptions {
+  std::string file;
+  AllVolumeOptions volumes;
   FrontEnd front_end;
   std::string format;  // empty: by content
   std::string table;   // text, or "-" for stdin
@@ -138,18 +104,27 @@ Result<stack::Plan> plan_from_table(const OpenOptions& options, block::Access ac
   return plan;
 }
 
+Result<stack::Plan> plan_from_content(const OpenOptions& options, block::Access access) {
+  DeviceFiles files(block::Access::read_only);
+  const dm::File file = TRY(files.open(options.file));
+  const stack::Credentials credentials = TRY(options.volumes.credentials(files, file));
+  stack::Plan plan = TRY(stack::discover(options.file, file, credentials, access));
+  for (const std::string& warning : plan.warnings) warn(warning);
+  return plan;
+}
+
 Result<stack::Plan> prepare(const OpenOptions& options, block::Access access) {
-  const char* const check = options.check_option();
+  const char* const check = options.volumes.first_given();
   if (check != nullptr && (!options.table.empty() || options.format == kRaw))
     return Error(ErrorKind::invalid_argument,
                  fmt::format("{}: cannot be used with {}, which would not check it", check,
                              options.table.empty() ? "--format raw" : "--table"));
   if (!options.table.empty()) return plan_from_table(options, access);
-  if (options.data.empty())
+  if (options.file.empty())
     return Error(ErrorKind::invalid_argument, "nothing to open: pass FILE, or --table");
-  if (options.format != kRaw) return find_layers(options, access);
-  return stack::Plan{.name = options.data,
-                     .file = TRY(block::FileDevice::open(options.data, access))};
+  if (options.format != kRaw) return plan_from_content(options, access);
+  return stack::Plan{.name = options.file,
+                     .file = TRY(block::FileDevice::open(options.file, access))};
 }
 
 /// The kernel writes to a dm-integrity device whatever it contains: it replays its journal.
@@ -159,7 +134,7 @@ Result<void> map(const OpenOptions& options, const std::string& name) {
   if (access == block::Access::read_write && plan.file && !plan.file->writable() &&
       !plan.tables.empty() &&
       TRY(stack::find_target(plan.tables[0].lines[0].target))->kernel_writes)
-    TRY(plan.file->make_writable().context(options.data));
+    TRY(plan.file->make_writable().context(options.file));
   return kernel::create_device_stack(name, plan);
 }
 
@@ -168,7 +143,7 @@ void add_open_command(Program& program) {
                                   "Open a disk image (as a file, over NBD, as a copy or a device)");
   const auto options = std::make_shared<OpenOptions>();
   CLI::Option* const file =
-      command->add_option("FILE", options->data, "Disk image: a file or block device")
+      command->add_option("FILE", options->file, "Disk image: a file or block device")
           ->type_name("FILE");
   command
       ->add_option("--table", options->table,
@@ -181,24 +156,7 @@ void add_open_command(Program& program) {
       ->add_option("--format", options->format,
                    "Open the file as it is, without identifying its content")
       ->check(CLI::IsMember({kRaw}));
-  command->add_option("--root-hash", options->root_hash, "Root hash of dm-verity, in hexadecimal")
-      ->type_name("HEX");
-  command
-      ->add_option("--root-hash-file", options->root_hash_file,
-                   "Read the root hash from this file ('-': stdin)")
-      ->type_name("FILE");
-  options->add_signature(command);
-  command
-      ->add_option("--hash-device", options->hash_device,
-                   "Device or file with superblock and hash tree, if not in FILE")
-      ->type_name("FILE");
-  add_size_option(command, "--hash-offset", options->superblock_at,
-                  "Offset of the dm-verity superblock, if it is not found automatically");
-  options->add_data_blocks(command);
-  options->add_fec(command);
-  options->integrity.integrity.name.clear();
-  options->integrity.add_algorithms(command);
-  options->integrity.add_legacy_recalculate(command);
+  options->volumes.add_to_open(command);
   program.on_chosen(command, [options] {
     return options->front_end.run(
         [&options](block::Access access) { return prepare(*options, access); },
@@ -213,8 +171,7 @@ void add_info_command(Program& program) {
   command->add_option("FILE", options->file, "Disk image: a file or block device")
       ->type_name("FILE")
       ->required();
-  add_size_option(command, "--hash-offset", options->hash_offset,
-                  "Look for a dm-verity superblock only at this offset");
+  options->volumes.add_to_look(command);
   command->add_flag("--json", options->json, "Print the result as JSON");
   program.on_chosen(command, [options] { return info(*options); });
 }

@@ -145,7 +145,11 @@ Result<Detection::Journal> look_at_journal(const Superblock& superblock, const L
 
 Result<Detection> detect(const Params& params, const Devices& devices,
                          const std::shared_ptr<const crypto::Secret>& key) {
-  const Superblock superblock = TRY(read_superblock(params, devices));
+  return detect(TRY(read_superblock(params, devices)), params, devices, key);
+}
+
+Result<Detection> detect(const Superblock& superblock, const Params& params, const Devices& devices,
+                         const std::shared_ptr<const crypto::Secret>& key) {
   Params actual = params;
   actual.tag_size = superblock.tag_size;
   actual.block_size = superblock.block_size();

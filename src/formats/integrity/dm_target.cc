@@ -10,6 +10,7 @@
 #include <intact/block/linear_target.h>
 #include <intact/integrity/dm_target.h>
 #include <intact/integrity/integrity_target.h>
+#include <intact/integrity/probe.h>
 #include <intact/integrity/table.h>
 
 namespace intact::integrity {
@@ -76,6 +77,8 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
   IntegrityTarget::Options options;
   options.read_only =
       opening.read_only || !devices.data->writable() || !devices.of_meta().writable();
+  if (opening.header != nullptr && table.params.start == 0 && !devices.meta)
+    options.superblock = static_cast<const FoundHeader*>(opening.header)->on_disk;
   if (opening.events.log)
     options.on_mismatch = [log = opening.events.log, name = opening.name](
                               const Mismatch& mismatch) { log(damage_text(name, mismatch)); };

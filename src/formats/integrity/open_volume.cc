@@ -137,7 +137,8 @@ Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices&
                                             const IntegrityTarget::Options& options) {
   const std::uint32_t tag_size = TRY(check_params(params, devices.meta != nullptr));
   TRY(check_mode(params));
-  Bytes on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
+  Bytes on_disk = options.superblock.empty() ? TRY(read_superblock_bytes(params, devices.of_meta()))
+                                             : options.superblock;
   Superblock superblock = TRY(find_superblock(params, devices, options, on_disk));
   TRY(match(params, superblock, tag_size));
   const bool recovery = params.mode == Mode::recovery;

@@ -19,12 +19,17 @@ struct Events {
   std::function<void()> stop = {};                      ///< damage was found; all later reads fail
 };
 
+struct Header;
+
 /// How a line is opened.
 struct Opening {
   std::string name = {};  ///< what the log calls the device
   Events events = {};
   bool read_only = false;   ///< write nothing, whatever the devices below allow
   bool for_kernel = false;  ///< only to check what the kernel is about to open
+  /// What the prober of this format has read of the device below, which is not read again: what was
+  /// probed is what is opened. Null: nothing.
+  const Header* header = nullptr;
 };
 
 /// What the kernel needs beside a line: its names for devices.

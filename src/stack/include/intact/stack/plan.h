@@ -21,12 +21,14 @@ struct Plan {
   dm::File file;           ///< what is there without tables; null if the tables are all there is
   dm::File known_by = {};  ///< whose identity names the status socket; null: `file`
   bool read_only = false;  ///< nothing is to be written, whatever its files allow
-  std::vector<dm::Table> tables = {};  ///< each on the devices of those before it
-  dm::Names names = {};                ///< what their words stand for
+  std::vector<dm::Table> tables = {};      ///< each on the devices of those before it
+  dm::Names names = {};                    ///< what their words stand for
+  std::vector<std::string> warnings = {};  ///< what the user gives up by what was said
 
   /// The word for the device of the last table, or of the file if there is none.
   Result<std::string> top();
-  /// Adds a table of one line, called after its place: "1" is the lowest.
+  /// Adds a table, called after its place: "1" is the lowest.
+  void add(dm::Table table);
   void add(dm::Line line);
 };
 

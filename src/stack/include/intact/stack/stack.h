@@ -26,10 +26,12 @@ class Stack {
       : file_(std::move(file)), known_by_(known_by ? std::move(known_by) : file_) {}
 
   /// Opens a table; its device becomes the top, and dm:NAME in `names`. `name` is that of the
-  /// stack, for the log. After an error the stack is unchanged. limit: there are kMaxTables
-  /// already; otherwise errors of the targets, with the line if there are several.
+  /// stack, for the log. `header`: what was probed on the device of its only line. After an error
+  /// the stack is unchanged. limit: there are kMaxTables already; otherwise errors of the targets,
+  /// with the line if there are several.
   Result<void> open(const dm::Table& table, dm::Names& names, const std::string& name,
-                    const dm::Events& events, Writing writing = Writing::as_files_allow);
+                    const dm::Events& events, Writing writing = Writing::as_files_allow,
+                    const dm::Header* header = nullptr);
   /// Adds a device that was opened on top().
   void push(std::string target, std::shared_ptr<block::Device> device);
 

@@ -44,5 +44,8 @@ struct Detection {
 /// Errors of read_superblock(), and read errors.
 Result<Detection> detect(const Params& params, const Devices& devices,
                          const std::shared_ptr<const crypto::Secret>& key);
+/// The same for a device whose superblock was read before.
+Result<Detection> detect(const Superblock& superblock, const Params& params, const Devices& devices,
+                         const std::shared_ptr<const crypto::Secret>& key);
 
 }  // namespace intact::integrity

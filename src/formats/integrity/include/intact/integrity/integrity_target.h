@@ -64,6 +64,9 @@ struct Mismatch {
 class IntegrityTarget final : public block::Device {
  public:
   struct Options {
+    /// The kSuperblockSize bytes of the superblock as they were read before, which are not read
+    /// again; empty: they are read.
+    Bytes superblock = {};
     bool read_only = false;  ///< write nothing; read journaled blocks from the journal
     /// Format a device whose superblock is zero first, as the kernel does.
     bool format_zeroed = false;

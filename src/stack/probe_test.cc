@@ -2,7 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <intact/block/memory_device.h>
-#include <intact/stack/recognise.h>
+#include <intact/stack/probe.h>
+#include <intact/verity/probe.h>
 #include <intact/verity/volume.h>
 
 namespace intact::stack {
@@ -13,12 +14,18 @@ using ::testing::IsEmpty;
 
 constexpr std::size_t kBlock = 4096;
 
+std::vector<Content> contents_of(const Bytes& file,
+                                 std::optional<std::uint64_t> hash_offset = std::nullopt) {
+  const auto said = std::make_shared<verity::Credentials>();
+  said->superblock_at = hash_offset;
+  return probe(std::make_shared<block::MemoryDevice>(file), {said}).value();
+}
+
 /// The formats that are found, the outermost first.
 std::vector<std::string> formats(const Bytes& file,
                                  std::optional<std::uint64_t> hash_offset = std::nullopt) {
   std::vector<std::string> names;
-  const std::vector<Content> layers = recognise(block::MemoryDevice(file), hash_offset).value();
-  for (const Content& layer : layers) names.push_back(layer.format);
+  for (const Content& layer : contents_of(file, hash_offset)) names.push_back(layer.format);
   return names;
 }
 
@@ -38,7 +45,7 @@ Bytes volume(std::size_t blocks, std::uint64_t hash_offset, const std::string& h
   return file->bytes();
 }
 
-TEST(Recognise, FormatsByTheirSignature) {
+TEST(Probe, FormatsByTheirSignature) {
   using namespace std::string_view_literals;
   EXPECT_THAT(formats(with(kBlock, 0, "LUKS\xba\xbe\0\1"sv)), ElementsAre("luks1"));
   EXPECT_THAT(formats(with(kBlock, 0, "LUKS\xba\xbe\0\2"sv)), ElementsAre("luks2"));
@@ -55,28 +62,27 @@ TEST(Recognise, FormatsByTheirSignature) {
   EXPECT_THAT(formats({}), IsEmpty());
 }
 
-TEST(Recognise, HeadersThatAreCutOffAreNone) {
+TEST(Probe, HeadersThatAreCutOffAreNone) {
   EXPECT_THAT(formats(with(512, 0, "hsqs")), ElementsAre("squashfs"));
   for (std::size_t size = 4; size < 48; ++size)
     EXPECT_THAT(formats(with(size, 0, "hsqs")), IsEmpty()) << size;
 }
 
-TEST(Recognise, HostileNumbersAreLeftOut) {
+TEST(Probe, HostileNumbersAreLeftOut) {
   Bytes erofs = with(kBlock, 1024, "\xe2\xe1\xf5\xe0");
   std::fill_n(erofs.begin() + 1028, 100, std::byte{0xff});
-  const auto layers = recognise(block::MemoryDevice(erofs)).value();
+  const auto layers = contents_of(erofs);
   ASSERT_EQ(layers.size(), 1u);
   EXPECT_EQ(layers[0].facts["block_size"], 0);
   Bytes qcow2 = with(kBlock, 0, "QFI\xfb");
   std::fill_n(qcow2.begin() + 8, 16, std::byte{0xff});
-  EXPECT_EQ(recognise(block::MemoryDevice(qcow2)).value()[0].facts["backing_file"], "");
+  EXPECT_EQ(contents_of(qcow2)[0].facts["backing_file"], "");
 }
 
-TEST(Recognise, AVolumeInOneFileOfAnySize) {
+TEST(Probe, AVolumeInOneFileOfAnySize) {
   for (const std::size_t blocks : {1, 2, 127, 128, 129, 500, 16384, 16385})
     for (const char* hash : {"sha256", "sha512", "sha1"}) {
-      const auto layers =
-          recognise(block::MemoryDevice(volume(blocks, blocks * kBlock, hash))).value();
+      const auto layers = contents_of(volume(blocks, blocks * kBlock, hash));
       ASSERT_EQ(layers.size(), 1u) << blocks << hash;
       EXPECT_EQ(layers[0].format, "verity");
       EXPECT_EQ(layers[0].offset, blocks * kBlock);
@@ -84,7 +90,7 @@ TEST(Recognise, AVolumeInOneFileOfAnySize) {
     }
 }
 
-TEST(Recognise, ASuperblockBehindAFileSystemThatIsSmallerThanItsPlace) {
+TEST(Probe, ASuperblockBehindAFileSystemThatIsSmallerThanItsPlace) {
   Bytes file = volume(20, 20 * kBlock);
   file.resize(file.size() + 7 * kBlock);  // parity, say: the size tells nothing
   EXPECT_THAT(formats(file), IsEmpty());
@@ -98,7 +104,7 @@ TEST(Recognise, ASuperblockBehindAFileSystemThatIsSmallerThanItsPlace) {
   EXPECT_THAT(formats(file), ElementsAre("verity", "erofs"));
 }
 
-TEST(Recognise, AHashDevice) {
+TEST(Probe, AHashDevice) {
   const auto hash = std::make_shared<block::MemoryDevice>(Bytes(4 * kBlock));
   const auto data = std::make_shared<block::MemoryDevice>(Bytes(9 * kBlock));
   ASSERT_TRUE(verity::format({.params = {.data_blocks = 9}}, {.data = data, .hash = hash},

@@ -1,4 +1,4 @@
-#include "headers.h"
+#include "signatures.h"
 
 #include <algorithm>
 #include <string_view>
@@ -55,13 +55,6 @@ Json luks2(ByteSpan h) {
           {"uuid", text(h, 168, 40)}};
 }
 
-Json integrity(ByteSpan h) {
-  return {{"version", number<EndianField<std::uint8_t, std::endian::little>>(h, 8)},
-          {"tag_size", number<le16>(h, 10)},
-          {"journal_sections", number<le32>(h, 12)},
-          {"provided_data_sectors", number<le64>(h, 16)}};
-}
-
 Json qcow2(ByteSpan h) {
   Json facts = {{"version", number<be32>(h, 4)}, {"virtual_size", number<be64>(h, 24)}};
   const std::uint64_t method = number<be32>(h, 32);
@@ -111,7 +104,7 @@ Json none(ByteSpan) {
   return Json::object();
 }
 
-struct Signature {
+struct Known {
   const char* format;
   const char* title;
   std::size_t magic_at;
@@ -119,27 +112,30 @@ struct Signature {
   std::size_t header_at;
   std::size_t header_size;  // up to its last fact
   Json (*facts)(ByteSpan begin);
+  const char* refusal = nullptr;
 };
+
+constexpr const char* kConvert = "is not supported; convert it to a raw image";
+constexpr const char* kUnpack = "is not a disk image; unpack it first";
 
 using namespace std::string_view_literals;
 
 /// What is more particular comes first.
-constexpr Signature kSignatures[] = {
-    {"luks1", "LUKS1", 0, "LUKS\xba\xbe\0\1"sv, 0, 208, luks1},
-    {"luks2", "LUKS2", 0, "LUKS\xba\xbe\0\2"sv, 0, 208, luks2},
-    {"integrity", "dm-integrity", 0, "integrt\0"sv, 0, 24, integrity},
-    {"qcow2", "qcow2", 0, "QFI\xfb"sv, 0, 36, qcow2},
+constexpr Known kSignatures[] = {
+    {"luks1", "LUKS1", 0, "LUKS\xba\xbe\0\1"sv, 0, 208, luks1, kConvert},
+    {"luks2", "LUKS2", 0, "LUKS\xba\xbe\0\2"sv, 0, 208, luks2, kConvert},
+    {"qcow2", "qcow2", 0, "QFI\xfb"sv, 0, 36, qcow2, kConvert},
     {"squashfs", "squashfs", 0, "hsqs"sv, 0, 48, squashfs},
     {"xfs", "XFS", 0, "XFSB"sv, 0, 16, xfs},
-    {"gzip", "gzip", 0, "\x1f\x8b\x08"sv, 0, 3, none},
+    {"gzip", "gzip", 0, "\x1f\x8b\x08"sv, 0, 3, none, kUnpack},
     {"xz", "xz", 0,
      "\xfd"
      "7zXZ\0"sv,
-     0, 6, none},
-    {"zstd", "zstd", 0, "\x28\xb5\x2f\xfd"sv, 0, 4, none},
-    {"bzip2", "bzip2", 0, "BZh"sv, 0, 3, none},
-    {"zip", "zip", 0, "PK\3\4"sv, 0, 4, none},
-    {"tar", "tar", 257, "ustar"sv, 0, 512, none},
+     0, 6, none, kUnpack},
+    {"zstd", "zstd", 0, "\x28\xb5\x2f\xfd"sv, 0, 4, none, kUnpack},
+    {"bzip2", "bzip2", 0, "BZh"sv, 0, 3, none, kUnpack},
+    {"zip", "zip", 0, "PK\3\4"sv, 0, 4, none, kUnpack},
+    {"tar", "tar", 257, "ustar"sv, 0, 512, none, kUnpack},
     {"erofs", "EROFS", kErofs, "\xe2\xe1\xf5\xe0"sv, kErofs, 80, erofs},
     {"ext4", "ext2/3/4", kExt4 + 56, "\x53\xef"sv, kExt4, 340, ext4},
     {"gpt", "GPT", 512, "EFI PART"sv, 512, 8, none},
@@ -149,19 +145,25 @@ constexpr Signature kSignatures[] = {
 
 }  // namespace
 
-std::optional<Content> describe_header(ByteSpan begin) {
-  for (const Signature& signature : kSignatures) {
-    if (begin.size() < signature.header_at + signature.header_size ||
-        begin.size() < signature.magic_at + signature.magic.size() ||
-        !equal(begin.subspan(signature.magic_at, signature.magic.size()),
-               as_bytes(signature.magic)))
+std::optional<Signature> find_signature(ByteSpan begin) {
+  for (const Known& known : kSignatures) {
+    if (begin.size() < known.header_at + known.header_size ||
+        begin.size() < known.magic_at + known.magic.size() ||
+        !equal(begin.subspan(known.magic_at, known.magic.size()), as_bytes(known.magic)))
       continue;
-    return Content{.format = signature.format,
-                   .title = signature.title,
-                   .offset = signature.header_at,
-                   .facts = signature.facts(begin)};
+    return Signature{.content = {.format = known.format,
+                                 .title = known.title,
+                                 .offset = known.header_at,
+                                 .facts = known.facts(begin)},
+                     .refusal = known.refusal};
   }
   return std::nullopt;
+}
+
+std::optional<std::uint64_t> file_system_size(ByteSpan begin) {
+  const auto found = find_signature(begin);
+  if (!found || !found->content.facts.contains("size")) return std::nullopt;
+  return found->content.facts["size"].get<std::uint64_t>();
 }
 
 }  // namespace intact::stack

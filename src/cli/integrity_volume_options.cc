@@ -1,0 +1,68 @@
+#include <utility>
+
+#include <intact/integrity/probe.h>
+
+#include "integrity_options.h"
+#include "volume_options.h"
+
+namespace intact::cli {
+namespace {
+
+/// For loading a key whose hash is not known yet.
+constexpr const char* kAnyHash = "crc32c";
+
+class IntegrityVolumeOptions final : public VolumeOptions {
+ public:
+  IntegrityVolumeOptions() { options_.integrity.name.clear(); }
+
+  void add_to_open(CLI::App* command) override {
+    options_.add_algorithms(command);
+    options_.add_legacy_recalculate(command);
+  }
+  const char* first_given() const override;
+  Result<std::shared_ptr<const dm::Credentials>> credentials(DeviceFiles& files,
+                                                             const dm::File& file) const override;
+
+ private:
+  IntegrityOptions options_;
+};
+
+const char* IntegrityVolumeOptions::first_given() const {
+  const std::pair<bool, const char*> options[] = {
+      {options_.integrity.given(), "--integrity"},
+      {options_.journal_integrity.given(), "--journal-integrity"},
+      {options_.journal_crypt.given(), "--journal-crypt"},
+      {options_.tag_size.has_value(), "--tag-size"},
+      {options_.sector_size.has_value(), "--sector-size"}};
+  for (const auto& [given, name] : options)
+    if (given) return name;
+  return nullptr;
+}
+
+Result<std::shared_ptr<const dm::Credentials>> IntegrityVolumeOptions::credentials(
+    DeviceFiles&, const dm::File&) const {
+  if (first_given() == nullptr && !options_.legacy_recalculate && !options_.legacy_hmac)
+    return std::shared_ptr<const dm::Credentials>();
+  const auto said = std::make_shared<integrity::Credentials>();
+  said->detects_hash = options_.integrity.name.empty();
+  if (options_.integrity.given()) {
+    KeyedAlgorithm hash = options_.integrity;
+    if (said->detects_hash) hash.name = kAnyHash;
+    said->internal_hash = TRY(hash.load("--integrity"));
+  }
+  said->journal_mac = TRY(options_.journal_integrity.load("--journal-integrity"));
+  said->journal_crypt = TRY(options_.journal_crypt.load("--journal-crypt"));
+  said->tag_size = options_.tag_size;
+  said->block_size = options_.sector_size;
+  said->legacy_recalculate = options_.legacy_recalculate;
+  said->legacy_hmac = options_.legacy_hmac;
+  return std::shared_ptr<const dm::Credentials>(said);
+}
+
+}  // namespace
+
+std::unique_ptr<VolumeOptions> make_integrity_volume_options() {
+  return std::make_unique<IntegrityVolumeOptions>();
+}
+
+}  // namespace intact::cli

@@ -1,0 +1,88 @@
+#include <optional>
+#include <utility>
+
+#include <intact/console/size_option.h>
+#include <intact/verity/probe.h>
+
+#include "verity_options.h"
+#include "volume_options.h"
+
+namespace intact::cli {
+namespace {
+
+class VerityVolumeOptions final : public VolumeOptions {
+ public:
+  void add_to_open(CLI::App* command) override;
+  void add_to_look(CLI::App* command) override {
+    add_size_option(command, "--hash-offset", superblock_at_,
+                    "Look for a dm-verity superblock only at this offset");
+  }
+  const char* first_given() const override;
+  Result<std::shared_ptr<const dm::Credentials>> credentials(DeviceFiles& files,
+                                                             const dm::File& file) const override;
+
+ private:
+  VerityOptions options_;
+  std::optional<std::uint64_t> superblock_at_;
+};
+
+void VerityVolumeOptions::add_to_open(CLI::App* command) {
+  command->add_option("--root-hash", options_.root_hash, "Root hash of dm-verity, in hexadecimal")
+      ->type_name("HEX");
+  command
+      ->add_option("--root-hash-file", options_.root_hash_file,
+                   "Read the root hash from this file ('-': stdin)")
+      ->type_name("FILE");
+  options_.add_signature(command);
+  command
+      ->add_option("--hash-device", options_.hash_device,
+                   "Device or file with superblock and hash tree, if not in FILE")
+      ->type_name("FILE");
+  add_size_option(command, "--hash-offset", superblock_at_,
+                  "Offset of the dm-verity superblock, if it is not found automatically");
+  options_.add_data_blocks(command);
+  options_.add_fec(command);
+}
+
+const char* VerityVolumeOptions::first_given() const {
+  const std::pair<bool, const char*> options[] = {
+      {!options_.root_hash.empty(), "--root-hash"},
+      {!options_.root_hash_file.empty(), "--root-hash-file"},
+      {!options_.signature.empty(), "--root-hash-signature"},
+      {!options_.hash_device.empty(), "--hash-device"},
+      {superblock_at_.has_value(), "--hash-offset"},
+      {options_.data_blocks.value_or(0) != 0, "--data-blocks"},
+      {!options_.fec_device.empty(), "--fec-device"}};
+  for (const auto& [given, name] : options)
+    if (given) return name;
+  return nullptr;
+}
+
+Result<std::shared_ptr<const dm::Credentials>> VerityVolumeOptions::credentials(
+    DeviceFiles& files, const dm::File& file) const {
+  if (first_given() == nullptr) return std::shared_ptr<const dm::Credentials>();
+  const auto said = std::make_shared<verity::Credentials>();
+  if (!options_.root_hash.empty() || !options_.root_hash_file.empty())
+    said->root = TRY(options_.root());
+  const auto apart = [&](const std::string& path) -> Result<dm::File> {
+    dm::File opened = TRY(files.open(path));
+    return opened == file ? dm::File() : std::move(opened);
+  };
+  if (!options_.hash_device.empty()) said->hash = TRY(apart(options_.hash_device));
+  said->hash_name = options_.hash_device;
+  said->superblock_at = superblock_at_;
+  if (options_.data_blocks.value_or(0) != 0) said->data_blocks = options_.data_blocks;
+  if (!options_.fec_device.empty())
+    said->fec = verity::Credentials::Fec{.device = TRY(apart(options_.fec_device)),
+                                         .roots = options_.fec_roots,
+                                         .offset = options_.fec_offset};
+  return std::shared_ptr<const dm::Credentials>(said);
+}
+
+}  // namespace
+
+std::unique_ptr<VolumeOptions> make_verity_volume_options() {
+  return std::make_unique<VerityVolumeOptions>();
+}
+
+}  // namespace intact::cli
