@@ -9,7 +9,7 @@
 namespace intact::dm {
 
 Result<std::shared_ptr<block::Device>> part_of_device(Arguments& arguments, std::uint64_t sectors,
-                                                      Names& names) {
+                                                      Names& names, const Opening& opening) {
   const std::string word = TRY(arguments.word("device"));
   auto device = TRY(names.device(word));
   const auto offset = checked_multiply(TRY(arguments.number("start sector")), kSectorSize);
@@ -18,6 +18,7 @@ Result<std::shared_ptr<block::Device>> part_of_device(Arguments& arguments, std:
     return arguments.wrong("start sector",
                            fmt::format("within {}, which has {} sectors, with {} after it", word,
                                        device->size() / kSectorSize, sectors));
+  TRY(opening.claim(*device, *offset, *length).context(arguments.target()));
   return std::shared_ptr<block::Device>(
       TRY(block::LinearTarget::open(std::move(device), {.offset = *offset, .length = *length})));
 }

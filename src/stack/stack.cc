@@ -40,13 +40,16 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
   const bool is_only = table.lines.size() == 1;
   std::vector<Part> opened;
   std::vector<std::shared_ptr<block::Device>> devices;
+  dm::Claims claims = claims_;
   for (const dm::Line& line : table.lines) {
     dm::Opening opening{
         .name = number == 1 ? name : fmt::format("{}, layer {} ({})", name, number, line.target),
         .events = events,
         .read_only = writing != Writing::as_files_allow,
         .for_kernel = writing == Writing::by_kernel,
-        .header = is_only ? header : nullptr};
+        .header = is_only ? header : nullptr,
+        .claims = &claims};
+    claims.begin_line();
     if (!is_only) opening.name += fmt::format(", sectors from {} on", line.start);
     auto device = open_line(line, names, opening);
     if (!device) {
@@ -62,6 +65,7 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
   names.add_device(table.name, top);
   std::ranges::move(opened, std::back_inserter(parts_));
   top_ = std::move(top);
+  claims_ = std::move(claims);
   ++tables_;
   return {};
 }

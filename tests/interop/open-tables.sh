@@ -102,6 +102,31 @@ for length in $sectors $((sectors - 8)); do
   ! grep -q dirty_bitmap "$work/out" || fail "a line of $length sectors was not closed"
 done
 
+### Two lines do not write to one place, by whatever name, and nothing is written when they would.
+line="$sectors integrity $work/bitmap 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:9"
+ln bitmap bitmap.link
+cp bitmap before
+: > view
+for front in '--nbd sock' '--fuse view'; do
+  for other in "$sectors $sectors integrity $work/bitmap.link 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:8" \
+    "$sectors 8 linear $work/bitmap.link 0" "$sectors 8 delay $work/bitmap 8 0"; do
+    # shellcheck disable=SC2086  # words
+    expect 8 "$intact" open --table "0 $line"$'\n'"$other" $front 9< key 8< key
+    said 'table line 2: (integrity|linear|delay): sectors [0-9]+ to [0-9]+ of its device are written by another line too'
+    same before bitmap
+  done
+done
+# Reading them is no matter, nor is writing to parts that do not overlap.
+expect 0 "$intact" open --table "0 $line"$'\n'"$sectors 8 linear $work/bitmap.link 0" --to both 9< key
+same before bitmap
+expect 8 "$intact" open --table "0 16 linear $work/a\ disk 0"$'\n'"16 16 linear $work/a\ disk 15" --nbd sock
+said 'sectors 15 to 15 of its device'
+serve "$intact" open --table "0 16 linear $work/a\ disk 16"$'\n'"16 16 linear $work/a\ disk 0" --nbd sock
+nbdsh -u "$uri" -c 'h.pwrite(b"q" * 512, 0); h.pwrite(b"r" * 512, 8192); h.flush()'
+stop
+equal "$(dd if='a disk' bs=512 skip=16 count=1 status=none | tr -d q | wc -c)" 0 'what the first line wrote'
+equal "$(dd if='a disk' bs=512 count=1 status=none | tr -d r | wc -c)" 0 'what the second line wrote'
+
 ### What would not be checked is refused.
 expect 2 "$intact" open data --format raw --root-hash-file root --to never
 said '^intact: --root-hash-file: cannot be used with --format raw'

@@ -70,6 +70,9 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
   if (devices.meta == devices.data)
     return Error(ErrorKind::invalid_argument,
                  fmt::format("{}: meta_device is the device with the data", kTarget));
+  if (table.params.mode != Mode::recovery)
+    for (const auto& device : {devices.data, devices.meta})
+      if (device) TRY(opening.claim(*device, 0, device->size()).context(kTarget));
   // Sectors are written, and the blocks of another target may be larger.
   for (auto* const device : {&devices.data, &devices.meta})
     if (*device && (*device)->writable() && (*device)->block_size() > kSectorSize)

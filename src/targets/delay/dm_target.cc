@@ -80,13 +80,13 @@ class DelayTarget final : public block::Device {
 };
 
 Result<std::unique_ptr<Class>> take_class(dm::Arguments& arguments, std::uint64_t sectors,
-                                          dm::Names& names) {
-  auto device = TRY(dm::part_of_device(arguments, sectors, names));
+                                          dm::Names& names, const dm::Opening& opening) {
+  auto device = TRY(dm::part_of_device(arguments, sectors, names, opening));
   return std::make_unique<Class>(std::move(device), TRY(arguments.number32("delay")));
 }
 
 Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names& names,
-                                                 const dm::Opening&) {
+                                                 const dm::Opening& opening) {
   const std::size_t count = line.arguments.size();
   if (count != 3 && count != 6 && count != 9)
     return Error(ErrorKind::invalid_argument,
@@ -102,7 +102,7 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
     else
       part.arguments.erase(part.arguments.begin(), part.arguments.end() - 3);
     dm::Arguments arguments(part);
-    return take_class(arguments, line.sectors, names);
+    return take_class(arguments, line.sectors, names, opening);
   };
   return std::shared_ptr<block::Device>(
       std::make_shared<DelayTarget>(TRY(from(0)), TRY(from(3)), TRY(from(6))));

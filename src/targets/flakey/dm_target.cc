@@ -166,9 +166,9 @@ Result<Features> take_features(dm::Arguments& arguments) {
 }
 
 Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names& names,
-                                                 const dm::Opening&) {
+                                                 const dm::Opening& opening) {
   dm::Arguments arguments(line);
-  auto lower = TRY(dm::part_of_device(arguments, line.sectors, names));
+  auto lower = TRY(dm::part_of_device(arguments, line.sectors, names, opening));
   const std::chrono::seconds up(TRY(arguments.number32("up interval")));
   const std::chrono::seconds down(TRY(arguments.number32("down interval")));
   if (up + down == std::chrono::seconds(0))

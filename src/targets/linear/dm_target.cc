@@ -5,9 +5,9 @@ namespace intact::linear {
 namespace {
 
 Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names& names,
-                                                 const dm::Opening&) {
+                                                 const dm::Opening& opening) {
   dm::Arguments arguments(line);
-  auto part = TRY(dm::part_of_device(arguments, line.sectors, names));
+  auto part = TRY(dm::part_of_device(arguments, line.sectors, names, opening));
   TRY(arguments.end());
   return part;
 }

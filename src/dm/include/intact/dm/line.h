@@ -69,6 +69,7 @@ class Arguments {
  public:
   explicit Arguments(const Line& line) : line_(line) {}
 
+  std::string_view target() const { return line_.target; }
   bool at_end() const { return next_ == line_.arguments.size(); }
   std::size_t left() const { return line_.arguments.size() - next_; }
   /// `what`: the meaning of the word, as the kernel's documentation names it.

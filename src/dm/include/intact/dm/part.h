@@ -11,9 +11,9 @@
 namespace intact::dm {
 
 /// Takes two arguments, DEVICE START: `sectors` sectors of that device from sector START on, as
-/// dm-linear and others have them.
+/// dm-linear and others have them, and claims them.
 Result<std::shared_ptr<block::Device>> part_of_device(Arguments& arguments, std::uint64_t sectors,
-                                                      Names& names);
+                                                      Names& names, const Opening& opening);
 
 /// Target::kernel_arguments for targets whose arguments are the kernel's but for the names of the
 /// devices, which are the arguments at `kDevices` (from 0 on) where there are that many.

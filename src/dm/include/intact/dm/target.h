@@ -8,6 +8,7 @@
 #include <intact/base/result.h>
 #include <intact/block/device.h>
 #include <intact/crypto/secret.h>
+#include <intact/dm/claims.h>
 #include <intact/dm/line.h>
 #include <intact/dm/names.h>
 
@@ -30,6 +31,11 @@ struct Opening {
   /// What the prober of this format has read of the device below, which is not read again: what was
   /// probed is what is opened. Null: nothing.
   const Header* header = nullptr;
+  Claims* claims = nullptr;  ///< of the stack that the line is in; null: the line is alone
+
+  /// To be called before anything is written to a device below: claims a part of it unless the line
+  /// leaves it unchanged. busy: another line writes there.
+  Result<void> claim(const block::Device& device, std::uint64_t offset, std::uint64_t length) const;
 };
 
 /// What the kernel needs beside a line: its names for devices.

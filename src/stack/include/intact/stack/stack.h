@@ -61,6 +61,7 @@ class Stack {
   dm::File known_by_;
   std::vector<Part> parts_;  // a line each, the lowest table first
   std::size_t tables_ = 0;
+  dm::Claims claims_;
   std::shared_ptr<block::Device> top_;
 };
 
