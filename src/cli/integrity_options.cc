@@ -1,5 +1,6 @@
 #include "integrity_options.h"
 
+#include <bit>
 #include <cctype>
 #include <memory>
 #include <utility>
@@ -244,6 +245,16 @@ Result<integrity::Params> IntegrityOptions::given_params() const {
       return wrong("--journal-size: too large");
     params.journal_sectors = static_cast<std::uint32_t>(*journal_size / integrity::kSectorSize);
   }
+  if (sector_size &&
+      (!std::has_single_bit(*sector_size) || *sector_size < 512 || *sector_size > 4096))
+    return wrong(fmt::format(
+        "--sector-size {}: Invalid block_size argument; pass 512, 1024, 2048 or 4096 bytes",
+        *sector_size));
+  if (journal_watermark > 100)
+    return wrong(
+        fmt::format("--journal-watermark {}: Invalid argument: journal_watermark is a percentage",
+                    journal_watermark));
+  if (tag_size == 0u) return wrong("--tag-size 0: Invalid tag size; pass 1 to 255 bytes");
   if (bitmap_mode) params.mode = integrity::Mode::bitmap;
   if (no_journal) params.mode = integrity::Mode::direct;
   if (recovery_mode) params.mode = integrity::Mode::recovery;

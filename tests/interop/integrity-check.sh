@@ -158,8 +158,19 @@ keys=(--integrity-key-file key --journal-integrity-key-file key)
 wrong 0 open disk --to given
 wrong 0 check disk
 rm given
-expect 0 "$intact" integrity recalculate disk "${keyed[@]}" "${keys[@]}"
-expect 0 "$intact" integrity check disk "${keyed[@]}" "${keys[@]}"
+# Where no tags are missing, none are made without a word that trusts the data: damage stays damage.
+wrong 2 recalculate disk
+said 'no tags are missing; pass --reset'
+flip disk "$(data_at 77)"
+cp disk before
+wrong 2 recalculate disk
+wrong 3 check disk
+for option in --reset --integrity-recalculate-reset; do
+  cp before disk
+  expect 0 "$intact" integrity recalculate disk $option "${keyed[@]}" "${keys[@]}"
+  expect 0 "$intact" integrity check disk "${keyed[@]}" "${keys[@]}"
+  expect 0 "$intact" integrity recalculate disk "${keyed[@]}" "${keys[@]}"
+done
 # In-line mode is told by its name.
 formatted
 printf '\6' | dd of=disk bs=1 seek=8 conv=notrunc status=none
@@ -183,7 +194,10 @@ expect 0 "$intact" integrity check disk --integrity crc32
 expect 4 "$intact" integrity check disk
 formatted --integrity hmac-sha256 --integrity-key-file key
 sha256sum disk > before
-expect 6 "$intact" integrity recalculate disk --integrity hmac-sha256 --integrity-key-file key
+expect 2 "$intact" integrity recalculate disk --integrity hmac-sha256 --integrity-key-file key
+said 'no tags are missing'
+sha256sum --check --quiet before
+expect 6 "$intact" integrity recalculate disk --reset --integrity hmac-sha256 --integrity-key-file key
 said 'security'
 sha256sum --check --quiet before
 expect 0 "$intact" integrity recalculate disk --integrity hmac-sha256 --integrity-key-file key \
@@ -228,7 +242,7 @@ said 'not a multiple of 512 bytes'
 expect 2 "$intact" integrity format disk -q --journal-size 1X
 said "'1X' has the unknown unit 'X'"
 expect 2 "$intact" integrity format disk -q --journal-size 1MB --sector-size 3K
-said 'Invalid block_size'
+said '^intact: --sector-size 3072: Invalid block_size'
 truncate -s 4M data
 truncate -s 1M tags
 expect 0 "$intact" integrity format tags --data-device data
@@ -305,6 +319,26 @@ os.kill($server, signal.SIGKILL)
   cp cut-off disk
   expect 4 "$intact" integrity replay disk --journal-integrity hmac-sha256 --journal-integrity-key-file other-key --in-place
   same cut-off disk
+
+  # What a bitmap marks is settled, and nothing besides: with a key, a block that fails elsewhere goes on failing.
+  keyed=(--integrity hmac-sha256 --integrity-key-file key)
+  formatted "${keyed[@]}"
+  serve "$intact" integrity open disk "${keyed[@]}" --integrity-bitmap-mode --bitmap-sectors-per-bit 4096 --nbd sock
+  nbdsh -u "nbd+unix:///?socket=$work/sock" -c "
+import os, signal
+h.pwrite(b'm' * 512, 4096)
+os.kill($server, signal.SIGKILL)
+"
+  ended 137
+  expect 0 "$intact" integrity dump disk
+  said 'dirty_bitmap'
+  flip disk $((12 << 20))
+  expect 0 "$intact" integrity recalculate disk "${keyed[@]}"
+  expect 0 "$intact" integrity dump disk
+  ! grep -q dirty_bitmap out || fail 'the marks were not settled'
+  expect 3 "$intact" integrity check disk "${keyed[@]}"
+  said 'DAMAGED'
+  expect 2 "$intact" integrity recalculate disk "${keyed[@]}"
 
   # The data apart: both are copied, and neither original is written to.
   truncate -s 8M far-data

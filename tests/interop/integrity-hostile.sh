@@ -243,8 +243,45 @@ said '^DAMAGED sector 5 '
 expect 0 "$intact" integrity resize good --device-size 5242880 --wipe "${plain[@]}"
 expect 0 "$intact" integrity check good "${plain[@]}"
 made "${covered[@]}"
+cp --sparse=always good small
 expect 0 "$intact" integrity resize good --device-size 5242880 "${covered[@]}"
 expect 0 "$intact" integrity check good "${covered[@]}"
+# An older superblock, from before it grew, has its MAC as well.
+cp --sparse=always good bad
+dd if=small of=bad bs=4096 count=1 conv=notrunc status=none
+poke bad $((5242880 - 100000)) 'forged by somebody'
+expect 3 "$intact" integrity check bad "${covered[@]}"
+for options in '' '--device-size 6291456'; do
+  read -ra words <<< "$options"
+  kept 6 'would vouch for data that nothing has verified, and the superblock that calls them new may be an older one.*--wipe' \
+    integrity resize bad "${covered[@]}" "${words[@]}"
+done
+expect 3 "$intact" integrity check bad "${covered[@]}"
+expect 0 "$intact" integrity resize bad --wipe "${covered[@]}"
+expect 0 "$intact" integrity check bad "${covered[@]}"
+expect 0 "$intact" integrity open bad --to copy "${covered[@]}"
+! grep -q 'forged by' copy || fail 'forged data have valid tags'
+rm -f copy
+# A file that was made larger by others is no different: their data are not ours.
+truncate -s 6M small
+expect 6 "$intact" integrity resize small "${covered[@]}"
+expect 0 "$intact" integrity resize small --wipe "${covered[@]}"
+expect 0 "$intact" integrity check small "${covered[@]}"
+
+# A few bytes cannot ask for a large bitmap: 8 TiB in regions of 4 blocks would have one of 512 MiB.
+truncate -s 1M bad
+expect 0 "$intact" integrity format bad -q --journal-size 45056 --interleave-sectors 256 --no-wipe
+truncate -s 8T bad
+poke bad 9 '\037'              # log2_interleave_sectors
+poke bad 12 '\100\037\000\000'  # 8000 journal sections
+poke bad 16 '\000\000\000\000\000\000\000\000'
+poke bad 24 '\014\000\000\000' # dirty_bitmap, fixed_padding
+poke bad 29 '\002'              # log2_blocks_per_bitmap_bit
+for command in replay 'replay --in-place --integrity-bitmap-mode' check; do
+  read -ra words <<< "$command"
+  (ulimit -v 400000 && exec "$intact" integrity "${words[@]}" bad) > out 2> err && fail "integrity $command took a bitmap of 512 MiB"
+  said 'the superblock describes a bitmap of [0-9]+ MiB, the limit is 64 MiB'
+done
 
 # --- tags -----------------------------------------------------------------------------------------
 # That of a discarded block fits any data: zeros are read, not what is there.

@@ -40,7 +40,7 @@ while IFS='|' read -r status words file options; do
   read -ra words_of <<< "$options"
   refused "$status" "$words" open "$file" --to copy "${words_of[@]}"
 done << 'ROWS'
-2|Invalid argument: journal_watermark|disk|--journal-watermark 101
+2|--journal-watermark 101: Invalid argument: journal_watermark|disk|--journal-watermark 101
 2|Invalid bitmap_flush_interval argument|disk|-B --bitmap-flush-time 4294967295
 6|Invalid internal hash: unknown hash function|disk|--integrity nonsense
 4|Error setting internal hash key: .* needs a key|disk|--integrity hmac-sha256
@@ -150,10 +150,10 @@ while IFS='|' read -r status words options; do
   read -ra words_of <<< "$options"
   refused "$status" "$words" format new "${words_of[@]}"
 done << 'ROWS'
-2|Invalid tag size|--tag-size 0
+2|--tag-size 0: Invalid tag size|--tag-size 0
 2|Too big tag size: 256 bytes|--tag-size 256
 2|Unknown tag size|--integrity none
-2|Invalid block_size argument|--sector-size 777
+2|--sector-size 777: Invalid block_size argument; pass 512, 1024, 2048 or 4096 bytes|--sector-size 777
 2|Invalid block_size argument|--sector-size 8192
 2|Could not initialize superblock|--journal-size 104857600
 2|Invalid argument: journal_watermark|--journal-watermark 101

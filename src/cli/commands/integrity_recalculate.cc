@@ -16,21 +16,39 @@ struct Options : IntegrityCommand {
   bool reset = false;
 };
 
+/// Whether tags are missing, or the user has asked for all of them, so that a recalculation is to
+/// be started or continued. With a key new tags for data that nothing has verified are a forger's
+/// aim: then nothing is started only because the device does not know a recalculation yet.
+Result<bool> starts(const Options& options, const integrity::Params& params,
+                    const integrity::Devices& devices) {
+  if (!params.keyed() || params.reset_recalculate) return true;
+  const auto superblock = TRY(integrity::read_superblock(params, devices));
+  if (superblock.has(integrity::Superblock::recalculating)) return true;
+  // Opening the device settles what its bitmap marks.
+  if (superblock.has(integrity::Superblock::dirty_bitmap)) return false;
+  if (params.legacy_recalculate) return true;
+  return Error(
+      ErrorKind::invalid_argument,
+      fmt::format("{}: no tags are missing; pass --reset to trust the data as they are and "
+                  "give all of them new tags, after which earlier damage and forgeries "
+                  "cannot be detected",
+                  options.device));
+}
+
 Result<int> recalculate(const Options& given) {
   Options options = given;
-  options.recalculate = true;
   options.recalculate_reset = options.reset;
   const auto files = TRY(options.open_files(block::Access::read_write));
-  const auto params = TRY(options.params(files.devices()));
+  auto params = TRY(options.params(files.devices()));
   // With --reset the hash may change. Otherwise tags must not be replaced by those of a wrong key,
   // which could not be told from right ones afterwards. Nothing is served by this look.
   if (!options.reset) {
     integrity::Params as_it_is = params;
-    as_it_is.recalculate = false;
     as_it_is.legacy_recalculate = true;
     TRY(IntegrityTarget::open(as_it_is, files.devices(), {.read_only = true, .background = false})
             .context(options.device + " (--reset recalculates all tags)"));
   }
+  params.recalculate = TRY(starts(options, params, files.devices()));
   const auto target =
       TRY(IntegrityTarget::open(params, files.devices(), {.check_key = false, .background = false})
               .context(options.device));
@@ -62,10 +80,12 @@ Result<int> recalculate(const Options& given) {
 
 void add_integrity_recalculate_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
-      program, group, "recalculate", "Calculate missing tags, or all of them if none are missing",
-      recalculate);
+      program, group, "recalculate",
+      "Calculate missing tags, or without a key all of them if none are missing", recalculate);
   options->add_device(command);
-  command->add_flag("--reset", options->reset, "Calculate all tags again");
+  command->add_flag("--reset,--integrity-recalculate-reset", options->reset,
+                    "Calculate all tags again: trusts the data as they are, which nothing verifies "
+                    "before");
   options->add_algorithms(command);
   options->add_legacy_recalculate(command);
   options->add_tuning(command);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/base/checked.h>
 #include <intact/base/file.h>
 #include <intact/console/size_option.h>
 #include <intact/integrity/layout.h>
@@ -93,22 +94,35 @@ Result<dm::File> with_length(const dm::File& file, const std::string& name, std:
       TRY(block::FileDevice::create(std::move(same), block::Access::read_write).context(name)));
 }
 
+/// Which sectors are new.
+struct NewSectors {
+  std::uint64_t first;
+  std::uint64_t unverified_end;  ///< byte of the file up to which their data must not be kept
+};
+
 /// Gives tags to new sectors: fills them with zeros, or keeps the data that is there.
 Result<void> fill(const Options& options, IntegrityTarget& target, const Devices& devices,
-                  std::uint64_t first) {
+                  NewSectors is_new) {
+  const std::uint64_t first = is_new.first;
   StepProgress line(options.progress, options.device);
   const Layout& layout = target.layout();
   const std::uint64_t end = layout.provided_data_sectors();
   Bytes buffer(kChunk);
   for (std::uint64_t sector = first; sector < end;) {
     line.show("Filling", (sector - first) * kSectorSize, (end - first) * kSectorSize);
-    const std::uint64_t sectors =
+    const std::uint64_t place = layout.data_sector(sector) * kSectorSize;
+    std::uint64_t sectors =
         std::min({layout.contiguous_sectors(sector), end - sector, kChunk / kSectorSize});
+    const bool is_unverified = place < is_new.unverified_end;
+    if (is_unverified)
+      sectors = std::min(
+          sectors, align_up(is_new.unverified_end - place, std::uint64_t{layout.block_size()}) /
+                       kSectorSize);
     const MutableByteSpan bytes = MutableByteSpan(buffer).first(sectors * kSectorSize);
-    if (options.wipe)
+    if (options.wipe || is_unverified)
       std::ranges::fill(bytes, std::byte{});
     else
-      TRY(devices.data->read(layout.data_sector(sector) * kSectorSize, bytes));
+      TRY(devices.data->read(place, bytes));
     TRY(target.write(sector * kSectorSize, bytes));
     sector += sectors;
   }
@@ -126,27 +140,32 @@ Result<std::uint64_t> settle(const Shape& shape, const Devices& devices) {
 }
 
 /// With a key, tags are a statement that the data are ours. Which sectors have none yet is a number
-/// in the superblock: unless a MAC covers it, anyone can lower it and have tags made for their
-/// data.
-Result<void> check_new_tags(const Options& options, const Shape& shape, std::uint64_t tagged,
+/// in the superblock. Unless a MAC covers it, anyone can lower it and have tags made for their
+/// data; with one, they can put back an older superblock, from before the device grew. So what the
+/// file has room for already is not new because the superblock says so. `existing`: sectors that it
+/// has room for.
+Result<void> check_new_tags(const Options& options, const Shape& shape, std::uint64_t existing,
                             std::uint64_t after) {
+  const std::uint64_t tagged = std::min(shape.superblock.provided_data_sectors, existing);
   const Params& params = shape.params;
   if (!params.keyed() || params.legacy_recalculate || after <= tagged) return {};
   using integrity::Superblock;
   const bool is_covered = shape.superblock.has(Superblock::fixed_hmac) && params.journal_mac &&
                           !params.journal_mac->key_bytes().empty();
-  if (is_covered || (options.wipe && !shape.superblock.has(Superblock::recalculating))) return {};
-  return Error(
-      ErrorKind::unsupported,
-      fmt::format("new tags for sectors {} to {} would vouch for data that nothing has "
-                  "verified, and no MAC covers the superblock that calls them new; pass "
-                  "{}--integrity-legacy-recalculate to trust the data",
-                  tagged, after - 1, options.wipe ? "" : "--wipe to fill them with zeros, or "));
+  if (is_covered && existing <= tagged) return {};  // this command makes the room
+  if (options.wipe && (is_covered || !shape.superblock.has(Superblock::recalculating))) return {};
+  return Error(ErrorKind::unsupported,
+               fmt::format("new tags for sectors {} to {} would vouch for data that nothing has "
+                           "verified, and the superblock that calls them new {}; pass "
+                           "{}--integrity-legacy-recalculate to trust the data",
+                           tagged, after - 1,
+                           is_covered ? "may be an older one that somebody put back" : "has no MAC",
+                           options.wipe ? "" : "--wipe to fill them with zeros, or "));
 }
 
 /// Settles the device and changes the length of its file if requested.
-Result<std::uint64_t> set_size(const Options& options, const Shape& shape,
-                               IntegrityOptions::Files& files) {
+Result<NewSectors> set_size(const Options& options, const Shape& shape,
+                            IntegrityOptions::Files& files) {
   const Devices devices = files.devices();
   const DeviceSizes now = devices.sizes();
   const DeviceSizes wanted = TRY(wanted_sizes(options, shape, now));
@@ -157,14 +176,14 @@ Result<std::uint64_t> set_size(const Options& options, const Shape& shape,
   // Wrong keys and wrong numbers are found before anything is written.
   TRY(IntegrityTarget::open(shape.params, devices,
                             {.read_only = true, .may_shrink = true, .background = false}));
-  TRY(check_new_tags(options, shape,
-                     std::min(shape.superblock.provided_data_sectors, shape.provided(now)), after));
+  TRY(check_new_tags(options, shape, shape.provided(now), after));
   const std::uint64_t tagged = TRY(settle(shape, devices));
   if (wanted.data != now.data)
     files.data = TRY(with_length(files.data,
                                  options.data_device.empty() ? options.device : options.data_device,
                                  wanted.data * kSectorSize));
-  return tagged;
+  const bool trusts_data = !shape.params.keyed() || shape.params.legacy_recalculate;
+  return NewSectors{.first = tagged, .unverified_end = trusts_data ? 0 : now.data * kSectorSize};
 }
 
 Result<int> resize(const Options& options) {
@@ -173,17 +192,17 @@ Result<int> resize(const Options& options) {
   shape.params = TRY(options.params(files.devices()));
   shape.superblock =
       TRY(integrity::read_superblock(shape.params, files.devices()).context(options.device));
-  const std::uint64_t tagged = TRY(set_size(options, shape, files).context(options.device));
+  const NewSectors is_new = TRY(set_size(options, shape, files).context(options.device));
   Params params = shape.params;
   // Then what is new has to be recalculated as well: the superblock says up to where it has been.
   const bool was_recalculated = shape.superblock.has(integrity::Superblock::recalculating) &&
-                                shape.superblock.recalc_sector >= tagged;
+                                shape.superblock.recalc_sector >= is_new.first;
   params.recalculate = was_recalculated;
   const auto target =
       TRY(IntegrityTarget::open(params, files.devices(),
                                 {.may_shrink = true, .check_key = false, .background = false})
               .context(options.device));
-  if (params.internal_hash) TRY(fill(options, *target, files.devices(), tagged));
+  if (params.internal_hash) TRY(fill(options, *target, files.devices(), is_new));
   if (params.internal_hash && was_recalculated) TRY(target->recalculate().context(options.device));
   TRY(target->close().context(options.device));
   const std::uint64_t before = shape.superblock.provided_data_sectors;
