@@ -46,7 +46,7 @@ void walk(const tree::FileTree& tree, tree::NodeId root, std::size_t most) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteSpan bytes = fuzz::input(data, size);
   const auto source = std::make_shared<MemorySource>(Bytes(bytes.begin(), bytes.end()));
-  (void)composefs::read_tree(source);
+  (void)composefs::read_tree(source, {.metadata_bytes = 64 << 20});
   (void)composefs::list_objects(source);
   const auto image = composefs::ImageTree::open(source, std::make_shared<NoObjects>());
   if (image) walk(**image, (*image)->root(), 1000);

@@ -122,7 +122,7 @@ class LayerApplier::Layer {
     ++applier_.entries_;
     applier_.metadata_bytes_ += entry.path.size() + entry.link.size();
     for (const tree::Xattr& xattr : entry.xattrs)
-      applier_.metadata_bytes_ += kXattrCost + xattr.name.size() + xattr.value.size();
+      applier_.metadata_bytes_ += tree::kXattrCost + xattr.name.size() + xattr.value.size();
     if (applier_.metadata_bytes_ > limits_.metadata_bytes)
       return Error(ErrorKind::limit,
                    "names, links and xattrs of the layers are over the limit of " +

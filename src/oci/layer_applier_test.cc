@@ -334,8 +334,8 @@ TEST(LayerApplier, ImpliedDirectoriesAreEntriesToo) {
 TEST(LayerApplier, LimitsNamesLinksAndXattrsOfAllLayers) {
   const Bytes layer = archive({file("12345"), symlink("l", "1234"),
                                pax(pax_record("SCHILY.xattr.user.a", "xyz")), file("f")});
-  EXPECT_TRUE(apply({layer, layer}, {.metadata_bytes = 40 + 2 * kXattrCost}));
-  EXPECT_EQ(apply({layer, layer}, {.metadata_bytes = 39 + 2 * kXattrCost}).error().kind(),
+  EXPECT_TRUE(apply({layer, layer}, {.metadata_bytes = 40 + 2 * tree::kXattrCost}));
+  EXPECT_EQ(apply({layer, layer}, {.metadata_bytes = 39 + 2 * tree::kXattrCost}).error().kind(),
             ErrorKind::limit);
 }
 

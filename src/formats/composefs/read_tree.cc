@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <intact/base/checked.h>
 #include <intact/composefs/read.h>
 
 #include "format.h"
@@ -21,12 +20,8 @@ Error over_limit(std::string_view what) {
 
 class TreeReader {
  public:
-  explicit TreeReader(const erofs::Image& image)
-      : image_(image), content_left_(image.superblock().size) {
-    // Shared attributes take 4 bytes an inode however long they are. Real ones are short.
-    const auto allowed = checked_multiply<std::uint64_t>(image.superblock().size, 16);
-    xattr_left_ = allowed.value_or(UINT64_MAX / 2) + (std::uint64_t{64} << 20);
-  }
+  TreeReader(const erofs::Image& image, std::uint64_t metadata_bytes)
+      : image_(image), content_left_(image.superblock().size), metadata_left_(metadata_bytes) {}
 
   Result<tree::Tree> read(const ReadOptions& options) {
     TRY(walk_image(image_, options, [this](const WalkItem& item) -> Result<bool> {
@@ -64,9 +59,9 @@ class TreeReader {
     to.attributes = from.attributes;
     OverlayView view = overlay_view(TRY(image_.xattrs(from)));
     for (const tree::Xattr& xattr : view.shown) {
-      const std::uint64_t size = xattr.name.size() + xattr.value.size();
-      if (size > xattr_left_) return over_limit("the extended attributes are too large");
-      xattr_left_ -= size;
+      const std::uint64_t size = tree::kXattrCost + xattr.name.size() + xattr.value.size();
+      if (size > metadata_left_) return over_limit("the extended attributes are too large");
+      metadata_left_ -= size;
     }
     if (from.attributes.is_symlink()) to.payload = TRY(image_.read_link(from));
     if (from.attributes.is_regular()) {
@@ -113,7 +108,7 @@ class TreeReader {
 
   const erofs::Image& image_;
   std::uint64_t content_left_;
-  std::uint64_t xattr_left_;
+  std::uint64_t metadata_left_;
   tree::Tree tree_;
   std::vector<tree::Inode*> directories_;  ///< from the root to where the walk is
   std::unordered_map<std::uint64_t, tree::InodePtr> files_;
@@ -123,7 +118,7 @@ class TreeReader {
 
 Result<tree::Tree> read_tree(std::shared_ptr<const ByteSource> image, const ReadOptions& options) {
   const auto opened = TRY(open_image(std::move(image)));
-  return TreeReader(*opened).read(options);
+  return TreeReader(*opened, options.metadata_bytes).read(options);
 }
 
 Result<ImageInfo> read_info(std::shared_ptr<const ByteSource> image) {

@@ -13,15 +13,12 @@
 
 namespace intact::oci {
 
-/// What an xattr takes in memory besides its bytes: many of them are short.
-inline constexpr std::uint64_t kXattrCost = 64;
-
 /// What all layers of one image together may cost.
 struct LayerLimits {
   TarLimits tar;                      ///< for each layer; `hole_bytes` for all of them
   std::uint64_t entries = 4'000'000;  ///< of all layers, and the directories they imply
-  /// Names, link targets and xattrs of all entries, each xattr with kXattrCost more.
-  std::uint64_t metadata_bytes = 1ull << 30;
+  /// Names, link targets and xattrs of all entries, each xattr with tree::kXattrCost more.
+  std::uint64_t metadata_bytes = tree::kMaxMetadata;
   std::uint32_t name_bytes = 255;     ///< one component of a path
   std::uint32_t path_bytes = 4095;    ///< a path after symlinks were resolved
   std::uint32_t depth = 1024;         ///< components of a path

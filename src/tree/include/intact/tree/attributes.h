@@ -22,6 +22,12 @@ struct Xattr {
   auto operator<=>(const Xattr&) const = default;
 };
 
+/// What an xattr takes in memory besides its bytes: many of them are short.
+inline constexpr std::uint64_t kXattrCost = 64;
+/// Bytes for the names, link targets and xattrs of a tree, each xattr with kXattrCost more, unless
+/// the user says otherwise: for what makes a tree of layers, and for what reads it back.
+inline constexpr std::uint64_t kMaxMetadata = std::uint64_t{1} << 30;
+
 /// What stat(2) tells and an image records. `mode` is st_mode: type and permission bits.
 struct Attributes {
   std::uint32_t mode = 0;

@@ -21,6 +21,9 @@ bool is_legal_payload(std::string_view payload);
 struct ReadOptions {
   /// When not empty: only these entries of the root directory, and all below them, are read.
   std::vector<std::string> toplevel_entries;
+  /// For the xattrs of all files, each with tree::kXattrCost more: an image stores a shared one
+  /// once. What a pull accepts by default can be read back.
+  std::uint64_t metadata_bytes = tree::kMaxMetadata;
 };
 
 /// Reads a whole image back into the tree that it was written from: real whiteouts (the 256 that
