@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -26,11 +27,26 @@ std::optional<std::string> user_policy_file() {
   return std::nullopt;
 }
 
+/// The first part of the path of a file that would have to be a directory and is not.
+std::string obstacle(const std::string& file) {
+  std::size_t slash = file.find('/', 1);
+  for (; slash != std::string::npos; slash = file.find('/', slash + 1)) {
+    struct stat st;
+    if (::stat(file.substr(0, slash).c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) break;
+  }
+  return file.substr(0, slash);
+}
+
 }  // namespace
 
 Result<Policy> Policy::load(const std::string& file) {
-  const UniqueFd fd =
-      TRY(open_trusted_file(file, TrustedOwner::root_or_self).context("trust policy"));
+  auto opened = open_trusted_file(file, TrustedOwner::root_or_self).context("trust policy");
+  if (!opened && opened.error().sys_errno() == ENOTDIR)
+    return Error(ErrorKind::io,
+                 "trust policy: " + obstacle(file) +
+                     ": a file, not the directory of the policy; move it away, or pass --policy",
+                 ENOTDIR);
+  const UniqueFd fd = TRY(std::move(opened));
   const Bytes text = TRY(read_fd(fd.get(), kMaxPolicySize).context("trust policy: " + file));
   return parse(text).context("trust policy: " + file);
 }
