@@ -19,6 +19,7 @@ bool is_discarded(ByteSpan tag) {
 }  // namespace
 
 Result<void> BlockReader::read(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags) {
+  using Kind = JournalRing::Run::Kind;
   const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
   std::vector<Mismatch> bad;
   while (!out.empty()) {
@@ -27,11 +28,15 @@ Result<void> BlockReader::read(std::uint64_t block, MutableByteSpan out, Mutable
     for (std::size_t at = 0; at < size;) {
       const MutableByteSpan rest = out.subspan(at, size - at);
       const std::uint64_t here = block + at / block_size;
-      const auto run =
-          ring_ ? ring_->copy(here, rest, tags) : JournalRing::Run{rest.size() / block_size, false};
+      const JournalRing::Run run = ring_
+                                       ? TRY(ring_->copy(here, rest, tags))
+                                       : JournalRing::Run{rest.size() / block_size, Kind::in_place};
       const std::size_t bytes = run.blocks * block_size;
       const std::size_t tag_bytes = tags.empty() ? 0 : run.blocks * tag_size;
-      if (!run.journaled) TRY(read_places(here, rest.first(bytes), tags.first(tag_bytes), bad));
+      if (run.kind == Kind::in_place)
+        TRY(read_places(here, rest.first(bytes), tags.first(tag_bytes), bad));
+      if (run.kind == Kind::changed)
+        for (std::uint64_t i = 0; i < run.blocks; ++i) add_bad(here + i, bad);
       tags = tags.subspan(tag_bytes);
       at += bytes;
     }
@@ -95,7 +100,6 @@ void BlockReader::compare_valid(std::uint64_t block, MutableByteSpan blocks, Byt
 void BlockReader::find_bad(std::uint64_t block, MutableByteSpan blocks, ByteSpan computed,
                            ByteSpan tags, std::vector<Mismatch>& bad) const {
   const std::size_t tag_size = volume_.layout.tag_size();
-  const std::uint64_t block_sectors = volume_.sector_of(1);
   for (std::size_t i = 0; i * tag_size < tags.size(); ++i) {
     const ByteSpan tag = tags.subspan(i * tag_size, tag_size);
     if (equal_tags(tag, computed.subspan(i * tag_size, tag_size))) continue;
@@ -104,12 +108,16 @@ void BlockReader::find_bad(std::uint64_t block, MutableByteSpan blocks, ByteSpan
       if (volume_.params.keyed()) std::ranges::fill(blocks.subspan(i * size, size), std::byte{0});
       continue;
     }
-    const std::uint64_t sector = volume_.sector_of(block + i);
-    if (!bad.empty() && bad.back().sector + bad.back().sectors == sector)
-      bad.back().sectors += block_sectors;
-    else
-      bad.push_back({.sector = sector, .sectors = block_sectors});
+    add_bad(block + i, bad);
   }
+}
+
+void BlockReader::add_bad(std::uint64_t block, std::vector<Mismatch>& bad) const {
+  const std::uint64_t sector = volume_.sector_of(block), sectors = volume_.sector_of(1);
+  if (!bad.empty() && bad.back().sector + bad.back().sectors == sector)
+    bad.back().sectors += sectors;
+  else
+    bad.push_back({.sector = sector, .sectors = sectors});
 }
 
 Error BlockReader::refuse(const std::vector<Mismatch>& bad) {

@@ -16,7 +16,7 @@ namespace intact::integrity {
 class BlockReader {
  public:
   /// `ring` may be null: no journal. `recalculation` null: nothing is checked.
-  BlockReader(Volume& volume, const JournalRing* ring, const Recalculation* recalculation,
+  BlockReader(Volume& volume, JournalRing* ring, const Recalculation* recalculation,
               std::function<void(const Mismatch&)> on_mismatch)
       : volume_(volume),
         ring_(ring),
@@ -31,6 +31,7 @@ class BlockReader {
   std::uint64_t mismatches() const { return mismatches_.load(std::memory_order_relaxed); }
 
  private:
+  void add_bad(std::uint64_t block, std::vector<Mismatch>& bad) const;
   Result<void> read_places(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags,
                            std::vector<Mismatch>& bad);
   void compare(std::uint64_t block, MutableByteSpan blocks, ByteSpan tags,
@@ -42,7 +43,7 @@ class BlockReader {
   Error refuse(const std::vector<Mismatch>& bad);
 
   Volume& volume_;
-  const JournalRing* ring_;
+  JournalRing* ring_;
   const Recalculation* recalculation_;
   std::function<void(const Mismatch&)> on_mismatch_;
   std::atomic<std::uint64_t> mismatches_ = 0;

@@ -52,6 +52,7 @@ Params small(Mode mode, std::uint32_t block_size, std::uint32_t sections) {
 IntegrityTarget::Options options() {
   auto options = TestDevice::quiet();
   options.tag_cache_size = 1 << 16;
+  options.journal_memory = 0;  // as little as possible: sections are read again
   return options;
 }
 

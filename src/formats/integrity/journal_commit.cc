@@ -20,10 +20,13 @@ std::vector<JournalRing::Section*> JournalRing::some_sections(std::size_t from, 
 /// Sets the commit ids of these sections and writes them, the oldest first.
 Result<void> JournalRing::write_sections(const std::vector<Section*>& batch) {
   for (Section* section : batch) {
-    TRY(store_->write(section->index, section->image, sequence_));
+    TRY(store_->write(section->index, *section->image, sequence_));
+    set_digest(*section);
     if (section->index + 1 == store_->sections()) sequence_ = next(sequence_);
   }
   wrote_ = wrote_ || !batch.empty();
+  const std::lock_guard lock(mutex_);
+  for (Section* section : batch) may_go(*section);
   return {};
 }
 
@@ -81,16 +84,24 @@ Result<void> JournalRing::write_back() {
 
 Result<void> JournalRing::write_back_locked() {
   TRY(volume_.failure.check());
-  std::vector<Section*> batch;
+  std::size_t left = 0;
   {
-    const std::lock_guard lock(mutex_);
-    batch = some_sections(placed_, placed_ + committed_);
+    const std::shared_lock lock(mutex_);
+    left = committed_;
   }
-  if (batch.empty()) return {};
-  TRY(volume_.failure.keep(put_in_place(newest_entries(batch)).context("writing back")));
-  const std::lock_guard lock(mutex_);
-  placed_ += batch.size();
-  committed_ -= batch.size();
+  while (left > 0) {
+    const std::size_t count = is_bounded_ ? std::min(left, max_images_ / 2) : left;
+    std::vector<Section*> batch;
+    {
+      const std::shared_lock lock(mutex_);
+      batch = some_sections(placed_, placed_ + count);
+    }
+    TRY(volume_.failure.keep(put_in_place(batch).context("writing back")));
+    const std::lock_guard lock(mutex_);
+    placed_ += count;
+    committed_ -= count;
+    left -= count;
+  }
   return {};
 }
 
@@ -110,23 +121,24 @@ Result<void> JournalRing::reclaim_locked(std::size_t placed) {
   TRY(volume_.flush_in_place());
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < placed; ++i) {
-    spare_.push_back(std::move(sections_.front().image));
+    drop_image(sections_.front());
     sections_.pop_front();
   }
+  drop_surplus();
   placed_ -= placed;
   return {};
 }
 
 /// The last entry of each block in these sections, by block.
 std::vector<JournalRing::Placement> JournalRing::newest_entries(
-    const std::vector<Section*>& sections) const {
+    const std::vector<Pinned>& sections) const {
   std::vector<Placement> entries;
-  for (Section* section : sections) {
+  for (const auto& [section, image] : sections) {
     for (std::uint32_t n = 0; n < section->filled; ++n) {
-      if (!section->image.used(n)) continue;
-      const std::uint64_t sector = section->image.sector(n);
+      if (!image->used(n)) continue;
+      const std::uint64_t sector = image->sector(n);
       if (sector < volume_.layout.provided_data_sectors())
-        entries.push_back({volume_.block_of(sector), entries.size(), {section, n}});
+        entries.push_back({volume_.block_of(sector), entries.size(), {section, n}, image.get()});
     }
   }
   const auto key = [](const Placement& entry) { return std::pair(entry.block, entry.age); };
@@ -138,7 +150,9 @@ std::vector<JournalRing::Placement> JournalRing::newest_entries(
   return entries;
 }
 
-Result<void> JournalRing::put_in_place(const std::vector<Placement>& entries) {
+Result<void> JournalRing::put_in_place(const std::vector<Section*>& batch) {
+  const auto pinned = TRY(pin(batch));
+  const auto entries = newest_entries(pinned);
   const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
   Bytes blocks, tags;
   for (std::size_t i = 0; i < entries.size();) {
@@ -151,10 +165,10 @@ Result<void> JournalRing::put_in_place(const std::vector<Placement>& entries) {
     blocks.resize(n * block_size);
     tags.resize(n * tag_size);
     for (std::size_t k = 0; k < n; ++k) {
-      const auto& [section, entry] = entries[i + k].place;
-      section->image.copy_block(entry, MutableByteSpan(blocks).subspan(k * block_size, block_size));
-      std::ranges::copy(section->image.tag(entry),
-                        tags.begin() + static_cast<std::ptrdiff_t>(k * tag_size));
+      const SectionImage& image = *entries[i + k].image;
+      const std::uint32_t entry = entries[i + k].place.entry;
+      image.copy_block(entry, MutableByteSpan(blocks).subspan(k * block_size, block_size));
+      std::ranges::copy(image.tag(entry), tags.begin() + static_cast<std::ptrdiff_t>(k * tag_size));
     }
     TRY(volume_.write_in_place(first, blocks, tags));
     forget(&entries[i], n);

@@ -15,7 +15,7 @@ class JournalMode final : public WriteMode {
       TRY(volume_.failure.check());
       const std::uint64_t taken = ring_.insert(block, blocks, tags);
       // The background thread was too slow, or there is none.
-      if (taken == 0) TRY(make_room());
+      if (taken == 0) TRY(ring_.free_entries() > 0 ? ring_.write_full() : make_room());
       block += taken;
       blocks = blocks.subspan(taken * volume_.layout.block_size());
       if (!tags.empty()) tags = tags.subspan(taken * volume_.layout.tag_size());

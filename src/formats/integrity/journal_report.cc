@@ -65,6 +65,7 @@ Result<void> report_bitmap(const Volume& volume, const Superblock& superblock,
         "the superblock describes an impossible bitmap: everything would be recalculated";
     return {};
   }
+  TRY(RegionMap::check_size(volume.layout, log2));
   RegionMap map(volume.layout, log2);
   TRY(map.read(volume.layout, volume.meta));
   report.dirty_regions = map.count();

@@ -4,11 +4,15 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <vector>
+
+#include <intact/crypto/hash.h>
 
 #include "journal_store.h"
 #include "volume.h"
@@ -17,14 +21,19 @@ namespace intact::integrity {
 
 /// The journal of an open device: a ring of sections. Some are being filled (uncommitted), some are
 /// on disk but their blocks are not in place yet (committed), some have their blocks in place but
-/// not durably (placed), and the rest are free. Those that are not free are in memory. A block that
-/// is not in place reads as its newest entry. Thread-safe.
+/// not durably (placed), and the rest are free. A block that is not in place reads as its newest
+/// entry. Where the entries are is always known; of the sections as many are in memory as `memory`
+/// has room for. Others are read from disk again when they are needed, and must not have changed.
+/// Thread-safe.
 class JournalRing {
  public:
-  JournalRing(Volume& volume, std::unique_ptr<JournalStore> store);
+  /// `memory`: bytes for sections; while blocks are put in place, half as much again.
+  JournalRing(Volume& volume, std::unique_ptr<JournalStore> store, std::size_t memory);
 
   /// Takes over a section that is on disk. To be called for the oldest first.
   void adopt(std::uint32_t section, SectionImage image);
+  /// Whether a block is in the journal and not in place.
+  bool holds(std::uint64_t block) const;
   /// Sets the section that is written next, and its sequence.
   void go_on(std::uint32_t section, Sequence sequence);
   /// Empties the journal on disk, no part of which may be in memory, and starts at its beginning.
@@ -32,16 +41,22 @@ class JournalRing {
   Result<void> erase(std::uint32_t first, Sequence sequence);
 
   /// Takes as many of the blocks as there is room for and returns their number. Empty `tags` mean
-  /// zeros.
+  /// zeros. If it takes none although there are free entries, full sections take all the memory:
+  /// write_full() makes room.
   std::uint64_t insert(std::uint64_t block, ByteSpan blocks, ByteSpan tags);
 
   struct Run {
+    enum class Kind {
+      in_place,   ///< not in the journal: they must be read from their places
+      journaled,  ///< they were copied
+      changed,    ///< the journal has them, and has changed on disk since it was written or read
+    };
     std::uint64_t blocks;
-    bool journaled;  ///< they were copied; otherwise they must be read from their places
+    Kind kind;
   };
-  /// Counts the leading blocks (at most as many as fit into `out`) that are all in the journal or
-  /// all not. Copies them if they are, with their tags unless `tags` is empty.
-  Run copy(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags) const;
+  /// Counts the leading blocks (at most as many as fit into `out`) of one kind. Copies those in the
+  /// journal, with their tags unless `tags` is empty.
+  Result<Run> copy(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags);
 
   /// Writes full sections, so that commit() has less to do. Does not flush.
   Result<void> write_full();
@@ -67,10 +82,18 @@ class JournalRing {
   JournalStore& store() { return *store_; }
 
  private:
+  using Image = std::shared_ptr<SectionImage>;
   struct Section {
     std::uint32_t index;
-    SectionImage image;
-    std::uint32_t filled;  // entries that are taken
+    std::uint64_t number;               // never used again, other than index and address
+    Image image;                        // null: only on disk
+    std::uint32_t filled;               // entries that are taken
+    std::optional<Digest> digest = {};  // of an image that may be read again
+    std::optional<std::list<Section*>::iterator> place = {};  // in can_go_
+  };
+  struct Pinned {
+    Section* section;
+    Image image;
   };
   struct Place {
     Section* section;
@@ -80,9 +103,19 @@ class JournalRing {
     std::uint64_t block;
     std::uint64_t age;  // larger is newer
     Place place;
+    const SectionImage* image;
   };
 
   Section* section_with_room();
+  Image free_image();
+  void drop_image(Section& section);
+  void drop_surplus();
+  void may_go(Section& section);
+  void set_digest(Section& section) const;
+  std::uint64_t copy_entries(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags) const;
+  Result<Image> read_again(std::uint32_t index) const;
+  Result<std::vector<Pinned>> pin(const std::vector<Section*>& sections) const;
+  Result<void> put_in_place(const std::vector<Section*>& batch);
   std::uint64_t free_entries_locked() const;
   std::vector<Section*> some_sections(std::size_t from, std::size_t to);
   std::size_t placed_sections() const;
@@ -91,13 +124,14 @@ class JournalRing {
   Result<void> commit_locked();
   Result<void> write_back_locked();
   Result<void> reclaim_locked(std::size_t placed);
-  std::vector<Placement> newest_entries(const std::vector<Section*>& sections) const;
-  Result<void> put_in_place(const std::vector<Placement>& entries);
+  std::vector<Placement> newest_entries(const std::vector<Pinned>& sections) const;
   void forget(const Placement* first, std::size_t count);
 
   Volume& volume_;
   const std::unique_ptr<JournalStore> store_;
   const std::uint64_t section_entries_;
+  const std::size_t max_images_;
+  const bool is_bounded_;    // not all sections of the journal fit into memory
   std::uint64_t threshold_;  // free entries at which it is written back
 
   // Taken before mutex_: one thread writes back, and one commits. They do not wait for each other,
@@ -114,7 +148,10 @@ class JournalRing {
   std::size_t written_ = 0;       // after those: full and on disk, not flushed; see commit_mutex_
   bool open_ = false;             // the last one takes entries
   std::uint32_t next_section_ = 0;
-  std::vector<SectionImage> spare_;
+  std::uint64_t next_number_ = 0;
+  std::size_t images_ = 0;      // of sections_, at most max_images_ with those in spare_
+  std::list<Section*> can_go_;  // their images are on disk too; the first goes first
+  std::vector<Image> spare_;
   std::map<std::uint64_t, Place> newest_;  // by block
   std::optional<std::chrono::steady_clock::time_point> uncommitted_since_;
   std::atomic<bool> has_entries_ = false;

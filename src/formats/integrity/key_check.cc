@@ -25,7 +25,7 @@ bool says_nothing(ByteSpan tag) {
 
 }  // namespace
 
-Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
+Result<void> check_key(Volume& volume, const JournalRing& journal,
                        const std::optional<RegionMap>& dirty) {
   const Superblock superblock = volume.superblock->get();
   const Params& params = volume.params;
@@ -42,8 +42,7 @@ Result<void> check_key(Volume& volume, const std::set<std::uint64_t>& journaled,
   for (std::uint64_t i = 0; i < samples; ++i) {
     const std::uint64_t at = blocks / samples * i;
     const std::uint64_t sector = volume.sector_of(at);
-    if (sector >= valid || journaled.contains(at) ||
-        (dirty && dirty->test(dirty->region_of(sector))))
+    if (sector >= valid || journal.holds(at) || (dirty && dirty->test(dirty->region_of(sector))))
       continue;
     TRY(volume.tags.read(at, stored));
     if (says_nothing(stored)) continue;

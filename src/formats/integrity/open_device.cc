@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -26,14 +25,15 @@ class Activation {
     auto store =
         TRY(JournalStore::create(volume_.params, superblock(), volume_.layout, volume_.meta));
     TRY(store->find_page_size());
-    device_.ring = std::make_unique<JournalRing>(volume_, std::move(store));
+    device_.ring =
+        std::make_unique<JournalRing>(volume_, std::move(store), options_.journal_memory);
     dirty_ = superblock().has(Superblock::dirty_bitmap);
     if (!dirty_) TRY(load_journal());
     if (dirty_) TRY(load_bitmap());
     if (bitmap_) device_.marked_regions = bitmap_->count();
     const bool believes_marks = !volume_.params.keyed() || volume_.params.legacy_recalculate;
     if (options_.check_key)
-      TRY(check_key(volume_, journaled_, believes_marks ? bitmap_ : std::nullopt));
+      TRY(check_key(volume_, ring(), believes_marks ? bitmap_ : std::nullopt));
     if (options_.read_only) return watch(believes_marks ? std::move(bitmap_) : std::nullopt);
     if (bitmap_ && volume_.params.keyed()) TRY(settle_marks());
     TRY(note_size());
@@ -83,8 +83,7 @@ class Activation {
   bool dirty_ = false;
   bool settled_ = false;  // dirty, but every tag is known to be valid
   JournalState journal_;
-  std::set<std::uint64_t> journaled_;  // blocks
-  std::optional<RegionMap> bitmap_;    // as it was left
+  std::optional<RegionMap> bitmap_;  // as it was left
 };
 
 Result<void> Activation::load_journal() {
@@ -111,9 +110,7 @@ Result<void> Activation::check_entries(std::uint32_t section, const SectionImage
       return Error(ErrorKind::malformed,
                    fmt::format("invalid sector in journal: {} in section {}", sector, section));
     if (sector >= volume_.layout.provided_data_sectors()) continue;
-    ++device_.replayed_blocks;
-    const bool first = journaled_.empty();
-    journaled_.insert(volume_.block_of(sector));
+    const bool first = device_.replayed_blocks++ == 0;
     if (!volume_.hash) continue;
     image.copy_block(n, block);
     volume_.hash->compute(volume_.block_of(sector), block, tag);
@@ -131,6 +128,7 @@ Result<void> Activation::check_entries(std::uint32_t section, const SectionImage
 Result<void> Activation::load_bitmap() {
   const unsigned stored = stored_granularity();
   const bool known = stored < 64 && volume_.layout.log2_sectors_per_bit(stored) == stored;
+  if (known) TRY(RegionMap::check_size(volume_.layout, stored));
   bitmap_.emplace(volume_.layout, known ? stored : wanted_granularity());
   if (!known) {
     bitmap_->set_all();

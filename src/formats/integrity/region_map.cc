@@ -2,7 +2,22 @@
 
 #include <bit>
 
+#include <fmt/format.h>
+
 namespace intact::integrity {
+namespace {
+
+constexpr std::uint64_t kMaxSize = 64 << 20;  // bytes
+
+}  // namespace
+
+Result<void> RegionMap::check_size(const Layout& layout, unsigned log2_sectors) {
+  const std::uint64_t size = layout.bitmap_blocks(log2_sectors) * kBlockSize;
+  if (size <= kMaxSize) return {};
+  return Error(ErrorKind::limit,
+               fmt::format("the superblock describes a bitmap of {} MiB, the limit is {} MiB",
+                           size >> 20, kMaxSize >> 20));
+}
 
 RegionMap::RegionMap(const Layout& layout, unsigned log2_sectors)
     : log2_sectors_(log2_sectors),

@@ -17,6 +17,9 @@ class RegionMap {
  public:
   static constexpr std::size_t kBlockSize = 4096;  ///< bytes; the unit in which it is written
 
+  /// Error limit if the map of such regions takes more than 64 MiB. To be called where the
+  /// superblock says how large they are: several maps are in memory at a time.
+  static Result<void> check_size(const Layout& layout, unsigned log2_sectors);
   /// An empty set of regions of 2^`log2_sectors` sectors.
   RegionMap(const Layout& layout, unsigned log2_sectors);
 

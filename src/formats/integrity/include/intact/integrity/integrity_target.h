@@ -81,6 +81,9 @@ class IntegrityTarget final : public block::Device {
     /// be called.
     bool background = true;
     std::size_t tag_cache_size = 16 << 20;  ///< bytes
+    /// Bytes for sections of the journal, which is read again where it is larger. Where its blocks
+    /// are takes memory as well, about 64 bytes for each.
+    std::size_t journal_memory = 64 << 20;
     /// Called for each mismatch that a read finds, on the reading thread, so possibly by several
     /// threads at once. Must not call back.
     std::function<void(const Mismatch&)> on_mismatch = {};
