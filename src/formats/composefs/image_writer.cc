@@ -60,70 +60,40 @@ Error too_big(std::string_view what) {
 
 }  // namespace
 
-std::size_t ImageWriter::Plan::head() const {
-  return (extended ? sizeof(erofs::RawInodeExtended) : sizeof(erofs::RawInodeCompact)) + xattr_area;
-}
-
-Result<ImageWriter::Plan> ImageWriter::plan(NodeNumber number) {
-  const Numbering::Node& node = numbering_.nodes()[number];
-  Plan plan{.inode = rewriter_.inode(node), .xattrs = TRY(rewriter_.xattrs(node))};
-  tree::Attributes& attributes = plan.inode.attributes;
-
-  std::size_t own_size = 0;
-  shared_offsets_.clear();
-  for (const XattrView& xattr : *plan.xattrs) {
-    const bool may_share = plan.shared_count < SharedXattrs::kMaxPerInode;
-    const auto shared = may_share ? shared_.offset_of(xattr) : std::nullopt;
-    shared_offsets_.push_back(shared);
-    if (shared)
-      ++plan.shared_count;
-    else
-      own_size += erofs::xattr_entry_size(xattr.name, xattr.value.size());
+/// What the layout needs to know of the inodes of a range.
+Result<void> ImageWriter::measure(std::size_t range) {
+  InodePlanner planner(numbering_, format_version_, shared_.places(range));
+  for (NodeNumber i = ranges_[range].begin; i < ranges_[range].end; ++i) {
+    const InodePlan plan = TRY(planner.next(i));
+    sizes_[i] = {.head = static_cast<std::uint32_t>(plan.head()),
+                 .tail = plan.parts.tail,
+                 .blocks = plan.parts.blocks};
   }
-  plan.shared = shared_offsets_;
-  if (!plan.xattrs->empty())
-    plan.xattr_area = sizeof(erofs::RawXattrHeader) + plan.shared_count * sizeof(le32) + own_size;
-  if (erofs::xattr_icount(plan.xattr_area) > UINT16_MAX)
-    return too_big("the extended attributes of a file are too large");
-
-  if (attributes.is_directory()) {
-    plan.parts = directory_parts(number);
-    attributes.size = plan.parts.blocks * kBlockSize + plan.parts.tail;
-  } else if (attributes.is_symlink()) {
-    plan.parts.tail = static_cast<std::uint32_t>(attributes.size);
-  } else if (plan.inode.external) {
-    plan.parts.tail = static_cast<std::uint32_t>(chunk_count(attributes.size) * sizeof(le32));
-  } else if (attributes.is_regular()) {
-    plan.parts = content_parts(attributes.size);
-  }
-  plan.extended = attributes.mtime != numbering_.earliest_mtime() ||
-                  attributes.nlink > UINT16_MAX || attributes.uid > UINT16_MAX ||
-                  attributes.gid > UINT16_MAX || attributes.size > UINT32_MAX;
-  return plan;
+  return {};
 }
 
-SizeParts ImageWriter::directory_parts(NodeNumber number) const {
-  DirectoryPacker packer;
-  merge_names(*numbering_.nodes()[number].inode, number == 0,
-              [&](std::string_view name, Child, const tree::Entry*) { packer.add(name.size()); });
-  return packer.parts();
-}
-
-Placement ImageWriter::place(const Plan& plan, std::uint64_t position) const {
-  return plan.inode.attributes.is_symlink() ? place_symlink(position, plan.head(), plan.parts)
-                                            : place_inode(position, plan.head(), plan.parts);
+Placement ImageWriter::place(NodeNumber number, std::uint64_t position) const {
+  const InodeSize& size = sizes_[number];
+  const SizeParts parts{.blocks = size.blocks, .tail = size.tail};
+  return numbering_.nodes()[number].inode->attributes.is_symlink()
+             ? place_symlink(position, size.head, parts)
+             : place_inode(position, size.head, parts);
 }
 
 Result<void> ImageWriter::lay_out() {
+  sizes_.resize(numbering_.nodes().size());
+  TRY(for_each_range(ranges_.size(), threads_, [this](std::size_t i) { return measure(i); }));
   std::uint64_t position = kFirstInode;
-  for (NodeNumber i = 0; i < numbering_.nodes().size(); ++i) {
-    const Plan planned = TRY(plan(i));
-    const Placement placement = place(planned, position);
-    const std::uint64_t nid = placement.offset / kSlotSize;
-    if (nid > UINT32_MAX) return too_big("too many files");
-    numbering_.nodes()[i].nid = static_cast<std::uint32_t>(nid);
-    data_blocks_ += placement.parts.blocks;
-    position = placement.end;
+  for (const NodeRange& range : ranges_) {
+    blocks_before_.push_back(data_blocks_);
+    for (NodeNumber i = range.begin; i < range.end; ++i) {
+      const Placement placement = place(i, position);
+      const std::uint64_t nid = placement.offset / kSlotSize;
+      if (nid > UINT32_MAX) return too_big("too many files");
+      numbering_.nodes()[i].nid = static_cast<std::uint32_t>(nid);
+      data_blocks_ += placement.parts.blocks;
+      position = placement.end;
+    }
   }
   inodes_end_ = align_up<std::uint64_t>(position, kSlotSize);
   data_begin_ = align_up<std::uint64_t>(inodes_end_ + shared_.table_size(), kBlockSize);
@@ -133,19 +103,48 @@ Result<void> ImageWriter::lay_out() {
   return {};
 }
 
+/// Threads write to different bytes of the image, and change nothing but these.
+class ImageWriter::RangeWriter {
+ public:
+  RangeWriter(ImageWriter& image, std::size_t range)
+      : image_(image),
+        numbering_(image.numbering_),
+        range_(image.ranges_[range]),
+        planner_(image.numbering_, image.format_version_, image.shared_.places(range)),
+        next_block_(image.data_begin_ / kBlockSize + image.blocks_before_[range]) {}
+
+  Result<void> write() {
+    for (NodeNumber i = range_.begin; i < range_.end; ++i) {
+      const InodePlan plan = TRY(planner_.next(i, &image_.sizes_[i]));
+      // Placed again from its own offset it stays there: every rule gives the first fitting place.
+      const std::uint64_t offset = std::uint64_t{numbering_.nodes()[i].nid} * kSlotSize;
+      const Placement placement = image_.place(i, offset);
+      write_inode(plan, placement, i);
+      next_block_ += placement.parts.blocks;
+    }
+    return {};
+  }
+
+ private:
+  void write_inode(const InodePlan& plan, const Placement& placement, NodeNumber number);
+  void write_xattrs(const InodePlan& plan, std::uint64_t offset);
+  void write_data(const InodePlan& plan, const Placement& placement, NodeNumber number);
+  void write_directory(const Placement& placement, std::uint64_t tail_offset, NodeNumber number);
+  MutableByteSpan at(std::uint64_t offset) { return image_.at(offset); }
+
+  ImageWriter& image_;
+  const Numbering& numbering_;
+  NodeRange range_;
+  InodePlanner planner_;
+  std::uint64_t next_block_;  ///< the next data block of the image
+};
+
 Result<Bytes> ImageWriter::write() {
   TRY(lay_out());
   image_.resize(data_begin_ + data_blocks_ * kBlockSize);
   write_superblock();
-  next_block_ = data_begin_ / kBlockSize;
-  for (NodeNumber i = 0; i < numbering_.nodes().size(); ++i) {
-    const Plan planned = TRY(plan(i));
-    // Placed again from its own offset it stays there: every rule gives the first fitting place.
-    const std::uint64_t offset = std::uint64_t{numbering_.nodes()[i].nid} * kSlotSize;
-    const Placement placement = place(planned, offset);
-    write_inode(planned, placement, i);
-    next_block_ += placement.parts.blocks;
-  }
+  TRY(for_each_range(ranges_.size(), threads_,
+                     [this](std::size_t i) { return RangeWriter(*this, i).write(); }));
   shared_.encode(at(inodes_end_));
   return std::move(image_);
 }
@@ -168,7 +167,8 @@ void ImageWriter::write_superblock() {
   store(at(erofs::kSuperblockOffset), super);
 }
 
-void ImageWriter::write_inode(const Plan& plan, const Placement& placement, NodeNumber number) {
+void ImageWriter::RangeWriter::write_inode(const InodePlan& plan, const Placement& placement,
+                                           NodeNumber number) {
   const tree::Attributes& attributes = plan.inode.attributes;
   const bool has_data =
       attributes.is_directory() || attributes.is_regular() || attributes.is_symlink();
@@ -216,7 +216,7 @@ void ImageWriter::write_inode(const Plan& plan, const Placement& placement, Node
   write_data(plan, placement, number);
 }
 
-void ImageWriter::write_xattrs(const Plan& plan, std::uint64_t offset) {
+void ImageWriter::RangeWriter::write_xattrs(const InodePlan& plan, std::uint64_t offset) {
   if (plan.xattr_area == 0) return;
   std::uint32_t filter = UINT32_MAX;
   std::uint64_t id_offset = offset + sizeof(erofs::RawXattrHeader);
@@ -224,9 +224,9 @@ void ImageWriter::write_xattrs(const Plan& plan, std::uint64_t offset) {
   for (std::size_t i = 0; i < plan.xattrs->size(); ++i) {
     const XattrView& xattr = (*plan.xattrs)[i];
     filter &= ~(1u << erofs::xattr_filter_bit(erofs::split_xattr_name(xattr.name)));
-    if (const auto shared = plan.shared[i]) {
-      const std::uint64_t from_block = inodes_end_ % kBlockSize + *shared;
-      store(at(id_offset), le32(static_cast<std::uint32_t>(from_block / 4)));
+    if (const std::uint32_t place = plan.places[i]; place != SharedXattrs::kNotShared) {
+      const std::uint64_t from_block = image_.inodes_end_ % kBlockSize / 4 + place;
+      store(at(id_offset), le32(static_cast<std::uint32_t>(from_block)));
       id_offset += sizeof(le32);
     } else {
       entry_offset += erofs::encode_xattr_entry(xattr.name, xattr.value, at(entry_offset));
@@ -238,7 +238,8 @@ void ImageWriter::write_xattrs(const Plan& plan, std::uint64_t offset) {
   store(at(offset), header);
 }
 
-void ImageWriter::write_data(const Plan& plan, const Placement& placement, NodeNumber number) {
+void ImageWriter::RangeWriter::write_data(const InodePlan& plan, const Placement& placement,
+                                          NodeNumber number) {
   const ImageInode& inode = plan.inode;
   const std::uint64_t tail_offset = placement.end - placement.parts.tail;
   const std::uint64_t block_offset = next_block_ * kBlockSize;
@@ -258,15 +259,15 @@ void ImageWriter::write_data(const Plan& plan, const Placement& placement, NodeN
   }
 }
 
-void ImageWriter::write_directory(const Placement& placement, std::uint64_t tail_offset,
-                                  NodeNumber number) {
+void ImageWriter::RangeWriter::write_directory(const Placement& placement,
+                                               std::uint64_t tail_offset, NodeNumber number) {
   DirectoryPacker packer;
   DirentBlock pending;
   std::uint64_t block = next_block_;
   numbering_.each_name(number, [&](std::string_view name, NodeNumber target) {
     if (packer.add(name.size())) pending.flush(at(block++ * kBlockSize));
     const Numbering::Node& node = numbering_.nodes()[target];
-    pending.add(name, node.nid, erofs::file_type_of(rewriter_.mode(node)));
+    pending.add(name, node.nid, erofs::file_type_of(planner_.mode(node)));
   });
   pending.flush(at(placement.parts.tail > 0 ? tail_offset : block * kBlockSize));
 }

@@ -227,7 +227,7 @@ class Scanner {
   Result<void> add(const DirectoryPtr& directory, tree::Inode& parent, const dirent64& entry) {
     const unsigned char type = TRY(type_of(*directory, entry));
     if (options_.skip_devices && (type == DT_CHR || type == DT_BLK)) return {};
-    const std::string name = entry.d_name;
+    std::string name = entry.d_name;
     tree::InodePtr inode = std::make_shared<tree::Inode>();
     if (type == DT_DIR) {
       pending_.push_back({directory, name, inode.get()});
@@ -237,7 +237,7 @@ class Scanner {
     } else {
       TRY(add_special(*directory, name, *inode));
     }
-    parent.entries.emplace(name, tree::Entry{std::move(inode), false});
+    parent.entries.emplace(std::move(name), tree::Entry{std::move(inode), false});
     return {};
   }
 

@@ -18,9 +18,9 @@ Result<Bytes> write_image(const tree::Tree& tree, const WriteOptions& options) {
   unsigned version = options.min_version;
   if (version < 1 && max_version >= 1 && numbering.has_whiteouts()) version = 1;
 
-  Rewriter rewriter(numbering, version);
-  const SharedXattrs shared = TRY(SharedXattrs::collect(numbering, rewriter));
-  return ImageWriter(numbering, rewriter, shared, version).write();
+  const auto ranges = node_ranges(numbering.nodes().size(), options.threads);
+  const auto shared = TRY(SharedXattrs::collect(numbering, version, ranges, options.threads));
+  return ImageWriter(numbering, shared, ranges, version, options.threads).write();
 }
 
 }  // namespace intact::composefs

@@ -11,13 +11,14 @@ namespace intact::composefs {
 struct WriteOptions {
   unsigned min_version = 0;
   unsigned max_version = 1;  ///< below min_version: min_version
+  unsigned threads = 0;      ///< 0: one per processor; a small tree takes one
 };
 
 /// The metadata image of `tree`, byte for byte as mkcomposefs 1.0.8 writes it: min_version, raised
 /// to 1 when the tree holds a whiteout (character device 0) and max_version allows it.
 ///
 /// nlink and size of directories and the size of symlinks are ignored; they follow from entries and
-/// targets. Takes time linear in the size of the tree, and memory for the image and about 20 bytes
+/// targets. Takes time linear in the size of the tree, and memory for the image and about 100 bytes
 /// per inode, never a copy of the tree. The tree must not change in the meantime.
 ///
 /// Errors: invalid_argument for a tree that no image can hold (hard link to a directory or to
