@@ -262,7 +262,7 @@ expect 0 "$intact" integrity check bad "${covered[@]}"
 expect 0 "$intact" integrity open bad --to copy "${covered[@]}"
 ! grep -q 'forged by' copy || fail 'forged data have valid tags'
 rm -f copy
-# A file that was made larger by others is no different: their data are not ours.
+# The same where others have made the file larger: their data are not ours.
 truncate -s 6M small
 expect 6 "$intact" integrity resize small "${covered[@]}"
 expect 0 "$intact" integrity resize small --wipe "${covered[@]}"

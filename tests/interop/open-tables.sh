@@ -116,7 +116,7 @@ for front in '--nbd sock' '--fuse view'; do
     same before bitmap
   done
 done
-# Reading them is no matter, nor is writing to parts that do not overlap.
+# Lines may read the same, and write to parts that do not overlap.
 expect 0 "$intact" open --table "0 $line"$'\n'"$sectors 8 linear $work/bitmap.link 0" --to both 9< key
 same before bitmap
 expect 8 "$intact" open --table "0 16 linear $work/a\ disk 0"$'\n'"16 16 linear $work/a\ disk 15" --nbd sock
