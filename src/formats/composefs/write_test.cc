@@ -180,5 +180,50 @@ TEST(ReadInfo, TellsWhatTheHeaderSays) {
   EXPECT_EQ(info->inodes, 258u);
 }
 
+/// 12,000 files in 40 directories: some with content in blocks, some linked, with attributes that
+/// files of all directories share, of one directory, or of nobody else.
+tree::Tree large_tree() {
+  tree::Tree tree;
+  tree::InodePtr linked;
+  for (int d = 0; d < 40; ++d) {
+    auto directory = file(S_IFDIR | 0755);
+    for (int f = 0; f < 300; ++f) {
+      auto inode = file(f % 9 == 0 ? S_IFLNK | 0777 : S_IFREG | 0644);
+      inode->attributes.mtime.seconds = d;
+      if (f % 9 == 0) {
+        inode->payload = std::string(static_cast<std::size_t>(1 + f), 't');
+      } else if (f % 9 == 1) {
+        inode->content = std::string(static_cast<std::size_t>(1 + f * 17), 'c');
+        inode->attributes.size = inode->content.size();
+      } else {
+        inode->attributes.size = 70000;
+        inode->payload = fmt::format("{:02x}/{:04x}", d % 3, f);
+      }
+      inode->set_xattr("user.everywhere", f % 2 == 0 ? "even" : "odd");
+      inode->set_xattr("user.here", fmt::format("{}", d));
+      inode->set_xattr("user.own", fmt::format("{} {}", d, f));
+      if (f == 7 && d == 3) linked = inode;
+      directory->entries[fmt::format("f{}", f)] = {std::move(inode)};
+    }
+    if (d == 39) directory->entries["link"] = {linked, true};
+    tree.root().entries[fmt::format("d{}", d)] = {std::move(directory)};
+  }
+  return tree;
+}
+
+TEST(WriteImage, GivesTheSameBytesWithAnyNumberOfThreads) {
+  const tree::Tree tree = large_tree();
+  const Bytes image = write_image(tree, {.threads = 1}).value();
+  for (const unsigned threads : {2u, 3u, 16u})
+    EXPECT_TRUE(write_image(tree, {.threads = threads}).value() == image) << threads;
+  const auto back = read_tree(test::source_of(image)).value();
+  EXPECT_TRUE(write_image(back, {.threads = 5}).value() == image);
+  EXPECT_EQ(back.find("/d39/link"), back.find("/d3/f7"));
+  EXPECT_THAT(back.find("/d39/f299")->xattrs,
+              testing::UnorderedElementsAre(tree::Xattr{"user.everywhere", "odd"},
+                                            tree::Xattr{"user.here", "39"},
+                                            tree::Xattr{"user.own", "39 299"}));
+}
+
 }  // namespace
 }  // namespace intact::composefs
