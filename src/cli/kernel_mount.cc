@@ -8,9 +8,8 @@
 #include <sys/mount.h>
 
 #include <intact/fsverity/measure.h>
+#include <intact/image/stored_images.h>
 #include <intact/store/mount_lease.h>
-
-#include "stored_objects.h"
 
 namespace intact::cli {
 namespace {
@@ -50,13 +49,13 @@ Error no_verity_here(const store::Store& store) {
 
 /// An object with another digest than its name says is not an obstacle: overlayfs refuses to open
 /// it.
-Result<void> check_objects_have_verity(const store::Store& store, const Digest& image) {
+Result<void> check_objects_have_verity(const store::Store& store, const store::ImageId& image) {
   std::size_t lacking = 0;
   std::size_t missing = 0;
   bool can_have = true;
   std::string first;
-  const auto objects = TRY(list_stored_objects(store, image));
-  for (const composefs::ObjectReference& object : objects) {
+  const auto objects = TRY(image::stored_objects(store, image));
+  for (const store::ImageObject& object : objects) {
     const auto fd = store.open_object(object.payload);
     if (fd && TRY(fsverity::measure_file(fd->get()))) continue;
     if (lacking++ == 0) first = object.payload;
@@ -109,7 +108,7 @@ Result<kernel::ImageMount> make_kernel_mount(const store::Store& store,
     if (!can_have_verity(image_file)) return no_verity_here(store);
     if (!TRY(fsverity::measure_file(image_file)))
       return unsupported("the image has no fs-verity; pull it again with --verify");
-    TRY(check_objects_have_verity(store, image.image_digest()));
+    TRY(check_objects_have_verity(store, image.image()));
   }
   kernel::ImageLayers layers{.image = image_file,
                              .digest = image.image_digest(),

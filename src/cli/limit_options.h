@@ -4,7 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <intact/image/limits.h>
+#include <intact/image/work.h>
 
 namespace intact::cli {
 

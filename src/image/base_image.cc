@@ -25,11 +25,11 @@ Result<void> for_each_chunk(ByteStream& stream, const std::function<Result<void>
 }
 
 /// Standard input ("-") becomes a file.
-Result<UniqueFd> open_tar(const std::string& path, const oci::LayoutWriter& layout,
+Result<UniqueFd> open_tar(const std::string& path, const oci::ImageDestination& destination,
                           const UnpackLimits& limits) {
   if (path == "-")
     return oci::spool_standard_input(limits.decompress.output_bytes,
-                                     [&] { return layout.temporary_file(); });
+                                     [&] { return destination.temporary_file(); });
   UniqueFd fd = TRY(open_file(path, O_RDONLY | O_NONBLOCK));  // does not wait for a FIFO's writer
   TRY(file_size(fd.get()).context(path));
   return fd;
@@ -50,9 +50,10 @@ class Continued final : public ByteStream {
 };
 
 /// The directory as a tar in a temporary file.
-Result<UniqueFd> tar_of_directory(const std::string& directory, const oci::LayoutWriter& layout,
+Result<UniqueFd> tar_of_directory(const std::string& directory,
+                                  const oci::ImageDestination& destination,
                                   const std::optional<oci::Owner>& owner, ProgressMeter& meter) {
-  UniqueFd fd = TRY(layout.temporary_file());
+  UniqueFd fd = TRY(destination.temporary_file());
   meter.begin("Reading files", 0);
   TRY(oci::write_directory_tar(directory, {.clamp_mtime = {}, .owner = owner}, [&](ByteSpan bytes) {
     meter.advance(bytes.size());
@@ -64,11 +65,11 @@ Result<UniqueFd> tar_of_directory(const std::string& directory, const oci::Layou
 }  // namespace
 
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
-                                  oci::LayoutWriter& layout, const UnpackLimits& limits,
+                                  oci::ImageDestination& destination, const UnpackLimits& limits,
                                   const std::optional<oci::Owner>& owner, ProgressMeter& meter) {
   const bool is_directory = source.transport == oci::Reference::Transport::rootfs;
-  const UniqueFd file = is_directory ? TRY(tar_of_directory(source.path, layout, owner, meter))
-                                     : TRY(open_tar(source.path, layout, limits));
+  const UniqueFd file = is_directory ? TRY(tar_of_directory(source.path, destination, owner, meter))
+                                     : TRY(open_tar(source.path, destination, limits));
   const std::uint64_t size = TRY(file_size(file.get()).context(source.path));
   meter.begin("Making a layer", size);
   MeteredStream stored(std::make_unique<FileStream>(TRY(duplicate_fd(file.get()))), meter);
@@ -78,20 +79,20 @@ Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platf
   auto all = std::make_unique<Continued>(std::move(first), stored);
 
   // A tar file is not ours, so it is read once: into the layer, whose copy is used from then on.
-  oci::LayoutBlob blob = TRY(layout.new_blob());
+  const auto blob = TRY(destination.new_blob());
   std::optional<Digest> diff_id;
   if (compression == oci::Compression::gzip || compression == oci::Compression::zstd) {
     meter.begin("Making a layer", 2 * size);
     TRY(for_each_chunk(*all, [&](ByteSpan bytes) {
-          return blob.write(bytes);
+          return blob->write(bytes);
         }).context(source.path));
     const auto plain = TRY(oci::decompress(
-        std::make_unique<MeteredStream>(TRY(blob.read_back()), meter), limits.decompress));
+        std::make_unique<MeteredStream>(TRY(blob->read_back()), meter), limits.decompress));
     diff_id = TRY(oci::HashingStream(*plain).finish().context(source.path));
   } else {
     const auto plain = TRY(oci::decompress(std::move(all), limits.decompress).context(source.path));
     oci::HashingStream content(*plain);
-    GzipWriter gzip([&](ByteSpan bytes) { return blob.write(bytes); });
+    GzipWriter gzip([&](ByteSpan bytes) { return blob->write(bytes); });
     TRY(for_each_chunk(content, [&](ByteSpan bytes) {
           return gzip.write(bytes);
         }).context(source.path));
@@ -102,8 +103,8 @@ Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platf
   auto again = std::make_shared<std::unique_ptr<ByteStream>>(
       is_directory
           ? std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(duplicate_fd(file.get()))))
-          : TRY(blob.read_back()));
-  const oci::Descriptor layer = TRY(blob.finish(
+          : TRY(blob->read_back()));
+  const oci::Descriptor layer = TRY(blob->finish(
       compression == oci::Compression::zstd ? oci::kLayerZstdType : oci::kLayerGzipType));
 
   BaseImage image;

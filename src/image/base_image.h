@@ -7,11 +7,11 @@
 
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
-#include <intact/image/limits.h>
-#include <intact/oci/layout_writer.h>
-#include <intact/oci/owner.h>
+#include <intact/image/work.h>
+#include <intact/oci/image_destination.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
+#include <intact/oci/tree_tar.h>
 
 #include "progress_meter.h"
 
@@ -27,11 +27,11 @@ struct BaseImage {
   std::uint64_t layer_bytes;  ///< that it returns
 };
 
-/// Stages the layer blob in `layout`, where temporary files as large as the tar are made as well. A
-/// tar that is compressed with gzip or zstd is taken as it is; anything else becomes gzip. `owner`
-/// is for directories.
+/// Stages the layer blob in `destination`, where temporary files as large as the tar are made as
+/// well. A tar that is compressed with gzip or zstd is taken as it is; anything else becomes gzip.
+/// `owner` is for directories.
 Result<BaseImage> make_base_image(const oci::Reference& source, const oci::Platform& platform,
-                                  oci::LayoutWriter& layout, const UnpackLimits& limits,
+                                  oci::ImageDestination& destination, const UnpackLimits& limits,
                                   const std::optional<oci::Owner>& owner, ProgressMeter& meter);
 
 }  // namespace intact::image

@@ -12,14 +12,14 @@
 namespace intact::image {
 namespace {
 
-/// The last links: parsed manifest and config to the digest of the image.
-Result<Digest> require_sealed(const oci::ImageConfig& config, const std::string& what) {
-  const auto digest = TRY(sealed_digest(config).context(what));
-  if (!digest)
+/// The last link: from the config to the image.
+Result<ImageId> require_sealed(const oci::ImageConfig& config, const std::string& what) {
+  const auto image = TRY(sealed_image(config).context(what));
+  if (!image)
     return Error(ErrorKind::unsupported, what + ": not sealed (its config has no label " +
                                              std::string(kDigestLabel) +
                                              "); seal it with `intact seal`");
-  return *digest;
+  return *image;
 }
 
 /// What to say of an image in a layout or archive that is not sealed.
@@ -58,39 +58,52 @@ Result<Bytes> read_needed(const store::Store& store, const Digest& digest, std::
   return bytes;
 }
 
-struct StoredSignatures {
-  std::vector<sign::StoredSignature> good;
+struct StoredEvidence {
+  std::vector<sign::Evidence> pieces;
   std::optional<Error> damage;  ///< why others could not be read
 };
 
-/// A signature whose payload is missing or damaged is skipped like any other bad one.
-Result<StoredSignatures> stored_signatures(const store::Store& store,
-                                           const store::NamedImage& record) {
-  StoredSignatures signatures;
-  if (!record.signature_manifest) return signatures;
-  const Bytes manifest =
-      TRY(read_needed(store, *record.signature_manifest, sign::kMaxSignatureManifestSize));
+/// Adds the signatures of one manifest. One whose payload is missing or damaged is skipped like any
+/// other bad one.
+Result<void> add_signatures(const store::Store& store, const Digest& document,
+                            StoredEvidence& evidence) {
+  const Bytes manifest = TRY(read_needed(store, document, sign::kMaxSignatureManifestSize));
   for (sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
     auto payload = read_needed(store, layer.payload, sign::kMaxPayloadSize);
     if (payload) {
-      signatures.good.push_back({*std::move(payload), std::move(layer.signature_base64)});
+      evidence.pieces.push_back({.payload = *std::move(payload),
+                                 .signature_base64 = std::move(layer.signature_base64),
+                                 .what = "signature " + layer.payload.to_string()});
     } else if (payload.error().kind() == ErrorKind::tampered) {
-      signatures.damage = std::move(payload).error();
+      evidence.damage = std::move(payload).error();
     } else {
       return std::move(payload).error();
     }
   }
-  return signatures;
+  return {};
+}
+
+Result<StoredEvidence> stored_evidence(const store::Store& store, const store::NamedImage& record) {
+  StoredEvidence evidence;
+  for (const auto& [kind, document] : record.evidence) {
+    if (kind == sign::kSimpleSigning) {
+      TRY(add_signatures(store, document, evidence));
+    } else {
+      evidence.pieces.push_back(
+          sign::foreign_evidence("'" + kind.substr(0, 100) + "' " + document.to_string()));
+    }
+  }
+  return evidence;
 }
 
 /// The verdict on a stored image. If no good signature is left and one is damaged, the damage is
 /// what the user has to hear of.
 Result<sign::Verdict> check_stored_trust(const store::Store& store, const store::NamedImage& record,
                                          const sign::Anchors& anchors) {
-  auto signatures = TRY(stored_signatures(store, record).context("signature"));
-  auto verdict = sign::check_trust(signatures.good, record.manifest, record.name, anchors);
-  if (!verdict && verdict.error().kind() == ErrorKind::untrusted && signatures.damage)
-    return std::move(*signatures.damage).with_context("signature");
+  auto evidence = TRY(stored_evidence(store, record).context("signature"));
+  auto verdict = sign::check_trust(evidence.pieces, record.manifest, record.name, anchors);
+  if (!verdict && verdict.error().kind() == ErrorKind::untrusted && evidence.damage)
+    return std::move(*evidence.damage).with_context("signature");
   return verdict;
 }
 
@@ -117,11 +130,12 @@ Result<Chain> check_chain(const store::Store& store, const store::NamedImage& re
   TRY(oci::check_is_image(chain.manifest));
   const Bytes config = TRY(read_needed(store, chain.manifest.config.digest, oci::kMaxDocument));
   chain.config = TRY(oci::parse_config(config).context("config of '" + name + "'"));
-  chain.image_digest = TRY(require_sealed(chain.config, "'" + name + "'"));
-  if (chain.image_digest != record.image)
+  chain.image = TRY(require_sealed(chain.config, "'" + name + "'"));
+  if (chain.image != record.image)
     return Error(ErrorKind::tampered, name + ": the store's record names the image " +
-                                          record.image.to_string() + ", but the signed config " +
-                                          chain.image_digest.to_string() + "; pull it again");
+                                          record.image.digest.to_string() +
+                                          ", but the signed config " +
+                                          chain.image.digest.to_string() + "; pull it again");
   return chain;
 }
 
@@ -144,15 +158,13 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   result.signatures = TRY(read_signatures(*result.source, found.digest));
   Chain& chain = result.chain;
   chain.manifest_digest = found.digest;
-  std::string& others = result.signatures.others;
-  auto verdict =
-      sign::check_trust(result.signatures.signatures, found.digest, name, anchors, others);
+  auto verdict = sign::check_trust(result.signatures.evidence(), found.digest, name, anchors);
   if (!verdict && verdict.error().kind() == ErrorKind::untrusted) {
     TRY(say_if_unsealed(*result.source, reference, found));
     // What else the message is to mention: only looked for now, since that takes time.
-    for (const std::string& foreign : result.source->foreign_signatures(found.digest))
-      others += (others.empty() ? "" : ", ") + foreign;
-    verdict = sign::check_trust(result.signatures.signatures, found.digest, name, anchors, others);
+    for (std::string& foreign : result.source->foreign_signatures(found.digest))
+      result.signatures.foreign.push_back(sign::foreign_evidence(std::move(foreign)));
+    verdict = sign::check_trust(result.signatures.evidence(), found.digest, name, anchors);
   }
   chain.signer = signer_of(TRY(std::move(verdict).context(oci::to_string(reference))));
 
@@ -162,9 +174,9 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   result.manifest_bytes = std::move(documents.manifest_bytes);
   result.config_bytes = std::move(documents.config_bytes);
   TRY(check_platform(chain.config, platform).context(oci::to_string(reference)));
-  const auto sealed = TRY(sealed_digest(chain.config).context(oci::to_string(reference)));
+  const auto sealed = TRY(sealed_image(chain.config).context(oci::to_string(reference)));
   if (!sealed) return not_sealed(*result.source, reference, found, ErrorKind::unsupported);
-  chain.image_digest = *sealed;
+  chain.image = *sealed;
   if (chain.signer) result.suggested_name = chain.signer->identity;
   if (result.suggested_name.empty()) result.suggested_name = reference.tag;
   if (result.suggested_name.empty()) result.suggested_name = found.annotation(oci::kRefName);

@@ -1,113 +1,79 @@
-#include <cerrno>
-#include <set>
+#include <algorithm>
 
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <intact/base/file.h>
 #include <intact/base/output_file.h>
-#include <intact/composefs/scan.h>
-#include <intact/image/export.h>
-#include <intact/oci/hashing_stream.h>
-#include <intact/oci/layout_writer.h>
+#include <intact/oci/image_destination.h>
 #include <intact/oci/media_types.h>
 #include <intact/oci/tree_tar.h>
 
 #include "export_context.h"
-#include "new_directory.h"
-#include "paths.h"
+#include "export_forms.h"
 #include "signatures.h"
 
 namespace intact::image {
 namespace {
 
-constexpr std::size_t kBuffer = 256 * 1024;
+/// The blobs of a store.
+class StoreBlobs final : public oci::BlobSource {
+ public:
+  explicit StoreBlobs(const store::Store& store) : store_(store) {}
 
-Result<void> count_files(const tree::Tree& tree, ExportReport& report) {
-  return tree.walk([&](const std::string&, const tree::Entry& entry) -> Result<void> {
-    ++report.files;
-    if (!entry.hard_link && entry.inode->attributes.is_regular())
-      report.bytes += entry.inode->attributes.size;
-    return {};
-  });
-}
+  Result<std::unique_ptr<ByteStream>> open_blob(const oci::Descriptor& blob) const override {
+    return std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(open(blob))));
+  }
+  Result<std::optional<UniqueFd>> open_blob_file(const oci::Descriptor& blob) const override {
+    return std::optional(TRY(open(blob)));
+  }
 
-/// Copies a blob of the store and checks its digest.
-Result<void> copy_blob(const store::Store& store, const oci::Descriptor& blob,
-                       oci::LayoutWriter& layout) {
-  auto fd = store.open_blob(blob.digest);
-  if (!fd && fd.error().kind() == ErrorKind::not_found)
-    return Error(ErrorKind::not_found,
-                 blob.digest.to_string() +
-                     ": not in the store, because the image was pulled with --drop-layers; pull it "
-                     "again without that option");
-  if (!fd) return std::move(fd).error();
-  oci::CheckedStream checked(std::make_unique<FileStream>(std::move(*fd)), blob.digest, blob.size);
-  oci::LayoutBlob out = TRY(layout.new_blob());
-  Bytes buffer(kBuffer);
-  while (const std::size_t n = TRY(checked.read(buffer))) TRY(out.write(ByteSpan(buffer).first(n)));
-  TRY(out.finish(blob.media_type));
-  return {};
-}
+ private:
+  Result<UniqueFd> open(const oci::Descriptor& blob) const {
+    auto fd = store_.open_blob(blob.digest);
+    if (!fd && fd.error().kind() == ErrorKind::not_found)
+      return Error(ErrorKind::not_found,
+                   blob.digest.to_string() +
+                       ": not in the store, because the image was pulled with --drop-layers; pull "
+                       "it again without that option");
+    return fd;
+  }
+
+  const store::Store& store_;
+};
 
 /// The manifest and everything it points to, named and signed as in the layout it was pulled from.
-Result<void> fill_layout(const store::Store& store, const store::NamedImage& record,
-                         const Chain& chain, const oci::Reference& destination,
-                         oci::LayoutWriter& layout) {
-  for (const oci::Descriptor& present : layout.find_tag(destination.tag)) {
+Result<void> fill_destination(const store::Store& store, const store::NamedImage& record,
+                              const Chain& chain, const std::string& tag,
+                              oci::ImageDestination& destination) {
+  for (const oci::Descriptor& present : destination.tagged()) {
     if (present.digest != record.manifest)
-      return Error(ErrorKind::exists, "the tag '" + destination.tag +
-                                          "': already names another image there (" +
+      return Error(ErrorKind::exists, "the tag '" + tag + "': already names another image there (" +
                                           present.digest.to_string() + ")");
   }
-  for (const oci::Descriptor& layer : chain.manifest.layers) TRY(copy_blob(store, layer, layout));
-  TRY(layout.put_blob(TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument)),
-                      oci::kConfigType));
-  const oci::Descriptor manifest = TRY(layout.put_blob(
+  for (const oci::Descriptor& layer : chain.manifest.layers)
+    TRY(destination.copy_blob(StoreBlobs(store), layer));
+  TRY(destination.put_document(
+      TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument)), oci::kConfigType));
+  const oci::Descriptor manifest = TRY(destination.put_document(
       TRY(store.read_blob(record.manifest, oci::kMaxDocument)), oci::kManifestType));
-  if (!record.signature_manifest)
-    return name_sealed_image(layout, destination, manifest, std::nullopt);
+  const auto simple =
+      std::ranges::find(record.evidence, sign::kSimpleSigning, &store::EvidenceRef::kind);
+  if (simple == record.evidence.end()) return destination.put_image(manifest, std::nullopt);
+  const Digest& signature_manifest = simple->document;
 
   const Bytes signatures =
-      TRY(store.read_blob(*record.signature_manifest, sign::kMaxSignatureManifestSize));
+      TRY(store.read_blob(signature_manifest, sign::kMaxSignatureManifestSize));
   // Signatures that were bad when the image was pulled have no payload here.
   const auto put_if_present = [&](const Digest& digest, std::uint64_t limit,
                                   std::string_view type) -> Result<void> {
     if (!TRY(store.has_blob(digest))) return {};
-    TRY(layout.put_blob(TRY(store.read_blob(digest, limit)), type));
+    TRY(destination.put_document(TRY(store.read_blob(digest, limit)), type));
     return {};
   };
   for (const sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(signatures)))
     TRY(put_if_present(layer.payload, sign::kMaxPayloadSize, sign::kSignatureMediaType));
   if (const auto parsed = oci::parse_manifest(signatures, ""))
     TRY(put_if_present(parsed->config.digest, oci::kMaxDocument, oci::kConfigType));
-  return name_sealed_image(layout, destination, manifest,
-                           TRY(layout.put_blob(signatures, oci::kManifestType)));
-}
-
-/// Whether a file's content is in an object of its own.
-bool has_object(const tree::Inode& inode) {
-  return inode.attributes.is_regular() && !inode.payload.empty() && inode.content.empty();
-}
-
-/// Objects are named by their digest here; a path that an image's author chose is never written to.
-Result<void> check_object_names(const tree::Tree& tree) {
-  return tree.walk([](const std::string& path, const tree::Entry& entry) -> Result<void> {
-    const tree::Inode& inode = *entry.inode;
-    if (!has_object(inode)) return {};
-    if (!inode.digest || inode.payload != composefs::object_path(*inode.digest))
-      return Error(ErrorKind::malformed,
-                   path +
-                       ": its object is not named by its digest; export the image as rootfs: or "
-                       "tar: instead");
-    return {};
-  });
-}
-
-/// A directory in `parent`, made unless it is there.
-Result<UniqueFd> make_directory(int parent, const std::string& name) {
-  if (::mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST)
-    return Error::from_errno(name, errno);
-  return open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  return destination.put_image(manifest,
+                               TRY(destination.put_document(signatures, oci::kManifestType)));
 }
 
 }  // namespace
@@ -118,26 +84,11 @@ Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, cons
   const auto image =
       TRY(OpenedImage::open(store, name, options));  // its lease keeps the blobs, too
   const Chain& chain = image->chain();
-  oci::Reference destination = asked_destination;
-  if (destination.digest)
-    return Error(ErrorKind::invalid_argument,
-                 oci::to_string(destination) + ": a destination has a tag, not a digest");
-  if (destination.tag.empty()) destination.tag = "latest";
-
-  const bool archive = destination.transport == oci::Reference::Transport::oci_archive;
-  const bool to_stdout = archive && destination.path == "-";
-  if (archive && !to_stdout) TRY(refuse_existing(destination.path));
-  std::optional<NewDirectory> scratch;
-  if (archive)
-    scratch.emplace(TRY(NewDirectory::create_scratch(
-        to_stdout ? TempDir::default_parent() : parent_directory(destination.path))));
-  const std::string directory = archive ? scratch->path() + "/layout" : destination.path;
-  {
-    auto layout = TRY(oci::LayoutWriter::open_or_create(directory));
-    TRY(fill_layout(*store, image->record(), chain, destination, *layout));
-    TRY(layout->commit());
-  }
-  if (archive) TRY(oci::write_layout_archive(directory, destination.path));
+  oci::Reference reference = asked_destination;
+  if (reference.tag.empty() && !reference.digest) reference.tag = "latest";
+  const auto destination = TRY(oci::ImageDestination::open(reference));
+  TRY(fill_destination(*store, image->record(), chain, reference.tag, *destination));
+  TRY(destination->commit());
 
   ExportReport report;
   report.files = chain.manifest.layers.size();
@@ -156,37 +107,61 @@ Result<ExportReport> export_tar(const std::shared_ptr<store::Store>& store, cons
           : TRY(OutputFile::create(file, OutputFile::Existing::refuse, content_file_mode()));
   TRY(oci::write_tree_tar(
       context.tree(),
-      [&](const std::string&, const tree::Inode& inode) { return context.open_content(inode); },
+      [&](const std::string&, const tree::Inode& inode) { return context.contents().open(inode); },
       [&](ByteSpan bytes) { return output.write(bytes); }));
   TRY(output.publish());
   return report;
 }
 
-Result<ExportReport> export_composefs(const std::shared_ptr<store::Store>& store,
+namespace {
+
+/// The image's own files, if `form` is the word for those of its format.
+Result<ExportReport> export_own_files(const std::shared_ptr<store::Store>& store,
                                       const std::string& name, const OpenOptions& options,
-                                      const std::string& directory) {
-  const ExportContext context = TRY(ExportContext::open(store, name, options));
-  TRY(check_object_names(context.tree()));
-  NewDirectory out = TRY(NewDirectory::create(directory, content_directory_mode()));
-  ExportReport report;
-  TRY(count_files(context.tree(), report));
-  const UniqueFd objects = TRY(make_directory(out.fd(), "objects"));
-  std::set<std::string> written;
-  TRY(context.tree().walk([&](const std::string& path, const tree::Entry& entry) -> Result<void> {
-    const tree::Inode& inode = *entry.inode;
-    if (!has_object(inode) || !written.insert(inode.payload).second) return {};
-    // "ab/cdef...", as check_object_names() says.
-    const UniqueFd prefix = TRY(make_directory(objects.get(), inode.payload.substr(0, 2)));
-    const UniqueFd fd = TRY(open_at(prefix.get(), inode.payload.substr(3),
-                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
-    return context.read_content(inode, [&](ByteSpan bytes) { return write_all(fd.get(), bytes); })
-        .context(path);
-  }));
-  Bytes image(static_cast<std::size_t>(context.bytes().size()));
-  TRY(context.bytes().read(0, image));
-  TRY(write_file_durably_at(out.fd(), "image.cfs", image, 0644));
-  TRY(out.publish());
-  return report;
+                                      const std::string& form, const std::string& directory) {
+  std::string known;
+  bool is_known = false;
+  for (const Profile* profile : profiles()) {
+    known += std::string(profile->export_form()) + " ";
+    is_known |= profile->export_form() == form;
+  }
+  if (!is_known)
+    return Error(
+        ErrorKind::invalid_argument,
+        "unknown form '" + form + "': oci, oci-archive, tar, rootfs, " + known + "or bundle");
+  const auto image = TRY(OpenedImage::open(store, name, options));
+  const Profile& profile = *TRY(find_profile(image->image().format));
+  if (profile.export_form() != form)
+    return Error(ErrorKind::unsupported, "'" + name + "': an image of the format " +
+                                             image->image().format + ", not of " + form);
+  return profile.export_files(store, image->image().digest, options.damage, directory);
+}
+
+}  // namespace
+
+Result<ExportReport> export_image(const std::shared_ptr<store::Store>& store,
+                                  const std::string& name, const OpenOptions& options,
+                                  const std::string& destination, const RootfsOptions& rootfs,
+                                  const MakeBundleFiles& make_files) {
+  const std::size_t colon = destination.find(':');
+  const std::string form = destination.substr(0, colon);
+  const std::string path = colon == std::string::npos ? "" : destination.substr(colon + 1);
+  if (path.empty())
+    return Error(ErrorKind::invalid_argument, "'" + destination + "': not FORM:PATH");
+  if ((rootfs.devices || rootfs.setuid) && form != "rootfs" && form != "bundle")
+    return Error(ErrorKind::invalid_argument,
+                 "--devices and --setuid apply only to rootfs: and bundle:");
+  if (form == "oci" || form == "oci-archive")
+    return export_oci(store, name, options, *TRY(oci::parse_reference(destination)));
+  if (form == "tar") return export_tar(store, name, options, path);
+  if (form == "rootfs") return export_rootfs(store, name, options, path, rootfs);
+  if (form == "bundle") return export_bundle(store, name, options, path, make_files, rootfs);
+  return export_own_files(store, name, options, form, path);
+}
+
+bool exports_to_standard_output(std::string_view destination) {
+  return destination == "tar:-" || destination == "oci-archive:-" ||
+         destination.starts_with("oci-archive:-:");
 }
 
 }  // namespace intact::image

@@ -4,10 +4,11 @@
 #include <memory>
 #include <string>
 
-#include <intact/base/file.h>
-#include <intact/composefs/image_tree.h>
+#include <intact/image/export.h>
 #include <intact/image/opened_image.h>
 #include <intact/tree/tree.h>
+
+#include "profile.h"
 
 namespace intact::image {
 
@@ -19,19 +20,19 @@ class ExportContext {
                                     const std::string& name, const OpenOptions& options);
 
   const OpenedImage& image() const { return *image_; }
-  const ByteSource& bytes() const { return *bytes_; }  ///< of the EROFS image
-  const tree::Tree& tree() const { return tree_; }
-
-  /// Hands out the content of a regular file piece by piece.
-  Result<void> read_content(const tree::Inode& inode,
-                            const std::function<Result<void>(ByteSpan)>& use) const;
-  Result<std::unique_ptr<ByteStream>> open_content(const tree::Inode& inode) const;
+  const tree::Tree& tree() const { return contents_->tree(); }
+  const ImageContents& contents() const { return *contents_; }
 
  private:
   std::unique_ptr<OpenedImage> image_;
-  std::shared_ptr<const ByteSource> bytes_;
-  std::shared_ptr<const composefs::ObjectOpener> opener_;
-  tree::Tree tree_;
+  std::unique_ptr<ImageContents> contents_;
 };
+
+/// Passes on the content of a regular file piece by piece.
+Result<void> copy_content(const ImageContents& contents, const tree::Inode& inode,
+                          const std::function<Result<void>(ByteSpan)>& use);
+
+/// Counts names and bytes of a tree.
+Result<void> count_files(const tree::Tree& tree, ExportReport& report);
 
 }  // namespace intact::image

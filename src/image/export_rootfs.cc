@@ -10,10 +10,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <intact/image/export.h>
+#include <intact/base/file.h>
+#include <intact/base/new_directory.h>
+#include <intact/base/output_file.h>
 
 #include "export_context.h"
-#include "new_directory.h"
+#include "export_forms.h"
 
 namespace intact::image {
 namespace {
@@ -164,7 +166,8 @@ class RootfsWriter {
     if (attributes.is_regular()) {
       const UniqueFd fd =
           TRY(open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-      TRY(context_.read_content(inode, [&](ByteSpan bytes) { return write_all(fd.get(), bytes); }));
+      TRY(copy_content(context_.contents(), inode,
+                       [&](ByteSpan bytes) { return write_all(fd.get(), bytes); }));
       report_.bytes += attributes.size;
       return set_attributes(fd.get(), inode);
     }

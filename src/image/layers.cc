@@ -1,6 +1,5 @@
 #include "layers.h"
 
-#include <intact/composefs/write.h>
 #include <intact/oci/hashing_stream.h>
 
 #include "read_ahead.h"
@@ -37,15 +36,6 @@ std::uint64_t stored_bytes(const std::vector<oci::Descriptor>& layers) {
   std::uint64_t sum = 0;
   for (const oci::Descriptor& layer : layers) sum += layer.size;
   return sum;
-}
-
-Result<ComposefsImage> make_composefs(const tree::Tree& tree) {
-  ComposefsImage image;
-  image.bytes = TRY(composefs::write_image(tree, {.min_version = 1, .max_version = 1}));
-  fsverity::TreeBuilder builder({}, true);
-  builder.update(image.bytes);
-  image.merkle = builder.finish();
-  return image;
 }
 
 }  // namespace intact::image

@@ -9,8 +9,7 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
-#include <intact/fsverity/tree.h>
-#include <intact/image/limits.h>
+#include <intact/image/work.h>
 #include <intact/oci/config.h>
 #include <intact/oci/content_sink.h>
 #include <intact/oci/manifest.h>
@@ -33,12 +32,5 @@ Result<tree::Tree> apply_layers(const oci::Manifest& manifest, const oci::ImageC
 /// Bytes of the layers as they are stored, to tell progress by: the sizes are only what descriptors
 /// claim.
 std::uint64_t stored_bytes(const std::vector<oci::Descriptor>& layers);
-
-/// The composefs image of a tree, with its Merkle tree and digest.
-struct ComposefsImage {
-  Bytes bytes;
-  fsverity::MerkleTree merkle;
-};
-Result<ComposefsImage> make_composefs(const tree::Tree& tree);
 
 }  // namespace intact::image

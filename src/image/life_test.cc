@@ -19,8 +19,11 @@
 
 #include <intact/base/file.h>
 #include <intact/base/lock_file.h>
+#include <intact/image/chain.h>
+#include <intact/image/names.h>
 #include <intact/image/pull.h>
 #include <intact/image/seal.h>
+#include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
 
 namespace intact::image {
@@ -203,6 +206,76 @@ TEST_F(ImageLife, AReportOfMuchDamageIsBounded) {
     EXPECT_LE(report->damaged.size(), most + 53);
   }
   EXPECT_EQ(verify_stored(*store, "a", {.anchors = anchors_})->omitted, 0u);
+}
+
+TEST_F(ImageLife, TellsWhatImagesTakeAndWhoNeedsWhat) {
+  ASSERT_TRUE(seal_with(opening_key()));
+  ASSERT_TRUE(pull_as("a"));
+  ASSERT_TRUE(pull_as("b"));  // the same image
+  const auto store = *store::Store::open(store_);
+  const auto one = list_images(*store, true);
+  ASSERT_TRUE(one) << why(one);
+  ASSERT_EQ(one->images.size(), 2u);
+  EXPECT_EQ(one->images[0].name, "a");
+  const store::ImageId first = one->images[0].image;
+  EXPECT_EQ(one->size_of(one->images[0])->shared, 0u);
+  EXPECT_EQ(one->size_of(one->images[0])->own, one->images[0].size);
+  const auto objects = stored_objects(*store, first);
+  ASSERT_TRUE(objects) << why(objects);
+  EXPECT_EQ(objects->size(), kSmallFiles + 3u);
+
+  // Another image with all of these files but one.
+  ASSERT_EQ(::unlink((root_ + "/large0").c_str()), 0);
+  sealed_ = **oci::parse_reference("oci:" + dir_.path("other") + ":x");
+  ASSERT_TRUE(seal_with(opening_key()));
+  ASSERT_TRUE(pull_as("c"));
+  const auto both = list_images(*store, true);
+  ASSERT_TRUE(both) << why(both);
+  const auto size_of = [&](std::size_t i) { return *both->size_of(both->images[i]); };
+  EXPECT_EQ(size_of(0).shared, size_of(2).shared);
+  EXPECT_GT(size_of(0).own, size_of(2).own + (1u << 20));
+  EXPECT_EQ(size_of(0).own + size_of(0).shared, both->images[0].size);
+
+  std::set<std::string> paths;
+  for (const store::ImageObject& object : *objects) paths.insert("objects/" + object.payload);
+  const auto users = other_users_of(*store, paths, both->images[2].image);
+  ASSERT_TRUE(users) << why(users);
+  EXPECT_EQ(users->size(), objects->size());
+  EXPECT_EQ(users->begin()->second, (std::vector<std::string>{"a", "b"}));
+  const auto others = other_users_of(*store, paths, first);
+  ASSERT_TRUE(others) << why(others);
+  EXPECT_EQ(others->size(), objects->size() - 1);
+  EXPECT_EQ(others->begin()->second, std::vector<std::string>{"c"});
+
+  const auto summary = summarize(*store, "c");
+  ASSERT_TRUE(summary) << why(summary);
+  EXPECT_EQ(summary->layer_present, std::vector<bool>{true});
+  EXPECT_EQ(summary->identities, std::vector<std::string>{""});
+  EXPECT_EQ(*names_to_remove(*store, {first.digest.hex(), "c"}),
+            (std::set<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(names_to_remove(*store, {"c", "d"}).error().kind(), ErrorKind::not_found);
+}
+
+TEST_F(ImageLife, EvidenceOfALaterKindIsListedAndNeverAccepted) {
+  ASSERT_TRUE(seal_with(opening_key()));
+  ASSERT_TRUE(pull_as("a"));
+  const auto store = *store::Store::open(store_);
+  store::NamedImage record = *store->find("a");
+  ASSERT_EQ(record.evidence.size(), 1u);
+  const auto refused = [&] { return check_chain(*store, record, anchors_).error().message(); };
+  record.evidence.insert(record.evidence.begin(), {"later-kind", record.manifest});
+  EXPECT_TRUE(check_chain(*store, record, anchors_)) << refused();
+  record.evidence.pop_back();
+  ASSERT_FALSE(check_chain(*store, record, anchors_));
+  EXPECT_NE(refused().find("found only: 'later-kind' " + record.manifest.to_string()),
+            std::string::npos)
+      << refused();
+  // The format is part of what the record claims.
+  record = *store->find("a");
+  record.image.format = "later-1";
+  const auto other = check_chain(*store, record, anchors_);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().kind(), ErrorKind::tampered);
 }
 
 TEST_F(ImageLife, AKeyThatDoesNotOpenEndsTheSeal) {

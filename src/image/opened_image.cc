@@ -1,10 +1,7 @@
-#include <array>
-
-#include <intact/fsverity/verified_memory.h>
 #include <intact/image/opened_image.h>
 #include <intact/store/resolve.h>
 
-#include "object_opener.h"
+#include "profile.h"
 #include "stored_image.h"
 
 namespace intact::image {
@@ -18,37 +15,10 @@ Result<VerityMode> parse_verity_mode(std::string_view text) {
                "--verity is require, on, validate or off, not '" + std::string(text) + "'");
 }
 
-Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& store,
-                                                            const Digest& image,
-                                                            const DamageSink& damage) {
-  auto opened = store.open_image(image);
-  if (!opened && opened.error().kind() == ErrorKind::not_found)
-    return Error(ErrorKind::tampered,
-                 "images/" + image.hex() + " is missing from the store: pull the image again");
-  UniqueFd fd = TRY(std::move(opened));
-  const std::uint64_t size = TRY(file_size(fd.get()));
-  auto report = [damage, image](const fsverity::DamagedBlock& block) {
-    if (damage)
-      damage({.path = "",
-              .object = "images/" + image.hex(),
-              .block = block.block,
-              .offset = block.offset,
-              .reason = block.reason});
-  };
-  auto file = TRY(fsverity::VerifiedFile::open(std::move(fd), size, image,
-                                               TRY(store.tree_of(image, image)), report));
-  std::shared_ptr<const ByteSource> bytes = TRY(fsverity::VerifiedMemory::open(std::move(file)));
-  // An image cut to a few bytes would be called malformed for its size, before any block of it is
-  // looked at: it is not the image that was signed, whatever else it is.
-  std::array<std::byte, 1> first;
-  if (size != 0) TRY(bytes->read(0, first));
-  return bytes;
-}
-
 namespace {
 
 // So often a name may be replaced while we look at it.
-constexpr int kMostReplacements = 100;
+constexpr int kMaxReplacements = 100;
 
 Result<HeldImage> try_to_hold(store::Store& store, const store::NamedImage& record,
                               const sign::Anchors& anchors, bool& missing) {
@@ -71,7 +41,7 @@ Result<HeldImage> hold_image(store::Store& store, const std::string& name,
     if (held && !missing) return held;
     // Has the name been replaced or removed since we looked, and the old image collected?
     store::NamedImage now = TRY(store::resolve_image(store, name));
-    if (now.manifest == record.manifest || i == kMostReplacements) return held;
+    if (now.manifest == record.manifest || i == kMaxReplacements) return held;
     record = std::move(now);
   }
 }
@@ -87,13 +57,9 @@ Result<std::unique_ptr<OpenedImage>> OpenedImage::open(const std::shared_ptr<sto
   // The lease first: what is checked below must not be collected meanwhile.
   auto [record, lease, chain] = TRY(hold_image(*store, name, options.anchors));
   attach_object_dirs(*store, record);
-  auto bytes = TRY(open_stored_image(*store, chain.image_digest, options.damage)
-                       .context("image of '" + name + "'"));
-  auto opener = std::make_shared<StoreObjectOpener>(store, chain.image_digest, options.verity,
-                                                    options.damage);
-  std::shared_ptr<const composefs::ImageTree> tree =
-      TRY(composefs::ImageTree::open(std::move(bytes), opener).context("image of '" + name + "'"));
-  opener->set_tree(tree);
+  const Profile& profile = *TRY(find_profile(chain.image.format));
+  auto tree = TRY(profile.open(store, chain.image.digest, options.verity, options.damage)
+                      .context("image of '" + name + "'"));
   return std::unique_ptr<OpenedImage>(
       new OpenedImage(std::move(record), std::move(chain), std::move(lease), std::move(tree)));
 }

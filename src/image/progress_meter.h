@@ -3,7 +3,7 @@
 #include <memory>
 
 #include <intact/base/stream.h>
-#include <intact/image/progress.h>
+#include <intact/image/work.h>
 
 namespace intact::image {
 

@@ -6,9 +6,9 @@
 
 #include <intact/base/file.h>
 #include <intact/base/thread.h>
-#include <intact/composefs/read.h>
 #include <intact/fsverity/tree.h>
 #include <intact/image/pull.h>
+#include <intact/image/stored_images.h>
 #include <intact/oci/blob_copy.h>
 #include <intact/oci/media_types.h>
 #include <intact/store/lease.h>
@@ -17,7 +17,7 @@
 #include <intact/store/transaction.h>
 
 #include "layers.h"
-#include "object_sink.h"
+#include "profile.h"
 #include "progress_meter.h"
 #include "pull_memory.h"
 #include "source_chain.h"
@@ -126,19 +126,17 @@ bool is_complete(store::Store& store, const store::NamedImage& record, const Cha
   }
   if (record.layers_kept && !has_layers(store, chain.manifest.layers)) return false;
   attach_object_dirs(store, record);
-  const auto image = open_stored_image(store, chain.image_digest);
-  if (!image) return false;
-  const auto objects = composefs::list_objects(*image);
+  const auto objects = stored_objects(store, chain.image);
   if (!objects) return false;
   bool has_trees = false;
-  for (const composefs::ObjectReference& object : *objects) {
+  for (const store::ImageObject& object : *objects) {
     const auto fd = store.open_object(object.payload);
     if (!fd) return false;
     const auto size = file_size(fd->get());
     if (!size || *size != object.size) return false;
     report.object_bytes += object.size;
     if (has_trees || fsverity::tree_size(object.size) == 0) continue;
-    const auto tree = store.tree_of(chain.image_digest, object.digest);
+    const auto tree = store.tree_of(chain.image.digest, object.digest);
     if (!tree || !*tree) return false;
     has_trees = true;
   }
@@ -153,12 +151,9 @@ Result<std::optional<PullReport>> report_unchanged(const SourceChain& source,
                                                    const PullOptions& options) {
   const Chain& chain = source.chain;
   const SignatureState& signatures = source.signatures;
-  const bool same_signatures =
-      signatures.descriptor
-          ? record.signature_manifest && *record.signature_manifest == signatures.descriptor->digest
-          : !record.signature_manifest;
+  const bool same_signatures = record.evidence == signatures.references();
   const bool same_dirs = store.object_dirs().empty() || store.object_dirs() == record.object_dirs;
-  if (record.manifest != chain.manifest_digest || record.image != chain.image_digest ||
+  if (record.manifest != chain.manifest_digest || record.image != chain.image ||
       record.layers_kept == options.drop_layers || !same_signatures || !same_dirs)
     return std::optional<PullReport>();
   // What is looked at must not be collected meanwhile.
@@ -222,15 +217,15 @@ Result<Objects> stage_image(const oci::Reference& reference, const SourceChain& 
     return std::make_unique<MeteredStream>(std::move(bytes), meter);
   };
   meter.begin("Unpacking", layer_bytes);
-  ObjectSink sink(&transaction);
+  const Profile& profile = *TRY(find_profile(chain.image.format));
+  const auto sink = profile.content_sink(&transaction);
   tree::Tree tree =
-      TRY(apply_layers(chain.manifest, chain.config, open_layer, sink, options.limits, warnings));
-  ComposefsImage image = TRY(make_composefs(tree));
-  if (image.merkle.digest != chain.image_digest)
+      TRY(apply_layers(chain.manifest, chain.config, open_layer, *sink, options.limits, warnings));
+  const MadeImage image = TRY(profile.seal(tree));
+  if (image.digest() != chain.image.digest)
     return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
-                                          image.merkle.digest.to_string() +
-                                          ", but it was sealed as " +
-                                          chain.image_digest.to_string());
+                                          image.digest().to_string() + ", but it was sealed as " +
+                                          chain.image.digest.to_string());
   Objects objects = objects_of(tree);
   // This takes long for a large image.
   objects.tree_removal = run_beside(
@@ -243,9 +238,8 @@ store::NamedImage make_record(const oci::Reference& reference, const std::string
                               const SourceChain& source, const PullOptions& options) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   store::NamedImage record{
-      .name = name, .manifest = source.chain.manifest_digest, .image = source.chain.image_digest};
-  if (source.signatures.descriptor)
-    record.signature_manifest = source.signatures.descriptor->digest;
+      .name = name, .manifest = source.chain.manifest_digest, .image = source.chain.image};
+  record.evidence = source.signatures.references();
   record.source = oci::to_string(reference);
   record.created = std::chrono::duration_cast<std::chrono::seconds>(now).count();
   record.layers_kept = !options.drop_layers;

@@ -10,7 +10,7 @@
 #include <intact/base/file.h>
 #include <intact/base/lock_file.h>
 #include <intact/base/trusted_file.h>
-#include <intact/image/verify.h>
+#include <intact/image/names.h>
 #include <intact/json/json.h>
 
 #include "store_places.h"
@@ -355,6 +355,14 @@ Result<std::vector<std::string>> lost_names(const store::Store& store) {
     if (!found && found.error().kind() == ErrorKind::not_found) lost.push_back(std::move(name));
   }
   return lost;
+}
+
+Error lost_name(const std::string& name) {
+  return Error(ErrorKind::not_found,
+               name +
+                   ": was pulled into this store, which no longer has the name; pull it again, "
+                   "or run `intact rm " +
+                   name + "` if that is right");
 }
 
 }  // namespace intact::image

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/image/verify.h>
+#include <intact/image/names.h>
 
 namespace intact::image {
 namespace {

@@ -1,21 +1,18 @@
 #include <algorithm>
 
 #include <intact/base/file.h>
-#include <intact/base/output_file.h>
 #include <intact/image/labels.h>
 #include <intact/image/seal.h>
+#include <intact/oci/image_destination.h>
 #include <intact/oci/image_source.h>
-#include <intact/oci/layout_writer.h>
 #include <intact/oci/media_types.h>
 #include <intact/sign/identity.h>
 #include <intact/sign/signature_image.h>
 
 #include "base_image.h"
 #include "layers.h"
-#include "new_directory.h"
-#include "object_sink.h"
-#include "paths.h"
 #include "pending_key.h"
+#include "profile.h"
 #include "progress_meter.h"
 #include "signatures.h"
 #include "source_chain.h"
@@ -29,44 +26,24 @@ bool is_plain(Transport transport) {
   return transport == Transport::rootfs || transport == Transport::tar;
 }
 
-/// Where the result goes: the layout directory that is written, and for oci-archive: the file that
-/// is made of it at the end.
-struct Destination {
-  oci::Reference reference;
-  std::string directory;
-  std::unique_ptr<NewDirectory> scratch;
-};
-
-Result<Destination> choose_destination(const oci::Reference& source,
-                                       const std::optional<oci::Reference>& asked,
-                                       const std::string& source_tag) {
-  if (!asked) {
-    if (source.transport != Transport::oci)
-      return Error(ErrorKind::invalid_argument,
-                   to_string(source) +
-                       ": a source of this kind needs a DEST; add one such as "
-                       "oci:DIR:TAG");
-    oci::Reference reference = source;
-    reference.digest.reset();
-    reference.tag = (source_tag.empty() ? "latest" : source_tag) + "-sealed";
-    return Destination{reference, source.path, nullptr};
-  }
-  oci::Reference reference = *asked;
-  if (reference.digest)
+/// Where the result goes, with its tag.
+Result<oci::Reference> choose_destination(const oci::Reference& source,
+                                          const std::optional<oci::Reference>& asked,
+                                          const std::string& source_tag) {
+  if (!asked && source.transport != Transport::oci)
     return Error(ErrorKind::invalid_argument,
-                 oci::to_string(reference) + ": a destination has a tag, not a digest");
-  if (reference.tag.empty()) reference.tag = source_tag.empty() ? "latest" : source_tag;
-  if (reference.transport == Transport::oci) return Destination{reference, reference.path, nullptr};
-  if (reference.transport != Transport::oci_archive)
-    return Error(ErrorKind::unsupported, to_string(reference) +
-                                             ": cannot seal to this kind of destination; use "
-                                             "oci:DIR[:TAG] or oci-archive:FILE[:TAG]");
-  const bool to_stdout = reference.path == "-";
-  if (!to_stdout) TRY(refuse_existing(reference.path));
-  auto scratch = std::make_unique<NewDirectory>(TRY(NewDirectory::create_scratch(
-      to_stdout ? TempDir::default_parent() : parent_directory(reference.path), ".intact-seal-")));
-  const std::string directory = scratch->path() + "/layout";
-  return Destination{reference, directory, std::move(scratch)};
+                 to_string(source) +
+                     ": a source of this kind needs a DEST; add one such as "
+                     "oci:DIR:TAG");
+  oci::Reference reference = asked.value_or(source);
+  const std::string tag = source_tag.empty() ? "latest" : source_tag;
+  if (!asked) {
+    reference.digest.reset();
+    reference.tag = tag + "-sealed";
+  } else if (reference.tag.empty() && !reference.digest) {
+    reference.tag = tag;
+  }
+  return reference;
 }
 
 /// Replaces Docker's media types of layers by OCI's names for the same bytes.
@@ -89,11 +66,11 @@ void use_oci_types(oci::Manifest& manifest) {
   }
 }
 
-Result<void> refuse_other_image(const oci::LayoutWriter& layout, const oci::Reference& destination,
-                                const Digest& manifest) {
-  for (const oci::Descriptor& present : layout.find_tag(destination.tag)) {
+Result<void> refuse_other_image(const oci::ImageDestination& destination,
+                                const oci::Reference& reference, const Digest& manifest) {
+  for (const oci::Descriptor& present : destination.tagged()) {
     if (present.digest == manifest) continue;
-    return Error(ErrorKind::exists, to_string(destination) + ": another image has this tag (" +
+    return Error(ErrorKind::exists, to_string(reference) + ": another image has this tag (" +
                                         present.digest.to_string() +
                                         "); choose another tag, or remove that image first");
   }
@@ -116,8 +93,7 @@ Result<void> refuse_sealed(const oci::Reference& source, const oci::Reference& d
 
 /// A sealed image without its signature, and not visible yet.
 struct Draft {
-  Destination destination;
-  std::unique_ptr<oci::LayoutWriter> layout;
+  std::unique_ptr<oci::ImageDestination> destination;
   oci::Descriptor manifest;
   SealReport report;
 };
@@ -149,7 +125,7 @@ Result<SourceImage> open_source(const oci::Reference& reference, const SealOptio
 /// to unpack. Each is hashed as a whole on its way into the layout, or where it is there already
 /// into a copy, and then unpacked from those very bytes. The references must outlive the result.
 Result<LayerOpener> stage_layers(const oci::Reference& reference, SourceImage& source,
-                                 oci::LayoutWriter& layout, const SealOptions& options,
+                                 oci::ImageDestination& destination, const SealOptions& options,
                                  PendingKey& key, ProgressMeter& meter) {
   LayerOpener open_layer;
   std::uint64_t layer_bytes = 0;
@@ -160,14 +136,14 @@ Result<LayerOpener> stage_layers(const oci::Reference& reference, SourceImage& s
         meter.advance(bytes);
         return key.check();
       };
-      return TRY(layout.copy_blob(*source.images, layer, advance)).open();
+      return TRY(destination.copy_blob(*source.images, layer, advance)).open();
     };
   } else {
     // Compressing takes long, and nothing in it looks at the key.
     TRY(key.wait());
     BaseImage base =
-        TRY(make_base_image(reference, options.platform.value_or(oci::Platform::host()), layout,
-                            options.limits, options.owner, meter));
+        TRY(make_base_image(reference, options.platform.value_or(oci::Platform::host()),
+                            destination, options.limits, options.owner, meter));
     source.manifest = std::move(base.manifest);
     source.config = std::move(base.config);
     layer_bytes = base.layer_bytes;
@@ -181,6 +157,16 @@ Result<LayerOpener> stage_layers(const oci::Reference& reference, SourceImage& s
   });
 }
 
+Result<const Profile*> profile_named(const std::string& name) {
+  std::string known;
+  for (const Profile* profile : profiles()) {
+    if (profile->name() == name) return profile;
+    known += (known.empty() ? "'" : ", '") + std::string(profile->name()) + "'";
+  }
+  return Error(ErrorKind::unsupported,
+               "--profile " + name + ": unknown profile; only " + known + " is supported");
+}
+
 /// All work that needs no key. It ends early, with `cancelled`, when `key` does not open.
 Result<Draft> make_draft(const oci::Reference& reference,
                          const std::optional<oci::Reference>& asked_destination,
@@ -190,53 +176,59 @@ Result<Draft> make_draft(const oci::Reference& reference,
     return Error(ErrorKind::invalid_argument,
                  "--owner: only for rootfs: sources; images and tars have owners of their own");
 
+  const Profile& profile = *TRY(profile_named(options.profile));
   SourceImage source = TRY(open_source(reference, options));
-  Destination destination = TRY(choose_destination(reference, asked_destination, source.tag));
-  auto layout = TRY(oci::LayoutWriter::open_or_create(destination.directory));
-  ProgressMeter meter(options.progress);
-  const LayerOpener open_layer = TRY(stage_layers(reference, source, *layout, options, key, meter));
-
   SealReport report;
-  report.destination = destination.reference;
-  ObjectSink sink(nullptr);
+  report.destination = TRY(choose_destination(reference, asked_destination, source.tag));
+  auto destination = TRY(oci::ImageDestination::open(report.destination));
+  ProgressMeter meter(options.progress);
+  const LayerOpener open_layer =
+      TRY(stage_layers(reference, source, *destination, options, key, meter));
+
+  const auto sink = profile.content_sink(nullptr);
   UnpackLimits limits = options.limits;
   limits.layers.warn_without_end_mark = reference.transport == Transport::tar;
   oci::Manifest& manifest = source.manifest;
   const tree::Tree tree =
-      TRY(apply_layers(manifest, source.config, open_layer, sink, limits, report.warnings));
+      TRY(apply_layers(manifest, source.config, open_layer, *sink, limits, report.warnings));
   TRY(tree.walk([&](const std::string&, const tree::Entry&) -> Result<void> {
     ++report.files;
     return {};
   }));
   report.layers = manifest.layers.size();
-  report.image = TRY(make_composefs(tree)).merkle.digest;
-  TRY(refuse_sealed(reference, destination.reference, source.config, report.image));
+  report.image = {std::string(profile.format()), TRY(profile.seal(tree)).digest()};
+  TRY(refuse_sealed(reference, report.destination, source.config, report.image.digest));
 
-  manifest.config =
-      TRY(layout->put_blob(TRY(encode_sealed(source.config, report.image)), oci::kConfigType));
+  manifest.config = TRY(
+      destination->put_document(TRY(encode_sealed(source.config, report.image)), oci::kConfigType));
   use_oci_types(manifest);
   oci::Descriptor sealed =
-      TRY(layout->put_blob(oci::encode_manifest(manifest), oci::kManifestType));
+      TRY(destination->put_document(oci::encode_manifest(manifest), oci::kManifestType));
   report.manifest = sealed.digest;
-  TRY(refuse_other_image(*layout, destination.reference, sealed.digest));
-  return Draft{std::move(destination), std::move(layout), std::move(sealed), std::move(report)};
+  TRY(refuse_other_image(*destination, report.destination, sealed.digest));
+  return Draft{std::move(destination), std::move(sealed), std::move(report)};
 }
 
 /// Signs the draft, unless the layout has it with such a signature. Returns the descriptor of the
 /// manifest of its signatures.
 Result<oci::Descriptor> sign_draft(Draft& draft, const std::string& identity,
                                    const sign::PrivateKey& key) {
-  const auto present = TRY(draft.layout->reader());
+  const auto present = TRY(draft.destination->reader());
   const SignatureState old = TRY(read_signatures(*present, draft.manifest.digest));
   const sign::SigningPayload payload{identity, draft.manifest.digest};
   if (old.descriptor && old.has(payload, key.public_key())) {
-    draft.report.unchanged = !draft.layout->find_tag(draft.destination.reference.tag).empty();
+    draft.report.unchanged = !draft.destination->tagged().empty();
     return *old.descriptor;
   }
-  return put_signature(*draft.layout, old, payload, key);
+  return put_signature(*draft.destination, old, payload, key);
 }
 
 }  // namespace
+
+Result<void> check_profile(const std::string& name) {
+  TRY(profile_named(name));
+  return {};
+}
 
 Result<SealReport> seal(const oci::Reference& source,
                         const std::optional<oci::Reference>& destination,
@@ -249,11 +241,9 @@ Result<SealReport> seal(const oci::Reference& source,
 
   const oci::Descriptor signatures = TRY(sign_draft(draft, options.identity, key));
   draft.report.signature = signatures.digest;
-  TRY(name_sealed_image(*draft.layout, draft.destination.reference, draft.manifest, signatures));
+  TRY(draft.destination->put_image(draft.manifest, signatures));
   ProgressMeter(options.progress).begin("Writing to disk", 0);
-  TRY(draft.layout->commit());
-  if (draft.destination.scratch)
-    TRY(oci::write_layout_archive(draft.destination.directory, draft.destination.reference.path));
+  TRY(draft.destination->commit());
   return std::move(draft.report);
 }
 

@@ -6,9 +6,20 @@
 
 namespace intact::image {
 
+std::vector<sign::Evidence> SignatureState::evidence() const {
+  std::vector<sign::Evidence> all = signatures;
+  all.insert(all.end(), foreign.begin(), foreign.end());
+  return all;
+}
+
+std::vector<store::EvidenceRef> SignatureState::references() const {
+  if (!descriptor) return {};
+  return {{std::string(sign::kSimpleSigning), descriptor->digest}};
+}
+
 bool SignatureState::has(const sign::SigningPayload& payload, const sign::PublicKey& key) const {
   const Bytes wanted = sign::encode_payload(payload);
-  for (const sign::StoredSignature& signature : signatures) {
+  for (const sign::Evidence& signature : signatures) {
     if (!equal(signature.payload, wanted)) continue;
     const auto bytes = crypto::decode_base64(signature.signature_base64);
     if (bytes && key.verify(signature.payload, *bytes)) return true;
@@ -28,7 +39,6 @@ bool is_bad_blob(const Error& error) {
 
 Result<SignatureState> read_signatures(const oci::ImageSource& source, const Digest& manifest) {
   SignatureState state;
-  std::vector<std::string> others;
   state.descriptor = TRY(source.find_signatures(manifest));
   if (state.descriptor) {
     state.manifest = TRY(source.read_document(*state.descriptor).context("signature manifest"));
@@ -49,29 +59,29 @@ Result<SignatureState> read_signatures(const oci::ImageSource& source, const Dig
                                  .size = layer.size};
       auto payload = source.read_document(descriptor);
       if (payload) {
-        state.signatures.push_back({*std::move(payload), std::move(layer.signature_base64)});
+        state.signatures.push_back({.payload = *std::move(payload),
+                                    .signature_base64 = std::move(layer.signature_base64),
+                                    .what = "signature " + layer.payload.to_string()});
         state.payload_descriptors.push_back(std::move(descriptor));
       } else if (is_bad_blob(payload.error())) {
-        others.push_back("signature with a missing or damaged payload " +
-                         layer.payload.to_string());
+        state.foreign.push_back(sign::foreign_evidence(
+            "signature with a missing or damaged payload " + layer.payload.to_string()));
       } else {
         return std::move(payload).error().with_context("signature payload");
       }
     }
   }
-  for (const std::string& other : others)
-    state.others += (state.others.empty() ? "" : ", ") + other;
   return state;
 }
 
-Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const SignatureState& old,
+Result<oci::Descriptor> put_signature(oci::ImageDestination& destination, const SignatureState& old,
                                       const sign::SigningPayload& payload,
                                       const sign::PrivateKey& key) {
   const sign::SignatureImage made = TRY(sign::make_signature_image(payload, key));
-  TRY(layout.put_blob(made.payload, sign::kSignatureMediaType));
+  TRY(destination.put_document(made.payload, sign::kSignatureMediaType));
   if (!old.descriptor) {
-    TRY(layout.put_blob(made.config, oci::kConfigType));
-    return layout.put_blob(made.manifest, oci::kManifestType);
+    TRY(destination.put_document(made.config, oci::kConfigType));
+    return destination.put_document(made.manifest, oci::kManifestType);
   }
   // Somebody else has signed it as well: one manifest holds all signatures, one layer each.
   oci::Manifest merged = TRY(oci::parse_manifest(old.manifest, ""));
@@ -80,23 +90,8 @@ Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const Signature
   Json config = TRY(parse_json(made.config));
   Json& diff_ids = config["rootfs"]["diff_ids"] = Json::array();
   for (const oci::Descriptor& layer : merged.layers) diff_ids.push_back(layer.digest.to_string());
-  merged.config = TRY(layout.put_blob(as_bytes(to_text(config)), oci::kConfigType));
-  return layout.put_blob(oci::encode_manifest(merged), oci::kManifestType);
-}
-
-Result<void> name_sealed_image(oci::LayoutWriter& layout, const oci::Reference& destination,
-                               oci::Descriptor sealed, std::optional<oci::Descriptor> signatures) {
-  // cosign looks at the first descriptor of each kind in a layout: the marks move to the newest
-  // pair.
-  layout.remove_annotation(oci::kCosignKind);
-  sealed.annotations[std::string(oci::kCosignKind)] = oci::kCosignKindImage;
-  TRY(layout.set_tag(destination.tag, sealed));
-  if (!signatures) return {};
-  signatures->annotations[std::string(oci::kCosignKind)] = oci::kCosignKindSignatures;
-  if (destination.transport != oci::Reference::Transport::oci_archive)
-    return layout.set_tag(sign::signature_tag(sealed.digest), *signatures);
-  layout.add_unnamed(*signatures);
-  return {};
+  merged.config = TRY(destination.put_document(as_bytes(to_text(config)), oci::kConfigType));
+  return destination.put_document(oci::encode_manifest(merged), oci::kManifestType);
 }
 
 }  // namespace intact::image

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include <intact/base/result.h>
+#include <intact/oci/image_destination.h>
 #include <intact/oci/image_source.h>
-#include <intact/oci/layout_writer.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/key.h>
 #include <intact/sign/signature_image.h>
+#include <intact/sign/trust.h>
+#include <intact/store/store.h>
 
 namespace intact::image {
 
@@ -21,10 +23,14 @@ struct SignatureState {
   Bytes config;  ///< but is copied with it; nothing if it is missing
   /// Of the signatures whose payload is there; the others are skipped like any bad signature.
   std::vector<oci::Descriptor> payload_descriptors;
-  std::vector<sign::StoredSignature> signatures;  ///< in the same order
-  /// What else was found, for people: see `others` of sign::check_trust().
-  std::string others;
+  std::vector<sign::Evidence> signatures;  ///< in the same order
+  std::vector<sign::Evidence> foreign;     ///< what else was found
 
+  /// All of it, to be judged.
+  std::vector<sign::Evidence> evidence() const;
+
+  /// What a record in the store keeps of them.
+  std::vector<store::EvidenceRef> references() const;
   /// Whether `key` has signed exactly this payload here.
   bool has(const sign::SigningPayload& payload, const sign::PublicKey& key) const;
 };
@@ -33,15 +39,8 @@ Result<SignatureState> read_signatures(const oci::ImageSource& source, const Dig
 
 /// Signs and stages the signature manifest, in which the signatures of `old` stay. Returns its
 /// descriptor.
-Result<oci::Descriptor> put_signature(oci::LayoutWriter& layout, const SignatureState& old,
+Result<oci::Descriptor> put_signature(oci::ImageDestination& destination, const SignatureState& old,
                                       const sign::SigningPayload& payload,
                                       const sign::PrivateKey& key);
-
-/// Enters a sealed image and its signature manifest, if there is one, into the index: the image
-/// under the tag of `destination`; the signatures, in a directory, under cosign's tag, so that
-/// skopeo can copy them. An archive gets them without a name, as `cosign save` does it: containerd
-/// unpacks whatever has a name in an archive, and signatures it cannot.
-Result<void> name_sealed_image(oci::LayoutWriter& layout, const oci::Reference& destination,
-                               oci::Descriptor sealed, std::optional<oci::Descriptor> signatures);
 
 }  // namespace intact::image

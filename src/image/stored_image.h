@@ -1,22 +1,12 @@
 #pragma once
 
-#include <memory>
 #include <string>
 
-#include <intact/base/file.h>
-#include <intact/base/stream.h>
 #include <intact/image/chain.h>
-#include <intact/image/damage.h>
 #include <intact/store/lease.h>
 #include <intact/store/store.h>
 
 namespace intact::image {
-
-/// The EROFS image of this digest in the store, each block verified before it can be read and then
-/// kept in private memory. tampered when it cannot be that image.
-Result<std::shared_ptr<const ByteSource>> open_stored_image(const store::Store& store,
-                                                            const Digest& image,
-                                                            const DamageSink& damage = {});
 
 /// What a name stands for, kept from gc as long as this lives.
 struct HeldImage {

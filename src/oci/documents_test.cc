@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <intact/oci/config.h>
-#include <intact/oci/index.h>
 #include <intact/oci/manifest.h>
 #include <intact/oci/media_types.h>
 

@@ -7,7 +7,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/digest.h>
 #include <intact/oci/image_source.h>
-#include <intact/oci/index.h>
+#include <intact/oci/manifest.h>
 
 namespace intact::oci {
 

@@ -8,6 +8,8 @@
 namespace intact::oci {
 namespace {
 
+constexpr std::size_t kMaxKept = 16 * 1024 * 1024;  // bytes of documents
+
 /// A source of which one manifest or index was asked for by its digest.
 class PinnedSource final : public ImageSource {
  public:
@@ -28,6 +30,9 @@ class PinnedSource final : public ImageSource {
   }
   Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override {
     return source_->find_signatures(manifest);
+  }
+  std::vector<std::string> foreign_signatures(const Digest& manifest) const override {
+    return source_->foreign_signatures(manifest);
   }
   std::vector<std::string> names() const override { return source_->names(); }
 
@@ -73,6 +78,11 @@ Result<Bytes> ImageSource::read_document(const Descriptor& descriptor) const {
   if (descriptor.size > kMaxDocument)
     return Error(ErrorKind::limit, name + ": a document of " + std::to_string(descriptor.size) +
                                        " bytes, over the limit of " + std::to_string(kMaxDocument));
+  {
+    const std::lock_guard lock(kept_mutex_);
+    const auto kept = kept_.find(descriptor.digest);
+    if (kept != kept_.end() && kept->second.size() == descriptor.size) return kept->second;
+  }
   const auto stream = TRY(open_blob(descriptor));
   // One byte more than there should be, so that a longer blob is noticed.
   Bytes bytes(static_cast<std::size_t>(descriptor.size) + 1);
@@ -83,10 +93,13 @@ Result<Bytes> ImageSource::read_document(const Descriptor& descriptor) const {
                                           " bytes it should have");
   if (crypto::hash(descriptor.digest.algorithm(), bytes) != descriptor.digest)
     return Error(ErrorKind::tampered, name + ": the blob does not have this digest");
+  const std::lock_guard lock(kept_mutex_);
+  if (bytes.size() <= kMaxKept - kept_bytes_ && kept_.emplace(descriptor.digest, bytes).second)
+    kept_bytes_ += bytes.size();
   return bytes;
 }
 
-Result<std::optional<UniqueFd>> ImageSource::open_blob_file(const Descriptor&) const {
+Result<std::optional<UniqueFd>> BlobSource::open_blob_file(const Descriptor&) const {
   return std::optional<UniqueFd>();
 }
 

@@ -1,4 +1,3 @@
-#include <intact/oci/index.h>
 #include <intact/oci/manifest.h>
 #include <intact/oci/media_types.h>
 

@@ -24,8 +24,8 @@ Error malformed(std::string text) {
 
 /// A path or link of a layer, as messages show it.
 std::string shown(std::string_view text) {
-  constexpr std::size_t kMost = 200;  // bytes
-  return visible(text.substr(0, kMost)) + (text.size() > kMost ? "..." : "");
+  constexpr std::size_t kMax = 200;  // bytes
+  return visible(text.substr(0, kMax)) + (text.size() > kMax ? "..." : "");
 }
 
 class NullFile final : public ContentSink::File {

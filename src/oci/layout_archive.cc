@@ -7,10 +7,10 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
-#include <intact/oci/layout_writer.h>
 #include <intact/oci/tar_writer.h>
 
 #include "buffered_sink.h"
+#include "layout_writer.h"
 
 namespace intact::oci {
 namespace {

@@ -1,3 +1,5 @@
+#include "layout_writer.h"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -12,7 +14,6 @@
 #include <intact/base/output_file.h>
 #include <intact/base/unnamed_file.h>
 #include <intact/oci/hashing_stream.h>
-#include <intact/oci/layout_writer.h>
 #include <intact/oci/media_types.h>
 
 #include "layout_source.h"
@@ -229,10 +230,14 @@ Result<Descriptor> LayoutWriter::put_blob(ByteSpan bytes, std::string_view media
   return blob.finish(media_type);
 }
 
-Result<BlobCopy> LayoutWriter::copy_blob(const ImageSource& source, const Descriptor& descriptor,
+Result<BlobCopy> LayoutWriter::copy_blob(const BlobSource& source, const Descriptor& descriptor,
                                          const BlobProgress& progress) {
-  if (is_staged(descriptor.digest))
-    return BlobCopy::read(TRY(source.open_blob(descriptor)), descriptor, progress, fd_.get());
+  for (const Staged& staged : staged_) {
+    if (staged.digest != descriptor.digest) continue;
+    // Fetched already, for a layer that an image has twice.
+    UniqueFd file = TRY(open_at(fd_.get(), staged.temp, O_RDONLY | O_NOFOLLOW));
+    return BlobCopy::read_file(std::move(file), descriptor, progress, fd_.get());
+  }
   std::uint64_t told = 0;
   const auto advance = [&](std::uint64_t bytes) -> Result<void> {
     told += bytes;
@@ -251,7 +256,7 @@ Result<BlobCopy> LayoutWriter::copy_blob(const ImageSource& source, const Descri
 }
 
 /// Copies a blob that is not here into a new file, which it stages.
-Result<BlobCopy> LayoutWriter::stage_copy(const ImageSource& source, const Descriptor& descriptor,
+Result<BlobCopy> LayoutWriter::stage_copy(const BlobSource& source, const Descriptor& descriptor,
                                           const BlobProgress& progress) {
   std::string temp;
   UniqueFd fd = TRY(make_temp(temp));

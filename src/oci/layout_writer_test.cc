@@ -1,7 +1,8 @@
+#include "layout_writer.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <intact/oci/layout_writer.h>
 #include <intact/oci/media_types.h>
 
 #include "test_command.h"

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include <intact/oci/owner.h>
+#include <intact/oci/tree_tar.h>
 
 namespace intact::oci {
 namespace {

@@ -26,11 +26,11 @@ bool may_be_image(const Descriptor& descriptor) {
 }
 
 std::string joined(const std::set<std::string>& words) {
-  constexpr std::size_t kMost = 20;
+  constexpr std::size_t kMax = 20;
   std::string text;
   std::size_t count = 0;
   for (const std::string& word : words) {
-    if (++count > kMost) return text + ", ...";
+    if (++count > kMax) return text + ", ...";
     text += (text.empty() ? "" : ", ") + word.substr(0, 200);
   }
   return text;

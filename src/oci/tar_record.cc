@@ -26,8 +26,8 @@ Result<tree::Xattr> parse_xattr(std::string_view key, std::string_view value,
 }  // namespace
 
 std::string quoted(std::string_view text) {
-  constexpr std::size_t kMost = 200;  // bytes
-  return "'" + visible(text.substr(0, kMost)) + (text.size() > kMost ? "...'" : "'");
+  constexpr std::size_t kMax = 200;  // bytes
+  return "'" + visible(text.substr(0, kMax)) + (text.size() > kMax ? "...'" : "'");
 }
 
 Result<std::uint32_t> check_tar_id(std::uint64_t id, std::string_view key,

@@ -1,5 +1,6 @@
+#include "escape.h"
+
 #include <intact/base/visible.h>
-#include <intact/report/escape.h>
 
 namespace intact::report {
 

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/report/escape.h>
-
+#include "escape.h"
 #include "html_parts.h"
 
 namespace intact::report {
@@ -11,23 +10,23 @@ namespace {
 
 /// The first few names, and how many there are.
 std::string names_text(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 8;
+  constexpr std::size_t kMax = 8;
   std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i)
+  for (std::size_t i = 0; i < std::min(names.size(), kMax); ++i)
     out += (out.empty() ? "" : ", ") + html(names[i]);
-  if (names.size() > kMost) out += fmt::format(" and {} more", number_text(names.size() - kMost));
+  if (names.size() > kMax) out += fmt::format(" and {} more", number_text(names.size() - kMax));
   return out;
 }
 
 /// Block numbers as ranges, "0, 366-370", not too many of them.
 std::string ranges(const std::vector<std::uint64_t>& blocks) {
-  constexpr std::size_t kMost = 12;
+  constexpr std::size_t kMax = 12;
   std::string out;
   std::size_t shown = 0;
   for (std::size_t i = 0; i < blocks.size();) {
     std::size_t end = i + 1;
     while (end < blocks.size() && blocks[end] == blocks[end - 1] + 1) ++end;
-    if (++shown > kMost) return out + ", &hellip;";
+    if (++shown > kMax) return out + ", &hellip;";
     out += (out.empty() ? "" : ", ") + number_text(blocks[i]);
     if (end - i > 1) out += "&ndash;" + number_text(blocks[end - 1]);
     i = end;
@@ -74,12 +73,12 @@ std::string chain_section(const View& view) {
 std::string damage_section(const View& view) {
   if (view.damage.empty()) return "";
   // Thousands of rows say no more than the first; the map and the tree show all of it.
-  constexpr std::size_t kMost = 500;
+  constexpr std::size_t kMax = 500;
   std::string out =
       "<h2>Damage</h2>\n<div class=\"card\"><table><tr><th>File</th><th>Bad blocks, counted from "
       "0</th><th>Size in blocks</th><th>Object</th><th>Also in</th></tr>\n";
   std::size_t shown = 0;
-  for (std::size_t i = 0; i < view.rows.size() && shown < kMost; ++i) {
+  for (std::size_t i = 0; i < view.rows.size() && shown < kMax; ++i) {
     const Row& row = view.rows[i];
     if (row.content == Row::kNone || row.damaged == 0) continue;
     const Content& content = view.contents[row.content];
@@ -99,7 +98,7 @@ std::string damage_section(const View& view) {
         html(content.object), names_text(content.also_in));
   }
   for (const image::Damage& damage : view.damage) {
-    if (!damage.path.empty() || shown++ >= kMost) continue;
+    if (!damage.path.empty() || shown++ >= kMax) continue;
     out += fmt::format(
         "<tr><td>{}</td><td class=\"mono\">{}</td><td></td><td "
         "class=\"mono\">{}<br>{}</td><td></td></tr>\n",
@@ -107,7 +106,7 @@ std::string damage_section(const View& view) {
         view.from_layers ? "unknown" : number_text(damage.block), html(damage.object),
         html(damage.reason));
   }
-  if (shown >= kMost) out += "<tr><td colspan=\"5\">and more</td></tr>\n";
+  if (shown >= kMax) out += "<tr><td colspan=\"5\">and more</td></tr>\n";
   return out + "</table></div>\n";
 }
 

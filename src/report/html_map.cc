@@ -4,15 +4,15 @@
 #include <fmt/format.h>
 
 #include <intact/report/block_map.h>
-#include <intact/report/escape.h>
 
+#include "escape.h"
 #include "html_parts.h"
 
 namespace intact::report {
 namespace {
 
 constexpr std::size_t kColumns = 120;
-constexpr std::size_t kMostRows = 44;
+constexpr std::size_t kMaxRows = 44;
 constexpr std::size_t kCell = 8;
 constexpr std::size_t kColours = 8;
 
@@ -74,7 +74,7 @@ std::string bad_squares(const View& view, const BlockMap& map) {
 }  // namespace
 
 std::string map_section(const View& view) {
-  const BlockMap map = make_block_map(view.contents, kColumns * kMostRows);
+  const BlockMap map = make_block_map(view.contents, kColumns * kMaxRows);
   if (map.cells.empty()) return "";
   std::vector<std::size_t> by_size;
   const std::vector<std::size_t> colours = colours_of(map, by_size);

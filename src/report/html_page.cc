@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <intact/report/escape.h>
 #include <intact/report/html_page.h>
 
+#include "escape.h"
 #include "html_parts.h"
 #include "page_style.h"
 

@@ -4,8 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <intact/report/escape.h>
-
+#include "escape.h"
 #include "html_parts.h"
 
 namespace intact::report {

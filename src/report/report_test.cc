@@ -3,9 +3,10 @@
 #include <sys/stat.h>
 
 #include <intact/report/block_map.h>
-#include <intact/report/escape.h>
 #include <intact/report/html_page.h>
 #include <intact/report/view.h>
+
+#include "escape.h"
 
 namespace intact::report {
 namespace {

@@ -7,16 +7,13 @@
 #include <intact/report/view.h>
 
 #include "next_steps.h"
+#include "text.h"
 
 namespace intact::report {
 namespace {
 
 using Status = Link::Status;
 constexpr std::uint64_t kBlock = 4096;
-
-std::string count(std::uint64_t n, std::string_view what) {
-  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
-}
 
 /// The rows of a tree and its contents. Damage is known by object.
 class RowMaker {
@@ -105,25 +102,25 @@ Link unreached(std::string title) {
 /// The rest of the chain of an image in the store.
 void add_stored_links(const image::VerifyReport& report, const View& view, bool metadata_good,
                       std::vector<Link>& chain) {
-  chain.push_back({"Image digest", report.image.to_string(),
+  chain.push_back({"Image digest", report.image.digest.to_string(),
                    "Covers every name, attribute and byte of the tree.", Status::good});
   if (!metadata_good) {
     chain.push_back(
         {"Metadata", "",
-         count(view.damage.size(), "block") + " damaged: the list of files cannot be trusted.",
+         counted(view.damage.size(), "block") + " damaged: the list of files cannot be trusted.",
          Status::bad});
     chain.push_back(unreached("Files"));
     return;
   }
   chain.push_back(
-      {"Metadata", "", count(report.files, "name") + ", each block as signed.", Status::good});
+      {"Metadata", "", counted(report.files, "name") + ", each block as signed.", Status::good});
   const auto bad = static_cast<std::uint64_t>(
       std::count_if(view.contents.begin(), view.contents.end(),
                     [](const Content& content) { return !content.bad_blocks.empty(); }));
   chain.push_back({"Files", "",
                    bad == 0
-                       ? count(report.objects, "object") + ", each block as signed."
-                       : fmt::format("{} of {} damaged.", bad, count(report.objects, "object")),
+                       ? counted(report.objects, "object") + ", each block as signed."
+                       : fmt::format("{} of {} damaged.", bad, counted(report.objects, "object")),
                    bad == 0 ? Status::good : Status::bad});
 }
 
@@ -132,7 +129,7 @@ void add_source_links(const image::VerifyReport& report, bool tree_good, std::ve
   const auto bad = static_cast<std::uint64_t>(
       std::count_if(report.layer_checks.begin(), report.layer_checks.end(),
                     [](const image::LayerCheck& layer) { return !layer.good; }));
-  const std::string layers = count(report.layer_checks.size(), "layer");
+  const std::string layers = counted(report.layer_checks.size(), "layer");
   chain.push_back({"Layers", "",
                    bad == 0 ? layers + ", each with the digest that the manifest names."
                             : fmt::format("{} of {} damaged.", bad, layers),
@@ -141,13 +138,13 @@ void add_source_links(const image::VerifyReport& report, bool tree_good, std::ve
     for (const char* title : {"Image digest", "Files"}) chain.push_back(unreached(title));
     return;
   }
-  chain.push_back({"Image digest", report.image.to_string(),
+  chain.push_back({"Image digest", report.image.digest.to_string(),
                    tree_good ? "The layers make this tree."
                              : "The layers make another tree than the one that was signed.",
                    tree_good ? Status::good : Status::bad});
-  chain.push_back(
-      tree_good ? Link{"Files", "", count(report.files, "name") + ", all as signed.", Status::good}
-                : unreached("Files"));
+  chain.push_back(tree_good ? Link{"Files", "", counted(report.files, "name") + ", all as signed.",
+                                   Status::good}
+                            : unreached("Files"));
 }
 
 /// Layers in place of files, where the tree cannot be trusted. Where in a layer the

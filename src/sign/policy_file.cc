@@ -109,4 +109,28 @@ Result<void> edit_policy(const std::string& file,
       .context("trust policy: " + file);
 }
 
+Result<std::string> choose_policy_file(const std::optional<std::string>& file) {
+  if (!file) return default_policy_file_to_edit();
+  if (file->empty()) return Error(ErrorKind::invalid_argument, "--policy: the file name is empty");
+  return *file;
+}
+
+Result<std::vector<PolicyFile>> load_policies(const std::optional<std::string>& file) {
+  std::vector<PolicyFile> all;
+  if (file) {
+    const std::string name = TRY(choose_policy_file(file));
+    all.push_back({name, TRY(Policy::load(name))});
+    return all;
+  }
+  for (const std::string& name : default_policy_files()) {
+    auto policy = Policy::load(name);
+    if (policy) {
+      all.push_back({name, *std::move(policy)});
+    } else if (policy.error().kind() != ErrorKind::not_found) {
+      return std::move(policy).error();
+    }
+  }
+  return all;
+}
+
 }  // namespace intact::sign

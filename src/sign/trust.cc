@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <intact/crypto/base64.h>
 #include <intact/sign/identity.h>
@@ -69,7 +71,7 @@ bool fits_identity(const Verdict& verdict, const std::string& expected, Outcome&
   return false;
 }
 
-std::optional<Verdict> judge(const StoredSignature& stored, const std::vector<Rule>& rules,
+std::optional<Verdict> judge(const Evidence& stored, const std::vector<Rule>& rules,
                              const Digest& manifest, const std::string& name,
                              const std::string& identity, Outcome& outcome) {
   const auto signature = crypto::decode_base64(stored.signature_base64);
@@ -96,6 +98,38 @@ std::optional<Verdict> judge(const StoredSignature& stored, const std::vector<Ru
   return std::nullopt;
 }
 
+/// What is said of several pieces, each of which failed for a reason of its own.
+std::string list_rejections(const std::vector<Rejection>& rejected, const Outcome& told) {
+  constexpr std::size_t kMaxTold = 8;
+  const bool all_told = std::ranges::all_of(
+      rejected, [&](const Rejection& rejection) { return rejection.reason == told.reason; });
+  if (all_told) return "";
+  std::string text = fmt::format("; {} signatures were tried", rejected.size());
+  for (std::size_t i = 0; i < std::min(rejected.size(), kMaxTold); ++i)
+    text += fmt::format("{}{}: {}", i == 0 ? ": " : "; ", rejected[i].what, rejected[i].reason);
+  return text + (rejected.size() > kMaxTold ? "; and others" : "");
+}
+
+/// The pieces of unknown kinds, for people.
+std::string list_foreign(const std::vector<Evidence>& evidence) {
+  std::string text;
+  for (const Evidence& piece : evidence)
+    if (!piece.can_be_judged()) text += (text.empty() ? "" : ", ") + piece.what;
+  return text;
+}
+
+/// The rules that count: those of the policy, or one for each key that was named instead.
+std::vector<Rule> rules_of(const Policy& policy, const std::vector<PublicKey>& keys) {
+  if (keys.empty()) return policy.rules();
+  std::vector<Rule> rules;
+  for (const PublicKey& key : keys)
+    rules.push_back({.key = key,
+                     .identity_pattern = {},
+                     .pins = {},
+                     .label = policy.label_of(key.fingerprint())});
+  return rules;
+}
+
 Error untrusted(const Digest& manifest, std::string_view reason, std::string_view others = {}) {
   return Error(ErrorKind::untrusted, fmt::format("{}: {}{}{}", manifest.to_string(), reason,
                                                  others.empty() ? "" : "; also found: ", others));
@@ -103,45 +137,46 @@ Error untrusted(const Digest& manifest, std::string_view reason, std::string_vie
 
 }  // namespace
 
-Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
-                               const Digest& manifest, const std::string& name,
-                               const Policy& policy, const std::vector<PublicKey>& keys,
-                               const std::string& others, const std::string& identity) {
+Result<Verdict> evaluate_trust(const std::vector<Evidence>& evidence, const Digest& manifest,
+                               const std::string& name, const Policy& policy,
+                               const std::vector<PublicKey>& keys, const std::string& identity) {
   if (!identity.empty()) TRY(check_identity_pattern(identity).context("--identity"));
   if (policy.is_revoked(manifest)) return untrusted(manifest, "revoked by the trust policy");
-  if (signatures.empty() && !others.empty())
+  const auto count =
+      static_cast<std::size_t>(std::ranges::count_if(evidence, &Evidence::can_be_judged));
+  const std::string others = list_foreign(evidence);
+  if (count == 0 && !others.empty())
     return untrusted(manifest, "no signature that can be verified; found only: " + others);
-  if (signatures.empty())
+  if (count == 0)
     return untrusted(manifest,
                      "not signed; get a signed image from its publisher, or seal your own with "
                      "`intact seal`");
-  std::vector<Rule> rules = policy.rules();
-  if (!keys.empty()) {
-    rules.clear();
-    for (const PublicKey& key : keys)
-      rules.push_back({.key = key,
-                       .identity_pattern = {},
-                       .pins = {},
-                       .label = policy.label_of(key.fingerprint())});
-  }
+  const std::vector<Rule> rules = rules_of(policy, keys);
   if (rules.empty())
     return untrusted(manifest, "there are no trusted keys; `intact help trust` explains them",
                      others);
-
-  if (signatures.size() > kMaxSignatures)
+  if (count > kMaxSignatures)
     return Error(ErrorKind::limit, fmt::format("more than {} signatures", kMaxSignatures));
-  Outcome outcome;
-  for (const StoredSignature& stored : signatures)
-    if (auto verdict = judge(stored, rules, manifest, name, identity, outcome))
+
+  Outcome worst;  // of all pieces: the most telling one
+  std::vector<Rejection> rejected;
+  for (const Evidence& piece : evidence) {
+    if (!piece.can_be_judged()) continue;
+    Outcome outcome;
+    if (auto verdict = judge(piece, rules, manifest, name, identity, outcome)) {
+      verdict->rejected = std::move(rejected);
       return *std::move(verdict);
-  if (outcome.failure == Failure::foreign_key)
-    return untrusted(manifest, fmt::format("{}; {}", outcome.reason, kForeignKeyAdvice), others);
-  return untrusted(manifest, outcome.reason, others);
+    }
+    worst.note(outcome.failure, outcome.reason);
+    rejected.push_back({piece.what, std::move(outcome.reason)});
+  }
+  std::string reason = worst.reason;
+  if (worst.failure == Failure::foreign_key) reason += fmt::format("; {}", kForeignKeyAdvice);
+  return untrusted(manifest, reason + list_rejections(rejected, worst), others);
 }
 
-Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, const Digest& manifest,
-                            const std::string& name, const Anchors& anchors,
-                            const std::string& others) {
+Result<Verdict> check_trust(const std::vector<Evidence>& evidence, const Digest& manifest,
+                            const std::string& name, const Anchors& anchors) {
   auto policy = anchors.policy_file ? Policy::load(*anchors.policy_file) : Policy::load_default();
   if (!policy) {
     // A policy that was asked for and is not there trusts nobody.
@@ -153,12 +188,20 @@ Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, cons
   keys.reserve(anchors.key_files.size());
   for (const std::string& file : anchors.key_files)
     keys.push_back(TRY(PublicKey::load(file).context("trusted key")));
-  auto verdict =
-      evaluate_trust(signatures, manifest, name, *policy, keys, others, anchors.identity);
+  auto verdict = evaluate_trust(evidence, manifest, name, *policy, keys, anchors.identity);
   if (!verdict && anchors.insecure_unsigned && anchors.identity.empty() &&
       verdict.error().kind() == ErrorKind::untrusted && !policy->is_revoked(manifest))
     return Verdict{};
   return verdict;
+}
+
+std::string describe(const Anchors& anchors) {
+  if (!anchors.key_files.empty())
+    return fmt::format("--pub {}", fmt::join(anchors.key_files, ", --pub "));
+  if (anchors.policy_file) return *anchors.policy_file;
+  std::vector<std::string> files = default_policy_files();
+  std::erase_if(files, [](const std::string& file) { return ::access(file.c_str(), F_OK) != 0; });
+  return fmt::format("{}", fmt::join(files, ", "));
 }
 
 }  // namespace intact::sign

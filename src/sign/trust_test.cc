@@ -30,12 +30,12 @@ class TrustTest : public testing::Test {
         policy.add({.key = key, .identity_pattern = std::move(pattern), .pins = std::move(pins)}));
     return policy;
   }
-  StoredSignature sign(ByteSpan payload) const {
+  Evidence sign(ByteSpan payload) const {
     return {Bytes(payload.begin(), payload.end()), crypto::encode_base64(*key_.sign(payload))};
   }
-  StoredSignature signature() const { return sign(encode_payload({identity_, manifest_})); }
+  Evidence signature() const { return sign(encode_payload({identity_, manifest_})); }
 
-  Result<Verdict> judge(const std::vector<StoredSignature>& signatures,
+  Result<Verdict> judge(const std::vector<Evidence>& signatures,
                         const std::string& name = "demo") const {
     return evaluate_trust(signatures, manifest_, name, policy_);
   }
@@ -55,10 +55,10 @@ TEST_F(TrustTest, AGoodSignatureOfATrustedKey) {
 }
 
 TEST_F(TrustTest, FlippedBitInPayloadOrSignature) {
-  const StoredSignature good = signature();
+  const Evidence good = signature();
   ASSERT_TRUE(judge({good}));
   for (std::size_t i = 0; i < good.payload.size(); i += 7) {
-    StoredSignature bad = good;
+    Evidence bad = good;
     bad.payload[i] ^= std::byte{1};
     expect_untrusted(judge({bad}), "not signed by a trusted key");
   }
@@ -66,11 +66,11 @@ TEST_F(TrustTest, FlippedBitInPayloadOrSignature) {
   for (std::size_t i = 0; i < raw.size(); i += 7) {
     Bytes changed = raw;
     changed[i] ^= std::byte{1};
-    StoredSignature bad = good;
+    Evidence bad = good;
     bad.signature_base64 = crypto::encode_base64(changed);
     expect_untrusted(judge({bad}), "not signed by a trusted key");
   }
-  StoredSignature bad = good;
+  Evidence bad = good;
   bad.signature_base64 += "\n";
   expect_untrusted(judge({bad}), "base64");
   bad.signature_base64.clear();
@@ -89,7 +89,7 @@ TEST_F(TrustTest, AForeignKey) {
 TEST_F(TrustTest, NobodyIsAdvisedToTrustAStranger) {
   for (const Policy& policy : {trusting(generate_key().public_key()), Policy()}) {
     policy_ = policy;
-    for (const auto& signatures : {std::vector{signature()}, std::vector<StoredSignature>()}) {
+    for (const auto& signatures : {std::vector{signature()}, std::vector<Evidence>()}) {
       const std::string message = judge(signatures).error().message();
       for (const char* advice : {"trust add", "--pub", "--insecure", "--undo"})
         EXPECT_EQ(message.find(advice), std::string::npos) << message;
@@ -99,12 +99,36 @@ TEST_F(TrustTest, NobodyIsAdvisedToTrustAStranger) {
 
 TEST_F(TrustTest, SignaturesThatCannotBeReadAreMentioned) {
   const std::string others = "1 sigstore bundle (sha256:ab)";
-  expect_untrusted(evaluate_trust({}, manifest_, "", policy_, {}, others),
+  const Evidence bundle = foreign_evidence(others);
+  expect_untrusted(evaluate_trust({bundle}, manifest_, "", policy_),
                    "no signature that can be verified; found only: 1 sigstore bundle (sha256:ab)");
   policy_ = trusting(generate_key().public_key());
-  expect_untrusted(evaluate_trust({signature()}, manifest_, "", policy_, {}, others), others);
+  expect_untrusted(evaluate_trust({signature(), bundle}, manifest_, "", policy_), others);
   policy_ = trusting(key_.public_key());
-  EXPECT_TRUE(evaluate_trust({signature()}, manifest_, "", policy_, {}, others));
+  EXPECT_TRUE(evaluate_trust({bundle, signature()}, manifest_, "", policy_));
+}
+
+TEST_F(TrustTest, TellsWhichSignaturesWereTriedAndWhyEachWasNotAccepted) {
+  Evidence foreign = signature();
+  foreign.payload[0] ^= std::byte{1};
+  foreign.what = "signature A";
+  Evidence other = sign(encode_payload({identity_, kOther}));
+  other.what = "signature B";
+  const auto refused = judge({foreign, other});
+  expect_untrusted(refused, "has signed another manifest");
+  expect_untrusted(refused,
+                   "2 signatures were tried: signature A: not signed by a trusted key; "
+                   "signature B: key " +
+                       key_.public_key().fingerprint() + " has signed another manifest");
+  // One good piece is enough, and what was passed over is known.
+  const auto accepted = judge({foreign, signature(), other});
+  ASSERT_TRUE(accepted) << why(accepted);
+  ASSERT_EQ(accepted->rejected.size(), 1u);
+  EXPECT_EQ(accepted->rejected[0].what, "signature A");
+  EXPECT_EQ(accepted->rejected[0].reason, "not signed by a trusted key");
+  // Where all failed for one reason it is told once.
+  const auto same = judge({foreign, foreign});
+  EXPECT_EQ(same.error().message().find("were tried"), std::string::npos) << same.error().message();
 }
 
 TEST_F(TrustTest, TellsTheLabelOfTheKey) {
@@ -136,10 +160,10 @@ TEST_F(TrustTest, SomethingElseThatTheKeySigned) {
 }
 
 TEST_F(TrustTest, OneGoodSignatureAmongBadOnesIsEnough) {
-  StoredSignature flipped = signature();
+  Evidence flipped = signature();
   flipped.payload[9] ^= std::byte{1};
-  const StoredSignature other = sign(encode_payload({identity_, kOther}));
-  const StoredSignature junk{to_bytes("junk"), "????"};
+  const Evidence other = sign(encode_payload({identity_, kOther}));
+  const Evidence junk{to_bytes("junk"), "????"};
   expect_untrusted(judge({junk, flipped, other}), "another manifest");
   EXPECT_TRUE(judge({junk, flipped, other, signature()}));
   EXPECT_TRUE(judge({signature(), junk}));
@@ -153,7 +177,7 @@ TEST_F(TrustTest, AnotherImagesName) {
                            "other.example/team/app:1", "team/db:1"})
     expect_untrusted(judge({signature()}, name), "cannot have the name");
   // Nothing was promised by a signature without a name.
-  const StoredSignature nameless = sign(encode_payload({"", manifest_}));
+  const Evidence nameless = sign(encode_payload({"", manifest_}));
   EXPECT_TRUE(judge({nameless}, "registry.example/team/db:1"));
 }
 
@@ -208,7 +232,7 @@ TEST(GoldenTrust, JudgesWhatCosignSigned) {
   const Digest manifest = crypto::sha256(golden("image/image.manifest.json"));
   const auto layers = parse_signature_manifest(golden("image/two.manifest.json"));
   ASSERT_TRUE(layers);
-  const std::vector<StoredSignature> stored = {
+  const std::vector<Evidence> stored = {
       {golden("image/first.payload.json"), (*layers)[0].signature_base64},
       {golden("image/second.payload.json"), (*layers)[1].signature_base64}};
   const std::string name = "127.0.0.1:5961/team/app:latest";
@@ -243,7 +267,7 @@ class AnchorsTest : public TrustTest {
   void write(const Policy& policy) {
     ASSERT_TRUE(write_file_durably(*anchors_.policy_file, as_bytes(policy.to_text()), 0644));
   }
-  Result<Verdict> check(const std::vector<StoredSignature>& signatures) const {
+  Result<Verdict> check(const std::vector<Evidence>& signatures) const {
     return check_trust(signatures, manifest_, "demo", anchors_);
   }
 };

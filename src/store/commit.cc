@@ -137,7 +137,7 @@ Result<void> Staging::publish_objects(const std::vector<Digest>& objects, Replac
 Result<void> Staging::publish(const NamedImage& image, const std::vector<Digest>& objects,
                               Replacements& later) {
   TRY(publish_objects(objects, later));
-  const std::string hex = image.image.hex();
+  const std::string hex = image.image.digest.hex();
   TRY(publish_file(image_file_, Folder::images, hex, later));
   TRY(publish_file(pack_file_, Folder::trees, hex, later));
   for (const auto& [digest, file] : blobs_)
@@ -168,7 +168,7 @@ Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<D
                              const NamingHooks& hooks) {
   TRY(check_name(image.name));
   TRY(check_digest_in_name(image.name, image.manifest));
-  if (!image_ || image_->digest != image.image)
+  if (!image_ || image_->digest != image.image.digest)
     return Error(ErrorKind::invalid_argument, "the image to be named has not been staged");
   TRY(check_name_free(image, replace));
   if (image.created == 0) image.created = ::time(nullptr);

@@ -52,9 +52,9 @@ ContentCheck::ContentCheck(const Store& store, const std::vector<NamedImage>& na
     if (names.empty() || names.back() != name) names.push_back(name);
   };
   for (const NamedImage& image : named) {
-    note(names_of_[image.image], image.name);
+    note(names_of_[image.image.digest], image.name);
     note(blobs_[image.manifest], image.name);
-    if (image.signature_manifest) note(blobs_[*image.signature_manifest], image.name);
+    for (const EvidenceRef& evidence : image.evidence) note(blobs_[evidence.document], image.name);
     for (const Digest& blob : image.blobs) note(blobs_[blob], image.name);
   }
   for (auto* const map : {&names_of_, &blobs_})
@@ -87,10 +87,10 @@ Result<void> ContentCheck::check_blob(const Digest& digest, const Names& images)
 
 Result<std::shared_ptr<const ContentCheck::Pack>> ContentCheck::open_pack(const NamedImage& image) {
   auto pack = std::make_shared<Pack>();
-  pack->path = std::string(kTrees) + "/" + image.image.hex();
-  pack->images = names_of_.at(image.image);
+  pack->path = std::string(kTrees) + "/" + image.image.digest.hex();
+  pack->images = names_of_.at(image.image.digest);
   auto fd = [&]() -> Result<UniqueFd> {
-    return open_regular(TRY(store_.folder(Folder::trees)), image.image.hex());
+    return open_regular(TRY(store_.folder(Folder::trees)), image.image.digest.hex());
   }();
   if (!fd) {
     TRY(not_opened({.images = pack->images, .path = pack->path}, fd.error()));
@@ -107,7 +107,7 @@ Result<std::shared_ptr<const ContentCheck::Pack>> ContentCheck::open_pack(const 
 
 Result<std::vector<ImageObject>> ContentCheck::check_image(const NamedImage& image,
                                                            const ListObjects& list_objects) {
-  const auto [known, first] = images_.try_emplace(image.image);
+  const auto [known, first] = images_.try_emplace(image.image.digest);
   if (!first) return known->second;
   const std::shared_ptr<const Pack> pack = TRY(open_pack(image));
   auto objects = TRY(list_image(image, *pack, list_objects));
@@ -131,22 +131,23 @@ Result<std::optional<std::vector<ImageObject>>> ContentCheck::list_image(
   if (!TRY(hash_image(image, pack))) return std::nullopt;
   auto objects = list_objects(image.image);
   if (objects) return std::move(*objects);
-  TRY(not_opened({.images = pack.images, .path = std::string(kImages) + "/" + image.image.hex()},
-                 objects.error()));
+  TRY(not_opened(
+      {.images = pack.images, .path = std::string(kImages) + "/" + image.image.digest.hex()},
+      objects.error()));
   return std::nullopt;
 }
 
 Result<bool> ContentCheck::hash_image(const NamedImage& image, const Pack& pack) {
-  const std::string path = std::string(kImages) + "/" + image.image.hex();
-  auto fd = store_.open_image(image.image);
+  const std::string path = std::string(kImages) + "/" + image.image.digest.hex();
+  auto fd = store_.open_image(image.image.digest);
   if (!fd) {
     TRY(not_opened({.images = pack.images, .path = path}, fd.error()));
     return false;
   }
   const auto tree = fsverity::build_tree(fd->get());
   if (tree) count(tree->data_size);
-  if (tree && tree->digest == image.image) {
-    check_tree(pack, image.image, "the image", tree->blocks);
+  if (tree && tree->digest == image.image.digest) {
+    check_tree(pack, image.image.digest, "the image", tree->blocks);
     return true;
   }
   // Where it is damaged, the stored tree tells.
@@ -154,13 +155,13 @@ Result<bool> ContentCheck::hash_image(const NamedImage& image, const Pack& pack)
   std::shared_ptr<const ByteSource> stored;
   std::uint64_t expected = size ? *size : 0;
   if (pack.pack) {
-    const auto entry = pack.pack->find(image.image);
+    const auto entry = pack.pack->find(image.image.digest);
     if (entry && *entry) {
       stored = pack.pack->tree(**entry);
       expected = (*entry)->data_size;
     }
   }
-  const auto blocks = fsverity::scan_file(std::move(*fd), expected, image.image, stored);
+  const auto blocks = fsverity::scan_file(std::move(*fd), expected, image.image.digest, stored);
   if (!blocks || blocks->empty()) {
     damage_.add({.images = pack.images,
                  .path = path,

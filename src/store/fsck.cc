@@ -97,9 +97,9 @@ Result<FsckReport> check(Store& store, const FsckOptions& options) {
   bool complete = content.all_images_listed() && bad_records.empty();
   References kept = references;
   TRY(add_leases(store, kept));
-  for (const Digest& image : kept.images) {
-    if (references.images.contains(image)) continue;
-    const auto objects = options.list_objects(image);
+  for (const auto& [digest, format] : kept.images) {
+    if (references.images.contains(digest)) continue;
+    const auto objects = options.list_objects({format, digest});
     if (!objects) {
       complete = false;
       continue;

@@ -32,23 +32,23 @@ Error refuse(const Error& error, const std::string& what) {
                error.sys_errno());
 }
 
-Result<Marked> mark(const Store& store, const ListPayloads& list_payloads) {
+Result<Marked> mark(const Store& store, const ListObjects& list_objects) {
   Marked marked;
   auto named = store.list();
   if (!named) return refuse(std::move(named).error(), "a name");
   for (const NamedImage& image : *named) marked.references.add(image);
   std::unordered_set<Digest> images;
-  auto add_payloads = [&](const Digest& digest, const std::string& what) -> Result<void> {
-    if (!images.insert(digest).second) return {};
-    auto payloads = list_payloads(digest);
-    if (!payloads) return refuse(std::move(payloads).error(), what);
-    marked.payloads.insert(payloads->begin(), payloads->end());
+  auto add_payloads = [&](const ImageId& image, const std::string& what) -> Result<void> {
+    if (!images.insert(image.digest).second) return {};
+    auto objects = list_objects(image);
+    if (!objects) return refuse(std::move(objects).error(), what);
+    for (ImageObject& object : *objects) marked.payloads.insert(std::move(object.payload));
     return {};
   };
   for (const NamedImage& image : *named) TRY(add_payloads(image.image, "'" + image.name + "'"));
   TRY(add_leases(store, marked.references));
-  for (const Digest& digest : marked.references.images)
-    TRY(add_payloads(digest, "an image in use (" + digest.hex() + ")"));
+  for (const auto& [digest, format] : marked.references.images)
+    TRY(add_payloads({format, digest}, "an image in use (" + digest.hex() + ")"));
   return marked;
 }
 
@@ -161,12 +161,12 @@ Result<void> remove_empty_directories(const Store& store) {
 
 }  // namespace
 
-Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListPayloads& list_payloads) {
+Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListObjects& list_objects) {
   auto locked = FileLock::exclusive(store.dir_fd(), kGcLock);
   // Without write access a dry run still counts, though a commit under way may look like garbage.
   if (!locked && dry_run) locked = FileLock::shared(store.dir_fd(), kGcLock);
   const FileLock lock = TRY(std::move(locked).context(store.path()));
-  const Marked marked = TRY(mark(store, list_payloads));
+  const Marked marked = TRY(mark(store, list_objects));
   // After a crash of the machine, a name that a killed process has just removed or replaced may
   // come back. Its content is removed only once what we have seen is on the disk.
   if (!dry_run) TRY(sync_names(store));

@@ -176,9 +176,9 @@ Result<bool> is_alive(const Store& store, const Item& item) {
 }
 
 void References::add(const NamedImage& image) {
-  images.insert(image.image);
+  images[image.image.digest] = image.image.format;
   blobs.insert(image.manifest);
-  if (image.signature_manifest) blobs.insert(*image.signature_manifest);
+  for (const EvidenceRef& evidence : image.evidence) blobs.insert(evidence.document);
   blobs.insert(image.blobs.begin(), image.blobs.end());
 }
 
@@ -186,7 +186,7 @@ Result<void> add_leases(const Store& store, References& references) {
   return visit_leases(store, [&](const Item& lease) -> Result<void> {
     if (!TRY(is_alive(store, lease))) return {};
     // The image is in the lease's name; the record may be missing when the disk was full.
-    if (lease.digest) references.images.insert(*lease.digest);
+    if (lease.digest) references.images.try_emplace(*lease.digest, kFirstFormat);
     if (is_mount_lease_name(lease.name)) return {};  // the image itself
     const auto file = open_regular(lease.directory, lease.name);
     if (!file) return {};

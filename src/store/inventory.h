@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -46,7 +47,7 @@ Result<bool> is_alive(const Store& store, const Item& item);
 
 /// What names and living leases refer to.
 struct References {
-  std::unordered_set<Digest> images;
+  std::unordered_map<Digest, std::string> images;  ///< with their formats
   std::unordered_set<Digest> blobs;
 
   void add(const NamedImage& image);

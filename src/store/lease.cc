@@ -14,7 +14,7 @@ namespace intact::store {
 Result<Lease> Lease::take(Store& store, const NamedImage& image) {
   // Under this lock nothing is collected, so what is there stays until the lease counts.
   const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock).context(store.path()));
-  if (auto there = store.open_image(image.image); !there) {
+  if (auto there = store.open_image(image.image.digest); !there) {
     if (there.error().kind() == ErrorKind::not_found)
       return Error(ErrorKind::not_found,
                    image.name + ": its image is missing from the store " + store.path());
@@ -23,7 +23,7 @@ Result<Lease> Lease::take(Store& store, const NamedImage& image) {
   Lease lease;
   auto written = [&]() -> Result<void> {
     lease.leases_ = TRY(open_at(TRY(store.folder(Folder::leases)), ".", O_RDONLY | O_DIRECTORY));
-    const std::string name = lease_name(image.image);
+    const std::string name = lease_name(image.image.digest);
     lease.file_ =
         TRY(open_at(lease.leases_.get(), name, O_RDWR | O_CREAT | O_EXCL, kPrivateFileMode));
     lease.name_ = name;

@@ -26,7 +26,7 @@ class MountLeaseTest : public StoreTest {
     StoreTest::SetUp();
     if (!can_tell_open_files(path_)) GTEST_SKIP() << "no F_SETLEASE here";
     must(pull(*store_, "a", {"x"}));
-    image_ = must(store_->find("a")).image;
+    image_ = must(store_->find("a")).image.digest;
   }
 
   /// What the kernel does for a mount: it opens the file anew.

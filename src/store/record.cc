@@ -8,8 +8,9 @@
 namespace intact::store {
 namespace {
 
-constexpr std::uint64_t kRecordVersion = 1;
-constexpr std::size_t kMaxIdLength = 64;  // hex digits
+constexpr std::uint64_t kRecordVersion = 2;  // 1 had neither "format" nor "evidence"
+constexpr std::size_t kMaxIdLength = 64;     // hex digits
+constexpr std::size_t kMaxEvidence = 1000;
 
 Result<void> check_version(const Json& document, std::uint64_t ours, const std::string& what) {
   const std::uint64_t version = TRY(require_uint(document, "version"));
@@ -26,6 +27,20 @@ Result<Digest> require_digest(const Json& object, std::string_view key) {
   return Digest::parse(text);
 }
 
+Result<std::vector<EvidenceRef>> parse_evidence(const Json& record) {
+  std::vector<EvidenceRef> all;
+  if (const auto text = TRY(optional_string(record, "signature_manifest")))  // version 1
+    all.push_back({std::string(kFirstEvidence), TRY(Digest::parse(*text))});
+  const Json* const list = TRY(optional_array(record, "evidence"));
+  if (!list) return all;
+  if (list->size() > kMaxEvidence)
+    return Error(ErrorKind::limit,
+                 "a record with more than " + std::to_string(kMaxEvidence) + " pieces of evidence");
+  for (const Json& piece : *list)
+    all.push_back({TRY(require_string(piece, "kind")), TRY(require_digest(piece, "document"))});
+  return all;
+}
+
 }  // namespace
 
 std::string encode_record(const NamedImage& image) {
@@ -33,8 +48,12 @@ std::string encode_record(const NamedImage& image) {
   json["version"] = kRecordVersion;
   json["name"] = image.name;
   json["manifest"] = image.manifest.to_string();
-  json["image"] = image.image.to_string();
-  if (image.signature_manifest) json["signature_manifest"] = image.signature_manifest->to_string();
+  json["image"] = image.image.digest.to_string();
+  json["format"] = image.image.format;
+  json["evidence"] = Json::array();
+  for (const EvidenceRef& evidence : image.evidence)
+    json["evidence"].push_back(
+        {{"kind", evidence.kind}, {"document", evidence.document.to_string()}});
   json["source"] = image.source;
   json["created"] = image.created;
   json["size"] = image.size;
@@ -48,15 +67,15 @@ std::string encode_record(const NamedImage& image) {
 Result<NamedImage> parse_record(ByteSpan bytes) {
   const Json json = TRY(parse_json(bytes));
   TRY(check_version(json, kRecordVersion, "record"));
-  NamedImage image{.name = TRY(require_string(json, "name")),
-                   .manifest = TRY(require_digest(json, "manifest")),
-                   .image = TRY(require_digest(json, "image")),
-                   .signature_manifest = std::nullopt,
-                   .source = TRY(optional_string(json, "source")).value_or("")};
+  NamedImage image{
+      .name = TRY(require_string(json, "name")),
+      .manifest = TRY(require_digest(json, "manifest")),
+      .image = {TRY(optional_string(json, "format")).value_or(std::string(kFirstFormat)),
+                TRY(require_digest(json, "image"))},
+      .evidence = TRY(parse_evidence(json)),
+      .source = TRY(optional_string(json, "source")).value_or("")};
   if (!check_name(image.name))
     return Error(ErrorKind::malformed, "the name in the record is not a name");
-  if (const auto text = TRY(optional_string(json, "signature_manifest")))
-    image.signature_manifest = TRY(Digest::parse(*text));
   image.created = static_cast<std::int64_t>(TRY(optional_uint(json, "created")).value_or(0));
   image.size = TRY(optional_uint(json, "size")).value_or(0);
   if (const Json* kept = TRY(find_member(json, "layers_kept"))) {

@@ -12,7 +12,7 @@ namespace intact::store {
 /// Limit for a record, a lease or the marker, in bytes.
 inline constexpr std::uint64_t kRecordLimit = 4 * 1024 * 1024;
 
-/// The content of a file in names/ or leases/: {"version":1,"name":...,"manifest":"sha256:..."...}
+/// The content of a file in names/ or leases/: {"version":2,"name":...,"manifest":"sha256:..."...}
 std::string encode_record(const NamedImage& image);
 /// malformed when it is not a record; unsupported when a newer version wrote it.
 Result<NamedImage> parse_record(ByteSpan bytes);

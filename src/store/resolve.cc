@@ -45,7 +45,7 @@ Result<std::vector<NamedImage>> find_by_digest(const Store& store, const std::st
   std::vector<Error> damaged;
   std::vector<NamedImage> found;
   for (NamedImage& image : TRY(store.list(&damaged)))
-    if (fits(digits, image.manifest) || fits(digits, image.image))
+    if (fits(digits, image.manifest) || fits(digits, image.image.digest))
       found.push_back(std::move(image));
   std::ranges::sort(found, {}, &NamedImage::name);
   for (const NamedImage& image : found) {

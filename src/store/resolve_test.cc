@@ -27,7 +27,7 @@ TEST_F(ResolveTest, FindsNamesAndDigestsWholeOrShort) {
   EXPECT_EQ(name_of(app_.manifest.to_string()), "host/app:1");
   EXPECT_EQ(name_of(app_.manifest.hex().substr(0, 12)), "host/app:1");
   EXPECT_EQ(name_of("sha256:" + app_.manifest.hex().substr(0, 8)), "host/app:1");
-  EXPECT_EQ(name_of(tool_.image.hex()), "tool");
+  EXPECT_EQ(name_of(tool_.image.digest.hex()), "tool");
   EXPECT_ERROR(not_found, resolve_image(*store_, std::string(64, '0')));
   EXPECT_ERROR(not_found, resolve_image(*store_, app_.manifest.hex().substr(0, 3)));
   EXPECT_ERROR(not_found, resolve_image(*store_, "nobody"));

@@ -142,11 +142,11 @@ TEST_F(StoreTest, ObjectsAreOpenedWithoutLeavingTheStore) {
 TEST_F(StoreTest, ImagesThatCouldNotBeHashedToTheirEndAreNotOpened) {
   must(pull(*store_, "a", {"content"}));
   const NamedImage image = must(store_->find("a"));
-  const std::string path = path_ + "/images/" + image.image.hex();
+  const std::string path = path_ + "/images/" + image.image.digest.hex();
   ASSERT_EQ(::truncate(path.c_str(), static_cast<off_t>(kMaxImageSize)), 0);
-  EXPECT_OK(store_->open_image(image.image));
+  EXPECT_OK(store_->open_image(image.image.digest));
   ASSERT_EQ(::truncate(path.c_str(), static_cast<off_t>(kMaxImageSize) + 1), 0);
-  EXPECT_ERROR(tampered, store_->open_image(image.image));
+  EXPECT_ERROR(tampered, store_->open_image(image.image.digest));
 }
 
 TEST_F(StoreTest, ForeignObjectDirectoriesComeSecond) {
@@ -307,7 +307,7 @@ TEST_F(StoreTest, CanBeReadByAUserWhoMayNotWrite) {
     const auto store = Store::open(path_);
     if (!store) ::_exit(1);
     const auto image = (*store)->find("a");
-    if (!image || !(*store)->list() || !(*store)->open_image(image->image)) ::_exit(2);
+    if (!image || !(*store)->list() || !(*store)->open_image(image->image.digest)) ::_exit(2);
     if (!(*store)->read_blob(image->manifest, 1000)) ::_exit(3);
     const auto lease = Lease::take(**store, *image);
     if (!lease || lease->held()) ::_exit(4);

@@ -1,7 +1,6 @@
 #include <intact/base/file.h>
 #include <intact/store/name.h>
 #include <intact/store/resolve.h>
-#include <intact/store/tag.h>
 
 #include "layout.h"
 #include "record.h"

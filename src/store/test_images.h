@@ -81,7 +81,7 @@ struct TestImage {
   NamedImage record(const std::string& name) const {
     return {.name = name,
             .manifest = crypto::sha256(as_bytes(manifest())),
-            .image = digest(),
+            .image = {std::string(kFirstFormat), digest()},
             .source = "oci:test"};
   }
 };
@@ -108,7 +108,8 @@ inline Result<void> pull(Store& store, const std::string& name,
 }
 
 inline ListObjects object_lister(const Store& store) {
-  return [&store](const Digest& digest) -> Result<std::vector<ImageObject>> {
+  return [&store](const ImageId& image) -> Result<std::vector<ImageObject>> {
+    const Digest& digest = image.digest;
     const UniqueFd fd = TRY(store.open_image(digest));
     const Bytes bytes = TRY(read_fd(fd.get(), 1 << 26));
     if (fsverity::digest_of(bytes) != digest)
@@ -121,16 +122,8 @@ inline ListObjects object_lister(const Store& store) {
   };
 }
 
-inline ListPayloads payload_lister(const Store& store) {
-  return [list = object_lister(store)](const Digest& image) -> Result<std::vector<std::string>> {
-    std::vector<std::string> payloads;
-    for (const ImageObject& object : TRY(list(image))) payloads.push_back(object.payload);
-    return payloads;
-  };
-}
-
 inline Result<GcReport> collect(Store& store, bool dry_run = false) {
-  return collect_garbage(store, dry_run, payload_lister(store));
+  return collect_garbage(store, dry_run, object_lister(store));
 }
 
 inline FsckReport fsck(Store& store) {

@@ -190,9 +190,9 @@ TEST_F(StoreTest, ANameIsReplacedOnlyWhenAskedFor) {
   must(pull(*store_, "a", {"one"}));
   EXPECT_OK(pull(*store_, "a", {"one"}));
   EXPECT_ERROR(exists, pull(*store_, "a", {"two"}));
-  EXPECT_EQ(must(store_->find("a")).image, TestImage({"one"}).digest());
+  EXPECT_EQ(must(store_->find("a")).image.digest, TestImage({"one"}).digest());
   EXPECT_OK(pull(*store_, "a", {"two"}, true));
-  EXPECT_EQ(must(store_->find("a")).image, TestImage({"two"}).digest());
+  EXPECT_EQ(must(store_->find("a")).image.digest, TestImage({"two"}).digest());
 }
 
 TEST_F(StoreTest, SharedObjectsAreStoredOnce) {

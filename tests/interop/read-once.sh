@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Layers are read once: seal, verify and pull open each blob of a source a single time, and use the bytes
-# that they hashed. A second open could find others there.
+# Every blob is read once: seal, verify and pull open each layer and each document of a source a single time, and
+# use the bytes that they hashed. A second open could find others there.
 . "$(dirname "$0")/lib.sh"
 requires strace jq
 strace -o /dev/null true 2> /dev/null || skip "strace may not trace here"
@@ -8,12 +8,23 @@ sealed_image
 key=(--key "$work/key.key" --password-file "$work/password")
 layers=$(jq -r '.layers[].digest' "$(blob "$work/layout" "$(manifest_digest "$work/layout" latest-sealed)")")
 [[ -n $layers ]] || fail "no layers"
+# documents TAG: manifest and config of an image, and of its signatures with their payloads if it has any.
+documents() {
+  local manifest signatures
+  manifest=$(manifest_digest "$work/layout" "$1")
+  echo "$manifest"
+  jq -r .config.digest "$(blob "$work/layout" "$manifest")"
+  signatures=$(manifest_digest "$work/layout" "${manifest/:/-}.sig" 2> /dev/null || true)
+  [[ $signatures == sha256:* ]] || return 0
+  echo "$signatures"
+  jq -r '.config.digest, .layers[].digest' "$(blob "$work/layout" "$signatures")"
+}
 
 # opens FILE COMMAND...: how often the command opens that file of a directory or reads its name.
 traced() { expect 0 strace -f -qqq -e trace=open,openat,openat2 -o "$work/trace" "$@"; }
-once() { # once WHAT: each layer of the source was opened once.
+once() { # once WHAT TAG: each layer and document of that image in the source was opened once.
   local digest count
-  for digest in $layers; do
+  for digest in $layers $(documents "$2"); do
     count=$(grep "${digest#*:}" "$work/trace" | grep -vc ' = -1 ' || true)
     equal "$count" 1 "opens of $digest by $1"
   done
@@ -21,13 +32,13 @@ once() { # once WHAT: each layer of the source was opened once.
 cp -r "$work/layout" "$work/fresh"
 rm -rf "$work/sealed"
 traced "$intact" seal "oci:$work/layout:latest" "oci:$work/sealed:v1" "${key[@]}"
-once "seal into another layout"
+once "seal into another layout" latest
 traced "$intact" seal "oci:$work/fresh:latest" "oci:$work/fresh:v2" "${key[@]}" --identity registry.example/app
-once "seal into the same layout"
+once "seal into the same layout" latest
 traced "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub"
-once verify
+once verify latest-sealed
 traced "$intact" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub"
-once pull
+once pull latest-sealed
 
 # An archive is opened once as a whole, and its layers are still checked.
 tar -C "$work/layout" -cf "$work/layout.tar" .

@@ -2,9 +2,10 @@
 
 #include <sys/resource.h>
 
-#include <intact/base/visible.h>
+#include <intact/console/output.h>
 #include <intact/image/export.h>
 #include <intact/json/json.h>
+#include <intact/report/results.h>
 #include <intact/run/bundle.h>
 
 #include "anchor_options.h"
@@ -50,35 +51,6 @@ Result<image::BundleFiles> make_bundle_files(const image::OpenedImage& image) {
   return files;
 }
 
-Result<image::ExportReport> export_to(const Options& options,
-                                      const std::shared_ptr<store::Store>& store,
-                                      const image::OpenOptions& open) {
-  const std::size_t colon = options.destination.find(':');
-  const std::string form = options.destination.substr(0, colon);
-  const std::string path = colon == std::string::npos ? "" : options.destination.substr(colon + 1);
-  if (path.empty())
-    return Error(ErrorKind::invalid_argument, "'" + options.destination + "': not FORM:PATH");
-  if ((options.rootfs.devices || options.rootfs.setuid) && form != "rootfs" && form != "bundle")
-    return Error(ErrorKind::invalid_argument,
-                 "--devices and --setuid apply only to rootfs: and bundle:");
-  if (form == "oci" || form == "oci-archive")
-    return image::export_oci(store, options.name, open,
-                             *TRY(oci::parse_reference(options.destination)));
-  if (form == "tar") return image::export_tar(store, options.name, open, path);
-  if (form == "rootfs")
-    return image::export_rootfs(store, options.name, open, path, options.rootfs);
-  if (form == "composefs") return image::export_composefs(store, options.name, open, path);
-  if (form == "bundle")
-    return image::export_bundle(store, options.name, open, path, make_bundle_files, options.rootfs);
-  return Error(ErrorKind::invalid_argument,
-               "unknown form '" + form + "': oci, oci-archive, tar, rootfs, composefs or bundle");
-}
-
-bool writes_to_stdout(const std::string& destination) {
-  return destination == "tar:-" || destination == "oci-archive:-" ||
-         destination.starts_with("oci-archive:-:");
-}
-
 Result<int> run_export(const Options& options, const StoreOption& store_option,
                        const AnchorOptions& anchors) {
   image::OpenOptions open;
@@ -86,21 +58,16 @@ Result<int> run_export(const Options& options, const StoreOption& store_option,
   open.damage = [](const image::Damage& damage) {
     warn(fmt::format("damaged: block {} of {}: {}", damage.block, damage.object, damage.reason));
   };
-  if (writes_to_stdout(options.destination)) TRY(check_archive_on_stdout(options.json));
-  const image::ExportReport report = TRY(export_to(options, TRY(store_option.open()), open));
+  if (image::exports_to_standard_output(options.destination))
+    TRY(check_archive_on_stdout(options.json));
+  const image::ExportReport report =
+      TRY(image::export_image(TRY(store_option.open()), options.name, open, options.destination,
+                              options.rootfs, make_bundle_files));
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {
-    print("{}\n", to_text(Json{{"destination", options.destination},
-                               {"files", report.files},
-                               {"bytes", report.bytes},
-                               {"left_out",
-                                {{"devices", report.devices},
-                                 {"setuid", report.setuid},
-                                 {"capabilities", report.capabilities},
-                                 {"xattrs", report.xattrs}}}}));
-  } else if (!writes_to_stdout(options.destination)) {
-    print("Exported '{}' to {} ({:.1f} MB)\n", visible(options.name), visible(options.destination),
-          static_cast<double>(report.bytes) / 1e6);
+    print("{}\n", to_text(report::to_json(report, options.destination)));
+  } else if (!image::exports_to_standard_output(options.destination)) {
+    print_text(report::to_text(report, options.name, options.destination));
   }
   return 0;
 }

@@ -2,11 +2,11 @@
 #include <string>
 #include <vector>
 
-#include <intact/base/visible.h>
 #include <intact/console/output.h>
 #include <intact/console/progress.h>
 #include <intact/image/pull.h>
 #include <intact/json/json.h>
+#include <intact/report/results.h>
 
 #include "anchor_options.h"
 #include "command.h"
@@ -67,35 +67,10 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
 
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {
-    Json json{{"name", report.image.name},
-              {"manifest", report.image.manifest.to_string()},
-              {"image", report.image.image.to_string()},
-              {"objects", report.objects},
-              {"bytes", report.object_bytes},
-              {"reused_layers", report.reused_layers},
-              {"unchanged", report.unchanged}};
-    json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
-    json["identity"] = report.signer ? Json(report.signer->identity) : Json();
-    print_json(json);
-    return 0;
-  }
-  print("Pulled {} as '{}'\n", visible(options.source), visible(report.image.name));
-  print("  manifest  {}\n  image     {}\n", report.image.manifest.to_string(),
-        report.image.image.to_string());
-  if (report.signer) {
-    print("  signed by {}{}\n", visible(report.signer->key_name()),
-          report.signer->identity.empty() ? "" : " as " + visible(report.signer->identity));
+    print_json(report::to_json(report));
   } else {
-    print("  NOT SIGNED by a trusted key\n");
+    print_text(report::to_text(report, options.source));
   }
-  print("  {}, {:.1f} MB\n", counted(report.objects, "object"),
-        static_cast<double>(report.object_bytes) / 1e6);
-  if (report.reused_layers > 0)
-    print("  {} of {} came from the store and not from the source\n", report.reused_layers,
-          counted(report.layers, "layer"));
-  if (report.unchanged)
-    print(
-        "  The store already had it: sizes were checked, contents were not read (--verify does)\n");
   return 0;
 }
 

@@ -2,12 +2,12 @@
 #include <optional>
 #include <string>
 
-#include <intact/base/visible.h>
 #include <intact/console/output.h>
 #include <intact/console/password.h>
 #include <intact/console/progress.h>
 #include <intact/image/seal.h>
 #include <intact/json/json.h>
+#include <intact/report/results.h>
 
 #include "command.h"
 #include "commands.h"
@@ -30,9 +30,7 @@ struct Options {
 };
 
 Result<int> seal(const Options& options, const LimitOptions& limits) {
-  if (options.profile != "shared")
-    return Error(ErrorKind::unsupported,
-                 "--profile " + options.profile + ": unknown profile; only 'shared' is supported");
+  TRY(image::check_profile(options.profile));
   const oci::Reference source = TRY(require_reference(options.source));
   std::optional<oci::Reference> destination;
   if (!options.destination.empty()) destination = TRY(require_reference(options.destination));
@@ -42,6 +40,7 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
   if (to_stdout) TRY(check_archive_on_stdout(options.json));
 
   image::SealOptions seal_options;
+  seal_options.profile = options.profile;
   seal_options.identity = options.identity;
   seal_options.limits = limits.limits();
   if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
@@ -57,22 +56,10 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
 
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {
-    print_json(Json{{"destination", to_string(report.destination)},
-                    {"manifest", report.manifest.to_string()},
-                    {"image", report.image.to_string()},
-                    {"signature", report.signature.to_string()},
-                    {"identity", options.identity},
-                    {"files", report.files},
-                    {"layers", report.layers},
-                    {"unchanged", report.unchanged}});
+    print_json(report::to_json(report, options.identity));
     return 0;
   }
-  const std::string text = fmt::format(
-      "{} {}\n  manifest  {}\n  image     {}\n  {} in {}, signed{}\n",
-      report.unchanged ? "Already sealed:" : "Sealed", visible(to_string(report.destination)),
-      report.manifest.to_string(), report.image.to_string(), counted(report.files, "file"),
-      counted(report.layers, "layer"),
-      options.identity.empty() ? "" : " as " + visible(options.identity));
+  const std::string text = report::to_text(report, options.identity);
   if (to_stdout) {
     tell("{}", text);
   } else {

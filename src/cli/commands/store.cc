@@ -1,56 +1,100 @@
-#include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include <intact/base/visible.h>
 #include <intact/console/format_template.h>
 #include <intact/console/output.h>
-#include <intact/image/remove.h>
-#include <intact/image/tag.h>
-#include <intact/image/verify.h>
+#include <intact/image/names.h>
+#include <intact/image/stored_images.h>
 #include <intact/json/json.h>
+#include <intact/report/results.h>
+#include <intact/store/fsck.h>
 #include <intact/store/gc.h>
-#include <intact/store/resolve.h>
 
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
-#include "image_summary.h"
-#include "store_commands.h"
-#include "stored_objects.h"
+#include "store_option.h"
 
 namespace intact::cli {
 namespace {
 
-using Options = StoreCommandOptions;
+/// What the commands on a store are given.
+struct Options {
+  std::vector<std::string> names;
+  std::string old_name;  ///< of tag
+  std::string new_name;
+  std::string format;
+  bool all = false;
+  bool dry_run = false;
+  bool json = false;
+  bool digests = false;
+  bool quiet = false;
+  bool sizes = false;
+  bool replace = false;
+};
+
+Result<std::optional<FormatTemplate>> parse_format(const Options& options) {
+  if (options.format.empty()) return std::optional<FormatTemplate>();
+  return std::optional(TRY(FormatTemplate::parse(options.format)));
+}
+
+Result<image::StoredImages> read_images(const StoreOption& store_option, bool with_sizes) {
+  auto store = store_option.open();
+  if (store) return image::list_images(**store, with_sizes);
+  if (store.error().kind() != ErrorKind::not_found) return std::move(store).error();
+  // No store is a store without images: pull makes one when it is needed.
+  warn(store.error().message());
+  image::StoredImages none;
+  if (with_sizes) none.sizes.emplace();
+  return none;
+}
+
+Result<int> list_images(const Options& options, const StoreOption& store_option) {
+  const auto format = TRY(parse_format(options));
+  const bool json = options.json || (format && format->is_json());
+  const bool with_sizes =
+      options.sizes || (format && !json && (format->uses("OwnSize") || format->uses("SharedSize")));
+  const image::StoredImages images = TRY(read_images(store_option, with_sizes));
+  for (const Error& error : images.damaged)
+    warn(error.message() + "; pull the image again, or remove the name");
+  if (json) {
+    print_json(report::to_json(images));
+  } else if (options.quiet) {
+    print_text(report::to_digests(images, options.digests));
+  } else if (format) {
+    print_text(TRY(format->render(report::to_fields(images), report::empty_fields())));
+  } else {
+    print_text(aligned_columns(report::to_table(images, options.digests)));
+  }
+  return images.damaged.empty() ? 0 : 3;
+}
+
+Result<int> inspect_image(const Options& options, const StoreOption& store_option) {
+  const auto format = TRY(parse_format(options));
+  const auto store = TRY(store_option.open());
+  const image::ImageSummary summary = TRY(image::summarize(*store, options.names.at(0)));
+  if (options.json || (format && format->is_json())) {
+    print_json(report::to_json(summary));
+  } else if (format) {
+    const Json fields = report::to_fields(summary);
+    print_text(TRY(format->render({fields}, fields)));
+  } else {
+    print_text(report::to_text(summary));
+  }
+  return 0;
+}
 
 /// Every name that is to go. All must be there, or none goes.
 Result<std::set<std::string>> names_to_remove(const store::Store& store, const Options& options) {
+  if (!options.all) return image::names_to_remove(store, options.names);
   std::set<std::string> names;
-  if (options.all) {
-    std::vector<Error> damaged;
-    for (const store::NamedImage& image : TRY(store.list(&damaged))) names.insert(image.name);
-    for (const Error& error : damaged) warn(error.message());
-    return names;
-  }
-  for (const std::string& name : options.names) {
-    // A name in the store is removed whatever it looks like, also like the digest of another image.
-    if (store.find(name)) {
-      names.insert(name);
-      continue;
-    }
-    auto found = store::resolve_names(store, name);
-    if (found) {
-      for (const store::NamedImage& image : *found) names.insert(image.name);
-    } else if (found.error().kind() == ErrorKind::malformed) {
-      names.insert(name);  // a damaged record can be removed as well
-    } else if (found.error().kind() == ErrorKind::not_found &&
-               std::ranges::binary_search(TRY(image::lost_names(store)), name)) {
-      names.insert(name);
-    } else {
-      return std::move(found).error();
-    }
-  }
+  std::vector<Error> damaged;
+  for (const store::NamedImage& image : TRY(store.list(&damaged))) names.insert(image.name);
+  for (const Error& error : damaged) warn(error.message());
   return names;
 }
 
@@ -88,52 +132,28 @@ Result<int> tag_image(const Options& options, const StoreOption& store_option,
   return 0;
 }
 
-/// "Freed 172.6 MB: 8 blobs, 1 interrupted operation"
-void print_collected(const store::GcReport& report, bool dry_run) {
-  if (report.removed() == 0) {
-    print("Nothing to remove: {} and {} are in use\n", counted(report.kept_images, "image"),
-          counted(report.kept_objects, "object"));
-    return;
-  }
-  std::string parts;
-  const auto part = [&parts](std::uint64_t count, std::string_view thing) {
-    if (count > 0) parts += (parts.empty() ? "" : ", ") + counted(count, thing);
-  };
-  part(report.objects, "object");
-  part(report.images, "image");
-  part(report.trees, "hash tree");
-  part(report.blobs, "blob");
-  part(report.staging, "interrupted operation");
-  part(report.leases, "ended mount");
-  print("{} {}: {}\n", dry_run ? "Would free" : "Freed", format_size(report.bytes), parts);
-}
-
 Result<int> collect(const Options& options, const StoreOption& store_option) {
   const auto store = TRY(store_option.open());
-  auto list_payloads = [&](const Digest& image) -> Result<std::vector<std::string>> {
-    std::vector<std::string> payloads;
-    const auto objects = TRY(list_stored_objects(*store, image));
-    payloads.reserve(objects.size());
-    for (const composefs::ObjectReference& object : objects) payloads.push_back(object.payload);
-    return payloads;
-  };
   const store::GcReport report =
-      TRY(store::collect_garbage(*store, options.dry_run, list_payloads));
-  if (!options.json) {
-    print_collected(report, options.dry_run);
-    return 0;
+      TRY(store::collect_garbage(*store, options.dry_run, image::object_lister(*store)));
+  if (options.json) {
+    print_json(report::to_json(report, options.dry_run));
+  } else {
+    print_text(report::to_text(report, options.dry_run));
   }
-  print_json(Json{{"dry_run", options.dry_run},
-                  {"removed",
-                   {{"objects", report.objects},
-                    {"images", report.images},
-                    {"trees", report.trees},
-                    {"blobs", report.blobs},
-                    {"staging", report.staging},
-                    {"leases", report.leases}}},
-                  {"bytes", report.bytes},
-                  {"kept", {{"objects", report.kept_objects}, {"images", report.kept_images}}}});
   return 0;
+}
+
+Result<int> check_store(const Options& options, const StoreOption& store_option) {
+  const auto store = TRY(store_option.open());
+  const store::FsckReport report =
+      TRY(store::check(*store, {.list_objects = image::object_lister(*store)}));
+  if (options.json) {
+    print_json(report::to_json(report));
+  } else {
+    print_text(report::to_text(report));
+  }
+  return report.ok() ? 0 : 3;
 }
 
 using Run = Result<int> (*)(const Options&, const StoreOption&);

@@ -108,7 +108,7 @@ class StoreCommands : public testing::Test {
                                      blob(*transaction, layer), layer.size())}}};
     must(transaction->commit({.name = name,
                               .manifest = blob(*transaction, to_text(manifest)),
-                              .image = merkle.digest,
+                              .image = {"composefs-1", merkle.digest},
                               .source = "oci:somewhere"},
                              true, objects));
   }
@@ -139,7 +139,7 @@ TEST_F(StoreCommands, ImagesListsNames) {
   const Json json = run({"images", "--json"}).json();
   ASSERT_EQ(json.size(), 2u);
   EXPECT_EQ(json[0]["name"], "app:1");
-  EXPECT_EQ(json[0]["image"], must(store_->find("app:1")).image.to_string());
+  EXPECT_EQ(json[0]["image"], must(store_->find("app:1")).image.digest.to_string());
   EXPECT_EQ(json[0]["layers_kept"], true);
 }
 
@@ -156,7 +156,7 @@ TEST_F(StoreCommands, ImagesOfNoStoreAreNone) {
 TEST_F(StoreCommands, InspectTellsTheChainAndTheConfig) {
   const Output people = run({"inspect", "app:1"});
   EXPECT_EQ(people.status, 0) << people.err;
-  EXPECT_THAT(people.out, HasSubstr(must(store_->find("app:1")).image.to_string()));
+  EXPECT_THAT(people.out, HasSubstr(must(store_->find("app:1")).image.digest.to_string()));
   EXPECT_THAT(people.out, HasSubstr("linux/amd64"));
   EXPECT_THAT(people.out, HasSubstr(R"(["/bin/app","--go"])"));
   const Json json = run({"inspect", "app:1", "--json"}).json();
@@ -195,7 +195,7 @@ TEST_F(StoreCommands, RemovedImagesAreCollectedUnlessInUse) {
 TEST_F(StoreCommands, NothingIsCollectedBesideADamagedImage) {
   pull("web", {{"x", "unneeded" + kFirst}});
   must(store_->remove("web"));
-  const std::string image = dir_ + "/images/" + must(store_->find("app:1")).image.hex();
+  const std::string image = dir_ + "/images/" + must(store_->find("app:1")).image.digest.hex();
   flip(image, 1200);
   const Output output = run({"gc"});
   EXPECT_EQ(output.status, 3);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <intact/json/json.h>
+#include <intact/report/results.h>
 #include <intact/sign/identity.h>
 #include <intact/sign/policy.h>
 
@@ -24,14 +25,6 @@ struct Options {
   bool json = false;
 };
 
-Result<std::string> file_to_edit(const Options& options) {
-  // An empty name is a mistake, not a wish for the default.
-  if (options.policy && options.policy->empty())
-    return Error(ErrorKind::invalid_argument, "--policy: the file name is empty");
-  if (options.policy) return *options.policy;
-  return sign::default_policy_file_to_edit();
-}
-
 /// A digest of the command line, where a bad one is wrong usage.
 Result<Digest> parse_argument(const char* argument, const std::string& text) {
   auto digest = Digest::parse(text);
@@ -40,40 +33,12 @@ Result<Digest> parse_argument(const char* argument, const std::string& text) {
                std::string(argument) + ": " + digest.error().message());
 }
 
-Json to_json(const std::vector<Digest>& digests) {
-  Json list = Json::array();
-  for (const Digest& digest : digests) list.push_back(digest.to_string());
-  return list;
-}
-
-Json to_json(const sign::Rule& rule, const std::string& file) {
-  return {{"fingerprint", rule.key.fingerprint()},
-          {"type", to_string(rule.key.type())},
-          {"label", rule.label},
-          {"identity", rule.identity_pattern ? Json(*rule.identity_pattern) : Json()},
-          {"pins", to_json(rule.pins)},
-          {"policy", file},
-          {"key", rule.key.to_pem()}};
-}
-
-/// "Release key (sha256:...)".
-std::string key_name(const sign::Rule& rule) {
-  return rule.label.empty() ? rule.key.fingerprint()
-                            : rule.label + " (" + rule.key.fingerprint() + ")";
-}
-
-/// The pattern as it was given, and what it means where that is another name.
-std::string scope(const sign::Rule& rule) {
-  if (!rule.identity_pattern) return "any image";
-  const std::string means = sign::describe_pattern(*rule.identity_pattern);
-  if (means.starts_with(*rule.identity_pattern)) return *rule.identity_pattern;
-  return *rule.identity_pattern + " (means " + means + ")";
+/// `text` for people unless JSON was asked for.
+void print_result(const Options& options, const Json& json, const std::string& text) {
+  print("{}", options.json ? to_text(json) + "\n" : text);
 }
 
 Result<int> add(const Options& options) {
-  if (options.identity && options.identity->empty())
-    return Error(ErrorKind::invalid_argument,
-                 "--identity: the pattern is empty; pass --any to trust the key for every image");
   sign::Rule rule{.key = TRY(sign::PublicKey::load(options.key)),
                   .identity_pattern = options.identity,
                   .pins = {},
@@ -81,15 +46,8 @@ Result<int> add(const Options& options) {
   if (options.label) TRY(sign::check_label(*options.label).context("--label"));
   for (const std::string& pin : options.pins)
     rule.pins.push_back(TRY(parse_argument("--pin", pin)));
-  if (options.identity) {
-    TRY(sign::check_identity_pattern(*options.identity).context("--identity"));
-    if (sign::matches_any_registry(*options.identity))
-      return Error(ErrorKind::invalid_argument,
-                   "--identity: '" + *options.identity +
-                       "' matches images of every registry, also of an attacker's; name one, as in "
-                       "'HOST/**', or pass --any to trust the key for every image");
-  }
-  const std::string file = TRY(file_to_edit(options));
+  TRY(sign::check_new_rule(rule));
+  const std::string file = TRY(sign::choose_policy_file(options.policy));
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) { return policy.add(rule); }));
 
   if (options.identity) {
@@ -98,63 +56,13 @@ Result<int> add(const Options& options) {
   } else if (!options.any) {
     warn("the key is trusted for every image; pass --identity to restrict it, or --any to confirm");
   }
-  if (options.json) {
-    print("{}\n", to_text(to_json(rule, file)));
-    return 0;
-  }
-  print("Trusted: {}\n", key_name(rule));
-  print("  for     {}{}\n",
-        rule.identity_pattern ? sign::describe_pattern(*rule.identity_pattern) : "any image",
-        rule.pins.empty() ? "" : ", pinned manifests only");
-  print("  policy  {}\n", file);
+  print_result(options, report::to_json(rule, file), report::to_text(rule, file));
   return 0;
 }
 
-/// The files that exist, each with its own policy: a rule is removed from the file that has it.
-Result<std::vector<std::pair<std::string, sign::Policy>>> load_all(const Options& options) {
-  std::vector<std::pair<std::string, sign::Policy>> all;
-  if (options.policy) {
-    const std::string file = TRY(file_to_edit(options));
-    all.emplace_back(file, TRY(sign::Policy::load(file)));
-    return all;
-  }
-  for (const std::string& file : sign::default_policy_files()) {
-    auto policy = sign::Policy::load(file);
-    if (policy) {
-      all.emplace_back(file, *std::move(policy));
-    } else if (policy.error().kind() != ErrorKind::not_found) {
-      return std::move(policy).error();
-    }
-  }
-  return all;
-}
-
 Result<int> list(const Options& options) {
-  const auto policies = TRY(load_all(options));
-  if (options.json) {
-    Json rules = Json::array();
-    Json revoked = Json::array();
-    for (const auto& [file, policy] : policies) {
-      for (const sign::Rule& rule : policy.rules()) rules.push_back(to_json(rule, file));
-      for (const Digest& digest : policy.revoked())
-        revoked.push_back({{"digest", digest.to_string()}, {"policy", file}});
-    }
-    print("{}\n", to_text(Json{{"rules", std::move(rules)}, {"revoked", std::move(revoked)}}));
-    return 0;
-  }
-  bool is_empty = true;
-  for (const auto& [file, policy] : policies) {
-    if (policy.rules().empty() && policy.revoked().empty()) continue;
-    is_empty = false;
-    print("{}\n", file);
-    for (const sign::Rule& rule : policy.rules()) {
-      print("  {}  {}  {}{}\n", rule.key.fingerprint(), to_string(rule.key.type()), scope(rule),
-            rule.label.empty() ? "" : "  (" + rule.label + ")");
-      for (const Digest& pin : rule.pins) print("    only {}\n", pin.to_string());
-    }
-    for (const Digest& digest : policy.revoked()) print("  revoked {}\n", digest.to_string());
-  }
-  if (is_empty) print("No keys are trusted and no manifests are revoked.\n");
+  const auto policies = TRY(sign::load_policies(options.policy));
+  print_result(options, report::to_json(policies), report::to_text(policies));
   return 0;
 }
 
@@ -169,39 +77,32 @@ Result<int> remove(const Options& options) {
       options.key == "-" || (::stat(options.key.c_str(), &st) == 0 && !S_ISDIR(st.st_mode));
   std::string key_text = options.key;  // a label or the start of a fingerprint
   if (is_file) key_text = TRY(sign::PublicKey::load(options.key)).fingerprint();
-  const std::string file = TRY(file_to_edit(options));
+  const std::string file = TRY(sign::choose_policy_file(options.policy));
   std::string removed;
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) -> Result<void> {
     removed = TRY(policy.remove(key_text, selection).context(file));
     return {};
   }));
-  if (options.json) {
-    print("{}\n", to_text(Json{{"fingerprint", removed}, {"policy", file}}));
-    return 0;
-  }
   const std::string scope = options.identity ? " for '" + *options.identity + "'"
                             : options.any    ? " for every image"
                                              : "";
-  print("No longer trusted{}: {} (in {})\n", scope, removed, file);
+  print_result(options, Json{{"fingerprint", removed}, {"policy", file}},
+               fmt::format("No longer trusted{}: {} (in {})\n", scope, removed, file));
   return 0;
 }
 
 Result<int> revoke(const Options& options) {
   const Digest digest = TRY(parse_argument("DIGEST", options.digest));
-  const std::string file = TRY(file_to_edit(options));
+  const std::string file = TRY(sign::choose_policy_file(options.policy));
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) -> Result<void> {
     if (options.undo) return policy.unrevoke(digest).context(file);
     policy.revoke(digest);
     return {};
   }));
-  if (options.json) {
-    print("{}\n",
-          to_text(
-              Json{{"digest", digest.to_string()}, {"revoked", !options.undo}, {"policy", file}}));
-    return 0;
-  }
-  print("{} {} (in {})\n", options.undo ? "No longer revoked:" : "Revoked:", digest.to_string(),
-        file);
+  print_result(
+      options, Json{{"digest", digest.to_string()}, {"revoked", !options.undo}, {"policy", file}},
+      fmt::format("{} {} (in {})\n",
+                  options.undo ? "No longer revoked:" : "Revoked:", digest.to_string(), file));
   return 0;
 }
 

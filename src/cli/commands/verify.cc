@@ -1,26 +1,24 @@
-#include <algorithm>
 #include <chrono>
 #include <climits>
 #include <map>
 #include <memory>
 #include <set>
-#include <string_view>
 
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <intact/base/visible.h>
 #include <intact/console/output.h>
 #include <intact/console/progress.h>
+#include <intact/image/names.h>
+#include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
 #include <intact/json/json.h>
-#include <intact/sign/policy.h>
+#include <intact/report/results.h>
 
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
-#include "object_users.h"
 #include "store_option.h"
 #include "verify_report.h"
 
@@ -37,30 +35,6 @@ struct Options {
   bool json = false;
 };
 
-Json to_json(const image::VerifyReport& report) {
-  Json damaged = Json::array();
-  for (const image::Damage& damage : report.damaged)
-    damaged.push_back({{"path", damage.path},
-                       {"object", damage.object},
-                       {"block", damage.block},
-                       {"offset", damage.offset},
-                       {"reason", damage.reason}});
-  Json json{{"ok", report.ok()},
-            {"manifest", report.manifest.to_string()},
-            {"image", report.image.to_string()},
-            {"checked",
-             {{"files", report.files},
-              {"objects", report.objects},
-              {"layers", report.layers},
-              {"bytes", report.bytes}}},
-            {"damaged", std::move(damaged)},
-            {"omitted", report.omitted}};
-  json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
-  json["signer_label"] = report.signer ? Json(report.signer->key_label) : Json();
-  json["identity"] = report.signer ? Json(report.signer->identity) : Json();
-  return json;
-}
-
 Json to_json(const Error& error) {
   return Json{{"ok", false},
               {"error", to_string(error.kind())},
@@ -70,81 +44,9 @@ Json to_json(const Error& error) {
               {"damaged", Json::array()}};
 }
 
-/// What a damaged place belongs to, for people.
-std::string thing_damaged(const image::Damage& damage, const image::VerifyReport& report) {
-  if (!damage.path.empty()) return visible(damage.path);
-  for (std::size_t i = 0; i < report.layer_checks.size(); ++i)
-    if (damage.object.ends_with("/" + report.layer_checks[i].digest.hex()))
-      return fmt::format("(layer {})", i + 1);
-  return "(image metadata)";
-}
-
-/// The first places of every damaged file, and how many there are: --json lists more of them.
-void print_damage(const image::VerifyReport& report) {
-  constexpr std::uint64_t kMaxBlocks = 10;
-  constexpr std::uint64_t kMaxFiles = 1000;
-  std::map<std::string, std::uint64_t> blocks;
-  std::uint64_t omitted = report.omitted;
-  for (const image::Damage& damage : report.damaged) {
-    const std::string thing = thing_damaged(damage, report);
-    if (!blocks.contains(thing) && blocks.size() == kMaxFiles) {
-      ++omitted;
-      continue;
-    }
-    if (++blocks[thing] > kMaxBlocks) continue;
-    // The digest of a layer does not tell where in it the damage is.
-    if (damage.object.starts_with("blobs/"))
-      print("DAMAGED {}: {}: {}\n", thing, damage.object, visible_message(damage.reason));
-    else
-      print("DAMAGED {}: block {} (byte {}) of {}: {}\n", thing, damage.block, damage.offset,
-            damage.object, visible_message(damage.reason));
-  }
-  for (const auto& [thing, count] : blocks)
-    if (count > kMaxBlocks)
-      print("DAMAGED {}: {} (see --json)\n", thing, counted(count - kMaxBlocks, "further place"));
-  if (omitted > 0) print("DAMAGED {} (see --json)\n", counted(omitted, "further place"));
-}
-
-/// How far the damage reaches, after "is damaged". Below what is damaged nothing can be checked.
-std::string extent_of_damage(const image::VerifyReport& report) {
-  const auto bad = static_cast<std::uint64_t>(std::ranges::count_if(
-      report.layer_checks, [](const image::LayerCheck& layer) { return !layer.good; }));
-  const std::size_t layers = report.layer_checks.size();
-  if (bad > 0)
-    return fmt::format(" in {} of {}, so its files could not be checked", bad,
-                       counted(layers, "layer"));
-  if (layers > 0) return ": its layers do not make the image that was signed";
-  const std::string places = " in " + counted(report.damaged.size() + report.omitted, "place");
-  if (report.files == 0) return places + " of its metadata, so its files could not be checked";
-  return places + "; the rest is intact";
-}
-
-void print_verdict(const std::string& what, const image::VerifyReport& report) {
-  const std::string signer = report.signer ? "signed by " + visible(report.signer->key_name())
-                                           : "NOT SIGNED by a trusted key";
-  const double megabytes = static_cast<double>(report.bytes) / 1e6;
-  if (report.ok()) {
-    print("'{}' is intact: {}, {}, {:.1f} MB checked; {}\n", visible(what),
-          counted(report.files, "file"), counted(report.objects, "object"), megabytes, signer);
-  } else {
-    print("'{}' is damaged{} ({:.1f} MB checked; {})\n", visible(what), extent_of_damage(report),
-          megabytes, signer);
-  }
-}
-
 std::string host_name() {
   char name[HOST_NAME_MAX + 1] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
-}
-
-/// Where trust came from.
-std::string policy_text(const sign::Anchors& anchors) {
-  if (!anchors.key_files.empty())
-    return fmt::format("--pub {}", fmt::join(anchors.key_files, ", --pub "));
-  if (anchors.policy_file) return *anchors.policy_file;
-  std::vector<std::string> files = sign::default_policy_files();
-  std::erase_if(files, [](const std::string& file) { return ::access(file.c_str(), F_OK) != 0; });
-  return fmt::format("{}", fmt::join(files, ", "));
 }
 
 /// One or several verifications with the same options.
@@ -159,7 +61,7 @@ struct Verification {
         .host = host_name(),
         .store = is_source ? "" : store_option.path(),
         .default_store = store_option.path() == store::Store::default_path(),
-        .policy = policy_text(verify_options.anchors),
+        .policy = sign::describe(verify_options.anchors),
         .signer_label = {},
         .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
         .also_in = {}};
@@ -174,7 +76,7 @@ struct Verification {
     if (report.name.empty() || objects.empty())
       return std::map<std::string, std::vector<std::string>>();
     const auto store = TRY(store_option.open());
-    return other_users_of(*store, objects, report.image);
+    return image::other_users_of(*store, objects, report.image);
   }
 
   Result<image::VerifyReport> run(const std::string& what) {
@@ -203,7 +105,7 @@ Result<int> verify_one(Verification& verification) {
     return std::move(report).error();
   }
   const bool prints = !options.json && options.report != "-";
-  if (prints) print_damage(*report);
+  if (prints) print_text(report::damage_text(*report));
   if (wants_view) {
     if (report->signer) circumstances.signer_label = report->signer->key_label;
     // Without this the report is still a report.
@@ -214,9 +116,9 @@ Result<int> verify_one(Verification& verification) {
     if (options.map) print_styled(report::to_terminal(view, terminal_style()));
   }
   if (options.json) {
-    print_json(to_json(*report));
+    print_json(report::to_json(*report));
   } else if (prints && !(options.quiet && report->ok())) {
-    print_verdict(options.image, *report);
+    print_text(report::verdict_text(options.image, *report));
   }
   return page.end_with(report->ok() ? 0 : 3);
 }
@@ -239,17 +141,15 @@ bool is_removed(const store::Store& store, const std::string& name) {
 Result<int> verify_all(Verification& verification) {
   const Options& options = verification.options;
   const auto store = TRY(verification.store_option.open());
-  std::vector<Error> bad_records;
-  std::vector<store::NamedImage> images = TRY(store->list(&bad_records));
-  std::ranges::sort(images, {}, &store::NamedImage::name);
+  const image::StoredImages stored = TRY(image::list_images(*store, false));
   Json json = Json::array();
   int status = 0;
-  for (const Error& error : bad_records) {
+  for (const Error& error : stored.damaged) {
     status = worse(status, 3);
     json.push_back(to_json(error));
     if (!options.json) print("DAMAGED {}\n", visible_message(error.message()));
   }
-  for (const store::NamedImage& image : images) {
+  for (const store::NamedImage& image : stored.images) {
     const auto report = verification.run(image.name);
     if (report) {
       status = worse(status, report->ok() ? 0 : 3);
@@ -259,22 +159,18 @@ Result<int> verify_all(Verification& verification) {
       status = worse(status, exit_status(report.error()));
     }
     if (options.json) {
-      json.push_back(report ? to_json(*report) : to_json(report.error()));
+      json.push_back(report ? report::to_json(*report) : to_json(report.error()));
       json.back()["name"] = image.name;
     } else if (!report) {
       print("'{}' is not intact: {}\n", visible(image.name),
             visible_message(report.error().message()));
     } else if (!options.quiet || !report->ok()) {
-      print_damage(*report);
-      print_verdict(image.name, *report);
+      print_text(report::damage_text(*report));
+      print_text(report::verdict_text(image.name, *report));
     }
   }
   for (const std::string& name : TRY(image::lost_names(*store))) {
-    const Error lost(ErrorKind::not_found,
-                     name +
-                         ": was pulled into this store, which no longer has the name; pull it "
-                         "again, or run `intact rm " +
-                         name + "` if that is right");
+    const Error lost = image::lost_name(name);
     status = worse(status, exit_status(lost));
     if (options.json) {
       json.push_back(to_json(lost));

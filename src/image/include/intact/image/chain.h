@@ -12,13 +12,15 @@
 
 namespace intact::image {
 
-/// The checked links from a trusted key to the digest of an image: signature, manifest, config,
-/// label. Each link was hashed and compared before the next was read from it.
+using store::ImageId;
+
+/// The checked links from a trusted key to an image: signature, manifest, config,
+/// labels. Each link was hashed and compared before the next was read from it.
 struct Chain {
   Digest manifest_digest;
   oci::Manifest manifest;
   oci::ImageConfig config;
-  Digest image_digest;  ///< fs-verity digest of the EROFS image, from the config's labels
+  ImageId image;                        ///< from the config's labels
   std::optional<sign::Verdict> signer;  ///< absent only with Anchors::insecure_unsigned
 };
 

@@ -46,7 +46,8 @@ class OpenedImage {
   const store::NamedImage& record() const { return record_; }
   const Chain& chain() const { return chain_; }
   const Digest& manifest_digest() const { return chain_.manifest_digest; }
-  const Digest& image_digest() const { return chain_.image_digest; }
+  const ImageId& image() const { return chain_.image; }
+  const Digest& image_digest() const { return chain_.image.digest; }
   const oci::ImageConfig& config() const { return chain_.config; }
   /// Who signed it; null when it was opened with insecure_unsigned and has no good signature.
   const sign::Verdict* signer() const { return chain_.signer ? &*chain_.signer : nullptr; }

@@ -6,8 +6,7 @@
 
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
-#include <intact/image/limits.h>
-#include <intact/image/progress.h>
+#include <intact/image/work.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/trust.h>

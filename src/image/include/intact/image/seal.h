@@ -8,16 +8,17 @@
 
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
-#include <intact/image/limits.h>
-#include <intact/image/progress.h>
-#include <intact/oci/owner.h>
+#include <intact/image/work.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
+#include <intact/oci/tree_tar.h>
 #include <intact/sign/key.h>
+#include <intact/store/store.h>
 
 namespace intact::image {
 
 struct SealOptions {
+  std::string profile = "shared";              ///< see check_profile()
   std::optional<oci::Platform> platform = {};  ///< as PullOptions::platform
   std::string identity;                  ///< HOST/REPO[:TAG] for the signed payload; may be empty
   std::optional<oci::Owner> owner = {};  ///< of all files; only for a rootfs: source
@@ -28,13 +29,16 @@ struct SealOptions {
 struct SealReport {
   oci::Reference destination;  ///< with its tag
   Digest manifest;             ///< of the sealed manifest
-  Digest image;                ///< fs-verity digest of the composefs image
-  Digest signature;            ///< of the signature manifest
-  std::uint64_t files = 0;     ///< names in the image's tree
+  store::ImageId image;
+  Digest signature;         ///< of the signature manifest
+  std::uint64_t files = 0;  ///< names in the image's tree
   std::uint64_t layers = 0;
   bool unchanged = false;  ///< the destination had exactly this, validly signed by the key
   std::vector<std::string> warnings;
 };
+
+/// unsupported unless `name` is that of a profile: to report that before asking for a password.
+Result<void> check_profile(const std::string& name);
 
 /// Makes a sealed image of `source`: the same layers, a config with the labels of labels.h, a
 /// manifest of it, and a signature over that manifest as cosign keeps it. Every digest of the

@@ -9,8 +9,7 @@
 #include <intact/base/result.h>
 #include <intact/image/chain.h>
 #include <intact/image/damage.h>
-#include <intact/image/limits.h>
-#include <intact/image/progress.h>
+#include <intact/image/work.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/trust.h>
@@ -30,7 +29,7 @@ struct VerifyReport {
   std::string name;    ///< in the store; empty for an image in a layout or archive
   std::string source;  ///< where a stored image was pulled from, as its record says (unverified)
   Digest manifest;
-  Digest image;
+  ImageId image;
   std::optional<sign::Verdict> signer;
   std::uint64_t files = 0;    ///< names in the image's tree
   std::uint64_t objects = 0;  ///< distinct file contents
@@ -56,11 +55,6 @@ struct VerifyOptions {
   /// names: the report lists no more places than this, and the first one of every file.
   std::size_t max_damaged = 100'000;
 };
-
-/// The names of images that were pulled into this store and that it no longer has, though nobody
-/// removed them with image::remove(). Errors are those of the memory of pulls: it must be found and
-/// must not be writable by others.
-Result<std::vector<std::string>> lost_names(const store::Store& store);
 
 /// Walks the chain of a stored image from the signature to every block of every file it can show,
 /// to the end, whatever is damaged on the way. `name` is as in store::resolve_image(). A chain that

@@ -5,7 +5,7 @@
 
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
-#include <intact/oci/compression.h>
+#include <intact/oci/media_types.h>
 
 namespace intact::oci {
 

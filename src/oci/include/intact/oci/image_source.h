@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +14,6 @@
 #include <intact/oci/config.h>
 #include <intact/oci/decompress.h>
 #include <intact/oci/descriptor.h>
-#include <intact/oci/index.h>
 #include <intact/oci/manifest.h>
 #include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
@@ -22,17 +23,29 @@ namespace intact::oci {
 /// How deep indexes may nest.
 inline constexpr unsigned kMaxIndexDepth = 8;
 
+/// A place that blobs are read from, by digest. Safe to use from several threads at once.
+class BlobSource {
+ public:
+  virtual ~BlobSource() = default;
+  /// The stored bytes of a blob, unverified. not_found when it is not there; tampered when its size
+  /// is seen to be another one already.
+  virtual Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const = 0;
+
+  /// A descriptor of a blob that is a file of its own (so that it can be cloned); nothing when it
+  /// is not.
+  virtual Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const;
+};
+
 /// A place that images are read from. Nothing in it is trusted: documents are hashed before they
 /// are returned, and callers must hash blobs on the one occasion that they read them (BlobCopy).
 /// Const member functions may be called from several threads at once.
-class ImageSource {
+class ImageSource : public BlobSource {
  public:
   /// Opens oci:, oci-archive: (also compressed as a whole: it is then unpacked into a temporary
   /// file, within `limits`) and docker-archive:. A FILE "-" is standard input. unsupported for
   /// docker://; invalid_argument for rootfs: and tar:, which contain no images.
   static Result<std::unique_ptr<ImageSource>> open(const Reference& reference,
                                                    const DecompressLimits& limits = {});
-  virtual ~ImageSource() = default;
 
   /// The manifest (never an index) that `tag` names, for `platform` where there is a choice. An
   /// empty tag is the only image there, or the one whose digest the reference gave; in layouts
@@ -42,16 +55,9 @@ class ImageSource {
   /// there are) or a build cache.
   virtual Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const = 0;
 
-  /// A whole document of at most kMaxDocument bytes; tampered unless size and digest agree.
+  /// A whole document of at most kMaxDocument bytes; tampered unless size and digest agree. It is
+  /// fetched once: what was checked is kept for the next caller, as long as there is room.
   virtual Result<Bytes> read_document(const Descriptor& descriptor) const;
-
-  /// The stored bytes of a blob, unverified. not_found when it is not there; tampered when its size
-  /// is seen to be another one already.
-  virtual Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const = 0;
-
-  /// A descriptor of a blob that is a file of its own (so that it can be cloned); nothing when it
-  /// is not.
-  virtual Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const;
 
   /// The manifest that holds cosign signatures of `manifest`: tag sha256-HEX.sig, else the one that
   /// cosign's `kind` annotations mark in a layout of one signed image.
@@ -65,6 +71,11 @@ class ImageSource {
 
   /// Names of the images here, sorted; those without a name are left out.
   virtual std::vector<std::string> names() const = 0;
+
+ private:
+  mutable std::mutex kept_mutex_;
+  mutable std::map<Digest, Bytes> kept_;  ///< documents that were read
+  mutable std::size_t kept_bytes_ = 0;
 };
 
 /// A manifest and its config, both checked to be those of an image that could run.

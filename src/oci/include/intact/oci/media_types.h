@@ -3,9 +3,17 @@
 #include <string>
 #include <string_view>
 
-#include <intact/oci/compression.h>
+#include <intact/base/bytes.h>
 
 namespace intact::oci {
+
+enum class Compression { none, gzip, zstd, xz, bzip2 };
+
+std::string_view to_string(Compression compression);
+
+/// Identifies a compressed stream by its first bytes (six are enough; zstd skippable frames count
+/// as zstd). Everything else, also nothing at all, is `none`.
+Compression detect_compression(ByteSpan first_bytes);
 
 // Media types that Intact writes. Docker's equivalents are read as well (see classify()).
 inline constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";

@@ -1,17 +1,29 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
-#include <intact/oci/owner.h>
 #include <intact/oci/tar_writer.h>
 #include <intact/tree/tree.h>
 
 namespace intact::oci {
+
+/// The user and group that a file belongs to, as numbers.
+struct Owner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  bool operator==(const Owner&) const = default;
+};
+
+/// Parses "UID[:GID]" in decimal digits; without GID it is UID. invalid_argument: anything else,
+/// and 4294967295, which stands for "no user" in system calls.
+Result<Owner> parse_owner(std::string_view text);
 
 /// Opens the content of a regular file that the tree does not hold itself.
 using ContentOpener = std::function<Result<std::unique_ptr<ByteStream>>(const std::string& path,

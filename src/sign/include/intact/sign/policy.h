@@ -88,6 +88,21 @@ std::vector<std::string> default_policy_files();
 /// The one that `intact trust add` changes: the first for root, the user's own for everyone else.
 Result<std::string> default_policy_file_to_edit();
 
+/// A policy with the file that it is in, since a rule is removed from the file that has it.
+struct PolicyFile {
+  std::string file;
+  Policy policy;
+};
+/// `file` alone (not_found if it is missing), or else those of default_policy_files() that exist.
+Result<std::vector<PolicyFile>> load_policies(const std::optional<std::string>& file);
+/// `file`, or else default_policy_file_to_edit(). invalid_argument for an empty name, which is a
+/// mistake and not a wish for the default.
+Result<std::string> choose_policy_file(const std::optional<std::string>& file);
+
+/// Checks the rule of a user who adds a key: invalid_argument for an empty or malformed pattern and
+/// for one that images of every registry match. The messages name options of `trust add`.
+Result<void> check_new_rule(const Rule& rule);
+
 /// Changes a policy file under a lock, durably. A missing file is created (mode 0644) with its
 /// directories. Nothing is written when `change` fails. busy after ten seconds without the lock;
 /// untrusted if others could change the file or its directory.

@@ -34,12 +34,6 @@ SignatureImage wrap_signature(Bytes payload, ByteSpan signature);
 /// The tag of the signatures of a manifest: "sha256-HEX.sig".
 std::string signature_tag(const Digest& manifest);
 
-/// What a reader found in a signature manifest: not checked in any way yet.
-struct StoredSignature {
-  Bytes payload;
-  std::string signature_base64;  ///< standard base64
-};
-
 /// A layer of a signature manifest: where its payload is.
 struct SignatureLayer {
   Digest payload;

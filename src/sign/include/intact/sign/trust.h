@@ -2,14 +2,43 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <intact/base/bytes.h>
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/sign/policy.h>
 #include <intact/sign/signature_image.h>
 
 namespace intact::sign {
+
+/// The kind of evidence that can be judged today: a payload and a signature over it, as cosign
+/// stores them (signature_image.h). Records in a store name it so.
+inline constexpr std::string_view kSimpleSigning = "simple-signing";
+
+/// One piece of evidence that somebody vouches for a manifest, as it was found: nothing in it has
+/// been checked. What is known of an image is a set of these, of any kinds. One that is good and by
+/// a trusted key is enough; all others are passed over.
+struct Evidence {
+  Bytes payload;                     ///< what was signed
+  std::string signature_base64;      ///< over it, in standard base64
+  std::string kind{kSimpleSigning};  ///< of any other kind: only listed, never accepted
+  std::string what = "signature";    ///< for people: "sigstore bundle sha256:HEX"
+
+  bool can_be_judged() const { return kind == kSimpleSigning; }
+};
+
+/// A piece that cannot be judged by this version; `what` says what it is.
+inline Evidence foreign_evidence(std::string what) {
+  return {.payload = {}, .signature_base64 = {}, .kind = "foreign", .what = std::move(what)};
+}
+
+/// Why one piece was not accepted.
+struct Rejection {
+  std::string what;  ///< Evidence::what
+  std::string reason;
+};
 
 /// Where trust comes from in one command: never from the store.
 struct Anchors {
@@ -20,11 +49,16 @@ struct Anchors {
   std::string identity = {};  ///< --identity PATTERN that the signed name must match; empty: any
 };
 
+/// Where trust comes from, for people: the key files or the policy files that are read.
+std::string describe(const Anchors& anchors);
+
 /// Who vouches for a manifest.
 struct Verdict {
   std::string key_fingerprint;  ///< empty: nobody (Anchors::insecure_unsigned)
   std::string identity;         ///< as signed; may be empty
   std::string key_label{};      ///< what the policy calls the key; may be empty
+  /// The pieces of evidence that were tried before the good one.
+  std::vector<Rejection> rejected{};
   bool is_signed() const { return !key_fingerprint.empty(); }
   /// For people: "Release key (sha256:HEX)", or the fingerprint alone.
   std::string key_name() const {
@@ -34,21 +68,19 @@ struct Verdict {
 
 /// Whether some trusted key has signed this manifest under a name that fits. `name` is the image's
 /// name in the store or the reference it is pulled from (see identity_allows_name); empty: none.
-/// `others` says, for people, which signatures were found that cannot be evaluated, so that an
-/// image that has only those is not called unsigned; empty: none.
-/// The anchors are read anew at each call. One good signature is enough; bad ones are skipped.
-/// untrusted, with the reason, if there is none; also if the policy revokes the manifest, whatever
-/// the anchors say, and if policy_file is missing. A policy or key file that cannot be read is an
-/// error of its own kind.
-Result<Verdict> check_trust(const std::vector<StoredSignature>& signatures, const Digest& manifest,
-                            const std::string& name, const Anchors& anchors,
-                            const std::string& others = {});
+/// The anchors are read anew at each call. One good piece of evidence is enough; others are passed
+/// over. untrusted if there is none: the error tells which pieces were found, and why each was not
+/// accepted; an image that has only pieces of unknown kinds is not called unsigned. Also if the
+/// policy revokes the manifest, whatever the anchors say, and if policy_file is missing. A policy
+/// or key file that cannot be read is an error of its own kind.
+Result<Verdict> check_trust(const std::vector<Evidence>& evidence, const Digest& manifest,
+                            const std::string& name, const Anchors& anchors);
 
 /// The same with the anchors already read: `keys` replaces the rules of `policy` unless it is
 /// empty, and `identity` is Anchors::identity.
-Result<Verdict> evaluate_trust(const std::vector<StoredSignature>& signatures,
-                               const Digest& manifest, const std::string& name,
-                               const Policy& policy, const std::vector<PublicKey>& keys = {},
-                               const std::string& others = {}, const std::string& identity = {});
+Result<Verdict> evaluate_trust(const std::vector<Evidence>& evidence, const Digest& manifest,
+                               const std::string& name, const Policy& policy,
+                               const std::vector<PublicKey>& keys = {},
+                               const std::string& identity = {});
 
 }  // namespace intact::sign

@@ -12,16 +12,6 @@
 
 namespace intact::store {
 
-/// An object that an image refers to.
-struct ImageObject {
-  std::string payload = {};  ///< "ab/cdef..."
-  std::uint64_t size = 0;
-  std::string path = {};  ///< first path in the image that has this content
-};
-
-/// Verifies an image in the store and returns the objects it refers to.
-using ListObjects = std::function<Result<std::vector<ImageObject>>(const Digest& image)>;
-
 struct StoreDamage {
   /// Names of all images that it breaks, sorted; empty if it breaks none in particular.
   std::vector<std::string> images = {};

@@ -26,13 +26,9 @@ struct GcReport {
   std::uint64_t removed() const { return objects + images + trees + blobs + staging + leases; }
 };
 
-/// Tells the payloads ("ab/cdef...") that an image in the store refers to. It must verify the image
-/// before it believes it.
-using ListPayloads = std::function<Result<std::vector<std::string>>(const Digest& image)>;
-
 /// Removes what no name and no living lease refers to, and what dead transactions left. If any
 /// record, lease or image cannot be read and verified, nothing is removed and that is the error:
 /// what it refers to is unknown. Waits for commits that are under way; locks others out meanwhile.
-Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListPayloads& list_payloads);
+Result<GcReport> collect_garbage(Store& store, bool dry_run, const ListObjects& list_objects);
 
 }  // namespace intact::store

@@ -6,6 +6,7 @@
 
 #include <intact/base/result.h>
 #include <intact/store/store.h>
+#include <intact/store/transaction.h>
 
 namespace intact::store {
 
@@ -33,5 +34,11 @@ Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::str
 /// For a new name of an image: invalid_argument if it ends in @DIGEST and `manifest` is another,
 /// since resolve_image() could never find the image by it.
 Result<void> check_digest_in_name(std::string_view name, const Digest& manifest);
+
+/// Writes the record of an image that is in the store under a further name, `image.name`. The
+/// caller has a lease on it. exists: the name refers to another manifest, and `replace` is not set.
+/// `hooks` as in Transaction::commit().
+Result<void> tag_image(Store& store, const NamedImage& image, bool replace,
+                       const NamingHooks& hooks = {});
 
 }  // namespace intact::store

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,16 +21,39 @@ namespace intact::store {
 
 class TreePack;
 
+/// Says which image is meant and how to read it. The store keeps images by digest and does not know
+/// formats: code that reads images does.
+struct ImageId {
+  std::string format;  ///< as in the image's labels, such as kFirstFormat
+  Digest digest;       ///< what the format trusts: of a composefs image, its fs-verity digest
+
+  auto operator<=>(const ImageId&) const = default;
+};
+
+/// The format of images whose record or lease names none: older versions had no other.
+inline constexpr std::string_view kFirstFormat = "composefs-1";
+
+/// A document among the blobs that vouches for an image, such as a manifest of signatures.
+struct EvidenceRef {
+  std::string kind;  ///< such as kFirstEvidence: how to read it (sign/trust.h)
+  Digest document;
+
+  bool operator==(const EvidenceRef&) const = default;
+};
+
+/// The kind of evidence in records of version 1, which had one piece at most.
+inline constexpr std::string_view kFirstEvidence = "simple-signing";
+
 /// An image under its name: the record in names/. Like everything in the store it is unverified:
 /// the code that opens the image checks the chain of trust.
 struct NamedImage {
   std::string name;
-  Digest manifest;                                ///< of the OCI manifest
-  Digest image;                                   ///< fs-verity digest of the EROFS file
-  std::optional<Digest> signature_manifest = {};  ///< of the OCI manifest that holds the signatures
-  std::string source = {};                        ///< where it was pulled from, for display
-  std::int64_t created = 0;                       ///< when it was pulled, seconds since 1970
-  bool layers_kept = true;                        ///< whether the layer blobs are in the store
+  Digest manifest;  ///< of the OCI manifest
+  ImageId image;
+  std::vector<EvidenceRef> evidence = {};  ///< in the order in which it was found
+  std::string source = {};                 ///< where it was pulled from, for display
+  std::int64_t created = 0;                ///< when it was pulled, seconds since 1970
+  bool layers_kept = true;                 ///< whether the layer blobs are in the store
   /// Bytes of the EROFS file and its objects, including those that other images share. commit()
   /// sets it.
   std::uint64_t size = 0;
@@ -38,6 +62,18 @@ struct NamedImage {
   /// Foreign object directories that hold some of its objects: see Store::add_object_dir().
   std::vector<std::string> object_dirs = {};
 };
+
+/// An object that an image refers to.
+struct ImageObject {
+  std::string payload = {};  ///< "ab/cdef..."
+  std::uint64_t size = 0;
+  Digest digest = {};     ///< fs-verity digest of its content
+  std::string path = {};  ///< first path in the image that has this content
+};
+
+/// Verifies an image in the store and returns the objects that it refers to, each once. The store
+/// asks this of its callers, since it knows no formats.
+using ListObjects = std::function<Result<std::vector<ImageObject>>(const ImageId& image)>;
 
 /// A directory of a store.
 enum class Folder { objects, images, trees, blobs, sha256, sha512, names, staging, leases };

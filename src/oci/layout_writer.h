@@ -14,6 +14,7 @@
 #include <intact/json/json.h>
 #include <intact/oci/blob_copy.h>
 #include <intact/oci/descriptor.h>
+#include <intact/oci/image_destination.h>
 #include <intact/oci/image_source.h>
 
 namespace intact::oci {
@@ -21,18 +22,15 @@ namespace intact::oci {
 class LayoutWriter;
 
 /// A blob on its way into a layout. Discarded unless finished.
-class LayoutBlob {
+class LayoutBlob final : public BlobWriter {
  public:
   LayoutBlob(LayoutBlob&&) noexcept;
   LayoutBlob& operator=(LayoutBlob&&) = delete;
-  ~LayoutBlob();
+  ~LayoutBlob() override;
 
-  Result<void> write(ByteSpan bytes);
-  /// What has been written so far, from the start: a source is read once, and its bytes from here
-  /// from then on. Outlives the blob.
-  Result<std::unique_ptr<ByteStream>> read_back() const;
-  /// Ends the blob and returns its descriptor.
-  Result<Descriptor> finish(std::string_view media_type);
+  Result<void> write(ByteSpan bytes) override;
+  Result<std::unique_ptr<ByteStream>> read_back() const override;
+  Result<Descriptor> finish(std::string_view media_type) override;
 
  private:
   friend class LayoutWriter;
@@ -68,10 +66,12 @@ class LayoutWriter {
 
   Result<Descriptor> put_blob(ByteSpan bytes, std::string_view media_type);
   Result<LayoutBlob> new_blob();
+  /// Whether the blob is staged, or here and intact.
+  Result<bool> has_blob(const Descriptor& blob) { return is_present(blob.digest, blob.size); }
   /// Copies a blob out of `source`, cloned where the file system can; tampered unless it has the
   /// size and digest of `descriptor`. One that is already here and intact is left alone; a damaged
   /// one is replaced. Returns the bytes that were hashed, for further use: they are read once.
-  Result<BlobCopy> copy_blob(const ImageSource& source, const Descriptor& descriptor,
+  Result<BlobCopy> copy_blob(const BlobSource& source, const Descriptor& descriptor,
                              const BlobProgress& progress = {});
   /// A file without a name in the directory of the layout, which may be the only one on its file
   /// system that the caller can write to.
@@ -110,7 +110,7 @@ class LayoutWriter {
   /// The file of a blob that is here, if it has that size.
   std::optional<UniqueFd> find_blob(const Digest& digest, std::uint64_t size);
   Result<bool> is_present(const Digest& digest, std::uint64_t size);
-  Result<BlobCopy> stage_copy(const ImageSource& source, const Descriptor& descriptor,
+  Result<BlobCopy> stage_copy(const BlobSource& source, const Descriptor& descriptor,
                               const BlobProgress& progress);
   Result<void> publish();
   void discard();

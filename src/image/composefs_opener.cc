@@ -1,4 +1,4 @@
-#include "object_opener.h"
+#include "composefs_opener.h"
 
 #include <algorithm>
 #include <cerrno>

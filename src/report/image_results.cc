@@ -1,79 +1,111 @@
-#include "image_summary.h"
-
-#include <array>
-#include <ctime>
+// Images in a store: their list, and one of them in detail.
+#include <optional>
+#include <set>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <intact/base/visible.h>
-#include <intact/sign/payload.h>
-#include <intact/sign/signature_image.h>
-#include <intact/store/resolve.h>
+#include <intact/report/results.h>
 
-namespace intact::cli {
+#include "text.h"
+
+namespace intact::report {
 namespace {
 
-Result<std::vector<std::string>> read_identities(const store::Store& store,
-                                                 const store::NamedImage& record) {
-  std::vector<std::string> identities;
-  if (!record.signature_manifest) return identities;
-  const Bytes manifest =
-      TRY(store.read_blob(*record.signature_manifest, sign::kMaxSignatureManifestSize));
-  for (const sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
-    // A signature that is bad in any way is skipped, as it is when trust is checked.
-    const auto bytes = store.read_blob(layer.payload, sign::kMaxPayloadSize);
-    if (!bytes && bytes.error().concerns_caller())
-      return Error(bytes.error().kind(), bytes.error().message());
-    const auto payload = bytes ? sign::parse_payload(*bytes)
-                               : Result<sign::SigningPayload>(Error(bytes.error().kind(), ""));
-    if (payload && payload->manifest == record.manifest)
-      identities.push_back(payload->docker_reference);
-  }
-  return identities;
+/// As many digits as tell images apart by eye, and are enough as a NAME.
+std::string short_digest(const Digest& digest) {
+  return digest.hex().substr(0, 12);
 }
 
-/// ["WORD","WORD"], as visible text: a quotation mark within a word has a backslash.
-std::string quoted_list(const std::vector<std::string>& words) {
-  std::string list;
-  for (const std::string& word : words) {
-    list += list.empty() ? "\"" : ",\"";
-    for (const char c : visible(word)) (list += c == '"' ? "\\" : "") += c;
-    list += '"';
-  }
-  return "[" + list + "]";
+Json fields_of(const store::NamedImage& image, const std::optional<image::ImageSize>& size) {
+  // A colon in a component is that of the tag; one before a slash is that of a port.
+  const std::size_t slash = image.name.rfind('/');
+  const std::size_t colon = image.name.find(':', slash == std::string::npos ? 0 : slash);
+  const bool tagged = colon != std::string::npos;
+  return {{"Name", image.name},
+          {"Repository", image.name.substr(0, colon)},
+          {"Tag", tagged ? image.name.substr(colon + 1) : std::string()},
+          {"ID", short_digest(image.manifest)},
+          {"Digest", image.manifest.to_string()},
+          {"Manifest", image.manifest.to_string()},
+          {"Image", image.image.digest.to_string()},
+          {"Size", format_size(image.size)},
+          {"OwnSize", size ? format_size(size->own) : "?"},
+          {"SharedSize", size ? format_size(size->shared) : "?"},
+          {"Bytes", image.size},
+          {"Created", format_time(image.created)},
+          {"CreatedAt", format_time(image.created)},
+          {"Source", image.source},
+          {"LayersKept", image.layers_kept}};
 }
 
 }  // namespace
 
-Result<ImageSummary> summarize(const store::Store& store, const std::string& name) {
-  store::NamedImage record = TRY(store::resolve_image(store, name));
-  const Bytes manifest_bytes = TRY(store.read_blob(record.manifest, oci::kMaxDocument));
-  oci::Manifest manifest =
-      TRY(oci::parse_manifest(manifest_bytes, "").context("manifest of '" + name + "'"));
-  const Bytes config_bytes = TRY(store.read_blob(manifest.config.digest, oci::kMaxDocument));
-  oci::ImageConfig config =
-      TRY(oci::parse_config(config_bytes).context("config of '" + name + "'"));
-  ImageSummary summary{.record = std::move(record),
-                       .manifest = std::move(manifest),
-                       .config = std::move(config),
-                       .layer_present = {},
-                       .identities = {}};
-  for (const oci::Descriptor& layer : summary.manifest.layers)
-    summary.layer_present.push_back(TRY(store.has_blob(layer.digest)));
-  summary.identities =
-      TRY(read_identities(store, summary.record).context("signature of '" + name + "'"));
-  return summary;
+Json to_json(const image::StoredImages& images) {
+  Json json = Json::array();
+  for (const store::NamedImage& image : images.images) {
+    json.push_back({{"name", image.name},
+                    {"manifest", image.manifest.to_string()},
+                    {"image", image.image.digest.to_string()},
+                    {"size", image.size},
+                    {"created", format_time(image.created)},
+                    {"source", image.source},
+                    {"layers_kept", image.layers_kept}});
+    if (!images.sizes) continue;
+    const auto size = images.size_of(image);
+    json.back()["own_size"] = size ? Json(size->own) : Json();
+    json.back()["shared_size"] = size ? Json(size->shared) : Json();
+  }
+  return json;
 }
 
-Json to_json(const ImageSummary& summary) {
+std::vector<Json> to_fields(const image::StoredImages& images) {
+  std::vector<Json> rows;
+  for (const store::NamedImage& image : images.images)
+    rows.push_back(fields_of(image, images.size_of(image)));
+  return rows;
+}
+
+Json empty_fields() {
+  return fields_of({.name = "", .manifest = {}, .image = {}}, std::nullopt);
+}
+
+std::string to_table(const image::StoredImages& images, bool whole_digests) {
+  std::string text = "NAME\tMANIFEST\tIMAGE\tSIZE";
+  text += images.sizes ? "\tOWN\tSHARED\tPULLED\n" : "\tPULLED\n";
+  const auto digest = [&](const Digest& d) {
+    return whole_digests ? d.to_string() : short_digest(d);
+  };
+  for (const store::NamedImage& image : images.images) {
+    text += fmt::format("{}\t{}\t{}\t{}", visible(image.name), digest(image.manifest),
+                        digest(image.image.digest), format_size(image.size));
+    if (images.sizes) {
+      const auto size = images.size_of(image);
+      text += size ? fmt::format("\t{}\t{}", format_size(size->own), format_size(size->shared))
+                   : std::string("\t?\t?");
+    }
+    text += "\t" + format_time(image.created) + "\n";
+  }
+  return text;
+}
+
+std::string to_digests(const image::StoredImages& images, bool whole) {
+  std::string text;
+  std::set<Digest> seen;
+  for (const store::NamedImage& image : images.images)
+    if (seen.insert(image.manifest).second)
+      text += (whole ? image.manifest.to_string() : short_digest(image.manifest)) + "\n";
+  return text;
+}
+
+Json to_json(const image::ImageSummary& summary) {
   const store::NamedImage& record = summary.record;
   Json json{{"name", record.name},
             {"source", record.source},
             {"created", format_time(record.created)},
             {"manifest", record.manifest.to_string()},
             {"config", summary.manifest.config.digest.to_string()},
-            {"image", record.image.to_string()},
+            {"image", record.image.digest.to_string()},
             {"size", record.size},
             {"platform", oci::to_string(summary.config.platform)},
             {"layers_kept", record.layers_kept}};
@@ -86,8 +118,8 @@ Json to_json(const ImageSummary& summary) {
                               {"present", static_cast<bool>(summary.layer_present[i])}});
   }
   json["signature"] = nullptr;
-  if (record.signature_manifest)
-    json["signature"] = {{"manifest", record.signature_manifest->to_string()},
+  if (!record.evidence.empty())
+    json["signature"] = {{"manifest", record.evidence.front().document.to_string()},
                          {"identities", summary.identities},
                          {"checked", false}};
   if (!record.object_dirs.empty()) json["object_dirs"] = record.object_dirs;
@@ -95,7 +127,7 @@ Json to_json(const ImageSummary& summary) {
   return json;
 }
 
-Json to_fields(const ImageSummary& summary) {
+Json to_fields(const image::ImageSummary& summary) {
   const store::NamedImage& record = summary.record;
   Json layers = Json::array();
   for (const oci::Descriptor& layer : summary.manifest.layers)
@@ -107,7 +139,7 @@ Json to_fields(const ImageSummary& summary) {
           {"ID", record.manifest.hex()},
           {"Digest", record.manifest.to_string()},
           {"Manifest", record.manifest.to_string()},
-          {"Image", record.image.to_string()},
+          {"Image", record.image.digest.to_string()},
           {"ConfigDigest", summary.manifest.config.digest.to_string()},
           {"Size", record.size},
           {"Source", record.source},
@@ -118,7 +150,7 @@ Json to_fields(const ImageSummary& summary) {
           {"Platform", oci::to_string(summary.config.platform)},
           {"Layers", std::move(layers)},
           {"LayersKept", record.layers_kept},
-          {"Signed", record.signature_manifest.has_value()},
+          {"Signed", !record.evidence.empty()},
           {"Identities", summary.identities},
           {"Labels", summary.config.labels},
           {"Env", summary.config.env},
@@ -129,7 +161,7 @@ Json to_fields(const ImageSummary& summary) {
           {"Config", has_config ? *config : Json::object()}};
 }
 
-std::string to_lines(const ImageSummary& summary) {
+std::string to_text(const image::ImageSummary& summary) {
   const store::NamedImage& record = summary.record;
   std::string out;
   auto line = [&out](std::string_view key, const std::string& value) {
@@ -138,8 +170,9 @@ std::string to_lines(const ImageSummary& summary) {
   line("Name", visible(record.name));
   line("Source", visible(record.source));
   line("Pulled", format_time(record.created));
-  if (record.signature_manifest) {
-    line("Signature", record.signature_manifest->to_string() + " (not checked here)");
+  for (const store::EvidenceRef& evidence : record.evidence)
+    line("Signature", evidence.document.to_string() + " (not checked here)");
+  if (!record.evidence.empty()) {
     for (const std::string& identity : summary.identities)
       line("  made for", identity.empty() ? "(no identity)" : visible(identity));
   } else {
@@ -147,7 +180,7 @@ std::string to_lines(const ImageSummary& summary) {
   }
   line("Manifest", record.manifest.to_string());
   line("Config", summary.manifest.config.digest.to_string());
-  line("Image", record.image.to_string() + " (fs-verity)");
+  line("Image", record.image.digest.to_string() + " (fs-verity)");
   line("Size", format_size(record.size));
   line("Platform", visible(oci::to_string(summary.config.platform)));
   for (std::size_t i = 0; i < summary.manifest.layers.size(); ++i) {
@@ -167,25 +200,4 @@ std::string to_lines(const ImageSummary& summary) {
   return out;
 }
 
-std::string format_time(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  // A record may hold any number; years of more than four digits are not times.
-  if (seconds < 0 || seconds > 253402300799 || !::gmtime_r(&time, &parts)) return "?";
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
-}
-
-std::string format_size(std::uint64_t bytes) {
-  constexpr std::array<const char*, 6> kUnits = {"kB", "MB", "GB", "TB", "PB", "EB"};
-  if (bytes < 1000) return fmt::format("{} B", bytes);
-  double value = static_cast<double>(bytes) / 1000;
-  std::size_t unit = 0;
-  while (value >= 999.95 && unit + 1 < kUnits.size()) {
-    value /= 1000;
-    ++unit;
-  }
-  return fmt::format("{:.1f} {}", value, kUnits[unit]);
-}
-
-}  // namespace intact::cli
+}  // namespace intact::report

@@ -1,5 +1,3 @@
-#include "new_directory.h"
-
 #include <cerrno>
 #include <cstdio>
 
@@ -9,14 +7,14 @@
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
+#include <intact/base/new_directory.h>
 #include <intact/base/output_file.h>
 
-#include "paths.h"
-
-namespace intact::image {
+namespace intact {
 namespace {
 
 constexpr const char* kInside = "root";
+constexpr const char* kPrefix = ".intact-export-";
 
 std::string path_of(int fd) {
   return "/proc/self/fd/" + std::to_string(fd);
@@ -37,6 +35,12 @@ Result<bool> is_missing_or_empty(int parent, const std::string& name) {
 
 }  // namespace
 
+std::string parent_directory(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 Result<NewDirectory> NewDirectory::create(const std::string& path, mode_t mode) {
   NewDirectory out;
   out.final_path_ = path;
@@ -47,19 +51,19 @@ Result<NewDirectory> NewDirectory::create(const std::string& path, mode_t mode) 
   out.parent_ = TRY(open_file(parent_directory(out.final_path_), O_PATH | O_DIRECTORY));
   if (!TRY(is_missing_or_empty(out.parent_.get(), out.name_).context(path)))
     return already_exists(path);
-  TRY(out.make(".intact-export-", mode).context("temporary directory next to " + path));
+  TRY(out.make(mode).context("temporary directory next to " + path));
   return out;
 }
 
-Result<NewDirectory> NewDirectory::create_scratch(const std::string& parent, const char* prefix) {
+Result<NewDirectory> NewDirectory::create_scratch(const std::string& parent) {
   NewDirectory out;
   out.parent_ = TRY(open_file(parent, O_PATH | O_DIRECTORY));
-  TRY(out.make(prefix, 0700).context("temporary directory in " + parent));
+  TRY(out.make(0700).context("temporary directory in " + parent));
   return out;
 }
 
-Result<void> NewDirectory::make(const char* prefix, mode_t mode) {
-  std::string name = random_name(prefix);
+Result<void> NewDirectory::make(mode_t mode) {
+  std::string name = random_name(kPrefix);
   if (::mkdirat(parent_.get(), name.c_str(), 0700) != 0) return Error::from_errno(name, errno);
   temp_ = TRY(open_at(parent_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   temporary_ = std::move(name);
@@ -99,4 +103,4 @@ Result<void> NewDirectory::publish() {
   return {};
 }
 
-}  // namespace intact::image
+}  // namespace intact

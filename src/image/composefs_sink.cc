@@ -1,4 +1,4 @@
-#include "object_sink.h"
+#include "composefs_sink.h"
 
 #include <utility>
 

@@ -7,7 +7,10 @@
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 
-namespace intact::image {
+namespace intact {
+
+/// dirname(1) of a path without trailing slashes.
+std::string parent_directory(const std::string& path);
 
 /// A directory that is filled out of sight, next to its destination, and then takes its place. It
 /// is filled through fd(): below a directory of the caller with mode 0700, reached by descriptors
@@ -19,8 +22,7 @@ class NewDirectory {
   /// something. The new directory belongs to the caller; its `mode` is subject to the umask.
   static Result<NewDirectory> create(const std::string& path, mode_t mode = 0700);
   /// One in `parent` that is only for the caller's work and is never published.
-  static Result<NewDirectory> create_scratch(const std::string& parent,
-                                             const char* prefix = ".intact-export-");
+  static Result<NewDirectory> create_scratch(const std::string& parent);
 
   NewDirectory(NewDirectory&&) noexcept = default;
   NewDirectory& operator=(NewDirectory&&) = delete;
@@ -36,7 +38,7 @@ class NewDirectory {
 
  private:
   NewDirectory() = default;
-  Result<void> make(const char* prefix, mode_t mode);
+  Result<void> make(mode_t mode);
 
   UniqueFd parent_;
   std::string temporary_;  ///< in `parent_`
@@ -46,4 +48,4 @@ class NewDirectory {
   std::string final_path_;
 };
 
-}  // namespace intact::image
+}  // namespace intact

@@ -1,0 +1,67 @@
+#include <algorithm>
+
+#include <intact/image/chain.h>
+#include <intact/image/names.h>
+#include <intact/store/name.h>
+#include <intact/store/resolve.h>
+
+#include "pull_memory.h"
+#include "stored_image.h"
+
+namespace intact::image {
+
+Result<store::NamedImage> tag(store::Store& store, const std::string& name,
+                              const std::string& new_name, const sign::Anchors& anchors,
+                              bool replace) {
+  TRY(store::check_name(new_name));
+  // The lease keeps the image from gc until it has its name.
+  const HeldImage held = TRY(hold_image(store, name, anchors));
+  store::NamedImage image = held.record;
+  image.name = new_name;
+  TRY(check_name_allowed(store, image, anchors));
+  Result<void> remembered;
+  const store::NamingHooks hooks{
+      .before = [&] { return announce_pull(anchors, store, new_name, image.manifest, replace); },
+      .after = [&] { remembered = remember_pull(anchors, store, new_name, image.manifest); }};
+  TRY(store::tag_image(store, image, replace, hooks));
+  TRY(std::move(remembered).context("'" + new_name + "' has been tagged, but not remembered"));
+  return image;
+}
+
+Result<std::set<std::string>> names_to_remove(const store::Store& store,
+                                              const std::vector<std::string>& texts) {
+  std::set<std::string> names;
+  for (const std::string& text : texts) {
+    if (store.find(text)) {
+      names.insert(text);
+      continue;
+    }
+    auto found = store::resolve_names(store, text);
+    if (found) {
+      for (const store::NamedImage& image : *found) names.insert(image.name);
+    } else if (found.error().kind() == ErrorKind::malformed) {
+      names.insert(text);
+    } else if (found.error().kind() == ErrorKind::not_found &&
+               std::ranges::binary_search(TRY(lost_names(store)), text)) {
+      names.insert(text);
+    } else {
+      return std::move(found).error();
+    }
+  }
+  return names;
+}
+
+Result<std::optional<Error>> remove(store::Store& store, const std::string& name) {
+  TRY(state_directory());  // before anything changes
+  if (const auto removed = store.remove(name); !removed) {
+    // The store has lost it, and the user says that this is right.
+    const bool is_lost = removed.error().kind() == ErrorKind::not_found &&
+                         std::ranges::binary_search(TRY(remembered_names(store)), name);
+    if (!is_lost) return Error(removed.error());
+  }
+  auto forgotten = forget_pull(store, name);
+  if (forgotten) return std::optional<Error>();
+  return std::optional(std::move(forgotten).error());
+}
+
+}  // namespace intact::image

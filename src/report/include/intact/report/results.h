@@ -1,0 +1,71 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/image/export.h>
+#include <intact/image/pull.h>
+#include <intact/image/seal.h>
+#include <intact/image/stored_images.h>
+#include <intact/image/verify.h>
+#include <intact/json/json.h>
+#include <intact/sign/policy.h>
+#include <intact/store/fsck.h>
+#include <intact/store/gc.h>
+
+namespace intact::report {
+
+// What is said of the results of work on images and stores: to_json() for programs, to_text() for
+// people, in lines with their ends. Names and messages in a text are visible(): none of them can
+// begin a line or steer a terminal.
+
+/// All images of a store, an object each.
+Json to_json(const image::StoredImages& images);
+/// The rows for --format, with the fields that users of podman expect.
+std::vector<Json> to_fields(const image::StoredImages& images);
+/// A row without values, which has all of these fields.
+Json empty_fields();
+/// A table whose cells are parted by tabs, under a heading.
+std::string to_table(const image::StoredImages& images, bool whole_digests);
+/// The digest of each manifest once, a line each.
+std::string to_digests(const image::StoredImages& images, bool whole);
+
+Json to_json(const image::ImageSummary& summary);
+/// The same under the names that users of podman's `--format` expect.
+Json to_fields(const image::ImageSummary& summary);
+std::string to_text(const image::ImageSummary& summary);
+
+Json to_json(const image::SealReport& report, const std::string& identity);
+std::string to_text(const image::SealReport& report, const std::string& identity);
+
+Json to_json(const image::PullReport& report);
+/// `source`: what was pulled, as the user wrote it.
+std::string to_text(const image::PullReport& report, const std::string& source);
+
+Json to_json(const image::ExportReport& report, const std::string& destination);
+std::string to_text(const image::ExportReport& report, const std::string& name,
+                    const std::string& destination);
+
+Json to_json(const image::VerifyReport& report);
+/// The first places of every damaged file, and how many there are: to_json() lists more of them.
+/// Empty for an intact image.
+std::string damage_text(const image::VerifyReport& report);
+/// The verdict on the image `what`, in one line.
+std::string verdict_text(const std::string& what, const image::VerifyReport& report);
+
+Json to_json(const store::GcReport& report, bool dry_run);
+std::string to_text(const store::GcReport& report, bool dry_run);
+
+Json to_json(const store::FsckReport& report);
+std::string to_text(const store::FsckReport& report);
+
+/// A rule that has been added to a policy file.
+Json to_json(const sign::Rule& rule, const std::string& file);
+std::string to_text(const sign::Rule& rule, const std::string& file);
+
+/// All rules and revocations.
+Json to_json(const std::vector<sign::PolicyFile>& policies);
+std::string to_text(const std::vector<sign::PolicyFile>& policies);
+
+}  // namespace intact::report
