@@ -288,6 +288,12 @@ done
 made "${plain[@]}"
 cp --sparse=always good bad
 poke bad $((data_at + 5 * 512)) 'forged by somebody'
+# A check that accepts every tag has checked nothing.
+cp --sparse=always bad whole
+head -c $((data_at - tag_at)) /dev/zero | tr '\0' '\366' |
+  dd of=whole bs=65536 oflag=seek_bytes seek="$tag_at" conv=notrunc iflag=fullblock status=none
+expect 1 "$intact" integrity check whole "${plain[@]}" --allow-discards
+said 'no sector was checked: their tags say that they were discarded'
 head -c 32 /dev/zero | tr '\0' '\366' | dd of=bad bs=1 seek=$((tag_at + 5 * 32)) conv=notrunc status=none
 kept 3 'sectors 5 to 5' integrity open bad --to copy "${plain[@]}"
 rm -f copy

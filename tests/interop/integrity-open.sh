@@ -164,6 +164,10 @@ stop
 expect 3 "$intact" integrity check disk
 said 'sectors 0 to 127'
 expect 0 "$intact" integrity check disk --allow-discards
+said '^not checked: sectors 0 to 127: their tags say that they were discarded'
+said '^no damage found in disk: [0-9]+ of [0-9]+ sectors checked, 128 not checked'
+expect 0 "$intact" integrity check disk --allow-discards --json
+equal "$(jq -c .unprotected "$work/out")" '[{"sector":0,"sectors":128,"reason":"discarded"}]' 'unprotected'
 
 # Keys reach the server by descriptor and stand on no command line.
 formatted "${secured[@]}"

@@ -24,6 +24,8 @@ const char* word_for(Why why) {
       return "recalculation";
     case Why::dirty_bitmap:
       return "dirty-bitmap";
+    case Why::discarded:
+      return "discarded";
   }
   return "";
 }
@@ -40,6 +42,9 @@ const char* text_for(Why why) {
       return "their tags have not been calculated yet";
     case Why::dirty_bitmap:
       return "the bitmap marks them as being written when the device was not closed";
+    case Why::discarded:
+      return "their tags say that they were discarded, which anyone who can write to the device "
+             "can make them say";
   }
   return "";
 }
@@ -57,7 +62,7 @@ void print_json(const IntegrityCommand& options, const ScanReport& report) {
   for (const auto& range : report.unprotected)
     unprotected.push_back({{"sector", range.sector},
                            {"sectors", range.sectors},
-                           {"reason", word_for(report.why_unprotected)}});
+                           {"reason", word_for(report.why(range))}});
   print("{}\n", to_text(Json{{"ok", report.damaged.empty() && report.checked != 0},
                              {"checked",
                               {{"sectors", report.checked},
@@ -74,7 +79,7 @@ void print_text(const IntegrityCommand& options, const ScanReport& report) {
           (damage.sector + damage.sectors) * integrity::kSectorSize - 1, damage.reason);
   for (const auto& range : report.unprotected)
     print("not checked: {}: {}\n", sector_range(range.sector, range.sectors),
-          text_for(report.why_unprotected));
+          text_for(report.why(range)));
   if (report.journal_blocks != 0)
     print("{} read from the journal\n", counted(report.journal_blocks, "block"));
   if (!report.damaged.empty())

@@ -21,7 +21,7 @@ bool is_discarded(ByteSpan tag) {
 Result<void> BlockReader::read(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags) {
   using Kind = JournalRing::Run::Kind;
   const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
-  std::vector<Mismatch> bad;
+  Met met;
   while (!out.empty()) {
     const std::size_t size = std::min(out.size(), kChunk);
     const RangeLock::Shared lock(volume_.ranges, volume_.sector_of(block), size / kSectorSize);
@@ -34,21 +34,23 @@ Result<void> BlockReader::read(std::uint64_t block, MutableByteSpan out, Mutable
       const std::size_t bytes = run.blocks * block_size;
       const std::size_t tag_bytes = tags.empty() ? 0 : run.blocks * tag_size;
       if (run.kind == Kind::in_place)
-        TRY(read_places(here, rest.first(bytes), tags.first(tag_bytes), bad));
+        TRY(read_places(here, rest.first(bytes), tags.first(tag_bytes), met));
       if (run.kind == Kind::changed)
-        for (std::uint64_t i = 0; i < run.blocks; ++i) add_bad(here + i, bad);
+        for (std::uint64_t i = 0; i < run.blocks; ++i) add(here + i, met.bad);
       tags = tags.subspan(tag_bytes);
       at += bytes;
     }
     out = out.subspan(size);
     block += size / block_size;
   }
-  if (!bad.empty()) return refuse(bad);
+  if (on_discarded_)
+    for (const Mismatch& range : met.discarded) on_discarded_(range);
+  if (!met.bad.empty()) return refuse(met.bad);
   return {};
 }
 
 Result<void> BlockReader::read_places(std::uint64_t block, MutableByteSpan out,
-                                      MutableByteSpan tags, std::vector<Mismatch>& bad) {
+                                      MutableByteSpan tags, Met& met) {
   const std::size_t block_size = volume_.layout.block_size(), tag_size = volume_.layout.tag_size();
   Scratch scratch;
   while (!out.empty()) {
@@ -63,7 +65,7 @@ Result<void> BlockReader::read_places(std::uint64_t block, MutableByteSpan out,
     } else if (recalculation_) {
       const MutableByteSpan own_tags = scratch.get(count * tag_size);
       TRY(volume_.tags.read(block, own_tags));
-      compare(block, out.first(size), own_tags, bad);
+      compare(block, out.first(size), own_tags, met);
     }
     out = out.subspan(size);
     block += count;
@@ -72,15 +74,14 @@ Result<void> BlockReader::read_places(std::uint64_t block, MutableByteSpan out,
 }
 
 /// Compares blocks whose tags are valid.
-void BlockReader::compare(std::uint64_t block, MutableByteSpan blocks, ByteSpan tags,
-                          std::vector<Mismatch>& bad) {
+void BlockReader::compare(std::uint64_t block, MutableByteSpan blocks, ByteSpan tags, Met& met) {
   while (!blocks.empty()) {
     bool valid = false;
     const std::uint64_t sectors =
         recalculation_->run(volume_.sector_of(block), volume_.sectors_in(blocks), valid);
     const std::size_t size = sectors * kSectorSize;
     const std::size_t tag_bytes = volume_.block_of(sectors) * volume_.layout.tag_size();
-    if (valid) compare_valid(block, blocks.first(size), tags.first(tag_bytes), bad);
+    if (valid) compare_valid(block, blocks.first(size), tags.first(tag_bytes), met);
     block += volume_.block_of(sectors);
     blocks = blocks.subspan(size);
     tags = tags.subspan(tag_bytes);
@@ -88,17 +89,17 @@ void BlockReader::compare(std::uint64_t block, MutableByteSpan blocks, ByteSpan 
 }
 
 void BlockReader::compare_valid(std::uint64_t block, MutableByteSpan blocks, ByteSpan tags,
-                                std::vector<Mismatch>& bad) {
+                                Met& met) {
   Scratch scratch;
   const MutableByteSpan computed = scratch.get(tags.size());
   volume_.hash->compute(block, blocks, computed);
-  if (!equal_tags(computed, tags)) find_bad(block, blocks, computed, tags, bad);
+  if (!equal_tags(computed, tags)) find_bad(block, blocks, computed, tags, met);
 }
 
 /// A tag for discarded blocks matches any data, and anyone can write it: with a key such a block
 /// reads as zeros, never as its content.
 void BlockReader::find_bad(std::uint64_t block, MutableByteSpan blocks, ByteSpan computed,
-                           ByteSpan tags, std::vector<Mismatch>& bad) const {
+                           ByteSpan tags, Met& met) const {
   const std::size_t tag_size = volume_.layout.tag_size();
   for (std::size_t i = 0; i * tag_size < tags.size(); ++i) {
     const ByteSpan tag = tags.subspan(i * tag_size, tag_size);
@@ -106,18 +107,19 @@ void BlockReader::find_bad(std::uint64_t block, MutableByteSpan blocks, ByteSpan
     if (volume_.params.allow_discards && is_discarded(tag)) {
       const std::size_t size = volume_.layout.block_size();
       if (volume_.params.keyed()) std::ranges::fill(blocks.subspan(i * size, size), std::byte{0});
+      add(block + i, met.discarded);
       continue;
     }
-    add_bad(block + i, bad);
+    add(block + i, met.bad);
   }
 }
 
-void BlockReader::add_bad(std::uint64_t block, std::vector<Mismatch>& bad) const {
+void BlockReader::add(std::uint64_t block, std::vector<Mismatch>& list) const {
   const std::uint64_t sector = volume_.sector_of(block), sectors = volume_.sector_of(1);
-  if (!bad.empty() && bad.back().sector + bad.back().sectors == sector)
-    bad.back().sectors += sectors;
+  if (!list.empty() && list.back().sector + list.back().sectors == sector)
+    list.back().sectors += sectors;
   else
-    bad.push_back({.sector = sector, .sectors = sectors});
+    list.push_back({.sector = sector, .sectors = sectors});
 }
 
 Error BlockReader::refuse(const std::vector<Mismatch>& bad) {

@@ -286,9 +286,9 @@ Result<OpenDevice> open_device(const Params& params, const Devices& devices,
   const bool recovery = params.mode == Mode::recovery;
   if (!recovery) TRY(Activation(device, options, waker).run());
   const bool reads_journal = params.mode == Mode::journal || options.read_only;
-  device.reader =
-      std::make_unique<BlockReader>(*device.volume, reads_journal ? device.ring.get() : nullptr,
-                                    device.recalculation.get(), options.on_mismatch);
+  device.reader = std::make_unique<BlockReader>(
+      *device.volume, reads_journal ? device.ring.get() : nullptr, device.recalculation.get(),
+      options.on_mismatch, options.on_discarded);
   return device;
 }
 

@@ -17,6 +17,31 @@ class Findings {
     damaged_.push_back(std::move(damage));
   }
 
+  void add_discarded(const Mismatch& range) {
+    const std::lock_guard lock(mutex_);
+    discarded_.push_back({.sector = range.sector, .sectors = range.sectors, .is_discarded = true});
+  }
+
+  /// Moves them to a report, in order and merged.
+  void take_discarded(ScanReport& report) {
+    if (discarded_.empty()) return;
+    if (report.unprotected.empty()) report.why_unprotected = ScanReport::Why::discarded;
+    auto& all = report.unprotected;
+    all.insert(all.end(), discarded_.begin(), discarded_.end());
+    std::ranges::sort(all, {}, &Unprotected::sector);
+    std::vector<Unprotected> merged;
+    for (const Unprotected& range : all) {
+      if (range.is_discarded) report.checked -= range.sectors;
+      Unprotected* const last = merged.empty() ? nullptr : &merged.back();
+      if (last && last->sector + last->sectors == range.sector &&
+          last->is_discarded == range.is_discarded)
+        last->sectors += range.sectors;
+      else
+        merged.push_back(range);
+    }
+    all = std::move(merged);
+  }
+
   /// In order, with neighbours of one kind merged.
   std::vector<Damage> take() {
     std::ranges::sort(damaged_, {}, &Damage::sector);
@@ -34,6 +59,7 @@ class Findings {
  private:
   std::mutex mutex_;
   std::vector<Damage> damaged_;
+  std::vector<Unprotected> discarded_;
 };
 
 /// Reads a partly unreadable range block by block. Mismatches are reported by the target.
@@ -116,6 +142,7 @@ Result<ScanReport> scan(const Params& params, const Devices& devices, const Scan
     findings.add(
         {.sector = mismatch.sector, .sectors = mismatch.sectors, .reason = "fails its tag"});
   };
+  options.on_discarded = [&findings](const Mismatch& range) { findings.add_discarded(range); };
   const auto target = TRY(IntegrityTarget::open(params, devices, std::move(options)));
   ScanReport report{.sectors = target->size() / kSectorSize,
                     .checked = target->size() / kSectorSize,
@@ -126,6 +153,7 @@ Result<ScanReport> scan(const Params& params, const Devices& devices, const Scan
     report.why_unprotected = why_unprotected(params, target->superblock());
   TRY(read_all(*target, progress, threads, findings));
   report.damaged = findings.take();
+  findings.take_discarded(report);
   return report;
 }
 

@@ -53,6 +53,35 @@ TEST(Scan, SaysWhatNobodyHasChecked) {
   EXPECT_FALSE(unchecked->all_damaged());
 }
 
+TEST(Scan, DoesNotCallDiscardedBlocksChecked) {
+  TestDevice device({.internal_hash = named("hmac(sha256)", 32)});
+  device.params.allow_discards = true;
+  device.fill();
+  {
+    const auto target = device.must_open();
+    ASSERT_TRUE(target->discard(10 * kSectorSize, 6 * kSectorSize));
+    ASSERT_TRUE(target->discard(100 * kSectorSize, kSectorSize));
+    ASSERT_TRUE(target->close());
+  }
+  const auto report = scan(device.params, device.devices()).value();
+  EXPECT_TRUE(report.damaged.empty());
+  EXPECT_EQ(report.checked, report.sectors - 7);
+  EXPECT_EQ(report.unprotected, (std::vector<Unprotected>{{10, 6, true}, {100, 1, true}}));
+  EXPECT_EQ(report.why(report.unprotected[0]), Why::discarded);
+  // All of it, as anyone can write it.
+  const auto layout = device.must_open()->layout();
+  const std::uint64_t sectors = layout.provided_data_sectors();
+  {
+    const auto target = device.must_open();
+    ASSERT_TRUE(target->discard(0, sectors * kSectorSize));
+    ASSERT_TRUE(target->close());
+  }
+  const auto nothing = scan(device.params, device.devices()).value();
+  EXPECT_EQ(nothing.checked, 0u);
+  EXPECT_EQ(nothing.unprotected, (std::vector<Unprotected>{{0, sectors, true}}));
+  EXPECT_EQ(nothing.why_unprotected, Why::discarded);
+}
+
 /// The key of named().
 std::shared_ptr<const crypto::Secret> key_of(std::size_t size) {
   return named("", size).key;

@@ -87,6 +87,8 @@ class IntegrityTarget final : public block::Device {
     /// Called for each mismatch that a read finds, on the reading thread, so possibly by several
     /// threads at once. Must not call back.
     std::function<void(const Mismatch&)> on_mismatch = {};
+    /// The same for blocks that a read accepts unchecked because they are discarded.
+    std::function<void(const Mismatch&)> on_discarded = {};
   };
   /// Counts since the device was opened; the first three are the kernel's status line.
   struct Status {

@@ -24,6 +24,7 @@ struct Damage {
 struct Unprotected {
   std::uint64_t sector;
   std::uint64_t sectors;
+  bool is_discarded = false;  ///< their tags say that they were discarded, which anyone can write
 
   bool operator==(const Unprotected&) const = default;
 };
@@ -37,6 +38,7 @@ struct ScanReport {
     recovery,       ///< mode R
     recalculation,  ///< the tags have not been calculated yet
     dirty_bitmap,   ///< mode B and not closed: regions being written to
+    discarded,      ///< with allow_discards
   };
   std::uint64_t sectors = 0;         ///< of the device
   std::uint64_t checked = 0;         ///< sectors, good or damaged
@@ -44,7 +46,11 @@ struct ScanReport {
   std::uint64_t marked_regions = 0;  ///< in the bitmap, if the device was not closed in mode B
   std::vector<Damage> damaged = {};
   std::vector<Unprotected> unprotected = {};
-  Why why_unprotected = Why::nothing;
+  Why why_unprotected = Why::nothing;  ///< those that are not discarded, or all if all are
+
+  Why why(const Unprotected& range) const {
+    return range.is_discarded ? Why::discarded : why_unprotected;
+  }
 
   std::uint64_t damaged_sectors() const;
   /// Everything that was checked is bad: most likely the hash or its key is wrong.
