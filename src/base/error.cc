@@ -1,6 +1,6 @@
-#include <cerrno>
 #include <cstring>
 
+#include <intact/base/errno_table.h>
 #include <intact/base/error.h>
 
 namespace intact {
@@ -35,31 +35,11 @@ std::string_view to_string(ErrorKind kind) {
   return "unknown";
 }
 
-bool Error::concerns_caller() const {
-  switch (sys_errno_) {
-    case EACCES:
-    case EPERM:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return true;
-    default:
-      return false;
-  }
-}
-
 Error Error::from_errno(std::string message, int sys_errno) {
   char buffer[128];
   message += ": ";
   message += strerror_r(sys_errno, buffer, sizeof buffer);
-  ErrorKind kind = ErrorKind::io;
-  if (sys_errno == ENOENT) kind = ErrorKind::not_found;
-  if (sys_errno == EEXIST) kind = ErrorKind::exists;
-  if (sys_errno == EBUSY) kind = ErrorKind::busy;
-  return Error(kind, std::move(message), sys_errno);
+  return Error(kind_of_errno(sys_errno), std::move(message), sys_errno);
 }
 
 Error Error::with_context(std::string_view context) && {

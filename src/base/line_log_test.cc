@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <thread>
 
@@ -13,8 +14,11 @@
 namespace intact {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 
 /// What a log holds after `fill` has written to it.
 template <typename Fill>
@@ -38,28 +42,94 @@ TEST(LineLog, WritesEachLineOnceAndNeverTwoForOne) {
                            "[^ \n]+ name\\\\x0awith \\\\x1b.31mtricks \\\\u.202e.\n"));
 }
 
+/// A pipe with a log in it, and everything that is read from it in the end.
+struct Piped {
+  Piped() { EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0); }
+  ~Piped() { ::close(ends[0]); }
+  std::string read() {
+    std::string text;
+    char buffer[4096];
+    for (ssize_t count; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+      text.append(buffer, static_cast<std::size_t>(count));
+    return text;
+  }
+  int ends[2];
+};
+
 // A thread that serves a file must not wait for a program that waits for that file.
 TEST(LineLog, DoesNotWaitForAReaderThatMayWaitForIt) {
-  int ends[2];
-  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  Piped pipe;
   std::string read;
   std::thread reader;
   {
-    LineLog log(ends[1], LineLog::Reader::may_wait_for_us);
+    LineLog log(pipe.ends[1]);
     ::alarm(30);
-    for (int i = 0; i < 2000; ++i) log.add(std::to_string(i) + " " + std::string(1000, 'x'));
+    for (int i = 0; i < 900; ++i) log.add(std::to_string(i) + " " + std::string(1000, 'x'));
     ::alarm(0);
-    reader = std::thread([&] {
-      char buffer[4096];
-      for (ssize_t count; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
-        read.append(buffer, static_cast<std::size_t>(count));
-    });
+    reader = std::thread([&] { read = pipe.read(); });
   }
-  ::close(ends[1]);
+  ::close(pipe.ends[1]);
   reader.join();
-  ::close(ends[0]);
-  EXPECT_EQ(std::ranges::count(read, '\n'), 2000);
-  EXPECT_LT(read.find(" 7 x"), read.find(" 1999 x"));
+  EXPECT_EQ(std::ranges::count(read, '\n'), 900);
+  EXPECT_LT(read.find(" 7 x"), read.find(" 899 x"));
+  EXPECT_THAT(read, Not(HasSubstr("not logged")));
+}
+
+TEST(LineLog, CountsWhatASlowReaderLosesAndLogsItWhenItComesAgain) {
+  Piped pipe;
+  std::string read;
+  std::thread reader;
+  {
+    LineLog log(pipe.ends[1]);
+    const std::string tail(1000, 'x');
+    // The queue and the pipe together take less.
+    for (int i = 0; i < 2000; ++i) log.add(std::to_string(i) + " " + tail);
+    log.add("one that is lost");
+    reader = std::thread([&] { read = pipe.read(); });
+    for (int i = 0; i < 500; ++i) {
+      log.add("one that is lost");  // and found again
+      ::usleep(1000);
+    }
+  }
+  ::close(pipe.ends[1]);
+  reader.join();
+  EXPECT_THAT(read, ContainsRegex(" [0-9]+ lines were not logged: the reader was too slow\n"));
+  EXPECT_THAT(read, HasSubstr(" 0 x"));
+  EXPECT_THAT(read, Not(HasSubstr(" 1999 x")));
+  EXPECT_THAT(read, HasSubstr("one that is lost"));
+}
+
+TEST(LineLog, EndsThoughNobodyReads) {
+  Piped pipe;
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    LineLog log(pipe.ends[1]);
+    for (int i = 0; i < 300; ++i) log.add(std::to_string(i) + std::string(1000, 'x'));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  // The thread that still waits for the reader writes no more.
+  ::close(pipe.ends[1]);
+  EXPECT_THAT(pipe.read(), HasSubstr(" 0x"));
+}
+
+TEST(LineLog, LosesNothingAtTheEndIfThereIsAReader) {
+  Piped pipe;
+  {
+    LineLog log(pipe.ends[1]);
+    log.add("closed: no space left");
+  }
+  ::close(pipe.ends[1]);
+  EXPECT_THAT(pipe.read(), EndsWith(" closed: no space left\n"));
+}
+
+TEST(DistinctLines, ForgetsOnRequest) {
+  DistinctLines lines;
+  using enum DistinctLines::Verdict;
+  EXPECT_EQ(lines.add("a"), fresh);
+  EXPECT_EQ(lines.add("a"), known);
+  lines.forget("a");
+  lines.forget("b");
+  EXPECT_EQ(lines.add("a"), fresh);
 }
 
 TEST(LineLog, HasAnEndHoweverManyOrLongTheLinesAre) {

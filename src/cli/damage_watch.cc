@@ -111,6 +111,7 @@ void DamageWatch::note(const image::Damage& damage) {
 }
 
 void DamageWatch::log(std::string_view line) {
+  if (lines_.add(line) != DistinctLines::Verdict::fresh) return;
   std::string text = visible(line);
   // So much is written to a pipe at once or not at all.
   text.resize(std::min<std::size_t>(text.size(), PIPE_BUF - 1));

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <intact/base/line_log.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 #include <intact/image/opened_image.h>
@@ -33,7 +34,8 @@ class DamageWatch {
 
   /// Logs, then makes event_fd() readable. Never waits for the reader of stderr.
   void note(const image::Damage& damage);
-  /// Prints a warning soon. Never waits; when the queue is full, the line is lost.
+  /// Prints a warning soon, each different one once. Never waits; when the queue is full, the line
+  /// is lost.
   void log(std::string_view line);
   /// In the process that made this: waits until everything is printed. Later lines are lost.
   void finish();
@@ -54,6 +56,7 @@ class DamageWatch {
   UniqueFd event_, queue_;
   pid_t creator_, printer_;
   std::mutex mutex_;
+  DistinctLines lines_;
   std::set<std::pair<std::string, std::uint64_t>> seen_;
 };
 

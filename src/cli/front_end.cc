@@ -151,9 +151,7 @@ Result<void> FrontEnd::serve_file(stack::Plan& plan, const Log& log) const {
     return Error(ErrorKind::busy, fmt::format("{}: a mount point already", fuse_));
   std::optional<service::MountRecord>
       record;  // destroyed last: those who wait for it find all released
-  const bool to_stderr = !log.process && !log.file;
-  LineLog lines(log.fd(),
-                to_stderr ? LineLog::Reader::may_wait_for_us : LineLog::Reader::independent);
+  LineLog lines(log.fd());
   std::atomic<bool> stopped = false;
   stack::Stack stack =
       TRY(stack::open(plan, {.log = [&lines](std::string_view line) { lines.add(line); },

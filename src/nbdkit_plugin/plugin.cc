@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <intact/base/errno_table.h>
 #include <intact/base/file.h>
 #include <intact/base/terminal.h>
 #include <intact/stack/handover.h>
@@ -150,7 +151,7 @@ int block_size(void*, std::uint32_t* minimum, std::uint32_t* preferred, std::uin
 int fail(const Error& error) {
   // Damage has been logged already with its block, other errors have not.
   if (error.kind() != ErrorKind::tampered) server().lines->add(error.message());
-  nbdkit_set_error(error.sys_errno() == ENOSPC ? ENOSPC : EIO);
+  nbdkit_set_error(errno_of_content(error));
   return -1;
 }
 

@@ -113,8 +113,7 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
                          service::BackgroundProcess* process) {
   std::optional<service::MountRecord>
       record;  // ends last: when it has ended, everything is free again
-  LineLog log(log_file ? log_file->fd() : STDERR_FILENO,
-              log_file ? LineLog::Reader::independent : LineLog::Reader::may_wait_for_us);
+  LineLog log(log_file ? log_file->fd() : STDERR_FILENO);
   const ImageInStore opened =
       TRY(open_image(options, store_option, anchors,
                      [&log](const image::Damage& damage) { log.add(log_line(damage)); }));

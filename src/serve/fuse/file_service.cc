@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/base/errno_table.h>
 #include <intact/block/byte_device.h>
 
 namespace intact::serve {
@@ -27,20 +28,13 @@ FileService& service_of(fuse_req_t request) {
   return *static_cast<FileService*>(fuse_req_userdata(request));
 }
 
-/// The errno for a failed request. Shortages are temporary, and the writer may be able to do
-/// something about them; the log explains everything else.
-int errno_of(const Error& error) {
-  const int code = error.sys_errno();
-  return code == ENOSPC || code == EDQUOT || code == ENOMEM ? code : EIO;
-}
-
 /// Damage is not logged here: the target has told of it by its block.
 void fail(fuse_req_t request, const char* what, std::uint64_t offset, std::uint64_t length,
           const Error& error) {
   if (error.kind() != ErrorKind::tampered)
-    service_of(request).failures.add(
-        fmt::format("{} of {} bytes at byte {}: {}", what, length, offset, error.message()));
-  fuse_reply_err(request, errno_of(error));
+    log_failure(service_of(request).log, fmt::format("{} of {} bytes at byte {}: {}", what, length,
+                                                     offset, error.message()));
+  fuse_reply_err(request, errno_of_content(error));
 }
 
 /// How many of the bytes lie before the end of the device.
@@ -222,11 +216,12 @@ fuse_lowlevel_ops make_handlers(bool writable) {
 
 }  // namespace
 
-FileService::FileService(std::shared_ptr<block::Device> device, bool for_all, FailureLog::Sink log)
+FileService::FileService(std::shared_ptr<block::Device> device, bool for_all,
+                         FailureSink failure_log)
     : target(std::move(device)),
       readable_by_all(for_all),
       changed(now()),
-      failures(std::move(log)) {
+      log(std::move(failure_log)) {
   if (target->writable() && target->block_size() > 1)
     target = std::make_shared<block::ByteDevice>(std::move(target));
 }

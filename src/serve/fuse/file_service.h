@@ -9,15 +9,15 @@
 #include <fuse_lowlevel.h>
 
 #include <intact/block/device.h>
+#include <intact/serve/fuse_server.h>
 
 #include "connection.h"
-#include "failure_log.h"
 
 namespace intact::serve {
 
 /// What the handlers of a mounted block device work with. Thread-safe.
 struct FileService {
-  FileService(std::shared_ptr<block::Device> device, bool for_all, FailureLog::Sink log);
+  FileService(std::shared_ptr<block::Device> device, bool for_all, FailureSink log);
 
   std::shared_ptr<block::Device> target;  ///< takes writes of any bytes
   const bool readable_by_all;
@@ -25,7 +25,7 @@ struct FileService {
   /// mapping that were not written yet, also where the device has a hole.
   std::atomic<bool> was_opened_for_writing = false;
   std::atomic<std::int64_t> changed;  ///< mtime, in nanoseconds since 1970
-  FailureLog failures;
+  const FailureSink log;
 };
 
 /// The handlers. A session made with them takes a FileService as its user data.

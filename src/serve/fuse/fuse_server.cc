@@ -44,7 +44,7 @@ Result<std::unique_ptr<FuseServer>> FuseServer::mount(
       .tree = tree,
       .numbers = NodeNumbers(tree->root()),
       .kernel_checks_permissions = attached.kernel_checks_permissions,
-      .failures = FailureLog(options.log),
+      .log = options.log,
       .open_files =
           OpenFiles(options.max_open_files ? options.max_open_files : default_max_open_files())});
   auto session =

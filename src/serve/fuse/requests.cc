@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <intact/base/checked.h>
+#include <intact/base/errno_table.h>
 
 #include "connection.h"
 
@@ -56,7 +57,7 @@ fuse_entry_param entry_of(const Service& service, NodeId node, const Attributes&
 }
 
 void note(Service& service, std::string_view what, fuse_ino_t inode, const Error& error) {
-  service.failures.add(fmt::format("{} of inode {}: {}", what, inode, error.message()));
+  log_failure(service.log, fmt::format("{} of inode {}: {}", what, inode, error.message()));
 }
 
 void fail(fuse_req_t request, std::string_view what, fuse_ino_t inode, const Error& error) {
@@ -259,6 +260,7 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
   }
   auto file = service.tree->open(service.numbers.node(inode));
   if (!file) {
+    // An object that is missing from the store is an I/O error like any other.
     note(service, "open", inode, file.error());
     fuse_reply_err(request, errno_of_content(file.error()));
     return;
@@ -360,27 +362,6 @@ fuse_lowlevel_ops make_handlers() {
 const fuse_lowlevel_ops& request_handlers() {
   static const fuse_lowlevel_ops handlers = make_handlers();
   return handlers;
-}
-
-int errno_of_content(const Error& error) {
-  const int code = error.sys_errno();
-  // Shortages of this process pass: the user may try again. EMFILE would name a limit of the
-  // user's own process. The log explains everything else.
-  if (code == EMFILE) return ENFILE;
-  return code == ENOMEM || code == ENFILE ? code : EIO;
-}
-
-int errno_of_metadata(const Error& error) {
-  switch (error.kind()) {
-    case ErrorKind::not_found:
-      return ENOENT;
-    case ErrorKind::invalid_argument:
-      return EINVAL;
-    case ErrorKind::unsupported:
-      return EOPNOTSUPP;
-    default:
-      return errno_of_content(error);
-  }
 }
 
 }  // namespace intact::serve

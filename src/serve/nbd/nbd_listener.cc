@@ -21,8 +21,7 @@ constexpr std::string_view kTcp = "tcp:";
 constexpr int kBacklog = 128;
 
 Error cannot_listen(const std::string& where, int code) {
-  const Error error = Error::from_errno(fmt::format("{}: cannot listen", where), code);
-  return {code == EADDRINUSE ? ErrorKind::busy : error.kind(), error.message(), code};
+  return Error::from_errno(fmt::format("{}: cannot listen", where), code);
 }
 
 Result<UniqueFd> open_socket(int family) {

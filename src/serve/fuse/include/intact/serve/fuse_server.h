@@ -11,6 +11,13 @@
 
 namespace intact::serve {
 
+using FailureSink = std::function<void(std::string_view line)>;
+
+/// Tells the sink, if there is one.
+inline void log_failure(const FailureSink& sink, std::string_view line) {
+  if (sink) sink(line);
+}
+
 struct FuseOptions {
   /// An existing directory; for mount_file() an existing regular file.
   std::string mountpoint;
@@ -30,9 +37,10 @@ struct FuseOptions {
   /// one fails with ENFILE. 0: 32768, or as many as the limit on descriptors (RLIMIT_NOFILE)
   /// allows, which mount() raises for this process as far as that is permitted.
   std::size_t max_open_files = 0;
-  /// Receives one line (without newline) for each different failure, except reads of tampered
-  /// content, which the tree reports to its owner. Called from several threads.
-  std::function<void(std::string_view)> log;
+  /// Receives a line (without newline) for each failed request, except reads of tampered content,
+  /// which the tree reports to its owner. The kernel repeats requests that fail, so a LineLog,
+  /// which writes each different line once, should be behind it. Called from several threads.
+  FailureSink log;
   /// SIGTERM, SIGINT and SIGHUP end serve(). At most one server in a process can ask for this.
   bool handle_signals = false;
   /// Receives the one byte kReady once a request has been answered, and is then closed. If its
