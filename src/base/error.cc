@@ -1,7 +1,7 @@
 #include <cstring>
 
-#include <intact/base/errno_table.h>
 #include <intact/base/error.h>
+#include <intact/base/error_codes.h>
 
 namespace intact {
 

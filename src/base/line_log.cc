@@ -152,7 +152,7 @@ void LineLog::add(std::string_view line) {
 void LineLog::write_line(std::string_view line) {
   std::string text = with_time(line);
   if (queue_ && !queue_->started) {
-    auto thread = start_thread_without_signals([queue = queue_, fd = fd_] { queue->write_to(fd); });
+    auto thread = start_thread([queue = queue_, fd = fd_] { queue->write_to(fd); });
     if (thread) {
       thread->detach();
       queue_->started = true;

@@ -37,7 +37,7 @@ class NoThreads {
 TEST(StartThread, SaysThatThereMayBeNoMore) {
   {
     const NoThreads none;
-    for (const auto& thread : {start_thread([] {}), start_thread_without_signals([] {})}) {
+    for (const auto& thread : {start_thread([] {}), start_thread([] {})}) {
       ASSERT_FALSE(thread);
       EXPECT_EQ(thread.error().kind(), ErrorKind::io);
       EXPECT_EQ(thread.error().sys_errno(), EAGAIN);
@@ -52,8 +52,7 @@ TEST(StartThread, SaysThatThereMayBeNoMore) {
 
 TEST(StartThread, KeepsSignalsFromThoseThatWantNone) {
   sigset_t mask;
-  auto thread =
-      start_thread_without_signals([&] { ::pthread_sigmask(SIG_SETMASK, nullptr, &mask); });
+  auto thread = start_thread([&] { ::pthread_sigmask(SIG_SETMASK, nullptr, &mask); });
   ASSERT_TRUE(thread);
   thread->join();
   EXPECT_EQ(::sigismember(&mask, SIGTERM), 1);

@@ -1,7 +1,5 @@
 #include "front_end.h"
 
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <optional>
 
@@ -15,9 +13,7 @@
 #include <intact/serve/nbdkit.h>
 #include <intact/service/background.h>
 #include <intact/service/log_file.h>
-#include <intact/service/mount_record.h>
-#include <intact/service/runtime_files.h>
-#include <intact/service/status_server.h>
+#include <intact/service/server.h>
 #include <intact/stack/handover.h>
 
 #include "command.h"
@@ -37,13 +33,6 @@ namespace {
 
 const char* what_for(const block::Device& target) {
   return target.writable() ? "read and written" : "read";
-}
-
-/// Directory of the status socket; empty if the stack has no counters or no directory can be made.
-std::string status_dir(const stack::Stack& stack) {
-  if (!stack.has_status() || !stack.known_by()) return {};
-  const auto dir = service::make_runtime_dir();
-  return dir ? *dir : std::string();
 }
 
 }  // namespace
@@ -149,34 +138,21 @@ Result<void> FrontEnd::serve_file(stack::Plan& plan, const Log& log) const {
     warn(fmt::format("{}: removed a mount whose server had ended", fuse_));
   if (TRY(serve::find_mount(fuse_)))
     return Error(ErrorKind::busy, fmt::format("{}: a mount point already", fuse_));
-  std::optional<service::MountRecord>
-      record;  // destroyed last: those who wait for it find all released
-  LineLog lines(log.fd());
-  std::atomic<bool> stopped = false;
+  service::Server life(
+      {.log_fd = log.fd(), .logs_errors = log.process != nullptr, .title = plan.name});
   stack::Stack stack =
-      TRY(stack::open(plan, {.log = [&lines](std::string_view line) { lines.add(line); },
-                             .stop =
-                                 [&stopped] {
-                                   if (!stopped.exchange(true)) ::kill(::getpid(), SIGTERM);
-                                 }}));
+      TRY(stack::open(plan, {.log = life.log_sink(), .stop = [&life] { life.stop(); }}));
   serve::FuseOptions fuse;
   fuse.mountpoint = fuse_;
   fuse.allow_other = allow_other_;
   fuse.fsname = plan.name;
-  fuse.log = [&lines](std::string_view line) { lines.add(line); };
-  fuse.handle_signals = true;
-  if (log.process) fuse.ready_fd = log.process->take_ready_fd();
+  fuse.log = life.log_sink();
+  if (log.process) fuse.ready_fd = log.process->take_ready().release();
   const auto server = TRY(serve::FuseServer::mount_file(stack.top(), fuse));
-  record.emplace(TRY(service::MountRecord::create(server->device())));
-  std::unique_ptr<service::StatusServer> status;
-  if (const std::string dir = status_dir(stack); !dir.empty()) {
-    auto started = service::StatusServer::start(dir, stack.known_by()->fd(),
-                                                [stack] { return to_text(stack.status()); });
-    if (started)
-      status = std::move(*started);
-    else
-      lines.add(started.error().message());  // the data is served without it
-  }
+  const auto end = TRY(life.end_on_request([&server] { server->stop(); }));
+  TRY(life.record_mount(server->device()));
+  if (stack.has_status() && stack.known_by())
+    life.publish_status(stack.known_by()->fd(), [&stack] { return to_text(stack.status()); });
   if (log.process) {
     log.process->leave_terminal(log.fd());
   } else {
@@ -184,16 +160,11 @@ Result<void> FrontEnd::serve_file(stack::Plan& plan, const Log& log) const {
           what_for(*stack.top()), server->mountpoint());
     std::fflush(stdout);
   }
-  Result<void> served = server->serve();
-  status.reset();
-  Result<void> closed = stack.close();
-  for (const Result<void>* result : {&served, &closed})
-    if (!*result && log.process) lines.add(result->error().message());
-  if (const std::string summary = stack.summary(); !summary.empty()) lines.add(summary);
+  const Result<void> ended =
+      life.close(server->serve(), {.close = [&stack] { return stack.close(); },
+                                   .summary = [&stack] { return stack.summary(); }});
   if (log.file) log.file->tidy_up();
-  if (served && stopped)
-    return Error(ErrorKind::tampered, plan.name + ": damaged; stopped as requested");
-  return served ? std::move(closed) : std::move(served);
+  return ended;
 }
 
 Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
@@ -205,11 +176,10 @@ Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
   serve::NbdkitOptions options{.plugin = nbdkit_plugin(),
                                .description = handover.description,
                                .inherited = handover.descriptors,
-                               .status_dir = status_dir(stack),
                                .tls_certificates = tls_certificates_,
                                .tls_psk = tls_psk_};
   if (log.process) {
-    options.ready_fd = log.process->take_ready_fd();
+    options.ready_fd = log.process->take_ready().release();
     log.process->close_inherited(log.fd());
     options.log_fd = log.fd();
   } else {

@@ -6,6 +6,7 @@
 
 #include <stdio_ext.h>
 
+#include <intact/base/error_codes.h>
 #include <intact/base/visible.h>
 #include <intact/console/error_report.h>
 #include <intact/console/output.h>
@@ -181,32 +182,6 @@ int Program::run(int argc, const char* const* argv) {
 std::string words_of(const CLI::App& command) {
   const CLI::App* const parent = command.get_parent();
   return parent ? words_of(*parent) + " " + command.get_name() : command.get_name();
-}
-
-int exit_status(const Error& error) {
-  switch (error.kind()) {
-    case ErrorKind::io:
-    case ErrorKind::exists:
-    case ErrorKind::cancelled:
-      return 1;
-    case ErrorKind::invalid_argument:
-      return 2;
-    case ErrorKind::tampered:
-      return 3;
-    case ErrorKind::bad_secret:
-      return 4;
-    case ErrorKind::untrusted:
-      return 5;
-    case ErrorKind::malformed:
-    case ErrorKind::unsupported:
-    case ErrorKind::limit:
-      return 6;
-    case ErrorKind::not_found:
-      return 7;
-    case ErrorKind::busy:
-      return 8;
-  }
-  return 1;
 }
 
 std::string counted(std::uint64_t count, std::string_view thing) {

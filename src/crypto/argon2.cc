@@ -39,7 +39,7 @@ bool can_start(std::uint32_t count) {
   bool over = false;
   std::vector<std::thread> threads;
   for (std::uint32_t i = 0; i < count; ++i) {
-    auto thread = start_thread_without_signals([&] {
+    auto thread = start_thread([&] {
       std::unique_lock lock(mutex);
       done.wait(lock, [&] { return over; });
     });

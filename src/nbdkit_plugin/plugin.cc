@@ -12,9 +12,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <intact/base/errno_table.h>
+#include <intact/base/error_codes.h>
 #include <intact/base/file.h>
-#include <intact/base/terminal.h>
+#include <intact/service/background.h>
 #include <intact/stack/handover.h>
 
 #define NBDKIT_API_VERSION 2
@@ -47,7 +47,6 @@ int config(const char* key, const char* value) {
   const std::string_view text = value;
   if (name == "announce") return server().announcement = text, 0;
   if (name == "unlink") return server().unlink = text, 0;
-  if (name == "status-dir") return server().status_dir = text, 0;
   UniqueFd* const fd = name == "stack-fd"    ? &server().description
                        : name == "log-fd"    ? &server().log
                        : name == "ready-fd"  ? &server().ready
@@ -67,15 +66,17 @@ int config(const char* key, const char* value) {
 
 Result<void> open_stack() {
   Server& own = server();
-  own.lines.emplace(own.log ? own.log.get() : STDERR_FILENO);
+  // nbdkit would exit with 1 and without a word.
+  own.life.emplace(service::Server::Options{.log_fd = own.log ? own.log.get() : STDERR_FILENO,
+                                            .logs_errors = true});
   if (!own.description) return Error(ErrorKind::invalid_argument, "stack description: missing");
   if (::lseek(own.description.get(), 0, SEEK_SET) != 0)
     return Error::from_errno("description", errno);
   const Bytes text = TRY(read_fd(own.description.get(), kMaxDescription));
   own.description.reset();
   stack::Plan plan = TRY(stack::take_over(as_text(text)));
-  own.stack = TRY(stack::open(plan, {.log = [&own](std::string_view line) { own.lines->add(line); },
-                                     .stop = stop_because_of_damage}));
+  own.stack =
+      TRY(stack::open(plan, {.log = own.life->log_sink(), .stop = [&own] { own.life->stop(); }}));
   own.device = own.stack->top();
   if (own.device->writable() && own.device->block_size() > 1)
     own.device = std::make_shared<block::ByteDevice>(own.device);
@@ -93,28 +94,24 @@ int config_complete() {
 
 int after_fork() {
   Server& own = server();
-  if (const auto watching = watch_for_end(); !watching) {
-    nbdkit_error("%s", watching.error().message().c_str());
+  auto end = own.life->end_on_request(end_server);
+  if (!end) {
+    nbdkit_error("%s", end.error().message().c_str());
     return -1;
   }
+  own.end = std::move(*end);
   own.serving = true;
-  if (!own.status_dir.empty()) {
-    auto started = service::StatusServer::start(own.status_dir, own.stack->known_by()->fd(),
-                                                [&own] { return to_text(own.stack->status()); });
-    // The data is served without it.
-    if (started)
-      own.status_server = std::move(*started);
-    else
-      own.lines->add(started.error().message());
-  }
+  if (own.stack->has_status() && own.stack->known_by())
+    own.life->publish_status(own.stack->known_by()->fd(),
+                             [&own] { return to_text(own.stack->status()); });
   // With inherited sockets nbdkit asks to end with its parent, which is what started `intact`.
   ::prctl(PR_SET_PDEATHSIG, 0);
   if (own.output) (void)write_all(own.output.get(), as_bytes(own.announcement + "\n"));
   own.output.reset();
-  // The reader of the byte expects that our descriptors are closed by then.
-  if (own.ready && own.log) leave_terminal(own.log.get());
-  if (own.ready) (void)write_all(own.ready.get(), as_bytes("R"));
-  own.ready.reset();
+  if (!own.ready) return 0;
+  // Who waits for this expects that our descriptors are closed by then.
+  if (own.log) service::leave_terminal(own.log.get());
+  (void)service::tell_ready(std::move(own.ready));
   return 0;
 }
 
@@ -150,7 +147,7 @@ int block_size(void*, std::uint32_t* minimum, std::uint32_t* preferred, std::uin
 /// Reports a failed request to nbdkit.
 int fail(const Error& error) {
   // Damage has been logged already with its block, other errors have not.
-  if (error.kind() != ErrorKind::tampered) server().lines->add(error.message());
+  if (error.kind() != ErrorKind::tampered) server().life->log().add(error.message());
   nbdkit_set_error(errno_of_content(error));
   return -1;
 }

@@ -6,10 +6,9 @@
 #include <shared_mutex>
 #include <string>
 
-#include <intact/base/line_log.h>
 #include <intact/base/unique_fd.h>
 #include <intact/block/byte_device.h>
-#include <intact/service/status_server.h>
+#include <intact/service/server.h>
 #include <intact/stack/stack.h>
 
 namespace intact {
@@ -21,11 +20,10 @@ struct Server {
   UniqueFd ready;   // gets a byte once clients can connect; then the server leaves the terminal
   UniqueFd output;  // gets the announcement once clients can connect, since nbdkit hides stdout
   std::string announcement;
-  std::string unlink;      // the unix socket
-  std::string status_dir;  // of the status socket
-  std::optional<LineLog> lines;
+  std::string unlink;  // the unix socket
+  std::optional<service::Server> life;
+  std::unique_ptr<service::EndRequest> end;
   std::optional<stack::Stack> stack;
-  std::unique_ptr<service::StatusServer> status_server;
   std::shared_ptr<block::Device> device;  // its top; takes writes of any bytes
   std::shared_mutex writing;              // shared by writers
   bool closed = false;                    // no more writes

@@ -11,14 +11,12 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/terminal.h>
 #include <intact/service/background.h>
 
 namespace intact::service {
 
 namespace {
 
-constexpr char kReady = 'R';
 constexpr char kFailed = 'E';
 constexpr std::uint64_t kMessageLimit = 1 << 20;
 
@@ -83,8 +81,20 @@ Result<void> fill_standard_descriptors() {
   return {};
 }
 
-int BackgroundProcess::take_ready_fd() {
-  return std::exchange(ready_fd_, -1);
+bool tell_ready(UniqueFd ready) {
+  return write_all(ready.get(), as_bytes({&kReady, 1})).has_value();
+}
+
+void leave_terminal(int log_fd) {
+  ::setsid();
+  (void)!::chdir("/");
+  if (const auto null = open_file("/dev/null", O_RDONLY)) ::dup2(null->get(), STDIN_FILENO);
+  ::dup2(log_fd, STDOUT_FILENO);
+  ::dup2(log_fd, STDERR_FILENO);
+}
+
+UniqueFd BackgroundProcess::take_ready() {
+  return std::move(ready_);
 }
 
 void BackgroundProcess::close_inherited(int log_fd) {
@@ -94,7 +104,7 @@ void BackgroundProcess::close_inherited(int log_fd) {
 }
 
 void BackgroundProcess::leave_terminal(int log_fd) {
-  intact::leave_terminal(log_fd);
+  service::leave_terminal(log_fd);
   close_inherited(log_fd);
 }
 
@@ -110,7 +120,7 @@ Result<void> run_in_background(const std::function<Result<void>(BackgroundProces
   if (child < 0) return Error::from_errno("cannot start a process", errno);
   if (child == 0) {
     reader.reset();
-    process.ready_fd_ = ::fcntl(writer.get(), F_DUPFD_CLOEXEC, 3);
+    process.ready_.reset(::fcntl(writer.get(), F_DUPFD_CLOEXEC, 3));
     const Result<void> result = body(process);
     if (!result) (void)write_all(writer.get(), as_bytes(encode(result.error())));
     std::fflush(nullptr);

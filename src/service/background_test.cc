@@ -17,8 +17,7 @@ TEST(Background, ReturnsOnceTheChildIsReadyAndLetsItLive) {
   UniqueFd reader(ends[0]);
   UniqueFd writer(ends[1]);
   const auto result = run_in_background([&](BackgroundProcess& process) -> Result<void> {
-    const UniqueFd ready(process.take_ready_fd());
-    TRY(write_all(ready.get(), as_bytes("R")));
+    EXPECT_TRUE(tell_ready(process.take_ready()));
     ::usleep(10000);
     TRY(write_all(writer.get(), as_bytes("alive after it")));
     return {};
@@ -61,11 +60,10 @@ TEST(Background, LeavesTheTerminalWithoutTheDescriptorsOfItsStarter) {
   UniqueFd reader(ends[0]);
   UniqueFd writer(ends[1]);
   const auto result = run_in_background([&](BackgroundProcess& process) -> Result<void> {
-    const UniqueFd ready(process.take_ready_fd());
     process.leave_terminal(log->get());
     const bool left = ::getsid(0) == ::getpid() && ::fcntl(ends[1], F_GETFD) == -1;
     TRY(write_all(STDERR_FILENO, as_bytes(left ? "left" : "still there")));
-    TRY(write_all(ready.get(), as_bytes("R")));
+    EXPECT_TRUE(tell_ready(process.take_ready()));
     ::sleep(1);
     return {};
   });

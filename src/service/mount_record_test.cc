@@ -31,8 +31,7 @@ TEST_F(MountRecords, TellWhetherTheServerLives) {
     writer.reset();
     const auto record = TRY(MountRecord::create(device_));
     {
-      const UniqueFd ready(process.take_ready_fd());
-      TRY(write_all(ready.get(), as_bytes("R")));
+      EXPECT_TRUE(tell_ready(process.take_ready()));
     }
     (void)read_fd(reader.get(), 10).has_value();  // until the parent lets go
     return {};
@@ -57,8 +56,8 @@ TEST_F(MountRecords, OfAKilledServerAreReplaced) {
   EXPECT_FALSE(MountServer::find(device_, ::geteuid()).is_running());
   const auto again = run_in_background([&](BackgroundProcess& process) -> Result<void> {
     const auto record = TRY(MountRecord::create(device_));
-    const UniqueFd ready(process.take_ready_fd());
-    return write_all(ready.get(), as_bytes("R"));
+    EXPECT_TRUE(tell_ready(process.take_ready()));
+    return {};
   });
   EXPECT_TRUE(again);
   EXPECT_TRUE(MountServer::find(device_, ::geteuid()).wait_for_end(std::chrono::seconds(10)));

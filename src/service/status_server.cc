@@ -97,7 +97,7 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
     return Error::from_errno("cannot make a socket in " + dir, errno);
   server->name_ = std::move(name);
   server->listener_ = std::move(listener);
-  server->thread_ = TRY(start_thread_without_signals([own = server.get()] { own->serve(); }));
+  server->thread_ = TRY(start_thread([own = server.get()] { own->serve(); }));
   return server;
 }
 

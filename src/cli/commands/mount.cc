@@ -5,7 +5,6 @@
 
 #include <unistd.h>
 
-#include <intact/base/line_log.h>
 #include <intact/base/visible.h>
 #include <intact/console/format_template.h>
 #include <intact/console/output.h>
@@ -17,6 +16,7 @@
 #include <intact/service/background.h>
 #include <intact/service/log_file.h>
 #include <intact/service/mount_record.h>
+#include <intact/service/server.h>
 
 #include "anchor_options.h"
 #include "command.h"
@@ -111,22 +111,21 @@ std::string log_line(const image::Damage& damage) {
 Result<void> serve_image(const MountOptions& options, const StoreOption& store_option,
                          const sign::Anchors& anchors, const service::LogFile* log_file,
                          service::BackgroundProcess* process) {
-  std::optional<service::MountRecord>
-      record;  // ends last: when it has ended, everything is free again
-  LineLog log(log_file ? log_file->fd() : STDERR_FILENO);
+  service::Server life(
+      {.log_fd = log_file ? log_file->fd() : STDERR_FILENO, .logs_errors = log_file != nullptr});
   const ImageInStore opened =
       TRY(open_image(options, store_option, anchors,
-                     [&log](const image::Damage& damage) { log.add(log_line(damage)); }));
+                     [&life](const image::Damage& damage) { life.log().add(log_line(damage)); }));
 
   serve::FuseOptions fuse;
   fuse.mountpoint = options.directory;
   fuse.allow_other = options.allow_other;
   fuse.fsname = opened.image->record().name;
-  fuse.log = [&log](std::string_view line) { log.add(line); };
-  fuse.handle_signals = true;
-  if (process) fuse.ready_fd = process->take_ready_fd();
+  fuse.log = life.log_sink();
+  if (process) fuse.ready_fd = process->take_ready().release();
   const auto server = TRY(serve::FuseServer::mount(opened.image->tree(), fuse));
-  record.emplace(TRY(service::MountRecord::create(server->device())));
+  const auto end = TRY(life.end_on_request([&server] { server->stop(); }));
+  TRY(life.record_mount(server->device()));
   if (process) {
     process->leave_terminal(log_file->fd());
   } else {
@@ -134,8 +133,7 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
           visible(server->mountpoint()));
     std::fflush(stdout);
   }
-  Result<void> served = server->serve();
-  if (!served && log_file) log.add(served.error().message());
+  Result<void> served = life.close(server->serve(), {});
   if (log_file) log_file->tidy_up();
   return served;
 }

@@ -68,6 +68,10 @@ Result<void> FuseServer::serve() {
   return impl_->session->serve();
 }
 
+void FuseServer::stop() {
+  impl_->session->stop();
+}
+
 void FuseServer::unmount() {
   (void)impl_->session->detach();
 }

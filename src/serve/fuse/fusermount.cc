@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -44,6 +45,25 @@ UniqueFd receive_descriptor(int socket) {
   std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
   return UniqueFd(fd);
 }
+
+/// With which signals it starts: with all that we hold back for ourselves.
+class NoSignalsBlocked {
+ public:
+  NoSignalsBlocked() {
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::posix_spawnattr_init(&attributes_);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK);
+  }
+  ~NoSignalsBlocked() { ::posix_spawnattr_destroy(&attributes_); }
+  NoSignalsBlocked(const NoSignalsBlocked&) = delete;
+  NoSignalsBlocked& operator=(const NoSignalsBlocked&) = delete;
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
 
 /// posix_spawn's file actions, freed at the end of the scope.
 class FileActions {
@@ -99,12 +119,13 @@ Result<FusermountOutcome> run_fusermount(const std::vector<std::string>& argumen
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
+  const NoSignalsBlocked attributes;
   pid_t child = -1;
-  int status =
-      ::posix_spawnp(&child, "fusermount3", actions.get(), nullptr, argv.data(), environment);
+  int status = ::posix_spawnp(&child, "fusermount3", actions.get(), attributes.get(), argv.data(),
+                              environment);
   if (status == ENOENT)
-    status = ::posix_spawn(&child, "/usr/bin/fusermount3", actions.get(), nullptr, argv.data(),
-                           environment);
+    status = ::posix_spawn(&child, "/usr/bin/fusermount3", actions.get(), attributes.get(),
+                           argv.data(), environment);
   if (status == ENOENT)
     return Error(ErrorKind::not_found,
                  "fusermount3 is not installed, and only root can mount without it; install the "

@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <intact/service/background.h>
+#include <intact/service/server.h>
+
 #include "mounted_tree.h"
 
 namespace intact::serve {
@@ -49,10 +52,12 @@ class ServerProcess {
       if (!with_reader) ::usleep(50000);  // until the parent has closed its end, too
       FuseOptions options;
       options.mountpoint = mountpoint;
-      options.handle_signals = true;
       options.ready_fd = ends[1];
       auto server = FuseServer::mount(small_tree(), options);
-      ::_exit(!server ? 1 : (*server)->serve() ? 0 : 2);
+      if (!server) ::_exit(1);
+      service::Server own({});
+      const auto waiting = own.end_on_request([&] { (*server)->stop(); });
+      ::_exit(waiting && (*server)->serve() ? 0 : 2);
     }
     ::close(ends[1]);
     if (!with_reader) ready_.reset();
@@ -63,7 +68,7 @@ class ServerProcess {
 
   bool ready() {
     char byte = 0;
-    return ::read(ready_.get(), &byte, 1) == 1 && byte == kReady;
+    return ::read(ready_.get(), &byte, 1) == 1 && byte == service::kReady;
   }
   int kill(int signal) {
     ::kill(pid_, signal);
@@ -107,7 +112,7 @@ TEST(FuseLifetime, AKilledServersMountIsFoundAndCleared) {
 
 TEST(FuseLifetime, ASignalEndsTheServerAndTheMountEvenInUse) {
   REQUIRE_FUSE();
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
     const TempDir dir = make_public_dir();
     const std::string path = dir.path("mnt");
     const Watchdog watchdog(path);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <thread>
 #include <utility>
 
@@ -13,10 +15,14 @@
 #include <intact/base/thread.h>
 #include <intact/base/worker_pool.h>
 #include <intact/serve/mounts.h>
+#include <intact/service/background.h>
 
 namespace intact::serve {
 
 namespace {
+
+constexpr int kWakeUp = SIGURG;
+constexpr std::chrono::milliseconds kPause(10);
 
 struct LoopConfigDeleter {
   void operator()(fuse_loop_config* config) const { fuse_loop_cfg_destroy(config); }
@@ -65,9 +71,37 @@ void Session::announce() {
           open_file(fmt::format("/sys/class/bdi/{}/read_ahead_kb", entry_.device), O_WRONLY))
     (void)write_all(knob->get(), as_bytes("1024"));
   if (!ready_) return;
-  const bool heard = write_all(ready_.get(), as_bytes({&kReady, 1})).has_value();
-  ready_.reset();
-  if (!heard) (void)detach();
+  if (!service::tell_ready(std::move(ready_))) (void)detach();
+}
+
+/// Whether there is anything to loop for.
+bool Session::begin_loop() {
+  // libfuse sees that it should end when a signal interrupts the loop. SIGURG does nothing
+  // otherwise, so the handler may stay.
+  struct sigaction nothing{};
+  nothing.sa_handler = [](int) {};
+  ::sigaction(kWakeUp, &nothing, nullptr);
+  const std::lock_guard lock(mutex_);
+  loop_thread_ = ::pthread_self();
+  looping_ = !stopping_;
+  return looping_;
+}
+
+void Session::end_loop() {
+  const std::lock_guard lock(mutex_);
+  looping_ = false;
+  looped_.notify_all();
+}
+
+void Session::stop() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  if (!looping_) return;
+  fuse_session_exit(session_.get());
+  // Again, because the loop may be just about to wait.
+  do {
+    ::pthread_kill(loop_thread_, kWakeUp);
+  } while (!looped_.wait_for(lock, kPause, [this] { return !looping_; }));
 }
 
 Result<void> Session::loop() {
@@ -78,17 +112,18 @@ Result<void> Session::loop() {
   // A queue of its own for each thread. libfuse opens the device again for it, which users that
   // came through fusermount3 may not be allowed to.
   fuse_loop_cfg_set_clone_fd(config.get(), ::access("/dev/fuse", R_OK | W_OK) == 0);
-  const int status = fuse_session_loop_mt(session_.get(), config.get());
+  int status = 0;
+  if (begin_loop()) {
+    status = fuse_session_loop_mt(session_.get(), config.get());
+    end_loop();
+  }
   if (status < 0) return Error::from_errno("serving the mount failed", -status);
-  return {};  // 0: unmounted; positive: the signal that ended it
+  return {};
 }
 
 Result<void> Session::serve() {
   if (!session_) return Error(ErrorKind::invalid_argument, "this server has already run");
-  if (options_.handle_signals && fuse_set_signal_handlers(session_.get()) != 0)
-    return Error(ErrorKind::io, "cannot set signal handlers");
-  // Signals are for this thread, which they wake up.
-  auto started = start_thread_without_signals([this] { announce(); });
+  auto started = start_thread([this] { announce(); });
   std::thread announcer;
   Result<void> served;
   if (started) {
@@ -97,7 +132,6 @@ Result<void> Session::serve() {
   } else {
     served = std::move(started).error();
   }
-  if (options_.handle_signals) fuse_remove_signal_handlers(session_.get());
   // First the connection, then the mount: anyone who still waits for an answer (the announcer,
   // fusermount3) gets an error instead of waiting forever.
   session_.reset();

@@ -165,7 +165,6 @@ Error become_nbdkit(NbdListener listener, const NbdkitOptions& options) {
       arguments.push_back(fmt::format("output-fd={}", output.get()));
       arguments.push_back("announce=" + options.announcement);
     }
-    if (!options.status_dir.empty()) arguments.push_back("status-dir=" + options.status_dir);
     if (!listener.path().empty()) arguments.push_back("unlink=" + listener.path());
     const UniqueFd null = TRY(open_file("/dev/null", O_RDONLY));
     if (::dup2(null.get(), STDIN_FILENO) < 0) return Error::from_errno("/dev/null", errno);

@@ -59,9 +59,6 @@ std::string words_of(const CLI::App& command);
 /// there.
 inline constexpr const char* kLimitsGroup = "Limits";
 
-/// The exit status of product-wide contract for an error. Same in every command.
-int exit_status(const Error& error);
-
 /// "1 thing", "2 things".
 std::string counted(std::uint64_t count, std::string_view thing);
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
 
 namespace intact::service {
 
@@ -11,14 +12,21 @@ namespace intact::service {
 /// we open would get such a number and be taken for the terminal.
 Result<void> fill_standard_descriptors();
 
+/// What a process that waits for another one reads from it once that does its work.
+inline constexpr char kReady = 'R';
+/// Writes kReady and closes the descriptor. Returns whether anyone is there to read it.
+bool tell_ready(UniqueFd ready);
+
+/// Makes the process one that no terminal knows of: a session of its own, directory /, stdin from
+/// /dev/null, stdout and stderr to `log_fd`.
+void leave_terminal(int log_fd);
+
 /// The process that run_in_background() starts, as its body sees it.
 class BackgroundProcess {
  public:
-  /// The descriptor that gets the byte 'R' once the process does its work; owned by the caller. May
-  /// be taken once.
-  int take_ready_fd();
-  /// Leaves the terminal: starts a session, changes to /, closes the descriptors that the parent
-  /// was started with, and connects stdin with /dev/null, stdout and stderr with `log_fd`.
+  /// For tell_ready(), by this process or another. May be taken once.
+  UniqueFd take_ready();
+  /// service::leave_terminal(), and closes the descriptors that the parent was started with.
   void leave_terminal(int log_fd);
   /// Closes the descriptors that the parent was started with, except `log_fd`: for a process that
   /// executes another program, which leaves the terminal itself once it is ready.
@@ -26,7 +34,7 @@ class BackgroundProcess {
 
  private:
   friend Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>&);
-  int ready_fd_ = -1;
+  UniqueFd ready_;
   std::vector<int> inherited_;
 };
 

@@ -41,18 +41,14 @@ struct FuseOptions {
   /// which the tree reports to its owner. The kernel repeats requests that fail, so a LineLog,
   /// which writes each different line once, should be behind it. Called from several threads.
   FailureSink log;
-  /// SIGTERM, SIGINT and SIGHUP end serve(). At most one server in a process can ask for this.
-  bool handle_signals = false;
-  /// Receives the one byte kReady once a request has been answered, and is then closed. If its
-  /// reader is gone by then, serve() ends. -1: none.
+  /// Told by tell_ready() (service/background.h) once a request has been answered. If nobody reads
+  /// it by then, serve() ends. -1: none; otherwise owned by the server.
   int ready_fd = -1;
 };
 
-inline constexpr char kReady = 'R';
-
 /// A FUSE mount together with the server that answers the kernel's requests for it.
 ///
-/// serve() belongs to one thread; unmount() may be called from any.
+/// serve() belongs to one thread; unmount() and stop() may be called from any.
 class FuseServer {
  public:
   /// Mounts a file tree, read-only. Requests wait in the kernel until serve() runs. As root, or in
@@ -83,8 +79,12 @@ class FuseServer {
   /// Unmounts what is still mounted.
   ~FuseServer();
 
-  /// Blocks until the mount is unmounted, or a signal ends it and it has been unmounted. Once only.
+  /// Blocks until the mount is unmounted, or stop() ends it and it has been unmounted. Once only.
+  /// The thread is woken up by SIGURG, which it must not block.
   Result<void> serve();
+  /// Makes serve() return soon, or at once if it is called later. Those who use the mount get
+  /// ENOTCONN.
+  void stop();
   /// Detaches the mount, in use or not; serve() then returns once its last user is gone.
   void unmount();
 

@@ -15,11 +15,11 @@ struct NbdkitOptions {
   ByteSpan plugin;             ///< the plugin: a shared object
   std::string description;     ///< of the stack that the plugin opens
   std::vector<int> inherited;  ///< descriptors that the description names, 10 or larger
-  std::string status_dir;      ///< directory of the plugin's status socket; may be empty
   std::string announcement;    ///< printed on stdout once clients can connect; may be empty
   int log_fd = -1;             ///< damage is logged there; -1: on stderr
-  /// Gets the byte 'R' once clients can connect; the server then leaves the terminal and writes to
-  /// log_fd, which must be given. -1: none, the server stays in the foreground.
+  /// Told by tell_ready() (service/background.h) once clients can connect; the server then leaves
+  /// the terminal and writes to log_fd, which must be given. -1: none, the server stays in the
+  /// foreground.
   int ready_fd = -1;
   std::string tls_certificates;  ///< directory of nbdkit's --tls-certificates: TLS is required
   std::string tls_psk;           ///< file of nbdkit's --tls-psk: TLS is required

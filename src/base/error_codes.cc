@@ -1,6 +1,6 @@
 #include <cerrno>
 
-#include <intact/base/errno_table.h>
+#include <intact/base/error_codes.h>
 
 namespace intact {
 
@@ -59,6 +59,32 @@ int errno_of_metadata(const Error& error) {
     default:
       return errno_of_content(error);
   }
+}
+
+int exit_status(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::io:
+    case ErrorKind::exists:
+    case ErrorKind::cancelled:
+      return 1;
+    case ErrorKind::invalid_argument:
+      return 2;
+    case ErrorKind::tampered:
+      return 3;
+    case ErrorKind::bad_secret:
+      return 4;
+    case ErrorKind::untrusted:
+      return 5;
+    case ErrorKind::malformed:
+    case ErrorKind::unsupported:
+    case ErrorKind::limit:
+      return 6;
+    case ErrorKind::not_found:
+      return 7;
+    case ErrorKind::busy:
+      return 8;
+  }
+  return 1;
 }
 
 }  // namespace intact

@@ -4,7 +4,7 @@
 
 namespace intact {
 
-// The one place where the system's error numbers meet the kinds of errors.
+// The tables between kinds of errors and the codes of others: one each, for all front ends.
 
 /// What the caller can do about a system call that failed: ENOENT is not_found, EEXIST exists,
 /// EBUSY and EADDRINUSE busy, everything else io.
@@ -19,5 +19,9 @@ int errno_of_content(const Error& error);
 /// The same for names and attributes, where not_found (ENOENT), invalid_argument (EINVAL) and
 /// unsupported (EOPNOTSUPP) are answers.
 int errno_of_metadata(const Error& error);
+
+/// The exit status of a command, and of a server, that ends with this error: 1 failed, 2 wrong
+/// usage, 3 tampered, 4 wrong key, 5 untrusted, 6 unsupported or malformed, 7 not found, 8 busy.
+int exit_status(const Error& error);
 
 }  // namespace intact
