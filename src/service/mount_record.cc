@@ -39,8 +39,8 @@ MountRecord::~MountRecord() {
 
 MountServer MountServer::find(const std::string& device, uid_t user) {
   MountServer server;
-  for (const std::string& dir : find_runtime_dirs(user)) {
-    auto fd = open_file(dir + "/" + record_name(device), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  for (const UniqueFd& dir : open_runtime_dirs(user)) {
+    auto fd = open_at(dir.get(), record_name(device), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!fd) continue;
     server.fd_ = std::move(*fd);
     break;

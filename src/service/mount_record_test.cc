@@ -1,4 +1,5 @@
 #include <csignal>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -61,6 +62,38 @@ TEST_F(MountRecords, OfAKilledServerAreReplaced) {
   });
   EXPECT_TRUE(again);
   EXPECT_TRUE(MountServer::find(device_, ::geteuid()).wait_for_end(std::chrono::seconds(10)));
+}
+
+TEST_F(MountRecords, OfTwoServersOfOneNumberAreTold) {
+  // The first has unmounted and is still closing when the kernel gives its number to the second.
+  Result<MountRecord> first = MountRecord::create(device_);
+  ASSERT_TRUE(first);
+  const MountServer ending = MountServer::find(device_, ::geteuid());
+  {
+    const Result<MountRecord> second = MountRecord::create(device_);
+    ASSERT_TRUE(second);
+    {
+      const MountRecord ended = std::move(*first);
+    }
+    // The end of the first leaves the record of the second.
+    EXPECT_TRUE(MountServer::find(device_, ::geteuid()).is_running());
+    EXPECT_TRUE(ending.is_running());  // this process, which holds both
+  }
+  EXPECT_FALSE(MountServer::find(device_, ::geteuid()).is_running());
+}
+
+TEST_F(MountRecords, AreNotRead) {
+  // Only the lock counts: what a record says may be anything.
+  const std::string dir = *make_runtime_dir();
+  const std::string path = dir + "/mount-" + device_ + ".pid";
+  for (const std::string_view content : {"", "1\n", "-1", "99999999999999999999", "\xff\n"}) {
+    ASSERT_TRUE(write_file_durably(path, as_bytes(content), 0600));
+    EXPECT_FALSE(MountServer::find(device_, ::geteuid()).is_running());
+  }
+  ::unlink(path.c_str());
+  ASSERT_EQ(::symlink("/dev/zero", path.c_str()), 0);
+  EXPECT_FALSE(MountServer::find(device_, ::geteuid()).is_running());
+  ::unlink(path.c_str());
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/service/runtime_files.h>
 
@@ -27,27 +27,40 @@ std::vector<std::string> runtime_dirs(uid_t user) {
   return dirs;
 }
 
-/// Whether nobody but this user can have put things into it.
-bool is_private(const std::string& dir, uid_t user) {
+/// Opens a directory that nobody but this user can have put things into.
+Result<UniqueFd> open_private(const std::string& dir, uid_t user) {
+  UniqueFd fd = TRY(open_file(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   struct stat status;
-  return ::lstat(dir.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == user &&
-         (status.st_mode & 022) == 0;
+  if (::fstat(fd.get(), &status) != 0) return Error::from_errno(dir, errno);
+  if (status.st_uid != user || (status.st_mode & 022) != 0)
+    return Error(ErrorKind::io, dir + ": others may have written to it");
+  return fd;
 }
 
 constexpr std::string_view kLogEnd = ".log";
 
 /// Removes the records of servers that were killed, and their logs if nothing is in them.
-void remove_left_files(const std::string& dir) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
-    const std::string name = entry.path().filename().string();
+void remove_left_files(int dir) {
+  const auto names = list_names(dir);
+  if (!names) return;
+  for (const std::string& name : *names) {
     const bool is_record = name.starts_with(kRecordStart) && name.ends_with(kRecordEnd);
     if (!is_record && !name.ends_with(kLogEnd)) continue;
-    const auto fd = open_file(entry.path(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const auto fd = open_at(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!fd || ::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) continue;
     const auto size = file_size(fd->get());
-    if (is_record || (size && *size == 0)) ::unlink(entry.path().c_str());
+    if (is_record || (size && *size == 0)) ::unlinkat(dir, name.c_str(), 0);
   }
+}
+
+/// Opens for appending what may be there already. Does not block, as opening a FIFO would.
+Result<UniqueFd> open_to_append(int dir, const std::string& name, int flags) {
+  UniqueFd fd = TRY(
+      open_at(dir, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | flags, 0600));
+  struct stat status;
+  if (::fstat(fd.get(), &status) != 0) return Error::from_errno(name, errno);
+  if (!S_ISREG(status.st_mode)) return Error(ErrorKind::io, name + ": not a regular file");
+  return fd;
 }
 
 }  // namespace
@@ -56,20 +69,21 @@ Result<std::string> make_runtime_dir() {
   const std::vector<std::string> dirs = runtime_dirs(::geteuid());
   for (const std::string& dir : dirs) {
     if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) continue;
-    if (is_private(dir, ::geteuid()) && ::access(dir.c_str(), W_OK) == 0) return dir;
+    if (open_private(dir, ::geteuid()) && ::access(dir.c_str(), W_OK) == 0) return dir;
   }
   return Error(ErrorKind::io, fmt::format("no private directory for logs: could make neither of {}",
                                           fmt::join(dirs, ", ")));
 }
 
-std::vector<std::string> find_runtime_dirs(uid_t user) {
-  std::vector<std::string> dirs = runtime_dirs(user);
-  std::erase_if(dirs, [user](const std::string& dir) { return !is_private(dir, user); });
-  return dirs;
+std::vector<UniqueFd> open_runtime_dirs(uid_t user) {
+  std::vector<UniqueFd> open;
+  for (const std::string& dir : runtime_dirs(user))
+    if (auto fd = open_private(dir, user)) open.push_back(std::move(*fd));
+  return open;
 }
 
 Result<UniqueFd> lock_directory(const std::string& dir) {
-  UniqueFd fd = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
+  UniqueFd fd = TRY(open_file(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (::flock(fd.get(), LOCK_EX) != 0) return Error::from_errno("cannot lock " + dir, errno);
   return fd;
 }
@@ -78,16 +92,14 @@ Result<UniqueFd> make_runtime_file(const std::string& dir, const std::string& na
                                    IfHeld if_held) {
   // One at a time: a file that is not locked yet must not be taken for one that was left behind.
   const UniqueFd whole = TRY(lock_directory(dir));
-  remove_left_files(dir);
-  UniqueFd fd = TRY(
-      open_at(whole.get(), name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600).context(dir));
+  remove_left_files(whole.get());
+  UniqueFd fd = TRY(open_to_append(whole.get(), name, 0).context(dir));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
   if (errno != EWOULDBLOCK || if_held == IfHeld::refuse)
     return Error::from_errno("cannot lock " + dir + "/" + name, errno);
   if (::unlinkat(whole.get(), name.c_str(), 0) != 0)
     return Error::from_errno("cannot replace " + dir + "/" + name, errno);
-  fd = TRY(open_at(whole.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0600)
-               .context(dir));
+  fd = TRY(open_to_append(whole.get(), name, O_EXCL).context(dir));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
     return Error::from_errno("cannot lock " + dir + "/" + name, errno);
   return fd;

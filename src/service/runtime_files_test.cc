@@ -1,5 +1,8 @@
+#include <cstdlib>
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -48,6 +51,70 @@ TEST_F(RuntimeFileTest, ReplacesWhatIsHeldOnlyIfAsked) {
 TEST_F(RuntimeFileTest, ADeviceNumberMayComeAgain) {
   ASSERT_TRUE(make_runtime_file(dir_.path(), "mount-0:40.pid"));  // and is closed at once
   EXPECT_TRUE(make_runtime_file(dir_.path(), "mount-0:40.pid"));
+}
+
+TEST_F(RuntimeFileTest, FollowsNoLinkAndWaitsForNoFifo) {
+  ASSERT_TRUE(write_file_durably(dir_.path("target"), as_bytes("precious"), 0600));
+  ASSERT_EQ(::symlink("target", dir_.path("mount-0:41.pid").c_str()), 0);
+  ASSERT_EQ(::symlink("target", dir_.path("a.log").c_str()), 0);
+  ASSERT_EQ(::mkfifo(dir_.path("mount-0:42.pid").c_str(), 0600), 0);
+  ASSERT_EQ(::mkdir(dir_.path("mount-0:43.pid").c_str(), 0700), 0);
+  ::alarm(30);
+  for (const char* name : {"mount-0:41.pid", "a.log", "mount-0:43.pid"})
+    EXPECT_FALSE(make_runtime_file(dir_.path(), name, IfHeld::replace)) << name;
+  EXPECT_TRUE(make_runtime_file(dir_.path(), "mount-0:42.pid"));  // a left record like any other
+  EXPECT_TRUE(make_runtime_file(dir_.path(), "mount-0:44.pid"));
+  ::alarm(0);
+  EXPECT_EQ(as_text(read_file(dir_.path("target"), 100).value()), "precious");
+}
+
+TEST_F(RuntimeFileTest, WorksBeneathNoLinkedDirectory) {
+  const TempDir other = *TempDir::create();
+  ASSERT_EQ(::symlink(other.path().c_str(), dir_.path("link").c_str()), 0);
+  EXPECT_FALSE(make_runtime_file(dir_.path("link"), "mount-0:41.pid"));
+  EXPECT_FALSE(make_runtime_file(dir_.path("missing"), "mount-0:41.pid"));
+}
+
+/// Directories that $XDG_RUNTIME_DIR names, and what is thought of them.
+class RuntimeDirTest : public testing::Test {
+ protected:
+  RuntimeDirTest() { ::setenv("XDG_RUNTIME_DIR", top_.path().c_str(), 1); }
+  ~RuntimeDirTest() override {
+    if (before_.empty())
+      ::unsetenv("XDG_RUNTIME_DIR");
+    else
+      ::setenv("XDG_RUNTIME_DIR", before_.c_str(), 1);
+  }
+  /// Whether the directory is among those of this user.
+  bool is_used() const {
+    struct stat ours, theirs;
+    if (::stat(path_.c_str(), &ours) != 0) return false;
+    for (const UniqueFd& dir : open_runtime_dirs(::geteuid()))
+      if (::fstat(dir.get(), &theirs) == 0 && theirs.st_ino == ours.st_ino) return true;
+    return false;
+  }
+
+  std::string before_ = ::getenv("XDG_RUNTIME_DIR") ? ::getenv("XDG_RUNTIME_DIR") : "";
+  TempDir top_ = *TempDir::create();
+  std::string path_ = top_.path("intact");
+};
+
+TEST_F(RuntimeDirTest, HasToBePrivate) {
+  EXPECT_FALSE(is_used());
+  ASSERT_EQ(::mkdir(path_.c_str(), 0700), 0);
+  EXPECT_TRUE(is_used());
+  ASSERT_EQ(::chmod(path_.c_str(), 0770), 0);
+  EXPECT_FALSE(is_used());
+  ASSERT_EQ(::chmod(path_.c_str(), 0702), 0);
+  EXPECT_FALSE(is_used());
+  ASSERT_EQ(::chmod(path_.c_str(), 0755), 0);
+  EXPECT_TRUE(is_used());
+}
+
+TEST_F(RuntimeDirTest, IsNoLink) {
+  const TempDir other = *TempDir::create();
+  ASSERT_EQ(::symlink(other.path().c_str(), path_.c_str()), 0);
+  EXPECT_FALSE(is_used());
 }
 
 }  // namespace

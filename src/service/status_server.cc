@@ -1,11 +1,13 @@
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -16,6 +18,7 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/thread.h>
+#include <intact/service/runtime_files.h>
 #include <intact/service/status_server.h>
 
 namespace intact::service {
@@ -23,9 +26,12 @@ namespace {
 
 constexpr std::string_view kStart = "status-";
 constexpr std::string_view kEnd = ".sock";
-constexpr std::uint64_t kMaxText = 1 << 16;  // bytes
+constexpr std::size_t kMaxText = 1 << 16;  // bytes
 constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
 constexpr std::chrono::milliseconds kRetry(100);
+// For all servers together: they may be another user's, who may be hostile.
+constexpr std::chrono::seconds kAskingTime(3);
+using Clock = std::chrono::steady_clock;
 
 /// By which servers and those who ask know the same file.
 Result<std::string> identity_of(int fd) {
@@ -60,22 +66,37 @@ Result<UniqueFd> connect_to(int dir, const std::string& name) {
   return fd;
 }
 
-/// The text of each server in the directory whose name begins so. What killed ones left goes away.
-std::vector<std::string> ask_all(int dir, std::string_view start) {
-  std::vector<std::string> answers;
-  const auto names = list_names(dir);
-  if (!names) return answers;
-  for (const std::string& name : *names) {
-    if (!name.starts_with(start) || !name.ends_with(kEnd)) continue;
-    const auto server = connect_to(dir, name);
-    if (!server) {
-      if (server.error().sys_errno() == ECONNREFUSED) ::unlinkat(dir, name.c_str(), 0);
-      continue;
-    }
-    const auto text = read_fd(server->get(), kMaxText);
-    if (text && !text->empty()) answers.emplace_back(as_text(*text));
+/// The names of the sockets in a directory that begin so.
+std::vector<std::string> sockets_in(int dir, std::string_view start) {
+  auto names = list_names(dir);
+  if (!names) return {};
+  std::erase_if(*names, [&](const std::string& name) {
+    return !name.starts_with(start) || !name.ends_with(kEnd);
+  });
+  return std::move(*names);
+}
+
+void remove_dead_sockets(int dir) {
+  for (const std::string& name : sockets_in(dir, kStart))
+    if (const auto server = connect_to(dir, name);
+        !server && server.error().sys_errno() == ECONNREFUSED)
+      ::unlinkat(dir, name.c_str(), 0);
+}
+
+/// What the server sends until it closes the connection; empty if it takes too long.
+std::string receive(int server, Clock::time_point deadline) {
+  std::string text;
+  char buffer[4096];
+  while (text.size() <= kMaxText) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    pollfd event{server, POLLIN, 0};
+    if (left.count() <= 0 || ::poll(&event, 1, static_cast<int>(left.count())) <= 0) return {};
+    const ssize_t count = ::recv(server, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (count == 0) return text;
+    if (count < 0) return {};
+    text.append(buffer, static_cast<std::size_t>(count));
   }
-  return answers;
+  return {};
 }
 
 }  // namespace
@@ -84,7 +105,7 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
                                                           Text text) {
   std::unique_ptr<StatusServer> server(new StatusServer(std::move(text)));
   server->dir_ = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
-  (void)ask_all(server->dir_.get(), kStart);
+  remove_dead_sockets(server->dir_.get());
   UniqueFd listener = TRY(make_socket());
   // It gets its name when it listens: one that does not is taken for one that was left.
   const std::string early = fmt::format(".status-{}", ::getpid());
@@ -123,11 +144,26 @@ StatusServer::~StatusServer() {
   thread_.join();
 }
 
-std::vector<std::string> ask_status_servers(const std::string& dir, int fd) {
-  const auto open_dir = open_file(dir, O_RDONLY | O_DIRECTORY);
+std::vector<std::string> ask_status_servers(int dir, int fd) {
+  std::vector<std::string> answers;
   const auto identity = identity_of(fd);
-  if (!open_dir || !identity) return {};
-  return ask_all(open_dir->get(), *identity);
+  if (!identity) return answers;
+  const auto deadline = Clock::now() + kAskingTime;
+  for (const std::string& name : sockets_in(dir, *identity)) {
+    if (Clock::now() >= deadline) break;
+    const auto server = connect_to(dir, name);
+    if (!server) continue;
+    if (std::string text = receive(server->get(), deadline); !text.empty())
+      answers.push_back(std::move(text));
+  }
+  return answers;
+}
+
+std::vector<std::string> ask_status_servers(uid_t user, int fd) {
+  std::vector<std::string> answers;
+  for (const UniqueFd& dir : open_runtime_dirs(user))
+    std::ranges::move(ask_status_servers(dir.get(), fd), std::back_inserter(answers));
+  return answers;
 }
 
 }  // namespace intact::service

@@ -1,4 +1,7 @@
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,7 +30,8 @@ class StatusServerTest : public ::testing::Test {
         .value();
   }
   std::vector<std::string> ask(const char* name) const {
-    return ask_status_servers(dir(), open_file(dir_.path(name), O_RDONLY).value().get());
+    return ask_status_servers(open_file(dir(), O_RDONLY | O_DIRECTORY).value().get(),
+                              open_file(dir_.path(name), O_RDONLY).value().get());
   }
   std::string dir() const { return dir_.path("sockets"); }
   std::ptrdiff_t sockets() const {
@@ -69,7 +73,40 @@ TEST_F(StatusServerTest, RemovesWhatKilledServersLeft) {
 
 TEST_F(StatusServerTest, NeedsADirectory) {
   EXPECT_FALSE(StatusServer::start(dir_.path("nowhere"), STDIN_FILENO, [] { return ""; }));
-  EXPECT_THAT(ask_status_servers(dir_.path("nowhere"), 0), IsEmpty());
+  EXPECT_THAT(ask_status_servers(-1, 0), IsEmpty());
+}
+
+// The servers may be another user's.
+TEST_F(StatusServerTest, WaitsForNoServerThatTakesForEver) {
+  const auto honest = start("one");
+  const std::string own = std::filesystem::directory_iterator(dir())->path().filename();
+  const std::string silent = dir() + "/" + own.substr(0, own.rfind('-')) + "-9999999999.sock";
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  ASSERT_LT(silent.copy(address.sun_path, sizeof address.sun_path - 1),
+            sizeof address.sun_path - 1);
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM, 0));
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  std::atomic<bool> done = false;
+  std::thread dripping([&] {
+    const UniqueFd client(::accept(listener.get(), nullptr, nullptr));
+    while (!done && ::send(client.get(), "x", 1, MSG_NOSIGNAL) == 1) ::usleep(50000);
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(ask("one"), ElementsAre("1"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  done = true;
+  ::shutdown(listener.get(), SHUT_RDWR);
+  dripping.join();
+}
+
+TEST_F(StatusServerTest, TakesNoEndlessAnswer) {
+  EXPECT_TRUE(write_file_durably(dir_.path("one"), Bytes(4096), 0600));
+  const UniqueFd file = open_file(dir_.path("one"), O_RDONLY).value();
+  const auto server =
+      StatusServer::start(dir(), file.get(), [] { return std::string(100000, 'x'); });
+  ASSERT_TRUE(server);
+  EXPECT_THAT(ask("one"), IsEmpty());
 }
 
 }  // namespace

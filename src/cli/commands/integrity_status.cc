@@ -15,7 +15,6 @@
 #include <intact/integrity/layout.h>
 #include <intact/integrity/table.h>
 #include <intact/json/json.h>
-#include <intact/service/runtime_files.h>
 #include <intact/service/status_server.h>
 
 #include "../kernel_mapping.h"
@@ -55,9 +54,8 @@ Result<Use> use_of(int fd) {
   Use use;
   use.locked = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   for (const uid_t user : std::set{::geteuid(), st.st_uid})
-    for (const std::string& dir : service::find_runtime_dirs(user))
-      for (const std::string& text : service::ask_status_servers(dir, fd))
-        add_layers(text, use.servers);
+    for (const std::string& text : service::ask_status_servers(user, fd))
+      add_layers(text, use.servers);
   return use;
 }
 

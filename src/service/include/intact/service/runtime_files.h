@@ -15,8 +15,8 @@ namespace intact::service {
 /// others, otherwise /tmp/intact-UID. Made if missing, private to the user.
 Result<std::string> make_runtime_dir();
 
-/// Those of a user's that exist and that nobody else can have written to.
-std::vector<std::string> find_runtime_dirs(uid_t user);
+/// Those of a user's that exist and that nobody else can have written to, open.
+std::vector<UniqueFd> open_runtime_dirs(uid_t user);
 
 /// What to do about a file that a running process holds: leave it, or replace it.
 enum class IfHeld { refuse, replace };

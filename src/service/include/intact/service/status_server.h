@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include <sys/types.h>
+
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 
@@ -38,8 +40,10 @@ class StatusServer {
   std::thread thread_;
 };
 
-/// Asks the servers of a file, open here as `fd`, for their text. Returns that of each that
+/// Asks a user's servers of a file, open here as `fd`, for their text. Returns that of each that
 /// answers; killed servers do not.
-std::vector<std::string> ask_status_servers(const std::string& dir, int fd);
+std::vector<std::string> ask_status_servers(uid_t user, int fd);
+/// Those in one directory, open here as `dir`. Waits for a few seconds at most, whatever they do.
+std::vector<std::string> ask_status_servers(int dir, int fd);
 
 }  // namespace intact::service
