@@ -144,7 +144,7 @@ StatusServer::~StatusServer() {
   thread_.join();
 }
 
-std::vector<std::string> ask_status_servers(int dir, int fd) {
+std::vector<std::string> ask_status_servers_in(int dir, int fd) {
   std::vector<std::string> answers;
   const auto identity = identity_of(fd);
   if (!identity) return answers;
@@ -162,7 +162,7 @@ std::vector<std::string> ask_status_servers(int dir, int fd) {
 std::vector<std::string> ask_status_servers(uid_t user, int fd) {
   std::vector<std::string> answers;
   for (const UniqueFd& dir : open_runtime_dirs(user))
-    std::ranges::move(ask_status_servers(dir.get(), fd), std::back_inserter(answers));
+    std::ranges::move(ask_status_servers_in(dir.get(), fd), std::back_inserter(answers));
   return answers;
 }
 

@@ -30,8 +30,8 @@ class StatusServerTest : public ::testing::Test {
         .value();
   }
   std::vector<std::string> ask(const char* name) const {
-    return ask_status_servers(open_file(dir(), O_RDONLY | O_DIRECTORY).value().get(),
-                              open_file(dir_.path(name), O_RDONLY).value().get());
+    return ask_status_servers_in(open_file(dir(), O_RDONLY | O_DIRECTORY).value().get(),
+                                 open_file(dir_.path(name), O_RDONLY).value().get());
   }
   std::string dir() const { return dir_.path("sockets"); }
   std::ptrdiff_t sockets() const {
@@ -73,7 +73,7 @@ TEST_F(StatusServerTest, RemovesWhatKilledServersLeft) {
 
 TEST_F(StatusServerTest, NeedsADirectory) {
   EXPECT_FALSE(StatusServer::start(dir_.path("nowhere"), STDIN_FILENO, [] { return ""; }));
-  EXPECT_THAT(ask_status_servers(-1, 0), IsEmpty());
+  EXPECT_THAT(ask_status_servers_in(-1, 0), IsEmpty());
 }
 
 // The servers may be another user's.

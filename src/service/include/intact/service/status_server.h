@@ -44,6 +44,6 @@ class StatusServer {
 /// answers; killed servers do not.
 std::vector<std::string> ask_status_servers(uid_t user, int fd);
 /// Those in one directory, open here as `dir`. Waits for a few seconds at most, whatever they do.
-std::vector<std::string> ask_status_servers(int dir, int fd);
+std::vector<std::string> ask_status_servers_in(int dir, int fd);
 
 }  // namespace intact::service
