@@ -1,26 +1,26 @@
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/output_file.h>
 #include <intact/composefs/dump.h>
 #include <intact/composefs/read.h>
+#include <intact/composefs/scan.h>
+#include <intact/composefs/write.h>
 #include <intact/fsverity/tree.h>
 #include <intact/json/json.h>
 
 #include "../commands.h"
 #include "command.h"
-#include "composefs_create.h"
 
 // The commands here take the options of mkcomposefs and composefs-info and print the same lines, so
 // that scripts need not care which of them they call.
@@ -36,8 +36,107 @@ Result<void> write_stdout(std::string_view text) {
   return Error::from_errno("cannot write the output", errno);
 }
 
-/// Images up to this size are read into memory, so that they cannot change while they are parsed.
-constexpr std::uint64_t kMemoryLimit = std::uint64_t{1} << 30;
+// --- create -------------------------------------------------------------------------------------
+
+struct CreateOptions {
+  std::string source;
+  std::string image;
+  bool from_file = false;
+  bool strict = false;
+  bool print_digest = false;
+  bool print_digest_only = false;
+  std::optional<unsigned> min_version;
+  std::optional<unsigned> max_version;
+  std::optional<unsigned> threads;
+  composefs::ScanOptions scan;
+};
+
+Result<tree::Tree> read_source(const CreateOptions& options) {
+  if (!options.from_file) {
+    if (options.strict) return wrong("--strict: only for dumps; pass --from-file");
+    return composefs::scan_directory(options.source, options.scan);
+  }
+  const bool from_stdin = options.source == "-";
+  const UniqueFd file = from_stdin ? UniqueFd() : TRY(open_file(options.source, O_RDONLY));
+  return composefs::parse_dump(from_stdin ? STDIN_FILENO : file.get(), {.strict = options.strict})
+      .context(from_stdin ? "standard input" : options.source);
+}
+
+Result<void> write_output(const std::string& path, ByteSpan image) {
+  OutputFile out = TRY(path == "-" ? OutputFile::standard_output()
+                                   : OutputFile::create(path, OutputFile::Existing::replace));
+  TRY(out.write(image));
+  return out.publish();
+}
+
+Result<int> create(const CreateOptions& options) {
+  if (options.source.empty()) return wrong("SOURCE: the path is empty");
+  if (options.print_digest_only && !options.image.empty())
+    return wrong("IMAGE: not allowed with --print-digest-only, which writes no image");
+  if (!options.print_digest_only && options.image.empty())
+    return wrong("IMAGE: missing; give a path, or '-' for standard output");
+  if (options.image == "-" && ::isatty(STDOUT_FILENO) == 1)
+    return wrong("IMAGE: refusing to write an image to a terminal; redirect the output");
+  if (options.threads == 0u) return wrong("--threads: must be at least 1");
+  if (options.from_file && !options.scan.digest_store.empty())
+    warn("--digest-store: ignored with --from-file, because a dump has no file contents");
+
+  composefs::WriteOptions versions;
+  if (options.min_version || options.max_version)
+    versions = {.min_version = options.min_version.value_or(0),
+                .max_version = options.max_version.value_or(0)};
+  const tree::Tree tree = TRY(read_source(options));
+  const Bytes image = TRY(composefs::write_image(tree, versions));
+  if (!options.print_digest_only) TRY(write_output(options.image, image));
+  if (options.print_digest || options.print_digest_only)
+    print("{}\n", fsverity::digest_of(image).hex());
+  return 0;
+}
+
+void add_create(Program& program, CLI::App& group) {
+  CLI::App* command = program.add(
+      group, "create", "Write a composefs image from a directory or a dump, like mkcomposefs");
+  const auto options = std::make_shared<CreateOptions>();
+  command
+      ->add_option("SOURCE", options->source,
+                   "Directory to read; with --from-file a dump ('-' for stdin)")
+      ->type_name("DIR|FILE")
+      ->required();
+  command->add_option("IMAGE", options->image, "Image to write ('-' for stdout)")
+      ->type_name("FILE");
+  command
+      ->add_option("--digest-store", options->scan.digest_store,
+                   "Copy file contents that are not stored inline to this object directory")
+      ->type_name("DIR");
+  command->add_flag("--use-epoch", options->scan.use_epoch, "Set all modification times to zero");
+  command->add_flag("--skip-devices", options->scan.skip_devices, "Omit device nodes");
+  command->add_flag("--skip-xattrs", options->scan.skip_xattrs, "Omit extended attributes");
+  command->add_flag("--user-xattrs", options->scan.user_xattrs,
+                    "Keep only extended attributes in user.*");
+  command->add_flag("--print-digest", options->print_digest,
+                    "Print the fs-verity digest of the image");
+  command->add_flag("--print-digest-only", options->print_digest_only,
+                    "Print only the digest and write no image");
+  command->add_flag("--from-file", options->from_file,
+                    "Read SOURCE as a dump instead of a directory");
+  command->add_flag("--strict", options->strict, "Refuse dumps with inconsistent fields");
+  command->add_option("--min-version", options->min_version, "Minimum format version (default: 0)")
+      ->type_name("N");
+  command
+      ->add_option("--max-version", options->max_version,
+                   "Maximum format version, used if the tree requires it (default: 1)")
+      ->type_name("N");
+  command
+      ->add_option("--threads", options->threads,
+                   "Number of threads that hash and copy (default: one per processor)")
+      ->type_name("N");
+  program.on_chosen(command, [options] {
+    options->scan.threads = options->threads.value_or(0);
+    return create(*options);
+  });
+}
+
+// --- reading ------------------------------------------------------------------------------------
 
 struct InfoOptions {
   std::vector<std::string> arguments;
@@ -48,17 +147,8 @@ struct InfoOptions {
 
 /// An image; "-" is standard input.
 Result<std::shared_ptr<const ByteSource>> open_source(const std::string& path) {
-  if (path == "-") {
-    Bytes bytes = TRY(read_fd(STDIN_FILENO, kMemoryLimit).context("standard input"));
-    return std::shared_ptr<const ByteSource>(std::make_shared<MemorySource>(std::move(bytes)));
-  }
-  UniqueFd fd = TRY(open_file(path, O_RDONLY));
-  const std::uint64_t size = TRY(file_size(fd.get()).context(path));
-  if (size > kMemoryLimit)
-    return std::shared_ptr<const ByteSource>(TRY(FileSource::open(std::move(fd))));
-  Bytes bytes(static_cast<std::size_t>(size));
-  TRY(pread_exact(fd.get(), 0, bytes).context(path));
-  return std::shared_ptr<const ByteSource>(std::make_shared<MemorySource>(std::move(bytes)));
+  if (path == "-") return composefs::read_image_stream(STDIN_FILENO).context("standard input");
+  return composefs::open_image_file(TRY(open_file(path, O_RDONLY))).context(path);
 }
 
 Result<tree::Tree> read_image(const std::string& path, const InfoOptions& options) {
@@ -79,44 +169,23 @@ Result<void> dump(const std::vector<std::string>& images, const InfoOptions& opt
 }
 
 Result<void> list_files(const std::vector<std::string>& images, const InfoOptions& options) {
-  using composefs::append_escaped;
-  using composefs::Escape;
-  for (const std::string& image : images) {
-    const tree::Tree tree = TRY(read_image(image, options));
-    TRY(tree.walk([](const std::string& path, const tree::Entry& entry) -> Result<void> {
-      if (path == "/") return {};
-      std::string line;
-      append_escaped(line, path, Escape::path);
-      const tree::Inode& inode = *entry.inode;
-      if (inode.attributes.is_directory()) {
-        line += "/\t";
-      } else if (inode.attributes.is_symlink() && !entry.hard_link) {
-        line += "\t-> ";
-        append_escaped(line, inode.payload, Escape::standard);
-      } else if (inode.attributes.is_regular() && !inode.payload.empty() && !entry.hard_link) {
-        line += "\t@ ";
-        append_escaped(line, inode.payload, Escape::standard);
-      }
-      return write_stdout(line + "\n");
-    }));
-  }
+  for (const std::string& image : images)
+    TRY(composefs::write_list(TRY(read_image(image, options)), write_stdout));
   return {};
 }
 
-/// Prints the payloads of all images for which `wanted` holds, sorted, each once.
-Result<void> list_payloads(const std::vector<std::string>& images, const InfoOptions& options,
-                           const std::function<bool(const std::string&)>& wanted) {
+/// The payloads of all images, sorted, each once.
+Result<std::set<std::string>> payloads_of(const std::vector<std::string>& images,
+                                          const InfoOptions& options) {
   std::set<std::string> payloads;
-  for (const std::string& image : images) {
-    const tree::Tree tree = TRY(read_image(image, options));
-    TRY(tree.walk([&](const std::string&, const tree::Entry& entry) -> Result<void> {
-      const tree::Inode& inode = *entry.inode;
-      if (inode.attributes.is_regular() && !inode.payload.empty() && wanted(inode.payload))
-        payloads.insert(inode.payload);
-      return {};
-    }));
-  }
-  for (const std::string& payload : payloads) TRY(write_stdout(payload + "\n"));
+  for (const std::string& image : images)
+    composefs::collect_payloads(TRY(read_image(image, options)), payloads);
+  return payloads;
+}
+
+Result<void> list_objects(const std::vector<std::string>& images, const InfoOptions& options) {
+  for (const std::string& payload : TRY(payloads_of(images, options)))
+    TRY(write_stdout(payload + "\n"));
   return {};
 }
 
@@ -124,11 +193,10 @@ Result<void> list_missing(const std::vector<std::string>& images, const InfoOpti
   UniqueFd basedir;
   if (!options.basedir.empty())
     basedir = TRY(open_file(options.basedir, O_RDONLY | O_DIRECTORY | O_PATH));
-  return list_payloads(images, options, [&](const std::string& payload) {
-    const std::size_t begin = std::min(payload.find_first_not_of('/'), payload.size());
-    struct stat st;
-    return !basedir || ::fstatat(basedir.get(), payload.c_str() + begin, &st, AT_EMPTY_PATH) != 0;
-  });
+  for (const std::string& payload : TRY(payloads_of(images, options)))
+    if (!basedir || composefs::is_missing(basedir.get(), payload))
+      TRY(write_stdout(payload + "\n"));
+  return {};
 }
 
 Result<void> measure(const std::vector<std::string>& files, const InfoOptions&) {
@@ -139,27 +207,12 @@ Result<void> measure(const std::vector<std::string>& files, const InfoOptions&) 
   return {};
 }
 
-/// The fs-verity digest of the bytes that are parsed: the file is not opened a second time.
-Result<Digest> digest_of(const ByteSource& source) {
-  constexpr std::uint64_t kPiece = 1 << 20;
-  fsverity::TreeBuilder builder;
-  Bytes buffer(kPiece);
-  for (std::uint64_t offset = 0; offset < source.size();) {
-    const auto piece = MutableByteSpan(buffer).first(
-        static_cast<std::size_t>(std::min(kPiece, source.size() - offset)));
-    TRY(source.read(offset, piece));
-    builder.update(piece);
-    offset += piece.size();
-  }
-  return builder.finish().digest;
-}
-
 Result<void> summarize(const std::vector<std::string>& images, const InfoOptions& options) {
   Json all = Json::array();
   for (const std::string& path : images) {
     const auto source = TRY(open_source(path));
     const composefs::ImageInfo info = TRY(composefs::read_info(source).context(path));
-    const Digest digest = TRY(digest_of(*source).context(path));
+    const Digest digest = TRY(composefs::digest_of_image(*source).context(path));
     if (options.json) {
       all.push_back({{"image", path},
                      {"format", info.format_version},
@@ -182,10 +235,6 @@ struct InfoCommand {
   std::string_view name;
   InfoAction action;
 };
-
-Result<void> list_objects(const std::vector<std::string>& images, const InfoOptions& options) {
-  return list_payloads(images, options, [](const std::string&) { return true; });
-}
 
 constexpr std::array kInfoCommands = {
     InfoCommand{"ls", list_files},
@@ -263,7 +312,7 @@ void add_composefs_commands(Program& program) {
   CLI::App* group =
       program.add(program.app(), "composefs", "Write and read composefs images and dumps");
   group->require_subcommand(1);
-  add_composefs_create_command(program, *group);
+  add_create(program, *group);
   add_reader(program, *group, "dump", "Print an image as a dump", dump);
   add_reader(program, *group, "objects", "Print the objects that images refer to", list_objects);
   add_info(program, *group);

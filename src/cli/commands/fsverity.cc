@@ -1,4 +1,3 @@
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +7,7 @@
 
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
+#include <intact/fsverity/measure.h>
 #include <intact/fsverity/tree.h>
 
 #include "../commands.h"
@@ -19,7 +19,6 @@ namespace {
 struct DigestOptions {
   std::vector<std::string> files;
   std::string algorithm = "sha256";
-  // Text, so that 0x1000 and 010 are refused as fsverity refuses them.
   std::string block_size = "4096";
   std::string salt;
   std::string out_merkle_tree;
@@ -27,32 +26,6 @@ struct DigestOptions {
   bool compact = false;
   bool for_builtin_sig = false;
 };
-
-Error wrong(std::string message) {
-  return Error(ErrorKind::invalid_argument, std::move(message));
-}
-
-/// By name, or by number as fsverity takes it as well.
-Result<HashAlgorithm> parse_algorithm(const std::string& text) {
-  for (const auto algorithm : {HashAlgorithm::sha256, HashAlgorithm::sha512})
-    if (text == to_string(algorithm) || text == std::to_string(static_cast<int>(algorithm)))
-      return algorithm;
-  return wrong(fmt::format("unknown hash algorithm '{}': use sha256 or sha512", text));
-}
-
-Result<fsverity::Params> parse_params(const DigestOptions& options) {
-  fsverity::Params params;
-  params.algorithm = TRY(parse_algorithm(options.algorithm));
-  const char* const end = options.block_size.data() + options.block_size.size();
-  const auto parsed = std::from_chars(options.block_size.data(), end, params.block_size);
-  if (parsed.ec != std::errc() || parsed.ptr != end)
-    return wrong(fmt::format("block size '{}' is not a number of bytes", options.block_size));
-  auto salt = from_hex(options.salt);
-  if (!salt) return wrong(fmt::format("salt '{}' is not a hexadecimal string", options.salt));
-  params.salt = *std::move(salt);
-  TRY(fsverity::check_params(params, fsverity::BlockSizes::any));
-  return params;
-}
 
 /// Replaces what is at `path`, as fsverity does. Nothing if the option was not given.
 Result<std::optional<OutputFile>> create_output(const std::string& path) {
@@ -71,7 +44,8 @@ void print_digest(const Digest& digest, const std::string& file, const DigestOpt
 }
 
 Result<int> digest(const DigestOptions& options) {
-  const fsverity::Params params = TRY(parse_params(options));
+  const fsverity::Params params =
+      TRY(fsverity::parse_params(options.algorithm, options.block_size, options.salt));
   auto out_tree = TRY(create_output(options.out_merkle_tree));
   auto out_descriptor = TRY(create_output(options.out_descriptor));
   for (const std::string& file : options.files) {

@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <intact/composefs/dump.h>
 #include <intact/erofs/format.h>
@@ -179,7 +181,28 @@ Result<std::string_view> add_lines(std::string_view text, TreeBuilder& builder) 
   }
 }
 
+/// A descriptor read as it comes.
+class DescriptorStream final : public ByteStream {
+ public:
+  explicit DescriptorStream(int fd) : fd_(fd) {}
+  Result<std::size_t> read(MutableByteSpan out) override {
+    for (;;) {
+      const ssize_t count = ::read(fd_, out.data(), out.size());
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) return Error::from_errno("read", errno);
+    }
+  }
+
+ private:
+  int fd_;
+};
+
 }  // namespace
+
+Result<tree::Tree> parse_dump(int fd, const DumpOptions& options) {
+  DescriptorStream stream(fd);
+  return parse_dump(stream, options);
+}
 
 Result<tree::Tree> parse_dump(ByteStream& input, const DumpOptions& options) {
   TreeBuilder builder(options.strict);

@@ -17,13 +17,13 @@ Error bad_xattr(ErrorKind kind, std::string_view what) {
 
 /// A path of the inode, cut where it is long. For messages alone: it searches the tree.
 std::string path_of(const tree::Inode& root, const tree::Inode& wanted) {
-  constexpr std::size_t kMost = 200;  // bytes
+  constexpr std::size_t kMax = 200;  // bytes
   std::vector<std::pair<const tree::Inode*, std::string>> pending{{&root, ""}};
   while (!pending.empty()) {
     const auto [inode, path] = std::move(pending.back());
     pending.pop_back();
     if (inode == &wanted)
-      return path.empty() ? "/" : path.substr(0, kMost) + (path.size() > kMost ? "..." : "");
+      return path.empty() ? "/" : path.substr(0, kMax) + (path.size() > kMax ? "..." : "");
     for (const auto& [name, entry] : inode->entries)
       pending.emplace_back(entry.inode.get(), path + "/" + name);
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
+#include <intact/base/unique_fd.h>
 #include <intact/tree/tree.h>
 
 namespace intact::composefs {
@@ -38,6 +40,20 @@ struct ReadOptions {
 Result<tree::Tree> read_tree(std::shared_ptr<const ByteSource> image,
                              const ReadOptions& options = {});
 
+/// Adds the payloads of all regular files of a tree to `payloads`, as they are in the image. Files
+/// whose content is inline have none.
+void collect_payloads(const tree::Tree& tree, std::set<std::string>& payloads);
+
+/// Whether the directory that `objects` is open for has no file at this path. Slashes at its front
+/// do not count.
+bool is_missing(int objects, const std::string& payload);
+
+/// An image in a file that nobody has verified. Up to 1 GiB is read into memory, so that it cannot
+/// change while it is parsed; larger files are read as needed.
+Result<std::shared_ptr<const ByteSource>> open_image_file(UniqueFd fd);
+/// The same for a descriptor that can only be read from front to back. limit: more than 1 GiB.
+Result<std::shared_ptr<const ByteSource>> read_image_stream(int fd);
+
 /// A backing object that an image refers to.
 struct ObjectReference {
   Digest digest;        ///< fs-verity digest that its content must have
@@ -60,5 +76,8 @@ struct ImageInfo {
 
 /// Checks header and superblock only. malformed if it is not a composefs image.
 Result<ImageInfo> read_info(std::shared_ptr<const ByteSource> image);
+
+/// The fs-verity digest of an image: of the very bytes that are parsed, if it is in memory.
+Result<Digest> digest_of_image(const ByteSource& image);
 
 }  // namespace intact::composefs
