@@ -72,76 +72,129 @@ Result<Group> load(const FecGeometry& geometry, const ByteSource& covered, const
   return group;
 }
 
+/// Looks for the contents of the wanted blocks of a group, by one attempt after another. An attempt
+/// costs about as much for many blocks as for one, and may find only some of them.
+class GroupRepair {
+ public:
+  using Errors = ReedSolomon::Errors;
+  using Wanted = FecDecoder::Wanted;
+
+  GroupRepair(const FecGeometry& geometry, const ReedSolomon& code, std::uint64_t groups,
+              Group group, std::span<const Wanted> wanted)
+      : geometry_(geometry),
+        code_(code),
+        groups_(groups),
+        group_(std::move(group)),
+        wanted_(wanted),
+        results_(wanted.size()),
+        left_(wanted.size()) {
+    std::iota(left_.begin(), left_.end(), std::size_t{0});
+    for (const Wanted& one : wanted)
+      if (!group_.is_bad(row_of(one))) group_.bad.push_back(row_of(one));
+    syndromes_ = code_.syndromes(group_.rows(), group_.columns);
+  }
+
+  /// Asks for the state of all rows that are not known to be bad. Parity cannot be judged.
+  void judge_other_rows(const FecDecoder::Judge& judge) {
+    const std::uint64_t number = wanted_[0].block % groups_;
+    for (unsigned row = 0; row < geometry_.rows(); ++row) {
+      const std::uint64_t block = row * groups_ + number;
+      if (block >= geometry_.blocks() || group_.is_bad(row)) continue;
+      const auto state = judge(block, group_.row(row));
+      if (state == FecDecoder::State::bad) group_.bad.push_back(row);
+      if (state == FecDecoder::State::unknown) group_.unknown.push_back(row);
+    }
+    for (unsigned root = 0; root < geometry_.roots(); ++root)
+      group_.unknown.push_back(geometry_.rows() + root);
+  }
+
+  // Each of these returns whether all contents have been found now.
+
+  /// All rows that are known to be bad are erased.
+  bool erase_bad(Errors errors) { return erase(group_.bad, errors); }
+
+  /// No row is erased: where too many are bad, the damage may be in different codewords.
+  bool erase_none() { return erase({}, Errors::find); }
+
+  /// Only the wanted row is erased. With an even number of roots this finds nothing more than
+  /// erase_none().
+  bool erase_one_each() {
+    if (geometry_.roots() % 2 == 0 || group_.bad.size() <= 1) return false;
+    for (const std::size_t i : std::vector<std::size_t>(left_)) {
+      const unsigned row = row_of(wanted_[i]);
+      if (erase(std::span(&row, 1), Errors::probe)) return true;
+    }
+    return false;
+  }
+
+  /// Perhaps one more whole block is bad; the digest tells which. If an even number of syndromes is
+  /// left, erase_bad() has found such a block already.
+  bool erase_one_more() {
+    const std::size_t bad = group_.bad.size();
+    if (bad >= geometry_.roots() || (geometry_.roots() - bad) % 2 == 0) return false;
+    std::vector<unsigned> erased = group_.bad;
+    erased.push_back(0);
+    for (const unsigned row : group_.unknown) {
+      erased.back() = row;
+      if (erase(erased, Errors::probe)) return true;
+    }
+    return false;
+  }
+
+  std::vector<std::optional<Bytes>> take() { return std::move(results_); }
+
+ private:
+  unsigned row_of(const Wanted& one) const { return static_cast<unsigned>(one.block / groups_); }
+
+  bool erase(std::span<const unsigned> rows, Errors errors) {
+    if (rows.size() > geometry_.roots()) return false;
+    const auto corrections = code_.solve(syndromes_, rows, group_.columns, errors);
+    std::erase_if(left_, [&](std::size_t i) { return accept(i, corrections); });
+    return left_.empty();
+  }
+
+  bool accept(std::size_t i, const ReedSolomon::Corrections& corrections) {
+    const unsigned row = row_of(wanted_[i]);
+    if (corrections[row].empty()) return false;  // as it is it was refused already
+    Bytes content(group_.row(row).begin(), group_.row(row).end());
+    for (std::size_t c = 0; c < content.size(); ++c) content[c] ^= corrections[row][c];
+    if (!wanted_[i].accept(content)) return false;
+    results_[i] = std::move(content);
+    return true;
+  }
+
+  const FecGeometry& geometry_;
+  const ReedSolomon& code_;
+  std::uint64_t groups_;
+  Group group_;
+  std::span<const Wanted> wanted_;
+  std::vector<std::optional<Bytes>> results_;
+  std::vector<std::size_t> left_;  // of `wanted_`
+  Bytes syndromes_;
+};
+
 }  // namespace
 
 Result<std::vector<std::optional<Bytes>>> FecDecoder::correct(std::span<const Wanted> wanted,
                                                               const Judge& judge) const {
   using Errors = ReedSolomon::Errors;
-  std::vector<std::optional<Bytes>> results(wanted.size());
-  if (wanted.empty()) return results;
+  if (wanted.empty()) return std::vector<std::optional<Bytes>>();
   const std::uint64_t number = wanted[0].block % groups();
   for (const Wanted& one : wanted) {
     TRY(block::check_range(geometry_.blocks(), one.block, 1));
     if (one.block % groups() != number)
       return Error(ErrorKind::invalid_argument, "FEC: blocks of different groups");
   }
-  const auto row_of = [this](const Wanted& one) {
-    return static_cast<unsigned>(one.block / groups());
-  };
-  Group group = TRY(load(geometry_, *covered_, *parity_, offset_, number * geometry_.block_size()));
-  for (const Wanted& one : wanted)
-    if (!group.is_bad(row_of(one))) group.bad.push_back(row_of(one));
-
-  const auto rows = group.rows();
-  const Bytes syndromes = code_.syndromes(rows, group.columns);
-  std::vector<std::size_t> left(wanted.size());
-  std::iota(left.begin(), left.end(), std::size_t{0});
-  const auto accept = [&](std::size_t i, const ReedSolomon::Corrections& corrections) {
-    const unsigned row = row_of(wanted[i]);
-    if (corrections[row].empty()) return false;  // as it is it was refused already
-    Bytes content(group.row(row).begin(), group.row(row).end());
-    for (std::size_t c = 0; c < content.size(); ++c) content[c] ^= corrections[row][c];
-    if (!wanted[i].accept(content)) return false;
-    results[i] = std::move(content);
-    return true;
-  };
-  // Whether all are done now.
-  const auto attempt = [&](std::span<const unsigned> erased, Errors errors) {
-    if (erased.size() > geometry_.roots()) return false;
-    const auto corrections = code_.solve(syndromes, erased, group.columns, errors);
-    std::erase_if(left, [&](std::size_t i) { return accept(i, corrections); });
-    return left.empty();
-  };
-
+  GroupRepair repair(
+      geometry_, code_, groups(),
+      TRY(load(geometry_, *covered_, *parity_, offset_, number * geometry_.block_size())), wanted);
   // Usually all other rows are good, which takes longer to find out than to correct the block.
-  if (attempt(group.bad, Errors::ignore)) return results;
-  for (unsigned row = 0; row < geometry_.rows(); ++row) {
-    const std::uint64_t block = row * groups() + number;
-    if (block >= geometry_.blocks() || group.is_bad(row)) continue;
-    const State state = judge(block, group.row(row));
-    if (state == State::bad) group.bad.push_back(row);
-    if (state == State::unknown) group.unknown.push_back(row);
-  }
-  for (unsigned root = 0; root < geometry_.roots(); ++root)
-    group.unknown.push_back(geometry_.rows() + root);
-  // An erased row costs half as much as one that has to be found. Where too many rows are bad, the
-  // damage may still be in different codewords.
-  if (attempt(group.bad, Errors::find) || attempt({}, Errors::find)) return results;
-  // With an even number of roots, naming one row adds nothing to that.
-  if (geometry_.roots() % 2 != 0 && group.bad.size() > 1)
-    for (const std::size_t i : std::vector<std::size_t>(left)) {
-      const unsigned row = row_of(wanted[i]);
-      if (attempt(std::span(&row, 1), Errors::probe)) return results;
-    }
-  // Perhaps one more whole block is bad; the digest tells which. If an even number of syndromes is
-  // left, that block would have been found above.
-  if (group.bad.size() < geometry_.roots() && (geometry_.roots() - group.bad.size()) % 2 != 0)
-    for (const unsigned row : group.unknown) {
-      std::vector<unsigned> erased = group.bad;
-      erased.push_back(row);
-      if (attempt(erased, Errors::probe)) return results;
-    }
-  return results;
+  if (repair.erase_bad(Errors::ignore)) return repair.take();
+  repair.judge_other_rows(judge);
+  // An erased row costs half as much as one that has to be found.
+  static_cast<void>(repair.erase_bad(Errors::find) || repair.erase_none() ||
+                    repair.erase_one_each() || repair.erase_one_more());
+  return repair.take();
 }
 
 Result<Bytes> FecDecoder::correct(std::uint64_t block, const Judge& judge,
