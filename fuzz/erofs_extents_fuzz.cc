@@ -15,14 +15,14 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto image = erofs::Image::open(source, erofs::Accept::mappable);
   if (!image) return 0;
   const std::uint64_t image_size = (*image)->superblock().size;
-  constexpr std::size_t kMostInodes = 200;
+  constexpr std::size_t kMaxInodes = 200;
   std::vector<std::uint64_t> todo{(*image)->root(), (*image)->superblock().packed_nid};
   for (std::size_t i = 0; i < todo.size(); ++i) {
     const auto inode = (*image)->inode(todo[i]);
     if (!inode) continue;
     if (inode->is_directory())
       (void)(*image)->list(*inode, 0, [&](const erofs::Dirent& entry, std::uint64_t) {
-        if (todo.size() < kMostInodes) todo.push_back(entry.nid);
+        if (todo.size() < kMaxInodes) todo.push_back(entry.nid);
         return Result<bool>(true);
       });
     const auto map = erofs::ExtentMap::open(**image, *inode);

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include <intact/block/memory_device.h>
+#include <intact/integrity/inspect.h>
 #include <intact/integrity/integrity_target.h>
-#include <intact/integrity/journal_report.h>
 
 #include "fuzz.h"
 

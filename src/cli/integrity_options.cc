@@ -1,20 +1,20 @@
 #include "integrity_options.h"
 
 #include <bit>
-#include <cctype>
 #include <memory>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include <intact/base/grown_files.h>
+#include <intact/block/device_files.h>
 #include <intact/console/input_file.h>
 #include <intact/console/size_option.h>
 #include <intact/integrity/dm_target.h>
-#include <intact/integrity/layout.h>
-#include <intact/integrity/superblock.h>
+#include <intact/integrity/inspect.h>
+#include <intact/integrity/manage.h>
 
 #include "command.h"
-#include "verity_files.h"
 
 namespace intact::cli {
 namespace {
@@ -59,21 +59,13 @@ CLI::Validator whole_sectors() {
       "");
 }
 
-std::string kernel_algorithm(const std::string& name) {
-  const std::size_t dash = name.find('-');
-  if (name.find('(') != std::string::npos || dash == std::string::npos || dash + 1 == name.size() ||
-      std::isdigit(static_cast<unsigned char>(name[dash + 1])))
-    return name;
-  return fmt::format("{}({})", name.substr(0, dash), name.substr(dash + 1));
-}
-
 Result<std::optional<integrity::Algorithm>> KeyedAlgorithm::load(const char* option) const {
   const bool keyed = !key_file.empty() || key_fd;
   if (name.empty() || name == "none") {
     if (keyed) return wrong(fmt::format("{}: key given without an algorithm", option));
     return std::optional<integrity::Algorithm>();
   }
-  integrity::Algorithm algorithm{.name = kernel_algorithm(name)};
+  integrity::Algorithm algorithm{.name = integrity::kernel_name(name)};
   if (!keyed) {
     if (key_size) return wrong(fmt::format("{}: key size given without a key", option));
     return std::optional(std::move(algorithm));
@@ -265,60 +257,17 @@ Result<integrity::Params> IntegrityOptions::given_params() const {
   return params;
 }
 
-Result<integrity::Params> IntegrityOptions::format_params() const {
-  return given_params();
-}
-
 Result<integrity::Params> IntegrityOptions::params(const integrity::Devices& devices) const {
-  integrity::Params params = TRY(given_params());
-  // Recovery needs no superblock.
-  const auto superblock = integrity::read_superblock(params, devices);
-  if (superblock) {
-    const bool recovery = params.mode == integrity::Mode::recovery;
-    if (!tag_size && (recovery || !params.keyed())) params.tag_size = superblock->tag_size;
-    if (!sector_size) params.block_size = superblock->block_size();
-    warn_of_trust(*superblock, params);
-    if (debug) say_layout(*superblock, params, devices);
-  } else if (params.mode != integrity::Mode::recovery) {
-    return Error(superblock.error()).with_context(device);
-  }
+  auto [params, superblock] =
+      TRY(integrity::params_for_opening(TRY(given_params()), sector_size, devices).context(device));
+  if (!superblock) return params;
+  for (const std::string& clause : integrity::unchecked_trust(*superblock, params))
+    warn(device + ": " + clause);
+  // In the form of cryptsetup's debug messages.
+  if (debug)
+    for (const std::string& line : integrity::describe_layout(*superblock, params, devices.sizes()))
+      fmt::print(stderr, "# {}: {}\n", device, line);
   return params;
-}
-
-/// An option that gives up a protection says so at each use.
-void IntegrityOptions::warn_of_trust(const integrity::Superblock& superblock,
-                                     const integrity::Params& params) const {
-  using integrity::Superblock;
-  if (params.keyed() && params.legacy_recalculate && superblock.has(Superblock::dirty_bitmap))
-    warn(
-        fmt::format("{}: the data in regions that the bitmap marks are trusted without a check "
-                    "(--integrity-legacy-recalculate)",
-                    device));
-  if (params.keyed() && params.mode == integrity::Mode::recovery)
-    warn(fmt::format("{}: no block is checked in recovery mode, despite the key", device));
-  if (params.journal_mac && params.legacy_hmac && !superblock.has(Superblock::fixed_hmac))
-    warn(fmt::format("{}: the superblock is trusted without a check (--integrity-legacy-hmac)",
-                     device));
-}
-
-/// In the form of cryptsetup's debug messages.
-void IntegrityOptions::say_layout(const integrity::Superblock& superblock,
-                                  const integrity::Params& params,
-                                  const integrity::Devices& devices) const {
-  fmt::print(stderr, "# {}: superblock version {} at sector {}, flags {:#x}\n", device,
-             superblock.version, start, superblock.flags);
-  const auto layout = integrity::Layout::create(superblock, params, devices.sizes());
-  if (!layout) {
-    fmt::print(stderr, "# {}: no layout: {}\n", device, layout.error().message());
-    return;
-  }
-  fmt::print(stderr,
-             "# {}: tags of {} bytes for blocks of {} bytes; {} journal sections of {} sectors\n",
-             device, layout->tag_size(), layout->block_size(), layout->journal_sections(),
-             layout->section().sectors);
-  fmt::print(stderr, "# {}: {} sectors provided; first tag at byte {}, first data at byte {}\n",
-             device, layout->provided_data_sectors(), layout->tag_byte(0),
-             layout->data_sector(0) * integrity::kSectorSize);
 }
 
 Result<void> IntegrityOptions::add_line(stack::Plan& plan, const integrity::Params& params,
@@ -343,11 +292,12 @@ Result<void> IntegrityOptions::add_line(stack::Plan& plan, const integrity::Para
 }
 
 Result<IntegrityOptions::Files> IntegrityOptions::open_files(block::Access access) const {
-  if (data_device.empty()) return Files{.data = TRY(DeviceFiles(access).open(device)), .meta = {}};
+  if (data_device.empty())
+    return Files{.data = TRY(block::DeviceFiles(access).open(device)), .meta = {}};
   if (same_file(device, data_device))
     return wrong(
         "--data-device: same file as FILE; leave it out if data and tags are on one device");
-  DeviceFiles files(access);
+  block::DeviceFiles files(access);
   dm::File meta = TRY(files.open(device));
   return Files{.data = TRY(files.open(data_device)), .meta = std::move(meta)};
 }

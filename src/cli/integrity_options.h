@@ -11,7 +11,6 @@
 #include <intact/console/step_progress.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/params.h>
-#include <intact/integrity/superblock.h>
 #include <intact/stack/plan.h>
 
 #include "command.h"
@@ -35,9 +34,6 @@ struct KeyedAlgorithm {
 /// For options in bytes that have to be whole sectors: rewrites a value to a plain number. With a
 /// unit it is rounded down, as by integritysetup: 1MB becomes 999936.
 CLI::Validator whole_sectors();
-
-/// Turns "hmac-sha256" into "hmac(sha256)" and "ctr-aes" into "ctr(aes)"; "blake2b-256" stays.
-std::string kernel_algorithm(const std::string& name);
 
 /// The options of integritysetup that describe a device and where its parts are.
 struct IntegrityOptions {
@@ -90,11 +86,10 @@ struct IntegrityOptions {
   bool names_algorithm() const {
     return integrity.given() || journal_integrity.given() || journal_crypt.given();
   }
-  /// The params for formatting; reads the keys.
-  Result<integrity::Params> format_params() const;
-  /// The params for opening these files. Tag size and block size come from the superblock unless
-  /// given, except that a hash with a key has tags of full size unless a tag size is given. Reads
-  /// the keys; warns about what the options trust.
+  /// The params that are given, without a block size unless --sector-size is; reads the keys.
+  Result<integrity::Params> given_params() const;
+  /// integrity::params_for_opening() with these options. Reads the keys; warns about what the
+  /// options trust.
   Result<integrity::Params> params(const integrity::Devices& devices) const;
 
   struct Files {
@@ -108,13 +103,6 @@ struct IntegrityOptions {
   /// `meta`: the file of devices.meta.
   static Result<void> add_line(stack::Plan& plan, const integrity::Params& params,
                                const integrity::Devices& devices, const dm::File& meta = {});
-
- private:
-  Result<integrity::Params> given_params() const;
-  void warn_of_trust(const integrity::Superblock& superblock,
-                     const integrity::Params& params) const;
-  void say_layout(const integrity::Superblock& superblock, const integrity::Params& params,
-                  const integrity::Devices& devices) const;
 };
 
 }  // namespace intact::cli

@@ -20,7 +20,7 @@ class IntegrityVolumeOptions final : public VolumeOptions {
     options_.add_legacy_recalculate(command);
   }
   const char* first_given() const override;
-  Result<std::shared_ptr<const dm::Credentials>> credentials(DeviceFiles& files,
+  Result<std::shared_ptr<const dm::Credentials>> credentials(block::DeviceFiles& files,
                                                              const dm::File& file) const override;
 
  private:
@@ -40,7 +40,7 @@ const char* IntegrityVolumeOptions::first_given() const {
 }
 
 Result<std::shared_ptr<const dm::Credentials>> IntegrityVolumeOptions::credentials(
-    DeviceFiles&, const dm::File&) const {
+    block::DeviceFiles&, const dm::File&) const {
   if (first_given() == nullptr && !options_.legacy_recalculate && !options_.legacy_hmac)
     return std::shared_ptr<const dm::Credentials>();
   const auto said = std::make_shared<integrity::Credentials>();

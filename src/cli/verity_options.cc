@@ -9,13 +9,11 @@
 #include <intact/console/input_file.h>
 #include <intact/console/peer_commands.h>
 #include <intact/console/size_option.h>
-#include <intact/crypto/hash_function.h>
 #include <intact/crypto/pem.h>
 #include <intact/crypto/pkcs7.h>
 #include <intact/verity/dm_target.h>
 
 #include "command.h"
-#include "verity_files.h"
 
 namespace intact::cli {
 namespace {
@@ -24,26 +22,8 @@ Error wrong(std::string message) {
   return Error(ErrorKind::invalid_argument, std::move(message));
 }
 
-/// In the form of cryptsetup's debug messages. Invalid layouts are refused elsewhere.
-void say_layout(const verity::Layout& layout) {
-  const auto geometry = verity::Geometry::create(layout.params);
-  const auto area = verity::hash_area_offset(layout);
-  if (!geometry || !area) return;
-  fmt::print(stderr, "# {} data blocks of {} bytes.\n", geometry->data_blocks(),
-             layout.params.data_block_size);
-  if (layout.superblock) fmt::print(stderr, "# Superblock at byte {}.\n", layout.hash_offset);
-  fmt::print(stderr, "# {} hash blocks of {} bytes, in {} levels, from byte {}.\n",
-             geometry->hash_blocks(), layout.params.hash_block_size, geometry->levels().size(),
-             *area);
-  if (layout.fec)
-    fmt::print(stderr, "# Parity from byte {}, {} bytes for each codeword.\n", layout.fec->offset,
-               layout.fec->roots);
-}
-
 constexpr std::uint64_t kMaxRootHashFile = 4096;  // bytes
 
-/// Whether the owner of one of the certificates has signed the root hash as the kernel requires:
-/// its lower-case hexadecimal text without a newline.
 Result<void> check_signature(ByteSpan root, const std::string& file,
                              const std::vector<std::string>& certificate_files) {
   std::vector<crypto::Certificate> certificates;
@@ -53,8 +33,7 @@ Result<void> check_signature(ByteSpan root, const std::string& file,
     std::ranges::move(some, std::back_inserter(certificates));
   }
   const Bytes signature = TRY(read_input(file, crypto::kMaxPkcs7Size));
-  return crypto::verify_pkcs7(signature, as_bytes(to_hex(root)), certificates)
-      .context(input_name(file));
+  return verity::check_root_signature(root, signature, certificates).context(input_name(file));
 }
 
 }  // namespace
@@ -128,30 +107,15 @@ void VerityOptions::add_signature(CLI::App* command, bool kernel) {
   certificate->type_name("FILE")->needs(file)->allow_extra_args(false);
 }
 
-Result<verity::Params> VerityOptions::params(Bytes default_salt) const {
-  verity::Params params;
-  params.hash_type = static_cast<verity::HashType>(
-      hash_type.value_or(static_cast<std::uint32_t>(params.hash_type)));
-  params.hash = hash.value_or(params.hash);
-  params.data_block_size = data_block_size.value_or(params.data_block_size);
-  params.hash_block_size = hash_block_size.value_or(params.hash_block_size);
-  params.data_blocks = data_blocks.value_or(0);
-  params.salt = std::move(default_salt);
-  TRY(verity::check_block_sizes(params));
-  if (salt) {
-    auto bytes = *salt == "-" ? Result<Bytes>(Bytes()) : from_hex(*salt);
-    if (!bytes) return wrong(fmt::format("--salt: '{}' is not hexadecimal", *salt));
-    params.salt = *std::move(bytes);
-  }
-  return params;
-}
-
 Result<verity::Layout> VerityOptions::layout(verity::Params params) const {
   verity::Layout layout{
       .params = std::move(params), .hash_offset = hash_offset, .superblock = !no_superblock};
   if (!fec_device.empty())
     layout.fec = verity::Layout::Fec{.roots = fec_roots, .offset = fec_offset};
-  if (debug) say_layout(layout);
+  // In the form of cryptsetup's debug messages.
+  if (debug)
+    for (const std::string& line : verity::describe_layout(layout))
+      fmt::print(stderr, "# {}\n", line);
   return layout;
 }
 
@@ -159,7 +123,7 @@ Result<VerityOptions::Stored> VerityOptions::stored_layout(const block::Device& 
                                                            const block::Device& data_target) const {
   if (!no_superblock) {
     auto superblock = TRY(verity::read_superblock(hash_target, hash_offset).context(hash_device));
-    TRY(check_superblock(superblock.params));
+    TRY(check(superblock.params, hash_device));
     return Stored{.layout = TRY(layout(std::move(superblock.params))),
                   .uuid = superblock.uuid.to_string()};
   }
@@ -174,37 +138,13 @@ Result<Bytes> VerityOptions::stated_root() const {
         "root hash: not given, or given twice; pass it as the last argument or with "
         "--root-hash-file");
   if (root_hash_file.empty()) {
-    auto bytes = from_hex(root_hash);
-    if (bytes && !bytes->empty()) return *std::move(bytes);
+    if (auto bytes = verity::parse_root_hash(root_hash)) return *std::move(bytes);
     return wrong(fmt::format("'{}': not a root hash in hexadecimal", root_hash));
   }
   const std::string text = TRY(read_text_input(root_hash_file, kMaxRootHashFile));
-  auto bytes = from_hex(text);
+  if (auto bytes = verity::parse_root_hash(text)) return *std::move(bytes);
   // Without the content: it may be a key that was given by mistake.
-  if (!bytes || bytes->empty())
-    return wrong(input_name(root_hash_file) + ": not a root hash in hexadecimal");
-  return *std::move(bytes);
-}
-
-/// What the user says of a volume counts more than its superblock, which no hash covers.
-Result<void> VerityOptions::check_superblock(const verity::Params& params) const {
-  const auto differs = [this](const char* option, const auto& given, const auto& found) {
-    return Error(ErrorKind::tampered, fmt::format("{}: the superblock says {}, not {} as {} does",
-                                                  hash_device, found, given, option));
-  };
-  const auto type = static_cast<std::uint32_t>(params.hash_type);
-  if (data_blocks.value_or(0) != 0 && *data_blocks != params.data_blocks)
-    return differs("--data-blocks", *data_blocks, params.data_blocks);
-  if (hash_type && *hash_type != type) return differs("--format", *hash_type, type);
-  if (data_block_size && *data_block_size != params.data_block_size)
-    return differs("--data-block-size", *data_block_size, params.data_block_size);
-  if (hash_block_size && *hash_block_size != params.hash_block_size)
-    return differs("--hash-block-size", *hash_block_size, params.hash_block_size);
-  if (hash && TRY(crypto::find_hash_function(*hash)).name != params.hash)
-    return differs("--hash", *hash, params.hash);
-  if (salt && TRY(this->params({})).salt != params.salt)
-    return differs("--salt", *salt, params.salt.empty() ? "-" : to_hex(params.salt));
-  return {};
+  return wrong(input_name(root_hash_file) + ": not a root hash in hexadecimal");
 }
 
 Result<Bytes> VerityOptions::root() const {
@@ -220,7 +160,7 @@ Result<Bytes> VerityOptions::root_for_kernel() const {
 }
 
 Result<void> VerityOptions::add_line(stack::Plan& plan, const std::shared_ptr<block::Device>& below,
-                                     DeviceFiles& files, Reading reading) const {
+                                     block::DeviceFiles& files, Reading reading) const {
   const std::string top = TRY(plan.top());
   verity::LineSpec spec{.layout = {},
                         .root = std::move(reading.root),
@@ -258,7 +198,7 @@ Result<void> VerityOptions::add_line(stack::Plan& plan, const std::shared_ptr<bl
 }
 
 Result<stack::Plan> VerityOptions::plan(Reading reading) const {
-  DeviceFiles files(block::Access::read_only);
+  block::DeviceFiles files(block::Access::read_only);
   stack::Plan plan{.name = data, .file = TRY(files.open(data))};
   TRY(add_line(plan, plan.file, files, std::move(reading)));
   return plan;

@@ -8,11 +8,11 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
+#include <intact/block/device_files.h>
 #include <intact/stack/plan.h>
-#include <intact/verity/volume.h>
+#include <intact/verity/manage.h>
 
 #include "command.h"
-#include "verity_files.h"
 
 namespace intact::cli {
 
@@ -20,20 +20,17 @@ namespace intact::cli {
 CLI::App* add_verity_command(Program& program, CLI::App* group, const char* name,
                              const char* description);
 
+// Commands of the group, by file.
+void add_verity_check_commands(Program& program, CLI::App* group);  ///< `verify` and `repair`
+void add_verity_open_command(Program& program, CLI::App* group);
+
 /// The options of veritysetup that describe a volume and where its parts are.
-struct VerityOptions {
+struct VerityOptions : verity::StatedParams {
   std::string data;
   std::string hash_device;
   std::string root_hash;
   std::string root_hash_file;
-  // None: that of the superblock, or the default.
-  std::optional<std::string> hash;
-  std::optional<std::uint32_t> hash_type;
-  std::optional<std::uint32_t> data_block_size;  ///< bytes
-  std::optional<std::uint32_t> hash_block_size;  ///< bytes
-  std::optional<std::uint64_t> data_blocks;      ///< 0: all of the data device
   std::uint64_t hash_offset = 0;
-  std::optional<std::string> salt;  ///< empty or "-": none
   std::string uuid;
   bool no_superblock = false;
   std::string fec_device;
@@ -52,8 +49,7 @@ struct VerityOptions {
   /// Signature of the root hash. `kernel`: without certificates the kernel checks it.
   void add_signature(CLI::App* command, bool kernel = false);
 
-  /// From the options alone, with `salt` as the default of --salt. invalid_argument.
-  Result<verity::Params> params(Bytes salt) const;
+  /// Says what it is with --debug.
   Result<verity::Layout> layout(verity::Params params) const;
   struct Stored {
     verity::Layout layout;
@@ -76,13 +72,12 @@ struct VerityOptions {
   /// Adds the line for a volume on `below`, which is the device at the top of the plan. A part
   /// whose path leads to `plan.file` is on `below` as well; the others are opened with `files`.
   Result<void> add_line(stack::Plan& plan, const std::shared_ptr<block::Device>& below,
-                        DeviceFiles& files, Reading reading) const;
+                        block::DeviceFiles& files, Reading reading) const;
   /// A plan for the volume on the file `data`.
   Result<stack::Plan> plan(Reading reading) const;
 
  private:
   Result<Bytes> stated_root() const;
-  Result<void> check_superblock(const verity::Params& params) const;
 };
 
 }  // namespace intact::cli

@@ -18,7 +18,7 @@ class VerityVolumeOptions final : public VolumeOptions {
                     "Look for a dm-verity superblock only at this offset");
   }
   const char* first_given() const override;
-  Result<std::shared_ptr<const dm::Credentials>> credentials(DeviceFiles& files,
+  Result<std::shared_ptr<const dm::Credentials>> credentials(block::DeviceFiles& files,
                                                              const dm::File& file) const override;
 
  private:
@@ -59,7 +59,7 @@ const char* VerityVolumeOptions::first_given() const {
 }
 
 Result<std::shared_ptr<const dm::Credentials>> VerityVolumeOptions::credentials(
-    DeviceFiles& files, const dm::File& file) const {
+    block::DeviceFiles& files, const dm::File& file) const {
   if (first_given() == nullptr) return std::shared_ptr<const dm::Credentials>();
   const auto said = std::make_shared<verity::Credentials>();
   if (!options_.root_hash.empty() || !options_.root_hash_file.empty())

@@ -22,7 +22,7 @@ const char* AllVolumeOptions::first_given() const {
   return nullptr;
 }
 
-Result<stack::Credentials> AllVolumeOptions::credentials(DeviceFiles& files,
+Result<stack::Credentials> AllVolumeOptions::credentials(block::DeviceFiles& files,
                                                          const dm::File& file) const {
   stack::Credentials all;
   for (const auto& options : all_)

@@ -6,9 +6,8 @@
 #include <CLI/CLI.hpp>
 
 #include <intact/base/result.h>
+#include <intact/block/device_files.h>
 #include <intact/stack/probe.h>
-
-#include "verity_files.h"
 
 namespace intact::cli {
 
@@ -31,7 +30,7 @@ class VolumeOptions {
   /// Reads keys and opens the files that were named; null if nothing was said. A part that is in
   /// `file` is not a file of its own.
   virtual Result<std::shared_ptr<const dm::Credentials>> credentials(
-      DeviceFiles& files, const dm::File& file) const = 0;
+      block::DeviceFiles& files, const dm::File& file) const = 0;
 };
 
 std::unique_ptr<VolumeOptions> make_verity_volume_options();
@@ -45,7 +44,7 @@ class AllVolumeOptions {
   void add_to_open(CLI::App* command);
   void add_to_look(CLI::App* command);
   const char* first_given() const;
-  Result<stack::Credentials> credentials(DeviceFiles& files, const dm::File& file) const;
+  Result<stack::Credentials> credentials(block::DeviceFiles& files, const dm::File& file) const;
 
  private:
   std::vector<std::unique_ptr<VolumeOptions>> all_;

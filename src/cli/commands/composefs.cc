@@ -85,7 +85,11 @@ Result<int> create(const CreateOptions& options) {
   if (options.min_version || options.max_version)
     versions = {.min_version = options.min_version.value_or(0),
                 .max_version = options.max_version.value_or(0)};
-  const tree::Tree tree = TRY(read_source(options));
+  versions.threads = options.threads.value_or(0);
+  // Never destroyed: the process ends, and freeing each file of a large tree takes longer than
+  // that.
+  static tree::Tree& tree = *new tree::Tree;
+  tree = TRY(read_source(options));
   const Bytes image = TRY(composefs::write_image(tree, versions));
   if (!options.print_digest_only) TRY(write_output(options.image, image));
   if (options.print_digest || options.print_digest_only)

@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 
+#include <intact/base/file.h>
 #include <intact/console/peer_commands.h>
 
 #include "../kernel_mapping.h"
@@ -9,6 +11,11 @@
 
 // The commands of this group take the options of integritysetup and print the same field names.
 namespace intact::cli {
+
+Result<std::unique_ptr<block::FileDevice>> open_unlocked(const std::string& path) {
+  return block::FileDevice::create(TRY(open_file(path, O_RDONLY)), block::Access::read_only)
+      .context(path);
+}
 
 std::string sector_range(std::uint64_t first, std::uint64_t sectors) {
   return sectors == 1 ? fmt::format("sector {}", first)

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <intact/integrity/scan.h>
+#include <intact/integrity/inspect.h>
 #include <intact/json/json.h>
 
 #include "command.h"
@@ -10,44 +10,6 @@ namespace intact::cli {
 namespace {
 
 using integrity::ScanReport;
-using Why = ScanReport::Why;
-
-const char* word_for(Why why) {
-  switch (why) {
-    case Why::nothing:
-      return "";
-    case Why::no_hash:
-      return "no-hash";
-    case Why::recovery:
-      return "recovery";
-    case Why::recalculation:
-      return "recalculation";
-    case Why::dirty_bitmap:
-      return "dirty-bitmap";
-    case Why::discarded:
-      return "discarded";
-  }
-  return "";
-}
-
-const char* text_for(Why why) {
-  switch (why) {
-    case Why::nothing:
-      return "";
-    case Why::no_hash:
-      return "the device has no internal hash to check with";
-    case Why::recovery:
-      return "recovery mode checks nothing";
-    case Why::recalculation:
-      return "their tags have not been calculated yet";
-    case Why::dirty_bitmap:
-      return "the bitmap marks them as being written when the device was not closed";
-    case Why::discarded:
-      return "their tags say that they were discarded, which anyone who can write to the device "
-             "can make them say";
-  }
-  return "";
-}
 
 void print_json(const IntegrityCommand& options, const ScanReport& report) {
   Json damaged = Json::array();
@@ -62,8 +24,8 @@ void print_json(const IntegrityCommand& options, const ScanReport& report) {
   for (const auto& range : report.unprotected)
     unprotected.push_back({{"sector", range.sector},
                            {"sectors", range.sectors},
-                           {"reason", word_for(report.why(range))}});
-  print("{}\n", to_text(Json{{"ok", report.damaged.empty() && report.checked != 0},
+                           {"reason", integrity::name_of(report.why(range))}});
+  print("{}\n", to_text(Json{{"ok", report.ok()},
                              {"checked",
                               {{"sectors", report.checked},
                                {"bytes", report.checked * integrity::kSectorSize},
@@ -79,7 +41,7 @@ void print_text(const IntegrityCommand& options, const ScanReport& report) {
           (damage.sector + damage.sectors) * integrity::kSectorSize - 1, damage.reason);
   for (const auto& range : report.unprotected)
     print("not checked: {}: {}\n", sector_range(range.sector, range.sectors),
-          text_for(report.why(range)));
+          integrity::explanation_of(report.why(range)));
   if (report.journal_blocks != 0)
     print("{} read from the journal\n", counted(report.journal_blocks, "block"));
   if (!report.damaged.empty())
@@ -102,7 +64,7 @@ void print_text(const IntegrityCommand& options, const ScanReport& report) {
 /// A check that could check nothing must not look like a good one.
 Error nothing_checked(const IntegrityCommand& options, const ScanReport& report) {
   return Error(ErrorKind::io, fmt::format("{}: no sector was checked: {}", options.device,
-                                          text_for(report.why_unprotected)));
+                                          integrity::explanation_of(report.why_unprotected)));
 }
 
 Result<int> check(const IntegrityCommand& options) {

@@ -3,9 +3,9 @@
 #include <memory>
 #include <string>
 
+#include <intact/block/file_device.h>
 #include <intact/console/peer_commands.h>
 #include <intact/console/progress.h>
-#include <intact/integrity/superblock.h>
 
 #include "../integrity_options.h"
 #include "command.h"
@@ -29,11 +29,8 @@ std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App*
   return {command, options.get()};
 }
 
-/// The superblock of an open device as it is; needs no key.
-Result<integrity::Superblock> superblock_of(const IntegrityOptions& options,
-                                            const block::FileDevice& device);
-/// The same, with the device opened without a lock: others may be writing to it.
-Result<integrity::Superblock> superblock_of(const IntegrityOptions& options);
+/// Opens a device without a lock: others may be writing to it.
+Result<std::unique_ptr<block::FileDevice>> open_unlocked(const std::string& path);
 
 /// "sectors 8 to 15", "sector 8".
 std::string sector_range(std::uint64_t first, std::uint64_t sectors);

@@ -15,64 +15,22 @@ struct Options : IntegrityOptions {
   bool json = false;
 };
 
-const char* word_for(Detection::TagUse use) {
-  switch (use) {
-    case Detection::TagUse::whole:
-      return "whole";
-    case Detection::TagUse::cut:
-      return "cut";
-    case Detection::TagUse::padded:
-      return "padded";
-  }
-  return "";
-}
-
-const char* word_for(Detection::Journal journal) {
-  switch (journal) {
-    case Detection::Journal::plain:
-      return "plain";
-    case Detection::Journal::encrypted:
-      return "encrypted";
-    case Detection::Journal::unknown:
-      return "unknown";
-  }
-  return "";
-}
-
-const char* text_for(Detection::Journal journal) {
-  switch (journal) {
-    case Detection::Journal::plain:
-      return "not encrypted";
-    case Detection::Journal::encrypted:
-      return "encrypted (--journal-crypt) or destroyed: it has no commit ids";
-    case Detection::Journal::unknown:
-      return "encryption unknown: no journal, or a bitmap in its place";
-  }
-  return "";
-}
-
 void print_json(const Detection& found) {
   Json json = {{"ok", found.hash.has_value()},
                {"sampled", found.sampled},
                {"blank", found.blank},
                {"discarded", found.discarded},
                {"matching", found.matching},
-               {"journal", word_for(found.journal)},
+               {"journal", integrity::name_of(found.journal)},
                {"journal_mac", found.journal_mac}};
   if (found.hash) {
     json["integrity"] = *found.hash;
     json["digest_size"] = found.digest_size;
-    json["tag_use"] = word_for(found.tag_use);
+    json["tag_use"] = integrity::name_of(found.tag_use);
     json["keyed"] = found.keyed;
     json["salted"] = found.salted;
   }
   print("{}\n", to_text(json));
-}
-
-void print_journal(const Detection& found) {
-  print("journal:   {}; {}\n",
-        found.journal_mac ? "with a MAC (--journal-integrity)" : "without a MAC",
-        text_for(found.journal));
 }
 
 void print_text(const Options& options, const Detection& found, bool with_key) {
@@ -80,25 +38,16 @@ void print_text(const Options& options, const Detection& found, bool with_key) {
         counted(found.sampled, "block"), found.blank, found.discarded);
   if (found.hash) {
     print("integrity: {}\n", *found.hash);
-    print("digest:    {} bytes, {}\n", found.digest_size,
-          found.tag_use == Detection::TagUse::whole ? "stored whole"
-          : found.tag_use == Detection::TagUse::cut ? "truncated to the size of the tag"
-                                                    : "padded with zeros");
+    print("digest:    {} bytes, {}\n", found.digest_size, integrity::explanation_of(found.tag_use));
     print("key:       {}\n", found.keyed ? "the given one" : "none");
     print("salt:      {}\n", found.salted ? "from the superblock" : "none");
     print("matching:  {} of {}\n", found.matching, counted(found.tagged(), "block"));
-  } else if (found.tagged() == 0) {
-    print("The examined tags are blank, so the hash cannot be detected\n");
-  } else if (with_key) {
-    print(
-        "No known hash makes these tags, with or without this key: they have another key, or come "
-        "from the layer above (LUKS2)\n");
   } else {
-    print(
-        "No known hash makes these tags without a key: they have one (try it with "
-        "--integrity-key-file), or come from the layer above (LUKS2)\n");
+    print("{}\n", integrity::why_no_hash(found, with_key));
   }
-  print_journal(found);
+  print("journal:   {}; {}\n",
+        found.journal_mac ? "with a MAC (--journal-integrity)" : "without a MAC",
+        integrity::explanation_of(found.journal));
 }
 
 Result<int> detect(const Options& options) {

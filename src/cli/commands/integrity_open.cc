@@ -1,10 +1,10 @@
 #include <vector>
 
 #include <intact/base/file.h>
+#include <intact/integrity/tab.h>
 #include <intact/kernel/device_stack.h>
 
 #include "../front_end.h"
-#include "../integrity_tab.h"
 #include "command.h"
 #include "integrity_commands.h"
 
@@ -37,15 +37,31 @@ Result<void> Options::map(const std::string& name) const {
   return kernel::create_device_stack(name, plan);
 }
 
+/// What a line of an integritytab says counts more than the options.
+void apply(const integrity::TabEntry& entry, IntegrityOptions& options) {
+  options.device = entry.device;
+  if (!entry.data_device.empty()) options.data_device = entry.data_device;
+  if (!entry.key_file.empty()) options.integrity.key_file = entry.key_file;
+  if (!entry.algorithm.empty()) options.integrity.name = entry.algorithm;
+  if (entry.mode) {
+    options.bitmap_mode = *entry.mode == integrity::Mode::bitmap;
+    options.no_journal = *entry.mode == integrity::Mode::direct;
+  }
+  options.journal_watermark = entry.journal_watermark.value_or(options.journal_watermark);
+  options.journal_commit_time = entry.commit_time.value_or(options.journal_commit_time);
+  options.allow_discards |= entry.allow_discards;
+}
+
 /// The options together with those in the line of the integritytab.
 Result<Options> complete(const Options& options) {
   Options actual = options;
   if (actual.tab.empty() == actual.device.empty())
     return Error(ErrorKind::invalid_argument,
                  "nothing to open: pass either FILE or --tab FILE NAME");
-  if (!actual.tab.empty())
-    TRY(apply_integrity_tab(as_text(TRY(read_file(actual.tab[0], kMaxTab))), actual.tab[1], actual)
-            .context(actual.tab[0]));
+  if (!actual.tab.empty()) {
+    const Bytes tab = TRY(read_file(actual.tab[0], kMaxTab));
+    apply(TRY(integrity::parse_tab(as_text(tab), actual.tab[1]).context(actual.tab[0])), actual);
+  }
   if (!actual.dm.empty() && actual.front_end.chosen())
     return Error(ErrorKind::invalid_argument,
                  "FILE DEVICE creates a device-mapper device and cannot be combined with --fuse, "

@@ -1,20 +1,18 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include <intact/base/file.h>
-#include <intact/integrity/journal_report.h>
+#include <intact/base/grown_files.h>
+#include <intact/integrity/inspect.h>
+#include <intact/integrity/manage.h>
 #include <intact/json/json.h>
 
 #include "../copy_out.h"
-#include "../verity_files.h"
 #include "command.h"
 #include "integrity_commands.h"
 
 namespace intact::cli {
 namespace {
 
-using integrity::IntegrityTarget;
 using integrity::JournalReport;
 using State = JournalReport::Entry::State;
 
@@ -24,26 +22,7 @@ struct Options : IntegrityCommand {
   std::string data_output;
 };
 
-const char* word_for(State state) {
-  switch (state) {
-    case State::replayed:
-      return "replayed";
-    case State::superseded:
-      return "superseded";
-    case State::beyond_end:
-      return "beyond-end";
-    case State::bad_tag:
-      return "bad-tag";
-  }
-  return "";
-}
-
 // --- what a replay would do ---------------------------------------------------------------------
-
-std::uint64_t count(const JournalReport& report, State state) {
-  return static_cast<std::uint64_t>(
-      std::ranges::count(report.entries, state, &JournalReport::Entry::state));
-}
 
 void print_json(const JournalReport& report) {
   Json entries = Json::array();
@@ -51,7 +30,7 @@ void print_json(const JournalReport& report) {
     entries.push_back({{"section", entry.section},
                        {"entry", entry.index},
                        {"sector", entry.sector},
-                       {"state", word_for(entry.state)}});
+                       {"state", integrity::name_of(entry.state)}});
   Json json = {{"ok", report.refused.empty()},          {"sections", report.sections},
                {"first_section", report.first_section}, {"valid_sections", report.valid_sections},
                {"used_entries", report.used_entries},   {"entries", entries},
@@ -77,7 +56,7 @@ void print_text(const Options& options, const JournalReport& report) {
   for (const auto& entry : report.entries)
     print("section {} entry {}: sector {}{}{}\n", entry.section, entry.index, entry.sector,
           entry.state == State::replayed ? "" : ": ",
-          entry.state == State::replayed ? "" : word_for(entry.state));
+          entry.state == State::replayed ? "" : integrity::name_of(entry.state));
   if (!report.refused.empty())
     print("The journal would not be replayed: {}\n", report.refused);
   else if (report.used_entries == 0)
@@ -85,7 +64,7 @@ void print_text(const Options& options, const JournalReport& report) {
   else
     print(
         "{} would be written to their places; nothing was written (pass --in-place or --output)\n",
-        counted(count(report, State::replayed), "block"));
+        counted(report.count(State::replayed), "block"));
 }
 
 Result<int> show(const Options& options) {
@@ -102,44 +81,34 @@ Result<int> show(const Options& options) {
 
 // --- a replay -----------------------------------------------------------------------------------
 
-Result<int> replay(const Options& options, const integrity::Params& params,
-                   const integrity::Devices& devices, GrownFiles* made = nullptr) {
-  const auto target =
-      TRY(IntegrityTarget::open(params, devices, {.background = false}).context(options.device));
-  const IntegrityTarget::Status status = target->status();
-  TRY(target->close().context(options.device));
-  if (made != nullptr) {  // before anything is said about them
-    TRY(made->publish());
-    made->keep();
-  }
-  const integrity::Superblock left = target->superblock();
-  const bool lacks_tags = left.has(integrity::Superblock::recalculating) &&
-                          left.recalc_sector < left.provided_data_sectors;
-  if (options.json) {
+void print_done(const std::string& device, const integrity::Replayed& done, bool json) {
+  if (json) {
     print("{}\n", to_text(Json{{"ok", true},
-                               {"device", options.device},
-                               {"replayed_sections", status.replayed_sections},
-                               {"replayed_blocks", status.replayed_blocks},
-                               {"retagged_sectors", status.retagged_sectors},
-                               {"recalculating", lacks_tags}}));
-    return 0;
+                               {"device", device},
+                               {"replayed_sections", done.sections},
+                               {"replayed_blocks", done.blocks},
+                               {"retagged_sectors", done.retagged_sectors},
+                               {"recalculating", done.first_without_tag.has_value()}}));
+    return;
   }
-  if (status.retagged_sectors != 0)
+  if (done.retagged_sectors != 0)
     print("{} got new tags for data that nothing has verified; {} is clean\n",
-          counted(status.retagged_sectors, "sector"), options.device);
+          counted(done.retagged_sectors, "sector"), device);
   else
-    print("Replayed {} of {}; {} is clean\n", counted(status.replayed_blocks, "block"),
-          counted(status.replayed_sections, "section"), options.device);
+    print("Replayed {} of {}; {} is clean\n", counted(done.blocks, "block"),
+          counted(done.sections, "section"), device);
   // What a crash in bitmap mode leaves is calculated by the next server, or by a command.
-  if (lacks_tags)
+  if (done.first_without_tag)
     print("The tags from sector {} on are not calculated yet; run `intact integrity recalculate`\n",
-          left.recalc_sector);
-  return 0;
+          *done.first_without_tag);
 }
 
 Result<int> replay_in_place(const Options& options) {
   const auto files = TRY(options.open_files(block::Access::read_write));
-  return replay(options, TRY(options.params(files.devices())), files.devices());
+  const auto params = TRY(options.params(files.devices()));
+  print_done(options.device,
+             TRY(integrity::replay(params, files.devices()).context(options.device)), options.json);
+  return 0;
 }
 
 /// Copies a device into the new file `path`, which has no name until it is published.
@@ -159,13 +128,9 @@ Result<int> replay_into_copy(const Options& options) {
   integrity::Params params;  // a key from a descriptor can be read only once
   IntegrityOptions::Files copies;
   {
-    // Problems are found before everything is copied.
     const auto files = TRY(options.open_files(block::Access::read_only));
     params = TRY(options.params(files.devices()));
-    const auto report =
-        TRY(integrity::report_journal(params, files.devices()).context(options.device));
-    if (!report.refused.empty())
-      return Error(ErrorKind::tampered, fmt::format("{}: {}", options.device, report.refused));
+    TRY(integrity::check_replay(params, files.devices()).context(options.device));
     dm::File first = TRY(make_copy(files.devices().of_meta(), options.output, made));
     if (files.meta) {
       copies.data = TRY(make_copy(*files.data, options.data_output, made));
@@ -174,9 +139,11 @@ Result<int> replay_into_copy(const Options& options) {
       copies.data = std::move(first);
     }
   }
-  Options copy = options;
-  copy.device = options.output;
-  return replay(copy, params, copies.devices(), &made);
+  const auto done = TRY(integrity::replay(params, copies.devices()).context(options.output));
+  TRY(made.publish());  // before anything is said about them
+  made.keep();
+  print_done(options.output, done, options.json);
+  return 0;
 }
 
 Result<int> run(const Options& options) {

@@ -1,18 +1,14 @@
-#include <optional>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <intact/base/file.h>
-#include <intact/integrity/layout.h>
+#include <intact/integrity/inspect.h>
 #include <intact/integrity/table.h>
 #include <intact/json/json.h>
 #include <intact/service/status_server.h>
@@ -59,13 +55,6 @@ Result<Use> use_of(int fd) {
   return use;
 }
 
-Result<std::uint64_t> journal_bytes(const Superblock& superblock) {
-  const auto section =
-      TRY(integrity::SectionGeometry::create(superblock.tag_size, superblock.log2_sectors_per_block,
-                                             superblock.has(Superblock::have_journal_mac)));
-  return std::uint64_t{superblock.journal_sections} * section.sectors * integrity::kSectorSize;
-}
-
 // --- files --------------------------------------------------------------------------------------
 
 std::string text_of(const Json& server, const char* key) {
@@ -90,19 +79,15 @@ void print_server(const Json& server) {
 }
 
 Result<int> file_status(const IntegrityCommand& options) {
-  // Opened once, and without a lock: superblock and users are those of the same file.
-  UniqueFd fd = TRY(open_file(options.device, O_RDONLY));
-  const auto file = TRY(
-      block::FileDevice::create(std::move(fd), block::Access::read_only).context(options.device));
-  const Superblock superblock = TRY(superblock_of(options, *file));
+  // Opened once: superblock and users are those of the same file.
+  const auto file = TRY(open_unlocked(options.device));
+  const Superblock superblock =
+      TRY(integrity::superblock_at(*file, options.start).context(options.device));
   const Use use = TRY(use_of(file->fd()));
-  const std::uint64_t journal = TRY(journal_bytes(superblock));
-  const std::uint64_t interleave = superblock.log2_interleave_sectors == 0
-                                       ? 0
-                                       : std::uint64_t{1} << superblock.log2_interleave_sectors;
+  const std::uint64_t journal = TRY(integrity::journal_size(superblock));
+  const std::uint64_t interleave = superblock.interleave_sectors();
   const bool dirty = superblock.has(Superblock::dirty_bitmap);
-  const bool recalculating = superblock.has(Superblock::recalculating) &&
-                             superblock.recalc_sector < superblock.provided_data_sectors;
+  const bool recalculating = superblock.lacks_tags();
   if (options.json) {
     print("{}\n", to_text(Json{{"device", options.device},
                                {"active", use.active()},
@@ -133,23 +118,6 @@ Result<int> file_status(const IntegrityCommand& options) {
 
 // --- device-mapper devices --------------------------------------------------------------------
 
-/// The target's status line.
-struct Counts {
-  std::uint64_t mismatches = 0;
-  std::uint64_t provided = 0;
-  std::optional<std::uint64_t> recalc_sector = {};
-};
-
-Result<Counts> parse_status(const std::string& line) {
-  std::istringstream words(line);
-  Counts counts;
-  std::uint64_t recalculated = 0;
-  if (!(words >> counts.mismatches >> counts.provided))
-    return Error(ErrorKind::malformed, "unexpected status line of the kernel: " + line);
-  if (words >> recalculated) counts.recalc_sector = recalculated;
-  return counts;
-}
-
 void print_tuning(const integrity::Params& params) {
   if (params.mode == integrity::Mode::bitmap) {
     print("  bitmap 512-byte sectors per bit: {}\n", params.sectors_per_bit);
@@ -173,7 +141,7 @@ Result<int> mapping_status(const IntegrityCommand& options) {
   if (!found && found.error().kind() == ErrorKind::not_found && !options.json)
     print("{} is inactive.\n", device);
   const kernel::MappingState state = TRY(std::move(found));
-  const Counts counts = TRY(parse_status(state.status));
+  const auto counts = TRY(integrity::parse_status(state.status));
   const integrity::TableLine table =
       TRY(integrity::parse_table(state.mapping.lines[0].parameters.expose_text()));
   const integrity::Params& params = table.params;
@@ -188,7 +156,7 @@ Result<int> mapping_status(const IntegrityCommand& options) {
                  {"integrity", hash},
                  {"sectors", state.mapping.sectors()},
                  {"mismatches", counts.mismatches},
-                 {"provided_data_sectors", counts.provided},
+                 {"provided_data_sectors", counts.provided_data_sectors},
                  {"recalc_sector", nullptr}};
     if (counts.recalc_sector) json["recalc_sector"] = *counts.recalc_sector;
     print("{}\n", to_text(json));
@@ -208,7 +176,8 @@ Result<int> mapping_status(const IntegrityCommand& options) {
   print("  mode:    {}\n", state.mapping.read_only ? "readonly" : "read/write");
   print("  failures: {}\n", counts.mismatches);
   if (counts.recalc_sector)
-    print("  recalculated: {} of {} sectors\n", *counts.recalc_sector, counts.provided);
+    print("  recalculated: {} of {} sectors\n", *counts.recalc_sector,
+          counts.provided_data_sectors);
   print_tuning(params);
   return 0;
 }

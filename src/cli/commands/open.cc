@@ -19,7 +19,6 @@
 #include "command.h"
 #include "commands.h"
 #include "front_end.h"
-#include "verity_files.h"
 #include "volume_options.h"
 
 namespace intact::cli {
@@ -56,7 +55,7 @@ Result<int> info(const InfoOptions& options) {
   UniqueFd fd = TRY(open_file(options.file, O_RDONLY));
   const dm::File file =
       TRY(block::FileDevice::create(std::move(fd), block::Access::read_only).context(options.file));
-  DeviceFiles files(block::Access::read_only);
+  block::DeviceFiles files(block::Access::read_only);
   const auto layers = TRY(stack::probe(file, TRY(options.volumes.credentials(files, file))));
   if (!options.json) {
     print_layers(options.file, file->size(), layers);
@@ -94,7 +93,7 @@ Result<stack::Plan> plan_from_table(const OpenOptions& options, block::Access ac
   plan.tables.push_back({.name = "table", .lines = TRY(dm::parse_lines(text).context("--table"))});
   if (TRY(is_read_only(plan))) access = block::Access::read_only;
   plan.read_only = access == block::Access::read_only;
-  DeviceFiles files(access);
+  block::DeviceFiles files(access);
   for (dm::Line& line : plan.tables[0].lines)
     TRY(dm::use_own_names(line, plan.names, [&](const std::string& path) -> Result<dm::File> {
           dm::File file = TRY(files.open(path));
@@ -105,7 +104,7 @@ Result<stack::Plan> plan_from_table(const OpenOptions& options, block::Access ac
 }
 
 Result<stack::Plan> plan_from_content(const OpenOptions& options, block::Access access) {
-  DeviceFiles files(block::Access::read_only);
+  block::DeviceFiles files(block::Access::read_only);
   const dm::File file = TRY(files.open(options.file));
   const stack::Credentials credentials = TRY(options.volumes.credentials(files, file));
   stack::Plan plan = TRY(stack::discover(options.file, file, credentials, access));

@@ -1,23 +1,18 @@
-#include "commands/verity_check.h"
-
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <fcntl.h>
-
 #include <intact/base/file.h>
+#include <intact/base/grown_files.h>
 #include <intact/base/visible.h>
 #include <intact/console/progress.h>
+#include <intact/erofs/damaged_files.h>
 #include <intact/json/json.h>
-#include <intact/verity/volume.h>
+#include <intact/verity/manage.h>
 
 #include "command.h"
 #include "copy_out.h"
-#include "damaged_files.h"
-#include "verity_files.h"
 #include "verity_options.h"
 
 namespace intact::cli {
@@ -36,50 +31,49 @@ struct Options : VerityOptions {
   bool json = false;
 };
 
-/// `files`: for each damage the files that it concerns; empty if nobody has looked.
-Json to_json(const std::vector<Damage>& list, const Options& options, const verity::Layout& layout,
-             std::uint64_t hash_area, const std::vector<std::vector<std::string>>& files) {
-  Json damaged = Json::array();
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const Damage& damage = list[i];
-    damaged.push_back({{"object", damage.area == Area::data ? options.data : options.hash_device},
-                       {"area", damage.area == Area::data ? "data" : "hash"},
-                       {"block", damage.block},
-                       {"blocks", damage.blocks},
-                       {"offset", verity::place_of(damage, layout.params, hash_area).offset},
-                       {"reason", damage.reason},
-                       {"correctable", damage.correctable}});
-    if (!files.empty()) damaged.back()["files"] = files[i];
-  }
-  return damaged;
-}
-
+/// A volume, and what the user calls its files.
 struct Volume {
   verity::Layout layout;
   verity::Devices devices;
-  std::uint64_t hash_area;
+  std::string data;
+  std::string hash;
+
+  verity::Place place_of(const Damage& damage) const {
+    // Was valid when the volume was opened.
+    return verity::place_of(damage, layout.params, *verity::hash_area_offset(layout));
+  }
 };
 
-/// `copy`: takes the place of the data, if it is not null.
+/// `copy`: takes the place of the data in the file --output, if it is not null.
 Result<Volume> open_volume(const Options& options, Access access, const dm::File& copy = {}) {
-  DeviceFiles files(access);
+  block::DeviceFiles files(access);
+  const auto is_copied = [&](const std::string& path) {
+    return copy && same_file(path, options.data);
+  };
   const auto open = [&](const std::string& path) -> Result<dm::File> {
-    if (copy && same_file(path, options.data)) return copy;
+    if (is_copied(path)) return copy;
     return files.open(path);
   };
-  Volume volume;
+  Volume volume{.data = copy ? options.output : options.data,
+                .hash = is_copied(options.hash_device) ? options.output : options.hash_device};
   volume.devices.data = TRY(open(options.data));
   volume.devices.hash = TRY(open(options.hash_device));
   if (!options.fec_device.empty()) volume.devices.fec = TRY(open(options.fec_device));
   volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data)).layout;
-  volume.hash_area = TRY(verity::hash_area_offset(volume.layout));
+  TRY(verity::hash_area_offset(volume.layout));
   return volume;
 }
 
+Result<std::shared_ptr<const verity::VerityTarget>> open_target(const Volume& volume,
+                                                                ByteSpan root) {
+  return std::shared_ptr<const verity::VerityTarget>(TRY(
+      verity::open(volume.layout, volume.devices, root, {.cache_size = verity::kScanCacheSize})));
+}
+
 /// The files that damage concerns, for each damage, if the data is an EROFS that we can read.
-DamagedFiles files_of(const std::vector<Damage>& damaged,
-                      const std::shared_ptr<const verity::VerityTarget>& target) {
-  std::vector<ByteRange> ranges;
+erofs::DamagedFiles files_of(const std::vector<Damage>& damaged,
+                             const std::shared_ptr<const verity::VerityTarget>& target) {
+  std::vector<erofs::ByteRange> ranges;
   std::vector<std::size_t> places;  // of the ranges in `damaged`
   for (std::size_t i = 0; i < damaged.size(); ++i) {
     if (damaged[i].area != Area::data) continue;
@@ -87,10 +81,10 @@ DamagedFiles files_of(const std::vector<Damage>& damaged,
                       .length = damaged[i].blocks * target->block_size()});
     places.push_back(i);
   }
-  DamagedFiles files;
+  erofs::DamagedFiles files;
   files.in_range.resize(damaged.size());
   if (ranges.empty()) return files;
-  auto found = files_in(target, ranges);
+  auto found = erofs::files_in(target, ranges);
   if (!found) {
     warn("cannot name the damaged files: " + found.error().message());
     return files;
@@ -101,54 +95,73 @@ DamagedFiles files_of(const std::vector<Damage>& damaged,
   return files;
 }
 
+/// `files`: for each damage the files that it concerns; null if nobody has looked.
+Json to_json(const std::vector<Damage>& list, const Volume& volume,
+             const erofs::DamagedFiles* files) {
+  Json damaged = Json::array();
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const bool is_data = list[i].area == Area::data;
+    damaged.push_back({{"object", is_data ? volume.data : volume.hash},
+                       {"area", is_data ? "data" : "hash"},
+                       {"block", list[i].block},
+                       {"blocks", list[i].blocks},
+                       {"offset", volume.place_of(list[i]).offset},
+                       {"reason", list[i].reason},
+                       {"correctable", list[i].correctable}});
+    if (files != nullptr) damaged.back()["files"] = files->in_range[i];
+  }
+  return damaged;
+}
+
 /// "  in PATH" and the like, a line each.
-void print_files(std::string_view relation, const std::vector<std::string>& paths) {
+void print_paths(std::string_view relation, const std::vector<std::string>& paths) {
   constexpr std::size_t kMax = 10;  // a block of metadata may affect many files
   for (std::size_t i = 0; i < std::min(paths.size(), kMax); ++i)
     print("{} {}\n", relation, visible(paths[i]));
   if (paths.size() > kMax) print("{} {} more\n", relation, paths.size() - kMax);
 }
 
-void print_not_looked_into(const DamagedFiles& files) {
-  print_files("not checked (unsupported layout):", files.not_looked_into);
+/// A line for each damage, which `note` ends, and the files.
+void print_damage(const char* word, const std::vector<Damage>& list, const Volume& volume,
+                  const erofs::DamagedFiles& files, const char* (*note)(const Damage&)) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    print("{} {}: {}{}\n", word, volume.place_of(list[i]).text, list[i].reason, note(list[i]));
+    print_paths("  in", files.in_range[i]);
+  }
+  print_paths("not checked (unsupported layout):", files.not_looked_into);
+}
+
+const char* no_note(const Damage&) {
+  return "";
+}
+const char* note_of_fec(const Damage& damage) {
+  return damage.correctable ? "; FEC can correct it" : "; FEC cannot correct it";
 }
 
 Result<int> verify(const Options& options) {
   const Bytes root = TRY(options.root());
   const Volume volume = TRY(open_volume(options, Access::read_only));
-  const verity::Params& params = volume.layout.params;
-  const std::shared_ptr<const verity::VerityTarget> target = TRY(
-      verity::open(volume.layout, volume.devices, root, {.cache_size = verity::kScanCacheSize}));
-  auto list = [&] {
+  const auto target = TRY(open_target(volume, root));
+  const std::vector<Damage> damaged = TRY([&] {
     ProgressLine line;
     return target->scan(0, progress_on(line, "Verifying"));
-  }();
-  const std::vector<Damage> damaged = TRY(std::move(list));
+  }());
   const auto files = files_of(damaged, target);
-  const auto geometry = TRY(verity::Geometry::create(params));
+  const auto geometry = TRY(verity::Geometry::create(volume.layout.params));
   if (options.json) {
     print("{}\n", to_text(Json{{"ok", damaged.empty()},
                                {"checked",
-                                {{"data_blocks", params.data_blocks},
+                                {{"data_blocks", geometry.data_blocks()},
                                  {"hash_blocks", geometry.hash_blocks()},
                                  {"bytes", geometry.data_size() + geometry.hash_size()}}},
-                               {"damaged", to_json(damaged, options, volume.layout,
-                                                   volume.hash_area, files.in_range)},
+                               {"damaged", to_json(damaged, volume, &files)},
                                {"not_looked_into", files.not_looked_into}}));
     return damaged.empty() ? 0 : 3;
   }
-  for (std::size_t i = 0; i < damaged.size(); ++i) {
-    const char* const fec = damaged[i].correctable       ? "; FEC can correct it"
-                            : options.fec_device.empty() ? ""
-                                                         : "; FEC cannot correct it";
-    print("DAMAGED {}: {}{}\n", verity::place_of(damaged[i], params, volume.hash_area).text,
-          damaged[i].reason, fec);
-    print_files("  in", files.in_range[i]);
-  }
-  print_not_looked_into(files);
+  print_damage("DAMAGED", damaged, volume, files, volume.layout.fec ? note_of_fec : no_note);
   if (damaged.empty())
     print("{} is intact: {} data blocks and {} hash blocks checked\n", visible(options.data),
-          params.data_blocks, geometry.hash_blocks());
+          geometry.data_blocks(), geometry.hash_blocks());
   else
     print("{} is damaged in {}{}\n", visible(options.data), counted(damaged.size(), "place"),
           std::ranges::all_of(damaged, &Damage::correctable)
@@ -157,8 +170,12 @@ Result<int> verify(const Options& options) {
   return damaged.empty() ? 0 : 3;
 }
 
-/// A copy of the data in the new file --output.
+/// A copy of the data in the new file --output; null without the option.
 Result<dm::File> copy_data(const Options& options, GrownFiles& made) {
+  if (options.output.empty()) return dm::File();
+  if (same_file(options.output, options.data) || same_file(options.output, options.hash_device) ||
+      same_file(options.output, options.fec_device))
+    return wrong("--output: must be a new file; omit it to repair in place");
   const auto from = TRY(block::FileDevice::open(options.data, Access::read_only));
   const int to = TRY(made.create(options.output));
   TRY(copy_into(*from, to).context(options.output));
@@ -171,56 +188,31 @@ Result<int> repair(const Options& options) {
     return wrong("--fec-device: required; repair needs error correction data");
   const Bytes root = TRY(options.root());
   GrownFiles made;
-  dm::File copy;
-  if (!options.output.empty()) {
-    if (same_file(options.output, options.data) || same_file(options.output, options.hash_device) ||
-        same_file(options.output, options.fec_device))
-      return wrong("--output: must be a new file; omit it to repair in place");
-    copy = TRY(copy_data(options, made));
-  }
-  Options actual = options;  // the names of the files that are repaired
-  if (copy) {
-    if (same_file(options.data, options.hash_device)) actual.hash_device = options.output;
-    if (same_file(options.data, options.fec_device)) actual.fec_device = options.output;
-    actual.data = options.output;
-  }
+  const dm::File copy = TRY(copy_data(options, made));
   const Volume volume = TRY(open_volume(options, Access::read_write, copy));
-  auto report = [&] {
+  const verity::RepairReport done = TRY([&] {
     ProgressLine line;
     return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line, "Repairing"));
-  }();
-  const verity::RepairReport done = TRY(std::move(report));
+  }());
   TRY(made.publish());
   made.keep();
-  DamagedFiles files;
-  if (!done.lost.empty())
-    files = files_of(done.lost, TRY(verity::open(volume.layout, volume.devices, root,
-                                                 {.cache_size = verity::kScanCacheSize})));
+  erofs::DamagedFiles files;
+  if (!done.lost.empty()) files = files_of(done.lost, TRY(open_target(volume, root)));
   if (options.json) {
-    print("{}\n",
-          to_text(Json{
-              {"ok", done.lost.empty()},
-              {"repaired", to_json(done.repaired, actual, volume.layout, volume.hash_area, {})},
-              {"damaged",
-               to_json(done.lost, actual, volume.layout, volume.hash_area, files.in_range)},
-              {"not_looked_into", files.not_looked_into}}));
+    print("{}\n", to_text(Json{{"ok", done.lost.empty()},
+                               {"repaired", to_json(done.repaired, volume, nullptr)},
+                               {"damaged", to_json(done.lost, volume, &files)},
+                               {"not_looked_into", files.not_looked_into}}));
     return done.lost.empty() ? 0 : 3;
   }
-  for (const Damage& damage : done.repaired)
-    print("repaired {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text);
-  for (std::size_t i = 0; i < done.lost.size(); ++i) {
-    const Damage& damage = done.lost[i];
-    print("LOST {}: {}\n", verity::place_of(damage, volume.layout.params, volume.hash_area).text,
-          damage.reason);
-    print_files("  in", files.in_range[i]);
-  }
-  print_not_looked_into(files);
+  for (const Damage& damage : done.repaired) print("repaired {}\n", volume.place_of(damage).text);
+  print_damage("LOST", done.lost, volume, files, no_note);
   if (!done.lost.empty())
-    print("{} is still damaged: FEC cannot correct what is lost\n", visible(actual.data));
+    print("{} is still damaged: FEC cannot correct what is lost\n", visible(volume.data));
   else if (done.repaired.empty())
-    print("{} is intact: nothing to repair\n", visible(actual.data));
+    print("{} is intact: nothing to repair\n", visible(volume.data));
   else
-    print("{} is repaired\n", visible(actual.data));
+    print("{} is repaired\n", visible(volume.data));
   return done.lost.empty() ? 0 : 3;
 }
 

@@ -1,5 +1,3 @@
-#include "commands/verity_open.h"
-
 #include <cerrno>
 #include <memory>
 #include <string>

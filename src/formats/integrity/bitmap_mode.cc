@@ -10,15 +10,15 @@ namespace {
 /// How many regions are marked beyond those that a write touches. A mark costs a flush, which waits
 /// for all data on their way; for sequential writes one flush serves several regions. Their number
 /// doubles with each mark that begins where the last one ended, so the regions that are marked but
-/// not written are never more than those that the sequence has written, and never more than kMost.
+/// not written are never more than those that the sequence has written, and never more than kMax.
 class MarkAhead {
  public:
-  static constexpr std::uint64_t kMost = 16;
+  static constexpr std::uint64_t kMax = 16;
 
   /// The last region to mark when `first` to `last`, not all of which are marked, are about to be.
   std::uint64_t extend(std::uint64_t first, std::uint64_t last, std::uint64_t regions) {
     const bool in_order = first <= next_ && next_ <= last;
-    count_ = in_order ? std::clamp<std::uint64_t>(2 * count_, 1, kMost) : 0;
+    count_ = in_order ? std::clamp<std::uint64_t>(2 * count_, 1, kMax) : 0;
     const std::uint64_t end = std::min(last + count_, regions - 1);
     next_ = end + 1;
     return end;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <intact/block/testing/recording_device.h>
-#include <intact/integrity/scan.h>
+#include <intact/integrity/inspect.h>
 
 #include "test_device.h"
 

@@ -5,10 +5,10 @@
 
 #include <intact/integrity/detect.h>
 #include <intact/integrity/layout.h>
-#include <intact/integrity/tag_hash.h>
 
 #include "journal_store.h"
 #include "tag_compare.h"
+#include "tag_hash.h"
 
 namespace intact::integrity {
 namespace {
@@ -142,6 +142,63 @@ Result<Detection::Journal> look_at_journal(const Superblock& superblock, const L
 }
 
 }  // namespace
+
+std::string_view name_of(Detection::TagUse use) {
+  switch (use) {
+    case Detection::TagUse::whole:
+      return "whole";
+    case Detection::TagUse::cut:
+      return "cut";
+    case Detection::TagUse::padded:
+      return "padded";
+  }
+  return "";
+}
+
+std::string_view explanation_of(Detection::TagUse use) {
+  switch (use) {
+    case Detection::TagUse::whole:
+      return "stored whole";
+    case Detection::TagUse::cut:
+      return "truncated to the size of the tag";
+    case Detection::TagUse::padded:
+      return "padded with zeros";
+  }
+  return "";
+}
+
+std::string_view name_of(Detection::Journal journal) {
+  switch (journal) {
+    case Detection::Journal::plain:
+      return "plain";
+    case Detection::Journal::encrypted:
+      return "encrypted";
+    case Detection::Journal::unknown:
+      return "unknown";
+  }
+  return "";
+}
+
+std::string_view explanation_of(Detection::Journal journal) {
+  switch (journal) {
+    case Detection::Journal::plain:
+      return "not encrypted";
+    case Detection::Journal::encrypted:
+      return "encrypted (--journal-crypt) or destroyed: it has no commit ids";
+    case Detection::Journal::unknown:
+      return "encryption unknown: no journal, or a bitmap in its place";
+  }
+  return "";
+}
+
+std::string_view why_no_hash(const Detection& found, bool with_key) {
+  if (found.tagged() == 0) return "The examined tags are blank, so the hash cannot be detected";
+  if (with_key)
+    return "No known hash makes these tags, with or without this key: they have another key, or "
+           "come from the layer above (LUKS2)";
+  return "No known hash makes these tags without a key: they have one (try it with "
+         "--integrity-key-file), or come from the layer above (LUKS2)";
+}
 
 Result<Detection> detect(const Params& params, const Devices& devices,
                          const std::shared_ptr<const crypto::Secret>& key) {

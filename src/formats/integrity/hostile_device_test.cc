@@ -2,7 +2,7 @@
 // Each attack has a twin in which nothing was attacked and all is well.
 #include <algorithm>
 
-#include <intact/integrity/scan.h>
+#include <intact/integrity/inspect.h>
 
 #include "test_device.h"
 

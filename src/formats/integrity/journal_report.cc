@@ -1,6 +1,7 @@
+#include <algorithm>
 #include <map>
 
-#include <intact/integrity/journal_report.h>
+#include <intact/integrity/inspect.h>
 
 #include "journal_scan.h"
 #include "open_device.h"
@@ -79,6 +80,24 @@ bool is_about_content(ErrorKind kind) {
 }
 
 }  // namespace
+
+std::uint64_t JournalReport::count(Entry::State state) const {
+  return static_cast<std::uint64_t>(std::ranges::count(entries, state, &Entry::state));
+}
+
+std::string_view name_of(JournalReport::Entry::State state) {
+  switch (state) {
+    case Entry::State::replayed:
+      return "replayed";
+    case Entry::State::superseded:
+      return "superseded";
+    case Entry::State::beyond_end:
+      return "beyond-end";
+    case Entry::State::bad_tag:
+      return "bad-tag";
+  }
+  return "";
+}
 
 Result<JournalReport> report_journal(const Params& params, const Devices& devices) {
   const auto volume = TRY(open_volume(params, devices, {.read_only = true}));

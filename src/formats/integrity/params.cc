@@ -1,4 +1,5 @@
 #include <bit>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -52,6 +53,15 @@ Result<void> check_numbers(const Params& params) {
 }
 
 }  // namespace
+
+std::string kernel_name(std::string_view algorithm) {
+  const std::size_t dash = algorithm.find('-');
+  if (algorithm.find('(') != std::string_view::npos || dash == std::string_view::npos ||
+      dash + 1 == algorithm.size() ||
+      std::isdigit(static_cast<unsigned char>(algorithm[dash + 1])) != 0)
+    return std::string(algorithm);
+  return fmt::format("{}({})", algorithm.substr(0, dash), algorithm.substr(dash + 1));
+}
 
 unsigned log2_sectors_per_block(const Params& params) {
   return static_cast<unsigned>(std::countr_zero(params.block_size / 512));

@@ -2,7 +2,7 @@
 #include <mutex>
 
 #include <intact/base/worker_pool.h>
-#include <intact/integrity/scan.h>
+#include <intact/integrity/inspect.h>
 
 namespace intact::integrity {
 namespace {
@@ -86,7 +86,7 @@ Result<void> read_chunk(const IntegrityTarget& target, std::uint64_t offset, std
   return read_pieces(target, offset, chunk, findings);
 }
 
-Result<void> read_all(const IntegrityTarget& target, const ScanProgress& progress, unsigned threads,
+Result<void> read_all(const IntegrityTarget& target, const Progress& progress, unsigned threads,
                       Findings& findings) {
   const std::uint64_t size = target.size();
   WorkerPool pool(threads);
@@ -127,13 +127,50 @@ void add_unprotected(const IntegrityTarget& target, ScanReport& report) {
 
 }  // namespace
 
+std::string_view name_of(ScanReport::Why why) {
+  switch (why) {
+    case ScanReport::Why::nothing:
+      return "";
+    case ScanReport::Why::no_hash:
+      return "no-hash";
+    case ScanReport::Why::recovery:
+      return "recovery";
+    case ScanReport::Why::recalculation:
+      return "recalculation";
+    case ScanReport::Why::dirty_bitmap:
+      return "dirty-bitmap";
+    case ScanReport::Why::discarded:
+      return "discarded";
+  }
+  return "";
+}
+
+std::string_view explanation_of(ScanReport::Why why) {
+  switch (why) {
+    case ScanReport::Why::nothing:
+      return "";
+    case ScanReport::Why::no_hash:
+      return "the device has no internal hash to check with";
+    case ScanReport::Why::recovery:
+      return "recovery mode checks nothing";
+    case ScanReport::Why::recalculation:
+      return "their tags have not been calculated yet";
+    case ScanReport::Why::dirty_bitmap:
+      return "the bitmap marks them as being written when the device was not closed";
+    case ScanReport::Why::discarded:
+      return "their tags say that they were discarded, which anyone who can write to the device "
+             "can make them say";
+  }
+  return "";
+}
+
 std::uint64_t ScanReport::damaged_sectors() const {
   std::uint64_t sum = 0;
   for (const Damage& damage : damaged) sum += damage.sectors;
   return sum;
 }
 
-Result<ScanReport> scan(const Params& params, const Devices& devices, const ScanProgress& progress,
+Result<ScanReport> scan(const Params& params, const Devices& devices, const Progress& progress,
                         unsigned threads) {
   Findings findings;
   // All damage is wanted, even if it is everything.

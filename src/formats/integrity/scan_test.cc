@@ -1,5 +1,7 @@
+#include <gmock/gmock.h>
+
 #include <intact/integrity/detect.h>
-#include <intact/integrity/scan.h>
+#include <intact/integrity/inspect.h>
 
 #include "test_device.h"
 
@@ -130,6 +132,19 @@ TEST(Detect, HasNothingToGoByWhereNothingWasWritten) {
   ASSERT_TRUE(found);
   EXPECT_FALSE(found->hash);
   EXPECT_EQ(found->blank, found->sampled);
+}
+
+TEST(Detect, SaysWhyNoHashWasFound) {
+  using testing::HasSubstr;
+  const Detection blank{.sampled = 4, .blank = 4};
+  EXPECT_THAT(why_no_hash(blank, true), HasSubstr("tags are blank"));
+  const Detection tagged{.sampled = 4, .blank = 3};
+  EXPECT_THAT(why_no_hash(tagged, true), HasSubstr("they have another key"));
+  EXPECT_THAT(why_no_hash(tagged, false), HasSubstr("--integrity-key-file"));
+  EXPECT_EQ(name_of(Detection::TagUse::cut), "cut");
+  EXPECT_EQ(name_of(Detection::Journal::unknown), "unknown");
+  EXPECT_EQ(name_of(Why::dirty_bitmap), "dirty-bitmap");
+  EXPECT_EQ(name_of(Why::nothing), "");
 }
 
 TEST(Detect, SeesWhatTheJournalIsUnder) {

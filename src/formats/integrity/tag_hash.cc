@@ -1,7 +1,8 @@
+#include "tag_hash.h"
+
 #include <algorithm>
 
 #include <intact/base/endian.h>
-#include <intact/integrity/tag_hash.h>
 
 #include "message_hash.h"
 

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
+#include "tag_hash.h"
 
-#include <intact/integrity/tag_hash.h>
+#include <gtest/gtest.h>
 
 namespace intact::integrity {
 namespace {

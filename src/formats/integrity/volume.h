@@ -4,13 +4,13 @@
 #include <memory>
 
 #include <intact/integrity/integrity_target.h>
-#include <intact/integrity/tag_hash.h>
 
 #include "data_area.h"
 #include "failure.h"
 #include "meta_io.h"
 #include "range_lock.h"
 #include "superblock_store.h"
+#include "tag_hash.h"
 #include "tag_store.h"
 
 namespace intact::integrity {

@@ -1,8 +1,9 @@
+#include "build.h"
+
 #include <algorithm>
 #include <mutex>
 
 #include <intact/base/worker_pool.h>
-#include <intact/verity/build.h>
 
 #include "block_digester.h"
 

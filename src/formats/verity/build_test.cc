@@ -1,10 +1,11 @@
+#include "build.h"
+
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include <intact/block/memory_device.h>
 #include <intact/crypto/hash.h>
-#include <intact/verity/build.h>
 #include <intact/verity/superblock.h>
 
 #include "test_content.h"

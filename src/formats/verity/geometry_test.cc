@@ -7,8 +7,9 @@
 
 #include <intact/block/memory_device.h>
 #include <intact/crypto/hash.h>
-#include <intact/verity/build.h>
 #include <intact/verity/geometry.h>
+
+#include "build.h"
 
 namespace intact::verity {
 namespace {

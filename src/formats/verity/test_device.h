@@ -8,9 +8,10 @@
 #include <intact/block/concat_target.h>
 #include <intact/block/linear_target.h>
 #include <intact/block/memory_device.h>
-#include <intact/verity/build.h>
 #include <intact/verity/fec.h>
 #include <intact/verity/verity_target.h>
+
+#include "build.h"
 
 namespace intact::verity {
 

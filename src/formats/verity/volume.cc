@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <intact/verity/build.h>
 #include <intact/verity/volume.h>
+
+#include "build.h"
 
 namespace intact::verity {
 

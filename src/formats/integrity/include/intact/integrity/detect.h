@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <intact/base/result.h>
 #include <intact/crypto/secret.h>
@@ -38,6 +39,15 @@ struct Detection {
 
   std::uint32_t tagged() const { return sampled - blank - discarded; }
 };
+
+/// For programs: "whole", "cut", "padded"; "plain", "encrypted", "unknown".
+std::string_view name_of(Detection::TagUse use);
+std::string_view name_of(Detection::Journal journal);
+/// For people, clauses: how the digest is stored, how the journal is protected.
+std::string_view explanation_of(Detection::TagUse use);
+std::string_view explanation_of(Detection::Journal journal);
+/// Why no hash was found, as a sentence without a period. `with_key`: detect() had one.
+std::string_view why_no_hash(const Detection& found, bool with_key);
 
 /// Tries all known hashes on sampled blocks; with a `key` (may be null) also those that take one.
 /// Examines the first section of the journal. Uses only start and buffer_sectors of the params.

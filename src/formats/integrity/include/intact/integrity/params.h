@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
@@ -14,6 +16,9 @@ namespace intact::integrity {
 
 constexpr std::uint64_t kSectorSize = 512;  ///< bytes; the kernel's unit, whatever the block size
 constexpr std::uint32_t kMaxTagSize = 255;  ///< bytes
+
+/// Called now and then with the number of bytes done, by one thread at a time.
+using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// How data and tags are written. The letters are those in the kernel's table lines.
 enum class Mode : char {
@@ -31,6 +36,10 @@ struct Algorithm {
 
   ByteSpan key_bytes() const { return key ? key->expose() : ByteSpan(); }
 };
+
+/// The kernel's name of an algorithm that may be written as in integritysetup's options:
+/// "hmac-sha256" is "hmac(sha256)", "ctr-aes" is "ctr(aes)"; "blake2b-256" stays as it is.
+std::string kernel_name(std::string_view algorithm);
 
 /// The kernel's limit is UINT_MAX ticks of at least 1 ms; this value is accepted everywhere.
 constexpr std::uint32_t kMaxBitmapFlushInterval =

@@ -65,6 +65,12 @@ struct Superblock {
   bool has(Flag flag) const { return (flags & flag) != 0; }
   void set(Flag flag, bool on) { flags = on ? flags | flag : flags & ~std::uint32_t{flag}; }
   std::uint32_t block_size() const { return 512u << log2_sectors_per_block; }  ///< bytes
+  /// Sectors of data between two runs of tags; 0 if the data are on a device of their own.
+  std::uint64_t interleave_sectors() const {
+    return log2_interleave_sectors == 0 ? 0 : std::uint64_t{1} << log2_interleave_sectors;
+  }
+  /// Whether the tags from recalc_sector on are still to be calculated.
+  bool lacks_tags() const { return has(recalculating) && recalc_sector < provided_data_sectors; }
   bool operator==(const Superblock&) const = default;
 };
 

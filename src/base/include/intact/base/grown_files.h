@@ -2,46 +2,14 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <intact/base/output_file.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
-#include <intact/block/file_device.h>
 
-namespace intact::cli {
-
-/// The files of one command. A file that is given twice, under any names, is one device and is
-/// locked once. Not thread-safe.
-class DeviceFiles {
- public:
-  explicit DeviceFiles(block::Access access) : access_(access) {}
-
-  /// Opens and locks a file, as FileDevice::open(). Returns the same object for a file that was
-  /// opened or added before; a path that was opened before is not opened again, so it cannot lead
-  /// to another file by then.
-  Result<std::shared_ptr<block::FileDevice>> open(const std::string& path);
-  /// Opens nothing: uses what `fd` is open for, under the name `path` too. Otherwise as open(path).
-  Result<std::shared_ptr<block::FileDevice>> open(const std::string& path, UniqueFd fd);
-  /// Adds a file that was opened elsewhere.
-  Result<void> add(std::shared_ptr<block::FileDevice> file);
-
- private:
-  struct Known {
-    std::uint64_t device;
-    std::uint64_t inode;  // 0: `device` is that of a block device
-    std::shared_ptr<block::FileDevice> target;
-  };
-  static Result<Known> identify(int fd);
-
-  block::Access access_;
-  std::vector<Known> known_;
-  std::map<std::string, std::shared_ptr<block::FileDevice>> opened_;  // by path
-};
+namespace intact {
 
 /// Whether both name one existing file.
 bool same_file(const std::string& a, const std::string& b);
@@ -88,4 +56,4 @@ class GrownFiles {
   std::deque<File> files_;
 };
 
-}  // namespace intact::cli
+}  // namespace intact

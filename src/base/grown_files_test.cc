@@ -1,5 +1,3 @@
-#include "verity_files.h"
-
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -7,8 +5,9 @@
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
+#include <intact/base/grown_files.h>
 
-namespace intact::cli {
+namespace intact {
 namespace {
 
 using testing::HasSubstr;
@@ -109,15 +108,5 @@ TEST_F(GrownFilesTest, IsOneFileUnderAllItsNames) {
   EXPECT_FALSE(same_file(made, old));
 }
 
-TEST_F(GrownFilesTest, IsUsedThroughItsDescriptor) {
-  GrownFiles files;
-  const int fd = files.grow(dir_.path("hash"), 4096).value();
-  put("hash", "another file has the name now");
-  DeviceFiles devices(block::Access::read_write);
-  const auto target = devices.open(dir_.path("hash"), duplicate_fd(fd).value()).value();
-  EXPECT_TRUE(same_file(target->fd(), fd));
-  EXPECT_EQ(devices.open(dir_.path("hash")).value(), target);
-}
-
 }  // namespace
-}  // namespace intact::cli
+}  // namespace intact

@@ -1,5 +1,3 @@
-#include "integrity_tab.h"
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -8,7 +6,9 @@
 
 #include <fmt/format.h>
 
-namespace intact::cli {
+#include <intact/integrity/tab.h>
+
+namespace intact::integrity {
 namespace {
 
 Error malformed(std::string_view what, std::string_view value) {
@@ -46,8 +46,8 @@ Result<std::uint32_t> number(std::string_view key, std::string_view value) {
 }
 
 /// Zero means the default.
-void set_unless_zero(std::uint32_t& field, std::uint32_t given) {
-  if (given != 0) field = given;
+std::optional<std::uint32_t> unless_zero(std::uint32_t value) {
+  return value == 0 ? std::nullopt : std::optional(value);
 }
 
 struct TimeUnit {
@@ -107,11 +107,11 @@ bool is_none(std::string_view field) {
   return field == "-" || field == "none";
 }
 
-Result<void> set_mode(IntegrityOptions& options, std::string_view value) {
-  if (value != "journal" && value != "bitmap" && value != "direct") return malformed("mode", value);
-  options.bitmap_mode = value == "bitmap";
-  options.no_journal = value == "direct";
-  return {};
+Result<Mode> mode_named(std::string_view value) {
+  if (value == "journal") return Mode::journal;
+  if (value == "bitmap") return Mode::bitmap;
+  if (value == "direct") return Mode::direct;
+  return malformed("mode", value);
 }
 
 /// Options that only tell systemd when to set the device up.
@@ -119,60 +119,52 @@ bool concerns_systemd_only(std::string_view key) {
   return key == "noauto" || key == "nofail" || key == "_netdev" || key.starts_with("x-");
 }
 
-Result<void> apply_option(IntegrityOptions& options, std::string_view option) {
+Result<void> apply_option(TabEntry& entry, std::string_view option) {
   const std::size_t equals = option.find('=');
   const std::string_view key = option.substr(0, equals);
   std::string_view value;
   if (equals != std::string_view::npos) value = option.substr(equals + 1);
   if (key == "allow-discards" && value.empty()) {
-    options.allow_discards = true;
-    return {};
-  }
-  if (key == "journal-watermark") {
+    entry.allow_discards = true;
+  } else if (key == "journal-watermark") {
     if (value.ends_with('%')) value.remove_suffix(1);
-    set_unless_zero(options.journal_watermark, TRY(number(key, value)));
-    return {};
+    entry.journal_watermark = unless_zero(TRY(number(key, value)));
+  } else if (key == "journal-commit-time") {
+    entry.commit_time = unless_zero(TRY(milliseconds(key, value)));
+  } else if (key == "mode") {
+    entry.mode = TRY(mode_named(value));
+  } else if (key == "data-device") {
+    entry.data_device = device_path(value);
+  } else if (key == "integrity-algorithm") {
+    entry.algorithm = value;
+  } else if (!concerns_systemd_only(key)) {
+    return Error(ErrorKind::unsupported, fmt::format("unknown option '{}'", option));
   }
-  if (key == "journal-commit-time") {
-    set_unless_zero(options.journal_commit_time, TRY(milliseconds(key, value)));
-    return {};
-  }
-  if (key == "mode") return set_mode(options, value);
-  if (key == "data-device") {
-    options.data_device = device_path(value);
-    return {};
-  }
-  if (key == "integrity-algorithm") {
-    options.integrity.name = value;
-    return {};
-  }
-  if (concerns_systemd_only(key)) return {};
-  return Error(ErrorKind::unsupported, fmt::format("unknown option '{}'", option));
+  return {};
 }
 
-Result<void> apply_fields(const std::vector<std::string_view>& fields, IntegrityOptions& options) {
+Result<TabEntry> parse_fields(const std::vector<std::string_view>& fields) {
   if (fields.size() < 2 || fields.size() > 4)
     return Error(ErrorKind::malformed, "expected two to four fields");
-  options.device = device_path(fields[1]);
+  TabEntry entry{.device = device_path(fields[1])};
   if (fields.size() > 2 && !is_none(fields[2])) {
-    options.integrity.key_file = fields[2];
-    options.integrity.name = "hmac-sha256";
+    entry.key_file = fields[2];
+    entry.algorithm = "hmac-sha256";
   }
-  if (fields.size() < 4 || is_none(fields[3])) return {};
-  for (const std::string_view option : split(fields[3], ",")) TRY(apply_option(options, option));
-  return {};
+  if (fields.size() == 4 && !is_none(fields[3]))
+    for (const std::string_view option : split(fields[3], ",")) TRY(apply_option(entry, option));
+  return entry;
 }
 
 }  // namespace
 
-Result<void> apply_integrity_tab(std::string_view text, std::string_view name,
-                                 IntegrityOptions& options) {
+Result<TabEntry> parse_tab(std::string_view text, std::string_view name) {
   for (const std::string_view line : split(text, "\n")) {
     const auto fields = split(line, " \t\r");
     if (fields.empty() || fields[0].starts_with('#') || fields[0] != name) continue;
-    return apply_fields(fields, options).context(fmt::format("the line of '{}'", name));
+    return parse_fields(fields).context(fmt::format("the line of '{}'", name));
   }
   return Error(ErrorKind::not_found, fmt::format("no line for '{}'", name));
 }
 
-}  // namespace intact::cli
+}  // namespace intact::integrity

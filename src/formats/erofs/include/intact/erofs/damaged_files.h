@@ -8,7 +8,7 @@
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 
-namespace intact::cli {
+namespace intact::erofs {
 
 /// Bytes of a disk image.
 struct ByteRange {
@@ -34,4 +34,4 @@ struct DamagedFiles {
 Result<DamagedFiles> files_in(std::shared_ptr<const ByteSource> image,
                               const std::vector<ByteRange>& ranges);
 
-}  // namespace intact::cli
+}  // namespace intact::erofs

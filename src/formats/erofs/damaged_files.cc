@@ -1,14 +1,13 @@
-#include "damaged_files.h"
-
 #include <algorithm>
 #include <optional>
 #include <unordered_set>
 #include <utility>
 
+#include <intact/erofs/damaged_files.h>
 #include <intact/erofs/extent_map.h>
 #include <intact/erofs/image.h>
 
-namespace intact::cli {
+namespace intact::erofs {
 namespace {
 
 /// More than real images have; a hostile one may name one directory in many places.
@@ -27,7 +26,7 @@ bool is_damage(const Error& error) {
 /// The file that holds the ends of others ("fragments"), if an image has one.
 class PackedFile {
  public:
-  explicit PackedFile(const erofs::Image& image) {
+  explicit PackedFile(const Image& image) {
     if (image.superblock().packed_nid == 0)
       error_ = Error(ErrorKind::malformed, "fragments in an image without a file for them");
     else if (auto done = read(image); !done)
@@ -41,24 +40,24 @@ class PackedFile {
   template <typename Touch>
   Result<void> place(std::uint64_t offset, std::uint64_t length, Touch touch) const {
     if (error_) return Error(*error_);
-    auto extent = std::ranges::upper_bound(
-        extents_, offset, {}, [](const erofs::Extent& e) { return e.logical + e.length; });
+    auto extent = std::ranges::upper_bound(extents_, offset, {},
+                                           [](const Extent& e) { return e.logical + e.length; });
     for (; extent != extents_.end() && extent->logical < offset + length; ++extent)
       touch(extent->offset, extent->stored_length);
     return {};
   }
 
  private:
-  Result<void> read(const erofs::Image& image) {
+  Result<void> read(const Image& image) {
     const std::uint64_t nid = image.superblock().packed_nid;
-    const std::uint64_t begin = image.superblock().meta_offset + nid * erofs::kSlotSize;
-    metadata_ = {.offset = begin, .length = sizeof(erofs::RawInodeExtended)};
-    const erofs::Inode inode = TRY(image.inode(nid));
-    metadata_.length = erofs::map_header_end(inode) - begin;
-    const auto map = TRY(erofs::ExtentMap::open(image, inode));
+    const std::uint64_t begin = image.superblock().meta_offset + nid * kSlotSize;
+    metadata_ = {.offset = begin, .length = sizeof(RawInodeExtended)};
+    const Inode inode = TRY(image.inode(nid));
+    metadata_.length = map_header_end(inode) - begin;
+    const auto map = TRY(ExtentMap::open(image, inode));
     metadata_.length = map.metadata_end() - begin;
-    return map.list([&](const erofs::Extent& extent) -> Result<void> {
-      if (extent.place == erofs::Extent::Place::packed)
+    return map.list([&](const Extent& extent) -> Result<void> {
+      if (extent.place == Extent::Place::packed)
         return Error(ErrorKind::malformed, "fragments within the file for them");
       if (extents_.size() == kMaxPackedExtents)
         return Error(ErrorKind::limit, "too many fragments");
@@ -68,13 +67,13 @@ class PackedFile {
   }
 
   ByteRange metadata_{};
-  std::vector<erofs::Extent> extents_;
+  std::vector<Extent> extents_;
   std::optional<Error> error_;
 };
 
 class Search {
  public:
-  Search(const erofs::Image& image, const std::vector<ByteRange>& ranges)
+  Search(const Image& image, const std::vector<ByteRange>& ranges)
       : image_(image), ranges_(ranges), packed_(image) {
     found_.in_range.resize(ranges.size());
   }
@@ -109,22 +108,21 @@ class Search {
 
   /// A name that leads to this inode.
   Result<void> visit(const std::string& path, std::uint64_t nid) {
-    const std::uint64_t begin = image_.superblock().meta_offset + nid * erofs::kSlotSize;
+    const std::uint64_t begin = image_.superblock().meta_offset + nid * kSlotSize;
     const auto inode = image_.inode(nid);
     if (!inode) {
       // What it is cannot be read, or its second half cannot.
-      touch(path, begin,
-            is_damage(inode.error()) ? sizeof(erofs::RawInodeExtended) : erofs::kSlotSize);
+      touch(path, begin, is_damage(inode.error()) ? sizeof(RawInodeExtended) : kSlotSize);
       give_up(path, inode.error());
       return {};
     }
-    const auto map = erofs::ExtentMap::open(image_, *inode);
+    const auto map = ExtentMap::open(image_, *inode);
     if (map) {
       touch(path, begin, map->metadata_end() - begin);
       TRY(touch_content(path, *map));
     } else {
       const bool damaged = is_damage(map.error());
-      touch(path, begin, (damaged ? erofs::map_header_end(*inode) : inode->tail_offset) - begin);
+      touch(path, begin, (damaged ? map_header_end(*inode) : inode->tail_offset) - begin);
       give_up(path, map.error());
     }
     if (inode->is_directory() && entered_.insert(nid).second)
@@ -132,12 +130,12 @@ class Search {
     return {};
   }
 
-  Result<void> touch_content(const std::string& path, const erofs::ExtentMap& map) {
+  Result<void> touch_content(const std::string& path, const ExtentMap& map) {
     map_entries_ += map.entries();
     if (map_entries_ > kMaxMapEntries)
       return Error(ErrorKind::limit, "more content than an image can have");
-    const auto listed = map.list([&](const erofs::Extent& extent) -> Result<void> {
-      if (extent.place == erofs::Extent::Place::packed) return touch_fragment(path, extent);
+    const auto listed = map.list([&](const Extent& extent) -> Result<void> {
+      if (extent.place == Extent::Place::packed) return touch_fragment(path, extent);
       touch(path, extent.offset, extent.stored_length);
       return {};
     });
@@ -145,18 +143,18 @@ class Search {
     return {};
   }
 
-  Result<void> touch_fragment(const std::string& path, const erofs::Extent& extent) {
+  Result<void> touch_fragment(const std::string& path, const Extent& extent) {
     touch(path, packed_.metadata().offset, packed_.metadata().length);
     return packed_.place(
         extent.offset, extent.length,
         [&](std::uint64_t offset, std::uint64_t length) { touch(path, offset, length); });
   }
 
-  Result<void> enter(const std::string& path, const erofs::Inode& directory) {
+  Result<void> enter(const std::string& path, const Inode& directory) {
     const std::string prefix = path == "/" ? path : path + "/";
     std::vector<std::pair<std::string, std::uint64_t>> entries;
     const auto listed =
-        image_.list(directory, 0, [&](const erofs::Dirent& entry, std::uint64_t) -> Result<bool> {
+        image_.list(directory, 0, [&](const Dirent& entry, std::uint64_t) -> Result<bool> {
           if (entry.name != "." && entry.name != "..")
             entries.emplace_back(prefix + std::string(entry.name), entry.nid);
           return true;
@@ -171,11 +169,11 @@ class Search {
     return {};
   }
 
-  const erofs::Image& image_;
+  const Image& image_;
   const std::vector<ByteRange>& ranges_;
   PackedFile packed_;
   DamagedFiles found_;
-  std::vector<std::pair<std::string, erofs::Inode>> directories_;
+  std::vector<std::pair<std::string, Inode>> directories_;
   std::unordered_set<std::uint64_t> entered_;
   std::size_t names_ = 0;
   std::uint64_t map_entries_ = 0;
@@ -185,7 +183,7 @@ class Search {
 
 Result<DamagedFiles> files_in(std::shared_ptr<const ByteSource> image,
                               const std::vector<ByteRange>& ranges) {
-  const auto opened = erofs::Image::open(std::move(image), erofs::Accept::mappable);
+  const auto opened = Image::open(std::move(image), Accept::mappable);
   if (!opened) {
     if (opened.error().kind() == ErrorKind::unsupported) return Error(opened.error());
     return DamagedFiles{.in_range = std::vector<std::vector<std::string>>(ranges.size()),
@@ -196,4 +194,4 @@ Result<DamagedFiles> files_in(std::shared_ptr<const ByteSource> image,
   return search.take();
 }
 
-}  // namespace intact::cli
+}  // namespace intact::erofs

@@ -1,0 +1,48 @@
+#include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <intact/base/file.h>
+#include <intact/block/device_files.h>
+
+namespace intact::block {
+
+Result<DeviceFiles::Known> DeviceFiles::identify(int fd) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);
+  if (S_ISBLK(st.st_mode)) return Known{.device = st.st_rdev, .inode = 0, .target = nullptr};
+  return Known{.device = st.st_dev, .inode = st.st_ino, .target = nullptr};
+}
+
+Result<std::shared_ptr<FileDevice>> DeviceFiles::open(const std::string& path) {
+  if (const auto before = opened_.find(path); before != opened_.end()) return before->second;
+  // What was opened is compared, not what the path leads to at another moment.
+  const bool writes = access_ == Access::read_write;
+  return open(path, TRY(open_file(path, writes ? O_RDWR : O_RDONLY)));
+}
+
+Result<std::shared_ptr<FileDevice>> DeviceFiles::open(const std::string& path, UniqueFd fd) {
+  Known file = TRY(identify(fd.get()).context(path));
+  const auto known = std::ranges::find_if(known_, [&](const Known& other) {
+    return other.device == file.device && other.inode == file.inode;
+  });
+  if (known != known_.end()) {
+    file.target = known->target;
+  } else {
+    file.target = TRY(FileDevice::create_locked(std::move(fd), access_).context(path));
+    known_.push_back(file);
+  }
+  opened_.emplace(path, file.target);
+  return file.target;
+}
+
+Result<void> DeviceFiles::add(std::shared_ptr<FileDevice> file) {
+  Known known = TRY(identify(file->fd()));
+  known.target = std::move(file);
+  known_.push_back(std::move(known));
+  return {};
+}
+
+}  // namespace intact::block

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <intact/base/result.h>
+#include <intact/block/file_device.h>
+#include <intact/integrity/integrity_target.h>
+#include <intact/integrity/params.h>
+#include <intact/integrity/superblock.h>
+
+// What administrators do with a device. Nobody else may use it meanwhile, so the caller holds the
+// locks of its files. Sizes are in sectors of 512 bytes unless stated otherwise. None of these
+// functions may be called twice at a time for one device.
+namespace intact::integrity {
+
+// --- opening ------------------------------------------------------------------------------------
+
+struct Opening {
+  Params params;
+  std::optional<Superblock> superblock = {};  ///< always there except in recovery
+};
+/// Completes the params of a user with what the superblock says: the block size, unless
+/// `block_size` (bytes) is given, and the tag size, unless `given` has one or the hash has a key,
+/// whose tags are of full size unless the user says otherwise. Recovery needs no superblock. Errors
+/// of read_superblock().
+Result<Opening> params_for_opening(Params given, std::optional<std::uint32_t> block_size,
+                                   const Devices& devices);
+
+/// What is trusted without a check when the device is opened like this, a clause for each, for
+/// warnings: an option that gives up a protection says so at each use.
+std::vector<std::string> unchecked_trust(const Superblock& superblock, const Params& params);
+
+// --- formatting ---------------------------------------------------------------------------------
+
+/// Everything for which format() would refuse these params, before anything is written. Returns the
+/// params with the tag size filled in.
+Result<Params> check_format(Params params, const Devices& devices);
+
+/// What formatting would destroy, as far as the first 4096 bytes of a place show it.
+struct Occupied {
+  bool superblock = false;  ///< there is something in the superblock's place
+  bool data = false;        ///< on a data device of its own, where wiping begins
+};
+/// Errors: invalid_argument if the device ends before params.start; read errors.
+Result<Occupied> find_occupied(const Params& params, const Devices& devices);
+
+/// Clears the place of the superblock, for format(), and flushes. After a crash the device is
+/// without a superblock or as it was.
+Result<void> erase_superblock(const Params& params, const Devices& devices);
+
+/// Writes zeros to all of a formatted device, which gives every block its tag. Without a journal: a
+/// wipe that was interrupted has lost nothing, and is repeated. Needs an internal hash. Uses all
+/// processors.
+Result<void> wipe(const Params& params, const Devices& devices, const Progress& progress = {});
+
+// --- resizing -----------------------------------------------------------------------------------
+
+struct ResizeRequest {
+  /// What the device should provide; none: all that there is room for.
+  std::optional<std::uint64_t> sectors = {};
+  /// The length of the file with the data, in bytes; excludes `sectors`.
+  std::optional<std::uint64_t> file_size = {};
+  bool wipe = false;  ///< fill new sectors with zeros, instead of making tags for what they hold
+};
+struct Resized {
+  std::uint64_t before;  ///< sectors provided
+  std::uint64_t sectors;
+};
+/// Changes the size of a device: replays its journal, changes the length of the file `data` if that
+/// is requested, and gives new sectors their tags. `data` stays open under its lock, whatever its
+/// path leads to by now. `meta`: null unless the data are on a device of their own.
+///
+/// After a crash the device has its old size or the new one; sectors that are new may fail their
+/// tags until it is resized again.
+///
+/// Errors: invalid_argument for a size that cannot be, and for a new length of a device that is not
+/// a regular file; unsupported if tags with a key would vouch for data only because the superblock
+/// says so, which nothing protects; those of IntegrityTarget::open(). Nothing has been written
+/// then.
+Result<Resized> resize(const Params& params, const std::shared_ptr<block::FileDevice>& data,
+                       const std::shared_ptr<block::Device>& meta, const ResizeRequest& request,
+                       const Progress& progress = {});
+
+// --- replaying ----------------------------------------------------------------------------------
+
+/// What a replay did.
+struct Replayed {
+  std::uint64_t sections = 0;  ///< of the journal
+  std::uint64_t blocks = 0;
+  std::uint64_t retagged_sectors = 0;  ///< see IntegrityTarget::Status
+  /// The first sector whose tag is still to be calculated, by the next server or by a command.
+  std::optional<std::uint64_t> first_without_tag = {};
+};
+/// Writes the blocks in the journal to their places and leaves the device clean. A crash leaves a
+/// journal that can be replayed again. Errors of IntegrityTarget::open().
+Result<Replayed> replay(const Params& params, const Devices& devices);
+
+/// Whether replay() would accept the journal: tampered if not. Changes nothing, so that a device is
+/// not copied in vain.
+Result<void> check_replay(const Params& params, const Devices& devices);
+
+}  // namespace intact::integrity

@@ -1,0 +1,24 @@
+#include <intact/integrity/inspect.h>
+#include <intact/integrity/manage.h>
+
+namespace intact::integrity {
+
+Result<Replayed> replay(const Params& params, const Devices& devices) {
+  const auto target = TRY(IntegrityTarget::open(params, devices, {.background = false}));
+  const IntegrityTarget::Status status = target->status();
+  TRY(target->close());
+  const Superblock left = target->superblock();
+  return Replayed{
+      .sections = status.replayed_sections,
+      .blocks = status.replayed_blocks,
+      .retagged_sectors = status.retagged_sectors,
+      .first_without_tag = left.lacks_tags() ? std::optional(left.recalc_sector) : std::nullopt};
+}
+
+Result<void> check_replay(const Params& params, const Devices& devices) {
+  const JournalReport report = TRY(report_journal(params, devices));
+  if (report.refused.empty()) return {};
+  return Error(ErrorKind::tampered, report.refused);
+}
+
+}  // namespace intact::integrity
