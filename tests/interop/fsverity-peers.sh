@@ -15,4 +15,12 @@ for options in '' '--compact' '--for-builtin-sig' '--hash-alg=sha512' '--hash-al
   cmp theirs ours || fail "digest $options: $(diff theirs ours | head -4)"
 done
 expect 7 "$intact" fsverity digest nowhere
+said '^intact: nowhere: '
 expect 2 "$intact" fsverity digest --block-size=1000 f1
+said 'block size'
+expect 2 "$intact" fsverity digest --block-size=0x1000 f1
+said "block size '0x1000' is not a number of bytes"
+expect 2 "$intact" fsverity digest --hash-alg=md5 f1
+said "unknown hash algorithm 'md5': use sha256 or sha512"
+expect 2 "$intact" fsverity digest --salt=0g f1
+said "salt '0g' is not a hexadecimal string"

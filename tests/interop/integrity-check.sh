@@ -81,6 +81,7 @@ cmp -n $((32328 * 512)) all /dev/zero
 # Tags that nobody has computed yet.
 formatted --no-wipe
 expect 4 "$intact" integrity check disk
+said 'every block fails its tag; .* or no tags have been written yet'
 cp disk blank
 expect 0 "$intact" integrity recalculate disk
 expect 0 "$intact" integrity check disk
@@ -119,6 +120,7 @@ expect 7 "$intact" integrity detect disk
 said 'without a key: they have one'
 head -c 32 /dev/urandom > other-key
 expect 7 "$intact" integrity detect disk --integrity-key-file other-key
+said 'with or without this key: they have another key'
 expect 0 "$intact" integrity detect disk --integrity-key-file key
 said 'integrity: hmac\(sha512\)'
 said 'key:       the given one'
@@ -128,6 +130,7 @@ for crypt in ctr-aes cbc-aes; do
   formatted --start 2048 --journal-integrity hmac-sha256 --journal-integrity-key-file key --journal-crypt $crypt \
     --journal-crypt-key-file key
   expect 7 "$intact" integrity detect disk
+  said '^intact: disk: The device is not initialized'
   expect 0 "$intact" integrity detect disk --start 2048
   said '^journal:   with a MAC \(--journal-integrity\); encrypted'
   expect 0 "$intact" integrity detect disk --start 2048 --json
@@ -183,15 +186,18 @@ said 'in-line mode'
 formatted
 flip disk "$(data_at 77)"
 expect 3 "$intact" integrity check disk
+said '^DAMAGED sector 77 '
 expect 0 "$intact" integrity recalculate disk
 expect 0 "$intact" integrity check disk
 flip disk "$(data_at 78)"
 # It is done, and does not begin again by itself: the damage stays to be seen.
 expect 0 "$intact" integrity recalculate disk
 expect 3 "$intact" integrity check disk
+said '^DAMAGED sector 78 '
 expect 0 "$intact" integrity recalculate disk --reset --integrity crc32
 expect 0 "$intact" integrity check disk --integrity crc32
 expect 4 "$intact" integrity check disk
+said 'every block fails its tag; probably --integrity or its key is wrong'
 formatted --integrity hmac-sha256 --integrity-key-file key
 sha256sum disk > before
 expect 2 "$intact" integrity recalculate disk --integrity hmac-sha256 --integrity-key-file key
@@ -217,8 +223,11 @@ for how in '' --integrity-bitmap-mode; do
   expect 0 "$intact" integrity resize disk --wipe $how
   expect 0 "$intact" integrity check disk
   expect 2 "$intact" integrity resize disk --size 0
+  said '^intact: disk: --size: out of range'
   expect 2 "$intact" integrity resize disk --device-size 100352
+  said 'The device is too small: no room for journal, tags and data of that size'
   expect 2 "$intact" integrity resize disk --device-size 1000001
+  said '^intact: disk: --device-size: not a multiple of 512 bytes'
   expect 0 "$intact" integrity check disk
 done
 # Sizes with units, as integritysetup takes them.
@@ -311,13 +320,16 @@ os.kill($server, signal.SIGKILL)
     expect 3 "$intact" integrity replay disk "${mac[@]}"
     said 'would not be replayed'
     expect 3 "$intact" integrity replay disk "${mac[@]}" --in-place
+    said '^intact: disk: .*journal'
     expect 3 "$intact" integrity replay disk "${mac[@]}" --output never
+    said '^intact: disk: .*journal'
     [[ ! -e never ]] || fail 'a copy was left'
     same spoiled disk
   done
   # Another key cannot be told from a MAC that was changed.
   cp cut-off disk
   expect 4 "$intact" integrity replay disk --journal-integrity hmac-sha256 --journal-integrity-key-file other-key --in-place
+  said '^intact: disk: .*(MAC|key)'
   same cut-off disk
 
   # What a bitmap marks is settled, and nothing besides: with a key, a block that fails elsewhere goes on failing.
@@ -356,10 +368,13 @@ os.kill($server, signal.SIGKILL)
   cp far-data data-before
   cp far-tags tags-before
   expect 2 "$intact" integrity replay "${far[@]}" --output new-tags
+  said '--data-output is the copy of --data-device: pass both or neither'
   expect 2 "$intact" integrity replay disk "${mac[@]}" --output new-disk --data-output new-data
+  said '--data-output is the copy of --data-device: pass both or neither'
   [[ ! -e new-tags && ! -e new-disk && ! -e new-data ]] || fail 'a copy was left'
   : > taken
   expect 1 "$intact" integrity replay "${far[@]}" --output new-tags --data-output taken
+  said '^intact: taken: already exists'
   [[ ! -e new-tags && ! -s taken ]] || fail 'a copy was left'
   expect 0 "$intact" integrity replay "${far[@]}" --output new-tags --data-output new-data
   same data-before far-data
@@ -381,7 +396,12 @@ TAB
 expect 0 "$intact" integrity open --tab tab root --to from-tab
 cmp -n $((1 << 20)) from-tab /dev/zero
 expect 7 "$intact" integrity open --tab tab other --to x
+said "^intact: $work/nowhere: "
 expect 7 "$intact" integrity open --tab tab nobody --to x
+said "^intact: tab: no line for 'nobody'"
 expect 6 "$intact" integrity open --tab tab odd --to x
+said "^intact: tab: the line of 'odd': unknown option 'frobnicate'"
 expect 2 "$intact" integrity open --to x
+said 'nothing to open: pass either FILE or --tab FILE NAME'
 expect 2 "$intact" integrity open disk --tab tab root --to x
+said 'nothing to open: pass either FILE or --tab FILE NAME'

@@ -200,6 +200,7 @@ expect 0 "$intact" integrity check good "${covered[@]}"
 # The twin: a device that was made so.
 made "${covered[@]}" --integrity-legacy-hmac
 expect 6 "$intact" integrity check good "${covered[@]}"
+said '^intact: good: .*--integrity-legacy-hmac'
 expect 0 "$intact" integrity check good "${covered[@]}" --integrity-legacy-hmac
 said 'the superblock is trusted without a check'
 rm -f copy
@@ -229,6 +230,7 @@ said '20, not 32'
 expect 2 "$intact" integrity check unkeyed --sector-size 4096
 said "Block size doesn't match the information in superblock: 512, not 4096"
 expect 2 "$intact" integrity check unkeyed --tag-size 8
+said "Tag size doesn't match the information in superblock: [0-9]+, not 8"
 expect 0 "$intact" integrity check unkeyed --sector-size 512 --tag-size 4
 
 # A number of sectors that is too low calls data new: no tags are made for them.

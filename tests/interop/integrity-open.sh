@@ -65,10 +65,11 @@ for mode in "${modes[@]}"; do
   nbdcopy --connections=4 --threads=4 --flush image "$uri"
   qemu-io -f raw -c 'write -P 7 1000 3' -c 'write -P 9 4095 2' -c 'write -z 70000 5000' -c 'flush' "$uri" > /dev/null
   # Nobody else gets in, to write or to read.
-  expect 8 "$intact" integrity open disk --nbd other "${options[@]}"
-  expect 8 "$intact" integrity check disk "${options[@]}"
-  expect 8 "$intact" integrity replay disk --in-place "${options[@]}"
-  expect 8 "$intact" integrity format disk -q
+  for words in 'open disk --nbd other' 'check disk' 'replay disk --in-place' 'format disk -q'; do
+    # shellcheck disable=SC2086
+    expect 8 "$intact" integrity $words "${options[@]}"
+    said '^intact: disk: .*in use'
+  done
   expect 0 "$intact" integrity status disk
   said '^disk is active\.'
   stop
@@ -172,6 +173,7 @@ said '"reason":"discarded"'
 # Keys reach the server by descriptor and stand on no command line.
 formatted "${secured[@]}"
 expect 4 "$intact" integrity open disk --nbd sock "${secured[@]}" --integrity-key-size 31
+said '^intact: disk: .*key'
 expect 0 timeout 60 "$intact" integrity open disk --nbd sock --daemon --log nbd.log --integrity hmac-sha256 \
   --integrity-key-fd 7 --journal-integrity hmac-sha256 --journal-integrity-key-fd 8 --journal-crypt ctr-aes \
   --journal-crypt-key-file crypt-key 7< key 8< key
@@ -193,8 +195,10 @@ for key in --integrity-key-file --journal-integrity-key-file; do
     if [[ $last == "$key" ]]; then wrong+=(other-key); else wrong+=("$word"); fi
     last=$word
   done
-  expect 4 "$intact" integrity open disk --nbd sock "${wrong[@]}"
-  expect 4 "$intact" integrity replay disk --in-place "${wrong[@]}"
-  expect 4 "$intact" integrity check disk "${wrong[@]}"
+  for words in 'open disk --nbd sock' 'replay disk --in-place' 'check disk'; do
+    # shellcheck disable=SC2086
+    expect 4 "$intact" integrity $words "${wrong[@]}"
+    said '^intact: disk: .*key'
+  done
 done
 sha256sum --check --quiet before

@@ -71,6 +71,7 @@ expect 0 "$intact" integrity format tags --data-device data --no-wipe
 dumped tags
 grep -qx 'provided_data_sectors 32768' ours || fail "$(cat ours)"
 expect 4 "$intact" integrity check tags --data-device data
+said '^intact: tags: every block fails its tag; .* or no tags have been written yet'
 expect 0 "$intact" integrity recalculate tags --data-device data
 expect 0 "$intact" integrity check tags --data-device data
 same before data
@@ -84,27 +85,44 @@ rm -f disk
 truncate -s 16M disk
 expect 0 "$intact" integrity format disk
 cp disk before
-for words in '2 --sector-size 777' '2 --tag-size 300' '2 --journal-size 1000' '6 --integrity nonsense' \
-  '4 --integrity hmac-sha256' '4 --integrity crc32c --integrity-key-file key' '1 --sector-size 4096' \
-  '4 --integrity hmac-sha256 --integrity-key-file key --integrity-key-size 33' '2 --start 99999999999' \
-  '2 --start 32600 -q' '7 --integrity hmac-sha256 --integrity-key-file nowhere' '2 --data-device disk'; do
-  read -r status options <<< "$words"
+# Status, what is said, options.
+while IFS='|' read -r status words options; do
   # shellcheck disable=SC2086
   expect "$status" "$intact" integrity format disk $options
+  said "$words"
   cmp disk before || fail "format $options has written"
-done
+done << 'REFUSALS'
+2|Invalid block_size argument|--sector-size 777
+2|[Tt]ag size|--tag-size 300
+2|--journal-size: not a multiple of 512 bytes|--journal-size 1000
+6|nonsense|--integrity nonsense
+4|key|--integrity hmac-sha256
+4|key|--integrity crc32c --integrity-key-file key
+1|not empty; pass --batch-mode|--sector-size 4096
+4|--integrity: the key has 32 bytes, not 33|--integrity hmac-sha256 --integrity-key-file key --integrity-key-size 33
+2|The device is too small|--start 99999999999
+2|Could not initialize superblock|--start 32600 -q
+7|--integrity: nowhere: |--integrity hmac-sha256 --integrity-key-file nowhere
+2|--data-device: same file as FILE|--data-device disk
+REFUSALS
 expect 1 "$intact" integrity format disk
-said 'pass --batch-mode'
+said '^intact: disk: not empty; pass --batch-mode \(-q\) to overwrite it'
 expect 0 "$intact" integrity format disk -q --sector-size 4096
 dumped disk
 truncate -s 100K small
 expect 2 "$intact" integrity format small
+said '^intact: small: Could not initialize superblock'
 expect 7 "$intact" integrity format nowhere
+said '^intact: nowhere: '
 head -c 1M /dev/urandom > noise
-expect 6 "$intact" integrity dump noise
-expect 6 "$intact" integrity check noise
-expect 6 "$intact" integrity open noise --to copy2
+for words in 'dump noise' 'check noise' 'open noise --to copy2'; do
+  # shellcheck disable=SC2086
+  expect 6 "$intact" integrity $words
+  said '^intact: noise: dm-integrity superblock: '
+done
 truncate -s 1M zeros
 expect 6 "$intact" integrity dump zeros
+said '^intact: zeros: dm-integrity superblock: '
 expect 7 "$intact" integrity check zeros
+said '^intact: zeros: The device is not initialized'
 [[ ! -e copy2 ]] || fail 'a copy of noise was left'

@@ -82,3 +82,4 @@ servers 0
 
 # What is neither a file nor a device.
 expect 7 "$intact" integrity status nothing
+said 'nothing(: no such file| is inactive)'

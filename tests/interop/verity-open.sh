@@ -221,10 +221,13 @@ fi
 expect 2 "$intact" verity open data tree --root-hash-file root
 said '--fuse FILE, --nbd SOCKET, --to FILE'
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --nbd sock
+said '^intact: .*--(to|nbd)'
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --daemon
+said '^intact: .*--daemon'
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --use-tasklets
 said 'use-tasklets: only for device-mapper devices; pass --dm NAME'
 expect 2 "$intact" verity open data tree --root-hash-file root --nbd tcp:localhost
+said '^intact: .*tcp:localhost'
 expect 2 "$intact" verity open data tree --root-hash-file root --root-hash-signature root --to x
 said 'root-hash-signature: no certificate'
 # tests/vm/40-verity-dm.sh has what a kernel with a device mapper does.
@@ -232,16 +235,20 @@ said 'root-hash-signature: no certificate'
 if ! grep -q device-mapper /proc/misc && ! (: < /dev/mapper/control) 2> /dev/null; then
   expect 6 "$intact" verity open data tree --root-hash-file root --dm volume
   said 'device mapper: not available'
-  expect 6 "$intact" verity open data volume tree "$(cat root)"
-  expect 6 "$intact" verity status volume
-  expect 6 "$intact" verity close volume
-  expect 6 "$intact" integrity close volume
+  for words in "verity open data volume tree $(cat root)" 'verity status volume' 'verity close volume' 'integrity close volume'; do
+    # shellcheck disable=SC2086
+    expect 6 "$intact" $words
+    said 'device mapper: not available'
+  done
 fi
 for end in --to --nbd --fuse; do
   : > wanted
   [[ $end == --fuse ]] || rm wanted
   expect 3 "$intact" verity open data tree "$(printf %064d 0)" $end wanted
+  said 'does not match this root hash'
   expect 6 "$intact" verity open data data --root-hash-file root $end wanted
+  said '^intact: data: not a dm-verity hash device'
   expect 7 "$intact" verity open nowhere tree --root-hash-file root $end wanted
+  said '^intact: nowhere: '
   [[ $end == --fuse || ! -e wanted ]] || fail "$end left something"
 done

@@ -30,7 +30,9 @@ for option in --hash-offset --fec-offset --data-block-size --hash-block-size; do
   [[ ! -e none && ! -e nofec ]] || fail 'a file was made'
 done
 expect 2 "$intact" verity format data none --fec-roots 2K --fec-device nofec
+said '^intact: --fec-roots'
 expect 2 "$intact" verity format data none --data-blocks 4294967296K
+said '^intact: --data-blocks'
 
 # --- block sizes come before the length of the data ---------------------------------------------------
 head -c 5000 /dev/urandom > odd
@@ -64,6 +66,7 @@ same data copy-stdin
 equal "$(cat out)" "$root" 'a root hash on stdout'
 [[ ! -e - ]] || fail 'there is a file of that name'
 expect 2 "$intact" verity format data again --root-hash-file - --json
+said '^intact: --root-hash-file -: stdout is taken by --json, which contains the root hash'
 
 # --- stdout -------------------------------------------------------------------------------------------
 "$intact" verity open data hash "$root" --to - | cmp - data || fail 'a copy to stdout'
@@ -88,17 +91,22 @@ for other in '--data-blocks 511' '--data-blocks 513' '--format 0' '--hash sha512
   said "hash: the superblock says .* ${other% *} does"
   # shellcheck disable=SC2086
   expect 3 "$intact" verity open data hash "$root" $other --to none
+  said "hash: the superblock says .* ${other% *} does"
   [[ ! -e none ]] || fail 'a copy was made'
 done
 expect 3 "$intact" open data --hash-device hash --root-hash "$root" --data-blocks 4 --to none
+said 'hash: the superblock says 512, not 4 as --data-blocks does'
 # An attacker presents the hash blocks of level 0 as data: the root hash fits, the number does not.
 { tail -c +$((2 * 4096 + 1)) hash; } > tree-as-data
 head -c $((2 * 4096)) hash > short
 printf '\4\0\0\0\0\0\0\0' | dd of=short bs=1 seek=72 conv=notrunc status=none
 expect 0 "$intact" verity verify tree-as-data short "$root"
-expect 3 "$intact" verity verify tree-as-data short "$root" --data-blocks 512
-expect 3 "$intact" verity open tree-as-data short "$root" --data-blocks 512 --to none
-expect 3 "$intact" open tree-as-data --hash-device short --root-hash "$root" --data-blocks 512 --to none
+for words in "verity verify tree-as-data short $root" "verity open tree-as-data short $root --to none" \
+  "open tree-as-data --hash-device short --root-hash $root --to none"; do
+  # shellcheck disable=SC2086
+  expect 3 "$intact" $words --data-blocks 512
+  said 'short: the superblock says 4, not 512 as --data-blocks does'
+done
 
 # --- damage that FEC cannot correct is reported in little time ----------------------------------------
 head -c 16M /dev/urandom > large

@@ -104,6 +104,7 @@ expect 0 "$intact" verity repair "${volume[@]}" --output corrected
 said 'repaired data block 2 '
 cmp good corrected
 expect 1 "$intact" verity repair "${volume[@]}" --output corrected
+said '^intact: corrected: already exists'
 expect 0 "$intact" verity repair "${volume[@]}"
 cmp good data
 cmp good.tree tree
@@ -133,13 +134,17 @@ done
 cp tree absurd
 printf '\377\377\377\377\377\377\007' | dd of=absurd bs=1 seek=72 conv=notrunc status=none
 expect 6 "$intact" verity verify data absurd --root-hash-file root
+said '^intact: .*(data area|superblock)'
 printf '\177' | dd of=absurd bs=1 seek=79 conv=notrunc status=none
 expect 6 "$intact" verity verify data absurd --root-hash-file root
+said '^intact: absurd: '
 expect 0 "$intact" verity verify "${volume[@]}"
 
 # What cannot be meant.
 expect 2 "$intact" verity verify data tree
+said '^intact: root hash: not given, or given twice; pass it as the last argument or with --root-hash-file'
 expect 2 "$intact" verity verify data tree xyz
+said "^intact: 'xyz': not a root hash in hexadecimal"
 expect 3 "$intact" verity verify data tree "$(printf %064d 0)"
 said 'does not match this root hash'
 expect 6 "$intact" verity dump data
@@ -156,9 +161,13 @@ cmp good data
 expect 2 "$intact" verity format data tree2 --fec-device parity2 --fec-offset=100
 said 'FEC offset 100: not a multiple of 512'
 expect 6 "$intact" verity format data tree2 --hash=crc32c
+said '^intact: .*crc32c'
 expect 2 "$intact" verity format data tree2 --data-block-size=1000
+said '^intact: .*block size'
 expect 2 "$intact" verity format data tree2 --fec-device parity2 --fec-roots=25
+said '^intact: .*roots'
 expect 7 "$intact" verity format nowhere tree2
+said '^intact: nowhere: '
 [[ ! -e tree2 && ! -e parity2 ]] || fail 'a refused format left a file'
 
 # The examples of veritysetup's manual page, with the name replaced: options before the command, old names.
@@ -178,7 +187,11 @@ expect 0 "$intact" verity --fec-device ours.fec --fec-roots 10 format data ours 
 cmp theirs.fec ours.fec
 if [[ ! -e /dev/mapper/control ]]; then
   expect 6 "$intact" verity "${examples[@]}" create test-device one one "$(cat root)"
+  said '/dev/mapper/control|device mapper'
   expect 6 "$intact" verity remove test-device
+  said '/dev/mapper/control|device mapper'
 fi
 expect 2 "$intact" verity create test-device one one "$(cat root)" --to copy
+said '^intact: create: only for device-mapper devices; use `intact verity open`'
 expect 2 "$intact" verity "${examples[@]}"
+said '^intact: '

@@ -41,7 +41,9 @@ for who in rsa ec; do
   openssl x509 -in $who.crt -outform DER -out der.crt
   expect 0 "${verify[@]}" --root-hash-signature ours.p7s --root-hash-cert der.crt
   expect 5 "${verify[@]}" --root-hash-signature ours.p7s --root-hash-cert other.crt
+  said 'not signed by one of the given certificates'
   expect 5 "${verify[@]}" --root-hash-signature ours.p7s --root-hash-cert twin.crt
+  said 'not signed by one of the given certificates'
   # Before anything is read: the volume need not even be there.
   expect 5 "$intact" verity verify nothing nowhere --root-hash-file root --root-hash-signature ours.p7s \
     --root-hash-cert other.crt
@@ -53,15 +55,18 @@ for who in rsa ec; do
     openssl smime -sign -in root -inkey $who.key -signer $who.crt -binary -outform der $form > theirs.p7s
     expect 0 "${verify[@]}" --root-hash-signature theirs.p7s --root-hash-cert $who.crt
     expect 5 "${verify[@]}" --root-hash-signature theirs.p7s --root-hash-cert other.crt
+    said 'not signed by one of the given certificates'
   done
   openssl cms -sign -in root -inkey $who.key -signer $who.crt -binary -outform der -keyid > theirs.p7s
   expect 0 "${verify[@]}" --root-hash-signature theirs.p7s --root-hash-cert $who.crt
   # Hashes with known collisions count for nothing; nor does what others have signed as well.
   openssl smime -sign -md sha1 -in root -inkey $who.key -signer $who.crt -binary -noattr -outform der > theirs.p7s
   expect 5 "${verify[@]}" --root-hash-signature theirs.p7s --root-hash-cert $who.crt
+  said '^intact: theirs.p7s: .*(made with a weak hash|not signed by)'
   openssl smime -sign -in root -inkey $who.key -signer $who.crt -inkey other.key -signer other.crt -binary \
     -outform der > theirs.p7s
   expect 5 "${verify[@]}" --root-hash-signature theirs.p7s --root-hash-cert $who.crt
+  said 'not signed by one of the given certificates'
   expect 0 "${verify[@]}" --root-hash-signature theirs.p7s --root-hash-cert $who.crt --root-hash-cert other.crt
   # A signature of something else: another root hash, the same with a newline.
   { cat root; echo; } > line
@@ -69,6 +74,7 @@ for who in rsa ec; do
   for what in line zeros; do
     openssl smime -sign -in $what -inkey $who.key -signer $who.crt -binary -noattr -outform der > theirs.p7s
     expect 5 "${verify[@]}" --root-hash-signature theirs.p7s --root-hash-cert $who.crt
+    said 'not signed by one of the given certificates'
   done
 done
 
@@ -81,24 +87,35 @@ head -c 100 ours.p7s > bad.short
 cp data bad.data
 for file in bad.*; do
   expect 6 "${verify[@]}" --root-hash-signature "$file" --root-hash-cert ec.crt
+  said "^intact: $file: .*PKCS#7 signature"
 done
 # The value of the signature stands at the end. Of what is around it not all is signed.
 for ((i = 1; i < 60; i += 4)); do
   cp ours.p7s flipped.p7s
   flip flipped.p7s -$i
   expect 5 "${verify[@]}" --root-hash-signature flipped.p7s --root-hash-cert ec.crt
+  said 'not signed by one of the given certificates'
 done
 expect 6 "${verify[@]}" --root-hash-signature ours.p7s --root-hash-cert data
+said '^intact: data: .*certificate'
 
 # Keys in cosign's form; keys that do not fit; half of what is needed.
 printf 'a password' > password
 expect 0 "$intact" keygen me --password-file password
 expect 2 "$intact" verity format data tree2 --data-blocks 25 --root-hash-signature p --sign-key rsa.key --sign-cert ec.crt
-expect 2 "$intact" verity format data tree2 --data-blocks 25 --root-hash-signature p --sign-key rsa.key
-expect 2 "$intact" verity format data tree2 --data-blocks 25 --sign-key rsa.key --sign-cert rsa.crt
+said '^intact: rsa.key: the certificate is that of another key'
+for words in '--root-hash-signature p --sign-key rsa.key' '--sign-key rsa.key --sign-cert rsa.crt'; do
+  # shellcheck disable=SC2086
+  expect 2 "$intact" verity format data tree2 --data-blocks 25 $words
+  said 'signing needs all of --root-hash-signature, --sign-key and --sign-cert'
+done
 expect 4 "$intact" verity format data tree2 --data-blocks 25 --root-hash-signature p --sign-key me.key --sign-cert ec.crt \
   --password-file root
+said 'me\.key: .*password'
 [[ ! -e tree2 && ! -e p ]] || fail 'a refused format left a file'
 expect 2 "${verify[@]}" --root-hash-signature ours.p7s
+said '^intact: --root-hash-signature: no certificate to check it with; pass --root-hash-cert'
 expect 2 "${verify[@]}" --root-hash-cert ec.crt
+said '--root-hash-cert.*--root-hash-signature'
 expect 7 "${verify[@]}" --root-hash-signature nowhere --root-hash-cert ec.crt
+said '^intact: nowhere: '
