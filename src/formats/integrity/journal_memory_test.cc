@@ -12,7 +12,7 @@ constexpr std::size_t kBlock = 512;
 
 /// Sections of 16 sectors with 8 blocks each, and room for 64 of them.
 Params many_sections() {
-  return {.tag_size = 200,
+  return {.tag_size = 248,
           .journal_sectors = 64 * 16,
           .interleave_sectors = 8,
           .fix_padding = true,
