@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <intact/base/visible.h>
 #include <intact/image/chain.h>
 #include <intact/image/labels.h>
 #include <intact/oci/media_types.h>
@@ -69,6 +70,9 @@ Result<void> add_signatures(const store::Store& store, const Digest& document,
                             StoredEvidence& evidence) {
   const Bytes manifest = TRY(read_needed(store, document, sign::kMaxSignatureManifestSize));
   for (sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
+    if (evidence.pieces.size() >= sign::kMaxSignatures)
+      return Error(ErrorKind::limit,
+                   "more than " + std::to_string(sign::kMaxSignatures) + " signatures");
     auto payload = read_needed(store, layer.payload, sign::kMaxPayloadSize);
     if (payload) {
       evidence.pieces.push_back({.payload = *std::move(payload),
@@ -90,7 +94,7 @@ Result<StoredEvidence> stored_evidence(const store::Store& store, const store::N
       TRY(add_signatures(store, document, evidence));
     } else {
       evidence.pieces.push_back(
-          sign::foreign_evidence("'" + kind.substr(0, 100) + "' " + document.to_string()));
+          sign::foreign_evidence("'" + visible(kind.substr(0, 100)) + "' " + document.to_string()));
     }
   }
   return evidence;

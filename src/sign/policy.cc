@@ -224,9 +224,6 @@ void Policy::append(Policy other) {
 }
 
 Result<void> check_new_rule(const Rule& rule) {
-  if (rule.identity_pattern && rule.identity_pattern->empty())
-    return Error(ErrorKind::invalid_argument,
-                 "--identity: the pattern is empty; pass --any to trust the key for every image");
   if (!rule.identity_pattern) return {};
   TRY(check_identity_pattern(*rule.identity_pattern).context("--identity"));
   if (matches_any_registry(*rule.identity_pattern))

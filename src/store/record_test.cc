@@ -45,6 +45,12 @@ TEST(Record, OfVersionOneIsOfTheFirstFormatWithOnePieceOfEvidence) {
   EXPECT_EQ(image.image, (ImageId{"composefs-1", must(Digest::parse(digest))}));
   EXPECT_EQ(image.evidence,
             (std::vector<EvidenceRef>{{"simple-signing", must(Digest::parse(digest))}}));
+  // The number of documents that a record makes others read is bounded.
+  NamedImage many = full_record();
+  many.evidence.assign(16, many.evidence.front());
+  EXPECT_TRUE(parse_record(as_bytes(encode_record(many))));
+  many.evidence.push_back(many.evidence.front());
+  EXPECT_ERROR(limit, parse_record(as_bytes(encode_record(many))));
   // What was unsigned stays so.
   const std::size_t at = old.find("\"signature_manifest\"");
   const std::string bare = old.substr(0, at) + old.substr(old.find("\"source\""));

@@ -39,6 +39,9 @@ void print_result(const Options& options, const Json& json, const std::string& t
 }
 
 Result<int> add(const Options& options) {
+  if (options.identity && options.identity->empty())
+    return Error(ErrorKind::invalid_argument,
+                 "--identity: the pattern is empty; pass --any to trust the key for every image");
   sign::Rule rule{.key = TRY(sign::PublicKey::load(options.key)),
                   .identity_pattern = options.identity,
                   .pins = {},
