@@ -17,6 +17,7 @@ constexpr std::uint64_t kMaxTable = 64 << 20;
 std::string_view IntactMount::status() const {
   if (by_kernel) return "kernel";
   if (service::MountServer::find(entry.device, entry.user()).is_running()) return "serving";
+  if (!entry.may_be_asked()) return "unknown";
   return serve::is_dead_mount(entry.mountpoint) ? "dead" : "serving";
 }
 

@@ -16,7 +16,8 @@ struct IntactMount {
   bool by_kernel = false;
 
   const std::string& directory() const { return entry.mountpoint; }
-  /// "kernel", "serving", or "dead" if the server was killed. Does not ask the server.
+  /// "kernel", "serving", or "dead" if the server was killed; "unknown" if it has no record and is
+  /// another user's, whose server might never answer.
   std::string_view status() const;
 };
 

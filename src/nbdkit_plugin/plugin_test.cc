@@ -333,7 +333,7 @@ TEST_F(PluginBeginning, RefusesToBeUsedWithoutIntact) {
 
 TEST_F(PluginBeginning, RefusesADescriptionThatIsNone) {
   const int fd = ::memfd_create("description", 0);
-  ASSERT_TRUE(write_all(fd, as_bytes("rubbish")));
+  ASSERT_TRUE(write_all(fd, as_bytes("garbage")));
   EXPECT_EQ(plugin_->config("stack-fd", std::to_string(fd).c_str()), 0);
   EXPECT_EQ(plugin_->config_complete(), -1);
   EXPECT_NE(last_error, "");

@@ -1,8 +1,10 @@
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +17,24 @@ namespace intact::service {
 
 namespace {
 
+/// Where programs keep the state of a user, below the home directory; empty for root, who has /run.
+std::string state_dir(uid_t user) {
+  if (user == 0) return {};
+  if (user == ::geteuid()) {
+    if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/')
+      return state;
+    if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+      return std::string(home) + "/.local/state";
+  }
+  std::array<char, 4096> buffer;
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr ||
+      *found->pw_dir != '/')
+    return {};
+  return std::string(found->pw_dir) + "/.local/state";
+}
+
 /// The places of a user, best first.
 std::vector<std::string> runtime_dirs(uid_t user) {
   std::vector<std::string> dirs;
@@ -24,7 +44,17 @@ std::vector<std::string> runtime_dirs(uid_t user) {
     dirs.push_back(fmt::format("{}/intact", runtime));
   if (user != ::geteuid()) dirs.push_back(fmt::format("/run/user/{}/intact", user));
   dirs.push_back(fmt::format("/tmp/intact-{}", user));
+  // Anyone can make that name unusable before the user does.
+  if (const std::string state = state_dir(user); !state.empty()) dirs.push_back(state + "/intact");
   return dirs;
+}
+
+/// Why a directory cannot be used, as far as its owner tells.
+std::string with_owner(const std::string& dir, uid_t user) {
+  struct stat status;
+  if (::lstat(dir.c_str(), &status) != 0) return dir;
+  if (status.st_uid != user) return fmt::format("{} (belongs to user {})", dir, status.st_uid);
+  return dir + " (not private)";
 }
 
 /// Opens a directory that nobody but this user can have put things into.
@@ -68,11 +98,16 @@ Result<UniqueFd> open_to_append(int dir, const std::string& name, int flags) {
 Result<std::string> make_runtime_dir() {
   const std::vector<std::string> dirs = runtime_dirs(::geteuid());
   for (const std::string& dir : dirs) {
+    // Of the last only the home directory need be there.
+    if (&dir == &dirs.back())
+      (void)make_directories(dir.substr(0, dir.rfind('/')), 0700).has_value();
     if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) continue;
     if (open_private(dir, ::geteuid()) && ::access(dir.c_str(), W_OK) == 0) return dir;
   }
+  std::vector<std::string> reasons;
+  for (const std::string& dir : dirs) reasons.push_back(with_owner(dir, ::geteuid()));
   return Error(ErrorKind::io, fmt::format("no private directory for logs: could make neither of {}",
-                                          fmt::join(dirs, ", ")));
+                                          fmt::join(reasons, ", ")));
 }
 
 std::vector<UniqueFd> open_runtime_dirs(uid_t user) {

@@ -1,6 +1,7 @@
 #include <cstdlib>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -115,6 +116,21 @@ TEST_F(RuntimeDirTest, IsNoLink) {
   const TempDir other = *TempDir::create();
   ASSERT_EQ(::symlink(other.path().c_str(), path_.c_str()), 0);
   EXPECT_FALSE(is_used());
+}
+
+// Another user can make /tmp/intact-UID before its owner does.
+TEST_F(RuntimeDirTest, IsBelowTheHomeDirectoryIfNothingElseIsPrivate) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root has /run/intact";
+  ASSERT_EQ(::mkdir(path_.c_str(), 0777), 0);
+  ASSERT_EQ(::chmod(path_.c_str(), 0777), 0);
+  ::setenv("XDG_STATE_HOME", top_.path("a/b").c_str(), 1);
+  const auto made = make_runtime_dir();
+  const auto open = open_runtime_dirs(::geteuid());
+  ::unsetenv("XDG_STATE_HOME");
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_TRUE(*made == top_.path("a/b/intact") ||
+              *made == fmt::format("/tmp/intact-{}", ::geteuid()));
+  EXPECT_FALSE(open.empty());
 }
 
 }  // namespace

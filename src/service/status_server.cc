@@ -2,7 +2,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <iterator>
 #include <utility>
 
 #include <fcntl.h>
@@ -30,7 +29,7 @@ constexpr std::size_t kMaxText = 1 << 16;  // bytes
 constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
 constexpr std::chrono::milliseconds kRetry(100);
 // For all servers together: they may be another user's, who may be hostile.
-constexpr std::chrono::seconds kAskingTime(3);
+constexpr std::chrono::seconds kAskingTime(2);
 using Clock = std::chrono::steady_clock;
 
 /// By which servers and those who ask know the same file.
@@ -99,6 +98,18 @@ std::string receive(int server, Clock::time_point deadline) {
   return {};
 }
 
+void ask(int dir, int fd, Clock::time_point deadline, std::vector<std::string>& answers) {
+  const auto identity = identity_of(fd);
+  if (!identity) return;
+  for (const std::string& name : sockets_in(dir, *identity)) {
+    if (Clock::now() >= deadline) return;
+    const auto server = connect_to(dir, name);
+    if (!server) continue;
+    if (std::string text = receive(server->get(), deadline); !text.empty())
+      answers.push_back(std::move(text));
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir, int known_by,
@@ -146,23 +157,14 @@ StatusServer::~StatusServer() {
 
 std::vector<std::string> ask_status_servers_in(int dir, int fd) {
   std::vector<std::string> answers;
-  const auto identity = identity_of(fd);
-  if (!identity) return answers;
-  const auto deadline = Clock::now() + kAskingTime;
-  for (const std::string& name : sockets_in(dir, *identity)) {
-    if (Clock::now() >= deadline) break;
-    const auto server = connect_to(dir, name);
-    if (!server) continue;
-    if (std::string text = receive(server->get(), deadline); !text.empty())
-      answers.push_back(std::move(text));
-  }
+  ask(dir, fd, Clock::now() + kAskingTime, answers);
   return answers;
 }
 
 std::vector<std::string> ask_status_servers(uid_t user, int fd) {
   std::vector<std::string> answers;
-  for (const UniqueFd& dir : open_runtime_dirs(user))
-    std::ranges::move(ask_status_servers_in(dir.get(), fd), std::back_inserter(answers));
+  const auto deadline = Clock::now() + kAskingTime;
+  for (const UniqueFd& dir : open_runtime_dirs(user)) ask(dir.get(), fd, deadline, answers);
   return answers;
 }
 

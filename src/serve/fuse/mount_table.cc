@@ -98,6 +98,11 @@ uid_t MountEntry::user() const {
   return user;
 }
 
+bool MountEntry::may_be_asked() const {
+  const uid_t mounter = user();
+  return mounter == ::geteuid() || mounter == 0;
+}
+
 Result<std::vector<MountEntry>> parse_mount_table(std::string_view text) {
   std::vector<MountEntry> entries;
   while (!text.empty()) {

@@ -1,4 +1,6 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <intact/serve/mounts.h>
 
@@ -56,6 +58,19 @@ TEST(NodeNumbers, GiveEveryNodeItsOwnNumberAndBack) {
       EXPECT_EQ(numbers.node(inode), tree::NodeId(node)) << root << " " << node;
     }
   }
+}
+
+TEST(MountTable, TellsWhoseServerMayBeAsked) {
+  MountEntry entry;
+  entry.type = "fuse.intact";
+  entry.super_options = fmt::format("rw,user_id={},group_id=0,allow_other", ::geteuid());
+  EXPECT_EQ(entry.user(), ::geteuid());
+  EXPECT_TRUE(entry.may_be_asked());
+  entry.super_options = "rw,user_id=0,group_id=0";
+  EXPECT_TRUE(entry.may_be_asked());
+  entry.super_options = fmt::format("rw,user_id={},group_id=0", ::geteuid() + 12345);
+  EXPECT_EQ(entry.user(), ::geteuid() + 12345);
+  EXPECT_FALSE(entry.may_be_asked());
 }
 
 }  // namespace

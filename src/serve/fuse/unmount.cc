@@ -23,7 +23,8 @@ constexpr std::chrono::milliseconds kPause(40);
 /// always asks the server.
 bool has_lost_its_server(const MountEntry& entry) {
   struct statfs totals;
-  return entry.is_fuse() && ::statfs(entry.mountpoint.c_str(), &totals) != 0 &&
+  return entry.is_fuse() && entry.may_be_asked() &&
+         ::statfs(entry.mountpoint.c_str(), &totals) != 0 &&
          (errno == ENOTCONN || errno == ECONNABORTED);
 }
 

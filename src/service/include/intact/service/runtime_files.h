@@ -12,7 +12,8 @@
 namespace intact::service {
 
 /// The directory for records and logs of servers: /run/intact for root, $XDG_RUNTIME_DIR/intact for
-/// others, otherwise /tmp/intact-UID. Made if missing, private to the user.
+/// others, otherwise /tmp/intact-UID or, if somebody else has made that, ~/.local/state/intact.
+/// Made if missing, private to the user.
 Result<std::string> make_runtime_dir();
 
 /// Those of a user's that exist and that nobody else can have written to, open.

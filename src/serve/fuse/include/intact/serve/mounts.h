@@ -23,6 +23,9 @@ struct MountEntry {
   bool is_fuse() const { return type == "fuse" || type.starts_with("fuse."); }
   /// Who mounted it, as FUSE's options tell; otherwise the user of this process.
   uid_t user() const;
+  /// Whether its server may be asked anything: that of another user but root may let us wait for
+  /// ever.
+  bool may_be_asked() const;
 };
 
 /// Parses the text of a mountinfo file; malformed if it is not one.
@@ -33,6 +36,7 @@ Result<std::vector<MountEntry>> parse_mount_table(std::string_view text);
 Result<std::optional<MountEntry>> find_mount(const std::string& path);
 
 /// Whether `path` is a FUSE mount whose server is gone ("Transport endpoint is not connected").
+/// False if its server may not be asked.
 bool is_dead_mount(const std::string& path);
 /// Unmounts such a mount, or several on top of each other, and nothing else.
 /// Returns whether there was one.
