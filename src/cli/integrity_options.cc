@@ -10,7 +10,6 @@
 #include <intact/block/device_files.h>
 #include <intact/console/input_file.h>
 #include <intact/console/size_option.h>
-#include <intact/integrity/dm_target.h>
 #include <intact/integrity/inspect.h>
 #include <intact/integrity/manage.h>
 
@@ -268,27 +267,6 @@ Result<integrity::Params> IntegrityOptions::params(const integrity::Devices& dev
     for (const std::string& line : integrity::describe_layout(*superblock, params, devices.sizes()))
       fmt::print(stderr, "# {}: {}\n", device, line);
   return params;
-}
-
-Result<void> IntegrityOptions::add_line(stack::Plan& plan, const integrity::Params& params,
-                                        const integrity::Devices& devices, const dm::File& meta) {
-  // What matters when a device is formatted is not in the line: this one is.
-  integrity::Params opening = params;
-  const integrity::Params defaults;
-  opening.journal_sectors = defaults.journal_sectors;
-  opening.interleave_sectors = defaults.interleave_sectors;
-  opening.fix_padding = defaults.fix_padding;
-  opening.fix_hmac = defaults.fix_hmac;
-  const bool recovers = params.mode == integrity::Mode::recovery;
-  const auto sectors = TRY(integrity::provided_sectors(params, devices));
-  plan.add(TRY(integrity::make_line({.params = recovers ? params : opening,
-                                     .data = TRY(plan.top()),
-                                     .meta = meta ? TRY(plan.names.add(meta)) : std::string(),
-                                     .sectors = sectors},
-                                    plan.names)));
-  plan.tables.back().uuid = "CRYPT-INTEGRITY-";
-  if (meta && plan.tables.size() == 1) plan.known_by = meta;
-  return {};
 }
 
 Result<IntegrityOptions::Files> IntegrityOptions::open_files(block::Access access) const {

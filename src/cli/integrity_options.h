@@ -9,9 +9,9 @@
 #include <intact/base/result.h>
 #include <intact/block/file_device.h>
 #include <intact/console/step_progress.h>
+#include <intact/dm/names.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/params.h>
-#include <intact/stack/plan.h>
 
 #include "command.h"
 
@@ -98,11 +98,6 @@ struct IntegrityOptions {
     integrity::Devices devices() const { return {.data = data, .meta = meta}; }
   };
   Result<Files> open_files(block::Access access) const;
-
-  /// Adds the line for a device on `devices.data`, which is the device at the top of the plan;
-  /// `meta`: the file of devices.meta.
-  static Result<void> add_line(stack::Plan& plan, const integrity::Params& params,
-                               const integrity::Devices& devices, const dm::File& meta = {});
 };
 
 }  // namespace intact::cli

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <intact/block/device_files.h>
 #include <intact/console/input_file.h>
 #include <intact/console/peer_commands.h>
 #include <intact/console/size_option.h>
@@ -124,8 +125,7 @@ Result<VerityOptions::Stored> VerityOptions::stored_layout(const block::Device& 
   if (!no_superblock) {
     auto superblock = TRY(verity::read_superblock(hash_target, hash_offset).context(hash_device));
     TRY(check(superblock.params, hash_device));
-    return Stored{.layout = TRY(layout(std::move(superblock.params))),
-                  .uuid = superblock.uuid.to_string()};
+    return Stored{.layout = TRY(layout(std::move(superblock.params))), .uuid = superblock.uuid};
   }
   auto params = TRY(this->params({}));
   if (params.data_blocks == 0) params.data_blocks = data_target.size() / params.data_block_size;
@@ -159,48 +159,33 @@ Result<Bytes> VerityOptions::root_for_kernel() const {
   return bytes;
 }
 
-Result<void> VerityOptions::add_line(stack::Plan& plan, const std::shared_ptr<block::Device>& below,
-                                     block::DeviceFiles& files, Reading reading) const {
-  const std::string top = TRY(plan.top());
+Result<stack::Plan> VerityOptions::plan(Reading reading) const {
+  block::DeviceFiles files(block::Access::read_only);
+  stack::Plan plan{.name = data, .file = TRY(files.open(data))};
+  // The same word for the same file.
+  const auto add = [&](const std::string& path, std::string& word) -> Result<dm::File> {
+    if (path.empty()) return dm::File();
+    dm::File file = TRY(files.open(path));
+    word = TRY(plan.names.add(file));
+    return file;
+  };
   verity::LineSpec spec{.layout = {},
                         .root = std::move(reading.root),
-                        .data = top,
-                        .hash = top,
+                        .data = TRY(plan.top()),
+                        .hash = {},
                         .flags = std::move(reading.flags)};
-  verity::Devices devices{.data = below, .hash = below};
-  const auto place = [&](const std::string& path, std::string& word,
-                         std::shared_ptr<block::Device>& device) -> Result<void> {
-    if (path.empty()) return {};
-    const dm::File file = TRY(files.open(path));
-    if (file == plan.file) {
-      word = top;
-      device = below;
-      return {};
-    }
-    word = TRY(plan.names.add(file));
-    device = file;
-    return {};
-  };
-  TRY(place(hash_device, spec.hash, devices.hash));
-  TRY(place(fec_device, spec.fec, devices.fec));
-  Stored stored = TRY(stored_layout(*devices.hash, *below));
+  const verity::Devices devices{.data = plan.file,
+                                .hash = TRY(add(hash_device, spec.hash)),
+                                .fec = TRY(add(fec_device, spec.fec))};
+  Stored stored = TRY(stored_layout(*devices.hash, *devices.data));
   // Wrong numbers come from the file if there is a superblock, and from the user otherwise.
   TRY(verity::check_layout(
       stored.layout, devices,
       stored.layout.superblock ? ErrorKind::malformed : ErrorKind::invalid_argument));
   spec.layout = std::move(stored.layout);
-  if (reading.signature_key) spec.signature_key = TRY(reading.signature_key(stored.uuid));
-  plan.add(TRY(verity::make_line(spec, devices)));
-  // As veritysetup makes it: veritysetup and others find their devices by it.
-  std::erase(stored.uuid, '-');
-  plan.tables.back().uuid = "CRYPT-VERITY-" + stored.uuid + (stored.uuid.empty() ? "" : "-");
-  return {};
-}
-
-Result<stack::Plan> VerityOptions::plan(Reading reading) const {
-  block::DeviceFiles files(block::Access::read_only);
-  stack::Plan plan{.name = data, .file = TRY(files.open(data))};
-  TRY(add_line(plan, plan.file, files, std::move(reading)));
+  if (reading.signature_key)
+    spec.signature_key = TRY(reading.signature_key(stored.uuid ? stored.uuid->to_string() : ""));
+  plan.add(TRY(verity::make_table(spec, devices, stored.uuid)));
   return plan;
 }
 

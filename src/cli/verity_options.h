@@ -8,7 +8,6 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
-#include <intact/block/device_files.h>
 #include <intact/stack/plan.h>
 #include <intact/verity/manage.h>
 
@@ -53,7 +52,7 @@ struct VerityOptions : verity::StatedParams {
   Result<verity::Layout> layout(verity::Params params) const;
   struct Stored {
     verity::Layout layout;
-    std::string uuid;  ///< empty without a superblock
+    std::optional<verity::Uuid> uuid;  ///< of the superblock, if there is one
   };
   /// From the superblock, or from the options if there is none. tampered: the superblock differs
   /// from an option that was given. An attacker may have written it, so what the user says counts.
@@ -69,10 +68,6 @@ struct VerityOptions : verity::StatedParams {
     /// Names the kernel's key with the signature of a volume with this UUID, which may be empty.
     std::function<Result<std::string>(const std::string& uuid)> signature_key = {};
   };
-  /// Adds the line for a volume on `below`, which is the device at the top of the plan. A part
-  /// whose path leads to `plan.file` is on `below` as well; the others are opened with `files`.
-  Result<void> add_line(stack::Plan& plan, const std::shared_ptr<block::Device>& below,
-                        block::DeviceFiles& files, Reading reading) const;
   /// A plan for the volume on the file `data`.
   Result<stack::Plan> plan(Reading reading) const;
 

@@ -115,7 +115,7 @@ TEST_F(Discover, VerityNeedsARootHash) {
   EXPECT_EQ(found().error().kind(), ErrorKind::invalid_argument);
   EXPECT_EQ(targets({root()}), "verity ");
   EXPECT_EQ(found({root()}).value().tables[0].uuid,
-            "CRYPT-VERITY-00000000-0000-0000-0000-000000000000-");
+            "CRYPT-VERITY-00000000000000000000000000000000-");
   // Nothing is written to what is verified.
   EXPECT_FALSE(found({root()}, block::Access::read_write).value().file->writable());
   root_[0] ^= std::byte{1};

@@ -1,6 +1,7 @@
 #include <vector>
 
 #include <intact/base/file.h>
+#include <intact/integrity/dm_target.h>
 #include <intact/integrity/tab.h>
 #include <intact/kernel/device_stack.h>
 
@@ -26,7 +27,14 @@ Result<stack::Plan> Options::plan(block::Access access) const {
   // Recovery is read-only.
   auto files = TRY(open_files(recovery_mode ? block::Access::read_only : access));
   stack::Plan plan{.name = device, .file = files.data};
-  TRY(add_line(plan, TRY(params(files.devices())), files.devices(), files.meta));
+  const integrity::Params params = TRY(this->params(files.devices()));
+  plan.add(TRY(
+      integrity::make_table({.params = params,
+                             .data = TRY(plan.top()),
+                             .meta = files.meta ? TRY(plan.names.add(files.meta)) : std::string(),
+                             .sectors = TRY(integrity::provided_sectors(params, files.devices()))},
+                            plan.names)));
+  plan.known_by = files.meta;
   return plan;
 }
 

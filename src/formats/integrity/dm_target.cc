@@ -186,4 +186,8 @@ Result<dm::Line> make_line(const LineSpec& spec, dm::Names& names) {
   return line;
 }
 
+Result<dm::Table> make_table(const LineSpec& spec, dm::Names& names) {
+  return dm::Table{.name = {}, .uuid = "CRYPT-INTEGRITY-", .lines = {TRY(make_line(spec, names))}};
+}
+
 }  // namespace intact::integrity

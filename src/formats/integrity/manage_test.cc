@@ -65,6 +65,21 @@ TEST(ParamsForOpening, TakeNoTagSizeFromTheSuperblockWithAKey) {
   EXPECT_EQ(params_for_opening(recovery, std::nullopt, device.devices())->params.tag_size, 32u);
 }
 
+TEST(ParamsForOpening, ForgetWhatOnlyFormattingDecides) {
+  Params given = plain();
+  given.journal_sectors = 88;
+  given.fix_hmac = true;
+  const TestDevice device(plain());
+  const Params opened = params_for_opening(given, std::nullopt, device.devices())->params;
+  EXPECT_EQ(opened.journal_sectors, std::nullopt);
+  EXPECT_EQ(opened.interleave_sectors, Params().interleave_sectors);
+  EXPECT_FALSE(opened.fix_padding || opened.fix_hmac);
+  given.mode = Mode::recovery;
+  const Params recovery = params_for_opening(given, std::nullopt, device.devices())->params;
+  EXPECT_EQ(recovery.journal_sectors, 88u);
+  EXPECT_EQ(recovery.interleave_sectors, 256u);
+}
+
 TEST(ParamsForOpening, NeedASuperblockExceptInRecovery) {
   const Devices blank{.data = std::make_shared<block::MemoryDevice>(Bytes(512 << 10))};
   expect_error(params_for_opening(plain(), std::nullopt, blank), ErrorKind::not_found,

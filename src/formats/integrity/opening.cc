@@ -15,6 +15,14 @@ Result<Opening> params_for_opening(Params given, std::optional<std::uint32_t> bl
     if (recovery) return opening;
     return Error(superblock.error());
   }
+  if (!recovery) {
+    // What matters when a device is formatted is in the superblock by now.
+    const Params defaults;
+    params.journal_sectors = defaults.journal_sectors;
+    params.interleave_sectors = defaults.interleave_sectors;
+    params.fix_padding = defaults.fix_padding;
+    params.fix_hmac = defaults.fix_hmac;
+  }
   if (!params.tag_size && (recovery || !params.keyed())) params.tag_size = superblock->tag_size;
   if (!block_size) params.block_size = superblock->block_size();
   opening.superblock = *std::move(superblock);

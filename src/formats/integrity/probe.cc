@@ -8,6 +8,7 @@
 #include <intact/integrity/detect.h>
 #include <intact/integrity/dm_target.h>
 #include <intact/integrity/integrity_target.h>
+#include <intact/integrity/manage.h>
 #include <intact/integrity/probe.h>
 
 namespace intact::integrity {
@@ -94,21 +95,6 @@ Result<Superblock> usable_superblock(const FoundHeader& header, const Credential
   return superblock;
 }
 
-/// What gives up a protection is said at each use.
-std::vector<std::string> warnings_for(const Params& params, const Superblock& superblock,
-                                      const std::string& name) {
-  std::vector<std::string> warnings;
-  if (params.keyed() && params.legacy_recalculate && superblock.has(Superblock::dirty_bitmap))
-    warnings.push_back(
-        fmt::format("{}: the data in regions that the bitmap marks are trusted without a check "
-                    "(--integrity-legacy-recalculate)",
-                    name));
-  if (params.journal_mac && params.legacy_hmac && !superblock.has(Superblock::fixed_hmac))
-    warnings.push_back(fmt::format(
-        "{}: the superblock is trusted without a check (--integrity-legacy-hmac)", name));
-  return warnings;
-}
-
 Result<dm::Step> plan(const dm::Planning& planning) {
   const auto& header = static_cast<const FoundHeader&>(planning.header);
   const Credentials nothing;
@@ -128,19 +114,18 @@ Result<dm::Step> plan(const dm::Planning& planning) {
   if (!params.tag_size && !params.keyed()) params.tag_size = superblock.tag_size;
   // In whatever mode it was used, a device that was closed opens with a journal.
   if (superblock.has(Superblock::dirty_bitmap)) params.mode = Mode::bitmap;
-  dm::Step step{.tables = {}, .warnings = warnings_for(params, superblock, planning.name)};
+  dm::Step step;
+  for (const std::string& clause : unchecked_trust(superblock, params))
+    step.warnings.push_back(planning.name + ": " + clause);
   if (said.detects_hash) {
     const Detection found = TRY(find_hash(superblock, params, devices, planning.name));
     params.internal_hash->name = *found.hash;
     step.doubt = doubt_of(found, superblock.tag_size, planning.name);
   }
   const Layout layout = TRY(Layout::create(superblock, params, devices.sizes()));
-  step.tables.push_back(
-      {.name = {},
-       .uuid = "CRYPT-INTEGRITY-",
-       .lines = {TRY(make_line(
-           {.params = params, .data = planning.word, .sectors = layout.provided_data_sectors()},
-           planning.names))}});
+  step.tables.push_back(TRY(make_table(
+      {.params = params, .data = planning.word, .sectors = layout.provided_data_sectors()},
+      planning.names)));
   return step;
 }
 

@@ -146,4 +146,15 @@ Result<dm::Line> make_line(const LineSpec& spec, const Devices& devices) {
   return table.line();
 }
 
+Result<dm::Table> make_table(const LineSpec& spec, const Devices& devices,
+                             const std::optional<Uuid>& uuid) {
+  std::string prefix = "CRYPT-VERITY-";
+  if (uuid) {
+    std::string digits = uuid->to_string();
+    std::erase(digits, '-');
+    prefix += digits + "-";
+  }
+  return dm::Table{.name = {}, .uuid = std::move(prefix), .lines = {TRY(make_line(spec, devices))}};
+}
+
 }  // namespace intact::verity

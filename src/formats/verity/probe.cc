@@ -112,9 +112,9 @@ Result<dm::Step> plan(const dm::Planning& planning) {
     devices.fec = fec->device ? fec->device : planning.below;
   }
   TRY(check_layout(spec.layout, devices, ErrorKind::malformed));
-  return dm::Step{.tables = {{.name = {},
-                              .uuid = fmt::format("CRYPT-VERITY-{}-", superblock.uuid.to_string()),
-                              .lines = {TRY(make_line(spec, devices))}}}};
+  dm::Step step;
+  step.tables.push_back(TRY(make_table(spec, devices, superblock.uuid)));
+  return step;
 }
 
 /// The data, if they are on the device with the superblock.

@@ -21,5 +21,8 @@ struct LineSpec {
 };
 /// The line for it. The keys get words of `names`.
 Result<dm::Line> make_line(const LineSpec& spec, dm::Names& names);
+/// A table of that line, with the beginning of the UUID by which integritysetup finds its devices:
+/// the name of the device follows.
+Result<dm::Table> make_table(const LineSpec& spec, dm::Names& names);
 
 }  // namespace intact::integrity

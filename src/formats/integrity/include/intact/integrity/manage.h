@@ -25,8 +25,8 @@ struct Opening {
 };
 /// Completes the params of a user with what the superblock says: the block size, unless
 /// `block_size` (bytes) is given, and the tag size, unless `given` has one or the hash has a key,
-/// whose tags are of full size unless the user says otherwise. Recovery needs no superblock. Errors
-/// of read_superblock().
+/// whose tags are of full size unless the user says otherwise. What only formatting decides becomes
+/// the default. Recovery needs no superblock and keeps all. Errors of read_superblock().
 Result<Opening> params_for_opening(Params given, std::optional<std::uint32_t> block_size,
                                    const Devices& devices);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,5 +28,9 @@ struct LineSpec {
 };
 /// The line for it. The layout must fit on the devices: check_layout(). Errors of fec_geometry().
 Result<dm::Line> make_line(const LineSpec& spec, const Devices& devices);
+/// A table of that line, with the beginning of the UUID by which veritysetup finds its devices: the
+/// name of the device follows. `uuid`: of the superblock, if there is one.
+Result<dm::Table> make_table(const LineSpec& spec, const Devices& devices,
+                             const std::optional<Uuid>& uuid);
 
 }  // namespace intact::verity
