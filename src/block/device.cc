@@ -13,6 +13,11 @@ Result<void> Device::extents(std::uint64_t offset, std::uint64_t length,
   return {};
 }
 
+Result<void> Device::make_writable() {
+  if (writable()) return {};
+  return read_only_error();
+}
+
 Error read_only_error() {
   return {ErrorKind::invalid_argument, "this device is read-only"};
 }

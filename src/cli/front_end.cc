@@ -31,8 +31,8 @@ struct FrontEnd::Log {
 
 namespace {
 
-const char* what_for(const block::Device& target) {
-  return target.writable() ? "read and written" : "read";
+const char* what_for(bool writable) {
+  return writable ? "read and written" : "read";
 }
 
 }  // namespace
@@ -157,7 +157,7 @@ Result<void> FrontEnd::serve_file(stack::Plan& plan, const Log& log) const {
     log.process->leave_terminal(log.fd());
   } else {
     print("{} can be {} at {}; Ctrl-C or `intact umount` ends it\n", visible(plan.name),
-          what_for(*stack.top()), server->mountpoint());
+          what_for(stack.top()->writable()), server->mountpoint());
     std::fflush(stdout);
   }
   const Result<void> ended =
@@ -168,8 +168,10 @@ Result<void> FrontEnd::serve_file(stack::Plan& plan, const Log& log) const {
 }
 
 Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
-  // Opened here first, for its errors: nbdkit has only one exit status.
-  stack::Stack stack = TRY(stack::open(plan, {}));
+  // Opened here first, for its errors: nbdkit has only one exit status. It is nbdkit that replays
+  // journals.
+  const bool writable = TRY(stack::can_be_written(plan));
+  stack::Stack stack = TRY(stack::open(plan, {}, stack::Writing::never));
   TRY(stack.close());
   const stack::Handover handover = TRY(stack::hand_over(plan));
   serve::NbdListener listener = TRY(serve::NbdListener::bind(nbd_));
@@ -184,7 +186,7 @@ Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
     options.log_fd = log.fd();
   } else {
     options.announcement = fmt::format("{} can be {} at {}; Ctrl-C ends it", visible(plan.name),
-                                       what_for(*stack.top()), listener.uri());
+                                       what_for(writable), listener.uri());
     if (log.file) options.log_fd = log.fd();
   }
   return serve::become_nbdkit(std::move(listener), options);

@@ -7,6 +7,7 @@
 #include <intact/stack/discover.h>
 #include <intact/stack/stack.h>
 
+#include "opened.h"
 #include "search.h"
 #include "signatures.h"
 
@@ -19,16 +20,17 @@ class Discovery {
       : name_(name),
         said_(credentials),
         plan_{.name = name, .file = std::move(file)},
-        stack_(plan_.file),
+        opened_(std::make_shared<Opened>(Stack(plan_.file), EarlyEvents())),
         place_(name) {}
 
   Result<Plan> run() && {
     for (;;) {
-      dm::Candidate candidate(stack_.top(), file_system_size);
+      dm::Candidate candidate(opened_->stack.top(), file_system_size);
       const Found found = TRY(find_volume(candidate, said_));
       if (found.prober == nullptr) {
         TRY(check_all_were_found(nullptr));
         TRY(check_content(candidate));
+        if (!plan_.tables.empty()) plan_.opened = std::move(opened_);
         return std::move(plan_);
       }
       TRY(add(found, candidate));
@@ -46,7 +48,7 @@ class Discovery {
   Said said_;
   std::vector<const dm::Prober*> around_;
   Plan plan_;
-  Stack stack_;
+  std::shared_ptr<Opened> opened_;
   std::optional<Error> doubt_;  // why writing is refused
   std::string place_;           // the file, and what is around: "disk.img (in dm-verity)"
 };
@@ -79,8 +81,8 @@ Result<void> Discovery::add(const Found& found, dm::Candidate& candidate) {
   const dm::Header* header = found.header.get();  // of the first table
   for (dm::Table& table : step->tables) {
     plan_.add(std::move(table));
-    TRY(stack_.open(plan_.tables.back(), plan_.names, name_, {}, Writing::never,
-                    std::exchange(header, nullptr)));
+    TRY(opened_->stack.open(plan_.tables.back(), plan_.names, name_, opened_->events.events(),
+                            Writing::never, std::exchange(header, nullptr)));
   }
   if (!doubt_) doubt_ = std::move(step->doubt);
   std::ranges::move(step->warnings, std::back_inserter(plan_.warnings));

@@ -19,6 +19,11 @@ void Plan::add(dm::Line line) {
   add(dm::Table{.name = {}, .lines = {std::move(line)}});
 }
 
+Result<bool> can_be_written(const Plan& plan) {
+  if (plan.read_only || (plan.file && !plan.file->writable())) return false;
+  return !TRY(is_read_only(plan));
+}
+
 Result<bool> is_read_only(const Plan& plan) {
   for (const dm::Table& table : plan.tables)
     for (const dm::Line& line : table.lines)

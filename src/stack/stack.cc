@@ -11,6 +11,8 @@
 #include <intact/stack/stack.h>
 #include <intact/stack/targets.h>
 
+#include "opened.h"
+
 namespace intact::stack {
 namespace {
 
@@ -70,6 +72,11 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
   return {};
 }
 
+Result<void> Stack::make_writable() {
+  for (const Part& part : parts_) TRY(part.device->make_writable());
+  return {};
+}
+
 void Stack::push(std::string target, std::shared_ptr<block::Device> device) {
   top_ = device;
   parts_.push_back({std::move(target), std::move(device)});
@@ -124,6 +131,12 @@ Result<void> Stack::close() {
 }
 
 Result<Stack> open(Plan& plan, const dm::Events& events, Writing writing) {
+  if (const auto opened = std::exchange(plan.opened, nullptr)) {
+    opened->events.pass_on_to(events);
+    if (writing == Writing::as_files_allow && TRY(can_be_written(plan)))
+      TRY(opened->stack.make_writable());
+    return std::move(opened->stack);
+  }
   Stack stack(plan.file, plan.known_by);
   for (const dm::Table& table : plan.tables)
     TRY(stack.open(table, plan.names, plan.name, events, writing));

@@ -73,9 +73,10 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
   if (table.params.mode != Mode::recovery)
     for (const auto& device : {devices.data, devices.meta})
       if (device) TRY(opening.claim(*device, 0, device->size()).context(kTarget));
-  // Sectors are written, and the blocks of another target may be larger.
+  // Sectors are written, now or after make_writable(), and the blocks of another target may be
+  // larger.
   for (auto* const device : {&devices.data, &devices.meta})
-    if (*device && (*device)->writable() && (*device)->block_size() > kSectorSize)
+    if (*device && (*device)->block_size() > kSectorSize)
       *device = std::make_shared<block::ByteDevice>(*device);
   IntegrityTarget::Options options;
   options.read_only =

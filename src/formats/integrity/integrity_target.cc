@@ -21,6 +21,17 @@ Result<std::unique_ptr<IntegrityTarget>> IntegrityTarget::open(const Params& par
   return std::unique_ptr<IntegrityTarget>(new IntegrityTarget(std::move(impl)));
 }
 
+Result<void> IntegrityTarget::make_writable() {
+  if (impl_->device.mode) return {};
+  if (impl_->volume().params.mode == Mode::recovery) return block::read_only_error();
+  TRY(impl_->check_usable());
+  Waker waker;
+  if (impl_->options.background) waker = [impl = impl_.get()] { impl->background.wake(); };
+  TRY(begin_writing(impl_->device, impl_->options, waker));
+  if (impl_->options.background) TRY(impl_->background.start(impl_->device));
+  return {};
+}
+
 IntegrityTarget::IntegrityTarget(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 IntegrityTarget::~IntegrityTarget() {

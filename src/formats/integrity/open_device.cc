@@ -19,7 +19,11 @@ namespace {
 class Activation {
  public:
   Activation(OpenDevice& device, const IntegrityTarget::Options& options, const Waker& waker)
-      : device_(device), volume_(*device.volume), options_(options), waker_(waker) {}
+      : device_(device),
+        volume_(*device.volume),
+        options_(options),
+        waker_(waker),
+        left_(device.as_left) {}
 
   Result<void> run() {
     auto store =
@@ -27,15 +31,20 @@ class Activation {
     TRY(store->find_page_size());
     device_.ring =
         std::make_unique<JournalRing>(volume_, std::move(store), options_.journal_memory);
-    dirty_ = superblock().has(Superblock::dirty_bitmap);
-    if (!dirty_) TRY(load_journal());
-    if (dirty_) TRY(load_bitmap());
-    if (bitmap_) device_.marked_regions = bitmap_->count();
+    left_.dirty = superblock().has(Superblock::dirty_bitmap);
+    if (!left_.dirty) TRY(load_journal());
+    if (left_.dirty) TRY(load_bitmap());
+    if (left_.bitmap) device_.marked_regions = left_.bitmap->count();
     const bool believes_marks = !volume_.params.keyed() || volume_.params.legacy_recalculate;
-    if (options_.check_key)
-      TRY(check_key(volume_, ring(), believes_marks ? bitmap_ : std::nullopt));
-    if (options_.read_only) return watch(believes_marks ? std::move(bitmap_) : std::nullopt);
-    if (bitmap_ && volume_.params.keyed()) TRY(settle_marks());
+    const std::optional<RegionMap> believed = believes_marks ? left_.bitmap : std::nullopt;
+    if (options_.check_key) TRY(check_key(volume_, ring(), believed));
+    if (options_.read_only) return watch(believed);
+    return begin_writing();
+  }
+
+  /// After run() for reading only, of this object or of an earlier one.
+  Result<void> begin_writing() {
+    if (left_.bitmap && volume_.params.keyed()) TRY(settle_marks());
     TRY(note_size());
     if (volume_.params.mode == Mode::bitmap) return begin_bitmap();
     return begin_journal();
@@ -80,20 +89,18 @@ class Activation {
   Volume& volume_;
   const IntegrityTarget::Options& options_;
   const Waker& waker_;
-  bool dirty_ = false;
+  AsLeft& left_;
   bool settled_ = false;  // dirty, but every tag is known to be valid
-  JournalState journal_;
-  std::optional<RegionMap> bitmap_;  // as it was left
 };
 
 Result<void> Activation::load_journal() {
   const JournalStore& store = ring().store();
-  journal_ = TRY(scan_journal(store));
+  left_.journal = TRY(scan_journal(store));
   // Without entries the MACs still tell a wrong key.
-  if (!journal_.has_entries && !volume_.params.journal_mac) return {};
-  return for_replayed_sections(store, journal_,
+  if (!left_.journal.has_entries && !volume_.params.journal_mac) return {};
+  return for_replayed_sections(store, left_.journal,
                                [&](std::uint32_t section, SectionImage image) -> Result<void> {
-                                 if (!journal_.has_entries) return {};
+                                 if (!left_.journal.has_entries) return {};
                                  TRY(check_entries(section, image));
                                  ring().adopt(section, std::move(image));
                                  ++device_.replayed_sections;
@@ -129,16 +136,16 @@ Result<void> Activation::load_bitmap() {
   const unsigned stored = stored_granularity();
   const bool known = stored < 64 && volume_.layout.log2_sectors_per_bit(stored) == stored;
   if (known) TRY(RegionMap::check_size(volume_.layout, stored));
-  bitmap_.emplace(volume_.layout, known ? stored : wanted_granularity());
+  left_.bitmap.emplace(volume_.layout, known ? stored : wanted_granularity());
   if (!known) {
-    bitmap_->set_all();
+    left_.bitmap->set_all();
     return {};
   }
-  TRY(bitmap_->read(volume_.layout, volume_.meta));
+  TRY(left_.bitmap->read(volume_.layout, volume_.meta));
   // The device has grown since: the new part has no tags yet.
   const std::uint64_t before = superblock().provided_data_sectors;
   if (before < volume_.layout.provided_data_sectors())
-    bitmap_->set(bitmap_->region_of(before), bitmap_->regions() - 1);
+    left_.bitmap->set(left_.bitmap->region_of(before), left_.bitmap->regions() - 1);
   return {};
 }
 
@@ -148,9 +155,9 @@ Result<void> Activation::load_bitmap() {
 Result<void> Activation::settle_marks() {
   if (volume_.params.reset_recalculate) return {};  // the caller wants new tags everywhere
   if (volume_.params.legacy_recalculate) {
-    device_.retagged_sectors = TRY(retag_marked(volume_, *bitmap_));
+    device_.retagged_sectors = TRY(retag_marked(volume_, *left_.bitmap));
   } else {
-    const FailingBlocks failing = TRY(check_marked(volume_, *bitmap_));
+    const FailingBlocks failing = TRY(check_marked(volume_, *left_.bitmap));
     if (failing.first_sector)
       return Error(
           ErrorKind::tampered,
@@ -160,7 +167,7 @@ Result<void> Activation::settle_marks() {
                       "data in the {} marked regions and give them new tags",
                       failing.sectors, *failing.first_sector, device_.marked_regions));
   }
-  bitmap_.emplace(volume_.layout, bitmap_->log2_sectors());
+  left_.bitmap.emplace(volume_.layout, left_.bitmap->log2_sectors());
   settled_ = true;
   return {};
 }
@@ -168,8 +175,8 @@ Result<void> Activation::settle_marks() {
 Result<void> Activation::note_size() {
   const std::uint64_t provided = volume_.layout.provided_data_sectors();
   const Superblock now = superblock();
-  if (dirty_ && now.provided_data_sectors < provided) {
-    TRY(bitmap_->write(volume_.layout, volume_.meta));
+  if (left_.dirty && now.provided_data_sectors < provided) {
+    TRY(left_.bitmap->write(volume_.layout, volume_.meta));
     TRY(volume_.meta.flush());
   }
   if (now.provided_data_sectors == provided && now.recalc_sector <= provided) return {};
@@ -182,37 +189,37 @@ Result<void> Activation::note_size() {
 /// Writes everything in the journal to its place. Writing then continues after it, or at the
 /// beginning of an emptied journal.
 Result<void> Activation::write_back_journal() {
-  if (journal_.has_entries) {
+  if (left_.journal.has_entries) {
     TRY(ring().write_back());
     TRY(ring().reclaim());
   }
-  const bool whole = journal_.count == ring().store().sections();
-  if (whole && (volume_.params.mode == Mode::journal || !journal_.has_entries)) {
-    ring().go_on(journal_.first, journal_.sequence);
+  const bool whole = left_.journal.count == ring().store().sections();
+  if (whole && (volume_.params.mode == Mode::journal || !left_.journal.has_entries)) {
+    ring().go_on(left_.journal.first, left_.journal.sequence);
     return {};
   }
-  return ring().erase(journal_.first, journal_.erase_sequence);
+  return ring().erase(left_.journal.first, left_.journal.erase_sequence);
 }
 
 /// From mode B to another mode: dirty regions cannot be recorded there, so all is recalculated.
 Result<void> Activation::leave_bitmap() {
   const bool same = stored_granularity() == wanted_granularity();
   // Before the bitmap goes.
-  const bool is_stale = !settled_ && (!same || !bitmap_->empty());
+  const bool is_stale = !settled_ && (!same || !left_.bitmap->empty());
   if (is_stale || volume_.params.reset_recalculate) TRY(save(restart));
   TRY(ring().store().initialize(0, ring().store().sections(), 0));
   TRY(save([](Superblock& superblock) { superblock.set(Superblock::dirty_bitmap, false); }));
-  journal_ = TRY(scan_journal(ring().store()));
+  left_.journal = TRY(scan_journal(ring().store()));
   return {};
 }
 
 Result<void> Activation::begin_journal() {
-  if (dirty_ && !volume_.hash)
+  if (left_.dirty && !volume_.hash)
     return Error(ErrorKind::invalid_argument,
                  "the device was in bitmap mode: its internal hash is required");
-  if (dirty_) TRY(leave_bitmap());
+  if (left_.dirty) TRY(leave_bitmap());
   TRY(write_back_journal());
-  if (!dirty_ && volume_.params.reset_recalculate) volume_.superblock->change(restart);
+  if (!left_.dirty && volume_.params.reset_recalculate) volume_.superblock->change(restart);
   // A requested recalculation is recorded before it starts.
   TRY(volume_.superblock->save_changes(volume_.meta));
   TRY(watch(std::nullopt));
@@ -222,7 +229,7 @@ Result<void> Activation::begin_journal() {
 }
 
 Result<void> Activation::begin_bitmap() {
-  RegionMap map = dirty_ && !settled_ ? TRY(take_dirty_bitmap()) : TRY(make_clean_bitmap());
+  RegionMap map = left_.dirty && !settled_ ? TRY(take_dirty_bitmap()) : TRY(make_clean_bitmap());
   TRY(watch(map));
   device_.mode =
       make_bitmap_mode(volume_, ring().store(), *device_.recalculation, std::move(map), waker_);
@@ -233,14 +240,14 @@ Result<void> Activation::begin_bitmap() {
 Result<RegionMap> Activation::take_dirty_bitmap() {
   const unsigned wanted = wanted_granularity();
   if (stored_granularity() == wanted && !volume_.params.reset_recalculate) {
-    if (!bitmap_->empty()) TRY(save(restart));
-    return *bitmap_;
+    if (!left_.bitmap->empty()) TRY(save(restart));
+    return *left_.bitmap;
   }
   // Everything is marked in either granularity, whenever a crash happens.
   RegionMap map(volume_.layout, wanted);
   map.set_all();
-  bitmap_->set_all();
-  TRY(bitmap_->write(volume_.layout, volume_.meta));
+  left_.bitmap->set_all();
+  TRY(left_.bitmap->write(volume_.layout, volume_.meta));
   TRY(map.write(volume_.layout, volume_.meta));
   TRY(volume_.meta.flush());
   TRY(save([&](Superblock& superblock) {
@@ -252,7 +259,7 @@ Result<RegionMap> Activation::take_dirty_bitmap() {
 }
 
 Result<RegionMap> Activation::make_clean_bitmap() {
-  if (!dirty_) TRY(write_back_journal());
+  if (!left_.dirty) TRY(write_back_journal());
   const unsigned wanted = wanted_granularity();
   TRY(save([&](Superblock& superblock) {
     if (volume_.params.reset_recalculate) restart(superblock);
@@ -279,17 +286,34 @@ Result<void> Activation::watch(std::optional<RegionMap> stale) {
 
 }  // namespace
 
+namespace {
+
+void make_reader(OpenDevice& device, const IntegrityTarget::Options& options, bool read_only) {
+  const bool reads_journal = device.volume->params.mode == Mode::journal || read_only;
+  device.reader = std::make_unique<BlockReader>(
+      *device.volume, reads_journal ? device.ring.get() : nullptr, device.recalculation.get(),
+      options.on_mismatch, options.on_discarded);
+}
+
+}  // namespace
+
 Result<OpenDevice> open_device(const Params& params, const Devices& devices,
                                const IntegrityTarget::Options& options, const Waker& waker) {
   OpenDevice device;
   device.volume = TRY(open_volume(params, devices, options));
   const bool recovery = params.mode == Mode::recovery;
   if (!recovery) TRY(Activation(device, options, waker).run());
-  const bool reads_journal = params.mode == Mode::journal || options.read_only;
-  device.reader = std::make_unique<BlockReader>(
-      *device.volume, reads_journal ? device.ring.get() : nullptr, device.recalculation.get(),
-      options.on_mismatch, options.on_discarded);
+  make_reader(device, options, options.read_only);
   return device;
+}
+
+Result<void> begin_writing(OpenDevice& device, const IntegrityTarget::Options& options,
+                           const Waker& waker) {
+  TRY(prepare_writing(*device.volume));
+  auto begun = Activation(device, options, waker).begin_writing();
+  // It may have made other parts before it failed.
+  make_reader(device, options, device.mode == nullptr);
+  return begun;
 }
 
 }  // namespace intact::integrity

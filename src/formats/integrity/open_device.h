@@ -1,14 +1,24 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "block_reader.h"
 #include "journal_ring.h"
+#include "journal_scan.h"
 #include "recalculation.h"
+#include "region_map.h"
 #include "volume.h"
 #include "write_mode.h"
 
 namespace intact::integrity {
+
+/// The state in which a device was left, as it was found when it was opened.
+struct AsLeft {
+  bool dirty = false;  ///< in bitmap mode, not closed
+  JournalState journal = {};
+  std::optional<RegionMap> bitmap = {};
+};
 
 /// The parts of an open device. `waker` must outlive it.
 struct OpenDevice {
@@ -17,6 +27,7 @@ struct OpenDevice {
   std::unique_ptr<Recalculation> recalculation;  ///< null if tags are never checked
   std::unique_ptr<WriteMode> mode;               ///< null if read-only
   std::unique_ptr<BlockReader> reader;
+  AsLeft as_left = {};
   std::uint64_t replayed_sections = 0;
   std::uint64_t replayed_blocks = 0;
   std::uint64_t marked_regions = 0;    ///< in the bitmap that a crash left
@@ -28,8 +39,17 @@ struct OpenDevice {
 Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices& devices,
                                             const IntegrityTarget::Options& options);
 
+/// Whether a device that was opened for reading can be written as well; errors of the open of
+/// devices for writing.
+Result<void> prepare_writing(const Volume& volume);
+
 /// Opens everything, as IntegrityTarget::open() does.
 Result<OpenDevice> open_device(const Params& params, const Devices& devices,
                                const IntegrityTarget::Options& options, const Waker& waker);
+
+/// Brings a device that was opened read-only to the state of one that was opened for writing,
+/// without reading its journal or bitmap again.
+Result<void> begin_writing(OpenDevice& device, const IntegrityTarget::Options& options,
+                           const Waker& waker);
 
 }  // namespace intact::integrity

@@ -167,6 +167,20 @@ Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices&
   return volume;
 }
 
+Result<void> prepare_writing(const Volume& volume) {
+  const Params& params = volume.params;
+  Superblock superblock = volume.superblock->get();
+  TRY(check_writes(params, superblock, volume.layout, volume.devices));
+  if (!(params.recalculate || params.reset_recalculate) ||
+      superblock.has(Superblock::recalculating))
+    return {};
+  superblock.set(Superblock::recalculating, true);
+  superblock.recalc_sector = 0;
+  TRY(check_recalculation(params, superblock, volume.layout.provided_data_sectors()));
+  volume.superblock->change([&superblock](Superblock& value) { value = superblock; });
+  return {};
+}
+
 Result<Superblock> read_superblock(const Params& params, const Devices& devices) {
   const Bytes on_disk = TRY(read_superblock_bytes(params, devices.of_meta()));
   if (is_zero(on_disk))

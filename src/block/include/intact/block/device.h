@@ -13,7 +13,8 @@
 
 namespace intact::block {
 
-/// What a device can do. Constant while it is open.
+/// What a device can do. Constant while it is open, except that make_writable() changes
+/// `writable`.
 struct Limits {
   std::uint32_t block_size = 512;  ///< unit of the writing operations in bytes, a power of two
   bool writable = false;
@@ -57,6 +58,12 @@ class Device : public ByteSource {
   virtual Limits limits() const = 0;
   bool writable() const { return limits().writable; }
   std::uint32_t block_size() const { return limits().block_size; }
+
+  /// Begins to write to a device that was opened for reading only, in the same state as if it had
+  /// been opened for writing. The devices below have to be writable. Nothing else may be called at
+  /// the same time. After an error it stays readable. By default invalid_argument unless the device
+  /// is writable already.
+  virtual Result<void> make_writable();
 
   /// All of `bytes` at `offset`. What was written is durable only after a flush.
   virtual Result<void> write(std::uint64_t offset, ByteSpan bytes) = 0;

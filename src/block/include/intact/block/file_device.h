@@ -29,7 +29,7 @@ class FileDevice final : public Device {
   /// whatever its path leads to by now, and it is locked at every moment. busy: another process has
   /// it locked too; the target then stays readable, but without a lock. Not thread-safe: fd()
   /// changes.
-  Result<void> make_writable();
+  Result<void> make_writable() override;
 
   std::uint64_t size() const override { return size_; }
   Limits limits() const override { return {.writable = access_ == Access::read_write}; }

@@ -32,6 +32,10 @@ class Stack {
   Result<void> open(const dm::Table& table, dm::Names& names, const std::string& name,
                     const dm::Events& events, Writing writing = Writing::as_files_allow,
                     const dm::Header* header = nullptr);
+  /// Begins to write to all devices, the lowest first, after the files were made writable. Nothing
+  /// else may be called at the same time.
+  Result<void> make_writable();
+
   /// Adds a device that was opened on top().
   void push(std::string target, std::shared_ptr<block::Device> device);
 
@@ -65,8 +69,9 @@ class Stack {
   std::shared_ptr<block::Device> top_;
 };
 
-/// Opens all tables, and checks what can be checked without reading everything: layouts, sizes, the
-/// root hash. Errors are those of each target; limit: more than kMaxTables.
+/// Opens all tables, or takes the devices that discover() has opened, and checks what can be
+/// checked without reading everything: layouts, sizes, the root hash. Errors are those of each
+/// target; limit: more than kMaxTables.
 Result<Stack> open(Plan& plan, const dm::Events& events, Writing writing = Writing::as_files_allow);
 
 }  // namespace intact::stack

@@ -119,6 +119,10 @@ class IntegrityTarget final : public block::Device {
   /// Calls close() and ignores its result.
   ~IntegrityTarget() override;
 
+  /// Replays the journal and whatever else opening for writing does; errors are those of open().
+  /// invalid_argument in recovery.
+  Result<void> make_writable() override;
+
   std::uint64_t size() const override;  ///< bytes
   block::Limits limits() const override;
 
