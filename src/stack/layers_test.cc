@@ -238,7 +238,7 @@ TEST_F(Layers, IntegrityInIntegrityIsWrittenToo) {
 TEST_F(Layers, AreProbedThroughThoseBelow) {
   add_integrity();
   add_verity();
-  // Its data are no file system that says where it ends.
+  // Its data do not begin with a file system, which would say where they end.
   const auto said = std::make_shared<verity::Credentials>();
   said->superblock_at = kDataBlocks * kBlock;
   const auto contents = probe(file_, {said}).value();

@@ -131,7 +131,7 @@ struct Prober {
   /// Null: not this format. `said`: about the outermost volume of this format, null if nothing was
   /// said or that volume was found already. Errors of reads.
   Result<std::shared_ptr<const Header>> (*probe)(Candidate& candidate, const Credentials* said);
-  /// invalid_argument, with what to pass, if something has to be said; other errors of the format.
+  /// invalid_argument, with what to pass, if the user must say more; other errors of the format.
   Result<Step> (*plan)(const Planning& planning);
   /// Nothing in the header is verified by then.
   Sight (*look_into)(const Header& header, const std::shared_ptr<block::Device>& device);

@@ -17,7 +17,7 @@ namespace intact::stack {
 /// the file is open for writing afterwards. Nothing that can be verified is opened unverified, and
 /// a header never counts more than what the user says. `name` is what messages call the file.
 ///
-/// invalid_argument: something has to be said, with the option; unsupported: content that is not a
+/// invalid_argument: the user must say more, with the option; unsupported: content that is not a
 /// disk image or that no prober knows how to open; malformed: a volume that the credentials are for
 /// is missing; limit: more than kMaxTables layers. Otherwise errors of the formats.
 Result<Plan> discover(const std::string& name, dm::File file, const Credentials& credentials,
