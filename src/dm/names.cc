@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <optional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,6 +8,8 @@
 
 #include <intact/base/file.h>
 #include <intact/dm/names.h>
+
+#include "key_reference.h"
 
 namespace intact::dm {
 namespace {
@@ -33,13 +33,6 @@ Result<UniqueFd> high_copy(int fd) {
   return high;
 }
 
-std::optional<std::uint64_t> to_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 /// The descriptor of "fd:N" that this process has inherited; exec closes it from now on.
 Result<UniqueFd> claim(std::string_view word) {
   const auto number = word.starts_with(kFile) ? to_number(word.substr(kFile.size())) : std::nullopt;
@@ -47,19 +40,6 @@ Result<UniqueFd> claim(std::string_view word) {
       ::fcntl(static_cast<int>(*number), F_SETFD, FD_CLOEXEC) != 0)
     return unknown(word, "an inherited descriptor");
   return UniqueFd(static_cast<int>(*number));
-}
-
-struct KeyReference {
-  std::uint64_t size;
-  std::string_view place;  // "fd:N"
-};
-std::optional<KeyReference> parse_key_reference(std::string_view word) {
-  if (!word.starts_with(':')) return std::nullopt;
-  const std::size_t colon = word.find(':', 1);
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto size = to_number(word.substr(1, colon - 1));
-  if (!size) return std::nullopt;
-  return KeyReference{.size = *size, .place = word.substr(colon + 1)};
 }
 
 }  // namespace
@@ -130,8 +110,8 @@ Result<Key> Names::key(std::string_view reference) {
   if (!parsed)
     return Error(ErrorKind::invalid_argument,
                  "a key must be passed by reference, as :SIZE:fd:NUMBER");
-  if (!claims_) return unknown(reference, "a key");
-  const UniqueFd reader = TRY(claim(parsed->place));
+  if (!claims_ || parsed->type != "fd") return unknown(reference, "a key");
+  const UniqueFd reader = TRY(claim(fmt::format("{}{}", kFile, parsed->name)));
   Key key = std::make_shared<const crypto::Secret>(
       TRY(crypto::Secret::read_from(reader.get(), kMaxKeySize).context("a key in a pipe")));
   if (key->size() != parsed->size)
@@ -139,34 +119,6 @@ Result<Key> Names::key(std::string_view reference) {
                  fmt::format("a key in a pipe: has {} bytes, not {}", key->size(), parsed->size));
   keys_.emplace(reference, NamedKey{key, {}, {}});
   return key;
-}
-
-Result<void> use_own_names(Line& line, Names& names, const FileOpener& open) {
-  for (std::string& word : line.arguments) {
-    // What follows the name of an option, as in meta_device:/dev/sdb.
-    const std::size_t path = word.starts_with('/') ? 0 : word.find(":/") + 1;
-    if (word.starts_with('/') || path != 0) {
-      const File file = TRY(open(word.substr(path)));
-      word.replace(path, std::string::npos, TRY(names.add(file)));
-      continue;
-    }
-    const std::size_t place = word.rfind(":fd:");
-    if (place == std::string::npos || place == 0) continue;
-    const std::size_t begin = word.rfind(':', place - 1);
-    if (begin == std::string::npos) continue;
-    const auto reference = parse_key_reference(std::string_view(word).substr(begin));
-    const auto number = to_number(std::string_view(word).substr(place + 4));
-    if (!reference || !number || *number > kMaxDescriptor) continue;
-    Key key = std::make_shared<const crypto::Secret>(
-        TRY(crypto::Secret::read_from(static_cast<int>(*number), Names::kMaxKeySize)
-                .context(fmt::format("key from descriptor {}", *number))));
-    if (key->size() != reference->size)
-      return Error(ErrorKind::bad_secret,
-                   fmt::format("key from descriptor {}: has {} bytes, not {}", *number, key->size(),
-                               reference->size));
-    word.replace(begin, std::string::npos, TRY(names.add(key)));
-  }
-  return {};
 }
 
 Result<std::vector<int>> Names::pass_on() {

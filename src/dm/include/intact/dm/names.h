@@ -80,9 +80,17 @@ class Names {
 /// Opens the file at a path.
 using FileOpener = std::function<Result<File>(const std::string& path)>;
 
-/// For a line that a user wrote: opens the files whose paths are arguments, or follow the colon of
-/// an option, reads the keys whose references name a descriptor of this process, and puts the words
-/// of `names` in their places. bad_secret: a key has another size than its reference says.
+/// For a line that a user wrote: opens the files and block devices among its arguments, or after
+/// the colon of an option, reads the keys that it refers to, and puts the words of `names` in their
+/// places:
+///
+///     /path            a file or block device
+///     MAJOR:MINOR      a block device by its number, which what was opened must have
+///     :SIZE:fd:N       a key that can be read from descriptor N of this process
+///     :SIZE:user:NAME  a key in a keyring of this thread, process, session or user
+///
+/// invalid_argument: not what the word says; not_found: no such device or key; bad_secret: a key
+/// has another size than its reference says; unsupported: a key that only the kernel can read.
 Result<void> use_own_names(Line& line, Names& names, const FileOpener& open);
 
 }  // namespace intact::dm
