@@ -28,6 +28,31 @@ equal "$(opens data "$intact" verity open data hash --root-hash-file root --to c
 equal "$(opens hash "$intact" verity verify data hash --root-hash-file root)" 1 'opens of a hash device'
 equal "$(opens plain "$intact" info plain)" 1 'opens by info'
 
+# An open is one scan: of dm-verity inside dm-integrity each superblock is read once, and once more by nbdkit, which
+# opens the tables itself. So is the journal.
+head -c 400K /dev/urandom > inner
+expect 0 "$intact" verity format inner inner --data-blocks 100 --hash-offset 400K --root-hash-file root2
+truncate -s 4M layers
+"$intact" integrity format layers -q --integrity crc32c --sector-size 4096 > out
+if (requires_fuse); then
+  : > view
+  serve "$intact" integrity open layers --sector-size 4096 --fuse view
+  dd if=inner of=view bs=64K conv=notrunc,fsync status=none
+  stop
+  # The last copy is the one in its place: another may be in the journal.
+  verity_at=$(grep -abo verity layers | tail -1 | cut -d: -f1)
+  # reads_of PLACE: how many reads of the file in the trace contain the byte; other files are shorter
+  reads_of() {
+    perl -ne 'BEGIN { $at = shift } /pread64\(\d+, .*, (\d+), (\d+)\) += (\d+)/ and $2 <= $at && $at < $2 + $1 and $n++;
+      END { print $n // 0 }' "$1" trace
+  }
+  opened() { strace -f -qq -s 0 -e trace=pread64 -o trace "$intact" open layers --integrity crc32c --root-hash-file root2 "$@"; }
+  expect 0 opened --hash-offset 400K --to copy6
+  head -c 400K inner | cmp - copy6
+  equal "$(reads_of 0)" 1 'reads of the superblock of dm-integrity'
+  equal "$(reads_of "$verity_at")" 1 'reads of the superblock of dm-verity'
+fi
+
 # Another file takes the name while the first is examined: every lock is followed by a pause.
 swap() {
   cp --sparse=always "$1" image
