@@ -65,7 +65,7 @@ Result<GrownFiles::File*> GrownFiles::find_or_open(const std::string& path) {
   const std::string place = place_of(path);
   for (File& file : files_)
     if (file.path == path || (file.created && place_of(file.path) == place)) return &file;
-  auto fd = open_file(path, O_RDWR);
+  auto fd = open_file(path, O_RDWR | O_NONBLOCK | O_NOCTTY);
   if (!fd && fd.error().kind() == ErrorKind::not_found) {
     TRY(create(path));
     return &files_.back();

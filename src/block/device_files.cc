@@ -20,7 +20,8 @@ Result<std::shared_ptr<FileDevice>> DeviceFiles::open(const std::string& path) {
   if (const auto before = opened_.find(path); before != opened_.end()) return before->second;
   // What was opened is compared, not what the path leads to at another moment.
   const bool writes = access_ == Access::read_write;
-  return open(path, TRY(open_file(path, writes ? O_RDWR : O_RDONLY)));
+  // A FIFO is refused below; without O_NONBLOCK we would wait for its writer.
+  return open(path, TRY(open_file(path, (writes ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY)));
 }
 
 Result<std::shared_ptr<FileDevice>> DeviceFiles::open(const std::string& path, UniqueFd fd) {

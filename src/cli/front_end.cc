@@ -171,7 +171,7 @@ Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
   // Opened here first, for its errors: nbdkit has only one exit status. It is nbdkit that replays
   // journals.
   const bool writable = TRY(stack::can_be_written(plan));
-  stack::Stack stack = TRY(stack::open(plan, {}, stack::Writing::never));
+  stack::Stack stack = TRY(stack::open(plan, {}, stack::Writing::by_process));
   TRY(stack.close());
   const stack::Handover handover = TRY(stack::hand_over(plan));
   serve::NbdListener listener = TRY(serve::NbdListener::bind(nbd_));

@@ -49,6 +49,7 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
         .events = events,
         .read_only = writing != Writing::as_files_allow,
         .for_kernel = writing == Writing::by_kernel,
+        .for_other_writer = writing == Writing::by_kernel || writing == Writing::by_process,
         .header = is_only ? header : nullptr,
         .claims = &claims};
     claims.begin_line();

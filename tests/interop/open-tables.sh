@@ -178,3 +178,28 @@ mkfifo "$work/fifo"
 expect 2 timeout 5 "$intact" open --table "0 8 linear $work/fifo 0" --to "$work/of-fifo"
 said "fifo: neither a regular file nor a block device"
 [[ ! -e $work/of-fifo ]]
+expect 2 timeout 5 "$intact" info fifo
+said "fifo: neither a regular file nor a block device"
+expect 2 timeout 5 "$intact" open fifo --to of-fifo
+expect 2 timeout 5 "$intact" open data --hash-device fifo --root-hash-file root --to of-fifo
+
+# A key in a keyring, and a block device by its number.
+truncate -s 1M tagged2
+expect 0 "$intact" integrity format tagged2 --integrity hmac-sha256 --integrity-key-file key --sector-size 4096
+keyed="0 $sectors integrity $work/tagged2 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)"
+if (requires keyctl) && keyctl session - true > /dev/null 2>&1; then
+  # of PAYLOAD COMMAND...: runs it in a session with the key intact-test
+  of() { keyctl session - bash -c 'keyctl padd user intact-test @s < "$0" > /dev/null && shift 0 && "$@"' "$@" 2>&1; }
+  expect 0 of key "$intact" open --table "$keyed::32:user:intact-test" --to from-keyring
+  cmp -n "$(stat -c %s from-keyring)" from-keyring /dev/zero
+  expect 4 of other "$intact" open --table "$keyed::32:user:intact-test" --to never
+  expect 4 of key "$intact" open --table "$keyed::31:user:intact-test" --to never
+  said "key 'intact-test' of type user: has 32 bytes, not 31"
+fi
+expect 7 "$intact" open --table "$keyed::32:user:intact-no-such-key" --to never
+said 'not in the keyrings of this session'
+expect 6 "$intact" open --table "$keyed::32:logon:intact-test" --to never
+said 'only the kernel can read it'
+expect 7 "$intact" open --table '0 8 linear 4095:1048575 0' --to never
+said '4095:1048575: no such block device'
+[[ ! -e never ]] || fail 'a copy was made'

@@ -51,8 +51,8 @@ void print_layers(const std::string& file, std::uint64_t size, const std::vector
 }
 
 Result<int> info(const InfoOptions& options) {
-  // Without a lock, since it may be in use.
-  UniqueFd fd = TRY(open_file(options.file, O_RDONLY));
+  // Without a lock, since it may be in use; a FIFO is refused and not waited for.
+  UniqueFd fd = TRY(open_file(options.file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   const dm::File file =
       TRY(block::FileDevice::create(std::move(fd), block::Access::read_only).context(options.file));
   block::DeviceFiles files(block::Access::read_only);

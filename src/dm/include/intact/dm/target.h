@@ -28,6 +28,8 @@ struct Opening {
   Events events = {};
   bool read_only = false;   ///< write nothing, whatever the devices below allow
   bool for_kernel = false;  ///< only to check what the kernel is about to open
+  /// Somebody else is about to open the same for writing: the kernel, or another process.
+  bool for_other_writer = false;
   /// What the prober of this format has read of the device below, which is not read again: what was
   /// probed is what is opened. Null: nothing.
   const Header* header = nullptr;

@@ -15,7 +15,8 @@ namespace intact::stack {
 enum class Writing {
   as_files_allow,
   never,
-  by_kernel,  ///< never, since the kernel is about to open the same
+  by_kernel,   ///< never, since the kernel is about to open the same
+  by_process,  ///< never, since another process is about to open the same
 };
 
 /// An open stack of block devices. Its top is thread-safe and may be shared with front ends.
