@@ -7,6 +7,8 @@
 
 #include <intact/base/line_log.h>
 #include <intact/base/visible.h>
+#include <intact/block/copy.h>
+#include <intact/console/progress.h>
 #include <intact/nbdkit_plugin.h>
 #include <intact/serve/fuse_server.h>
 #include <intact/serve/mounts.h>
@@ -17,7 +19,6 @@
 #include <intact/stack/handover.h>
 
 #include "command.h"
-#include "copy_out.h"
 
 namespace intact::cli {
 
@@ -193,10 +194,20 @@ Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
 }
 
 Result<void> FrontEnd::copy(stack::Plan& plan) const {
+  if (to_ == "-" && ::isatty(STDOUT_FILENO) == 1)
+    return Error(ErrorKind::invalid_argument,
+                 "--to -: stdout is a terminal; redirect it to a file or a pipe");
   LineLog lines(STDERR_FILENO);
   const stack::Stack stack =
       TRY(stack::open(plan, {.log = [&lines](std::string_view line) { lines.add(line); }}));
-  TRY(copy_out(*stack.top(), to_));
+  {
+    ProgressLine line;
+    const auto progress = progress_on(line, "Copying");
+    if (to_ == "-")
+      TRY(block::copy_in_order(*stack.top(), STDOUT_FILENO, progress).context("stdout"));
+    else
+      TRY(block::copy_to_new_file(*stack.top(), to_, progress));
+  }
   if (const std::string summary = stack.summary(); !summary.empty()) warn(summary);
   return {};
 }

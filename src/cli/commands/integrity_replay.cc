@@ -2,11 +2,12 @@
 
 #include <intact/base/file.h>
 #include <intact/base/grown_files.h>
+#include <intact/block/copy.h>
+#include <intact/console/progress.h>
 #include <intact/integrity/inspect.h>
 #include <intact/integrity/manage.h>
 #include <intact/json/json.h>
 
-#include "../copy_out.h"
 #include "command.h"
 #include "integrity_commands.h"
 
@@ -114,7 +115,8 @@ Result<int> replay_in_place(const Options& options) {
 /// Copies a device into the new file `path`, which has no name until it is published.
 Result<dm::File> make_copy(const block::Device& source, const std::string& path, GrownFiles& made) {
   const int fd = TRY(made.create(path));
-  TRY(copy_into(source, fd).context(path));
+  ProgressLine line;
+  TRY(block::copy_into(source, fd, progress_on(line, "Copying")).context(path));
   return dm::File(
       TRY(block::FileDevice::create_locked(TRY(duplicate_fd(fd)), block::Access::read_write)
               .context(path)));

@@ -6,13 +6,13 @@
 #include <intact/base/file.h>
 #include <intact/base/grown_files.h>
 #include <intact/base/visible.h>
+#include <intact/block/copy.h>
 #include <intact/console/progress.h>
 #include <intact/erofs/damaged_files.h>
 #include <intact/json/json.h>
 #include <intact/verity/manage.h>
 
 #include "command.h"
-#include "copy_out.h"
 #include "verity_options.h"
 
 namespace intact::cli {
@@ -178,7 +178,8 @@ Result<dm::File> copy_data(const Options& options, GrownFiles& made) {
     return wrong("--output: must be a new file; omit it to repair in place");
   const auto from = TRY(block::FileDevice::open(options.data, Access::read_only));
   const int to = TRY(made.create(options.output));
-  TRY(copy_into(*from, to).context(options.output));
+  ProgressLine line;
+  TRY(block::copy_into(*from, to, progress_on(line, "Copying")).context(options.output));
   return dm::File(TRY(block::FileDevice::create_locked(TRY(duplicate_fd(to)), Access::read_write)
                           .context(options.output)));
 }

@@ -1,5 +1,3 @@
-#include "copy_out.h"
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -12,11 +10,9 @@
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
 #include <intact/base/worker_pool.h>
-#include <intact/console/progress.h>
+#include <intact/block/copy.h>
 
-#include "command.h"
-
-namespace intact::cli {
+namespace intact::block {
 namespace {
 
 constexpr std::size_t kChunk = 1 << 20;
@@ -43,11 +39,11 @@ Result<void> write_sparsely(int fd, std::uint64_t offset, ByteSpan bytes) {
 
 /// Calls `use(offset, size, hole)` for the pieces of the source in order, until one fails.
 template <typename Use>
-Result<void> for_each_chunk(const block::Device& source, Use use) {
+Result<void> for_each_chunk(const Device& source, Use use) {
   Result<void> outcome;
-  TRY(block::for_each_extent(source, [&](const block::Extent& extent) {
+  TRY(for_each_extent(source, [&](const Extent& extent) {
     // Zeros that take space are read: reading is how their damage is found.
-    const bool hole = extent.kind == block::ExtentKind::hole;
+    const bool hole = extent.kind == ExtentKind::hole;
     for (std::uint64_t done = 0; outcome && done < extent.length;) {
       const std::size_t size = std::min<std::uint64_t>(kChunk, extent.length - done);
       outcome = use(extent.offset + done, size, hole);
@@ -56,25 +52,6 @@ Result<void> for_each_chunk(const block::Device& source, Use use) {
     return outcome.has_value();
   }));
   return outcome;
-}
-
-Result<void> write_to_stdout(const block::Device& source) {
-  if (::isatty(STDOUT_FILENO))
-    return Error(ErrorKind::invalid_argument,
-                 "--to -: stdout is a terminal; redirect it to a file or a pipe");
-  ProgressLine line;
-  Bytes buffer(kChunk);
-  return for_each_chunk(source,
-                        [&](std::uint64_t offset, std::size_t size, bool hole) -> Result<void> {
-                          const MutableByteSpan chunk = MutableByteSpan(buffer).first(size);
-                          if (hole)
-                            std::ranges::fill(chunk, std::byte{});
-                          else
-                            TRY(source.read(offset, chunk));
-                          TRY(write_all(STDOUT_FILENO, chunk).context("stdout"));
-                          line.show("Copying", offset + size, source.size());
-                          return {};
-                        });
 }
 
 /// Zeros are left out and the rest is written at its place: old content would show through, and
@@ -95,11 +72,10 @@ Result<void> check_empty_file(int fd) {
 
 }  // namespace
 
-Result<void> copy_into(const block::Device& source, int fd) {
+Result<void> copy_into(const Device& source, int fd, const CopyProgress& progress) {
   TRY(check_empty_file(fd));
   const std::uint64_t size = source.size();
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) return Error::from_errno("ftruncate", errno);
-  ProgressLine line;
   std::atomic<std::uint64_t> done = 0;
   WorkerPool pool;  // its jobs use all of the above
   const auto copied = for_each_chunk(
@@ -115,7 +91,7 @@ Result<void> copy_into(const block::Device& source, int fd) {
           });
         else
           done += length;
-        line.show("Copying", done, size);
+        if (progress) progress(done, size);
         // wait() returns the error itself.
         if (pool.failed()) return Error(ErrorKind::cancelled, "stopped after an error");
         return {};
@@ -124,11 +100,26 @@ Result<void> copy_into(const block::Device& source, int fd) {
   return copied;
 }
 
-Result<void> copy_out(const block::Device& source, const std::string& path) {
-  if (path == "-") return write_to_stdout(source);
+Result<void> copy_in_order(const Device& source, int fd, const CopyProgress& progress) {
+  Bytes buffer(kChunk);
+  return for_each_chunk(source,
+                        [&](std::uint64_t offset, std::size_t size, bool hole) -> Result<void> {
+                          const MutableByteSpan chunk = MutableByteSpan(buffer).first(size);
+                          if (hole)
+                            std::ranges::fill(chunk, std::byte{});
+                          else
+                            TRY(source.read(offset, chunk));
+                          TRY(write_all(fd, chunk));
+                          if (progress) progress(offset + size, source.size());
+                          return {};
+                        });
+}
+
+Result<void> copy_to_new_file(const Device& source, const std::string& path,
+                              const CopyProgress& progress) {
   OutputFile file = TRY(OutputFile::create(path, OutputFile::Existing::refuse, 0600));
-  TRY(copy_into(source, file.fd()).context(path));
+  TRY(copy_into(source, file.fd(), progress).context(path));
   return file.publish();
 }
 
-}  // namespace intact::cli
+}  // namespace intact::block
