@@ -56,7 +56,8 @@ TEST(Scan, SaysWhatNobodyHasChecked) {
 }
 
 TEST(Scan, DoesNotCallDiscardedBlocksChecked) {
-  TestDevice device({.internal_hash = named("hmac(sha256)", 32)});
+  TestDevice device(
+      {.interleave_sectors = 256, .fix_padding = true, .internal_hash = named("hmac(sha256)", 32)});
   device.params.allow_discards = true;
   device.fill();
   {

@@ -44,6 +44,8 @@ Result<void> erase_superblock(const Params& params, const Devices& devices) {
 }
 
 Result<void> wipe(const Params& params, const Devices& devices, const Progress& progress) {
+  if (!params.internal_hash)
+    return Error(ErrorKind::invalid_argument, "no internal hash to make tags with");
   Params direct = params;
   direct.mode = Mode::direct;
   const auto target =

@@ -53,8 +53,8 @@ Result<Occupied> find_occupied(const Params& params, const Devices& devices);
 Result<void> erase_superblock(const Params& params, const Devices& devices);
 
 /// Writes zeros to all of a formatted device, which gives every block its tag. Without a journal: a
-/// wipe that was interrupted has lost nothing, and is repeated. Needs an internal hash. Uses all
-/// processors.
+/// wipe that was interrupted has lost nothing, and is repeated. Uses all processors.
+/// invalid_argument: there is no internal hash. Errors of IntegrityTarget::open() and of writing.
 Result<void> wipe(const Params& params, const Devices& devices, const Progress& progress = {});
 
 // --- resizing -----------------------------------------------------------------------------------
