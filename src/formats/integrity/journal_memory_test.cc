@@ -16,6 +16,7 @@ Params many_sections() {
           .journal_sectors = 64 * 16,
           .interleave_sectors = 8,
           .fix_padding = true,
+          .fix_hmac = true,
           .journal_watermark = 100,  // nothing is put in place before the journal is full
           .internal_hash = named("crc32c"),
           .journal_crypt = named("ctr(aes)", 16),
