@@ -81,8 +81,10 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
   IntegrityTarget::Options options;
   options.read_only =
       opening.read_only || !devices.data->writable() || !devices.of_meta().writable();
-  if (opening.header != nullptr && table.params.start == 0 && !devices.meta)
-    options.superblock = static_cast<const FoundHeader*>(opening.header)->on_disk;
+  // The lines of another format's prober come with a header of another type.
+  const auto* const found = dynamic_cast<const FoundHeader*>(opening.header);
+  if (found != nullptr && table.params.start == 0 && !devices.meta)
+    options.superblock = found->on_disk;
   if (opening.events.log)
     options.on_mismatch = [log = opening.events.log, name = opening.name](
                               const Mismatch& mismatch) { log(damage_text(name, mismatch)); };

@@ -30,8 +30,8 @@ struct Opening {
   bool for_kernel = false;  ///< only to check what the kernel is about to open
   /// Somebody else is about to open the same for writing: the kernel, or another process.
   bool for_other_writer = false;
-  /// What the prober of this format has read of the device below, which is not read again: what was
-  /// probed is what is opened. Null: nothing.
+  /// What a prober, perhaps of another format, has read of the device below. A target need not read
+  /// it again: what was probed is what is opened. Null: nothing.
   const Header* header = nullptr;
   Claims* claims = nullptr;  ///< of the stack that the line is in; null: the line is alone
 
