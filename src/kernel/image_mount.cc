@@ -1,10 +1,8 @@
 #include <cerrno>
 #include <chrono>
-#include <optional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -12,8 +10,9 @@
 #include <intact/base/thread.h>
 #include <intact/fsverity/measure.h>
 #include <intact/kernel/image_mount.h>
-#include <intact/kernel/loop_device.h>
+#include <intact/kernel/overlay.h>
 
+#include "erofs_mount.h"
 #include "file_system.h"
 
 namespace intact::kernel {
@@ -37,25 +36,6 @@ Result<void> check_image(const ImageLayers& layers) {
   return {};
 }
 
-/// The image of that open file, mounted and attached nowhere.
-Result<UniqueFd> mount_metadata(int image, bool file_backed) {
-  // The kernel opens the file of our descriptor, not a name that others could change meanwhile.
-  std::string source = fmt::format("/proc/self/fd/{}", image);
-  std::optional<LoopDevice> loop;
-  for (;;) {
-    if (!file_backed) {
-      loop = TRY(LoopDevice::attach(image));
-      source = loop->path();
-    }
-    auto erofs = TRY(FileSystem::open("erofs"));
-    TRY(erofs.set("source", source));
-    TRY(erofs.set_flag("ro"));
-    auto mount = erofs.mount(kAttributes);
-    if (mount || !file_backed || mount.error().sys_errno() != ENOTBLK) return mount;
-    file_backed = false;
-  }
-}
-
 /// A copy of the mount that the directory is in, showing only that directory, attached nowhere.
 Result<UniqueFd> clone_directory(int dir) {
   UniqueFd clone(::open_tree(dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
@@ -71,24 +51,10 @@ Result<void> attach_layer(const UniqueFd& layer, const UniqueFd& room, const std
   return {};
 }
 
-/// Names the layers, found below the current directory, to overlayfs: the metadata first.
-Result<void> set_layers(FileSystem& overlay, const std::vector<std::string>& names,
-                        bool one_by_one) {
-  if (one_by_one) {
-    auto first = overlay.set("lowerdir+", names.front());
-    if (first) {
-      for (std::size_t i = 1; i < names.size(); ++i) TRY(overlay.set("datadir+", names[i]));
-      return {};
-    }
-    if (first.error().sys_errno() != EINVAL) return first;  // else an option of newer kernels
-  }
-  return overlay.set("lowerdir", fmt::format("{}", fmt::join(names, "::")));
-}
-
 /// Puts the layers together. overlayfs takes only layers that are attached in the mount namespace
 /// of its caller, so this gives the calling thread one of its own, which goes with the thread.
-Result<UniqueFd> mount_overlay(const UniqueFd& metadata, const std::vector<UniqueFd>& objects,
-                               const ImageMountOptions& options) {
+Result<UniqueFd> mount_layers(const UniqueFd& metadata, const std::vector<UniqueFd>& objects,
+                              const ImageMountOptions& options) {
   if (::unshare(CLONE_NEWNS) != 0) return mount_error("unshare", errno);
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return mount_error("make the mounts private", errno);
@@ -98,24 +64,19 @@ Result<UniqueFd> mount_overlay(const UniqueFd& metadata, const std::vector<Uniqu
   const UniqueFd room = TRY(tmpfs.mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
   if (::move_mount(room.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0)
     return mount_error("move_mount", errno);
-  std::vector<std::string> names = {"image"};
-  TRY(attach_layer(metadata, room, names.front()));
+  Overlay overlay{.source = std::string(kImageMountSource) + options.source,
+                  .lower = {"image"},
+                  .follow = true,
+                  .verity = options.verity};
+  TRY(attach_layer(metadata, room, overlay.lower.front()));
   for (std::size_t i = 0; i < objects.size(); ++i) {
-    names.push_back(i == 0 ? "objects" : fmt::format("objects-{}", i));
-    TRY(attach_layer(objects[i], room, names.back()));
+    overlay.data.push_back(i == 0 ? "objects" : fmt::format("objects-{}", i));
+    TRY(attach_layer(objects[i], room, overlay.data.back()));
   }
   // The mount table will show the layers by these names.
   if (::fchdir(room.get()) != 0) return mount_error("chdir", errno);
-
-  auto overlay = TRY(FileSystem::open("overlay"));
-  TRY(overlay.set("source", std::string(kImageMountSource) + options.source));
-  TRY(overlay.set_flag("ro"));
-  TRY(overlay.set("metacopy", "on"));
-  TRY(overlay.set("redirect_dir", "on"));
-  if (options.verity != Verity::off)
-    TRY(overlay.set("verity", options.verity == Verity::require ? "require" : "on"));
-  TRY(set_layers(overlay, names, options.use_layer_options));
-  return overlay.mount(kAttributes);
+  return mount_overlay(overlay, kAttributes,
+                       options.use_layer_options ? LayerOptions::one_by_one : LayerOptions::joined);
 }
 
 /// The mountpoint is looked at first because move_mount(2) does not say what is wrong with it.
@@ -131,15 +92,37 @@ Result<void> check_mountpoint(const std::string& mountpoint) {
 
 }  // namespace
 
+bool is_image_mount(std::string_view type, std::string_view source) {
+  return type == "overlay" && source.starts_with(kImageMountSource);
+}
+
+Result<void> check_can_mount_images() {
+  for (const char* const type : {"erofs", "overlay"}) {
+    const UniqueFd context(::fsopen(type, FSOPEN_CLOEXEC));
+    if (context) continue;
+    if (errno == EPERM)
+      return Error(ErrorKind::unsupported,
+                   "only root (CAP_SYS_ADMIN) can mount; use --method fuse");
+    if (errno == ENODEV)
+      return Error(ErrorKind::unsupported,
+                   fmt::format("this kernel has no {}; use --method fuse", type));
+    if (errno == ENOSYS)
+      return Error(ErrorKind::unsupported,
+                   "this kernel is older than Linux 5.2; use --method fuse");
+  }
+  return {};
+}
+
 Result<ImageMount> ImageMount::create(const ImageLayers& layers, const ImageMountOptions& options) {
   TRY(check_image(layers));
-  const UniqueFd metadata = TRY(mount_metadata(layers.image, options.use_file_backed_erofs));
+  const UniqueFd metadata =
+      TRY(mount_erofs(layers.image, kAttributes, options.use_file_backed_erofs));
   std::vector<UniqueFd> objects;
   objects.reserve(layers.objects.size());
   for (const int dir : layers.objects) objects.push_back(TRY(clone_directory(dir)));
   // A thread, since its mount namespace must not become ours. It shares our descriptors.
   Result<UniqueFd> mount = Error(ErrorKind::io, "not run");
-  TRY(start_thread([&] { mount = mount_overlay(metadata, objects, options); })).join();
+  TRY(start_thread([&] { mount = mount_layers(metadata, objects, options); })).join();
   return ImageMount(TRY(std::move(mount)));
 }
 

@@ -37,7 +37,7 @@ umount "$hand" "$work/metadata"
 expect 0 "$intact" umount "$fuse"
 
 case_of "the ways of older kernels"
-[[ -x /build/tests/kernel_test ]] || fail "serve_kernel_test is not built"
+[[ -x /build/tests/kernel_test ]] || fail "kernel_test is not built"
 expect 0 env INTACT_TEST_IMAGE="$image" INTACT_TEST_OBJECTS="$INTACT_STORE/objects" \
   /build/tests/kernel_test
 ! grep -q SKIPPED "$work/out" || fail "tests were skipped: $(cat "$work/out")"

@@ -7,15 +7,18 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
+#include <intact/kernel/overlay.h>
 
 namespace intact::kernel {
 
 /// The mount table shows these mounts as overlays whose source begins like this.
 inline constexpr std::string_view kImageMountSource = "intact:";
+/// Whether a line of the mount table with that type and source is such a mount.
+bool is_image_mount(std::string_view type, std::string_view source);
 
-/// How overlayfs compares the digests in the metadata with those of the objects: its option
-/// verity=.
-enum class Verity { require, on, off };
+/// Whether this process may mount images, and the kernel has what that takes. unsupported says what
+/// is lacking.
+Result<void> check_can_mount_images();
 
 /// What a composefs mount is made of. The descriptors stay the caller's.
 struct ImageLayers {
