@@ -91,14 +91,6 @@ class SavedTerminal {
   bool saved_;
 };
 
-/// Empty where a server has to do it.
-Result<RootAttacher> make_root(const ContainerParts& parts) {
-  if (!parts.mount) return RootAttacher();
-  auto made = parts.mount();
-  if (!made && made.error().kind() == ErrorKind::unsupported && parts.serve) return RootAttacher();
-  return made;
-}
-
 /// The process between the caller and the supervisor. It makes the namespaces: the first child
 /// after unshare(CLONE_NEWPID) is the one whose end ends them.
 Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int report) {
@@ -117,7 +109,7 @@ Result<void> enter_and_supervise(SupervisorTask task, const IdMapPlan& ids, int 
       TRY(map_ids_from_inside(ids));
     }
   }
-  task.attach_root = TRY(make_root(*task.parts));
+  if (task.parts->mount) task.attach_root = TRY(task.parts->mount());
   TRY(make_private_namespaces());
   const pid_t first = TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {
     auto outcome = supervise(task);

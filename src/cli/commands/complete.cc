@@ -3,10 +3,10 @@
 #include <intact/base/file.h>
 #include <intact/console/completion.h>
 #include <intact/oci/image_source.h>
+#include <intact/rootfs/mounts.h>
 #include <intact/serve/mounts.h>
 #include <intact/store/store.h>
 
-#include "../kernel_mount.h"
 #include "command.h"
 #include "commands.h"
 #include "shell_commands.h"
@@ -40,8 +40,7 @@ std::vector<std::string> mounted_images() {
       text ? serve::parse_mount_table(as_text(*text)) : Result<std::vector<serve::MountEntry>>({});
   if (!mounts) return directories;
   for (const serve::MountEntry& entry : *mounts)
-    if (entry.type == "fuse.intact" || is_kernel_mount(entry))
-      directories.push_back(entry.mountpoint);
+    if (rootfs::as_mount(entry)) directories.push_back(entry.mountpoint);
   return directories;
 }
 

@@ -1,5 +1,3 @@
-#include <climits>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -8,21 +6,17 @@
 #include <intact/base/visible.h>
 #include <intact/console/format_template.h>
 #include <intact/console/output.h>
-#include <intact/image/opened_image.h>
 #include <intact/json/json.h>
-#include <intact/kernel/image_mount.h>
-#include <intact/serve/fuse_server.h>
-#include <intact/serve/mounts.h>
+#include <intact/rootfs/kernel_root.h>
+#include <intact/rootfs/mounts.h>
+#include <intact/rootfs/served_root.h>
 #include <intact/service/background.h>
 #include <intact/service/log_file.h>
-#include <intact/service/mount_record.h>
 #include <intact/service/server.h>
 
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
-#include "kernel_mount.h"
-#include "mount_table.h"
 #include "store_option.h"
 #include "umount.h"
 
@@ -36,68 +30,27 @@ struct MountOptions {
   std::string method = "auto";
   std::string log;
   std::vector<std::string> object_dirs;
+  rootfs::RootSpec spec;  // what the words above and below mean
   bool allow_other = false;
   bool foreground = false;
   bool json = false;
 };
 
-/// A mount over the store would hide it from its own server, which would wait for itself.
-Result<void> check_store_is_elsewhere(const std::string& store, const std::string& directory) {
-  char store_path[PATH_MAX];
-  char directory_path[PATH_MAX];
-  if (::realpath(store.c_str(), store_path) == nullptr ||
-      ::realpath(directory.c_str(), directory_path) == nullptr)
-    return {};  // opening them tells what is wrong
-  const std::string below = std::string(store_path) + "/";
-  if (below.starts_with(std::string(directory_path) + "/"))
-    return Error(ErrorKind::invalid_argument,
-                 fmt::format("{}: contains the store {}; mount somewhere else", directory, store));
-  return {};
-}
-
-/// The root directory of a process cannot be covered: nobody would see the mount or end it.
-Result<void> check_is_not_root(const std::string& directory) {
-  char path[PATH_MAX];
-  if (::realpath(directory.c_str(), path) == nullptr || std::string_view(path) != "/") return {};
-  return Error(ErrorKind::invalid_argument, "/: cannot mount there; choose a directory below it");
-}
-
-/// Makes room: a mount whose server was killed goes away, a living one is not covered.
-Result<void> prepare_directory(const std::string& directory) {
-  auto entry = TRY(serve::find_mount(directory));
-  if (!entry) return {};
-  if (!service::MountServer::find(entry->device, entry->user()).is_running() &&
-      TRY(serve::clear_dead_mount(directory))) {
-    warn(fmt::format("{}: unmounted the image whose server was killed", directory));
-    entry = TRY(serve::find_mount(directory));
-  }
-  if (entry && is_intact_mount(*entry))
-    return Error(ErrorKind::busy, fmt::format("{}: '{}' is mounted there; run `intact umount {}`",
-                                              directory, entry->source, directory));
-  return {};
-}
-
-struct ImageInStore {
-  std::shared_ptr<store::Store> store;
-  std::unique_ptr<image::OpenedImage> image;
-};
-
 /// Checks that the directory can be mounted on, and the image down to its digest.
-Result<ImageInStore> open_image(const MountOptions& options, const StoreOption& store_option,
-                                const sign::Anchors& anchors, image::DamageSink damage) {
-  TRY(check_is_not_root(options.directory));
-  TRY(prepare_directory(options.directory));
-  ImageInStore opened;
-  opened.store = TRY(store_option.open());
-  TRY(check_store_is_elsewhere(opened.store->path(), options.directory));
+Result<rootfs::RootSource> open_image(const MountOptions& options, const StoreOption& store_option,
+                                      const sign::Anchors& anchors, image::DamageSink damage) {
+  if (TRY(rootfs::prepare_directory(options.directory)))
+    warn(fmt::format("{}: unmounted the image whose server was killed", options.directory));
+  auto store = TRY(store_option.open());
+  TRY(rootfs::check_store_is_elsewhere(store->path(), options.directory));
   for (const std::string& dir : options.object_dirs)
-    TRY(opened.store->add_object_dir(dir, store::DirectoryOrigin::user));
+    TRY(store->add_object_dir(dir, store::DirectoryOrigin::user));
   image::OpenOptions open_options;
   open_options.anchors = anchors;
-  open_options.verity = TRY(image::parse_verity_mode(options.verity));
+  open_options.verity = options.spec.verity;
   open_options.damage = std::move(damage);
-  opened.image = TRY(image::OpenedImage::open(opened.store, options.name, open_options));
-  return opened;
+  auto image = TRY(image::OpenedImage::open(store, options.name, open_options));
+  return rootfs::RootSource{.store = std::move(store), .image = std::move(image)};
 }
 
 std::string log_line(const image::Damage& damage) {
@@ -106,34 +59,32 @@ std::string log_line(const image::Damage& damage) {
                      damage.offset, damage.object, damage.reason);
 }
 
-/// Checks and mounts the image and serves it until it is unmounted. `process` is null in the
-/// foreground.
+/// Mounts the image and serves it until it is unmounted. `process` is null in the foreground.
 Result<void> serve_image(const MountOptions& options, const StoreOption& store_option,
                          const sign::Anchors& anchors, const service::LogFile* log_file,
                          service::BackgroundProcess* process) {
   service::Server life(
       {.log_fd = log_file ? log_file->fd() : STDERR_FILENO, .logs_errors = log_file != nullptr});
-  const ImageInStore opened =
+  auto source =
       TRY(open_image(options, store_option, anchors,
                      [&life](const image::Damage& damage) { life.log().add(log_line(damage)); }));
-
-  serve::FuseOptions fuse;
-  fuse.mountpoint = options.directory;
-  fuse.allow_other = options.allow_other;
-  fuse.fsname = opened.image->record().name;
-  fuse.log = life.log_sink();
-  if (process) fuse.ready_fd = process->take_ready().release();
-  const auto server = TRY(serve::FuseServer::mount(opened.image->tree(), fuse));
-  const auto end = TRY(life.end_on_request([&server] { server->stop(); }));
-  TRY(life.record_mount(server->device()));
+  const rootfs::ServeOptions serve{.directory = options.directory,
+                                   .name = source.image->record().name,
+                                   .others = options.spec.others,
+                                   .ready_fd = process ? process->take_ready().release() : -1,
+                                   .log = life.log_sink()};
+  const auto tree = source.image->tree();
+  auto root = TRY(rootfs::ServedRoot::mount(std::move(source), tree, serve));
+  const auto end = TRY(life.end_on_request([&root] { root.stop(); }));
+  TRY(life.record_mount(root.device()));
   if (process) {
     process->leave_terminal(log_file->fd());
   } else {
     print("Mounted '{}' on {}; stop with Ctrl-C or `intact umount`\n", visible(options.name),
-          visible(server->mountpoint()));
+          visible(root.directory()));
     std::fflush(stdout);
   }
-  Result<void> served = life.close(server->serve(), {});
+  Result<void> served = life.close(root.serve(), {});
   if (log_file) log_file->tidy_up();
   return served;
 }
@@ -152,28 +103,12 @@ void print_mounted(const MountOptions& options, const std::string& log) {
           visible(log));
 }
 
-Result<void> mount_in_kernel(const MountOptions& options, const StoreOption& store_option,
-                             const sign::Anchors& anchors) {
-  const ImageInStore opened = TRY(open_image(options, store_option, anchors, {}));
-  TRY(mount_by_kernel(*opened.store, *opened.image, opened.image->record().name, options.directory,
-                      TRY(image::parse_verity_mode(options.verity))));
-  print_mounted(options, "");
-  return {};
-}
-
-/// Whether a kernel mount, where there can be one, would do all that was asked for. Every user can
-/// enter it, it gives no warnings, and what it refuses is only in the kernel's log.
-bool kernel_keeps_all_promises(const MountOptions& options) {
-  return options.allow_other && options.verity == "require" && !options.foreground &&
-         options.log.empty();
-}
-
 /// What is mounted, where, and how.
 Result<int> list_mounts(bool as_json) {
-  const auto mounts = TRY(list_intact_mounts());
+  const auto mounts = TRY(rootfs::list_mounts());
   if (as_json) {
     Json json = Json::array();
-    for (const IntactMount& mount : mounts)
+    for (const rootfs::Mount& mount : mounts)
       json.push_back({{"name", mount.image},
                       {"directory", mount.directory()},
                       {"method", mount.by_kernel ? "kernel" : "fuse"},
@@ -182,14 +117,34 @@ Result<int> list_mounts(bool as_json) {
     return 0;
   }
   std::string text = "NAME\tDIRECTORY\tSTATUS\n";
-  for (const IntactMount& mount : mounts)
+  for (const rootfs::Mount& mount : mounts)
     text += fmt::format("{}\t{}\t{}\n", visible(mount.image), visible(mount.directory()),
                         mount.status());
   print_text(aligned_columns(text));
   return 0;
 }
 
-Result<int> mount(const MountOptions& options, const StoreOption& store,
+/// What the options ask for.
+Result<rootfs::RootSpec> root_spec(const MountOptions& options) {
+  rootfs::RootSpec spec{.method = TRY(rootfs::parse_method(options.method)),
+                        .verity = TRY(image::parse_verity_mode(options.verity)),
+                        .others = options.allow_other,
+                        .reports = options.foreground || !options.log.empty()};
+  if (spec.method == rootfs::Method::kernel && rootfs::kernel_limit(spec))
+    return Error(ErrorKind::invalid_argument,
+                 "--method kernel: has no server; leave out --foreground and --log");
+  return spec;
+}
+
+/// False where FUSE has to do it.
+Result<bool> mount_in_kernel(const MountOptions& options, const StoreOption& store,
+                             const sign::Anchors& anchors) {
+  if (!rootfs::methods_for(options.spec).kernel) return false;
+  const auto source = TRY(open_image(options, store, anchors, {}));
+  return rootfs::mount_by_kernel(source, options.spec, options.directory);
+}
+
+Result<int> mount(MountOptions& options, const StoreOption& store,
                   const AnchorOptions& anchor_options) {
   if (options.name.empty()) return list_mounts(options.json);
   if (options.directory.empty())
@@ -199,17 +154,13 @@ Result<int> mount(const MountOptions& options, const StoreOption& store,
   TRY(service::fill_standard_descriptors());
   const sign::Anchors anchors = anchor_options.anchors();
   if (options.verity == "off") warn("--verity off: file contents are not checked");
-  if (options.method == "kernel") {
-    if (options.foreground || !options.log.empty())
-      return Error(ErrorKind::invalid_argument,
-                   "--method kernel: has no server; leave out --foreground and --log");
-    TRY(mount_in_kernel(options, store, anchors).context("--method kernel"));
+  options.spec = TRY(root_spec(options));
+  auto by_kernel = mount_in_kernel(options, store, anchors);
+  if (!by_kernel && options.spec.method == rootfs::Method::kernel)
+    return std::move(by_kernel).error().with_context("--method kernel");
+  if (TRY(std::move(by_kernel))) {
+    print_mounted(options, "");
     return 0;
-  }
-  if (options.method == "auto" && kernel_keeps_all_promises(options)) {
-    const auto mounted = mount_in_kernel(options, store, anchors);
-    if (mounted) return 0;
-    if (mounted.error().kind() != ErrorKind::unsupported) return Error(mounted.error());
   }
   if (options.foreground) {
     std::optional<service::LogFile> log;

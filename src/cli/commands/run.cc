@@ -11,15 +11,15 @@
 #include <intact/console/error_report.h>
 #include <intact/console/output.h>
 #include <intact/image/opened_image.h>
+#include <intact/rootfs/kernel_root.h>
+#include <intact/rootfs/served_root.h>
 #include <intact/run/container.h>
-#include <intact/serve/fuse_server.h>
 
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
 #include "container_command.h"
 #include "damage_watch.h"
-#include "kernel_mount.h"
 #include "process_image.h"
 #include "store_option.h"
 
@@ -42,35 +42,44 @@ struct RunArguments {
   run::RunOptions options;
 };
 
-Result<void> serve_root(const std::shared_ptr<const tree::FileTree>& tree,
+/// What the options ask for: a root that users of the container share.
+Result<rootfs::RootSpec> root_spec(const RunArguments& arguments) {
+  rootfs::RootSpec spec{.method = TRY(rootfs::parse_method(arguments.method)),
+                        .verity = TRY(image::parse_verity_mode(arguments.verity)),
+                        .others = true,
+                        .upper = arguments.options.writable,
+                        .reports = arguments.on_damage == "kill"};
+  const auto limit = rootfs::kernel_limit(spec);
+  if (spec.method != rootfs::Method::kernel || !limit) return spec;
+  return Error(
+      ErrorKind::invalid_argument,
+      *limit == rootfs::KernelLimit::upper
+          ? "--rw: not possible with --method kernel, since overlayfs does not stack deeper"
+          : "--on-damage kill: not possible with --method kernel, which reports damage to "
+            "the program only");
+}
+
+/// Empty where FUSE has to do it.
+Result<run::RootAttacher> mount_root(const rootfs::RootSource& source,
+                                     const rootfs::RootSpec& spec) {
+  auto made = TRY(rootfs::KernelRoot::mount(source, spec, rootfs::Hold::by_process));
+  if (!made) return run::RootAttacher();
+  const auto root = std::make_shared<rootfs::KernelRoot>(std::move(*made));
+  return run::RootAttacher(
+      [root](const std::string& directory) { return root->attach(directory); });
+}
+
+Result<void> serve_root(const rootfs::RootSource& source,
+                        const std::shared_ptr<const tree::FileTree>& tree,
                         const std::string& mountpoint, bool others, int ready_fd,
                         DamageWatch& damage) {
-  UniqueFd ready(ready_fd);
-  serve::FuseOptions options;
-  options.mountpoint = mountpoint;
-  options.allow_other = others;
-  options.log = [&damage](std::string_view line) { damage.log(line); };
-  options.ready_fd = ready.release();
-  const auto server = TRY(serve::FuseServer::mount(tree, options));
-  return server->serve();
-}
-
-/// For the container alone: the mount ends with the processes that hold the image's lease.
-Result<run::RootAttacher> mount_root(const store::Store& store, const image::OpenedImage& image,
-                                     const std::string& name, image::VerityMode verity) {
-  const UniqueFd file = TRY(store.open_image(image.image_digest()));
-  const auto mount = std::make_shared<kernel::ImageMount>(
-      TRY(make_kernel_mount(store, image, name, verity, file.get())));
-  return run::RootAttacher(
-      [mount](const std::string& directory) { return mount->attach(directory); });
-}
-
-/// Whether to ask the kernel first. It checks as strictly as the FUSE server only in the mode
-/// require, and damage that it finds is not reported to us. Only root may mount.
-bool prefers_kernel(const RunArguments& arguments) {
-  if (arguments.method != "auto") return arguments.method == "kernel";
-  return arguments.verity == "require" && !arguments.options.writable &&
-         arguments.on_damage == "continue" && ::geteuid() == 0;
+  auto root = TRY(
+      rootfs::ServedRoot::mount(source, tree,
+                                {.directory = mountpoint,
+                                 .others = others,
+                                 .ready_fd = ready_fd,
+                                 .log = [&damage](std::string_view line) { damage.log(line); }}));
+  return root.serve();
 }
 
 /// Keeps the descriptor from the container.
@@ -124,45 +133,36 @@ Result<void> read_options(RunArguments& arguments) {
     env.insert(env.end(), variables->begin(), variables->end());
   }
   options.env.insert(options.env.begin(), env.begin(), env.end());
-  if (arguments.method != "auto" && arguments.method != "fuse" && arguments.method != "kernel")
-    return Error(ErrorKind::invalid_argument,
-                 "--method " + arguments.method + ": not one of auto, fuse and kernel");
   if (arguments.on_damage != "continue" && arguments.on_damage != "kill")
     return Error(ErrorKind::invalid_argument,
                  "--on-damage " + arguments.on_damage + ": not one of continue and kill");
-  if (arguments.method == "kernel" && options.writable)
-    return Error(ErrorKind::invalid_argument,
-                 "--rw: not possible with --method kernel, since overlayfs does not stack deeper");
-  if (arguments.method == "kernel" && arguments.on_damage == "kill")
-    return Error(ErrorKind::invalid_argument,
-                 "--on-damage kill: not possible with --method kernel, which reports damage to the "
-                 "program only");
   return {};
 }
 
 Result<run::Outcome> run_image(RunArguments& arguments, const StoreOption& store_option,
                                const AnchorOptions& anchors, DamageWatch& damage) {
   TRY(read_options(arguments));
-  image::OpenOptions open_options;
-  open_options.anchors = anchors.anchors();
-  open_options.verity = TRY(image::parse_verity_mode(arguments.verity));
-  if (open_options.verity == image::VerityMode::off)
+  const rootfs::RootSpec spec = TRY(root_spec(arguments));
+  if (spec.verity == image::VerityMode::off)
     warn("--verity off: the contents of files are not checked");
-  open_options.damage = [&damage](const image::Damage& found) { damage.note(found); };
-  const auto store = TRY(store_option.open());
-  const auto opened = TRY(image::OpenedImage::open(store, arguments.name, open_options));
-  run::ContainerParts parts{.tree = opened->tree(),
-                            .image = process_image(opened->config()),
+  const image::OpenOptions open_options{
+      .anchors = anchors.anchors(),
+      .verity = spec.verity,
+      .damage = [&damage](const image::Damage& found) { damage.note(found); }};
+  rootfs::RootSource source{.store = TRY(store_option.open()), .image = {}};
+  source.image = TRY(image::OpenedImage::open(source.store, arguments.name, open_options));
+  run::ContainerParts parts{.tree = source.image->tree(),
+                            .image = process_image(source.image->config()),
                             .mount = {},
                             .serve = {},
                             .warn = [](std::string_view line) { warn(visible(line)); },
                             .damaged = [&damage] { return damage.count() > 0; },
                             .kill_fd = arguments.on_damage == "kill" ? damage.event_fd() : -1};
-  if (prefers_kernel(arguments))
-    parts.mount = [&] { return mount_root(*store, *opened, arguments.name, open_options.verity); };
-  if (arguments.method != "kernel")
-    parts.serve = [&damage](auto tree, const std::string& mountpoint, bool others, int ready_fd) {
-      return serve_root(tree, mountpoint, others, ready_fd, damage);
+  const rootfs::Methods methods = rootfs::methods_for(spec);
+  if (methods.kernel) parts.mount = [&] { return mount_root(source, spec); };
+  if (methods.fuse)
+    parts.serve = [&](auto tree, const std::string& mountpoint, bool others, int ready_fd) {
+      return serve_root(source, tree, mountpoint, others, ready_fd, damage);
     };
   return run::run_container(parts, arguments.options);
 }

@@ -39,4 +39,11 @@ Result<std::optional<Digest>> measure_file(int fd) {
       TRY(Digest::create(algorithm, ByteSpan(measured.digest).first(measured.size))));
 }
 
+bool is_supported(int fd) {
+  Measurement measured{};
+  measured.size = sizeof measured.digest;
+  return ::ioctl(fd, FS_IOC_MEASURE_VERITY, &measured) == 0 ||
+         (errno != ENOTTY && errno != EOPNOTSUPP && errno != ENOSYS);
+}
+
 }  // namespace intact::fsverity

@@ -25,14 +25,15 @@ using RootServer =
 using RootAttacher = std::function<Result<void>(const std::string& mountpoint)>;
 /// Makes a mount of the same tree that needs no process to serve it: read-only, not attached yet.
 /// Called in another process than the caller's, in the caller's namespaces, which own the mounts
-/// that it is made of. unsupported: it cannot be done here.
+/// that it is made of. Empty: a server has to do it.
 using RootMounter = std::function<Result<RootAttacher>()>;
 
 struct ContainerParts {
   std::shared_ptr<const tree::FileTree> tree;
   ProcessImage image;
-  /// One of the two may be empty. `mount` comes first; what it does not support, or a tree that
-  /// lacks places to mount on, which `serve` can add, is left to `serve`.
+  /// One of the two may be empty. `mount` comes first; what it leaves to a server, or does not
+  /// support when it is attached, and a tree that lacks places to mount on, which `serve` can add,
+  /// are left to `serve`.
   RootMounter mount;
   RootServer serve;
   /// Gets a line for the user. Called in another process than the caller's.

@@ -21,4 +21,7 @@ Result<Params> parse_params(std::string_view algorithm, std::string_view block_s
 /// algorithm.
 Result<std::optional<Digest>> measure_file(int fd);
 
+/// Whether the file system of an open file supports fs-verity, also where this file has none.
+bool is_supported(int fd);
+
 }  // namespace intact::fsverity

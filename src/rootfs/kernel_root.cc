@@ -1,43 +1,14 @@
-#include "kernel_mount.h"
-
-#include <cerrno>
-
 #include <fmt/format.h>
-#include <linux/fsverity.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 
 #include <intact/fsverity/measure.h>
 #include <intact/image/stored_images.h>
-#include <intact/store/mount_lease.h>
+#include <intact/rootfs/kernel_root.h>
 
-namespace intact::cli {
+namespace intact::rootfs {
 namespace {
 
 Error unsupported(std::string message) {
   return Error(ErrorKind::unsupported, std::move(message));
-}
-
-/// What the caller and the kernel lack is reported first: no change to the store would help.
-Result<void> check_kernel() {
-  for (const char* const type : {"erofs", "overlay"}) {
-    const UniqueFd context(::fsopen(type, FSOPEN_CLOEXEC));
-    if (context) continue;
-    if (errno == EPERM)
-      return unsupported("only root (CAP_SYS_ADMIN) can mount; use --method fuse");
-    if (errno == ENODEV)
-      return unsupported(fmt::format("this kernel has no {}; use --method fuse", type));
-    if (errno == ENOSYS)
-      return unsupported("this kernel is older than Linux 5.2; use --method fuse");
-  }
-  return {};
-}
-
-/// Whether the file system of the file has fs-verity at all.
-bool can_have_verity(int fd) {
-  fsverity_digest digest{};
-  return ::ioctl(fd, FS_IOC_MEASURE_VERITY, &digest) == 0 ||
-         (errno != ENOTTY && errno != EOPNOTSUPP && errno != ENOSYS);
 }
 
 Error no_verity_here(const store::Store& store) {
@@ -60,7 +31,7 @@ Result<void> check_objects_have_verity(const store::Store& store, const store::I
     if (fd && TRY(fsverity::measure_file(fd->get()))) continue;
     if (lacking++ == 0) first = object.payload;
     if (fd) {
-      can_have = can_have && can_have_verity(fd->get());
+      can_have = can_have && fsverity::is_supported(fd->get());
     } else if (fd.error().concerns_caller()) {
       return Error(fd.error().kind(), fd.error().message(), fd.error().sys_errno());
     } else if (missing++ == 0) {
@@ -95,23 +66,27 @@ kernel::Verity kernel_verity(image::VerityMode mode) {
   return kernel::Verity::require;
 }
 
-}  // namespace
+bool leaves_to_fuse(const Methods& methods, const Error& error) {
+  return methods.fuse && error.kind() == ErrorKind::unsupported;
+}
 
-Result<kernel::ImageMount> make_kernel_mount(const store::Store& store,
-                                             const image::OpenedImage& image,
-                                             const std::string& name, image::VerityMode verity,
-                                             int image_file) {
-  TRY(check_kernel());
+/// Makes the mount of the image's open file. The mount keeps it open.
+Result<kernel::ImageMount> mount_image(const RootSource& source, image::VerityMode verity,
+                                       int image_file) {
+  const store::Store& store = *source.store;
+  const Digest& digest = source.image->image_digest();
+  // Reported first: no change to the store would help.
+  TRY(kernel::check_can_mount_images());
   if (verity != image::VerityMode::off) {
     // The image alone says so in nearly all stores without fs-verity. Every start of a container
     // asks, and an image has thousands of objects.
-    if (!can_have_verity(image_file)) return no_verity_here(store);
+    if (!fsverity::is_supported(image_file)) return no_verity_here(store);
     if (!TRY(fsverity::measure_file(image_file)))
       return unsupported("the image has no fs-verity; pull it again with --verify");
-    TRY(check_objects_have_verity(store, image.image()));
+    TRY(check_objects_have_verity(store, source.image->image()));
   }
   kernel::ImageLayers layers{.image = image_file,
-                             .digest = image.image_digest(),
+                             .digest = digest,
                              .objects = {TRY(store.folder(store::Folder::objects))}};
   for (std::size_t i = 0; i < store.object_dirs().size(); ++i) {
     // The kernel would serve content that nothing checks from any of them.
@@ -119,21 +94,46 @@ Result<kernel::ImageMount> make_kernel_mount(const store::Store& store,
         store.object_dir_origin(i) == store::DirectoryOrigin::user)
       layers.objects.push_back(store.object_dir_fd(i));
   }
-  return kernel::ImageMount::create(layers, {.source = name, .verity = kernel_verity(verity)});
+  return kernel::ImageMount::create(
+      layers, {.source = source.image->record().name, .verity = kernel_verity(verity)});
 }
 
-Result<void> mount_by_kernel(store::Store& store, const image::OpenedImage& image,
-                             const std::string& name, const std::string& directory,
-                             image::VerityMode verity) {
-  store::MountLease lease = TRY(store::MountLease::take(store, image.image_digest()));
-  auto mount = TRY(make_kernel_mount(store, image, name, verity, lease.image()));
-  TRY(mount.attach(directory));
-  lease.leave_to_kernel();
+}  // namespace
+
+Result<std::optional<KernelRoot>> KernelRoot::mount(const RootSource& source, const RootSpec& spec,
+                                                    Hold hold) {
+  const Methods methods = methods_for(spec);
+  if (!methods.kernel) {
+    if (methods.fuse) return std::optional<KernelRoot>();
+    return Error(ErrorKind::invalid_argument,
+                 "the kernel can neither report damage nor take a writable layer; use FUSE");
+  }
+  UniqueFd file;
+  std::optional<store::MountLease> lease;
+  if (hold == Hold::by_mount)
+    lease.emplace(TRY(store::MountLease::take(*source.store, source.image->image_digest())));
+  else
+    file = TRY(source.store->open_image(source.image->image_digest()));
+  auto mount = mount_image(source, spec.verity, lease ? lease->image() : file.get());
+  if (mount) return std::optional(KernelRoot(std::move(*mount), std::move(lease)));
+  if (leaves_to_fuse(methods, mount.error())) return std::optional<KernelRoot>();
+  return std::move(mount).error();
+}
+
+Result<void> KernelRoot::attach(const std::string& directory) {
+  TRY(mount_.attach(directory));
+  if (lease_) lease_->leave_to_kernel();
   return {};
 }
 
-bool is_kernel_mount(const serve::MountEntry& entry) {
-  return entry.type == "overlay" && entry.source.starts_with(kernel::kImageMountSource);
+Result<bool> mount_by_kernel(const RootSource& source, const RootSpec& spec,
+                             const std::string& directory) {
+  auto root = TRY(KernelRoot::mount(source, spec, Hold::by_mount));
+  if (!root) return false;
+  auto attached = root->attach(directory);
+  if (attached) return true;
+  if (leaves_to_fuse(methods_for(spec), attached.error())) return false;
+  return std::move(attached).error();
 }
 
-}  // namespace intact::cli
+}  // namespace intact::rootfs

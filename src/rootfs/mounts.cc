@@ -1,0 +1,108 @@
+#include <chrono>
+#include <climits>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include <intact/base/file.h>
+#include <intact/kernel/image_mount.h>
+#include <intact/rootfs/mounts.h>
+#include <intact/service/mount_record.h>
+
+namespace intact::rootfs {
+namespace {
+
+constexpr std::string_view kFuseType = "fuse.intact";
+constexpr std::uint64_t kMaxTable = 64 << 20;
+constexpr std::chrono::seconds kMaxWaitForServer(10);
+
+service::MountServer server_of(const serve::MountEntry& entry) {
+  return service::MountServer::find(entry.device, entry.user());
+}
+
+Result<Unmounted> unmount_served(const serve::MountEntry& entry, const std::string& directory,
+                                 bool lazy) {
+  const service::MountServer server = server_of(entry);
+  auto result = serve::unmount(directory, lazy);
+  if (!result) {
+    // Busy without a server: only the dead mount itself is in the way.
+    if (result.error().kind() == ErrorKind::busy && serve::is_dead_mount(directory)) {
+      TRY(serve::clear_dead_mount(directory));
+      return Unmounted::done;
+    }
+    return std::move(result).error();
+  }
+  return lazy || server.wait_for_end(kMaxWaitForServer) ? Unmounted::done
+                                                        : Unmounted::server_still_runs;
+}
+
+}  // namespace
+
+std::string_view Mount::status() const {
+  if (by_kernel) return "kernel";
+  if (server_of(entry).is_running()) return "serving";
+  if (!entry.may_be_asked()) return "unknown";
+  return serve::is_dead_mount(entry.mountpoint) ? "dead" : "serving";
+}
+
+std::optional<Mount> as_mount(const serve::MountEntry& entry) {
+  if (entry.type == kFuseType) return Mount{.entry = entry, .image = entry.source};
+  if (!kernel::is_image_mount(entry.type, entry.source)) return std::nullopt;
+  return Mount{.entry = entry,
+               .image = entry.source.substr(kernel::kImageMountSource.size()),
+               .by_kernel = true};
+}
+
+Result<std::vector<Mount>> list_mounts() {
+  const Bytes table = TRY(read_file("/proc/self/mountinfo", kMaxTable));
+  std::vector<Mount> mounts;
+  for (const serve::MountEntry& entry : TRY(serve::parse_mount_table(as_text(table))))
+    if (auto mount = as_mount(entry)) mounts.push_back(std::move(*mount));
+  return mounts;
+}
+
+Result<std::vector<Mount>> find_mounts_of(std::string_view name) {
+  std::vector<Mount> found;
+  const std::string_view without_digest = name.substr(0, name.rfind("@sha256:"));
+  for (Mount& mount : TRY(list_mounts()))
+    if (mount.image == name || mount.image == without_digest) found.push_back(std::move(mount));
+  return found;
+}
+
+Result<Unmounted> unmount(const Mount& mount, const std::string& directory, bool lazy) {
+  if (!mount.by_kernel) return unmount_served(mount.entry, directory, lazy);
+  TRY(kernel::detach_image_mount(mount.directory(), lazy));
+  return Unmounted::done;
+}
+
+Result<bool> prepare_directory(const std::string& directory) {
+  char path[PATH_MAX];
+  if (::realpath(directory.c_str(), path) != nullptr && std::string_view(path) == "/")
+    return Error(ErrorKind::invalid_argument, "/: cannot mount there; choose a directory below it");
+  bool cleared = false;
+  auto entry = TRY(serve::find_mount(directory));
+  if (!entry) return false;
+  if (!server_of(*entry).is_running() && TRY(serve::clear_dead_mount(directory))) {
+    cleared = true;
+    entry = TRY(serve::find_mount(directory));
+  }
+  if (entry && as_mount(*entry))
+    return Error(ErrorKind::busy, fmt::format("{}: '{}' is mounted there; run `intact umount {}`",
+                                              directory, entry->source, directory));
+  return cleared;
+}
+
+Result<void> check_store_is_elsewhere(const std::string& store, const std::string& directory) {
+  char store_path[PATH_MAX];
+  char directory_path[PATH_MAX];
+  if (::realpath(store.c_str(), store_path) == nullptr ||
+      ::realpath(directory.c_str(), directory_path) == nullptr)
+    return {};  // opening them tells what is wrong
+  const std::string below = std::string(store_path) + "/";
+  if (below.starts_with(std::string(directory_path) + "/"))
+    return Error(ErrorKind::invalid_argument,
+                 fmt::format("{}: contains the store {}; mount somewhere else", directory, store));
+  return {};
+}
+
+}  // namespace intact::rootfs
