@@ -15,7 +15,7 @@ namespace intact::cli {
 namespace {
 
 constexpr std::uint32_t kNoId = UINT32_MAX;       // what chown(2) takes for "as it is"
-constexpr std::uint32_t kMostXattrBytes = 32755;  // what an inode of EROFS can hold
+constexpr std::uint32_t kMaxXattrBytes = 32755;  // what an inode of EROFS can hold
 
 }  // namespace
 
@@ -48,7 +48,7 @@ LimitOptions::LimitOptions(CLI::App* command) : values_(std::make_shared<Values>
   add_number("--max-xattrs", limits.layers.tar.xattrs, "Maximum xattrs of one file");
   add("--max-xattr-size", limits.layers.xattr_bytes,
       "Maximum size of the xattrs of one file; each counts its name and 7 bytes extra",
-      kMostXattrBytes, true);
+      kMaxXattrBytes, true);
   add_size("--max-layer", limits.decompress.output_bytes,
            "Maximum size of one layer, uncompressed");
   add_size("--max-expanded", limits.decompress.total_bytes,

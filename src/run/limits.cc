@@ -58,6 +58,21 @@ std::uint64_t tmpfs_inodes(std::uint64_t size) {
   return std::max<std::uint64_t>(size / 2048, 1024);
 }
 
+Result<std::uint64_t> parse_writable_size(std::string_view text) {
+  const std::uint64_t size = TRY(parse_bytes("--rw-size", text));
+  if (size == 0)
+    return Error(ErrorKind::invalid_argument, "--rw-size 0: leave out --rw for a read-only root");
+  return size;
+}
+
+Result<std::uint64_t> parse_tmpfs_size(std::string_view text) {
+  const std::uint64_t size = TRY(parse_bytes("--tmpfs-size", text));
+  if (size == 0)
+    return Error(ErrorKind::invalid_argument,
+                 "--tmpfs-size 0: not a limit; give the size that you need");
+  return size;
+}
+
 Result<std::uint64_t> parse_cpus(std::string_view text) {
   std::string_view rest = text;
   const auto number = take_number(rest);

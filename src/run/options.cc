@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <intact/base/file.h>
 #include <intact/base/split.h>
 #include <intact/run/options.h>
 
 namespace intact::run {
 namespace {
+
+constexpr std::uint64_t kMaxEnvFile = 4 * 1024 * 1024;  // bytes
 
 constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -113,6 +116,11 @@ Result<std::vector<std::string>> parse_env_file(std::string_view text) {
     variables.emplace_back(line);
   }
   return variables;
+}
+
+Result<std::vector<std::string>> read_env_file(const std::string& path) {
+  const Bytes text = TRY(read_file(path, kMaxEnvFile));
+  return parse_env_file(as_text(text)).context(path);
 }
 
 Result<std::vector<std::string>> make_arguments(const ProcessImage& image,

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <intact/base/file.h>
 #include <intact/run/options.h>
 
 namespace intact::run {
@@ -50,6 +51,32 @@ TEST(EnvFile, IsReadAsPodmanDoes) {
   ASSERT_TRUE(variables);
   EXPECT_THAT(*variables, ElementsAre("A=1 # kept", "B=", "C"));
   for (const char* text : {"=x", "a b=1", "A=1\n=2"}) EXPECT_FALSE(parse_env_file(text)) << text;
+}
+
+TEST(Limits, OfWritablePlacesAreNotZero) {
+  EXPECT_EQ(*parse_writable_size("64m"), 64ULL << 20);
+  EXPECT_EQ(*parse_tmpfs_size("1g"), 1ULL << 30);
+  for (const char* zero : {"0", "0m", "0.5b"}) {
+    EXPECT_EQ(parse_writable_size(zero).error().message(),
+              "--rw-size 0: leave out --rw for a read-only root");
+    EXPECT_EQ(parse_tmpfs_size(zero).error().message(),
+              "--tmpfs-size 0: not a limit; give the size that you need");
+  }
+  EXPECT_EQ(parse_writable_size("much").error().kind(), ErrorKind::invalid_argument);
+  EXPECT_EQ(parse_tmpfs_size("much").error().message(),
+            "--tmpfs-size much: not a size; use a number of bytes, or a unit as in 512m or 2g");
+}
+
+TEST(EnvFile, IsNamedInErrors) {
+  const TempDir dir = *TempDir::create();
+  ASSERT_TRUE(write_file_durably(dir.path("good"), as_bytes("A=1\nB\n"), 0600));
+  ASSERT_TRUE(write_file_durably(dir.path("bad"), as_bytes("A=1\n=2\n"), 0600));
+  EXPECT_THAT(*read_env_file(dir.path("good")), ElementsAre("A=1", "B"));
+  const auto bad = read_env_file(dir.path("bad"));
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().kind(), ErrorKind::invalid_argument);
+  EXPECT_EQ(bad.error().message(), dir.path("bad") + ": line 2: not of the form NAME[=VALUE]");
+  EXPECT_EQ(read_env_file(dir.path("none")).error().kind(), ErrorKind::not_found);
 }
 
 TEST(ParseVolume, CleansPaths) {

@@ -13,12 +13,13 @@
 #include <intact/run/mount_points.h>
 #include <intact/run/runtime.h>
 
-#include "rootfs.h"
+#include "root_process.h"
 #include "runtime_process.h"
 #include "sandbox.h"
 #include "stage_mounts.h"
 #include "streams.h"
 #include "terminal.h"
+#include "writable_root.h"
 
 namespace intact::run {
 namespace {

@@ -68,6 +68,11 @@ inline constexpr std::uint64_t kDefaultTmpfsSize = std::uint64_t{512} << 20;
 /// size: about half as much again at most.
 std::uint64_t tmpfs_inodes(std::uint64_t size);
 
+/// "512m" as RunOptions::writable_size, of --rw-size. 0 is refused: it means no limit to a tmpfs.
+Result<std::uint64_t> parse_writable_size(std::string_view text);
+/// "512m" as RunOptions::tmpfs_size, of --tmpfs-size. 0 is refused for the same reason.
+Result<std::uint64_t> parse_tmpfs_size(std::string_view text);
+
 /// The capabilities of a process whose user is root, after podman's rules for `add` and `drop`:
 /// names with or without "CAP_" in any case, comma-separated lists, "ALL". Names in the result are
 /// "CAP_CHOWN" and so on. invalid_argument for unknown names, and for one that is added and
@@ -98,6 +103,8 @@ using Getenv = std::function<std::optional<std::string>(const std::string&)>;
 /// has in the caller's environment), "#" comments, blank lines. In the form of RunOptions::env.
 /// invalid_argument for a line without a name or with blanks in it.
 Result<std::vector<std::string>> parse_env_file(std::string_view text);
+/// The same for a file of at most 4 MiB. Errors name it; not_found, io: it cannot be read.
+Result<std::vector<std::string>> read_env_file(const std::string& path);
 
 /// What the caller asks for beyond the image.
 struct RunOptions {

@@ -5,22 +5,10 @@
 #include <optional>
 #include <string>
 
-#include <sys/types.h>
-
 #include <intact/base/file.h>
 #include <intact/base/result.h>
-#include <intact/run/container.h>
 
 namespace intact::run {
-
-/// The process that serves the root.
-struct RootProcess {
-  pid_t pid = -1;
-};
-
-/// Starts `serve` in a child and waits until `mountpoint` answers; returns its error.
-Result<RootProcess> start_root(const RootServer& serve, std::shared_ptr<const tree::FileTree> tree,
-                               const std::string& mountpoint, bool others);
 
 /// A writable file system over `lower`, mounted at `target`. What is written goes to a tmpfs of at
 /// most `size` bytes (by default half of the machine's memory) or, on kernels whose tmpfs cannot

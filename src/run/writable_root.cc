@@ -1,4 +1,4 @@
-#include "rootfs.h"
+#include "writable_root.h"
 
 #include <cerrno>
 #include <csignal>
@@ -12,9 +12,9 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
-#include "message.h"
+#include <intact/kernel/overlay.h>
+
 #include "process.h"
 
 namespace intact::run {
@@ -35,7 +35,8 @@ bool keeps_user_xattrs(const std::string& directory) {
 }
 
 /// fuse-overlayfs in the foreground of a child that dies with us.
-Result<void> mount_fuse_overlay(const std::string& options, const std::string& target) {
+Result<void> mount_fuse_overlay(const kernel::Overlay& overlay, const std::string& target) {
+  const std::string options = TRY(kernel::fuse_overlay_options(overlay));
   const std::string program = find_executable("fuse-overlayfs");
   if (program.empty()) return Error(ErrorKind::unsupported, "fuse-overlayfs is not installed");
   const UniqueFd null = TRY(open_file("/dev/null", O_RDWR));
@@ -54,40 +55,6 @@ Result<void> mount_fuse_overlay(const std::string& options, const std::string& t
 }
 
 }  // namespace
-
-Result<RootProcess> start_root(const RootServer& serve, std::shared_ptr<const tree::FileTree> tree,
-                               const std::string& mountpoint, bool others) {
-  int ready[2], errors[2];
-  if (::pipe2(ready, O_CLOEXEC) != 0) return Error::from_errno("pipe", errno);
-  UniqueFd ready_read(ready[0]), ready_write(ready[1]);
-  if (::pipe2(errors, O_CLOEXEC) != 0) return Error::from_errno("pipe", errno);
-  UniqueFd error_read(errors[0]), error_write(errors[1]);
-  const pid_t pid = TRY(fork_child(Lifetime::ends_with_us, [&]() -> int {
-    // The terminal's signals are for the container; this process ends with its namespace.
-    for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGUSR1, SIGUSR2})
-      std::signal(signal, SIG_IGN);
-    ::setpgid(0, 0);
-    // Readers of the caller's pipes would never see their end if this process held them open.
-    if (const auto null = open_file("/dev/null", O_RDWR)) {
-      ::dup2(null->get(), STDIN_FILENO);
-      ::dup2(null->get(), STDOUT_FILENO);
-    }
-    const int report = error_write.get();
-    auto served = serve(std::move(tree), mountpoint, others, ready_write.release());
-    if (!served) send_error(report, served.error());
-    return served ? 0 : 1;
-  }));
-  ready_write.reset();
-  error_write.reset();
-  char byte;
-  ssize_t count;
-  do count = ::read(ready_read.get(), &byte, 1);
-  while (count < 0 && errno == EINTR);
-  if (count == 1) return RootProcess{pid};
-  if (auto message = receive_message(error_read.get()); message && message->error)
-    return std::move(*message->error).with_context("serve the image");
-  return Error(ErrorKind::io, "the server of the image ended before it was ready");
-}
 
 Result<std::unique_ptr<WritableRoot>> WritableRoot::mount(const std::string& room,
                                                           const std::string& lower,
@@ -114,17 +81,19 @@ Result<std::unique_ptr<WritableRoot>> WritableRoot::mount(const std::string& roo
   }
   TRY(make_directory(base + "/upper", 0755));
   TRY(make_directory(base + "/work"));
-  const std::string places =
-      fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", lower, base, base);
   // The image is the lower layer: its attributes must not steer the overlay.
-  const std::string options =
-      places + (user_namespace ? ",userxattr" : ",metacopy=off,redirect_dir=nofollow");
-  if (::mount("intact", target.c_str(), "overlay", MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
-    const int error = errno;
-    if (auto other = mount_fuse_overlay(places, target); !other)
-      return Error(ErrorKind::unsupported,
-                   fmt::format("--rw: the kernel refuses an overlay ({}) and {}",
-                               std::strerror(error), other.error().message()));
+  const kernel::Overlay overlay{
+      .source = "intact",
+      .lower = {lower},
+      .upper = kernel::Overlay::Upper{.directory = base + "/upper", .work = base + "/work"},
+      .follow = false,
+      .user_xattrs = user_namespace};
+  if (const auto mounted = kernel::mount_overlay_on(overlay, target); !mounted) {
+    if (auto other = mount_fuse_overlay(overlay, target); !other)
+      return Error(
+          ErrorKind::unsupported,
+          fmt::format("--rw: the kernel refuses an overlay ({}) and {}",
+                      std::strerror(mounted.error().sys_errno()), other.error().message()));
   }
   return std::unique_ptr<WritableRoot>(new WritableRoot(target, std::move(on_disk)));
 }
