@@ -10,9 +10,10 @@
 
 #include <intact/kernel/device_mapper.h>
 #include <intact/kernel/device_stack.h>
-#include <intact/kernel/loop_device.h>
 #include <intact/stack/stack.h>
 #include <intact/stack/targets.h>
+
+#include "loop_device.h"
 
 namespace intact::kernel {
 namespace {

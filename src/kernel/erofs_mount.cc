@@ -5,9 +5,8 @@
 
 #include <fmt/format.h>
 
-#include <intact/kernel/loop_device.h>
-
 #include "file_system.h"
+#include "loop_device.h"
 
 namespace intact::kernel {
 

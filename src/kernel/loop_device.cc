@@ -1,3 +1,5 @@
+#include "loop_device.h"
+
 #include <cerrno>
 
 #include <fcntl.h>
@@ -6,7 +8,6 @@
 #include <sys/ioctl.h>
 
 #include <intact/base/file.h>
-#include <intact/kernel/loop_device.h>
 
 #include "file_system.h"
 

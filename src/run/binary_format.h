@@ -6,7 +6,8 @@
 #include <vector>
 
 #include <intact/base/bytes.h>
-#include <intact/run/program.h>
+
+#include "program.h"
 
 namespace intact::run {
 

@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <intact/run/bundle.h>
-#include <intact/run/tree_path.h>
 
 #include "bundle_mounts.h"
+#include "tree_path.h"
 
 namespace intact::run {
 namespace {

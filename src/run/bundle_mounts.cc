@@ -9,10 +9,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include <intact/run/tree_path.h>
-
 #include "embedded_init.h"
 #include "hosts_file.h"
+#include "tree_path.h"
 
 namespace intact::run {
 namespace {

@@ -10,9 +10,9 @@
 
 #include <intact/base/file.h>
 #include <intact/run/bundle.h>
-#include <intact/run/program.h>
 
 #include "directory_tree.h"
+#include "program.h"
 
 namespace intact::run {
 namespace {

@@ -17,10 +17,10 @@
 
 #include <intact/base/file.h>
 #include <intact/run/container.h>
-#include <intact/run/runtime.h>
 
 #include "directory_tree.h"
 #include "process.h"
+#include "runtime.h"
 
 // Real containers, with every runtime that is installed. The root is a handful of the host's
 // programs with their libraries.

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <intact/run/bundle.h>
-#include <intact/run/tree_path.h>
 
 #include "directory_piece.h"
+#include "tree_path.h"
 
 namespace intact::run {
 namespace {

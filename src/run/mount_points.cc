@@ -3,7 +3,8 @@
 
 #include <intact/base/split.h>
 #include <intact/run/mount_points.h>
-#include <intact/run/tree_path.h>
+
+#include "tree_path.h"
 
 namespace intact::run {
 namespace {

@@ -15,7 +15,8 @@
 
 #include <intact/base/file.h>
 #include <intact/base/split.h>
-#include <intact/run/runtime.h>
+
+#include "runtime.h"
 
 namespace intact::run {
 namespace {

@@ -1,3 +1,5 @@
+#include "program.h"
+
 #include <array>
 #include <optional>
 
@@ -5,10 +7,9 @@
 
 #include <intact/base/split.h>
 #include <intact/run/options.h>
-#include <intact/run/program.h>
-#include <intact/run/tree_path.h>
 
 #include "binary_format.h"
+#include "tree_path.h"
 
 namespace intact::run {
 namespace {

@@ -1,3 +1,5 @@
+#include "runtime.h"
+
 #include <algorithm>
 #include <cctype>
 
@@ -6,10 +8,9 @@
 
 #include <intact/base/split.h>
 #include <intact/json/json.h>
-#include <intact/run/program.h>
-#include <intact/run/runtime.h>
 
 #include "process.h"
+#include "program.h"
 
 namespace intact::run {
 namespace {

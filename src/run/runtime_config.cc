@@ -4,7 +4,8 @@
 #include <string>
 
 #include <intact/run/bundle.h>
-#include <intact/run/seccomp_profile.h>
+
+#include "seccomp_profile.h"
 
 namespace intact::run {
 namespace {

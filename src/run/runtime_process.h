@@ -6,8 +6,8 @@
 
 #include <intact/base/result.h>
 #include <intact/run/bundle.h>
-#include <intact/run/runtime.h>
 
+#include "runtime.h"
 #include "streams.h"
 
 namespace intact::run {

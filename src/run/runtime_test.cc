@@ -1,3 +1,5 @@
+#include "runtime.h"
+
 #include <csignal>
 
 #include <gmock/gmock.h>
@@ -7,11 +9,10 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/run/program.h>
-#include <intact/run/runtime.h>
 
 #include "id_maps.h"
 #include "process.h"
+#include "program.h"
 
 namespace intact::run {
 namespace {

@@ -1,9 +1,10 @@
+#include "seccomp_profile.h"
+
 #include <array>
 #include <cstdint>
 #include <vector>
 
 #include <intact/base/split.h>
-#include <intact/run/seccomp_profile.h>
 
 // The lists are those of the default profile of podman (containers/common, as packaged in Debian
 // 12 in /usr/share/containers/seccomp.json), which the test compares them with. Calls that

@@ -1,3 +1,5 @@
+#include "seccomp_profile.h"
+
 #include <map>
 #include <set>
 
@@ -5,7 +7,6 @@
 
 #include <intact/base/file.h>
 #include <intact/run/bundle.h>
-#include <intact/run/seccomp_profile.h>
 
 namespace intact::run {
 namespace {

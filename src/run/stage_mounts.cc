@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/run/tree_path.h>
 
 #include "copy_up.h"
+#include "tree_path.h"
 
 namespace intact::run {
 namespace {

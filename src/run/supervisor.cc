@@ -11,9 +11,9 @@
 #include <intact/base/file.h>
 #include <intact/run/bundle.h>
 #include <intact/run/mount_points.h>
-#include <intact/run/runtime.h>
 
 #include "root_process.h"
+#include "runtime.h"
 #include "runtime_process.h"
 #include "sandbox.h"
 #include "stage_mounts.h"

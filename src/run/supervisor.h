@@ -1,7 +1,8 @@
 #pragma once
 
 #include <intact/run/container.h>
-#include <intact/run/program.h>
+
+#include "program.h"
 
 namespace intact::run {
 

@@ -1,7 +1,8 @@
+#include "tree_path.h"
+
 #include <vector>
 
 #include <intact/base/split.h>
-#include <intact/run/tree_path.h>
 
 namespace intact::run {
 namespace {

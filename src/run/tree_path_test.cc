@@ -1,3 +1,5 @@
+#include "tree_path.h"
+
 #include <filesystem>
 #include <fstream>
 
@@ -7,7 +9,6 @@
 
 #include <intact/base/file.h>
 #include <intact/run/mount_points.h>
-#include <intact/run/tree_path.h>
 
 #include "directory_tree.h"
 

@@ -5,7 +5,6 @@
 
 #include <intact/base/result.h>
 #include <intact/kernel/image_mount.h>
-#include <intact/rootfs/root_source.h>
 #include <intact/rootfs/root_spec.h>
 #include <intact/store/mount_lease.h>
 

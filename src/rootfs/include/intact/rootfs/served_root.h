@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include <intact/base/result.h>
-#include <intact/rootfs/root_source.h>
+#include <intact/rootfs/root_spec.h>
 #include <intact/serve/fuse_server.h>
 #include <intact/tree/file_tree.h>
 
