@@ -62,7 +62,7 @@ TEST(MethodsFor, AllInputs) {
           EXPECT_EQ(methods, kFuse);
           break;
         case Method::kernel:
-          // Whoever asks for it by name is told by the kernel what is missing.
+          // A caller that names it is told what is missing when it is tried.
           EXPECT_EQ(methods, spec.upper || spec.reports ? kNone : kKernel);
           break;
         case Method::automatic:

@@ -19,7 +19,7 @@ struct RootSource {
 /// What presents a root file system to its users.
 enum class Method {
   automatic,  ///< the kernel where that keeps every promise, otherwise FUSE
-  fuse,       ///< a process of ours, which verifies every read
+  fuse,       ///< one of our processes, which verifies every read
   kernel,     ///< EROFS, overlayfs and fs-verity; no process serves it
 };
 
