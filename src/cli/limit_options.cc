@@ -14,7 +14,7 @@
 namespace intact::cli {
 namespace {
 
-constexpr std::uint32_t kNoId = UINT32_MAX;       // what chown(2) takes for "as it is"
+constexpr std::uint32_t kNoId = UINT32_MAX;      // what chown(2) takes for "as it is"
 constexpr std::uint32_t kMaxXattrBytes = 32755;  // what an inode of EROFS can hold
 
 }  // namespace
