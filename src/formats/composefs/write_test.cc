@@ -193,7 +193,7 @@ tree::Tree large_tree() {
       if (f % 9 == 0) {
         inode->payload = std::string(static_cast<std::size_t>(1 + f), 't');
       } else if (f % 9 == 1) {
-        inode->content = std::string(static_cast<std::size_t>(1 + f * 17), 'c');
+        inode->content = std::string(static_cast<std::size_t>(1 + f * 13), 'c');
         inode->attributes.size = inode->content.size();
       } else {
         inode->attributes.size = 70000;
