@@ -60,8 +60,7 @@ void ProgressLine::show(std::string_view step, std::uint64_t done_bytes,
   tell_styled(line);
 }
 
-std::function<void(std::string_view step, std::uint64_t done, std::uint64_t total)>
-ProgressLine::sink() {
+ProgressOfSteps ProgressLine::sink() {
   return [this](std::string_view step, std::uint64_t done, std::uint64_t total) {
     show(step, done, total);
   };

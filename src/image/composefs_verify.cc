@@ -72,7 +72,7 @@ Result<void> scan_image(const store::Store& store, const Digest& image, VerifyRe
 Result<std::vector<fsverity::DamagedBlock>> scan_object(const store::Store& store,
                                                         const Digest& image,
                                                         const composefs::ObjectReference& object,
-                                                        const fsverity::ScanProgress& progress) {
+                                                        const Progress& progress) {
   auto scan = [&]() -> Result<std::vector<fsverity::DamagedBlock>> {
     return fsverity::scan_file(TRY(store.open_object(object.payload)), object.size, object.digest,
                                TRY(store.tree_of(image, object.digest)), progress);
@@ -148,7 +148,7 @@ Result<void> verify_composefs(const store::Store& store, const Digest& digest,
   for (const composefs::ObjectReference& object : objects) {
     pool.submit([&]() -> Result<void> {
       std::uint64_t scanned = 0;
-      auto blocks = TRY(scan_object(store, digest, object, [&](std::uint64_t bytes) {
+      auto blocks = TRY(scan_object(store, digest, object, [&](std::uint64_t bytes, std::uint64_t) {
         advance(bytes - std::exchange(scanned, bytes));
       }));
       advance(object.size - scanned);  // what is missing needs no reading

@@ -73,7 +73,9 @@ class ImageLife : public testing::Test {
   Result<VerifyReport> verify(const std::string& name) const {
     const auto store = TRY(store::Store::open(store_));
     int calls = 0;  // not atomic: the callback is not to be called by two threads at once
-    const Progress progress = [&](std::string_view, std::uint64_t, std::uint64_t) { ++calls; };
+    const ProgressOfSteps progress = [&](std::string_view, std::uint64_t, std::uint64_t) {
+      ++calls;
+    };
     auto report = verify_stored(*store, name, {.anchors = anchors_, .progress = progress});
     EXPECT_GT(calls, 0);
     return report;

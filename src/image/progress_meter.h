@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <intact/base/progress.h>
 #include <intact/base/stream.h>
 #include <intact/image/work.h>
 
@@ -11,7 +12,7 @@ namespace intact::image {
 class ProgressMeter {
  public:
   /// An empty `progress` is told nothing.
-  explicit ProgressMeter(const Progress& progress) : progress_(progress) {}
+  explicit ProgressMeter(const ProgressOfSteps& progress) : progress_(progress) {}
 
   void begin(std::string_view step, std::uint64_t total) {
     step_ = step;
@@ -25,7 +26,7 @@ class ProgressMeter {
   }
 
  private:
-  const Progress& progress_;
+  const ProgressOfSteps& progress_;
   std::string_view step_;
   std::uint64_t total_ = 0;
   std::uint64_t done_ = 0;

@@ -66,7 +66,7 @@ class VerifiedFile::Impl {
   std::uint32_t block_size() const { return block_size_; }
 
   Result<void> read(std::uint64_t offset, MutableByteSpan out);
-  Result<DamageList> scan(const ScanProgress& progress);
+  Result<DamageList> scan(const Progress& progress);
   void report(const DamageList& damage);
 
  private:
@@ -235,7 +235,7 @@ void VerifiedFile::Impl::scan_run(const Run& run, MutableByteSpan buffer, Findin
   }
 }
 
-Result<DamageList> VerifiedFile::Impl::scan(const ScanProgress& progress) {
+Result<DamageList> VerifiedFile::Impl::scan(const Progress& progress) {
   const std::uint64_t actual = TRY(file_size(data_.get()));
   const std::uint64_t blocks = tree_.geometry().data_blocks();
   Findings findings;
@@ -246,7 +246,7 @@ Result<DamageList> VerifiedFile::Impl::scan(const ScanProgress& progress) {
     const Run run = next_run(block, complete);
     scan_run(run, buffer, findings);
     block = run.end;
-    if (progress) progress(std::min(block * block_size_, size_));
+    if (progress) progress(std::min(block * block_size_, size_), size_);
   }
   if (actual < size_ && !findings.cut) findings.add(missing(complete, actual));
   if (actual > size_)
@@ -323,7 +323,7 @@ Result<void> VerifiedFile::read(std::uint64_t offset, MutableByteSpan out) const
   return impl_->read(offset, out);
 }
 
-Result<std::vector<DamagedBlock>> VerifiedFile::scan(const ScanProgress& progress) const {
+Result<std::vector<DamagedBlock>> VerifiedFile::scan(const Progress& progress) const {
   return impl_->scan(progress);
 }
 
@@ -334,7 +334,7 @@ std::uint64_t VerifiedFile::refused_hash_blocks() const {
 Result<std::vector<DamagedBlock>> scan_file(UniqueFd data, std::uint64_t expected_size,
                                             const Digest& digest,
                                             std::shared_ptr<const ByteSource> tree,
-                                            const ScanProgress& progress) {
+                                            const Progress& progress) {
   std::optional<DamagedBlock> refusal;
   auto file = VerifiedFile::open(std::move(data), expected_size, digest, std::move(tree),
                                  [&](const DamagedBlock& damage) { refusal = damage; });

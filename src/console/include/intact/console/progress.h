@@ -2,9 +2,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <string_view>
+
+#include <intact/base/progress.h>
 
 namespace intact::console {
 
@@ -19,7 +20,7 @@ class ProgressLine {
 
   void show(std::string_view step, std::uint64_t done_bytes, std::uint64_t total_bytes);
   /// show(), as a callback. It must not outlive the line.
-  std::function<void(std::string_view step, std::uint64_t done, std::uint64_t total)> sink();
+  ProgressOfSteps sink();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -33,7 +34,7 @@ class ProgressLine {
 };
 
 /// A callback that shows the progress of a step. `step` must live as long as the line.
-inline auto progress_on(ProgressLine& line, std::string_view step) {
+inline Progress progress_on(ProgressLine& line, std::string_view step) {
   return [&line, step](std::uint64_t done, std::uint64_t total) { line.show(step, done, total); };
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <intact/base/digest.h>
+#include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/image/work.h>
 #include <intact/oci/platform.h>
@@ -25,7 +26,7 @@ struct PullOptions {
   /// Read and hash everything even if the store has the image under this name already.
   bool verify = false;
   UnpackLimits limits;
-  Progress progress;  ///< may be empty
+  ProgressOfSteps progress;  ///< may be empty
 };
 
 struct PullReport {

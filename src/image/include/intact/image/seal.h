@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <intact/base/digest.h>
+#include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/image/work.h>
 #include <intact/oci/platform.h>
@@ -23,7 +24,7 @@ struct SealOptions {
   std::string identity;                  ///< HOST/REPO[:TAG] for the signed payload; may be empty
   std::optional<oci::Owner> owner = {};  ///< of all files; only for a rootfs: source
   UnpackLimits limits;
-  Progress progress;  ///< may be empty
+  ProgressOfSteps progress;  ///< may be empty
 };
 
 struct SealReport {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/image/chain.h>
 #include <intact/image/damage.h>
@@ -49,7 +50,7 @@ struct VerifyOptions {
   sign::Anchors anchors;
   std::optional<oci::Platform> platform = {};  ///< as PullOptions::platform
   UnpackLimits limits = {};                    ///< of layers; for verify_source()
-  Progress progress = {};                      ///< may be empty
+  ProgressOfSteps progress = {};               ///< may be empty
   TreeSink tree = {};                          ///< may be empty
   /// A disk that fails may damage any number of blocks, and one content may have any number of
   /// names: the report lists no more places than this, and the first one of every file.

@@ -8,6 +8,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/digest.h>
+#include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/base/unique_fd.h>
@@ -26,10 +27,6 @@ struct DamagedBlock {
 /// Receives bad blocks as reads meet them. Called by the reading thread, so perhaps by several at
 /// once; must not call back into the file.
 using DamageSink = std::function<void(const DamagedBlock&)>;
-
-/// Receives, now and then, how many bytes of a file have been scanned from its beginning: never
-/// less than before, and in the end all of them. Called by the scanning thread.
-using ScanProgress = std::function<void(std::uint64_t done)>;
 
 /// Random verified access to a file that anyone may change at any time. Every block is checked
 /// against the Merkle tree, up to the file's digest, at every read. Only hash blocks that have been
@@ -73,8 +70,9 @@ class VerifiedFile final : public ByteSource {
   /// Reads everything and lists the bad blocks in order, at most 262144; the last entry then counts
   /// the others. Does not call the sink. A block that the device cannot read is bad. Blocks missing
   /// at the end are one entry, and so are excess bytes, and a run of blocks whose stored hashes are
-  /// damaged as well. io only if nothing is known about the file. `progress` may be empty.
-  Result<std::vector<DamagedBlock>> scan(const ScanProgress& progress = {}) const;
+  /// damaged as well. io only if nothing is known about the file. `progress` never goes
+  /// back.
+  Result<std::vector<DamagedBlock>> scan(const Progress& progress = {}) const;
 
   /// How many hash blocks of the stored tree have been refused so far. If there are any, the tree
   /// should be written again.
@@ -92,6 +90,6 @@ class VerifiedFile final : public ByteSource {
 Result<std::vector<DamagedBlock>> scan_file(UniqueFd data, std::uint64_t expected_size,
                                             const Digest& digest,
                                             std::shared_ptr<const ByteSource> tree,
-                                            const ScanProgress& progress = {});
+                                            const Progress& progress = {});
 
 }  // namespace intact::fsverity

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <intact/base/bytes.h>
+#include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/crypto/secret.h>
 
@@ -16,9 +17,6 @@ namespace intact::integrity {
 
 constexpr std::uint64_t kSectorSize = 512;  ///< bytes; the kernel's unit, whatever the block size
 constexpr std::uint32_t kMaxTagSize = 255;  ///< bytes
-
-/// Called now and then with the number of bytes done, by one thread at a time.
-using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// How data and tags are written. The letters are those in the kernel's table lines.
 enum class Mode : char {

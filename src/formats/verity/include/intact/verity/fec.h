@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <intact/base/bytes.h>
+#include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/block/device.h>
@@ -43,9 +44,6 @@ class FecGeometry {
   Params params_;
   std::uint64_t row_size_;
 };
-
-/// Called with the number of bytes done, by one thread at a time. `total` may grow.
-using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Computes the parity of `covered` (covered_size() bytes) and writes it to `out` from byte
 /// `offset` on. Uses `threads` threads (0: one for each processor), some MiB of memory for each.

@@ -23,8 +23,8 @@ struct MountEntry {
   bool is_fuse() const { return type == "fuse" || type.starts_with("fuse."); }
   /// Who mounted it, as FUSE's options tell; otherwise the user of this process.
   uid_t user() const;
-  /// Whether its server may be asked anything: that of another user but root may let us wait for
-  /// ever.
+  /// Whether its server may be asked anything: that of another user but root may never
+  /// answer.
   bool may_be_asked() const;
 };
 
