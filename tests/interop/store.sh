@@ -30,6 +30,27 @@ expect 0 "$intact" gc
 equal "$(find "$INTACT_STORE/objects" -type f | sort)" "$before" "objects after gc"
 expect 0 "$intact" verify app --pub "$work/key.pub"
 
+# A record of an older version, which knew one format and one manifest of signatures, is still read.
+record=$INTACT_STORE/names/app.json
+cp "$record" "$work/record"
+jq -c '.version = 1 | .signature_manifest = .evidence[0].document | del(.evidence, .format)' "$work/record" > "$record"
+jq -e '.signature_manifest' "$record" > /dev/null || fail "the record has no evidence: $(cat "$work/record")"
+expect 0 "$intact" verify app --pub "$work/key.pub"
+expect 0 "$intact" gc --dry-run
+said '^Nothing to remove'
+expect 0 "$intact" fsck
+jq -c '.version = 3' "$work/record" > "$record"
+expect 6 "$intact" verify app --pub "$work/key.pub"
+said 'made by a newer intact'
+# Evidence of a kind that this version does not know is told, and is never enough; beside a good signature it is
+# passed over.
+jq -c '.evidence[0].kind = "later-kind"' "$work/record" > "$record"
+expect 5 "$intact" verify app --pub "$work/key.pub"
+said "found only: 'later-kind' sha256:"
+jq -c '.evidence = [{"kind": "later-kind", "document": .manifest}] + .evidence' "$work/record" > "$record"
+expect 0 "$intact" verify app --pub "$work/key.pub"
+cp "$work/record" "$record"
+
 # fsck names what is damaged.
 object=$(find "$INTACT_STORE/objects" -type f -size +1000k | head -1)
 flip "$object" 5000
