@@ -46,4 +46,13 @@ Result<void> DeviceFiles::add(std::shared_ptr<FileDevice> file) {
   return {};
 }
 
+Result<std::shared_ptr<FileDevice>> copy_into_new(GrownFiles& made, const std::string& path,
+                                                  const Device& source,
+                                                  const CopyProgress& progress) {
+  const int fd = TRY(made.create(path));
+  TRY(copy_into(source, fd, progress).context(path));
+  return std::shared_ptr<FileDevice>(
+      TRY(FileDevice::create_locked(TRY(duplicate_fd(fd)), Access::read_write).context(path)));
+}
+
 }  // namespace intact::block

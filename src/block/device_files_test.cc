@@ -61,6 +61,23 @@ TEST_F(DeviceFilesTest, UsesADescriptorUnderAnotherName) {
   EXPECT_EQ(files.open(dir_.path("hash")).value(), device);
 }
 
+TEST_F(DeviceFilesTest, CopiesADeviceIntoANewFile) {
+  const auto source = FileDevice::open(put("file", "content"), Access::read_only).value();
+  {
+    GrownFiles made;
+    const auto copy = copy_into_new(made, dir_.path("copy"), *source);
+    ASSERT_TRUE(copy) << copy.error().message();
+    ASSERT_TRUE((*copy)->write(0, as_bytes("C")));
+    EXPECT_FALSE(std::filesystem::exists(dir_.path("copy")));
+    ASSERT_TRUE(made.publish());
+    made.keep();
+  }
+  EXPECT_EQ(as_text(read_file(dir_.path("copy"), 100).value()), "Content");
+  EXPECT_EQ(as_text(read_file(dir_.path("file"), 100).value()), "content");
+  GrownFiles made;
+  EXPECT_EQ(copy_into_new(made, dir_.path("copy"), *source).error().kind(), ErrorKind::exists);
+}
+
 TEST_F(DeviceFilesTest, RefusesWhatIsNoDevice) {
   DeviceFiles files(Access::read_only);
   EXPECT_EQ(files.open(dir_.path("absent")).error().kind(), ErrorKind::not_found);

@@ -9,7 +9,7 @@
 #include <intact/console/peer_commands.h>
 #include <intact/json/json.h>
 #include <intact/kernel/device_mapper.h>
-#include <intact/verity/kernel_table.h>
+#include <intact/verity/dm_target.h>
 
 #include "command.h"
 #include "kernel_mapping.h"

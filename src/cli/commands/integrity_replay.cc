@@ -2,7 +2,7 @@
 
 #include <intact/base/file.h>
 #include <intact/base/grown_files.h>
-#include <intact/block/copy.h>
+#include <intact/block/device_files.h>
 #include <intact/console/progress.h>
 #include <intact/integrity/inspect.h>
 #include <intact/integrity/manage.h>
@@ -112,14 +112,9 @@ Result<int> replay_in_place(const Options& options) {
   return 0;
 }
 
-/// Copies a device into the new file `path`, which has no name until it is published.
 Result<dm::File> make_copy(const block::Device& source, const std::string& path, GrownFiles& made) {
-  const int fd = TRY(made.create(path));
   ProgressLine line;
-  TRY(block::copy_into(source, fd, progress_on(line, "Copying")).context(path));
-  return dm::File(
-      TRY(block::FileDevice::create_locked(TRY(duplicate_fd(fd)), block::Access::read_write)
-              .context(path)));
+  return block::copy_into_new(made, path, source, progress_on(line, "Copying"));
 }
 
 Result<int> replay_into_copy(const Options& options) {

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/integrity/dm_target.h>
 #include <intact/integrity/inspect.h>
-#include <intact/integrity/table.h>
 #include <intact/json/json.h>
 #include <intact/service/status_server.h>
 

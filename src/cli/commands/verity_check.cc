@@ -6,7 +6,7 @@
 #include <intact/base/file.h>
 #include <intact/base/grown_files.h>
 #include <intact/base/visible.h>
-#include <intact/block/copy.h>
+#include <intact/block/device_files.h>
 #include <intact/console/progress.h>
 #include <intact/erofs/damaged_files.h>
 #include <intact/json/json.h>
@@ -177,11 +177,8 @@ Result<dm::File> copy_data(const Options& options, GrownFiles& made) {
       same_file(options.output, options.fec_device))
     return wrong("--output: must be a new file; omit it to repair in place");
   const auto from = TRY(block::FileDevice::open(options.data, Access::read_only));
-  const int to = TRY(made.create(options.output));
   ProgressLine line;
-  TRY(block::copy_into(*from, to, progress_on(line, "Copying")).context(options.output));
-  return dm::File(TRY(block::FileDevice::create_locked(TRY(duplicate_fd(to)), Access::read_write)
-                          .context(options.output)));
+  return block::copy_into_new(made, options.output, *from, progress_on(line, "Copying"));
 }
 
 Result<int> repair(const Options& options) {

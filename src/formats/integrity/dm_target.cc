@@ -11,7 +11,6 @@
 #include <intact/integrity/dm_target.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/probe.h>
-#include <intact/integrity/table.h>
 
 namespace intact::integrity {
 namespace {

@@ -6,7 +6,6 @@
 #include <intact/base/file.h>
 #include <intact/integrity/dm_target.h>
 #include <intact/integrity/integrity_target.h>
-#include <intact/integrity/table.h>
 
 namespace intact::integrity {
 namespace {

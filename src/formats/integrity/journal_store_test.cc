@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <intact/crypto/hash.h>
-#include <intact/integrity/table.h>
+#include <intact/integrity/dm_target.h>
 
 #include "test_device.h"
 

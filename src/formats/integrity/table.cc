@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <intact/dm/line.h>
-#include <intact/integrity/table.h>
+#include <intact/integrity/dm_target.h>
 
 #include "integrity_target_impl.h"
 

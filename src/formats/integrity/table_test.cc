@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <intact/block/memory_device.h>
+#include <intact/integrity/dm_target.h>
 #include <intact/integrity/integrity_target.h>
-#include <intact/integrity/table.h>
 
 namespace intact::integrity {
 namespace {

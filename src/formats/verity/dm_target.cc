@@ -8,7 +8,6 @@
 #include <intact/base/checked.h>
 #include <intact/dm/part.h>
 #include <intact/verity/dm_target.h>
-#include <intact/verity/kernel_table.h>
 
 namespace intact::verity {
 namespace {

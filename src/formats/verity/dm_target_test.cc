@@ -3,7 +3,6 @@
 
 #include <intact/base/file.h>
 #include <intact/verity/dm_target.h>
-#include <intact/verity/kernel_table.h>
 
 namespace intact::verity {
 namespace {

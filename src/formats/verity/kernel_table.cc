@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/verity/kernel_table.h>
+#include <intact/verity/dm_target.h>
 
 namespace intact::verity {
 namespace {

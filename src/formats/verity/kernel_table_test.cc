@@ -2,7 +2,6 @@
 
 #include <intact/block/memory_device.h>
 #include <intact/verity/dm_target.h>
-#include <intact/verity/kernel_table.h>
 
 namespace intact::verity {
 namespace {

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include <intact/base/grown_files.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
+#include <intact/block/copy.h>
 #include <intact/block/file_device.h>
 
 namespace intact::block {
@@ -39,5 +41,12 @@ class DeviceFiles {
   std::vector<Known> known_;
   std::map<std::string, std::shared_ptr<FileDevice>> opened_;  // by path
 };
+
+/// Copies a device into the new file `path`, which `made` makes and which has no name until that is
+/// published. Returns it open for writing, and locked. Errors of GrownFiles::create() and
+/// copy_into(), with the path.
+Result<std::shared_ptr<FileDevice>> copy_into_new(GrownFiles& made, const std::string& path,
+                                                  const Device& source,
+                                                  const CopyProgress& progress = {});
 
 }  // namespace intact::block
