@@ -78,6 +78,11 @@ Result<void> Stack::make_writable() {
   return {};
 }
 
+Result<void> Stack::check_make_writable() const {
+  for (const Part& part : parts_) TRY(part.device->check_make_writable());
+  return {};
+}
+
 void Stack::push(std::string target, std::shared_ptr<block::Device> device) {
   top_ = device;
   parts_.push_back({std::move(target), std::move(device)});
@@ -132,15 +137,16 @@ Result<void> Stack::close() {
 }
 
 Result<Stack> open(Plan& plan, const dm::Events& events, Writing writing) {
-  if (const auto opened = std::exchange(plan.opened, nullptr)) {
+  const auto opened = std::exchange(plan.opened, nullptr);
+  Stack stack = opened ? std::move(opened->stack) : Stack(plan.file, plan.known_by);
+  if (!opened)
+    for (const dm::Table& table : plan.tables)
+      TRY(stack.open(table, plan.names, plan.name, events, writing));
+  else
     opened->events.pass_on_to(events);
-    if (writing == Writing::as_files_allow && TRY(can_be_written(plan)))
-      TRY(opened->stack.make_writable());
-    return std::move(opened->stack);
-  }
-  Stack stack(plan.file, plan.known_by);
-  for (const dm::Table& table : plan.tables)
-    TRY(stack.open(table, plan.names, plan.name, events, writing));
+  if (writing == Writing::by_process && TRY(can_be_written(plan))) TRY(stack.check_make_writable());
+  if (opened && writing == Writing::as_files_allow && TRY(can_be_written(plan)))
+    TRY(stack.make_writable());
   return stack;
 }
 

@@ -32,6 +32,12 @@ Result<void> IntegrityTarget::make_writable() {
   return {};
 }
 
+Result<void> IntegrityTarget::check_make_writable() const {
+  if (impl_->device.mode || impl_->volume().params.mode == Mode::recovery) return {};
+  TRY(impl_->check_usable());
+  return check_begin_writing(impl_->device);
+}
+
 IntegrityTarget::IntegrityTarget(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 IntegrityTarget::~IntegrityTarget() {

@@ -14,6 +14,27 @@
 namespace intact::integrity {
 namespace {
 
+/// Whether all blocks in the regions that the bitmap marks have their tags.
+Result<void> check_marks(const OpenDevice& device) {
+  const FailingBlocks failing = TRY(check_marked(*device.volume, *device.as_left.bitmap));
+  if (!failing.first_sector) return {};
+  return Error(
+      ErrorKind::tampered,
+      fmt::format("{} sectors (the first is {}) fail their tags in regions that the bitmap "
+                  "marks: a crash interrupted writes to them, or somebody changed them; open "
+                  "the device read-only, or pass --integrity-legacy-recalculate to trust the "
+                  "data in the {} marked regions and give them new tags",
+                  failing.sectors, *failing.first_sector, device.marked_regions));
+}
+
+/// From mode B to another mode all may have to be recalculated.
+Result<void> check_can_leave_bitmap(const OpenDevice& device) {
+  const Volume& volume = *device.volume;
+  if (!device.as_left.dirty || volume.hash || volume.params.mode == Mode::bitmap) return {};
+  return Error(ErrorKind::invalid_argument,
+               "the device was in bitmap mode: its internal hash is required");
+}
+
 /// Brings a device from the state in which it was left to what its mode needs. Everything that can
 /// be checked is checked before anything is written.
 class Activation {
@@ -157,15 +178,7 @@ Result<void> Activation::settle_marks() {
   if (volume_.params.legacy_recalculate) {
     device_.retagged_sectors = TRY(retag_marked(volume_, *left_.bitmap));
   } else {
-    const FailingBlocks failing = TRY(check_marked(volume_, *left_.bitmap));
-    if (failing.first_sector)
-      return Error(
-          ErrorKind::tampered,
-          fmt::format("{} sectors (the first is {}) fail their tags in regions that the bitmap "
-                      "marks: a crash interrupted writes to them, or somebody changed them; open "
-                      "the device read-only, or pass --integrity-legacy-recalculate to trust the "
-                      "data in the {} marked regions and give them new tags",
-                      failing.sectors, *failing.first_sector, device_.marked_regions));
+    TRY(check_marks(device_));
   }
   left_.bitmap.emplace(volume_.layout, left_.bitmap->log2_sectors());
   settled_ = true;
@@ -214,9 +227,7 @@ Result<void> Activation::leave_bitmap() {
 }
 
 Result<void> Activation::begin_journal() {
-  if (left_.dirty && !volume_.hash)
-    return Error(ErrorKind::invalid_argument,
-                 "the device was in bitmap mode: its internal hash is required");
+  TRY(check_can_leave_bitmap(device_));
   if (left_.dirty) TRY(leave_bitmap());
   TRY(write_back_journal());
   if (!left_.dirty && volume_.params.reset_recalculate) volume_.superblock->change(restart);
@@ -305,6 +316,15 @@ Result<OpenDevice> open_device(const Params& params, const Devices& devices,
   if (!recovery) TRY(Activation(device, options, waker).run());
   make_reader(device, options, options.read_only);
   return device;
+}
+
+Result<void> check_begin_writing(const OpenDevice& device) {
+  TRY(check_superblock_for_writing(*device.volume));
+  const Params& params = device.volume->params;
+  if (device.as_left.bitmap && params.keyed() && !params.reset_recalculate &&
+      !params.legacy_recalculate)
+    TRY(check_marks(device));
+  return check_can_leave_bitmap(device);
 }
 
 Result<void> begin_writing(OpenDevice& device, const IntegrityTarget::Options& options,

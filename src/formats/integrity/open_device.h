@@ -39,13 +39,18 @@ struct OpenDevice {
 Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices& devices,
                                             const IntegrityTarget::Options& options);
 
-/// Whether a device that was opened for reading can be written as well; errors of the open of
-/// devices for writing.
+/// Whether a device that was opened for reading can be written as well, but for what is below it;
+/// errors of the open of devices for writing. Returns the superblock that writing begins with.
+Result<Superblock> check_superblock_for_writing(const Volume& volume);
+/// The same with what is below, and sets that superblock.
 Result<void> prepare_writing(const Volume& volume);
 
 /// Opens everything, as IntegrityTarget::open() does.
 Result<OpenDevice> open_device(const Params& params, const Devices& devices,
                                const IntegrityTarget::Options& options, const Waker& waker);
+
+/// Whether begin_writing() would be refused for what is on the device. Writes nothing.
+Result<void> check_begin_writing(const OpenDevice& device);
 
 /// Brings a device that was opened read-only to the state of one that was opened for writing,
 /// without reading its journal or bitmap again.

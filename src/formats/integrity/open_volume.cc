@@ -109,8 +109,7 @@ Result<void> check_not_cut_short(const Superblock& superblock, const Layout& lay
                            said, layout.provided_data_sectors()));
 }
 
-Result<void> check_writes(const Params& params, const Superblock& superblock, const Layout& layout,
-                          const Devices& devices) {
+Result<void> check_layout_for_writing(const Superblock& superblock, const Layout& layout) {
   if ((superblock.flags & ~Superblock::kKnownFlags) != 0)
     return Error(
         ErrorKind::unsupported,
@@ -120,6 +119,10 @@ Result<void> check_writes(const Params& params, const Superblock& superblock, co
     return Error(ErrorKind::unsupported,
                  "in this layout Linux overwrites data with tags (interleave_sectors smaller than "
                  "the metadata buffer): the device can only be read");
+  return {};
+}
+
+Result<void> check_below(const Params& params, const Devices& devices) {
   if (!devices.data->writable() || !devices.of_meta().writable())
     return invalid("the device below is read-only");
   const std::uint32_t data_unit = devices.data->block_size();
@@ -129,6 +132,12 @@ Result<void> check_writes(const Params& params, const Superblock& superblock, co
     return invalid(fmt::format("the device below can only be written in blocks of {} bytes",
                                std::max(data_unit, meta_unit)));
   return {};
+}
+
+Result<void> check_writes(const Params& params, const Superblock& superblock, const Layout& layout,
+                          const Devices& devices) {
+  TRY(check_layout_for_writing(superblock, layout));
+  return check_below(params, devices);
 }
 
 }  // namespace
@@ -167,16 +176,22 @@ Result<std::unique_ptr<Volume>> open_volume(const Params& params, const Devices&
   return volume;
 }
 
-Result<void> prepare_writing(const Volume& volume) {
+Result<Superblock> check_superblock_for_writing(const Volume& volume) {
   const Params& params = volume.params;
   Superblock superblock = volume.superblock->get();
-  TRY(check_writes(params, superblock, volume.layout, volume.devices));
+  TRY(check_layout_for_writing(superblock, volume.layout));
   if (!(params.recalculate || params.reset_recalculate) ||
       superblock.has(Superblock::recalculating))
-    return {};
+    return superblock;
   superblock.set(Superblock::recalculating, true);
   superblock.recalc_sector = 0;
   TRY(check_recalculation(params, superblock, volume.layout.provided_data_sectors()));
+  return superblock;
+}
+
+Result<void> prepare_writing(const Volume& volume) {
+  const Superblock superblock = TRY(check_superblock_for_writing(volume));
+  TRY(check_below(volume.params, volume.devices));
   volume.superblock->change([&superblock](Superblock& value) { value = superblock; });
   return {};
 }

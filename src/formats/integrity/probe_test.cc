@@ -219,6 +219,12 @@ TEST(Probe, StaysReadableIfItCannotBeWritten) {
   ASSERT_TRUE(probed.counting->make_writable());
   const auto refused = probed.opened->make_writable();
   ASSERT_FALSE(refused);
+  // Who only asks is told the same, and nothing is written.
+  const Bytes before = left.device.data->bytes();
+  EXPECT_EQ(Probed(left.device, said).opened->check_make_writable().error().message(),
+            refused.error().message());
+  EXPECT_EQ(left.device.data->bytes(), before);
+  EXPECT_TRUE(Probed(Left(Mode::journal).device).opened->check_make_writable());
   EXPECT_EQ(refused.error().kind(), ErrorKind::tampered);
   EXPECT_FALSE(probed.opened->writable());
   Bytes out(512);

@@ -64,6 +64,9 @@ class Device : public ByteSource {
   /// the same time. After an error it stays readable. By default invalid_argument unless the device
   /// is writable already.
   virtual Result<void> make_writable();
+  /// Whether make_writable() would be refused for what is on the device, as far as that can be told
+  /// without writing: its error. By default nothing is.
+  virtual Result<void> check_make_writable() const { return {}; }
 
   /// All of `bytes` at `offset`. What was written is durable only after a flush.
   virtual Result<void> write(std::uint64_t offset, ByteSpan bytes) = 0;

@@ -36,6 +36,8 @@ class Stack {
   /// Begins to write to all devices, the lowest first, after the files were made writable. Nothing
   /// else may be called at the same time.
   Result<void> make_writable();
+  /// Whether that would be refused for what is on the devices. Writes nothing.
+  Result<void> check_make_writable() const;
 
   /// Adds a device that was opened on top().
   void push(std::string target, std::shared_ptr<block::Device> device);

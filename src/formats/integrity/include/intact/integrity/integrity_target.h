@@ -122,6 +122,7 @@ class IntegrityTarget final : public block::Device {
   /// Replays the journal and whatever else opening for writing does; errors are those of open().
   /// invalid_argument in recovery.
   Result<void> make_writable() override;
+  Result<void> check_make_writable() const override;
 
   std::uint64_t size() const override;  ///< bytes
   block::Limits limits() const override;
