@@ -70,8 +70,7 @@ Result<pid_t> start_printer(const UniqueFd& read_end, UniqueFd& write_end) {
 }  // namespace
 
 Result<std::unique_ptr<DamageWatch>> DamageWatch::create() {
-  using Count = std::atomic<std::uint32_t>;
-  static_assert(Count::is_always_lock_free);
+  static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
   UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event) return Error::from_errno("eventfd", errno);
   int ends[2];
@@ -82,26 +81,26 @@ Result<std::unique_ptr<DamageWatch>> DamageWatch::create() {
   (void)::fcntl(write_end.get(), F_SETPIPE_SZ, kQueueSize);
   if (::fcntl(write_end.get(), F_SETFL, O_NONBLOCK) != 0) return Error::from_errno("pipe", errno);
   void* page =
-      ::mmap(nullptr, sizeof(Count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+      ::mmap(nullptr, sizeof(Counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return Error::from_errno("mmap", errno);
   auto printer = start_printer(read_end, write_end);
   if (!printer) {
-    ::munmap(page, sizeof(Count));
+    ::munmap(page, sizeof(Counts));
     return std::move(printer).error();
   }
   return std::unique_ptr<DamageWatch>(
-      new DamageWatch(new (page) Count(0), std::move(event), std::move(write_end), *printer));
+      new DamageWatch(new (page) Counts, std::move(event), std::move(write_end), *printer));
 }
 
 DamageWatch::~DamageWatch() {
   finish();
-  ::munmap(count_, sizeof *count_);
+  ::munmap(counts_, sizeof *counts_);
 }
 
 void DamageWatch::note(const image::Damage& damage) {
   const std::lock_guard lock(mutex_);
   if (seen_.size() >= kMaxSeen || !seen_.insert({damage.object, damage.block}).second) return;
-  count_->fetch_add(1);
+  counts_->damaged.fetch_add(1);
   // First the line, which is never waited for: the event may end this process at once.
   log(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
                   damage.path.empty() ? "the image's metadata" : damage.path, damage.block,
@@ -116,7 +115,7 @@ void DamageWatch::log(std::string_view line) {
   // So much is written to a pipe at once or not at all.
   text.resize(std::min<std::size_t>(text.size(), PIPE_BUF - 1));
   text += '\n';
-  (void)(::write(queue_.get(), text.data(), text.size()) > 0);
+  if (::write(queue_.get(), text.data(), text.size()) < 0) counts_->lost.fetch_add(1);
 }
 
 void DamageWatch::finish() {
@@ -127,10 +126,12 @@ void DamageWatch::finish() {
   while (::waitpid(printer_, nullptr, 0) < 0 && errno == EINTR) {
   }
   printer_ = -1;
+  if (const std::uint32_t lost = counts_->lost.exchange(0))
+    warn(counted(lost, "line") + " about damage could not be printed in time");
 }
 
 std::uint32_t DamageWatch::count() const {
-  return count_->load();
+  return counts_->damaged.load();
 }
 
 }  // namespace intact::cli

@@ -35,7 +35,7 @@ class DamageWatch {
   /// Logs, then makes event_fd() readable. Never waits for the reader of stderr.
   void note(const image::Damage& damage);
   /// Prints a warning soon, each different one once. Never waits; when the queue is full, the line
-  /// is lost.
+  /// is lost, and finish() says how many were.
   void log(std::string_view line);
   /// In the process that made this: waits until everything is printed. Later lines are lost.
   void finish();
@@ -45,14 +45,19 @@ class DamageWatch {
   int event_fd() const { return event_.get(); }
 
  private:
-  DamageWatch(std::atomic<std::uint32_t>* count, UniqueFd event, UniqueFd queue, pid_t printer)
-      : count_(count),
+  /// In a page that is shared with children.
+  struct Counts {
+    std::atomic<std::uint32_t> damaged = 0;  ///< blocks
+    std::atomic<std::uint32_t> lost = 0;     ///< lines
+  };
+  DamageWatch(Counts* counts, UniqueFd event, UniqueFd queue, pid_t printer)
+      : counts_(counts),
         event_(std::move(event)),
         queue_(std::move(queue)),
         creator_(::getpid()),
         printer_(printer) {}
 
-  std::atomic<std::uint32_t>* count_;  // in a page that is shared with children
+  Counts* counts_;
   UniqueFd event_, queue_;
   pid_t creator_, printer_;
   std::mutex mutex_;

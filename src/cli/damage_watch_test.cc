@@ -1,5 +1,6 @@
 #include "damage_watch.h"
 
+#include <algorithm>
 #include <string>
 #include <thread>
 
@@ -63,10 +64,15 @@ TEST(DamageWatch, NeverWaitsForTheReaderOfStderr) {
     for (ssize_t count; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
       printed.append(buffer, static_cast<std::size_t>(count));
   });
+  ::testing::internal::CaptureStderr();
   (*watch)->finish();
+  const std::string told = ::testing::internal::GetCapturedStderr();
   reader.join();
   ::close(ends[0]);
   EXPECT_EQ(printed.find("intact: warning: damaged: the image's metadata: block 0 "), 0u);
+  const auto lines = std::ranges::count(printed, '\n');
+  EXPECT_EQ(told, "intact: warning: " + std::to_string(5000 - lines) +
+                      " lines about damage could not be printed in time\n");
 }
 
 }  // namespace
