@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <intact/block/device_files.h>
 #include <intact/stack/plan.h>
 #include <intact/stack/targets.h>
 
@@ -17,6 +18,29 @@ void Plan::add(dm::Table table) {
 
 void Plan::add(dm::Line line) {
   add(dm::Table{.name = {}, .lines = {std::move(line)}});
+}
+
+Result<Plan> plan_from_lines(std::string_view text, block::Access access) {
+  Plan plan{.name = "table", .file = {}};
+  plan.tables.push_back({.name = "table", .lines = TRY(dm::parse_lines(text))});
+  if (TRY(is_read_only(plan))) access = block::Access::read_only;
+  plan.read_only = access == block::Access::read_only;
+  block::DeviceFiles files(access);
+  for (dm::Line& line : plan.tables[0].lines)
+    TRY(dm::use_own_names(line, plan.names, [&](const std::string& path) -> Result<dm::File> {
+      dm::File file = TRY(files.open(path));
+      if (!plan.known_by) plan.known_by = file;
+      return file;
+    }));
+  return plan;
+}
+
+Result<void> prepare_for_kernel(Plan& plan) {
+  if (!plan.file || plan.file->writable() || plan.tables.empty()) return {};
+  for (const dm::Line& line : plan.tables[0].lines)
+    if (TRY(find_target(line.target))->kernel_writes)
+      return plan.file->make_writable().context(plan.name);
+  return {};
 }
 
 Result<bool> can_be_written(const Plan& plan) {

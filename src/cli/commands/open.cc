@@ -14,7 +14,6 @@
 #include <intact/kernel/device_stack.h>
 #include <intact/stack/discover.h>
 #include <intact/stack/probe.h>
-#include <intact/stack/targets.h>
 
 #include "command.h"
 #include "commands.h"
@@ -83,24 +82,11 @@ struct OpenOptions {
 
 constexpr std::size_t kMaxTable = 1 << 20;  // bytes
 
-/// The device that a table of the user's describes. Its files are opened for writing unless a line
-/// makes it read-only.
 Result<stack::Plan> plan_from_table(const OpenOptions& options, block::Access access) {
   const std::string text = options.table == "-"
                                ? std::string(as_text(TRY(read_input(options.table, kMaxTable))))
                                : options.table;
-  stack::Plan plan{.name = "table", .file = {}};
-  plan.tables.push_back({.name = "table", .lines = TRY(dm::parse_lines(text).context("--table"))});
-  if (TRY(is_read_only(plan))) access = block::Access::read_only;
-  plan.read_only = access == block::Access::read_only;
-  block::DeviceFiles files(access);
-  for (dm::Line& line : plan.tables[0].lines)
-    TRY(dm::use_own_names(line, plan.names, [&](const std::string& path) -> Result<dm::File> {
-          dm::File file = TRY(files.open(path));
-          if (!plan.known_by) plan.known_by = file;
-          return file;
-        }).context("--table"));
-  return plan;
+  return stack::plan_from_lines(text, access).context("--table");
 }
 
 Result<stack::Plan> plan_from_content(const OpenOptions& options, block::Access access) {
@@ -126,14 +112,10 @@ Result<stack::Plan> prepare(const OpenOptions& options, block::Access access) {
                      .file = TRY(block::FileDevice::open(options.file, access))};
 }
 
-/// The kernel writes to a dm-integrity device whatever it contains: it replays its journal.
 Result<void> map(const OpenOptions& options, const std::string& name) {
   const block::Access access = options.front_end.access();
   stack::Plan plan = TRY(prepare(options, access));
-  if (access == block::Access::read_write && plan.file && !plan.file->writable() &&
-      !plan.tables.empty() &&
-      TRY(stack::find_target(plan.tables[0].lines[0].target))->kernel_writes)
-    TRY(plan.file->make_writable().context(options.file));
+  if (access == block::Access::read_write) TRY(stack::prepare_for_kernel(plan));
   return kernel::create_device_stack(name, plan);
 }
 

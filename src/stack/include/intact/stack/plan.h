@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <intact/base/result.h>
+#include <intact/block/file_device.h>
 #include <intact/dm/line.h>
 #include <intact/dm/names.h>
 
@@ -37,6 +39,16 @@ struct Plan {
   void add(dm::Table table);
   void add(dm::Line line);
 };
+
+/// The plan for the lines of a table that a user wrote, with names as dm::use_own_names() has them.
+/// Its files are open for writing if `access` asks for it and no line makes the device read-only.
+/// Errors of parsing lines and of opening files.
+Result<Plan> plan_from_lines(std::string_view text, block::Access access);
+
+/// For a plan that may be written to and that the kernel is about to open: makes the file writable
+/// if the kernel would write to it although nothing above is written, as it replays the journal of
+/// a dm-integrity device whatever that contains.
+Result<void> prepare_for_kernel(Plan& plan);
 
 /// Whether a table makes the stack read-only whatever is below it. Then its files need not be open
 /// for writing. unsupported: an unknown target.

@@ -1,0 +1,72 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <intact/base/file.h>
+#include <intact/stack/plan.h>
+
+#include "test_plans.h"
+
+namespace intact::stack {
+namespace {
+
+using ::testing::HasSubstr;
+
+class PlanFromLines : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(write_file_durably(disk(), Bytes(64 * 512, std::byte{7}), 0600));
+  }
+  std::string disk() const { return dir_.path("disk"); }
+
+  TempDir dir_ = TempDir::create().value();
+};
+
+TEST_F(PlanFromLines, OpensFilesForWritingWhereTheDeviceIsWritable) {
+  const std::string line = "0 8 linear " + disk() + " 8";
+  for (const auto access : {block::Access::read_only, block::Access::read_write}) {
+    Plan plan = plan_from_lines(line, access).value();
+    const bool writes = access == block::Access::read_write;
+    EXPECT_EQ(plan.read_only, !writes);
+    ASSERT_TRUE(plan.known_by);
+    EXPECT_EQ(plan.known_by->writable(), writes);
+    EXPECT_EQ(can_be_written(plan).value(), writes);
+    Stack stack = open(plan, {}).value();
+    EXPECT_EQ(stack.top()->size(), 8u * 512);
+    EXPECT_EQ(stack.top()->writable(), writes);
+    EXPECT_TRUE(stack.close());
+  }
+}
+
+TEST_F(PlanFromLines, ALineThatOnlyReadsMakesAllOfItReadOnly) {
+  const std::string root(64, '0');
+  const Plan plan = plan_from_lines("0 8 verity 1 " + disk() + " " + disk() +
+                                        " 4096 4096 1 1 sha256 " + root + " -",
+                                    block::Access::read_write)
+                        .value();
+  EXPECT_TRUE(plan.read_only);
+  EXPECT_FALSE(plan.known_by->writable());
+  EXPECT_FALSE(can_be_written(plan).value());
+}
+
+TEST_F(PlanFromLines, SaysWhatIsWrong) {
+  const auto message = [](const std::string& text) {
+    return plan_from_lines(text, block::Access::read_only).error().message();
+  };
+  EXPECT_THAT(message(""), HasSubstr("line"));
+  EXPECT_THAT(message("0 8 linaer /dev/null 0"), HasSubstr("unknown target"));
+  EXPECT_THAT(message("0 8 linear /nowhere/at/all 0"), HasSubstr("No such file"));
+}
+
+TEST_F(PlanFromLines, TheKernelWritesToSomeDevicesWhateverIsInThem) {
+  for (const bool writes : {false, true}) {
+    Plan plan{.name = "disk",
+              .file = block::FileDevice::open(disk(), block::Access::read_only).value()};
+    plan.add({.sectors = 8, .target = writes ? "integrity" : "linear"});
+    ASSERT_TRUE(prepare_for_kernel(plan));
+    EXPECT_EQ(plan.file->writable(), writes);
+  }
+}
+
+}  // namespace
+}  // namespace intact::stack
