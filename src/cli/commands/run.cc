@@ -14,12 +14,12 @@
 #include <intact/rootfs/kernel_root.h>
 #include <intact/rootfs/served_root.h>
 #include <intact/run/container.h>
+#include <intact/service/damage_watch.h>
 
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
 #include "container_command.h"
-#include "damage_watch.h"
 #include "process_image.h"
 #include "run_options.h"
 #include "store_option.h"
@@ -41,10 +41,16 @@ Result<run::RootAttacher> mount_root(const rootfs::RootSource& source,
       [root](const std::string& directory) { return root->attach(directory); });
 }
 
+std::string damage_line(const image::Damage& damage) {
+  return fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
+                     damage.path.empty() ? "the image's metadata" : damage.path, damage.block,
+                     damage.offset, damage.object, damage.reason);
+}
+
 Result<void> serve_root(const rootfs::RootSource& source,
                         const std::shared_ptr<const tree::FileTree>& tree,
                         const std::string& mountpoint, bool others, int ready_fd,
-                        DamageWatch& damage) {
+                        service::DamageWatch& damage) {
   auto root = TRY(
       rootfs::ServedRoot::mount(source, tree,
                                 {.directory = mountpoint,
@@ -70,15 +76,17 @@ void report_status(int fd, int status) {
 }
 
 Result<run::Outcome> run_image(RunArguments& arguments, const StoreOption& store_option,
-                               const AnchorOptions& anchors, DamageWatch& damage) {
+                               const AnchorOptions& anchors, service::DamageWatch& damage) {
   TRY(read_run_options(arguments));
   const rootfs::RootSpec spec = TRY(run_root_spec(arguments));
   if (spec.verity == image::VerityMode::off)
     warn("--verity off: the contents of files are not checked");
-  const image::OpenOptions open_options{
-      .anchors = anchors.anchors(),
-      .verity = spec.verity,
-      .damage = [&damage](const image::Damage& found) { damage.note(found); }};
+  const image::OpenOptions open_options{.anchors = anchors.anchors(),
+                                        .verity = spec.verity,
+                                        .damage = [&damage](const image::Damage& found) {
+                                          damage.note(found.object, found.block,
+                                                      damage_line(found));
+                                        }};
   rootfs::RootSource source{.store = TRY(store_option.open()), .image = {}};
   source.image = TRY(image::OpenedImage::open(source.store, arguments.name, open_options));
   run::ContainerParts parts{.tree = source.image->tree(),
@@ -120,7 +128,7 @@ int run_and_report(const CLI::App& command, RunArguments& arguments, const Store
         fmt::format("{} after the image name is taken as an option of `run`, and so are options "
                     "after it; put options before the name",
                     arguments.late_option));
-  const auto damage = DamageWatch::create();
+  const auto damage = service::DamageWatch::create(&warn);
   if (!damage) return fail(damage.error(), kOwnFailure);
   const auto outcome = run_image(arguments, store, anchors, **damage);
   (*damage)->finish();

@@ -1,6 +1,5 @@
-#include "damage_watch.h"
-
 #include <algorithm>
+#include <cstdio>
 #include <string>
 #include <thread>
 
@@ -10,8 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace intact::cli {
+#include <intact/service/damage_watch.h>
+
+namespace intact::service {
 namespace {
+
+void print(std::string_view line) {
+  std::fprintf(stderr, "said: %s\n", std::string(line).c_str());
+}
 
 bool readable(int fd) {
   pollfd event = {fd, POLLIN, 0};
@@ -19,18 +24,15 @@ bool readable(int fd) {
 }
 
 TEST(DamageWatch, HearsOfWhatAnotherProcessFinds) {
-  const auto watch = DamageWatch::create();
+  const auto watch = DamageWatch::create(&print);
   ASSERT_TRUE(watch);
   EXPECT_EQ((*watch)->count(), 0u);
   EXPECT_FALSE(readable((*watch)->event_fd()));
   const pid_t child = ::fork();
   if (child == 0) {
-    image::Damage damage;
-    damage.object = "objects/aa/bb";
-    (*watch)->note(damage);
-    (*watch)->note(damage);  // the same block: counted once
-    damage.block = 7;
-    (*watch)->note(damage);
+    (*watch)->note("objects/aa/bb", 0, "first");
+    (*watch)->note("objects/aa/bb", 0, "again");  // the same block: counted once
+    (*watch)->note("objects/aa/bb", 7, "second");
     ::_exit(0);
   }
   int status = 0;
@@ -46,15 +48,14 @@ TEST(DamageWatch, NeverWaitsForTheReaderOfStderr) {
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   const int saved = ::dup(STDERR_FILENO);
   ASSERT_EQ(::dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
-  auto watch = DamageWatch::create();
+  auto watch = DamageWatch::create(&print);
   ::dup2(saved, STDERR_FILENO);
   ::close(saved);
   ::close(ends[1]);
   ASSERT_TRUE(watch);
   ::alarm(30);
-  image::Damage damage;
-  damage.object = std::string(1000, 'x');
-  for (damage.block = 0; damage.block < 5000; ++damage.block) (*watch)->note(damage);
+  for (std::uint64_t block = 0; block < 5000; ++block)
+    (*watch)->note("object", block, std::to_string(block) + std::string(1000, 'x'));
   ::alarm(0);
   EXPECT_TRUE(readable((*watch)->event_fd()));
   EXPECT_EQ((*watch)->count(), 5000u);
@@ -69,11 +70,11 @@ TEST(DamageWatch, NeverWaitsForTheReaderOfStderr) {
   const std::string told = ::testing::internal::GetCapturedStderr();
   reader.join();
   ::close(ends[0]);
-  EXPECT_EQ(printed.find("intact: warning: damaged: the image's metadata: block 0 "), 0u);
+  EXPECT_EQ(printed.find("said: 0xxx"), 0u);
   const auto lines = std::ranges::count(printed, '\n');
-  EXPECT_EQ(told, "intact: warning: " + std::to_string(5000 - lines) +
+  EXPECT_EQ(told, "said: " + std::to_string(5000 - lines) +
                       " lines about damage could not be printed in time\n");
 }
 
 }  // namespace
-}  // namespace intact::cli
+}  // namespace intact::service

@@ -15,25 +15,28 @@
 #include <intact/base/line_log.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
-#include <intact/image/opened_image.h>
 
-namespace intact::cli {
+namespace intact::service {
 
-/// Notes damage that is found while a container runs, in whichever process finds it: one line on
-/// stderr for each damaged block, and a count that the process that made this and all its later
+/// Notes damage that is found while a program uses what we serve, in whichever process finds it:
+/// one line for each damaged block, and a count that the process that made this and all its later
 /// children share. Thread-safe, but for finish().
 ///
-/// A process of its own prints the lines. Threads that serve files must not wait for the reader of
-/// stderr, which may itself wait for such a file.
+/// A process of its own prints the lines, by the function that create() is given. Threads that
+/// serve files must not wait for the reader of stderr, which may itself wait for such a file.
 class DamageWatch {
  public:
-  static Result<std::unique_ptr<DamageWatch>> create();
+  using Print = void (*)(std::string_view line);
+  /// Forks the process that prints, on stderr. Must be called while the process has one thread
+  /// only.
+  static Result<std::unique_ptr<DamageWatch>> create(Print print);
   DamageWatch(const DamageWatch&) = delete;
   DamageWatch& operator=(const DamageWatch&) = delete;
   ~DamageWatch();
 
-  /// Logs, then makes event_fd() readable. Never waits for the reader of stderr.
-  void note(const image::Damage& damage);
+  /// Logs `line` about a block of an object that was not noted before, then makes event_fd()
+  /// readable. Never waits for the reader of stderr.
+  void note(const std::string& object, std::uint64_t block, std::string_view line);
   /// Prints a warning soon, each different one once. Never waits; when the queue is full, the line
   /// is lost, and finish() says how many were.
   void log(std::string_view line);
@@ -50,19 +53,21 @@ class DamageWatch {
     std::atomic<std::uint32_t> damaged = 0;  ///< blocks
     std::atomic<std::uint32_t> lost = 0;     ///< lines
   };
-  DamageWatch(Counts* counts, UniqueFd event, UniqueFd queue, pid_t printer)
+  DamageWatch(Counts* counts, UniqueFd event, UniqueFd queue, pid_t printer, Print print)
       : counts_(counts),
         event_(std::move(event)),
         queue_(std::move(queue)),
         creator_(::getpid()),
-        printer_(printer) {}
+        printer_(printer),
+        print_(print) {}
 
   Counts* counts_;
   UniqueFd event_, queue_;
   pid_t creator_, printer_;
+  Print print_;
   std::mutex mutex_;
   DistinctLines lines_;
   std::set<std::pair<std::string, std::uint64_t>> seen_;
 };
 
-}  // namespace intact::cli
+}  // namespace intact::service

@@ -1,5 +1,3 @@
-#include "damage_watch.h"
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -8,6 +6,7 @@
 #include <new>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -16,10 +15,9 @@
 #include <unistd.h>
 
 #include <intact/base/visible.h>
+#include <intact/service/damage_watch.h>
 
-#include "command.h"
-
-namespace intact::cli {
+namespace intact::service {
 namespace {
 
 constexpr std::size_t kMaxSeen = 10'000;
@@ -28,7 +26,7 @@ constexpr int kQueueSize = 1024 * 1024;
 constexpr char kEnd = '\0';  // no line has it: visible() replaces it
 
 /// Prints lines until the end, or until all processes that could write some are gone.
-void print_lines(int queue) {
+void print_lines(int queue, DamageWatch::Print print) {
   std::string pending;
   std::array<char, 4096> buffer;
   for (;;) {
@@ -41,14 +39,15 @@ void print_lines(int queue) {
         pending += c;
         continue;
       }
-      warn(pending);
+      print(pending);
       pending.clear();
     }
   }
 }
 
 /// The process that prints. It keeps nothing of the caller's open but stderr.
-Result<pid_t> start_printer(const UniqueFd& read_end, UniqueFd& write_end) {
+Result<pid_t> start_printer(const UniqueFd& read_end, UniqueFd& write_end,
+                            DamageWatch::Print print) {
   const pid_t child = ::fork();
   if (child < 0) return Error::from_errno("fork", errno);
   if (child > 0) return child;
@@ -63,13 +62,13 @@ Result<pid_t> start_printer(const UniqueFd& read_end, UniqueFd& write_end) {
   const auto kept = static_cast<unsigned>(read_end.get());
   if (kept > STDERR_FILENO + 1) ::syscall(SYS_close_range, STDERR_FILENO + 1U, kept - 1, 0U);
   ::syscall(SYS_close_range, std::max(kept, STDERR_FILENO + 0U) + 1, ~0U, 0U);
-  print_lines(read_end.get());
+  print_lines(read_end.get(), print);
   ::_exit(0);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<DamageWatch>> DamageWatch::create() {
+Result<std::unique_ptr<DamageWatch>> DamageWatch::create(Print print) {
   static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
   UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event) return Error::from_errno("eventfd", errno);
@@ -83,13 +82,13 @@ Result<std::unique_ptr<DamageWatch>> DamageWatch::create() {
   void* page =
       ::mmap(nullptr, sizeof(Counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return Error::from_errno("mmap", errno);
-  auto printer = start_printer(read_end, write_end);
+  auto printer = start_printer(read_end, write_end, print);
   if (!printer) {
     ::munmap(page, sizeof(Counts));
     return std::move(printer).error();
   }
   return std::unique_ptr<DamageWatch>(
-      new DamageWatch(new (page) Counts, std::move(event), std::move(write_end), *printer));
+      new DamageWatch(new (page) Counts, std::move(event), std::move(write_end), *printer, print));
 }
 
 DamageWatch::~DamageWatch() {
@@ -97,14 +96,12 @@ DamageWatch::~DamageWatch() {
   ::munmap(counts_, sizeof *counts_);
 }
 
-void DamageWatch::note(const image::Damage& damage) {
+void DamageWatch::note(const std::string& object, std::uint64_t block, std::string_view line) {
   const std::lock_guard lock(mutex_);
-  if (seen_.size() >= kMaxSeen || !seen_.insert({damage.object, damage.block}).second) return;
+  if (seen_.size() >= kMaxSeen || !seen_.insert({object, block}).second) return;
   counts_->damaged.fetch_add(1);
   // First the line, which is never waited for: the event may end this process at once.
-  log(fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
-                  damage.path.empty() ? "the image's metadata" : damage.path, damage.block,
-                  damage.offset, damage.object, damage.reason));
+  log(line);
   const std::uint64_t one = 1;
   (void)(::write(event_.get(), &one, sizeof one) == sizeof one);
 }
@@ -127,11 +124,12 @@ void DamageWatch::finish() {
   }
   printer_ = -1;
   if (const std::uint32_t lost = counts_->lost.exchange(0))
-    warn(counted(lost, "line") + " about damage could not be printed in time");
+    print_(fmt::format("{} line{} about damage could not be printed in time", lost,
+                       lost == 1 ? "" : "s"));
 }
 
 std::uint32_t DamageWatch::count() const {
   return counts_->damaged.load();
 }
 
-}  // namespace intact::cli
+}  // namespace intact::service
