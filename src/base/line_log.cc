@@ -155,6 +155,7 @@ void LineLog::write_line(std::string_view line) {
     auto thread = start_thread([queue = queue_, fd = fd_] { queue->write_to(fd); });
     if (thread) {
       thread->detach();
+      const std::lock_guard lock(queue_->mutex);
       queue_->started = true;
     }
   }

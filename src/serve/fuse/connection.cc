@@ -12,7 +12,7 @@ namespace {
 // one thread checks and copies stays in the cache of its processor.
 constexpr unsigned kRequestSize = 256u << 10;
 constexpr unsigned kReadAhead = 1u << 20;
-constexpr unsigned kMostBackgroundRequests = 64;
+constexpr unsigned kMaxBackgroundRequests = 64;
 
 template <typename... Arguments>
 void refuse(fuse_req_t request, Arguments...) noexcept {
@@ -42,8 +42,8 @@ void set_up_for_verified_reads(fuse_conn_info* connection) {
   want(connection, FUSE_CAP_FLOCK_LOCKS, false);
   connection->max_write = kRequestSize;  // libfuse derives the largest read from it, too
   connection->max_readahead = std::max(connection->max_readahead, kReadAhead);
-  connection->max_background = kMostBackgroundRequests;
-  connection->congestion_threshold = kMostBackgroundRequests * 3 / 4;
+  connection->max_background = kMaxBackgroundRequests;
+  connection->congestion_threshold = kMaxBackgroundRequests * 3 / 4;
 }
 
 char* reply_buffer(std::size_t size) {

@@ -15,7 +15,7 @@ namespace intact::serve {
 namespace {
 
 // More than anybody stacks by accident.
-constexpr int kMostStackedMounts = 64;
+constexpr int kMaxStackedMounts = 64;
 constexpr int kAttempts = 5;
 constexpr std::chrono::milliseconds kPause(40);
 
@@ -75,7 +75,7 @@ bool is_dead_mount(const std::string& path) {
 
 Result<bool> clear_dead_mount(const std::string& path) {
   bool cleared = false;
-  for (int i = 0; i < kMostStackedMounts; ++i) {
+  for (int i = 0; i < kMaxStackedMounts; ++i) {
     const auto entry = TRY(find_mount(path));
     if (!entry || !has_lost_its_server(*entry)) return cleared;
     TRY(detach(*entry, true).context("a mount without a server is in the way"));
