@@ -41,11 +41,13 @@ const char* IntegrityVolumeOptions::first_given() const {
 
 Result<std::shared_ptr<const dm::Credentials>> IntegrityVolumeOptions::credentials(
     block::DeviceFiles&, const dm::File&) const {
-  if (first_given() == nullptr && !options_.legacy_recalculate && !options_.legacy_hmac)
+  // A size without a key is an error of load().
+  if (first_given() == nullptr && !options_.integrity.key_size && !options_.legacy_recalculate &&
+      !options_.legacy_hmac)
     return std::shared_ptr<const dm::Credentials>();
   const auto said = std::make_shared<integrity::Credentials>();
   said->detects_hash = options_.integrity.name.empty();
-  if (options_.integrity.given()) {
+  if (options_.integrity.given() || options_.integrity.key_size) {
     KeyedAlgorithm hash = options_.integrity;
     if (said->detects_hash) hash.name = kAnyHash;
     said->internal_hash = TRY(hash.load("--integrity"));

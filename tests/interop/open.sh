@@ -122,6 +122,8 @@ for none in raw image; do
   expect 6 "$intact" open $none "${keyed[@]}" --to copy7
   said 'not a dm-integrity device'
 done
+expect 2 "$intact" open plain --integrity-key-size 32 --to copy7
+said 'key size given without a key'
 # Without tags the hash cannot be detected.
 device fresh --no-wipe
 expect 2 "$intact" open fresh --to copy7
