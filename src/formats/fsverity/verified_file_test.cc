@@ -357,7 +357,11 @@ TEST(VerifiedFile, ScanTellsHowFarItIs) {
     const auto file = sample.open().value();
     sample.file.resize(cut_to);
     std::vector<std::uint64_t> all;
-    file->scan([&](std::uint64_t done) { all.push_back(done); }).value();
+    file->scan([&](std::uint64_t done, std::uint64_t total) {
+          all.push_back(done);
+          EXPECT_EQ(total, size);
+        })
+        .value();
     EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
     return all;
   };
