@@ -100,7 +100,7 @@ done << 'REFUSALS'
 4|key|--integrity crc32c --integrity-key-file key
 1|not empty; pass --batch-mode|--sector-size 4096
 4|--integrity: the key has 32 bytes, not 33|--integrity hmac-sha256 --integrity-key-file key --integrity-key-size 33
-2|The device is too small|--start 99999999999
+2|Could not initialize superblock: the device is too small|--start 99999999999
 2|Could not initialize superblock|--start 32600 -q
 7|--integrity: nowhere: |--integrity hmac-sha256 --integrity-key-file nowhere
 2|--data-device: same file as FILE|--data-device disk
