@@ -179,7 +179,7 @@ TEST(TreeLinks, DirectoriesCountTheirSubdirectories) {
 
 /// A hostile image may nest directories as deep as its limits allow; the stack must not.
 TEST(Tree, DepthTakesNoStack) {
-  constexpr int kDepth = 200'000;
+  constexpr int kDepth = 100'000;
   Tree tree;
   Inode* at = &tree.root();
   std::string path;

@@ -8,7 +8,7 @@ chmod 644 "$work/key.pub"
 container() {
   local options=()
   if [[ ${1:-} == --runtime ]]; then options=("$1" "$2"); shift 2; fi
-  if [[ ${1:-} == -i ]]; then options+=(-i); shift; fi
+  if [[ ${1:-} == -i || ${1:-} == --rw ]]; then options+=("$1"); shift; fi
   "${who[@]}" timeout 120 "$intact" run --pub "$work/key.pub" --user 0 --workdir / "${options[@]}" app "$@"
 }
 # fed FILE COMMAND...: with this on stdin.
@@ -59,3 +59,11 @@ if ((EUID == 0)); then try; fi
 user_space
 who=(as_user)
 try
+
+# What separates the options and the layers of an overlay may be in a path.
+export XDG_RUNTIME_DIR=$work/user/a,b
+"${who[@]}" mkdir -m 700 "$XDG_RUNTIME_DIR"
+expect 0 container --rw -- 'echo written > /new && cat /new'
+said '^written$'
+expect 0 container -- 'ls /new 2> /dev/null || echo gone'
+said '^gone$'
