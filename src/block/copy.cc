@@ -72,7 +72,7 @@ Result<void> check_empty_file(int fd) {
 
 }  // namespace
 
-Result<void> copy_into(const Device& source, int fd, const CopyProgress& progress) {
+Result<void> copy_into(const Device& source, int fd, const Progress& progress) {
   TRY(check_empty_file(fd));
   const std::uint64_t size = source.size();
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) return Error::from_errno("ftruncate", errno);
@@ -100,7 +100,7 @@ Result<void> copy_into(const Device& source, int fd, const CopyProgress& progres
   return copied;
 }
 
-Result<void> copy_in_order(const Device& source, int fd, const CopyProgress& progress) {
+Result<void> copy_in_order(const Device& source, int fd, const Progress& progress) {
   Bytes buffer(kChunk);
   return for_each_chunk(source,
                         [&](std::uint64_t offset, std::size_t size, bool hole) -> Result<void> {
@@ -116,7 +116,7 @@ Result<void> copy_in_order(const Device& source, int fd, const CopyProgress& pro
 }
 
 Result<void> copy_to_new_file(const Device& source, const std::string& path,
-                              const CopyProgress& progress) {
+                              const Progress& progress) {
   OutputFile file = TRY(OutputFile::create(path, OutputFile::Existing::refuse, 0600));
   TRY(copy_into(source, file.fd(), progress).context(path));
   return file.publish();

@@ -47,8 +47,7 @@ Result<void> DeviceFiles::add(std::shared_ptr<FileDevice> file) {
 }
 
 Result<std::shared_ptr<FileDevice>> copy_into_new(GrownFiles& made, const std::string& path,
-                                                  const Device& source,
-                                                  const CopyProgress& progress) {
+                                                  const Device& source, const Progress& progress) {
   const int fd = TRY(made.create(path));
   TRY(copy_into(source, fd, progress).context(path));
   return std::shared_ptr<FileDevice>(

@@ -47,6 +47,6 @@ class DeviceFiles {
 /// copy_into(), with the path.
 Result<std::shared_ptr<FileDevice>> copy_into_new(GrownFiles& made, const std::string& path,
                                                   const Device& source,
-                                                  const CopyProgress& progress = {});
+                                                  const Progress& progress = {});
 
 }  // namespace intact::block
