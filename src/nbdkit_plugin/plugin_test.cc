@@ -279,7 +279,8 @@ TEST_F(PluginEnd, ClosesOnceAndExitsWithSuccess) {
         cleanup();
         ::dprintf(STDERR_FILENO, "closes: %d, ", device_->closes);
         last_errno = 0;
-        ::dprintf(STDERR_FILENO, "write: %d, %d", write(0, "x"), last_errno == ESHUTDOWN);
+        const int written = write(0, "x");
+        ::dprintf(STDERR_FILENO, "write: %d, %d", written, last_errno == ESHUTDOWN);
         end_as_nbdkit_does();
       },
       ExitedWithCode(0), "closes: 1, write: -1, 1");
