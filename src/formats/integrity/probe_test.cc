@@ -70,7 +70,11 @@ struct Left {
     device = device.copy();
   }
   static Params params(Mode mode, Algorithm hash) {
-    Params params{.mode = mode, .sectors_per_bit = 64};
+    Params params{.mode = mode,
+                  .journal_sectors = 64,
+                  .interleave_sectors = 256,
+                  .fix_padding = true,
+                  .sectors_per_bit = 64};
     params.internal_hash = std::move(hash);
     return params;
   }
