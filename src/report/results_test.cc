@@ -88,10 +88,10 @@ TEST(Verification, NamesTheFirstPlacesOfEachFile) {
   auto report = report_with(std::move(damaged));
   report.omitted = 4;
   const std::string text = damage_text(report);
-  EXPECT_THAT(text, HasSubstr("DAMAGED /bin/\\nfalse: block 9 (byte 36864) of objects/aa/1: "
+  EXPECT_THAT(text, HasSubstr("DAMAGED /bin/\\x0afalse: block 9 (byte 36864) of objects/aa/1: "
                               "its hash differs\n"));
   EXPECT_THAT(text, Not(HasSubstr("block 10 ")));
-  EXPECT_THAT(text, HasSubstr("DAMAGED /bin/\\nfalse: 2 further places (see --json)\n"));
+  EXPECT_THAT(text, HasSubstr("DAMAGED /bin/\\x0afalse: 2 further places (see --json)\n"));
   EXPECT_THAT(text, HasSubstr("DAMAGED /etc/x: block 0 (byte 0) of objects/bb/2: missing\n"));
   EXPECT_THAT(text, HasSubstr("DAMAGED 4 further places (see --json)\n"));
   EXPECT_THAT(verdict_text("app", report),
