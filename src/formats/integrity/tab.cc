@@ -81,6 +81,7 @@ Result<std::uint32_t> milliseconds(std::string_view key, std::string_view value)
   std::uint64_t microseconds = 0;
   for (std::string_view rest = value; !rest.empty();) {
     const std::size_t digits = std::min(rest.find_first_not_of(kDigits), rest.size());
+    if (digits == 0) return malformed(key, value);
     const std::uint64_t whole = TRY(number(key, rest.substr(0, digits)));
     rest.remove_prefix(digits);
     std::string fraction;
