@@ -158,6 +158,7 @@ int run_and_report(const CLI::App& command, RunArguments& arguments, const Store
 
 void add_run_command(Program& program) {
   CLI::App* command = program.add(program.app(), "run", "Run a command in a container of an image");
+  program.set_usage_status("run", kOwnFailure);  // 2 could be the container's
   auto arguments = std::make_shared<RunArguments>();
   StoreOption store(command);
   AnchorOptions anchors(command);
