@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -94,14 +95,10 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
                              "reads, writes and flushes",
                              count));
   // What is not said for a kind of request is that of the kind before it.
-  const auto from = [&](std::size_t first) {
-    dm::Line part = line;
-    if (first < count)
-      part.arguments.erase(part.arguments.begin(),
-                           part.arguments.begin() + static_cast<std::ptrdiff_t>(first));
-    else
-      part.arguments.erase(part.arguments.begin(), part.arguments.end() - 3);
-    dm::Arguments arguments(part);
+  const auto from = [&](std::size_t first) -> Result<std::unique_ptr<Class>> {
+    dm::Arguments arguments(line);
+    for (std::size_t i = 0; i < std::min(first, count - 3); ++i)
+      TRY(arguments.word("of another kind of request"));
     return take_class(arguments, line.sectors, names, opening);
   };
   return std::shared_ptr<block::Device>(

@@ -57,7 +57,9 @@ TEST(Delay, NamesTheArgumentThatIsWrong) {
         {"dm:a 0 1 dm:a", "delay: has 4 arguments; expected 3, 6 or 9: "},
         {"dm:x 0 1", "'dm:x' does not name the device of an earlier table"},
         {"dm:a 17 1", "delay: argument 2 (start sector): '17' is not within dm:a, which has 32 "},
-        {"dm:a 0 x", "delay: argument 3 (delay): 'x' is not a number"}}) {
+        {"dm:a 0 x", "delay: argument 3 (delay): 'x' is not a number"},
+        {"dm:a 0 1 dm:a 17 1", "delay: argument 5 (start sector): '17' is not within dm:a, "},
+        {"dm:a 0 1 dm:a 0 1 dm:a 0 x", "delay: argument 9 (delay): 'x' is not a number"}}) {
     const auto opened = open(arguments);
     ASSERT_FALSE(opened) << arguments;
     EXPECT_TRUE(opened.error().message().starts_with(said)) << opened.error().message();
