@@ -1,12 +1,12 @@
 #include <algorithm>
-#include <charconv>
-#include <optional>
 
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
 #include <intact/base/visible.h>
 #include <intact/dm/line.h>
+
+#include "key_reference.h"
 
 namespace intact::dm {
 namespace {
@@ -16,13 +16,6 @@ constexpr std::uint64_t kMaxSectors = (std::uint64_t{1} << 54) - 1;  // fewer th
 
 Error invalid(std::string message) {
   return {ErrorKind::invalid_argument, std::move(message)};
-}
-
-std::optional<std::uint64_t> to_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 /// Adds `text` with a backslash before each of the `special` characters and each backslash.
