@@ -106,7 +106,7 @@ Result<std::string> make_runtime_dir() {
   }
   std::vector<std::string> reasons;
   for (const std::string& dir : dirs) reasons.push_back(with_owner(dir, ::geteuid()));
-  return Error(ErrorKind::io, fmt::format("no private directory for logs: could make neither of {}",
+  return Error(ErrorKind::io, fmt::format("no private directory for logs: could make none of {}",
                                           fmt::join(reasons, ", ")));
 }
 

@@ -15,7 +15,7 @@
 namespace intact::crash {
 namespace {
 
-constexpr std::uint64_t kMostBytes = 1 << 28;
+constexpr std::uint64_t kMaxBytes = 1 << 28;
 
 }  // namespace
 
@@ -52,7 +52,7 @@ Result<void> Disk::load_directory(int fd, InodeId id, std::map<std::uint64_t, In
       const UniqueFd inner = TRY(open_at(fd, name, O_RDONLY | O_DIRECTORY));
       TRY(load_directory(inner.get(), child, known).context(name));
     } else if (S_ISREG(st.st_mode)) {
-      inodes_[child].data = as_text(TRY(read_fd(TRY(open_regular_at(fd, name)).get(), kMostBytes)));
+      inodes_[child].data = as_text(TRY(read_fd(TRY(open_regular_at(fd, name)).get(), kMaxBytes)));
     } else {
       return Error(ErrorKind::unsupported, name + " is neither file nor directory");
     }

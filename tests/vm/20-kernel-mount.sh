@@ -142,7 +142,7 @@ equal "$(awk '/erofs|intact:root/ { n++ } END { print n + 0 }' /proc/self/mounti
 expect 0 "$intact" gc
 equal "$(ls "$INTACT_STORE/leases")" "" "leases"
 
-case_of "whoever is killed leaves all of the mount or nothing"
+case_of "a process that is killed leaves all of the mount or nothing"
 fully=0
 for ((i = 0; i < 12; i++)); do
   "$intact" mount app "$kernel" --pub "$key" --method kernel > "$work/out" 2>&1 &
