@@ -24,7 +24,7 @@ Result<void> Claims::add(const block::Device& device, std::uint64_t offset, std:
 
 Result<void> Opening::claim(const block::Device& device, std::uint64_t offset,
                             std::uint64_t length) const {
-  if (claims == nullptr || (read_only && !for_other_writer) || !device.writable()) return {};
+  if (claims == nullptr || !may_be_written() || !device.writable()) return {};
   return claims->add(device, offset, length);
 }
 

@@ -24,7 +24,7 @@ Result<Plan> plan_from_lines(std::string_view text, block::Access access) {
   Plan plan{.name = "table", .file = {}};
   plan.tables.push_back({.name = "table", .lines = TRY(dm::parse_lines(text))});
   if (TRY(is_read_only(plan))) access = block::Access::read_only;
-  plan.read_only = access == block::Access::read_only;
+  plan.read_only = plan.tables[0].read_only = access == block::Access::read_only;
   block::DeviceFiles files(access);
   for (dm::Line& line : plan.tables[0].lines)
     TRY(dm::use_own_names(line, plan.names, [&](const std::string& path) -> Result<dm::File> {

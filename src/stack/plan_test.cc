@@ -38,6 +38,19 @@ TEST_F(PlanFromLines, OpensFilesForWritingWhereTheDeviceIsWritable) {
   }
 }
 
+TEST_F(PlanFromLines, IsNotWrittenForLackOfFilesThatForbidIt) {
+  for (const auto access : {block::Access::read_only, block::Access::read_write}) {
+    const bool writes = access == block::Access::read_write;
+    for (const char* const line : {"0 8 zero", "0 8 error"}) {
+      Plan plan = plan_from_lines(line, access).value();
+      EXPECT_EQ(open(plan, {}).value().top()->writable(), writes) << line;
+      // The other process knows only what is passed on.
+      Plan taken = take_over(hand_over(plan).value().description).value();
+      EXPECT_EQ(open(taken, {}).value().top()->writable(), writes) << line;
+    }
+  }
+}
+
 TEST_F(PlanFromLines, ALineThatOnlyReadsMakesAllOfItReadOnly) {
   const std::string root(64, '0');
   const Plan plan = plan_from_lines("0 8 verity 1 " + disk() + " " + disk() +

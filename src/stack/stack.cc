@@ -47,9 +47,10 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
     dm::Opening opening{
         .name = number == 1 ? name : fmt::format("{}, layer {} ({})", name, number, line.target),
         .events = events,
-        .read_only = writing != Writing::as_files_allow,
+        .read_only = table.read_only || writing != Writing::as_files_allow,
         .for_kernel = writing == Writing::by_kernel,
-        .for_other_writer = writing == Writing::by_kernel || writing == Writing::by_process,
+        .for_other_writer =
+            !table.read_only && (writing == Writing::by_kernel || writing == Writing::by_process),
         .header = is_only ? header : nullptr,
         .claims = &claims};
     claims.begin_line();

@@ -27,5 +27,16 @@ TEST(Zero, ReadsAsZerosAndDropsWrites) {
             "zero: argument 1: 'x' is one too many");
 }
 
+TEST(Zero, TakesNoWritesWhereItIsOpenedForReading) {
+  dm::Names names;
+  const dm::Line line{.sectors = 8, .target = "zero"};
+  EXPECT_TRUE(kDmTarget.open(line, names, {}).value()->writable());
+  const auto device = kDmTarget.open(line, names, {.read_only = true}).value();
+  EXPECT_FALSE(device->writable());
+  EXPECT_FALSE(device->write(512, Bytes(512)));
+  EXPECT_FALSE(device->zero(512, 512));
+  EXPECT_FALSE(device->discard(512, 512));
+}
+
 }  // namespace
 }  // namespace intact::zero

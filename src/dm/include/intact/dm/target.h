@@ -35,6 +35,9 @@ struct Opening {
   const Header* header = nullptr;
   Claims* claims = nullptr;  ///< of the stack that the line is in; null: the line is alone
 
+  /// Whether the line is opened for writing, here or next by somebody else, as far as its caller
+  /// decides.
+  bool may_be_written() const { return !read_only || for_other_writer; }
   /// To be called before anything is written to a device below: claims a part of it unless the line
   /// leaves it unchanged. busy: another line writes there.
   Result<void> claim(const block::Device& device, std::uint64_t offset, std::uint64_t length) const;
