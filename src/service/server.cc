@@ -66,8 +66,11 @@ void Server::publish_status(int known_by, StatusServer::Text text) {
 Result<void> Server::close(Result<void> served, const Closing& closing) {
   impl_->status.reset();
   Result<void> closed = closing.close ? closing.close() : Result<void>();
-  for (const Result<void>* result : {&served, &closed})
-    if (!*result && impl_->options.logs_errors) impl_->log.add(result->error().message());
+  // Only one error is returned: the others are heard of in the log or not at all.
+  const bool returns_closed = served && !impl_->stopped;
+  const bool logs = impl_->options.logs_errors;
+  if (!served && logs) impl_->log.add(served.error().message());
+  if (!closed && (logs || !returns_closed)) impl_->log.add(closed.error().message());
   if (closing.summary)
     if (const std::string summary = closing.summary(); !summary.empty()) impl_->log.add(summary);
   impl_->log.finish();

@@ -170,6 +170,15 @@ TEST_F(ServerClose, LeavesErrorsToTheCallerInTheForeground) {
   EXPECT_THAT(logged(), IsEmpty());
 }
 
+TEST_F(ServerClose, LogsInTheForegroundTheErrorThatItCannotReturn) {
+  Server server(options(false));
+  server.stop();
+  const auto closed = server.close({}, {.close = fails});
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().kind(), ErrorKind::tampered);
+  EXPECT_THAT(logged(), HasSubstr(" disk: no space left\n"));
+}
+
 TEST_F(ServerClose, HasNothingToSayWithoutDamage) {
   Server server(options(true));
   EXPECT_TRUE(

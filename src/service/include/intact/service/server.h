@@ -92,7 +92,8 @@ class Server {
     std::function<std::string()> summary = {};
   };
   /// Ends the service: withdraws the status, closes, logs the summary. Returns the first error, of
-  /// `served` or of the closing; tampered after stop(). exit_status() of it is that of the process.
+  /// `served` or of the closing; tampered after stop(). An error of the closing that is not
+  /// returned is logged. exit_status() of what is returned is that of the process.
   Result<void> close(Result<void> served, const Closing& closing);
 
  private:
