@@ -2,7 +2,8 @@
 #
 # Makes the library intact_NAME out of the current folder: sources *.cc, public headers below
 # include/intact/NAME/, tests *_test.cc. A room sees the headers of the rooms it names in USES and
-# no others, so an include against the arrow of docs/architecture.md does not compile.
+# of those that these use, so an include against the arrows of docs/architecture.md does not compile. It names what it
+# includes itself.
 # Libraries in LIBS are private to the room: nothing above it sees their headers.
 # THREADS: its code runs on several threads, so that its tests run under the thread sanitizer as well.
 # PLUGIN: linked into the plugin for nbdkit too, so its code has to be position-independent.
