@@ -339,6 +339,7 @@ os.kill($server, signal.SIGKILL)
   nbdsh -u "nbd+unix:///?socket=$work/sock" -c "
 import os, signal
 h.pwrite(b'm' * 512, 4096)
+h.flush()
 os.kill($server, signal.SIGKILL)
 "
   ended 137
