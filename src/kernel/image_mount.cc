@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <intact/base/thread.h>
+#include <intact/base/unmount.h>
 #include <intact/fsverity/measure.h>
 #include <intact/kernel/image_mount.h>
 #include <intact/kernel/overlay.h>
@@ -135,12 +136,13 @@ Result<void> ImageMount::attach(const std::string& mountpoint) {
   return {};
 }
 
-Result<void> detach_image_mount(const std::string& mountpoint, bool lazy) {
+Result<void> detach_image_mount(const std::string& mountpoint, int number, bool lazy) {
   // A process that has just ended may still hold it for a moment.
   for (int attempt = 1;; ++attempt) {
-    if (::umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
-    if (errno != EBUSY)
-      return Error::from_errno(fmt::format("cannot unmount {}", mountpoint), errno);
+    const int error = unmount_number(mountpoint, number, lazy);
+    if (error == 0) return {};
+    if (error != EBUSY)
+      return Error::from_errno(fmt::format("cannot unmount {}", mountpoint), error);
     if (attempt == kAttempts)
       return Error(ErrorKind::busy, fmt::format("{} is in use", mountpoint), EBUSY);
     std::this_thread::sleep_for(kPause);

@@ -6,11 +6,17 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/unmount.h>
 #include <intact/fsverity/measure.h>
 #include <intact/kernel/image_mount.h>
 
 namespace intact::kernel {
 namespace {
+
+/// Of the mount on `path`, or below it.
+int number_of(const std::string& path) {
+  return mount_number(open_file(path, O_PATH).value().get()).value();
+}
 
 /// A composefs image whose kernel can mount it: tests/vm makes one and says where.
 class ImageMountTest : public testing::Test {
@@ -50,7 +56,7 @@ TEST_F(ImageMountTest, MountsInTheWaysOfNewAndOldKernels) {
       const auto attached = mount->attach(dir.path());
       ASSERT_TRUE(attached) << attached.error().message();
       expect_readable(dir.path());
-      EXPECT_TRUE(detach_image_mount(dir.path(), false));
+      EXPECT_TRUE(detach_image_mount(dir.path(), number_of(dir.path()), false));
       EXPECT_EQ(::access(dir.path("usr").c_str(), F_OK), -1);
     }
   }
@@ -65,7 +71,7 @@ TEST_F(ImageMountTest, LooksThroughObjectDirectoriesInOrder) {
   const TempDir dir = *TempDir::create();
   ASSERT_TRUE(mount->attach(dir.path()));
   expect_readable(dir.path());
-  EXPECT_TRUE(detach_image_mount(dir.path(), false));
+  EXPECT_TRUE(detach_image_mount(dir.path(), number_of(dir.path()), false));
 }
 
 TEST_F(ImageMountTest, RefusesAnImageOfAnotherDigest) {

@@ -23,7 +23,7 @@ service::MountServer server_of(const serve::MountEntry& entry) {
 Result<Unmounted> unmount_served(const serve::MountEntry& entry, const std::string& directory,
                                  bool lazy) {
   const service::MountServer server = server_of(entry);
-  auto result = serve::unmount(directory, lazy);
+  auto result = serve::unmount(entry, lazy);
   if (!result) {
     // Busy without a server: only the dead mount itself is in the way.
     if (result.error().kind() == ErrorKind::busy && serve::is_dead_mount(directory)) {
@@ -71,7 +71,7 @@ Result<std::vector<Mount>> find_mounts_of(std::string_view name) {
 
 Result<Unmounted> unmount(const Mount& mount, const std::string& directory, bool lazy) {
   if (!mount.by_kernel) return unmount_served(mount.entry, directory, lazy);
-  TRY(kernel::detach_image_mount(mount.directory(), lazy));
+  TRY(kernel::detach_image_mount(mount.directory(), mount.entry.id, lazy));
   return Unmounted::done;
 }
 

@@ -43,3 +43,23 @@ fi
 expect 2 "$intact" mount app "$work/mnt" --pub "$work/key.pub" --json --foreground
 expect 7 "$intact" mount app "$work/nowhere" --pub "$work/key.pub"
 expect 7 "$intact" mount nothing "$work/mnt" --pub "$work/key.pub"
+
+# Another user owns a directory above the mount point and puts a link in its place while umount waits for a busy mount:
+# what is mounted behind the link stays.
+them() { setpriv --reuid=nobody --regid=nogroup --clear-groups -- "$@"; }
+mkdir -p "$work/theirs/a/mnt" "$work/victim/mnt"
+chown -R nobody "$work/theirs" && chmod 755 "$work" "$work/victim"
+mount -t tmpfs victim "$work/victim/mnt"
+expect 0 "$intact" mount app "$work/theirs/a/mnt" --pub "$work/key.pub" --allow-other
+exec 9< "$work/theirs/a/mnt/etc/motd"
+(sleep 0.06; them mv "$work/theirs/a" "$work/theirs/b"; them ln -s "$work/victim" "$work/theirs/a") &
+expect 1 "$intact" umount app
+said "cannot unmount $work/theirs/a/mnt: "
+wait $!
+exec 9<&-
+mountpoint -q "$work/victim/mnt" || fail "umount ended another mount"
+mountpoint -q "$work/theirs/b/mnt" || fail "the mount is gone"
+# Twin: where nothing was changed.
+expect 0 "$intact" umount "$work/theirs/b/mnt"
+! mountpoint -q "$work/theirs/b/mnt" || fail "still mounted"
+umount "$work/victim/mnt"

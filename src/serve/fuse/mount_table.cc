@@ -8,6 +8,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/file.h>
+#include <intact/base/unmount.h>
 #include <intact/serve/mounts.h>
 
 namespace intact::serve {
@@ -69,24 +70,6 @@ Result<MountEntry> parse_line(std::string_view line) {
   return entry;
 }
 
-/// The number of the mount that an open file is on. statx(2) tells it too, but would ask the server
-/// of a FUSE mount first.
-Result<int> mount_id(int fd) {
-  const std::string path = fmt::format("/proc/self/fdinfo/{}", fd);
-  const Bytes bytes = TRY(read_file(path, 4096));
-  const std::string_view text = as_text(bytes);
-  constexpr std::string_view kKey = "mnt_id:";
-  const std::size_t at = text.find(kKey);
-  if (at == std::string_view::npos)
-    return Error(ErrorKind::unsupported, path + " does not tell the mount");
-  std::string_view value = text.substr(at + kKey.size());
-  value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-  int id = 0;
-  if (std::from_chars(value.data(), value.data() + value.size(), id).ec != std::errc())
-    return Error(ErrorKind::malformed, path + " has no number after mnt_id");
-  return id;
-}
-
 }  // namespace
 
 uid_t MountEntry::user() const {
@@ -115,7 +98,7 @@ Result<std::vector<MountEntry>> parse_mount_table(std::string_view text) {
 
 Result<std::optional<MountEntry>> find_mount(const std::string& path) {
   const UniqueFd fd = TRY(open_file(path, O_PATH));
-  const int id = TRY(mount_id(fd.get()));
+  const int id = TRY(mount_number(fd.get()));
   std::string real_path(PATH_MAX, '\0');
   const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", fd.get()).c_str(),
                                     real_path.data(), real_path.size());

@@ -56,7 +56,7 @@ Result<void> Session::detach() const {
   const auto found = find_mount(entry_.mountpoint);
   if (!found || !*found || (*found)->id != entry_.id || (*found)->device != entry_.device)
     return {};
-  return serve::unmount(entry_.mountpoint, true);
+  return serve::unmount(**found, true);
 }
 
 /// Runs beside the loop, since it waits for the loop's first answer.

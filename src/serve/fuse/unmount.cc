@@ -3,9 +3,9 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <sys/mount.h>
 #include <sys/statfs.h>
 
+#include <intact/base/unmount.h>
 #include <intact/serve/mounts.h>
 
 #include "fusermount.h"
@@ -38,9 +38,10 @@ Error in_use(const std::string& mountpoint) {
 
 Result<void> try_to_detach(const MountEntry& entry, bool lazy) {
   const std::string& path = entry.mountpoint;
-  if (::umount2(path.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
-  if (errno == EBUSY) return in_use(path);
-  if (errno != EPERM) return Error::from_errno(fmt::format("cannot unmount {}", path), errno);
+  const int error = unmount_number(path, entry.id, lazy);
+  if (error == 0) return {};
+  if (error == EBUSY) return in_use(path);
+  if (error != EPERM) return Error::from_errno(fmt::format("cannot unmount {}", path), error);
 
   std::vector<std::string> arguments = {"-u"};
   if (lazy) arguments.emplace_back("-z");
@@ -82,6 +83,10 @@ Result<bool> clear_dead_mount(const std::string& path) {
     cleared = true;
   }
   return Error(ErrorKind::busy, fmt::format("too many dead mounts on {}", path));
+}
+
+Result<void> unmount(const MountEntry& entry, bool lazy) {
+  return detach(entry, lazy);
 }
 
 Result<void> unmount(const std::string& mountpoint, bool lazy) {

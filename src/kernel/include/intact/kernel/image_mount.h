@@ -58,8 +58,9 @@ class ImageMount {
   UniqueFd mount_;
 };
 
-/// Unmounts such a mount, or whatever else is mounted at that path. `lazy` takes it out of sight
-/// although it is in use. busy says how to find out by whom.
-Result<void> detach_image_mount(const std::string& mountpoint, bool lazy);
+/// Unmounts the mount of that number in mountinfo, which has this mount point there, and nothing
+/// else that may be there now. `lazy` takes it out of sight although it is in use. busy says how to
+/// find out by whom.
+Result<void> detach_image_mount(const std::string& mountpoint, int number, bool lazy);
 
 }  // namespace intact::kernel

@@ -45,5 +45,7 @@ Result<bool> clear_dead_mount(const std::string& path);
 /// Unmounts the FUSE mount at `mountpoint`, with umount2(2) or with fusermount3. `lazy` detaches
 /// a mount immediately even if it is in use. not_found: not a FUSE mount; busy.
 Result<void> unmount(const std::string& mountpoint, bool lazy = false);
+/// The same for a mount that was found before, and for nothing else that may be there now.
+Result<void> unmount(const MountEntry& entry, bool lazy);
 
 }  // namespace intact::serve

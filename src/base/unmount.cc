@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/mount.h>
+
+#include <intact/base/file.h>
+#include <intact/base/unique_fd.h>
+#include <intact/base/unmount.h>
+
+namespace intact {
+
+Result<int> mount_number(int fd) {
+  // statx(2) tells it too, but would ask the server of a FUSE mount first.
+  const std::string path = "/proc/self/fdinfo/" + std::to_string(fd);
+  const Bytes bytes = TRY(read_file(path, 4096));
+  const std::string_view text = as_text(bytes);
+  constexpr std::string_view kKey = "mnt_id:";
+  const std::size_t at = text.find(kKey);
+  if (at == std::string_view::npos)
+    return Error(ErrorKind::unsupported, path + " does not tell the mount");
+  std::string_view value = text.substr(at + kKey.size());
+  value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+  int number = 0;
+  if (std::from_chars(value.data(), value.data() + value.size(), number).ec != std::errc())
+    return Error(ErrorKind::malformed, path + " has no number after mnt_id");
+  return number;
+}
+
+int unmount_number(const std::string& path, int number, bool lazy) {
+  if (path.empty() || path.front() != '/' || path.back() == '/') return EINVAL;
+  UniqueFd parent(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::string_view rest = std::string_view(path).substr(1);
+  for (std::size_t slash; parent && (slash = rest.find('/')) != std::string_view::npos;) {
+    const std::string name(rest.substr(0, slash));
+    rest.remove_prefix(slash + 1);
+    parent = UniqueFd(
+        ::openat(parent.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  }
+  if (!parent) return errno;
+  const std::string name(rest);
+  {
+    // What is mounted is not renamed, so the name stays what it is from here to the call.
+    const UniqueFd mounted(::openat(parent.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!mounted) return errno;
+    const auto found = mount_number(mounted.get());
+    if (!found || *found != number) return ESTALE;
+  }
+  const std::string place = "/proc/self/fd/" + std::to_string(parent.get()) + "/" + name;
+  const int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);
+  return ::umount2(place.c_str(), flags) == 0 ? 0 : errno;
+}
+
+}  // namespace intact
