@@ -166,8 +166,11 @@ Error foreign(const std::string& path, uid_t owner) {
 /// checked.
 class Walk {
  public:
-  Walk(const std::string& path, TrustedOwner owner)
-      : path_(path), any_owner_(owner == TrustedOwner::anyone), unmapped_root_(unmapped_root()) {}
+  Walk(const std::string& path, TrustedOwner owner, Removable removable)
+      : path_(path),
+        any_owner_(owner == TrustedOwner::anyone),
+        removable_anywhere_(removable == Removable::anywhere),
+        unmapped_root_(unmapped_root()) {}
 
   Result<UniqueFd> open_file() {
     TRY(start());
@@ -248,7 +251,8 @@ class Walk {
       return {};
     }
     refuse(foreign(path, st.st_uid));
-    if (S_ISDIR(st.st_mode)) removable_ = true;  // who owns a directory can let themselves in
+    // Who owns a directory can let themselves in.
+    if (S_ISDIR(st.st_mode) && removable_anywhere_) removable_ = true;
     return {};
   }
 
@@ -287,7 +291,8 @@ class Walk {
       TRY(enter(std::move(directory), path));
       return std::nullopt;
     }
-    if (errno == ENOENT && removable_) return std::move(*refusal_);
+    if (errno == ENOENT && removable_ && (rest_.empty() || removable_anywhere_))
+      return std::move(*refusal_);
     if (errno != ENOTDIR && errno != ELOOP) return Error::from_errno(path_, errno);
     return leave_directories(name, path);
   }
@@ -337,6 +342,7 @@ class Walk {
 
   const std::string path_;
   const bool any_owner_;
+  const bool removable_anywhere_;
   const std::optional<uid_t> unmapped_root_;
   std::deque<std::string> rest_;
   std::vector<Directory> directories_;
@@ -349,12 +355,13 @@ class Walk {
 
 }  // namespace
 
-Result<UniqueFd> open_trusted_file(const std::string& path, TrustedOwner owner) {
-  return Walk(path, owner).open_file();
+Result<UniqueFd> open_trusted_file(const std::string& path, TrustedOwner owner,
+                                   Removable removable) {
+  return Walk(path, owner, removable).open_file();
 }
 
 Result<UniqueFd> open_trusted_directory(const std::string& path) {
-  return Walk(path, TrustedOwner::root_or_self).open_directory();
+  return Walk(path, TrustedOwner::root_or_self, Removable::anywhere).open_directory();
 }
 
 }  // namespace intact

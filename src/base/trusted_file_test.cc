@@ -115,16 +115,24 @@ TEST_F(TrustedFileTest, OwnersAreRootAndTheUser) {
 // Who owns a directory, or may write to it, can have removed what is missing from it.
 TEST_F(TrustedFileTest, AMissingFileIsOnlyMissingWhereNobodyElseRemovesFiles) {
   const std::string missing(to_string(ErrorKind::not_found));
+  const auto open_anywhere = [](const std::string& path) {
+    const auto fd = open_trusted_file(path, TrustedOwner::root_or_self, Removable::anywhere);
+    return std::string(fd ? "open" : to_string(fd.error().kind()));
+  };
   for (const std::string& path : {dir_ + "/none", dir_ + "/none/file"}) {
+    const bool in_directory = path.ends_with("/none");
     EXPECT_EQ(open(path), missing);
+    EXPECT_EQ(open_anywhere(path), missing);
     mode(dir_, 0777);
-    EXPECT_EQ(open(path), kUntrusted);
+    EXPECT_EQ(open(path), in_directory ? kUntrusted : missing);
+    EXPECT_EQ(open_anywhere(path), kUntrusted);
     mode(dir_, 01777);
-    EXPECT_EQ(open(path), missing);
+    EXPECT_EQ(open_anywhere(path), missing);
     mode(dir_, 0755);
     if (::geteuid() != 0) continue;
     own(dir_, kForeign);
-    EXPECT_EQ(open(path), kUntrusted);
+    EXPECT_EQ(open(path), missing);
+    EXPECT_EQ(open_anywhere(path), kUntrusted);
     own(dir_, 0);
   }
 }

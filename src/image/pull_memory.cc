@@ -71,8 +71,9 @@ std::string beside(const std::string& policy_file) {
 /// Empty when the file does not exist.
 Result<std::vector<Pulled>> read_memory(const std::string& file) {
   std::vector<Pulled> all;
-  // It is believed as a policy is, so the same people may write it.
-  auto fd = open_trusted_file(file, TrustedOwner::root_or_self);
+  // It is believed as a policy is, so the same people may write it. That nothing was pulled is
+  // believed only where nobody else could have removed what was.
+  auto fd = open_trusted_file(file, TrustedOwner::root_or_self, Removable::anywhere);
   if (!fd && fd.error().kind() == ErrorKind::not_found) return all;
   if (!fd) return std::move(fd).error();
   const Bytes text = TRY(read_fd(fd->get(), kMaxBytes).context(file));

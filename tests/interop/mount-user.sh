@@ -37,9 +37,9 @@ if ((EUID == 0)); then
   expect 0 "$intact" seal "rootfs:$work/root" "oci:$work/policy:1.0" --owner 0 --key "$work/key.key" --password-file "$work/password"
   chmod -R go+rX "$work/policy"
   expect 0 as_user "$intact" pull "oci:$work/policy:1.0" policy --pub "$work/key.pub"
-  # Root has a configuration of its own: that of another user is not believed.
+  # Root has a memory of its own: that of another user is not believed.
   expect 5 "$intact" pull --store "$work/store" "oci:$work/policy:1.0" app --pub "$work/key.pub"
-  said "trust policy: $work/user: owned by user"
+  said "$work/user: owned by user"
   as_root() { XDG_CONFIG_HOME=$work/root INTACT_STATE=$work/root/state INTACT_STORE=$work/store "$@"; }
   expect 0 as_root "$intact" pull "oci:$work/policy:1.0" app --pub "$work/key.pub"
   printf 'user_allow_other\n' > "$work/fuse.conf"
