@@ -58,8 +58,8 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
     auto device = open_line(line, names, opening);
     if (!device) {
       Error error = std::move(device).error();
-      if (is_only) return error;
-      return std::move(error).with_context(fmt::format("table line {}", devices.size() + 1));
+      return std::move(error).with_context(
+          is_only ? opening.name : fmt::format("table line {}", devices.size() + 1));
     }
     opened.push_back({.target = line.target, .device = *device});
     devices.push_back(*std::move(device));
