@@ -78,7 +78,7 @@ Result<void> copy_into(const Device& source, int fd, const Progress& progress) {
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) return Error::from_errno("ftruncate", errno);
   std::atomic<std::uint64_t> done = 0;
   WorkerPool pool;  // its jobs use all of the above
-  const auto copied = for_each_chunk(
+  auto copied = for_each_chunk(
       source, [&](std::uint64_t offset, std::size_t length, bool hole) -> Result<void> {
         if (!hole)
           pool.submit([&, offset, length]() -> Result<void> {
