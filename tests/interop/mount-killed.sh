@@ -18,7 +18,7 @@ for fd in 0 1 2; do
 done
 kill -KILL "$pid"
 for ((i = 0; i < 50; i++)); do [[ -e /proc/$pid ]] || break; sleep 0.1; done
-! cat "$work/mnt/etc/motd" 2> /dev/null
+! cat "$work/mnt/etc/motd" 2> /dev/null || fail "a mount whose server was killed can be read"
 expect 0 timeout 20 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
 cat "$work/mnt/etc/motd" > /dev/null
 expect 0 timeout 20 "$intact" umount "$work/mnt"

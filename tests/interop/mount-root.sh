@@ -16,9 +16,9 @@ same_trees "$work/unpacked/rootfs" "$work/mnt"
 # The mount is what the contract says: read-only, nosuid, nodev.
 options=$(awk -v at="$work/mnt" '$5 == at { print $6 }' /proc/self/mountinfo)
 for option in ro nosuid nodev; do [[ ,$options, == *,$option,* ]] || fail "not mounted $option: $options"; done
-! touch "$work/mnt/new" 2> /dev/null
-! rm "$work/mnt/etc/motd" 2> /dev/null
-! chmod 600 "$work/mnt/etc/motd" 2> /dev/null
+! touch "$work/mnt/new" 2> /dev/null || fail "a file was made"
+! rm "$work/mnt/etc/motd" 2> /dev/null || fail "a file was removed"
+! chmod 600 "$work/mnt/etc/motd" 2> /dev/null || fail "a mode was changed"
 
 # Directories have two links and one for each directory in them; sizes, blocks and statfs make sense.
 find "$work/mnt" -type d -printf '%n %p\n' | while read -r links dir; do

@@ -58,7 +58,7 @@ cat > "$bare/tmp/test" << 'SCRIPT'
 set -eu
 exec 2>&1
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-! command -v intact
+! command -v intact || exit 1
 apt-get -qq update
 apt-get -qq install -y --no-install-recommends /tmp/intact.deb > /tmp/apt.log || { cat /tmp/apt.log; exit 1; }
 cd /tmp
@@ -72,7 +72,8 @@ intact mount app mnt --pub me.pub
 cat mnt/etc/release
 intact umount mnt
 apt-get -qq purge -y intact > /dev/null
-! command -v intact
+hash -r  # forgets where it was
+! command -v intact || exit 1
 echo done-and-gone
 SCRIPT
 mount --bind "$bare" "$bare"

@@ -41,7 +41,8 @@ jq -r '.layers[0].annotations["dev.cosignproject.cosign/signature"]' "$signature
   base64 -d > "$work/signature"
 openssl dgst -sha256 -verify "$work/key.pub" -signature "$work/signature" "$payload" > /dev/null
 make_keys other
-! openssl dgst -sha256 -verify "$work/other.pub" -signature "$work/signature" "$payload" > /dev/null 2>&1
+! openssl dgst -sha256 -verify "$work/other.pub" -signature "$work/signature" "$payload" > /dev/null 2>&1 ||
+  fail "a signature is good with another key"
 
 # A destination of its own.
 expect 0 "$intact" seal "oci:$work/layout:latest" "oci:$work/dest:v1" --key "$work/key.key" \
