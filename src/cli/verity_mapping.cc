@@ -19,7 +19,6 @@ namespace {
 
 using verity::KernelTable;
 
-constexpr std::uint64_t kSector = 512;
 constexpr const char* kTarget = "verity";
 
 // --- status, with the field names of veritysetup ------------------------------------------------
@@ -46,10 +45,11 @@ void print_status(const kernel::MappingState& state, const KernelTable& table) {
   print("  size:        {} sectors\n", state.mapping.sectors());
   print("  mode:        {}\n", state.mapping.read_only ? "readonly" : "read/write");
   print_device("hash device:", "hash loop:", table.devices.hash);
-  print("  hash offset: {} sectors\n", table.hash_start * params.hash_block_size / kSector);
+  print("  hash offset: {} sectors\n", table.hash_start * params.hash_block_size / dm::kSectorSize);
   if (table.fec) {
     print_device("FEC device:", "FEC loop:", table.devices.fec);
-    print("  FEC offset:  {} sectors\n", table.fec->start * params.hash_block_size / kSector);
+    print("  FEC offset:  {} sectors\n",
+          table.fec->start * params.hash_block_size / dm::kSectorSize);
     print("  FEC roots:   {}\n", table.fec->roots);
   }
   print("  root hash:   {}\n", to_hex(table.root));
