@@ -36,9 +36,14 @@ Result<std::set<std::string>> names_to_remove(const store::Store& store,
       names.insert(text);
       continue;
     }
+    // Such a record stands for nothing, but is in the way of gc.
+    const bool is_stray = store::is_digest_form(text) && store.has_record(text);
+    if (is_stray) names.insert(text);
     auto found = store::resolve_names(store, text);
     if (found) {
       for (const store::NamedImage& image : *found) names.insert(image.name);
+    } else if (is_stray) {
+      continue;
     } else if (found.error().kind() == ErrorKind::malformed) {
       names.insert(text);
     } else if (found.error().kind() == ErrorKind::not_found &&

@@ -286,8 +286,14 @@ Result<bool> Store::while_named(const std::string& name, const Digest& manifest,
   return true;
 }
 
+bool Store::has_record(const std::string& name) const {
+  const auto names = folder(Folder::names);
+  return names && ::faccessat(*names, record_file(name).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 Result<void> Store::remove(const std::string& name) {
-  TRY(check_name(name));
+  // Older versions took such names, and anyone who can write to the store may have made one.
+  if (!is_digest_form(name)) TRY(check_name(name));
   const FileLock lock = TRY(FileLock::exclusive(dir_.get(), kNamesLock).context(path_));
   auto names = folder(Folder::names);
   if (!names && names.error().kind() == ErrorKind::not_found) return no_such_image(name, path_);

@@ -53,8 +53,8 @@ mount -t tmpfs victim "$work/victim/mnt"
 expect 0 "$intact" mount app "$work/theirs/a/mnt" --pub "$work/key.pub" --allow-other
 exec 9< "$work/theirs/a/mnt/etc/motd"
 (sleep 0.06; them mv "$work/theirs/a" "$work/theirs/b"; them ln -s "$work/victim" "$work/theirs/a") &
-expect 1 "$intact" umount app
-said "cannot unmount $work/theirs/a/mnt: "
+# Which error it is depends on the moment; the mount is busy in any case.
+! "$intact" umount app 2> "$work/err" || fail "umount of a busy mount"
 wait $!
 exec 9<&-
 mountpoint -q "$work/victim/mnt" || fail "umount ended another mount"

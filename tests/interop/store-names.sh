@@ -46,6 +46,12 @@ for name in "$app" "$app_hex" "${app_hex:0:12}"; do
   said "means the image with that digest; give the image another NAME"
 done
 expect 0 "$intact" fsck
+# Older versions made such records: rm takes them away, and nothing is looked up through them.
+jq -c '.name = "83a24cf3b540e"' "$INTACT_STORE/names/tool.json" > "$INTACT_STORE/names/83a24cf3b540e.json"
+expect 7 "$intact" verify 83a24cf3b540e "${pub[@]}"
+expect 0 "$intact" rm 83a24cf3b540e
+expect 7 "$intact" rm 83a24cf3b540e
+expect 0 "$intact" fsck
 
 # tag: another name for the same image, as far as its signature goes.
 expect 0 "$intact" tag "${app_hex:0:12}" local "${pub[@]}"

@@ -16,23 +16,38 @@ struct Options : IntegrityCommand {
   bool reset = false;
 };
 
-/// Whether tags are missing, or the user has asked for all of them, so that a recalculation is to
-/// be started or continued. With a key new tags for data that nothing has verified are a forger's
-/// aim: then nothing is started only because the device does not know a recalculation yet.
-Result<bool> starts(const Options& options, const integrity::Params& params,
-                    const integrity::Devices& devices) {
-  if (!params.keyed() || params.reset_recalculate) return true;
+enum class Work { missing_tags, all_tags, what_the_bitmap_marks };
+
+/// What there is to do. With a key new tags for data that nothing has verified are a forger's aim:
+/// then nothing is started only because the device does not know a recalculation yet.
+Result<Work> find_work(const Options& options, const integrity::Params& params,
+                       const integrity::Devices& devices) {
+  if (params.reset_recalculate) return Work::all_tags;
   const auto superblock = TRY(integrity::read_superblock(params, devices));
-  if (superblock.has(integrity::Superblock::recalculating)) return true;
+  // One that has reached the end leaves the mark, and nothing to do.
+  if (superblock.lacks_tags()) return Work::missing_tags;
+  if (!params.keyed()) return Work::all_tags;
   // Opening the device settles what its bitmap marks.
-  if (superblock.has(integrity::Superblock::dirty_bitmap)) return false;
-  if (params.legacy_recalculate) return true;
+  if (superblock.has(integrity::Superblock::dirty_bitmap)) return Work::what_the_bitmap_marks;
+  if (params.legacy_recalculate) return Work::all_tags;
   return Error(
       ErrorKind::invalid_argument,
       fmt::format("{}: no tags are missing; pass --reset to trust the data as they are and "
                   "give all of them new tags, after which earlier damage and forgeries "
                   "cannot be detected",
                   options.device));
+}
+
+std::string_view title_of(Work work) {
+  switch (work) {
+    case Work::missing_tags:
+      return "Calculated the missing tags of";
+    case Work::all_tags:
+      return "Calculated all tags of";
+    case Work::what_the_bitmap_marks:
+      break;
+  }
+  return "Calculated the tags that the bitmap marks on";
 }
 
 Result<int> recalculate(const Options& given) {
@@ -48,7 +63,9 @@ Result<int> recalculate(const Options& given) {
     TRY(IntegrityTarget::open(as_it_is, files.devices(), {.read_only = true, .background = false})
             .context(options.device + " (--reset recalculates all tags)"));
   }
-  params.recalculate = TRY(starts(options, params, files.devices()));
+  const Work work = TRY(find_work(options, params, files.devices()));
+  params.recalculate = work != Work::what_the_bitmap_marks;
+  params.reset_recalculate = work == Work::all_tags;
   const auto target =
       TRY(IntegrityTarget::open(params, files.devices(), {.check_key = false, .background = false})
               .context(options.device));
@@ -71,8 +88,7 @@ Result<int> recalculate(const Options& given) {
                                {"device", options.device},
                                {"sectors", total / integrity::kSectorSize}}));
   else
-    print("The tags of {} match its data: {} sectors\n", options.device,
-          total / integrity::kSectorSize);
+    print("{} {}: {} sectors\n", title_of(work), options.device, total / integrity::kSectorSize);
   return 0;
 }
 

@@ -139,7 +139,10 @@ class Store {
   /// to that manifest. Needs write access.
   Result<bool> while_named(const std::string& name, const Digest& manifest,
                            const std::function<void()>& action);
-  /// Removes the name. Its content stays until garbage is collected.
+  /// Whether there is a record of that name, even if it is damaged or is_digest_form().
+  bool has_record(const std::string& name) const;
+  /// Removes the name, also one that is_digest_form(). Its content stays until garbage is
+  /// collected.
   Result<void> remove(const std::string& name);
 
   /// The blob, hashed and compared: tampered if it is not what its name says.
