@@ -76,9 +76,10 @@ std::vector<Step> steps_after(const View& view, const image::VerifyReport& repor
   }
   const std::string& name = report.name.empty() ? view.name : report.name;
   // The image stays mounted as it is; what is damaged in it keeps failing until it is replaced.
-  steps.push_back({"Pull the image again. Everything that is damaged is replaced.",
-                   report.source.empty() ? std::string()
-                                         : on_store({"pull", report.source, name}, circumstances)});
+  steps.push_back({"Pull the image again with --verify. Everything that is damaged is replaced.",
+                   report.source.empty()
+                       ? std::string()
+                       : on_store({"pull", report.source, name, "--verify"}, circumstances)});
   steps.push_back({"Then verify it again.", on_store({"verify", name}, circumstances)});
   const bool is_shared = std::ranges::any_of(
       view.contents, [](const Content& content) { return !content.also_in.empty(); });
@@ -101,10 +102,10 @@ std::vector<Step> steps_after_failure(const View& view, const Error& error,
             {"See which keys are trusted, and for which images.", command({"trust", "list"})},
             {"If you expected another signer, get the image from a source that you trust.", ""}};
   std::vector<Step> steps;
-  steps.push_back({circumstances.store.empty()
-                       ? "Get the image from its origin again."
-                       : "Pull the image again from where it came. Everything that is damaged is "
-                         "replaced.",
+  steps.push_back({circumstances.store.empty() ? "Get the image from its origin again."
+                                               : "Pull the image again from where it came, with "
+                                                 "--verify. Everything that is damaged is "
+                                                 "replaced.",
                    ""});
   steps.push_back({"Then verify it again.", on_store({"verify", view.name}, circumstances)});
   return steps;

@@ -247,11 +247,11 @@ TEST(HtmlPage, SaysHowItWasMadeAndWhatToDo) {
                                     .seconds = 75,
                                     .also_in = {{"objects/cc/3", {"other", "third"}}}};
   const std::string page = to_html(make_view("app", 0, report, &tree, circumstances));
-  for (const char* text :
-       {"node7", "/srv/store", "/etc/intact/policy.json", "the builder (sha256:1234)", "1 min 15 s",
-        "<td>other, third</td>",
-        "intact pull &#39;oci:/srv/it&#39;\\&#39;&#39;s here:1&#39; host/app:1 --store /srv/store",
-        "intact verify host/app:1 --store /srv/store"})
+  for (const char* text : {"node7", "/srv/store", "/etc/intact/policy.json",
+                           "the builder (sha256:1234)", "1 min 15 s", "<td>other, third</td>",
+                           "intact pull &#39;oci:/srv/it&#39;\\&#39;&#39;s here:1&#39; host/app:1 "
+                           "--verify --store /srv/store",
+                           "intact verify host/app:1 --store /srv/store"})
     EXPECT_THAT(page, HasSubstr(text));
   EXPECT_THAT(to_html(make_view("app", 0, {}, &tree)), Not(HasSubstr("What to do next")));
   const std::string refused =

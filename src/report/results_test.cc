@@ -173,7 +173,8 @@ TEST(StoreText, OfACheck) {
   EXPECT_THAT(text, HasSubstr("Not part of the store, left alone: odd\\x1b\n"));
   EXPECT_THAT(text, HasSubstr("2 files not needed by any image (5 B): run `intact gc`"));
   EXPECT_THAT(text, HasSubstr("The store is damaged in 11 places: "));
-  EXPECT_THAT(text, HasSubstr("To repair it, pull again: 'app'\n"));
+  EXPECT_THAT(
+      text, HasSubstr("To repair it with `intact pull --verify SOURCE NAME`, pull again: 'app'\n"));
   EXPECT_EQ(to_json(report)["damaged"][1]["block"], 1);
   EXPECT_EQ(to_json(report)["damaged"][1]["image"], "app");
 }

@@ -106,8 +106,8 @@ std::string to_text(const store::FsckReport& report) {
   for (const store::StoreDamage& damage : report.damaged)
     images.insert(damage.images.begin(), damage.images.end());
   if (!images.empty())
-    text +=
-        fmt::format("To repair it, pull again: {}\n", names_text({images.begin(), images.end()}));
+    text += fmt::format("To repair it with `intact pull --verify SOURCE NAME`, pull again: {}\n",
+                        names_text({images.begin(), images.end()}));
   return text;
 }
 

@@ -104,12 +104,12 @@ jq -e '.ok == false and (.images | length == 3) and all(.images[]; .ok == false 
 # fsck names all of them, and a page says who shares the object and what to do.
 expect 3 "$intact" fsck
 said "^DAMAGED 'example.org/team/app:1.0', 'local', 'tool' /usr/share/large: block 1"
-said "pull again: 'example.org/team/app:1.0', 'local', 'tool'"
+said "To repair it with .intact pull --verify SOURCE NAME., pull again: 'example.org/team/app:1.0', 'local', 'tool'"
 expect 3 "$intact" fsck --json
 jq -e '.damaged[0].images == ["example.org/team/app:1.0", "local", "tool"] and .damaged[0].image == "example.org/team/app:1.0"' "$work/out" > /dev/null
 expect 3 "$intact" verify "$app" "${pub[@]}" --report "$work/page.html"
 grep -q '<td>local, tool</td>' "$work/page.html" || fail "no word of who shares the object"
-grep -qF "intact pull oci:$work/app:1.0-sealed example.org/team/app:1.0" "$work/page.html" || fail "no command"
+grep -qF "intact pull oci:$work/app:1.0-sealed example.org/team/app:1.0 --verify" "$work/page.html" || fail "no command"
 grep -qF "$(uname -n)" "$work/page.html" || fail "no host"
 grep -qF "$INTACT_STORE" "$work/page.html" || fail "no store"
 flip "$shared" 5000
