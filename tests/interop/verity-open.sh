@@ -220,6 +220,10 @@ fi
 # --- what cannot be meant -------------------------------------------------------------------------
 expect 2 "$intact" verity open data tree --root-hash-file root
 said '--fuse FILE, --nbd SOCKET, --to FILE'
+expect 2 "$intact" verity open data tree "$(cat root)"
+said '--fuse FILE, --nbd SOCKET, --to FILE, --dm DEVICE$'
+expect 2 "$intact" verity open data name tree
+said 'root hash: not given'
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --nbd sock
 said '^intact: .*--(to|nbd)'
 expect 2 "$intact" verity open data tree --root-hash-file root --to x --daemon

@@ -57,6 +57,8 @@ Result<void> Options::read_places() {
     return Error(ErrorKind::invalid_argument,
                  "NAME: only for device-mapper devices; omit it with --fuse, --nbd, --to or --dm");
   if (!has_name) return {};
+  // DATA HASH ROOT without a front end: what is missing is that, which FrontEnd::run() says.
+  if (fourth.empty() && root_hash_file.empty() && verity::parse_root_hash(root_hash)) return {};
   front_end.set_dm(std::exchange(hash_device, std::exchange(root_hash, std::move(fourth))));
   return {};
 }
