@@ -214,6 +214,7 @@ for how in '' --integrity-bitmap-mode; do
   formatted
   expect 0 "$intact" integrity resize disk --size 20000 $how
   said '^disk provides 20000 sectors, 32328 before'
+  said '^disk was made shorter: 10465280 bytes, 16777216 before'
   equal "$(stat -c %s disk)" $(((440 + 20000) * 512)) 'size of the file'
   expect 0 "$intact" integrity check disk
   expect 0 "$intact" integrity resize disk --device-size $((64 << 20)) $how
@@ -221,6 +222,7 @@ for how in '' --integrity-bitmap-mode; do
   # Somebody else has made the file longer.
   truncate -s 80M disk
   expect 0 "$intact" integrity resize disk --wipe $how
+  ! grep 'was made' "$work/out" || fail 'the file has the length that it had'
   expect 0 "$intact" integrity check disk
   expect 2 "$intact" integrity resize disk --size 0
   said '^intact: disk: --size: out of range'
@@ -256,6 +258,7 @@ truncate -s 4M data
 truncate -s 1M tags
 expect 0 "$intact" integrity format tags --data-device data
 expect 0 "$intact" integrity resize tags --data-device data --size 16000
+said '^data was made longer: 8192000 bytes, 4194304 before'
 equal "$(stat -c %s data)" 8192000 'size of the data'
 expect 0 "$intact" integrity check tags --data-device data
 expect 2 "$intact" integrity resize tags --data-device data --size 1000000

@@ -15,19 +15,26 @@ struct Options : IntegrityCommand {
 Result<int> resize(const Options& options) {
   const auto files = TRY(options.open_files(block::Access::read_write));
   const auto params = TRY(options.params(files.devices()));
-  const auto [before, sectors] = TRY([&] {
+  const integrity::Resized resized = TRY([&] {
     StepProgress line(options.progress, options.device);
     return integrity::resize(
         params, files.data, files.meta, options.request,
         [&line](std::uint64_t done, std::uint64_t total) { line.show("Filling", done, total); });
   }()
-                                         .context(options.device));
+                                             .context(options.device));
   if (options.json)
     print("{}\n", to_text(Json{{"device", options.device},
-                               {"provided_data_sectors", sectors},
-                               {"provided_data_sectors_before", before}}));
+                               {"provided_data_sectors", resized.sectors},
+                               {"provided_data_sectors_before", resized.before},
+                               {"file_bytes", resized.file_size},
+                               {"file_bytes_before", resized.file_before}}));
   else
-    print("{} provides {} sectors, {} before\n", options.device, sectors, before);
+    print("{} provides {} sectors, {} before\n", options.device, resized.sectors, resized.before);
+  if (!options.json && resized.file_size != resized.file_before)
+    print("{} was made {}: {} bytes, {} before\n",
+          options.data_device.empty() ? options.device : options.data_device,
+          resized.file_size > resized.file_before ? "longer" : "shorter", resized.file_size,
+          resized.file_before);
   return 0;
 }
 
@@ -37,9 +44,10 @@ void add_integrity_resize_command(Program& program, CLI::App* group) {
   const auto [command, options] = add_integrity_command<Options>(
       program, group, "resize", "Change the size of a device", resize);
   options->add_device(command);
-  CLI::Option* const size =
-      add_size_option(command, "-b,--size", options->request.sectors,
-                      "New usable size (default: all available space)", SizeUnit::sector);
+  CLI::Option* const size = add_size_option(
+      command, "-b,--size", options->request.sectors,
+      "New usable size (default: all available space); changes the length of the file to fit",
+      SizeUnit::sector);
   command
       ->add_option("--device-size", options->request.file_size,
                    "New length of the file with the data")

@@ -355,6 +355,8 @@ TEST_F(Resize, GrowsToASizeAndKeepsTheContent) {
   ASSERT_TRUE(resized) << resized.error().message();
   EXPECT_EQ(resized->before, content_.size() / kSectorSize);
   EXPECT_GE(resized->sectors, 1000u);
+  EXPECT_EQ(resized->file_before, 256u << 10);
+  EXPECT_EQ(resized->file_size, std::filesystem::file_size(dir_.path("data")));
   const Bytes after = all(plain());
   EXPECT_EQ(after.size(), resized->sectors * kSectorSize);
   EXPECT_TRUE(std::equal(content_.begin(), content_.end(), after.begin()));

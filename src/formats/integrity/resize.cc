@@ -193,7 +193,9 @@ Result<Resized> resize(const Params& given, const std::shared_ptr<block::FileDev
   if (params.internal_hash && was_recalculated) TRY(target->recalculate());
   TRY(target->close());
   return Resized{.before = shape.superblock.provided_data_sectors,
-                 .sectors = target->size() / kSectorSize};
+                 .sectors = target->size() / kSectorSize,
+                 .file_before = file->size(),
+                 .file_size = data->size()};
 }
 
 }  // namespace intact::integrity
