@@ -73,8 +73,9 @@ struct Resized {
   std::uint64_t file_size;
 };
 /// Changes the size of a device: replays its journal, changes the length of the file `data` to what
-/// is requested or what the requested sectors need, shorter or longer, and gives new sectors their tags. `data` stays open under its lock, whatever its
-/// path leads to by now. `meta`: null unless the data are on a device of their own.
+/// is requested or what the requested sectors need, shorter or longer, and gives new sectors their
+/// tags. `data` stays open under its lock, whatever its path leads to by now. `meta`: null unless
+/// the data are on a device of their own.
 ///
 /// After a crash the device has its old size or the new one; sectors that are new may fail their
 /// tags until it is resized again.
