@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <sstream>
@@ -129,6 +130,22 @@ bool asks_for_json(int argc, const char* const* argv) {
   return false;
 }
 
+/// An option of `command` that was given an empty value where that cannot be one, as a script does
+/// whose variable is not set; empty if there is none. Taken as not given, the option would silently
+/// leave out what it asks for, such as a check.
+std::string find_empty_value(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string type = option->get_type_name();
+    constexpr std::array kWithContent = {"FILE", "DIR", "DEVICE", "ALGORITHM", "N", "BYTES"};
+    const bool has_content = std::ranges::find(kWithContent, type) != kWithContent.end() ||
+                             (type == "HEX" && !option->check_lname("salt"));
+    if (has_content && option->count() > 0 &&
+        std::ranges::any_of(option->results(), [](const std::string& one) { return one.empty(); }))
+      return option->get_name();
+  }
+  return {};
+}
+
 bool can_move_limits(const CLI::App& command) {
   return !command.get_options([](const CLI::Option* o) { return o->get_group() == kLimitsGroup; })
               .empty();
@@ -140,6 +157,15 @@ int Program::run(int argc, const char* const* argv) {
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   for (const auto& rewrite : rewrites_) rewrite(arguments);
   keep_empty_values(app_, arguments);
+  // `run` passes on the status of a container, where 2 would be the container's.
+  const auto own_status =
+      argc > 1 ? usage_status_.find(std::string_view(argv[1])) : usage_status_.end();
+  const int wrong_usage = own_status != usage_status_.end() ? own_status->second : 2;
+  const auto refuse = [&](const std::string& message) {
+    report_error(message, ErrorKind::invalid_argument, wrong_usage, asks_for_json(argc, argv));
+    flush_output();
+    return wrong_usage;
+  };
   try {
     std::reverse(arguments.begin(), arguments.end());  // as the library wants them
     app_.parse(std::move(arguments));
@@ -151,14 +177,11 @@ int Program::run(int argc, const char* const* argv) {
       print_text(text.str());
       return flush_output() ? 0 : 1;
     }
-    const auto status =
-        argc > 1 ? usage_status_.find(std::string_view(argv[1])) : usage_status_.end();
-    const int wrong_usage = status != usage_status_.end() ? status->second : 2;
-    report_error(usage_message(app_, e), ErrorKind::invalid_argument, wrong_usage,
-                 asks_for_json(argc, argv));
-    flush_output();
-    return wrong_usage;
+    return refuse(usage_message(app_, e));
   }
+  if (chosen_command_)
+    if (const std::string option = find_empty_value(*chosen_command_); !option.empty())
+      return refuse(option + ": is empty");
   auto result =
       chosen_ ? chosen_() : Result<int>(Error(ErrorKind::invalid_argument, "no command given"));
   // What the command printed is still in the buffer: no command prints more before it fails.

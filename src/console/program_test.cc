@@ -36,6 +36,19 @@ TEST_F(CommandLine, AnOptionHasTheValueBehindItsEqualsSign) {
   EXPECT_THAT(files_, ElementsAre("file"));
 }
 
+// A script whose variable is not set must not lose the check that it asks for.
+TEST_F(CommandLine, AnEmptyFileIsNone) {
+  std::string file;
+  program_.app()
+      .get_subcommand("group")
+      ->get_subcommand("command")
+      ->add_option("--hash-file", file)
+      ->type_name("FILE");
+  EXPECT_EQ(run({"--hash-file", "", "file"}), 2);
+  EXPECT_EQ(run({"--hash-file=", "file"}), 2);
+  EXPECT_EQ(run({"--hash-file", "x", "file"}), 0);
+}
+
 TEST_F(CommandLine, AnEmptyValueIsAValueAndTakesNothingElse) {
   EXPECT_EQ(run({"--salt=", "file"}), 0);
   EXPECT_EQ(salt_, "");

@@ -188,3 +188,13 @@ for inside in luks2 tar image; do
   same $inside copy9
   rm copy9
 done
+
+# An option whose variable is not set in a script asks for a check that must not be left out silently.
+truncate -s 64K "$work/plain"
+for option in --root-hash --root-hash-file --hash-device --integrity --integrity-key-file --integrity-key-fd \
+  --journal-integrity --journal-crypt --fec-device; do
+  expect 2 "$intact" open "$work/plain" "$option" '' --to "$work/copy"
+  said "intact: $option: "
+  [[ ! -e $work/copy ]]
+done
+expect 0 "$intact" open "$work/plain" --to "$work/copy"
