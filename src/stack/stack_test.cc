@@ -138,7 +138,7 @@ TEST(Stack, SaysWhichLineIsWrong) {
        {std::pair{"0 8 zero\n8 8 zeros",
                   "table line 2: 'zeros': unknown target; known are linear, "},
         {"0 8 zero\n8 8 linear fd:999 0", "table line 2: 'fd:999' does not name a device"},
-        {"0 8 zero x", "zero: argument 1: 'x' is one too many"}}) {
+        {"0 8 zero x", "x: zero: argument 1: 'x' is one too many"}}) {
     Plan plan{.name = "x", .file = {}};
     plan.tables.push_back({.name = "x", .lines = dm::parse_lines(lines).value()});
     const auto opened = open(plan, {});
