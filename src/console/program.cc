@@ -137,8 +137,11 @@ std::string find_empty_value(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     const std::string type = option->get_type_name();
     constexpr std::array kWithContent = {"FILE", "DIR", "DEVICE", "ALGORITHM", "N", "BYTES"};
-    const bool has_content = std::ranges::find(kWithContent, type) != kWithContent.end() ||
-                             (type == "HEX" && !option->check_lname("salt"));
+    // No salt is a salt, and an empty policy is one that trusts nobody.
+    const bool may_be_empty = option->check_lname("salt") || option->check_lname("policy");
+    const bool has_content =
+        !may_be_empty &&
+        (type == "HEX" || std::ranges::find(kWithContent, type) != kWithContent.end());
     if (has_content && option->count() > 0 &&
         std::ranges::any_of(option->results(), [](const std::string& one) { return one.empty(); }))
       return option->get_name();

@@ -1,6 +1,7 @@
 #include "shared_xattrs.h"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 #include <utility>
 
@@ -17,10 +18,11 @@ namespace {
 std::vector<std::uint64_t> repeated_of(std::vector<std::vector<std::uint64_t>> sorted) {
   std::vector<std::uint64_t> all;
   for (auto& list : sorted) {
-    const auto middle = static_cast<std::ptrdiff_t>(all.size());
-    all.insert(all.end(), list.begin(), list.end());
+    std::vector<std::uint64_t> merged;
+    merged.reserve(all.size() + list.size());
+    std::ranges::merge(all, list, std::back_inserter(merged));
     list = {};
-    std::inplace_merge(all.begin(), all.begin() + middle, all.end());
+    all = std::move(merged);
   }
   auto out = all.begin();
   for (auto it = all.begin(); it != all.end();) {
