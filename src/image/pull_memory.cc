@@ -69,11 +69,12 @@ std::string beside(const std::string& policy_file) {
 }
 
 /// Empty when the file does not exist.
-Result<std::vector<Pulled>> read_memory(const std::string& file) {
+Result<std::vector<Pulled>> read_memory(const std::string& file,
+                                        Removable removable = Removable::anywhere) {
   std::vector<Pulled> all;
   // It is believed as a policy is, so the same people may write it. That nothing was pulled is
   // believed only where nobody else could have removed what was.
-  auto fd = open_trusted_file(file, TrustedOwner::root_or_self, Removable::anywhere);
+  auto fd = open_trusted_file(file, TrustedOwner::root_or_self, removable);
   if (!fd && fd.error().kind() == ErrorKind::not_found) return all;
   if (!fd) return std::move(fd).error();
   const Bytes text = TRY(read_fd(fd->get(), kMaxBytes).context(file));
@@ -98,6 +99,11 @@ Result<std::vector<Pulled>> read_memory(const std::string& file) {
     all.push_back(std::move(pulled));
   }
   return all;
+}
+
+/// What an older version left beside the policy, which may be in the home of another user.
+Result<std::vector<Pulled>> read_old_memory(const std::string& file) {
+  return read_memory(file, Removable::from_its_directory);
 }
 
 Result<void> write_memory(const std::string& file, const std::vector<Pulled>& all) {
@@ -147,16 +153,17 @@ Result<std::vector<Pulled>> find_pulled(const sign::Anchors& anchors, const stor
                                         const std::string& name) {
   const Present present(store);
   std::vector<Pulled> found;
-  const auto look_into = [&](const std::vector<std::string>& files) -> Result<void> {
+  const auto look_into = [&](const std::vector<std::string>& files,
+                             const auto& read) -> Result<void> {
     for (const std::string& file : files) {
-      for (Pulled& pulled : TRY(read_memory(file))) {
+      for (Pulled& pulled : TRY(read(file))) {
         if (concerns(pulled, present, name)) found.push_back(std::move(pulled));
       }
     }
     return {};
   };
-  TRY(look_into(TRY(files_to_check())));
-  if (found.empty()) TRY(look_into(old_files(anchors)));
+  TRY(look_into(TRY(files_to_check()), [](const auto& file) { return read_memory(file); }));
+  if (found.empty()) TRY(look_into(old_files(anchors), read_old_memory));
   return found;
 }
 
@@ -189,7 +196,7 @@ Result<void> update_memory(const sign::Anchors& anchors, const store::Store& sto
   const auto old_file = own_old_file(anchors);
   bool moved = false;
   if (old_file) {
-    std::vector<Pulled> old = TRY(read_memory(*old_file));
+    std::vector<Pulled> old = TRY(read_old_memory(*old_file));
     moved = !old.empty();
     import(all, std::move(old));
   }
@@ -291,7 +298,7 @@ Result<void> forget_pull(const store::Store& store, const std::string& name) {
   const std::string directory = TRY(state_directory());
   const sign::Anchors anchors;
   std::vector<Pulled> known = TRY(read_memory(directory + kFile));
-  if (const auto old = own_old_file(anchors)) import(known, TRY(read_memory(*old)));
+  if (const auto old = own_old_file(anchors)) import(known, TRY(read_old_memory(*old)));
   const Present present(store);
   const bool any = std::any_of(known.begin(), known.end(), [&](const Pulled& pulled) {
     return concerns(pulled, present, name) && !is_other_store(pulled, store);

@@ -193,8 +193,8 @@ done
 truncate -s 64K "$work/plain"
 for option in --root-hash --root-hash-file --hash-device --integrity --integrity-key-file --integrity-key-fd \
   --journal-integrity --journal-crypt --fec-device; do
-  expect 2 "$intact" open "$work/plain" "$option" '' --to "$work/copy"
+  expect 2 "$intact" open "$work/plain" "$option" '' --to "$work/unchecked"
   said "intact: $option: "
-  [[ ! -e $work/copy ]]
+  [[ ! -e $work/unchecked ]]
 done
-expect 0 "$intact" open "$work/plain" --to "$work/copy"
+expect 0 "$intact" open "$work/plain" --to "$work/unchecked"
