@@ -42,16 +42,15 @@ Result<std::set<std::string>> names_to_remove(const store::Store& store,
     auto found = store::resolve_names(store, text);
     if (found) {
       for (const store::NamedImage& image : *found) names.insert(image.name);
-    } else if (is_stray) {
       continue;
-    } else if (found.error().kind() == ErrorKind::malformed) {
-      names.insert(text);
-    } else if (found.error().kind() == ErrorKind::not_found &&
-               std::ranges::binary_search(TRY(lost_names(store)), text)) {
-      names.insert(text);
-    } else {
-      return std::move(found).error();
     }
+    if (is_stray) continue;
+    const ErrorKind kind = found.error().kind();
+    const bool is_removable =
+        kind == ErrorKind::malformed ||
+        (kind == ErrorKind::not_found && std::ranges::binary_search(TRY(lost_names(store)), text));
+    if (!is_removable) return std::move(found).error();
+    names.insert(text);
   }
   return names;
 }
