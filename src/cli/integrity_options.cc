@@ -60,18 +60,22 @@ CLI::Validator whole_sectors() {
 
 Result<std::optional<integrity::Algorithm>> KeyedAlgorithm::load(const char* option) const {
   const bool keyed = !key_file.empty() || key_fd;
+  const std::string key_option = fmt::format("{}-key-{}", option, key_fd ? "fd" : "file");
   if (name.empty() || name == "none") {
-    if (keyed) return wrong(fmt::format("{}: key given without an algorithm", option));
+    if (keyed)
+      return wrong(fmt::format("{}: key given without an algorithm; pass {}", key_option, option));
     return std::optional<integrity::Algorithm>();
   }
   integrity::Algorithm algorithm{.name = integrity::kernel_name(name)};
   if (!keyed) {
-    if (key_size) return wrong(fmt::format("{}: key size given without a key", option));
+    if (key_size)
+      return wrong(
+          fmt::format("{0}-key-size: key size given without a key; pass {0}-key-file", option));
     return std::optional(std::move(algorithm));
   }
-  crypto::Secret key = TRY(read_key(*this).context(option));
+  crypto::Secret key = TRY(read_key(*this).context(key_option));
   if (key_size && *key_size > kMaxKeySize)
-    return wrong(fmt::format("{}: a key has at most {} bytes", option, kMaxKeySize));
+    return wrong(fmt::format("{}-key-size: a key has at most {} bytes", option, kMaxKeySize));
   if (key_size && *key_size > key.size())
     return Error(ErrorKind::bad_secret,
                  fmt::format("{}: the key has {} bytes, not {}", option, key.size(), *key_size));
@@ -253,6 +257,7 @@ Result<integrity::Params> IntegrityOptions::given_params() const {
   params.internal_hash = TRY(integrity.load("--integrity"));
   params.journal_mac = TRY(journal_integrity.load("--journal-integrity"));
   params.journal_crypt = TRY(journal_crypt.load("--journal-crypt"));
+  TRY(integrity::check_keys_given(params));
   return params;
 }
 

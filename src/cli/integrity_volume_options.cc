@@ -1,5 +1,6 @@
 #include <utility>
 
+#include <intact/integrity/params.h>
 #include <intact/integrity/probe.h>
 
 #include "integrity_options.h"
@@ -54,6 +55,11 @@ Result<std::shared_ptr<const dm::Credentials>> IntegrityVolumeOptions::credentia
   }
   said->journal_mac = TRY(options_.journal_integrity.load("--journal-integrity"));
   said->journal_crypt = TRY(options_.journal_crypt.load("--journal-crypt"));
+  integrity::Params named;
+  if (!said->detects_hash) named.internal_hash = said->internal_hash;
+  named.journal_mac = said->journal_mac;
+  named.journal_crypt = said->journal_crypt;
+  TRY(integrity::check_keys_given(named));
   said->tag_size = options_.tag_size;
   said->block_size = options_.sector_size;
   said->legacy_recalculate = options_.legacy_recalculate;

@@ -150,11 +150,13 @@ for keys in '--integrity-key-file other-key --journal-integrity-key-file key' \
   '--integrity-key-file key --journal-integrity-key-file other-key' '--journal-integrity-key-file key' \
   '--integrity-key-file key'; do
   read -ra keys <<< "$keys"
-  wrong 4 open disk --to never
-  wrong 4 replay disk --in-place
-  wrong 4 recalculate disk
-  wrong 4 resize disk --device-size $((20 << 20))
-  wrong 4 check disk
+  # A key that is missing is wrong usage.
+  status=$((${#keys[@]} == 4 ? 4 : 2))
+  wrong "$status" open disk --to never
+  wrong "$status" replay disk --in-place
+  wrong "$status" recalculate disk
+  wrong "$status" resize disk --device-size $((20 << 20))
+  wrong "$status" check disk
   [[ ! -e never ]] || fail 'data were returned'
 done
 keys=(--integrity-key-file key --journal-integrity-key-file key)

@@ -96,13 +96,13 @@ done << 'REFUSALS'
 2|[Tt]ag size|--tag-size 300
 2|--journal-size: not a multiple of 512 bytes|--journal-size 1000
 6|nonsense|--integrity nonsense
-4|key|--integrity hmac-sha256
+2|needs a key; pass --integrity-key-file$|--integrity hmac-sha256
 4|key|--integrity crc32c --integrity-key-file key
 1|not empty; pass --batch-mode|--sector-size 4096
 4|--integrity: the key has 32 bytes, not 33|--integrity hmac-sha256 --integrity-key-file key --integrity-key-size 33
 2|Could not initialize superblock: the device is too small|--start 99999999999
 2|Could not initialize superblock|--start 32600 -q
-7|--integrity: nowhere: |--integrity hmac-sha256 --integrity-key-file nowhere
+7|--integrity-key-file: nowhere: |--integrity hmac-sha256 --integrity-key-file nowhere
 2|--data-device: same file as FILE|--data-device disk
 REFUSALS
 expect 1 "$intact" integrity format disk

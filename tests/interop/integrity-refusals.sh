@@ -43,12 +43,15 @@ done << 'ROWS'
 2|--journal-watermark 101: Invalid argument: journal_watermark|disk|--journal-watermark 101
 2|Invalid bitmap_flush_interval argument|disk|-B --bitmap-flush-time 4294967295
 6|Invalid internal hash: unknown hash function|disk|--integrity nonsense
-4|Error setting internal hash key: .* needs a key|disk|--integrity hmac-sha256
+2|--integrity hmac.sha256.: Error setting internal hash key: .* needs a key; pass --integrity-key-file$|disk|--integrity hmac-sha256
 4|Error setting internal hash key: crc32c takes a key of 4 bytes|disk|--integrity-key-file key
+2|--integrity-key-file: Error setting internal hash key: sha256 takes no key; leave it out|disk|--integrity sha256 --integrity-key-file key
+2|--journal-integrity-key-file: Error setting journal mac key: sha256 takes no key|disk|--journal-integrity sha256 --journal-integrity-key-file key
+2|--integrity-key-file: key given without an algorithm; pass --integrity$|disk|--integrity none --integrity-key-file key
 6|Invalid journal mac: unknown hash function|disk|--journal-integrity nonsense
-4|Error setting journal mac key: .* needs a key|disk|--journal-integrity hmac-sha256
+2|Error setting journal mac key: .* needs a key; pass --journal-integrity-key-file$|disk|--journal-integrity hmac-sha256
 6|Invalid journal cipher: unknown cipher|disk|--journal-crypt nonsense
-4|Error setting encryption key: ctr\(aes\)|disk|--journal-crypt ctr-aes
+2|Error setting encryption key: ctr\(aes\) needs a key; pass --journal-crypt-key-file$|disk|--journal-crypt ctr-aes
 4|Error setting encryption key: .* no key of 5 bytes|disk|--journal-crypt ctr-aes --journal-crypt-key-file key --journal-crypt-key-size 5
 4|wrong journal cipher or key|disk|--journal-crypt ctr-aes --journal-crypt-key-file key
 2|Bitmap mode can be only used with internal hash|none|-B --integrity none

@@ -123,7 +123,7 @@ for none in raw image; do
   said 'not a dm-integrity device'
 done
 expect 2 "$intact" open plain --integrity-key-size 32 --to copy7
-said 'key size given without a key'
+said '^intact: --integrity-key-size: key size given without a key; pass --integrity-key-file$'
 # Without tags the hash cannot be detected.
 device fresh --no-wipe
 expect 2 "$intact" open fresh --to copy7

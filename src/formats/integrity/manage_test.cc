@@ -181,6 +181,34 @@ TEST(KernelName, IsIntegritysetupsNameInTheKernelsForm) {
   EXPECT_EQ(kernel_name(""), "");
 }
 
+// --- keys ---------------------------------------------------------------------------------------
+
+TEST(CheckKeysGiven, TellsWrongUsageFromAWrongKey) {
+  const auto with = [](std::optional<Algorithm> hash) {
+    Params params = plain();
+    params.internal_hash = std::move(hash);
+    return check_keys_given(params);
+  };
+  expect_error(with(named("hmac(sha256)")), ErrorKind::invalid_argument,
+               "--integrity hmac(sha256): Error setting internal hash key: hmac(sha256) needs a "
+               "key; pass --integrity-key-file");
+  expect_error(with(named("sha256", 32)), ErrorKind::invalid_argument,
+               "--integrity-key-file: Error setting internal hash key: sha256 takes no key");
+  EXPECT_TRUE(with(named("hmac(sha256)", 32)) && with(named("sha256")) && with(std::nullopt));
+  EXPECT_TRUE(with(named("crc32c", 32)) && with(named("cmac(aes)", 3))) << "only of a wrong size";
+  EXPECT_TRUE(with(named("unknown"))) << "left to check_params()";
+  Params params = plain();
+  params.journal_mac = named("hmac(sha256)");
+  expect_error(check_keys_given(params), ErrorKind::invalid_argument,
+               "pass --journal-integrity-key-file");
+  params = plain();
+  params.journal_crypt = named("ctr(aes)");
+  expect_error(check_keys_given(params), ErrorKind::invalid_argument,
+               "ctr(aes) needs a key; pass --journal-crypt-key-file");
+  params.journal_crypt = named("ctr(aes)", 32);
+  EXPECT_TRUE(check_keys_given(params));
+}
+
 // --- formatting ---------------------------------------------------------------------------------
 
 TEST(CheckFormat, RefusesBeforeAnythingIsWritten) {

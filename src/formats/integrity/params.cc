@@ -11,6 +11,11 @@
 namespace intact::integrity {
 namespace {
 
+// The kernel's words.
+constexpr std::string_view kInternalHashKey = "Error setting internal hash key";
+constexpr std::string_view kJournalMacKey = "Error setting journal mac key";
+constexpr std::string_view kJournalCryptKey = "Error setting encryption key";
+
 Error invalid(std::string what) {
   return Error(ErrorKind::invalid_argument, std::move(what));
 }
@@ -37,6 +42,32 @@ Result<void> check_in_line(const Params& params, bool has_meta_device) {
     return invalid("Journal crypt not supported in inline mode");
   if (params.allow_discards) return invalid("Discards not supported in inline mode");
   return {};
+}
+
+/// Whether it takes keys of any size: a checksum may take one of its own size only.
+bool takes_keys(const Algorithm& algorithm) {
+  for (const std::size_t size : {1, 4, 8, 16}) {
+    const Algorithm keyed{.name = algorithm.name,
+                          .key = std::make_shared<const crypto::Secret>(size)};
+    if (MessageHash::create(keyed, kSectorSize, {})) return true;
+  }
+  return false;
+}
+
+/// `option`: of the algorithm; that of its key begins with it.
+Result<void> check_hash_key_given(const std::optional<Algorithm>& algorithm,
+                                  std::string_view option, std::string_view what) {
+  if (!algorithm) return {};
+  const auto hash = MessageHash::create(*algorithm, kSectorSize, {});
+  if (hash || hash.error().kind() != ErrorKind::bad_secret) return {};
+  if (algorithm->key_bytes().empty())
+    return invalid(fmt::format("{} {}: {}: {} needs a key; pass {}-key-file", option,
+                               algorithm->name, what, algorithm->name, option));
+  if (takes_keys(*algorithm)) return {};
+  return invalid(fmt::format(
+      "{}-key-file: {}: {} takes no key; leave it out, or pass an algorithm with a key, "
+      "such as {} hmac-sha256",
+      option, what, algorithm->name, option));
 }
 
 Result<void> check_numbers(const Params& params) {
@@ -71,15 +102,13 @@ Result<std::uint32_t> check_params(const Params& params, bool has_meta_device) {
   TRY(check_numbers(params));
   std::optional<std::size_t> digest_size;
   if (params.internal_hash)
-    digest_size = TRY(check_hash(*params.internal_hash, "Invalid internal hash",
-                                 "Error setting internal hash key"));
+    digest_size = TRY(check_hash(*params.internal_hash, "Invalid internal hash", kInternalHashKey));
   if (params.journal_mac)
-    TRY(check_hash(*params.journal_mac, "Invalid journal mac", "Error setting journal mac key"));
+    TRY(check_hash(*params.journal_mac, "Invalid journal mac", kJournalMacKey));
   if (params.journal_crypt) {
     const auto cipher =
         crypto::SectorCipher::create(params.journal_crypt->name, params.journal_crypt->key_bytes());
-    if (!cipher)
-      return refused(cipher.error(), "Invalid journal cipher", "Error setting encryption key");
+    if (!cipher) return refused(cipher.error(), "Invalid journal cipher", kJournalCryptKey);
   }
   if (!params.tag_size && !digest_size)
     return invalid("Unknown tag size: without internal hash pass --tag-size");
@@ -94,6 +123,18 @@ Result<std::uint32_t> check_params(const Params& params, bool has_meta_device) {
   if ((params.recalculate || params.reset_recalculate) && !params.internal_hash)
     return invalid("Recalculate can only be specified with internal_hash");
   return static_cast<std::uint32_t>(tag_size);
+}
+
+Result<void> check_keys_given(const Params& params) {
+  TRY(check_hash_key_given(params.internal_hash, "--integrity", kInternalHashKey));
+  TRY(check_hash_key_given(params.journal_mac, "--journal-integrity", kJournalMacKey));
+  const auto& cipher = params.journal_crypt;
+  if (!cipher || !cipher->key_bytes().empty()) return {};
+  const auto made = crypto::SectorCipher::create(cipher->name, {});
+  if (made || made.error().kind() != ErrorKind::bad_secret) return {};
+  return invalid(
+      fmt::format("--journal-crypt {}: {}: {} needs a key; pass --journal-crypt-key-file",
+                  cipher->name, kJournalCryptKey, cipher->name));
 }
 
 Result<void> check_mode(const Params& params) {

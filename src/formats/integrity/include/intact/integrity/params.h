@@ -96,6 +96,11 @@ unsigned log2_sectors_per_block(const Params& params);
 /// needs or rejects. Returns the tag size in bytes.
 Result<std::uint32_t> check_params(const Params& params, bool has_meta_device);
 
+/// Wrong usage rather than a wrong key: no key for an algorithm that needs one, or a key for one
+/// that takes none, with the options of the command line that are to change. Errors:
+/// invalid_argument. Everything else is left to check_params().
+Result<void> check_keys_given(const Params& params);
+
 /// Error unsupported for in-line mode, which files cannot provide.
 Result<void> check_mode(const Params& params);
 
