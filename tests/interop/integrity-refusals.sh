@@ -57,8 +57,8 @@ done << 'ROWS'
 2|Bitmap mode can be only used with internal hash|none|-B --integrity none
 2|Discard can be only used with internal hash|none|--allow-discards --integrity none
 2|Recalculate can only be specified with internal_hash|none|--integrity-recalculate --integrity none
-2|Journal mac mismatch: the device has none|disk|--journal-integrity hmac-sha256 --journal-integrity-key-file key
-4|Journal mac mismatch: the device has one|mac|
+2|^intact: disk: Journal mac mismatch: the device has none; leave out --journal-integrity$|disk|--journal-integrity hmac-sha256 --journal-integrity-key-file key
+4|^intact: mac: Journal mac mismatch: the device has one; pass --journal-integrity and its key$|mac|
 4|the superblock fails its MAC|mac|--journal-integrity hmac-sha512 --journal-integrity-key-file key
 6|Integrity profile not supported: in-line mode|disk|--integrity-inline
 2|Metadata device not supported in inline mode|meta|--integrity-inline --data-device data

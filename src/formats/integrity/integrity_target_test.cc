@@ -284,7 +284,7 @@ TEST(IntegrityTarget, RefusesParamsThatDoNotFitTheSuperblock) {
   EXPECT_EQ(refusal([](Params& p) { p.block_size = 4096; }),
             "Block size doesn't match the information in superblock: 512, not 4096");
   EXPECT_EQ(refusal([](Params& p) { p.journal_mac = named("sha256"); }),
-            "Journal mac mismatch: the device has none");
+            "Journal mac mismatch: the device has none; leave out --journal-integrity");
   EXPECT_NE(refusal([](Params& p) { p.internal_hash = named("crc32"); }), "");
   EXPECT_NE(refusal([](Params& p) { p.start = 8; }), "");
   EXPECT_NE(refusal([](Params& p) { p.mode = Mode::in_line; }), "");

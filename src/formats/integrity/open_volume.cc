@@ -41,8 +41,10 @@ Result<void> match(const Params& params, const Superblock& superblock, std::uint
                                superblock.block_size(), params.block_size));
   if (superblock.has(Superblock::have_journal_mac) != params.journal_mac.has_value())
     return Error(params.journal_mac ? ErrorKind::invalid_argument : ErrorKind::bad_secret,
-                 params.journal_mac ? "Journal mac mismatch: the device has none"
-                                    : "Journal mac mismatch: the device has one");
+                 params.journal_mac
+                     ? "Journal mac mismatch: the device has none; leave out --journal-integrity"
+                     : "Journal mac mismatch: the device has one; pass --journal-integrity and its "
+                       "key");
   return {};
 }
 
