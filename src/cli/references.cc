@@ -17,7 +17,8 @@ Result<oci::Reference> require_reference(const std::string& text) {
 
 Result<void> check_archive_on_stdout(bool as_json) {
   if (as_json)
-    return Error(ErrorKind::invalid_argument, "--json: standard output is for the archive");
+    return Error(ErrorKind::invalid_argument,
+                 "--json: standard output is for the archive; leave out --json");
   if (::isatty(STDOUT_FILENO) == 1)
     return Error(ErrorKind::invalid_argument,
                  "standard output: a terminal, not a place for an archive; redirect it");

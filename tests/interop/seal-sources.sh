@@ -25,7 +25,7 @@ expect 0 "$intact" verify "oci-archive:$work/piped.tar:v1" --pub "$work/key.pub"
 "$intact" seal "tar:$work/docker.tar" oci-archive:- --key "$work/key.key" --password-file "$work/password" 2> "$work/err" |
   "$intact" verify oci-archive:- --pub "$work/key.pub" > "$work/out" || fail "a pipe: $(cat "$work/err" "$work/out")"
 expect 2 "$intact" seal "oci:$work/layout:latest" oci-archive:- --json --key "$work/key.key" --password-file "$work/password"
-said '^intact: --json: standard output is for the archive$'
+said '^intact: --json: standard output is for the archive; leave out --json$'
 # A source by digest without a destination: it is sealed beside its own tag.
 cp -r "$work/layout" "$work/by-digest"
 expect 0 "$intact" seal "oci:$work/by-digest@$(manifest_digest "$work/by-digest" latest)" --key "$work/key.key" --password-file "$work/password"

@@ -141,11 +141,11 @@ all() { "$intact" verify --all -q --pub "$work/key.pub" "$@"; }
 expect 0 all
 [[ ! -s $work/out ]] || fail "-q: $(cat "$work/out")"
 expect 7 "$intact" verify --all -q --pub "$work/missing.pub"
-said "'app' is not intact: .*missing.pub: No such file"
+said "'app' is not verified: .*missing.pub: No such file"
 # Nor of a name that the store has lost: anyone who can write to it would silence the check like this.
 mv "$INTACT_STORE/names/app.json" "$work/app.json"
 expect 7 all
-said "'app' is not intact: app: was pulled into this store, which no longer has the name; .*intact rm app"
+said "'app' is not verified: app: was pulled into this store, which no longer has the name; .*intact rm app"
 expect 7 "$intact" verify --all --json --pub "$work/key.pub"
 jq -e '.ok == false and any(.images[]; .name == "app" and .error == "not_found")' "$work/out" > /dev/null || fail "$(cat "$work/out")"
 mv "$work/app.json" "$INTACT_STORE/names/app.json"
@@ -161,7 +161,7 @@ said 'other@0123456789ab: ends in the digest of another image; this one is sha25
 expect 2 "$intact" pull "oci:$work/layout:latest-sealed" other@0123456789ab --pub "$work/key.pub"
 jq -c '.name = "other@0123456789ab"' "$INTACT_STORE/names/app.json" > "$INTACT_STORE/names/other@0123456789ab.json"
 expect 7 all
-said "'other@0123456789ab' is not intact: .*no such image in the store"
+said "'other@0123456789ab' is not verified: .*no such image in the store"
 flip "$large" 4096
 expect 3 all
 said '^DAMAGED /'

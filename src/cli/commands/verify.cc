@@ -163,7 +163,8 @@ Result<int> verify_all(Verification& verification) {
       json.push_back(report ? report::to_json(*report) : to_json(report.error()));
       json.back()["name"] = image.name;
     } else if (!report) {
-      print("'{}' is not intact: {}\n", visible(image.name),
+      print("'{}' is not {}: {}\n", visible(image.name),
+            report.error().kind() == ErrorKind::tampered ? "intact" : "verified",
             visible_message(report.error().message()));
     } else if (!options.quiet || !report->ok()) {
       print_text(report::damage_text(*report));
@@ -177,7 +178,7 @@ Result<int> verify_all(Verification& verification) {
       json.push_back(to_json(lost));
       json.back()["name"] = name;
     } else {
-      print("'{}' is not intact: {}\n", visible(name), visible_message(lost.message()));
+      print("'{}' is not verified: {}\n", visible(name), visible_message(lost.message()));
     }
   }
   if (options.json) print_json(Json{{"ok", status == 0}, {"images", std::move(json)}});
