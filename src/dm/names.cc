@@ -93,7 +93,9 @@ Result<std::shared_ptr<block::Device>> Names::device(std::string_view word) {
 Result<File> Names::file(std::string_view word) {
   const auto found = files_.find(word);
   if (found != files_.end()) return found->second.file;
-  if (!claims_) return unknown(word, "a device");
+  if (!claims_ && word.starts_with("fd:")) return unknown(word, "a device");
+  if (!claims_)
+    return unknown(word, "a device; write an absolute path (/...), MAJOR:MINOR, fd:N or dm:NAME");
   UniqueFd fd = TRY(claim(word));
   const bool writes = (::fcntl(fd.get(), F_GETFL) & O_ACCMODE) == O_RDWR;
   File file = TRY(block::FileDevice::create(

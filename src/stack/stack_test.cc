@@ -138,6 +138,9 @@ TEST(Stack, SaysWhichLineIsWrong) {
        {std::pair{"0 8 zero\n8 8 zeros",
                   "table line 2: 'zeros': unknown target; known are linear, "},
         {"0 8 zero\n8 8 linear fd:999 0", "table line 2: 'fd:999' does not name a device"},
+        {"0 8 zero\n8 8 linear disk 0",
+         "table line 2: 'disk' does not name a device; write an absolute path (/...), MAJOR:MINOR, "
+         "fd:N or dm:NAME"},
         {"0 8 zero x", "x: zero: argument 1: 'x' is one too many"}}) {
     Plan plan{.name = "x", .file = {}};
     plan.tables.push_back({.name = "x", .lines = dm::parse_lines(lines).value()});
