@@ -61,6 +61,7 @@ Json to_json(const image::StoredImages& images) {
 
 std::vector<Json> to_fields(const image::StoredImages& images) {
   std::vector<Json> rows;
+  rows.reserve(images.images.size());
   for (const store::NamedImage& image : images.images)
     rows.push_back(fields_of(image, images.size_of(image)));
   return rows;
