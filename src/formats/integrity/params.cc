@@ -31,6 +31,11 @@ Error refused(const Error& error, std::string_view unknown, std::string_view key
 Result<std::size_t> check_hash(const Algorithm& algorithm, std::string_view unknown,
                                std::string_view key) {
   const auto hash = MessageHash::create(algorithm, kSectorSize, {});
+  if (!hash && hash.error().kind() == ErrorKind::unsupported)
+    return Error(ErrorKind::unsupported,
+                 fmt::format("{}: {}; also crc32c, crc32, xxhash64, cmac-aes, and with a key "
+                             "hmac-HASH such as hmac-sha256",
+                             unknown, hash.error().message()));
   if (!hash) return refused(hash.error(), unknown, key);
   return (*hash)->digest_size();
 }
