@@ -6,13 +6,10 @@
 
 namespace intact::cli {
 
-Result<oci::Reference> require_reference(const std::string& text) {
+Result<oci::Reference> require_reference(const std::string& text, const char* forms) {
   auto reference = TRY(oci::parse_reference(text));
   if (reference) return std::move(*reference);
-  return Error(ErrorKind::invalid_argument,
-               text +
-                   ": no transport; write oci:DIR[:TAG], oci-archive:FILE[:TAG], "
-                   "docker-archive:FILE[:REF], rootfs:DIR or tar:FILE");
+  return Error(ErrorKind::invalid_argument, text + ": no transport; write " + forms);
 }
 
 Result<void> check_archive_on_stdout(bool as_json) {

@@ -7,8 +7,8 @@
 
 namespace intact::cli {
 
-/// A SOURCE or DEST: invalid_argument, with a hint, if it does not begin with a transport.
-Result<oci::Reference> require_reference(const std::string& text);
+/// A SOURCE or DEST: invalid_argument, with the `forms` to write, if it begins with no transport.
+Result<oci::Reference> require_reference(const std::string& text, const char* forms);
 
 /// Checks that an archive may be written to stdout: not to a terminal, and not together with a JSON
 /// result, which belongs there too.

@@ -46,7 +46,8 @@ Error say_nothing_changed(Error error) {
 
 Result<int> pull(const Options& options, const StoreOption& store_option,
                  const AnchorOptions& anchors, const LimitOptions& limits) {
-  const oci::Reference source = TRY(require_reference(options.source));
+  const oci::Reference source =
+      TRY(require_reference(options.source, "oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
   image::PullOptions pull_options{.anchors = anchors.anchors()};
   pull_options.replace = options.replace;
   pull_options.drop_layers = options.drop_layers;

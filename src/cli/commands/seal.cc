@@ -31,9 +31,14 @@ struct Options {
 
 Result<int> seal(const Options& options, const LimitOptions& limits) {
   TRY(image::check_profile(options.profile));
-  const oci::Reference source = TRY(require_reference(options.source));
+  const oci::Reference source =
+      TRY(require_reference(options.source,
+                            "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF], "
+                            "rootfs:DIR or tar:FILE"));
   std::optional<oci::Reference> destination;
-  if (!options.destination.empty()) destination = TRY(require_reference(options.destination));
+  if (!options.destination.empty())
+    destination =
+        TRY(require_reference(options.destination, "oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
 
   const bool to_stdout = destination && destination->path == "-" &&
                          destination->transport == oci::Reference::Transport::oci_archive;
