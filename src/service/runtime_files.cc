@@ -139,6 +139,7 @@ Result<std::string> make_runtime_dir() {
     if (open_private(dir, ::geteuid()) && ::access(dir.c_str(), W_OK) == 0) return dir;
   }
   std::vector<std::string> reasons;
+  reasons.reserve(dirs.size());
   for (const std::string& dir : dirs) reasons.push_back(with_owner(dir, ::geteuid()));
   return Error(ErrorKind::io, fmt::format("no private directory for logs: could make none of {}",
                                           fmt::join(reasons, ", ")));

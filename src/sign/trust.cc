@@ -122,6 +122,7 @@ std::string list_foreign(const std::vector<Evidence>& evidence) {
 std::vector<Rule> rules_of(const Policy& policy, const std::vector<PublicKey>& keys) {
   if (keys.empty()) return policy.rules();
   std::vector<Rule> rules;
+  rules.reserve(keys.size());
   for (const PublicKey& key : keys)
     rules.push_back({.key = key,
                      .identity_pattern = {},

@@ -23,7 +23,7 @@ class Discovery {
         opened_(std::make_shared<Opened>(Stack(plan_.file), EarlyEvents())),
         place_(name) {}
 
-  Result<Plan> run() && {
+  Result<Plan> run() {
     for (;;) {
       dm::Candidate candidate(opened_->stack.top(), file_system_size);
       const Found found = TRY(find_volume(candidate, said_));
@@ -126,7 +126,7 @@ Error Discovery::refuse(std::string_view title, std::string_view advice) const {
 Result<Plan> discover(const std::string& name, dm::File file, const Credentials& credentials,
                       block::Access access) {
   Discovery discovery(name, std::move(file), credentials);
-  Plan plan = TRY(std::move(discovery).run());
+  Plan plan = TRY(discovery.run());
   if (access == block::Access::read_only || TRY(is_read_only(plan))) return plan;
   if (discovery.doubt()) return Error(*discovery.doubt());
   // The very file that was probed, which has been locked since.
