@@ -22,7 +22,7 @@ namespace {
 using namespace intact;
 
 constexpr std::size_t kBlock = 4096;
-constexpr std::size_t kSize = 64 << 10;
+constexpr std::size_t kSize = 128 << 10;
 constexpr std::size_t kDataBlocks = 3;
 
 dm::Key key() {
@@ -47,7 +47,7 @@ std::pair<Bytes, Bytes> make_verity() {
 
 /// A dm-integrity device that holds `inner`.
 Bytes make_integrity(const Bytes& inner, bool keyed) {
-  integrity::Params params{.journal_sectors = 32, .interleave_sectors = 8, .fix_padding = true};
+  integrity::Params params{.journal_sectors = 64, .interleave_sectors = 256, .fix_padding = true};
   params.internal_hash =
       keyed ? integrity::Algorithm{"hmac(sha256)", key()} : integrity::Algorithm{"crc32c", {}};
   const auto memory = std::make_shared<block::MemoryDevice>(Bytes(kSize));
