@@ -175,7 +175,7 @@ for option in --reset --integrity-recalculate-reset; do
   expect 0 "$intact" integrity recalculate disk $option "${keyed[@]}" "${keys[@]}"
   expect 0 "$intact" integrity check disk "${keyed[@]}" "${keys[@]}"
   # One that has reached its end left its mark, and nothing to do.
-  wrong 2 recalculate disk
+  expect 2 "$intact" integrity recalculate disk "${keyed[@]}" "${keys[@]}"
   said 'no tags are missing; pass --reset'
 done
 # In-line mode is told by its name.
