@@ -16,7 +16,7 @@ struct Options : IntegrityCommand {
   bool reset = false;
 };
 
-enum class Work { missing_tags, all_tags, what_the_bitmap_marks };
+enum class Work { nothing, missing_tags, all_tags, what_the_bitmap_marks };
 
 /// What there is to do. With a key new tags for data that nothing has verified are a forger's aim:
 /// then nothing is started only because the device does not know a recalculation yet.
@@ -24,9 +24,11 @@ Result<Work> find_work(const Options& options, const integrity::Params& params,
                        const integrity::Devices& devices) {
   if (params.reset_recalculate) return Work::all_tags;
   const auto superblock = TRY(integrity::read_superblock(params, devices));
-  // One that has reached the end leaves the mark, and nothing to do.
   if (superblock.lacks_tags()) return Work::missing_tags;
-  if (!params.keyed()) return Work::all_tags;
+  // A recalculation that has reached the end leaves its mark, and does not begin again by itself:
+  // damage since then stays to be seen.
+  if (!params.keyed())
+    return superblock.has(integrity::Superblock::recalculating) ? Work::nothing : Work::all_tags;
   // Opening the device settles what its bitmap marks.
   if (superblock.has(integrity::Superblock::dirty_bitmap)) return Work::what_the_bitmap_marks;
   if (params.legacy_recalculate) return Work::all_tags;
@@ -40,6 +42,8 @@ Result<Work> find_work(const Options& options, const integrity::Params& params,
 
 std::string_view title_of(Work work) {
   switch (work) {
+    case Work::nothing:
+      return "No tags are missing, so none were calculated (--reset calculates all):";
     case Work::missing_tags:
       return "Calculated the missing tags of";
     case Work::all_tags:
