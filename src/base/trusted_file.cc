@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <cstdint>
 #include <cstdio>
@@ -21,6 +19,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/mount.h>
 #include <intact/base/trusted_file.h>
 
 namespace intact {
@@ -115,40 +114,6 @@ bool others_can_write(int fd, const struct stat& st) {
   return has_access_list(fd) || !is_private_group(st.st_gid, st.st_uid);
 }
 
-/// Who runs the FUSE server that `fd` is on, in whatever form it says who owns what; nothing on
-/// other file systems.
-Result<std::optional<uid_t>> fuse_user(int fd, const std::string& path) {
-  constexpr std::uint64_t kMaxTable = 64 * 1024 * 1024;
-  struct statfs system;
-  if (::fstatfs(fd, &system) != 0) return Error::from_errno(path, errno);
-  if (system.f_type != FUSE_SUPER_MAGIC) return std::nullopt;
-  const auto unknown = [&path] {
-    return Error(ErrorKind::untrusted, path + ": on a FUSE file system whose user is not known");
-  };
-  struct statx status;
-  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) != 0 ||
-      (status.stx_mask & STATX_MNT_ID) == 0)
-    return unknown();
-  const Bytes table = TRY(read_file("/proc/self/mountinfo", kMaxTable));
-  const std::string id = std::to_string(status.stx_mnt_id) + " ";
-  for (std::string_view rest = as_text(table); !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (!line.starts_with(id)) continue;
-    // The last field, after the name that the server chose, is the kernel's.
-    const std::string_view options = line.substr(line.rfind(' ') + 1);
-    constexpr std::string_view kUser = "user_id=";
-    const std::size_t at = options.find(kUser);
-    if (at == std::string_view::npos || (at != 0 && options[at - 1] != ',')) return unknown();
-    uid_t user = 0;
-    const char* const begin = options.data() + at + kUser.size();
-    if (std::from_chars(begin, options.data() + options.size(), user).ec != std::errc())
-      return unknown();
-    return std::optional(user);
-  }
-  return unknown();
-}
-
 Error writable(const std::string& path, bool is_directory) {
   return Error(ErrorKind::untrusted, path + ": writable by others" +
                                          (is_directory ? ", who could replace what is in it" : "") +
@@ -241,8 +206,13 @@ class Walk {
   /// `fd` is what `st` describes.
   Result<void> check_owner(int fd, struct stat& st, const std::string& path) {
     // A FUSE server says of its files what it likes, so all of them are its user's.
-    if (const auto server = TRY(fuse_user(fd, path)); server && !is_root_or_self(*server))
-      st.st_uid = *server;
+    // The table is asked only then: in a chroot it lacks the mount of `/`.
+    struct statfs system;
+    if (::fstatfs(fd, &system) != 0) return Error::from_errno(path, errno);
+    if (system.f_type == FUSE_SUPER_MAGIC) {
+      const auto server = TRY(fuse_user(TRY(mount_number(fd).context(path))).context(path));
+      if (server && !is_root_or_self(*server)) st.st_uid = *server;
+    }
     if (is_root_or_self(st.st_uid)) return {};
     if (any_owner_ && (!other_owner_ || *other_owner_ == st.st_uid)) {
       // Right if the file turns out to be theirs.

@@ -7,8 +7,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <intact/base/mount.h>
 #include <intact/base/thread.h>
-#include <intact/base/unmount.h>
 #include <intact/fsverity/measure.h>
 #include <intact/kernel/image_mount.h>
 #include <intact/kernel/overlay.h>

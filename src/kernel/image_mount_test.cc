@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/unmount.h>
+#include <intact/base/mount.h>
 #include <intact/fsverity/measure.h>
 #include <intact/kernel/image_mount.h>
 

@@ -12,7 +12,7 @@
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
-#include <intact/base/unmount.h>
+#include <intact/base/mount.h>
 #include <intact/service/runtime_files.h>
 
 namespace intact::service {
@@ -59,20 +59,6 @@ std::string with_owner(const std::string& dir, uid_t user) {
   return dir + " (not private)";
 }
 
-/// Whether the mount of that number is a FUSE file system.
-bool is_fuse(int number) {
-  constexpr std::uint64_t kMaxTable = 64 << 20;
-  const auto table = read_file("/proc/self/mountinfo", kMaxTable);
-  if (!table) return true;
-  const std::string start = fmt::format("{} ", number);
-  for (std::string_view rest = as_text(*table); !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (line.starts_with(start)) return line.find(" - fuse") != std::string_view::npos;
-  }
-  return true;
-}
-
 /// Opens a directory of another user without following links and without asking a FUSE server,
 /// which may never answer.
 Result<UniqueFd> open_others(const std::string& dir) {
@@ -82,7 +68,7 @@ Result<UniqueFd> open_others(const std::string& dir) {
     const std::size_t end = std::min(dir.find('/', at), dir.size());
     fd = TRY(open_at(fd.get(), dir.substr(at, end - at), O_PATH | O_DIRECTORY | O_NOFOLLOW));
     const int mounted = TRY(mount_number(fd.get()));
-    if (mounted != number && is_fuse(mounted))
+    if (mounted != number && TRY(fuse_user(mounted)))
       return Error(ErrorKind::unsupported, dir + ": on a FUSE file system");
     number = mounted;
     at = end + 1;

@@ -8,7 +8,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/file.h>
-#include <intact/base/unmount.h>
+#include <intact/base/mount.h>
 #include <intact/serve/mounts.h>
 
 namespace intact::serve {

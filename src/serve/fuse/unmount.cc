@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <sys/statfs.h>
 
-#include <intact/base/unmount.h>
+#include <intact/base/mount.h>
 #include <intact/serve/mounts.h>
 
 #include "fusermount.h"

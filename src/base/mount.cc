@@ -7,8 +7,8 @@
 #include <sys/mount.h>
 
 #include <intact/base/file.h>
+#include <intact/base/mount.h>
 #include <intact/base/unique_fd.h>
-#include <intact/base/unmount.h>
 
 namespace intact {
 
@@ -27,6 +27,30 @@ Result<int> mount_number(int fd) {
   if (std::from_chars(value.data(), value.data() + value.size(), number).ec != std::errc())
     return Error(ErrorKind::malformed, path + " has no number after mnt_id");
   return number;
+}
+
+Result<std::optional<uid_t>> fuse_user(int number) {
+  constexpr std::uint64_t kMaxTable = 64 << 20;
+  const Bytes table = TRY(read_file("/proc/self/mountinfo", kMaxTable));
+  const std::string start = std::to_string(number) + " ";
+  const Error unknown(ErrorKind::untrusted, "on a FUSE file system whose user is not known");
+  for (std::string_view rest = as_text(table); !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (!line.starts_with(start)) continue;
+    if (line.find(" - fuse") == std::string_view::npos) return std::nullopt;
+    // The last field, after the name that the server chose, is the kernel's.
+    const std::string_view options = line.substr(line.rfind(' ') + 1);
+    constexpr std::string_view kUser = "user_id=";
+    const std::size_t at = options.find(kUser);
+    if (at == std::string_view::npos || (at != 0 && options[at - 1] != ',')) return unknown;
+    uid_t user = 0;
+    const char* const begin = options.data() + at + kUser.size();
+    if (std::from_chars(begin, options.data() + options.size(), user).ec != std::errc())
+      return unknown;
+    return std::optional(user);
+  }
+  return unknown;
 }
 
 int unmount_number(const std::string& path, int number, bool lazy) {
