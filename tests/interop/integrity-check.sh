@@ -192,10 +192,12 @@ flip disk "$(data_at 77)"
 expect 3 "$intact" integrity check disk
 said '^DAMAGED sector 77 '
 expect 0 "$intact" integrity recalculate disk
+said '^Calculated all tags of disk: [0-9]+ sectors$'
 expect 0 "$intact" integrity check disk
 flip disk "$(data_at 78)"
 # It is done, and does not begin again by itself: the damage stays to be seen.
 expect 0 "$intact" integrity recalculate disk
+said '^disk: no tags are missing; none were calculated \(--reset calculates all\)$'
 expect 3 "$intact" integrity check disk
 said '^DAMAGED sector 78 '
 expect 0 "$intact" integrity recalculate disk --reset --integrity crc32

@@ -40,18 +40,19 @@ Result<Work> find_work(const Options& options, const integrity::Params& params,
                   options.device));
 }
 
-std::string_view title_of(Work work) {
+/// What was done to `device`, for people.
+std::string report_of(Work work, const std::string& device, std::uint64_t sectors) {
   switch (work) {
     case Work::nothing:
-      return "No tags are missing, so none were calculated (--reset calculates all):";
+      return device + ": no tags are missing; none were calculated (--reset calculates all)";
     case Work::missing_tags:
-      return "Calculated the missing tags of";
+      return fmt::format("Calculated the missing tags of {}: {} sectors", device, sectors);
     case Work::all_tags:
-      return "Calculated all tags of";
+      return fmt::format("Calculated all tags of {}: {} sectors", device, sectors);
     case Work::what_the_bitmap_marks:
       break;
   }
-  return "Calculated the tags that the bitmap marks on";
+  return fmt::format("Calculated the tags that the bitmap marks on {}", device);
 }
 
 Result<int> recalculate(const Options& given) {
@@ -92,7 +93,7 @@ Result<int> recalculate(const Options& given) {
                                {"device", options.device},
                                {"sectors", total / integrity::kSectorSize}}));
   else
-    print("{} {}: {} sectors\n", title_of(work), options.device, total / integrity::kSectorSize);
+    print("{}\n", report_of(work, options.device, total / integrity::kSectorSize));
   return 0;
 }
 
