@@ -6,6 +6,7 @@
 #include <deque>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <intact/base/file.h>
 #include <intact/base/line_log.h>
 #include <intact/base/thread.h>
+#include <intact/base/unique_fd.h>
 #include <intact/base/visible.h>
 
 namespace intact {
@@ -54,8 +56,9 @@ void DistinctLines::forget(std::string_view line) {
 }
 
 /// Shared with the thread that writes, which may outlive the log: no one can make it return from a
-/// write that nobody reads.
+/// write that nobody reads. So it has a descriptor of its own, which nobody closes below it.
 struct LineLog::Queue {
+  UniqueFd fd;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::string> lines;
@@ -64,7 +67,7 @@ struct LineLog::Queue {
   std::size_t written = 0;  // pieces, to see whether there is progress
   bool started = false;
   bool ending = false;     // nothing is added any more
-  bool abandoned = false;  // nothing is written any more: the descriptor may be another's
+  bool abandoned = false;  // nothing is written any more
   bool ended = false;      // the thread does no more
 
   /// Whether the line fits.
@@ -81,7 +84,7 @@ struct LineLog::Queue {
   }
 
   /// Writes what is queued until the end.
-  void write_to(int fd) {
+  void write() {
     std::unique_lock lock(mutex);
     for (;;) {
       changed.wait(lock, [this] { return ending || lost != 0 || !lines.empty(); });
@@ -96,7 +99,7 @@ struct LineLog::Queue {
       bytes -= line.size();
       for (std::size_t done = 0; done < line.size() && !abandoned;) {
         lock.unlock();
-        const ssize_t count = ::write(fd, line.data() + done, line.size() - done);
+        const ssize_t count = ::write(fd.get(), line.data() + done, line.size() - done);
         const int reason = errno;
         lock.lock();
         if (count < 0 && reason != EINTR) break;
@@ -105,6 +108,7 @@ struct LineLog::Queue {
         changed.notify_all();
       }
     }
+    fd.reset();
     ended = true;
     changed.notify_all();
   }
@@ -112,7 +116,11 @@ struct LineLog::Queue {
 
 LineLog::LineLog(int fd) : fd_(fd) {
   struct stat st;
-  if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) queue_ = std::make_shared<Queue>();
+  if (::fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) return;
+  UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!own) return;
+  queue_ = std::make_shared<Queue>();
+  queue_->fd = std::move(own);
 }
 
 LineLog::~LineLog() {
@@ -152,7 +160,7 @@ void LineLog::add(std::string_view line) {
 void LineLog::write_line(std::string_view line) {
   std::string text = with_time(line);
   if (queue_ && !queue_->started) {
-    auto thread = start_thread([queue = queue_, fd = fd_] { queue->write_to(fd); });
+    auto thread = start_thread([queue = queue_] { queue->write(); });
     if (thread) {
       thread->detach();
       const std::lock_guard lock(queue_->mutex);

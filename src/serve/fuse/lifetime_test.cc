@@ -56,8 +56,10 @@ class ServerProcess {
       auto server = FuseServer::mount(small_tree(), options);
       if (!server) ::_exit(1);
       service::Server own({});
-      const auto waiting = own.end_on_request([&] { (*server)->stop(); });
-      ::_exit(waiting && (*server)->serve() ? 0 : 2);
+      bool served = false;
+      if (const auto waiting = own.end_on_request([&] { (*server)->stop(); }); waiting)
+        served = static_cast<bool>((*server)->serve());
+      ::_exit(served ? 0 : 2);
     }
     ::close(ends[1]);
     if (!with_reader) ready_.reset();
