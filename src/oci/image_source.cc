@@ -31,8 +31,8 @@ class PinnedSource final : public ImageSource {
   Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override {
     return source_->find_signatures(manifest);
   }
-  std::vector<std::string> foreign_signatures(const Digest& manifest) const override {
-    return source_->foreign_signatures(manifest);
+  Result<std::vector<Descriptor>> referrers(const Digest& manifest) const override {
+    return source_->referrers(manifest);
   }
   std::vector<std::string> names() const override { return source_->names(); }
 

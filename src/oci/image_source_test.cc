@@ -219,6 +219,45 @@ TEST(Layout, FindsSignatures) {
   EXPECT_EQ(find().error().kind(), ErrorKind::malformed);
 }
 
+TEST(LayoutSource, FindsReferrersByWhatTheySayThemselves) {
+  TestLayout layout;
+  const Blob image = layout.image("amd64", {kLayer});
+  const Digest digest = Digest::parse(image.digest).value();
+  const auto referrer = [&](const std::string& more, const std::string& subject) {
+    return layout.blob(R"({"schemaVersion":2,"mediaType":")" + kManifest + R"(",)" + more +
+                       R"("layers":[],"subject":{"mediaType":")" + kManifest +
+                       R"(","size":1,"digest":")" + subject + "\"}}");
+  };
+  const std::string empty = R"("config":{"mediaType":"application/vnd.oci.empty.v1+json"},)";
+  const Blob typed = referrer(empty + R"("artifactType":"a/typed",)", image.digest);
+  const Blob by_config = referrer(R"("config":{"mediaType":"a/config"},)", image.digest);
+  const Blob other = referrer(empty, "sha256:" + std::string(64, '1'));
+  const Blob unlisted =
+      referrer(empty + R"("artifactType":"a/unlisted","annotations":{"k":"v"},)", image.digest);
+  // What the list says about types is wrong, and one of its entries is missing.
+  const Blob list = layout.blob(TestLayout::index_text(
+      {manifest_of(by_config, R"("artifactType":"a/lie")"), manifest_of(other),
+       manifest_of({"sha256:" + std::string(64, '2'), 10})}));
+  layout.index({manifest_of(image, named("t")), manifest_of(typed),
+                TestLayout::descriptor(kIndex, list, named("sha256-" + digest.hex()))});
+  const auto types = [&](const Digest& subject) -> Result<std::map<std::string, std::string>> {
+    std::map<std::string, std::string> found;
+    for (const Descriptor& one : TRY(open("oci:" + layout.path()).value()->referrers(subject)))
+      found[one.digest.to_string()] = one.artifact_type + one.annotation("k");
+    return found;
+  };
+  const auto found = types(digest);
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(*found, (std::map<std::string, std::string>{{typed.digest, "a/typed"},
+                                                        {by_config.digest, "a/config"},
+                                                        {unlisted.digest, "a/unlistedv"}}));
+  EXPECT_EQ(types(Digest::parse(other.digest).value()).value().size(), 0u);
+
+  // A list that cannot be read is an error.
+  layout.write("blobs/sha256/" + list.digest.substr(7), "{}");
+  EXPECT_EQ(types(digest).error().kind(), ErrorKind::tampered);
+}
+
 TEST(LayoutArchive, ReadsPlainAndCompressedOnes) {
   TestLayout layout;
   const Blob image = layout.image("amd64", {kLayer});

@@ -8,10 +8,10 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/oci/media_types.h>
+#include <intact/oci/referrers.h>
 #include <intact/oci/spool.h>
 
 #include "archive_files.h"
-#include "foreign_signatures.h"
 #include "resolve.h"
 #include "source_kinds.h"
 
@@ -48,21 +48,24 @@ class DirectoryLayout final : public LayoutSource {
     return std::optional(TRY(open(descriptor)));
   }
 
+ protected:
   /// cosign 3 leaves bundles in a layout without an entry in its index, and finds them by looking
   /// at every blob.
-  std::vector<std::string> foreign_signatures(const Digest& manifest) const override {
-    std::vector<std::string> found = LayoutSource::foreign_signatures(manifest);
+  Result<std::vector<Descriptor>> unlisted() const override {
+    std::vector<Descriptor> found;
     const auto blobs = open_at(directory_.get(), "blobs/sha256", O_RDONLY | O_DIRECTORY);
-    const auto names = blobs ? list_names(blobs->get()) : Result<std::vector<std::string>>({});
-    if (!found.empty() || !names || names->size() > kMaxScannedBlobs) return found;
-    for (const std::string& name : *names) {
+    if (!blobs) return found;
+    const std::vector<std::string> names = TRY(list_names(blobs->get()).context(where()));
+    if (names.size() > kMaxScannedBlobs) return found;
+    for (const std::string& name : names) {
       const auto file = open_regular_at(blobs->get(), name);
       const auto size = file ? file_size(file->get()) : Result<std::uint64_t>(UINT64_MAX);
-      if (!size || *size > kMaxScannedSize) continue;
-      const auto bytes = read_fd(file->get(), kMaxScannedSize);
-      if (!bytes) continue;
-      if (const auto kind = foreign_signature_kind(*bytes, manifest))
-        found.push_back(*kind + " sha256:" + name);
+      const auto digest = Digest::parse("sha256:" + name);
+      if (!digest || !size || *size > kMaxScannedSize) continue;
+      // Most blobs are not documents at all; they need not be hashed.
+      std::byte first{};
+      if (!pread_exact(file->get(), 0, {&first, 1}) || first != std::byte{'{'}) continue;
+      found.push_back({.media_type = std::string(kManifestType), .digest = *digest, .size = *size});
     }
     return found;
   }
@@ -128,8 +131,18 @@ Result<std::optional<Descriptor>> LayoutSource::find_signatures(const Digest& ma
   return found;
 }
 
-std::vector<std::string> LayoutSource::foreign_signatures(const Digest& manifest) const {
-  return find_foreign_signatures(*this, index_, manifest);
+Result<std::vector<Descriptor>> LayoutSource::referrers(const Digest& manifest) const {
+  std::vector<Descriptor> candidates;
+  for (const Descriptor& descriptor : index_.manifests) {
+    candidates.push_back(descriptor);
+    if (descriptor.annotation(kRefName) != referrers_tag(manifest)) continue;
+    const Bytes bytes = TRY(read_document(descriptor).context(where_ + ": list of referrers"));
+    const Index list = TRY(parse_index(bytes, "").context(where_ + ": list of referrers"));
+    candidates.insert(candidates.end(), list.manifests.begin(), list.manifests.end());
+  }
+  const std::vector<Descriptor> more = TRY(unlisted());
+  candidates.insert(candidates.end(), more.begin(), more.end());
+  return confirm_referrers(*this, candidates, manifest).context(where_);
 }
 
 std::vector<std::string> LayoutSource::names() const {

@@ -16,11 +16,13 @@ class LayoutSource : public ImageSource {
 
   Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const override;
   Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override;
-  std::vector<std::string> foreign_signatures(const Digest& manifest) const override;
+  Result<std::vector<Descriptor>> referrers(const Digest& manifest) const override;
   std::vector<std::string> names() const override;
 
  protected:
   const std::string& where() const { return where_; }  ///< for messages
+  /// Manifests that may refer to others, besides those that the index names.
+  virtual Result<std::vector<Descriptor>> unlisted() const { return std::vector<Descriptor>(); }
 
  private:
   std::string where_;

@@ -63,11 +63,17 @@ class ImageSource : public BlobSource {
   /// cosign's `kind` annotations mark in a layout of one signed image.
   virtual Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const = 0;
 
+  /// Manifests that refer to `manifest` (their `subject` is its digest), each read, hashed and
+  /// described by what it says itself; see confirm_referrers(). In layouts they are found by the
+  /// index, by the tag of referrers_tag() and by looking at every blob, as cosign does. An error
+  /// when the listing fails: that is never "none".
+  virtual Result<std::vector<Descriptor>> referrers(const Digest& /*manifest*/) const {
+    return std::vector<Descriptor>();
+  }
+
   /// Signatures of `manifest` in forms that cannot be verified yet (sigstore bundles, Notation),
   /// for people: "sigstore bundle sha256:HEX". Nothing in here is checked. Never fails.
-  virtual std::vector<std::string> foreign_signatures(const Digest& /*manifest*/) const {
-    return {};
-  }
+  std::vector<std::string> foreign_signatures(const Digest& manifest) const;
 
   /// Names of the images here, sorted; those without a name are left out.
   virtual std::vector<std::string> names() const = 0;
