@@ -1,7 +1,6 @@
 #include <cstring>
 
 #include <intact/base/error.h>
-#include <intact/base/error_codes.h>
 
 namespace intact {
 

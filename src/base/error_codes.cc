@@ -1,6 +1,6 @@
 #include <cerrno>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 
 namespace intact {
 

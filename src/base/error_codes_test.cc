@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 
 namespace intact {
 namespace {

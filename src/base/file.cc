@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 
 #include <dirent.h>
@@ -11,6 +10,7 @@
 
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
+#include <intact/base/text.h>
 
 namespace intact {
 
@@ -28,10 +28,8 @@ std::optional<int> descriptor_of(std::string_view path) {
   if (path == "/dev/stderr") return STDERR_FILENO;
   for (const std::string_view prefix : {"/dev/fd/", "/proc/self/fd/"}) {
     if (!path.starts_with(prefix)) continue;
-    const char* const end = path.data() + path.size();
-    int fd = -1;
-    const auto parsed = std::from_chars(path.data() + prefix.size(), end, fd);
-    if (parsed.ec == std::errc() && parsed.ptr == end && fd >= 0) return fd;
+    const auto fd = whole_number<int>(path.substr(prefix.size()));
+    if (fd && *fd >= 0) return fd;
   }
   return std::nullopt;
 }

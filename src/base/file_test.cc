@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/unnamed_file.h>
 
 namespace intact {
 namespace {

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 
 #include <fcntl.h>
@@ -8,6 +7,7 @@
 
 #include <intact/base/file.h>
 #include <intact/base/mount.h>
+#include <intact/base/text.h>
 #include <intact/base/unique_fd.h>
 
 namespace intact {
@@ -23,10 +23,9 @@ Result<int> mount_number(int fd) {
     return Error(ErrorKind::unsupported, path + " does not tell the mount");
   std::string_view value = text.substr(at + kKey.size());
   value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-  int number = 0;
-  if (std::from_chars(value.data(), value.data() + value.size(), number).ec != std::errc())
-    return Error(ErrorKind::malformed, path + " has no number after mnt_id");
-  return number;
+  const auto number = take_number<int>(value);
+  if (!number) return Error(ErrorKind::malformed, path + " has no number after mnt_id");
+  return *number;
 }
 
 Result<std::optional<uid_t>> fuse_user(int number) {
@@ -44,11 +43,10 @@ Result<std::optional<uid_t>> fuse_user(int number) {
     constexpr std::string_view kUser = "user_id=";
     const std::size_t at = options.find(kUser);
     if (at == std::string_view::npos || (at != 0 && options[at - 1] != ',')) return unknown;
-    uid_t user = 0;
-    const char* const begin = options.data() + at + kUser.size();
-    if (std::from_chars(begin, options.data() + options.size(), user).ec != std::errc())
-      return unknown;
-    return std::optional(user);
+    std::string_view value = options.substr(at + kUser.size());
+    const auto user = take_number<uid_t>(value);
+    if (!user) return unknown;
+    return user;
   }
   return unknown;
 }

@@ -7,7 +7,6 @@
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
-#include <intact/base/new_directory.h>
 #include <intact/base/output_file.h>
 
 namespace intact {

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <intact/base/standard_input.h>
+#include <intact/base/file.h>
 
 namespace intact {
 

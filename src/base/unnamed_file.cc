@@ -6,7 +6,6 @@
 
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
-#include <intact/base/unnamed_file.h>
 
 namespace intact {
 namespace {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/console/format_template.h>
 

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 
 #include <intact/base/file.h>
-#include <intact/base/standard_input.h>
 #include <intact/console/password.h>
 
 #include "terminal.h"

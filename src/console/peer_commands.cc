@@ -2,7 +2,7 @@
 #include <memory>
 #include <vector>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 #include <intact/console/peer_commands.h>
 
 namespace intact::console {

@@ -7,7 +7,7 @@
 
 #include <stdio_ext.h>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 #include <intact/base/visible.h>
 #include <intact/console/error_report.h>
 #include <intact/console/output.h>

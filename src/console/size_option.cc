@@ -1,8 +1,8 @@
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
+#include <intact/base/text.h>
 #include <intact/console/size_option.h>
 
 namespace intact::console {
@@ -25,13 +25,10 @@ Error too_large(std::string_view text, std::uint64_t max) {
 
 /// The digits at the beginning of `text`; nothing if it begins otherwise.
 Result<std::optional<Number>> leading_digits(std::string_view text, std::uint64_t max) {
-  std::uint64_t value = 0;
-  const char* const end = text.data() + text.size();
-  // An unsigned number takes neither sign nor space here.
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (error == std::errc::result_out_of_range) return too_large(text, max);
-  if (error != std::errc()) return std::optional<Number>();
-  return std::optional(Number{value, std::string_view(rest, static_cast<std::size_t>(end - rest))});
+  std::string_view rest = text;
+  if (const auto value = take_number(rest)) return std::optional(Number{*value, rest});
+  if (!text.empty() && text.front() >= '0' && text.front() <= '9') return too_large(text, max);
+  return std::optional<Number>();
 }
 
 char upper(char c) {

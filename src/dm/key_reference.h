@@ -1,19 +1,12 @@
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
-namespace intact::dm {
+#include <intact/base/text.h>
 
-/// Digits and nothing else.
-inline std::optional<std::uint64_t> to_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
+namespace intact::dm {
 
 /// `:SIZE:TYPE:NAME`, as the kernel's tables have it.
 struct KeyReference {
@@ -29,7 +22,7 @@ inline std::optional<KeyReference> parse_key_reference(std::string_view word) {
   if (type == std::string_view::npos) return std::nullopt;
   const std::size_t name = word.find(':', type + 1);
   if (name == std::string_view::npos || name + 1 == word.size()) return std::nullopt;
-  const auto size = to_number(word.substr(1, type - 1));
+  const auto size = whole_number(word.substr(1, type - 1));
   if (!size) return std::nullopt;
   return KeyReference{
       .size = *size, .type = word.substr(type + 1, name - type - 1), .name = word.substr(name + 1)};

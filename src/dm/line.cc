@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
+#include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/dm/line.h>
 
@@ -18,22 +19,14 @@ Error invalid(std::string message) {
   return {ErrorKind::invalid_argument, std::move(message)};
 }
 
-/// Adds `text` with a backslash before each of the `special` characters and each backslash.
-void add_escaped(std::string& out, std::string_view text, std::string_view special) {
-  for (const char c : text) {
-    if (c == '\\' || special.find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-}
-
 Result<Line> parse_line(std::string_view text) {
   std::vector<std::string> words = split_words(text);
   if (words.size() < 3)
     return invalid("ends too early; a line is START SECTORS TARGET ARGUMENT...");
-  const auto start = to_number(words[0]);
+  const auto start = whole_number(words[0]);
   if (!start)
     return invalid(fmt::format("word 1 (start): {} is not a number of sectors", quoted(words[0])));
-  const auto sectors = to_number(words[1]);
+  const auto sectors = whole_number(words[1]);
   if (!sectors || *sectors == 0)
     return invalid(
         fmt::format("word 2 (length): {} is not a number of sectors above 0", quoted(words[1])));
@@ -147,10 +140,10 @@ Result<std::vector<Line>> parse_lines(std::string_view text) {
 
 std::string to_text(const Line& line) {
   std::string text = fmt::format("{} {} ", line.start, line.sectors);
-  add_escaped(text, line.target, kSpace);
+  text += backslashed(line.target, kSpace);
   for (const std::string& word : line.arguments) {
     text += ' ';
-    add_escaped(text, word, kSpace);
+    text += backslashed(word, kSpace);
   }
   return text;
 }
@@ -176,13 +169,13 @@ std::string to_concise(const std::vector<Table>& tables) {
   std::string text;
   for (const Table& table : tables) {
     if (!text.empty()) text += ';';
-    add_escaped(text, table.name, kSpecial);
+    text += backslashed(table.name, kSpecial);
     text += ',';
-    add_escaped(text, table.uuid, kSpecial);
+    text += backslashed(table.uuid, kSpecial);
     text += table.read_only ? ",,ro" : ",,rw";
     for (const Line& line : table.lines) {
       text += ',';
-      add_escaped(text, to_text(line), kSpecial);
+      text += backslashed(to_text(line), kSpecial);
     }
   }
   return text;
@@ -203,7 +196,7 @@ Result<std::string> Arguments::word(std::string_view what) {
 
 Result<std::uint64_t> Arguments::number(std::string_view what, std::uint64_t max) {
   const std::string text = TRY(word(what));
-  const auto value = to_number(text);
+  const auto value = whole_number(text);
   if (!value || *value > max)
     return wrong(what, max == UINT64_MAX ? "a number" : fmt::format("a number up to {}", max));
   return *value;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/text.h>
 #include <intact/dm/names.h>
 
 #include "key_reference.h"
@@ -35,7 +36,8 @@ Result<UniqueFd> high_copy(int fd) {
 
 /// The descriptor of "fd:N" that this process has inherited; exec closes it from now on.
 Result<UniqueFd> claim(std::string_view word) {
-  const auto number = word.starts_with(kFile) ? to_number(word.substr(kFile.size())) : std::nullopt;
+  const auto number =
+      word.starts_with(kFile) ? whole_number(word.substr(kFile.size())) : std::nullopt;
   if (!number || *number < Names::kFirstDescriptor || *number > kMaxDescriptor ||
       ::fcntl(static_cast<int>(*number), F_SETFD, FD_CLOEXEC) != 0)
     return unknown(word, "an inherited descriptor");

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include <intact/base/file.h>
+#include <intact/base/text.h>
 #include <intact/dm/names.h>
 
 #include "key_reference.h"
@@ -22,11 +23,11 @@ constexpr std::uint64_t kMaxMinor = (1 << 20) - 1;
 constexpr std::uint64_t kMaxEvent = 4096;  // bytes
 
 /// The block device MAJOR:MINOR; none if the word is not of this form.
-std::optional<dev_t> parse_number(std::string_view word) {
+std::optional<dev_t> device_number(std::string_view word) {
   const std::size_t colon = word.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  const auto major = to_number(word.substr(0, colon));
-  const auto minor = to_number(word.substr(colon + 1));
+  const auto major = whole_number(word.substr(0, colon));
+  const auto minor = whole_number(word.substr(colon + 1));
   if (!major || !minor || *major > kMaxMajor || *minor > kMaxMinor) return std::nullopt;
   return makedev(static_cast<unsigned>(*major), static_cast<unsigned>(*minor));
 }
@@ -73,7 +74,7 @@ Result<Key> read_key(const KeyReference& reference) {
     what = fmt::format("key {} of type user", quoted(reference.name));
     return checked(TRY(read_user_key(std::string(reference.name), Names::kMaxKeySize)));
   }
-  const auto number = to_number(reference.name);
+  const auto number = whole_number(reference.name);
   if (!number || *number > kMaxDescriptor)
     return Error(ErrorKind::invalid_argument,
                  fmt::format("key from descriptor {}: not a descriptor", quoted(reference.name)));
@@ -97,7 +98,7 @@ std::optional<std::size_t> find_key(std::string_view word) {
 /// meta_device:/dev/sdb.
 std::optional<std::size_t> find_device(std::string_view word) {
   const auto is_device = [](std::string_view text) {
-    return text.starts_with('/') || parse_number(text);
+    return text.starts_with('/') || device_number(text);
   };
   if (is_device(word)) return 0;
   const std::size_t colon = word.find(':');
@@ -114,7 +115,7 @@ Result<void> use_own_names(Line& line, Names& names, const FileOpener& open) {
   for (std::string& word : line.arguments) {
     if (const auto at = find_device(word)) {
       const std::string device = word.substr(*at);
-      const auto number = parse_number(device);
+      const auto number = device_number(device);
       const File file = number ? TRY(open_number(*number, open)) : TRY(open(device));
       word.replace(*at, std::string::npos, TRY(names.add(file)));
       continue;

@@ -3,8 +3,8 @@
 
 #include <sys/stat.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
-#include <intact/base/new_directory.h>
 #include <intact/base/output_file.h>
 #include <intact/composefs/scan.h>
 

@@ -10,8 +10,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
-#include <intact/base/new_directory.h>
 #include <intact/base/output_file.h>
 
 #include "export_context.h"

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/mount.h>
 
+#include <intact/base/text.h>
 #include <intact/kernel/overlay.h>
 
 #include "file_system.h"
@@ -14,24 +15,15 @@ Error invalid(std::string_view why) {
   return {ErrorKind::invalid_argument, fmt::format("overlay: {}", why)};
 }
 
-/// The path with a backslash before each backslash and each of `special`.
-std::string escaped(std::string_view path, std::string_view special) {
-  std::string out;
-  for (const char c : path) {
-    if (c == '\\' || special.find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 // Colons end a layer in lowerdir, and commas end an option in the text of mount(2).
 constexpr std::string_view kSpecial = ":,";
 
 /// "LOWER:LOWER::DATA::DATA"
 std::string joined_layers(const Overlay& overlay) {
   std::string out;
-  for (const auto& path : overlay.lower) out += (out.empty() ? "" : ":") + escaped(path, kSpecial);
-  for (const auto& path : overlay.data) out += "::" + escaped(path, kSpecial);
+  for (const auto& path : overlay.lower)
+    out += (out.empty() ? "" : ":") + backslashed(path, kSpecial);
+  for (const auto& path : overlay.data) out += "::" + backslashed(path, kSpecial);
   return out;
 }
 
@@ -86,8 +78,8 @@ Result<OverlayOptions> overlay_options(const Overlay& overlay, LayerOptions laye
   add_layers(overlay, layers, options);
   if (overlay.upper) {
     // Unlike layers that are given one by one, these two are unescaped by the kernel.
-    options.emplace_back("upperdir", escaped(overlay.upper->directory, kSpecial));
-    options.emplace_back("workdir", escaped(overlay.upper->work, kSpecial));
+    options.emplace_back("upperdir", backslashed(overlay.upper->directory, kSpecial));
+    options.emplace_back("workdir", backslashed(overlay.upper->work, kSpecial));
   }
   return options;
 }
@@ -101,12 +93,12 @@ Result<std::string> fuse_overlay_options(const Overlay& overlay) {
     if (path.find(':') != std::string::npos)
       return Error(ErrorKind::unsupported,
                    fmt::format("fuse-overlayfs cannot use {}, which contains a colon", path));
-    layers += (layers.empty() ? "" : ":") + escaped(path, ",");
+    layers += (layers.empty() ? "" : ":") + backslashed(path, ",");
   }
   std::string text = "lowerdir=" + layers;
   if (overlay.upper)
-    text += fmt::format(",upperdir={},workdir={}", escaped(overlay.upper->directory, ","),
-                        escaped(overlay.upper->work, ","));
+    text += fmt::format(",upperdir={},workdir={}", backslashed(overlay.upper->directory, ","),
+                        backslashed(overlay.upper->work, ","));
   return text;
 }
 

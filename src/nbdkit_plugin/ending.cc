@@ -9,7 +9,7 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 
 #include "server.h"
 

@@ -2,7 +2,6 @@
 // open; the command line contains no secrets.
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <memory>
 #include <shared_mutex>
@@ -12,8 +11,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 #include <intact/base/file.h>
+#include <intact/base/text.h>
 #include <intact/service/background.h>
 #include <intact/stack/handover.h>
 
@@ -52,11 +52,8 @@ int config(const char* key, const char* value) {
                        : name == "ready-fd"  ? &server().ready
                        : name == "output-fd" ? &server().output
                                              : nullptr;
-  int number = -1;
-  if (fd == nullptr ||
-      std::from_chars(text.data(), text.data() + text.size(), number).ptr !=
-          text.data() + text.size() ||
-      number <= STDERR_FILENO || ::fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
+  const int number = whole_number<int>(text).value_or(-1);
+  if (fd == nullptr || number <= STDERR_FILENO || ::fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
     nbdkit_error("this plugin is only for `intact ... open --nbd`");
     return -1;
   }

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 
 #include <intact/base/file.h>
-#include <intact/base/unnamed_file.h>
 #include <intact/oci/spool.h>
 #include <intact/oci/tar_reader.h>
 

@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 
 #include <intact/base/file.h>
-#include <intact/base/unnamed_file.h>
 #include <intact/base/worker_pool.h>
 #include <intact/crypto/hash.h>
 #include <intact/oci/blob_copy.h>

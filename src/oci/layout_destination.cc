@@ -1,7 +1,6 @@
 // Destinations that are image layouts: a directory, or one that is packed at the end.
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
-#include <intact/base/new_directory.h>
 #include <intact/base/output_file.h>
 #include <intact/oci/image_destination.h>
 #include <intact/oci/media_types.h>

@@ -12,7 +12,6 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
-#include <intact/base/unnamed_file.h>
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/media_types.h>
 

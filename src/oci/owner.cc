@@ -1,20 +1,16 @@
-#include <charconv>
 #include <limits>
 #include <optional>
 #include <string>
 
+#include <intact/base/text.h>
 #include <intact/oci/tree_tar.h>
 
 namespace intact::oci {
 namespace {
 
 std::optional<std::uint32_t> parse_id(std::string_view text) {
-  std::uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc() || end != text.data() + text.size() ||
-      id == std::numeric_limits<std::uint32_t>::max())
-    return std::nullopt;
-  return id;
+  const auto id = whole_number<std::uint32_t>(text);
+  return id != std::numeric_limits<std::uint32_t>::max() ? id : std::nullopt;
 }
 
 }  // namespace

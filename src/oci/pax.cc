@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <intact/base/text.h>
+
 #include "base64.h"
 
 namespace intact::oci {
@@ -78,12 +80,9 @@ void append_pax_record(std::string& text, std::string_view key, std::string_view
 }
 
 std::optional<std::uint64_t> pax_number(std::string_view text) {
-  if (text.empty() || text.size() > 19 || !std::all_of(text.begin(), text.end(), is_digit))
-    return std::nullopt;
-  std::uint64_t value = 0;  // 19 digits always fit
-  for (const char c : text) value = value * 10 + static_cast<std::uint64_t>(c - '0');
-  if (value > INT64_MAX) return std::nullopt;
-  return value;
+  if (text.size() > 19) return std::nullopt;
+  const auto value = whole_number(text);
+  return value <= std::uint64_t{INT64_MAX} ? value : std::nullopt;
 }
 
 std::optional<tree::Timestamp> pax_time(std::string_view text) {

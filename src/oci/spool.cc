@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/standard_input.h>
 #include <intact/oci/spool.h>
 
 namespace intact::oci {

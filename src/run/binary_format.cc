@@ -7,7 +7,7 @@
 #include <elf.h>
 
 #include <intact/base/file.h>
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 
 namespace intact::run {
 namespace {
@@ -100,7 +100,7 @@ std::string bytes_of_hex(std::string_view hex) {
   std::string bytes;
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
     bytes.push_back(
-        static_cast<char>(std::strtoul(std::string(hex.substr(i, 2)).c_str(), nullptr, 16)));
+        static_cast<char>(whole_number<std::uint8_t>(hex.substr(i, 2), 16).value_or(0)));
   return bytes;
 }
 
@@ -113,7 +113,7 @@ std::optional<RegisteredFormat> parse_registered_format(std::string_view text) {
     std::string_view value = take_until(text, '\n');
     const std::string_view key = take_until(value, ' ');
     if (key == "enabled") enabled = true;
-    if (key == "offset") format.offset = std::strtoul(std::string(value).c_str(), nullptr, 10);
+    if (key == "offset") format.offset = take_number(value).value_or(0);
     if (key == "magic") format.magic = bytes_of_hex(value);
     if (key == "mask") format.mask = bytes_of_hex(value);
     if (key == "extension") format.extension = value.starts_with('.') ? value.substr(1) : value;

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/sparse.h>
 
 #include "directory_piece.h"
+#include "sparse.h"
 
 namespace intact::run {
 namespace {

@@ -1,6 +1,6 @@
 #include "hosts_file.h"
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 
 namespace intact::run {
 namespace {

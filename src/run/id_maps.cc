@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 
 #include "process.h"
 
@@ -17,13 +16,6 @@ namespace intact::run {
 namespace {
 
 constexpr std::uint64_t kMaxFile = 1024 * 1024;
-
-std::optional<std::uint32_t> parse_number(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::optional<IdRange> subordinate_ids_from(const char* path, std::string_view name,
                                             std::uint32_t uid) {
@@ -46,8 +38,8 @@ std::optional<IdRange> find_subordinate_ids(std::string_view text, std::string_v
     std::string_view line = take_until(text, '\n');
     const std::string_view who = take_until(line, ':');
     if (who.empty() || (who != name && who != number)) continue;
-    const auto start = parse_number(take_until(line, ':'));
-    const auto count = parse_number(line);
+    const auto start = whole_number<std::uint32_t>(take_until(line, ':'));
+    const auto count = whole_number<std::uint32_t>(line);
     if (!start || !count || *count == 0 || *start > UINT32_MAX - *count) return std::nullopt;
     return IdRange{.container = 1, .host = *start, .size = *count};
   }
@@ -62,7 +54,7 @@ Result<std::vector<IdRange>> parse_id_map(std::string_view text) {
     while (!line.empty()) {
       const std::string_view word = take_until(line, ' ');
       if (word.empty()) continue;
-      const auto number = parse_number(word);
+      const auto number = whole_number<std::uint32_t>(word);
       if (!number) return Error(ErrorKind::malformed, "not an id map");
       numbers.push_back(*number);
     }

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 
+#include <intact/base/text.h>
 #include <intact/run/options.h>
 
 namespace intact::run {
@@ -84,11 +85,10 @@ Result<std::uint64_t> parse_cpus(std::string_view text) {
 
 Result<std::uint64_t> parse_pids(std::string_view text) {
   if (text == "-1") return std::uint64_t{0};
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value > INT32_MAX)
+  const auto value = whole_number(text);
+  if (!value || *value > INT32_MAX)
     return refuse("--pids-limit", text, "not a number of processes; -1 means no limit");
-  return value;
+  return *value;
 }
 
 }  // namespace intact::run

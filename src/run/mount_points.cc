@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 #include <intact/run/mount_points.h>
 
 #include "tree_path.h"

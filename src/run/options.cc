@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include <intact/base/file.h>
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 #include <intact/run/options.h>
 
 namespace intact::run {

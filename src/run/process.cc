@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 
 #include "runtime.h"
 

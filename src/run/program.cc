@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 #include <intact/run/options.h>
 
 #include "binary_format.h"

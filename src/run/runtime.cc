@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 #include <intact/json/json.h>
 
 #include "process.h"

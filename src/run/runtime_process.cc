@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <map>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/text.h>
 
 #include "process.h"
 #include "sandbox.h"
@@ -163,11 +163,9 @@ Result<int> RuntimeProcess::run_detached() {
 std::optional<pid_t> RuntimeProcess::container_pid() const {
   const auto text = read_file(place_.pid_file, 64);
   if (!text) return std::nullopt;
-  const std::string_view digits = as_text(*text);
-  pid_t pid = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), pid);
-  if (error != std::errc() || end == digits.data() || pid <= 1) return std::nullopt;
-  return pid;
+  std::string_view digits = as_text(*text);
+  const auto pid = take_number<pid_t>(digits);
+  return pid && *pid > 1 ? pid : std::nullopt;
 }
 
 void RuntimeProcess::pass_on(int signal) {

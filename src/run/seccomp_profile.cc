@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 
 // The lists are those of the default profile of podman (containers/common, as packaged in Debian
 // 12 in /usr/share/containers/seccomp.json), which the test compares them with. Calls that

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <optional>
 
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/text.h>
 
 #include "copy_up.h"
 #include "tree_path.h"
@@ -39,10 +39,8 @@ std::string option_value(const Mount& mount, std::string_view name) {
 
 std::optional<std::uint32_t> option_number(const Mount& mount, std::string_view name, int base) {
   const std::string text = option_value(mount, name);
-  std::uint32_t number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (text.empty() || parsed.ec != std::errc()) return std::nullopt;
-  return number;
+  std::string_view rest = text;
+  return take_number<std::uint32_t>(rest, base);
 }
 
 Result<void> stage_volume(const Mount& mount, const std::string& target) {

@@ -1,16 +1,13 @@
-#include <charconv>
 #include <filesystem>
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 #include <intact/run/options.h>
 
 namespace intact::run {
 namespace {
 
 bool is_number(std::string_view text, int base) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  return error == std::errc() && end == text.data() + text.size();
+  return whole_number<std::uint32_t>(text, base).has_value();
 }
 
 /// A share of memory, such as "50%".

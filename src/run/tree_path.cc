@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 
 namespace intact::run {
 namespace {

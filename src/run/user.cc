@@ -1,9 +1,8 @@
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <optional>
 
-#include <intact/base/split.h>
+#include <intact/base/text.h>
 #include <intact/run/user.h>
 
 namespace intact::run {
@@ -14,11 +13,8 @@ constexpr std::uint32_t kMaxId = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t kMaxGroups = 1024;
 
 std::optional<std::uint32_t> parse_id(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty() || value > kMaxId)
-    return std::nullopt;
-  return value;
+  const auto value = whole_number<std::uint32_t>(text);
+  return value <= kMaxId ? value : std::nullopt;
 }
 
 bool all_digits(std::string_view text) {

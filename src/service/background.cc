@@ -1,5 +1,4 @@
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/base/text.h>
 #include <intact/service/background.h>
 
 namespace intact::service {
@@ -26,11 +26,8 @@ std::vector<int> open_descriptors() {
   DIR* const dir = ::opendir("/proc/self/fd");
   if (dir == nullptr) return descriptors;
   while (const dirent* entry = ::readdir(dir)) {
-    const std::string_view name = entry->d_name;
-    int fd = -1;
-    if (std::from_chars(name.data(), name.data() + name.size(), fd).ec == std::errc() && fd > 2 &&
-        fd != ::dirfd(dir))
-      descriptors.push_back(fd);
+    const auto fd = whole_number<int>(entry->d_name);
+    if (fd && *fd > 2 && *fd != ::dirfd(dir)) descriptors.push_back(*fd);
   }
   ::closedir(dir);
   return descriptors;
@@ -43,15 +40,10 @@ std::string encode(const Error& error) {
 }
 
 Error decode(std::string_view text) {
-  int numbers[2] = {};
-  const char* at = text.data() + 1;
-  const char* const end = text.data() + text.size();
-  for (int& number : numbers) {
-    if (at != end) ++at;
-    at = std::from_chars(at, end, number).ptr;
-  }
-  if (at != end) ++at;
-  return {static_cast<ErrorKind>(numbers[0]), std::string(at, end), numbers[1]};
+  take_until(text, ' ');
+  const int kind = whole_number<int>(take_until(text, ' ')).value_or(0);
+  const int sys_errno = whole_number<int>(take_until(text, ' ')).value_or(0);
+  return {static_cast<ErrorKind>(kind), std::string(text), sys_errno};
 }
 
 /// How a child ended that reported nothing.

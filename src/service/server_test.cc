@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 #include <intact/base/file.h>
 #include <intact/service/background.h>
 #include <intact/service/server.h>

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <intact/base/file.h>
-#include <intact/base/standard_input.h>
 #include <intact/base/thread.h>
 #include <intact/crypto/encrypted_pkcs8.h>
 #include <intact/crypto/hash.h>

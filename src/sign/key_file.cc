@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/standard_input.h>
 #include <intact/base/trusted_file.h>
 #include <intact/crypto/pem.h>
 

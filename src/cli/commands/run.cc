@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 #include <intact/base/file.h>
 #include <intact/base/visible.h>
 #include <intact/console/error_report.h>

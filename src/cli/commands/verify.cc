@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 #include <intact/base/visible.h>
 #include <intact/console/output.h>
 #include <intact/console/progress.h>

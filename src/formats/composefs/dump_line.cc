@@ -1,10 +1,10 @@
 #include "dump_line.h"
 
 #include <array>
-#include <charconv>
 
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/erofs/format.h>
 
 #include "dump_escape.h"
@@ -53,11 +53,8 @@ Fields split(std::string_view line) {
 }
 
 Result<std::uint64_t> parse_number(std::string_view text, int base) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size())
-    return malformed(fmt::format("'{}' is not a number", text));
-  return value;
+  if (const auto value = whole_number(text, base)) return *value;
+  return malformed(fmt::format("'{}' is not a number", text));
 }
 
 Result<std::uint64_t> number_field(const Fields& fields, Field field, int base = 10) {

@@ -1,9 +1,9 @@
 #include <bit>
-#include <charconv>
 #include <optional>
 
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/crypt/cipher_spec.h>
 
 namespace intact::crypt {
@@ -50,10 +50,10 @@ Result<CipherSpec> parse_classic(std::string_view text) {
   std::optional<std::string_view> count = cut(rest, '-');
   const std::string_view cipher = *cut(count, ':');
   if (count) {
-    const char* const end = count->data() + count->size();
-    const auto [parsed, error] = std::from_chars(count->data(), end, spec.key_count);
-    if (error != std::errc() || parsed != end || !std::has_single_bit(spec.key_count))
+    const auto number = whole_number<std::uint32_t>(*count);
+    if (!number || !std::has_single_bit(*number))
       return invalid("Bad cipher key count specification: not a power of two", text);
+    spec.key_count = *number;
   }
   auto mode = cut(rest, '-');
   auto iv = cut(rest, ':');

@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <bit>
 #include <cctype>
-#include <charconv>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/crypt/options.h>
 
 namespace intact::crypt {
@@ -30,13 +30,6 @@ constexpr Flag kFlags[] = {{"allow_discards", &Options::allow_discards},
                            {"no_write_workqueue", &Options::no_write_workqueue}};
 constexpr Flag kLastFlag{"iv_large_sectors", &Options::iv_large_sectors};
 
-std::optional<std::uint32_t> number(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 /// What follows `name` in a word; nullopt for another word.
 std::optional<std::string_view> value_of(std::string_view word, std::string_view name) {
   if (!word.starts_with(name)) return std::nullopt;
@@ -45,7 +38,7 @@ std::optional<std::string_view> value_of(std::string_view word, std::string_view
 
 Result<void> parse_integrity(std::string_view value, std::string_view word, Options& options) {
   const std::size_t colon = std::min(value.find(':'), value.size());
-  const auto size = number(value.substr(0, colon));
+  const auto size = whole_number<std::uint32_t>(value.substr(0, colon));
   if (!size || *size == 0 || *size > kMaxRecordSize || colon == value.size())
     return invalid("Invalid integrity arguments", word);
   const std::string_view profile = value.substr(colon + 1);
@@ -66,11 +59,11 @@ Result<void> parse_word(const std::string& word, Options& options) {
   } else if (const auto integrity = value_of(lower, "integrity:")) {
     return parse_integrity(*integrity, word, options);
   } else if (const auto key = value_of(lower, "integrity_key_size:")) {
-    const auto size = number(*key);
+    const auto size = whole_number<std::uint32_t>(*key);
     if (!size || *size == 0) return invalid("Invalid integrity_key_size argument", word);
     options.mac_key_size = *size;
   } else if (const auto sector = value_of(lower, "sector_size:")) {
-    const auto size = number(*sector);
+    const auto size = whole_number<std::uint32_t>(*sector);
     if (!size || *size < 512 || *size > 4096 || !std::has_single_bit(*size))
       return invalid("Invalid feature value for sector_size", word);
     options.sector_size = *size;

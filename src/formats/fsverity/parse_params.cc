@@ -1,10 +1,10 @@
-#include <charconv>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/fsverity/measure.h>
 
 namespace intact::fsverity {
@@ -28,10 +28,10 @@ Result<Params> parse_params(std::string_view algorithm, std::string_view block_s
   Params params;
   params.algorithm = TRY(parse_algorithm(algorithm));
   // Digits only: 0x1000 and 010 are refused, as fsverity refuses them.
-  const char* const end = block_size.data() + block_size.size();
-  const auto parsed = std::from_chars(block_size.data(), end, params.block_size);
-  if (parsed.ec != std::errc() || parsed.ptr != end)
+  const auto bytes_per_block = whole_number<decltype(params.block_size)>(block_size);
+  if (!bytes_per_block)
     return wrong(fmt::format("block size '{}' is not a number of bytes", block_size));
+  params.block_size = *bytes_per_block;
   auto bytes = from_hex(salt);
   if (!bytes) return wrong(fmt::format("salt '{}' is not a hexadecimal string", salt));
   params.salt = *std::move(bytes);

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/integrity/tab.h>
 
 namespace intact::integrity {
@@ -39,10 +39,8 @@ std::string device_path(std::string_view field) {
 }
 
 Result<std::uint32_t> number(std::string_view key, std::string_view value) {
-  std::uint32_t result = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
-  if (error != std::errc() || end != value.data() + value.size()) return malformed(key, value);
-  return result;
+  if (const auto number = whole_number<std::uint32_t>(value)) return *number;
+  return malformed(key, value);
 }
 
 /// Zero means the default.

@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/dm/line.h>
 #include <intact/integrity/dm_target.h>
 
@@ -17,14 +17,6 @@ constexpr std::size_t kMaxOptions = 18;  // the kernel's limit
 
 Error invalid(std::string what) {
   return Error(ErrorKind::invalid_argument, std::move(what));
-}
-
-template <typename T>
-std::optional<T> number(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 /// Part of a word that is not an option, unless it may be a key.
@@ -73,11 +65,11 @@ std::optional<Algorithm>* algorithm_option(Params& params, std::string_view name
 /// Options with a number. False: not such an option, or not a number.
 bool set_number(Params& params, std::string_view name, std::string_view text) {
   if (name == "sectors_per_bit") {
-    const auto value = number<std::uint64_t>(text);
+    const auto value = whole_number<std::uint64_t>(text);
     if (value) params.sectors_per_bit = *value;
     return value.has_value();
   }
-  const auto value = number<std::uint32_t>(text);
+  const auto value = whole_number<std::uint32_t>(text);
   if (!value) return false;
   if (name == "journal_sectors")
     params.journal_sectors = *value;
@@ -114,14 +106,14 @@ Result<void> set_option(TableLine& line, std::string_view word, const KeyLookup&
     return {};
   }
   if (name == "block_size") {
-    const auto size = number<std::uint32_t>(value);
+    const auto size = whole_number<std::uint32_t>(value);
     if (!size || *size < 512 || *size > 4096 || (*size & (*size - 1)) != 0)
       return invalid("Invalid block_size argument");
     line.params.block_size = *size;
     return {};
   }
   if (name == "bitmap_flush_interval") {
-    const auto interval = number<std::uint32_t>(value);
+    const auto interval = whole_number<std::uint32_t>(value);
     if (!interval || *interval > kMaxBitmapFlushInterval)
       return invalid("Invalid bitmap_flush_interval argument");
     line.params.bitmap_flush_interval = *interval;
@@ -225,17 +217,17 @@ template <typename Words>
 Result<TableLine> parse_words(const Words& words, const KeyLookup& keys) {
   if (words.size() <= 4) return invalid("Invalid argument count");
   TableLine line{.device = std::string(words[0]), .params = {}};
-  const auto start = number<std::uint64_t>(words[1]);
+  const auto start = whole_number<std::uint64_t>(words[1]);
   if (!start) return invalid("Invalid starting offset");
   line.params.start = *start;
   if (words[2] != std::string_view("-")) {
-    line.params.tag_size = number<std::uint32_t>(words[2]);
+    line.params.tag_size = whole_number<std::uint32_t>(words[2]);
     if (!line.params.tag_size || *line.params.tag_size == 0) return invalid("Invalid tag size");
   }
   if (words[3].size() != 1 || std::string_view("JBDRI").find(words[3][0]) == std::string_view::npos)
     return invalid("Invalid mode (expecting J, B, D, R, I)");
   line.params.mode = static_cast<Mode>(words[3][0]);
-  const auto count = number<std::size_t>(words[4]);
+  const auto count = whole_number<std::size_t>(words[4]);
   if (!count || *count > kMaxOptions + (keys ? 1 : 0))
     return invalid("Invalid number of feature args");
   if (*count > words.size() - 5) return invalid("Not enough feature arguments");

@@ -9,13 +9,13 @@
 #include <span>
 #include <vector>
 
-#include <intact/base/block_cache.h>
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/verity/fec.h>
 #include <intact/verity/geometry.h>
 
+#include "block_cache.h"
 #include "block_digester.h"
 
 namespace intact::verity {

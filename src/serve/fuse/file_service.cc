@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 #include <intact/block/byte_device.h>
 
 namespace intact::serve {

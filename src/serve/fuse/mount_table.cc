@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <climits>
 #include <string>
 
@@ -9,6 +8,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/file.h>
 #include <intact/base/mount.h>
+#include <intact/base/text.h>
 #include <intact/serve/mounts.h>
 
 namespace intact::serve {
@@ -39,33 +39,26 @@ std::string unescape(std::string_view text) {
   return out;
 }
 
-std::string_view next_field(std::string_view& rest) {
-  const std::size_t end = std::min(rest.find(' '), rest.size());
-  const std::string_view field = rest.substr(0, end);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  return field;
-}
-
 /// `36 35 98:0 /root /mnt rw,noatime shared:1 master:2 - ext3 /dev/root rw,errors=continue`:
 /// the fields before the lone dash vary in number.
 Result<MountEntry> parse_line(std::string_view line) {
   const Error bad(ErrorKind::malformed, fmt::format("not a line of a mount table: \"{}\"", line));
   std::string_view rest = line;
   MountEntry entry;
-  const std::string_view id = next_field(rest);
-  const auto parsed = std::from_chars(id.data(), id.data() + id.size(), entry.id);
-  if (parsed.ec != std::errc() || parsed.ptr != id.data() + id.size()) return Error(bad);
-  next_field(rest);  // the parent's number
-  entry.device = next_field(rest);
-  next_field(rest);  // which part of the file system is mounted
-  entry.mountpoint = unescape(next_field(rest));
+  const auto id = whole_number<decltype(entry.id)>(take_until(rest, ' '));
+  if (!id) return Error(bad);
+  entry.id = *id;
+  take_until(rest, ' ');  // the parent's number
+  entry.device = take_until(rest, ' ');
+  take_until(rest, ' ');  // which part of the file system is mounted
+  entry.mountpoint = unescape(take_until(rest, ' '));
   if (entry.mountpoint.empty()) return Error(bad);
   do {
     if (rest.empty()) return Error(bad);
-  } while (next_field(rest) != "-");
-  entry.type = unescape(next_field(rest));
-  entry.source = unescape(next_field(rest));
-  entry.super_options = next_field(rest);
+  } while (take_until(rest, ' ') != "-");
+  entry.type = unescape(take_until(rest, ' '));
+  entry.source = unescape(take_until(rest, ' '));
+  entry.super_options = take_until(rest, ' ');
   if (entry.type.empty()) return Error(bad);
   return entry;
 }
@@ -74,11 +67,10 @@ Result<MountEntry> parse_line(std::string_view line) {
 
 uid_t MountEntry::user() const {
   constexpr std::string_view kKey = "user_id=";
-  uid_t user = ::geteuid();
-  if (const std::size_t at = super_options.find(kKey); at != std::string::npos)
-    std::from_chars(super_options.data() + at + kKey.size(),
-                    super_options.data() + super_options.size(), user);
-  return user;
+  const std::size_t at = super_options.find(kKey);
+  if (at == std::string::npos) return ::geteuid();
+  std::string_view number = std::string_view(super_options).substr(at + kKey.size());
+  return take_number<uid_t>(number).value_or(::geteuid());
 }
 
 bool MountEntry::may_be_asked() const {

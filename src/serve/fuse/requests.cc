@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include <intact/base/checked.h>
-#include <intact/base/error_codes.h>
+#include <intact/base/error.h>
 
 #include "connection.h"
 

@@ -1,6 +1,5 @@
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -11,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <intact/base/text.h>
 #include <intact/serve/nbd_listener.h>
 
 namespace intact::serve {
@@ -72,9 +72,8 @@ Result<HostAndPort> split(std::string_view text) {
     parts.host = parts.host.substr(1, parts.host.size() - 2);
   else if (parts.host.find(':') != std::string::npos)
     parts = {};
-  const bool is_number = parts.port.find_first_not_of("0123456789") == std::string::npos;
-  if (parts.host.empty() || !is_number || parts.port.size() > 5 ||
-      std::strtoul(parts.port.c_str(), nullptr, 10) - 1 >= 65535)
+  const auto port = whole_number<std::uint16_t>(parts.port);
+  if (parts.host.empty() || !port || *port == 0 || parts.port.size() > 5)
     return Error(ErrorKind::invalid_argument,
                  fmt::format("'tcp:{}': not of the form tcp:HOST:PORT", text));
   return parts;

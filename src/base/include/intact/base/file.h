@@ -25,6 +25,11 @@ inline Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mod
 /// /proc/self/fd/N, as shells pass `<(...)`. Nothing for other paths.
 std::optional<int> descriptor_of(std::string_view path);
 
+/// The descriptor of standard input, for an argument `-`. Only one argument of a command can be
+/// read from there: later callers get invalid_argument, which names both. `what` says what is read
+/// ("the key", "--password-file"). Safe to call from several threads.
+Result<int> claim_standard_input(std::string_view what);
+
 /// A second descriptor of the same open file, with O_CLOEXEC and never one of 0 to 2.
 Result<UniqueFd> duplicate_fd(int fd);
 
@@ -60,6 +65,15 @@ Result<void> write_file_durably_at(int dir_fd, const std::string& path, ByteSpan
 
 /// mkdir -p for one path below `dir_fd`; existing directories are fine.
 Result<void> make_directories(const std::string& path, mode_t mode = 0755);
+
+/// A new file without a name, for reading and writing, on the file system of an open directory: it
+/// is gone when its last descriptor is, and nobody else can open it.
+Result<UniqueFd> unnamed_file(int directory);
+/// The same in a directory of that path. All errors are of kind io, also when it does not exist.
+Result<UniqueFd> unnamed_file_in(const std::string& directory);
+/// The same where temporary files of any size belong: in $TMPDIR if it is set, otherwise in
+/// /var/tmp, or in /tmp if that fails, which may be memory.
+Result<UniqueFd> unnamed_temporary_file();
 
 /// A fresh private directory (mode 0700), removed with all content on destruction. It never crosses
 /// into a mounted file system: a mount left inside stays, and so does its directory.

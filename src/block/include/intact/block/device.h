@@ -13,6 +13,8 @@
 
 namespace intact::block {
 
+inline constexpr std::uint64_t kSectorSize = 512;  ///< bytes; what the kernel counts in
+
 /// What a device can do. Constant while it is open, except that make_writable() changes
 /// `writable`.
 struct Limits {

@@ -8,6 +8,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
+#include <intact/block/device.h>
 
 namespace intact::dm {
 
@@ -20,7 +21,7 @@ namespace intact::dm {
 // among the arguments is named as names.h says. A key is never part of a line: what stands there is
 // a reference, `:SIZE:TYPE:NAME`.
 
-inline constexpr std::uint64_t kSectorSize = 512;  ///< bytes; START and SECTORS count these
+using block::kSectorSize;  ///< START and SECTORS count these
 
 /// One line of a table.
 struct Line {

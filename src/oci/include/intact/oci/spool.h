@@ -4,9 +4,9 @@
 #include <functional>
 #include <string>
 
+#include <intact/base/file.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
-#include <intact/base/unnamed_file.h>
 
 namespace intact::oci {
 

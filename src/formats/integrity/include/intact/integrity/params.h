@@ -11,11 +11,12 @@
 #include <intact/base/bytes.h>
 #include <intact/base/progress.h>
 #include <intact/base/result.h>
+#include <intact/block/device.h>
 #include <intact/crypto/secret.h>
 
 namespace intact::integrity {
 
-constexpr std::uint64_t kSectorSize = 512;  ///< bytes; the kernel's unit, whatever the block size
+using block::kSectorSize;                   ///< the unit of everything, whatever the block size
 constexpr std::uint32_t kMaxTagSize = 255;  ///< bytes
 
 /// How data and tags are written. The letters are those in the kernel's table lines.

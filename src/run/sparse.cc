@@ -1,10 +1,11 @@
+#include "sparse.h"
+
 #include <algorithm>
 #include <cstring>
 
 #include <intact/base/file.h>
-#include <intact/base/sparse.h>
 
-namespace intact {
+namespace intact::run {
 namespace {
 
 constexpr std::uint64_t kBlock = 4096;
@@ -42,4 +43,4 @@ Result<void> write_sparse(int fd, std::uint64_t offset, ByteSpan bytes) {
   return {};
 }
 
-}  // namespace intact
+}  // namespace intact::run

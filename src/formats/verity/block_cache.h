@@ -10,7 +10,7 @@
 
 #include <intact/base/bytes.h>
 
-namespace intact {
+namespace intact::verity {
 
 /// Verified hash blocks of one tree, by their index. Beyond the limit, the block that has not been
 /// used for the longest time is dropped; blocks that were returned stay valid. Thread-safe.
@@ -33,4 +33,4 @@ class BlockCache {
   std::unordered_map<std::uint64_t, std::list<Entry>::iterator> places_;
 };
 
-}  // namespace intact
+}  // namespace intact::verity

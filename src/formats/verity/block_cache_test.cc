@@ -1,8 +1,8 @@
+#include "block_cache.h"
+
 #include <gtest/gtest.h>
 
-#include <intact/base/block_cache.h>
-
-namespace intact {
+namespace intact::verity {
 namespace {
 
 BlockCache::Block block(int value) {
@@ -34,4 +34,4 @@ TEST(BlockCache, TheFirstOfTwoEqualStays) {
 }
 
 }  // namespace
-}  // namespace intact
+}  // namespace intact::verity

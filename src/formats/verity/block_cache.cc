@@ -1,6 +1,6 @@
-#include <intact/base/block_cache.h>
+#include "block_cache.h"
 
-namespace intact {
+namespace intact::verity {
 
 BlockCache::Block BlockCache::find(std::uint64_t index) {
   const std::lock_guard lock(mutex_);
@@ -21,4 +21,4 @@ void BlockCache::insert(std::uint64_t index, Block block) {
   entries_.pop_back();
 }
 
-}  // namespace intact
+}  // namespace intact::verity

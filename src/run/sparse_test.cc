@@ -1,11 +1,12 @@
+#include "sparse.h"
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/base/sparse.h>
 
-namespace intact {
+namespace intact::run {
 namespace {
 
 /// Writes the content in pieces of that size and returns the 512-byte units that the file takes.
@@ -48,4 +49,4 @@ TEST(Sparse, SaysWhyItFails) {
 }
 
 }  // namespace
-}  // namespace intact
+}  // namespace intact::run
