@@ -1,8 +1,8 @@
 // Whatever begins or ends a file, what it is said to contain is in it and can be printed.
 #include <intact/block/memory_device.h>
 #include <intact/json/json.h>
+#include <intact/stack/discover.h>
 #include <intact/stack/plan.h>
-#include <intact/stack/probe.h>
 #include <intact/verity/probe.h>
 
 #include "fuzz.h"

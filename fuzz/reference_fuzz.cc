@@ -1,7 +1,7 @@
 // What people type: references, digests, platforms, names in a store. Refused, or the same when
 // written and read again.
 #include <intact/base/digest.h>
-#include <intact/oci/platform.h>
+#include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
 #include <intact/store/name.h>
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
-#include <intact/block/concat_target.h>
+#include <intact/block/linear_target.h>
 
 namespace intact::block {
 

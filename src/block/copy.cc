@@ -10,7 +10,7 @@
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
 #include <intact/base/worker_pool.h>
-#include <intact/block/copy.h>
+#include <intact/block/device_files.h>
 
 namespace intact::block {
 namespace {

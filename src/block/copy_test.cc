@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/block/copy.h>
+#include <intact/block/device_files.h>
 
 namespace intact::block {
 namespace {

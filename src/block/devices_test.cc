@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <intact/base/file.h>
-#include <intact/block/concat_target.h>
 #include <intact/block/file_device.h>
 #include <intact/block/linear_target.h>
 #include <intact/block/memory_device.h>

@@ -7,7 +7,7 @@
 
 #include <intact/base/line_log.h>
 #include <intact/base/visible.h>
-#include <intact/block/copy.h>
+#include <intact/block/device_files.h>
 #include <intact/console/progress.h>
 #include <intact/nbdkit_plugin.h>
 #include <intact/serve/fuse_server.h>
@@ -16,7 +16,7 @@
 #include <intact/service/background.h>
 #include <intact/service/log_file.h>
 #include <intact/service/server.h>
-#include <intact/stack/handover.h>
+#include <intact/stack/plan.h>
 
 #include "command.h"
 

@@ -8,7 +8,7 @@
 
 #include <intact/base/result.h>
 #include <intact/block/file_device.h>
-#include <intact/console/step_progress.h>
+#include <intact/console/progress.h>
 #include <intact/dm/names.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/params.h>

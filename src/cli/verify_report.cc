@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <intact/report/html_page.h>
+#include <intact/report/view.h>
 
 #include "command.h"
 

@@ -7,7 +7,7 @@
 
 #include <intact/base/result.h>
 #include <intact/block/device_files.h>
-#include <intact/stack/probe.h>
+#include <intact/stack/discover.h>
 
 namespace intact::cli {
 

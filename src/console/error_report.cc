@@ -1,5 +1,4 @@
 #include <intact/base/visible.h>
-#include <intact/console/error_report.h>
 #include <intact/console/output.h>
 #include <intact/json/json.h>
 

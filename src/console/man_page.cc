@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include <intact/console/man_page.h>
+#include <intact/console/command_model.h>
 
 #include "roff.h"
 

@@ -9,7 +9,6 @@
 
 #include <intact/base/error.h>
 #include <intact/base/visible.h>
-#include <intact/console/error_report.h>
 #include <intact/console/output.h>
 #include <intact/console/program.h>
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <intact/console/program.h>
-#include <intact/console/step_progress.h>
+#include <intact/console/progress.h>
 #include <intact/json/json.h>
 
 namespace intact::console {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <intact/console/step_progress.h>
+#include <intact/console/progress.h>
 
 namespace intact::console {
 namespace {

@@ -1,6 +1,6 @@
-#include <algorithm>
+#include "suggestion.h"
 
-#include <intact/console/suggestion.h>
+#include <algorithm>
 
 namespace intact::console {
 namespace {

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
+#include "suggestion.h"
 
-#include <intact/console/suggestion.h>
+#include <gtest/gtest.h>
 
 namespace intact::console {
 namespace {

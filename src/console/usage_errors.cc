@@ -8,7 +8,8 @@
 #include <fmt/ranges.h>
 
 #include <intact/console/program.h>
-#include <intact/console/suggestion.h>
+
+#include "suggestion.h"
 
 namespace intact::console {
 namespace {

@@ -1,9 +1,10 @@
+#include "af_split.h"
+
 #include <algorithm>
 #include <limits>
 
 #include <intact/base/checked.h>
 #include <intact/base/endian.h>
-#include <intact/crypto/af_split.h>
 #include <intact/crypto/block_hasher.h>
 #include <intact/crypto/hash_function.h>
 #include <intact/crypto/random.h>

@@ -1,6 +1,7 @@
+#include "af_split.h"
+
 #include <gtest/gtest.h>
 
-#include <intact/crypto/af_split.h>
 #include <intact/crypto/random.h>
 
 namespace intact::crypto {

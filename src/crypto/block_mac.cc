@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/crypto/block_mac.h>
+#include <intact/crypto/block_hasher.h>
 #include <intact/crypto/hash_function.h>
 #include <intact/crypto/secret.h>
 

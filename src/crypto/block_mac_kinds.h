@@ -1,6 +1,6 @@
 #pragma once
 
-#include <intact/crypto/block_mac.h>
+#include <intact/crypto/block_hasher.h>
 
 namespace intact::crypto {
 

@@ -2,7 +2,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <intact/crypto/block_mac.h>
+#include <intact/crypto/block_hasher.h>
 #include <intact/crypto/random.h>
 
 namespace intact::crypto {

@@ -8,7 +8,7 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
-#include <intact/crypto/encrypted_pkcs8.h>
+#include <intact/crypto/signature_key.h>
 
 #include "openssl_error.h"
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <intact/base/worker_pool.h>
-#include <intact/crypto/kdf_costs.h>
+#include <intact/crypto/kdf.h>
 
 namespace intact::crypto {
 namespace {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <intact/crypto/kdf_costs.h>
+#include <intact/crypto/kdf.h>
 
 namespace intact::crypto {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <intact/crypto/block_mac.h>
+#include <intact/crypto/block_hasher.h>
 #include <intact/crypto/hash_function.h>
 #include <intact/crypto/kdf.h>
 #include <intact/crypto/random.h>

@@ -7,7 +7,7 @@
 #include <openssl/md5.h>
 
 #include <intact/base/endian.h>
-#include <intact/crypto/md5_state.h>
+#include <intact/crypto/hash_function.h>
 
 #include "evp.h"
 

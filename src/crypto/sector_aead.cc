@@ -6,9 +6,8 @@
 #include <fmt/format.h>
 #include <gcrypt.h>
 
-#include <intact/crypto/block_mac.h>
+#include <intact/crypto/block_hasher.h>
 #include <intact/crypto/secret.h>
-#include <intact/crypto/sector_aead.h>
 #include <intact/crypto/sector_cipher.h>
 
 #include "gcrypt_cipher.h"

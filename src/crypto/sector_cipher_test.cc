@@ -8,7 +8,6 @@
 
 #include <intact/crypto/hash.h>
 #include <intact/crypto/random.h>
-#include <intact/crypto/sector_aead.h>
 #include <intact/crypto/sector_cipher.h>
 
 namespace intact::crypto {

@@ -11,10 +11,9 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 
-#include <intact/crypto/block_mac.h>
+#include <intact/crypto/block_hasher.h>
 #include <intact/crypto/hash.h>
 #include <intact/crypto/kdf.h>
-#include <intact/crypto/sector_aead.h>
 #include <intact/crypto/sector_cipher.h>
 
 namespace {

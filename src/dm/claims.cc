@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <intact/dm/claims.h>
 #include <intact/dm/line.h>
 #include <intact/dm/target.h>
 

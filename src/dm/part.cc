@@ -4,7 +4,7 @@
 
 #include <intact/base/checked.h>
 #include <intact/block/linear_target.h>
-#include <intact/dm/part.h>
+#include <intact/dm/target.h>
 
 namespace intact::dm {
 

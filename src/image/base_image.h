@@ -8,8 +8,8 @@
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/image/work.h>
+#include <intact/oci/descriptor.h>
 #include <intact/oci/image_destination.h>
-#include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 #include <intact/oci/tree_tar.h>
 

@@ -6,7 +6,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/worker_pool.h>
-#include <intact/oci/content_sink.h>
+#include <intact/oci/layer_applier.h>
 #include <intact/store/transaction.h>
 
 namespace intact::image {

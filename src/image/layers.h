@@ -11,7 +11,7 @@
 #include <intact/base/stream.h>
 #include <intact/image/work.h>
 #include <intact/oci/config.h>
-#include <intact/oci/content_sink.h>
+#include <intact/oci/layer_applier.h>
 #include <intact/oci/manifest.h>
 #include <intact/tree/tree.h>
 

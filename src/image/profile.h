@@ -14,7 +14,7 @@
 #include <intact/image/opened_image.h>
 #include <intact/image/verify.h>
 #include <intact/oci/config.h>
-#include <intact/oci/content_sink.h>
+#include <intact/oci/layer_applier.h>
 #include <intact/store/store.h>
 #include <intact/store/transaction.h>
 #include <intact/tree/file_tree.h>

@@ -5,8 +5,8 @@
 #include <string>
 
 #include <intact/image/chain.h>
+#include <intact/oci/descriptor.h>
 #include <intact/oci/image_source.h>
-#include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 
 #include "signatures.h"

@@ -9,9 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include <intact/kernel/device_mapper.h>
-#include <intact/kernel/device_stack.h>
 #include <intact/stack/stack.h>
-#include <intact/stack/targets.h>
 
 #include "loop_device.h"
 

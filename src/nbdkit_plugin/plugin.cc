@@ -15,7 +15,7 @@
 #include <intact/base/file.h>
 #include <intact/base/text.h>
 #include <intact/service/background.h>
-#include <intact/stack/handover.h>
+#include <intact/stack/plan.h>
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>

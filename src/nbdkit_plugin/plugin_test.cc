@@ -16,7 +16,7 @@
 #include <intact/base/file.h>
 #include <intact/block/memory_device.h>
 #include <intact/service/background.h>
-#include <intact/stack/handover.h>
+#include <intact/stack/plan.h>
 
 #include "ending.h"
 #include "server.h"

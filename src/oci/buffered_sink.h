@@ -2,7 +2,7 @@
 
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
-#include <intact/oci/tar_writer.h>
+#include <intact/oci/tree_tar.h>
 
 namespace intact::oci {
 

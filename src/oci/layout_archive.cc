@@ -7,7 +7,7 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
-#include <intact/oci/tar_writer.h>
+#include <intact/oci/tree_tar.h>
 
 #include "buffered_sink.h"
 #include "layout_writer.h"

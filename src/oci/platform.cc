@@ -5,7 +5,7 @@
 
 #include <sys/utsname.h>
 
-#include <intact/oci/platform.h>
+#include <intact/oci/descriptor.h>
 
 namespace intact::oci {
 namespace {

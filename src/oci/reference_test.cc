@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <intact/oci/platform.h>
+#include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
 
 namespace intact::oci {

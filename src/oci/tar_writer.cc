@@ -4,7 +4,7 @@
 #include <sys/sysmacros.h>
 
 #include <intact/base/endian.h>
-#include <intact/oci/tar_writer.h>
+#include <intact/oci/tree_tar.h>
 
 #include "pax.h"
 #include "tar_header.h"

@@ -9,7 +9,6 @@
 
 #include <intact/base/file.h>
 #include <intact/oci/tar_reader.h>
-#include <intact/oci/tar_writer.h>
 #include <intact/oci/tree_tar.h>
 
 #include "test_command.h"

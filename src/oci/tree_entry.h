@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include <intact/base/stream.h>
-#include <intact/oci/tar_writer.h>
+#include <intact/oci/tree_tar.h>
 #include <intact/tree/attributes.h>
 
 namespace intact::oci {

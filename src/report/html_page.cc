@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/report/html_page.h>
+#include <intact/report/view.h>
 
 #include "escape.h"
 #include "html_parts.h"

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <intact/report/block_map.h>
-#include <intact/report/html_page.h>
 #include <intact/report/view.h>
 
 #include "escape.h"

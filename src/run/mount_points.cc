@@ -2,7 +2,7 @@
 #include <map>
 
 #include <intact/base/text.h>
-#include <intact/run/mount_points.h>
+#include <intact/run/bundle.h>
 
 #include "tree_path.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <intact/base/result.h>
-#include <intact/run/user.h>
+#include <intact/run/bundle.h>
 #include <intact/tree/file_tree.h>
 
 namespace intact::run {

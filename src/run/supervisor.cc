@@ -10,7 +10,6 @@
 
 #include <intact/base/file.h>
 #include <intact/run/bundle.h>
-#include <intact/run/mount_points.h>
 
 #include "root_process.h"
 #include "runtime.h"

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
-#include <intact/run/mount_points.h>
+#include <intact/run/bundle.h>
 
 #include "directory_tree.h"
 

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include <intact/base/text.h>
-#include <intact/run/user.h>
+#include <intact/run/bundle.h>
 
 namespace intact::run {
 namespace {

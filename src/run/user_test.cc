@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <intact/run/user.h>
+#include <intact/run/bundle.h>
 
 namespace intact::run {
 namespace {

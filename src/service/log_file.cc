@@ -8,7 +8,8 @@
 
 #include <intact/base/file.h>
 #include <intact/service/log_file.h>
-#include <intact/service/runtime_files.h>
+
+#include "runtime_files.h"
 
 namespace intact::service {
 

@@ -10,7 +10,8 @@
 
 #include <intact/base/file.h>
 #include <intact/service/mount_record.h>
-#include <intact/service/runtime_files.h>
+
+#include "runtime_files.h"
 
 namespace intact::service {
 namespace {

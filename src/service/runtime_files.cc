@@ -1,3 +1,5 @@
+#include "runtime_files.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -13,7 +15,6 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/mount.h>
-#include <intact/service/runtime_files.h>
 
 namespace intact::service {
 

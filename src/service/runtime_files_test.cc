@@ -1,3 +1,5 @@
+#include "runtime_files.h"
+
 #include <cstdlib>
 
 #include <fcntl.h>
@@ -7,7 +9,6 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/service/runtime_files.h>
 
 namespace intact::service {
 namespace {

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include <intact/service/mount_record.h>
-#include <intact/service/runtime_files.h>
 #include <intact/service/server.h>
+
+#include "runtime_files.h"
 
 namespace intact::service {
 

@@ -17,8 +17,9 @@
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/thread.h>
-#include <intact/service/runtime_files.h>
 #include <intact/service/status_server.h>
+
+#include "runtime_files.h"
 
 namespace intact::service {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <intact/base/file.h>
 #include <intact/base/thread.h>
-#include <intact/crypto/encrypted_pkcs8.h>
 #include <intact/crypto/hash.h>
 #include <intact/crypto/pem.h>
+#include <intact/crypto/signature_key.h>
 #include <intact/sign/key.h>
 
 #include "cosign_key.h"

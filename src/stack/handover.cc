@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/stack/handover.h>
+#include <intact/stack/plan.h>
 
 namespace intact::stack {
 namespace {

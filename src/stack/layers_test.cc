@@ -7,7 +7,7 @@
 
 #include <intact/base/file.h>
 #include <intact/block/byte_device.h>
-#include <intact/stack/probe.h>
+#include <intact/stack/discover.h>
 #include <intact/verity/probe.h>
 
 #include "test_plans.h"

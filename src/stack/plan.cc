@@ -2,7 +2,7 @@
 
 #include <intact/block/device_files.h>
 #include <intact/stack/plan.h>
-#include <intact/stack/targets.h>
+#include <intact/stack/stack.h>
 
 namespace intact::stack {
 

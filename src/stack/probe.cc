@@ -2,8 +2,8 @@
 #include <utility>
 #include <variant>
 
+#include <intact/stack/discover.h>
 #include <intact/stack/plan.h>
-#include <intact/stack/probe.h>
 
 #include "search.h"
 #include "signatures.h"

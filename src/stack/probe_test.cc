@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <intact/block/memory_device.h>
-#include <intact/stack/probe.h>
+#include <intact/stack/discover.h>
 #include <intact/verity/probe.h>
 #include <intact/verity/volume.h>
 

@@ -1,5 +1,6 @@
+#include "probers.h"
+
 #include <intact/integrity/probe.h>
-#include <intact/stack/probers.h>
 #include <intact/verity/probe.h>
 
 namespace intact::stack {

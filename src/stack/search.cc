@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <intact/stack/probers.h>
+#include "probers.h"
 
 namespace intact::stack {
 

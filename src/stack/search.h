@@ -4,7 +4,7 @@
 
 #include <intact/base/result.h>
 #include <intact/dm/prober.h>
-#include <intact/stack/probe.h>
+#include <intact/stack/discover.h>
 
 namespace intact::stack {
 

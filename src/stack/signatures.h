@@ -4,7 +4,7 @@
 #include <optional>
 
 #include <intact/base/bytes.h>
-#include <intact/stack/probe.h>
+#include <intact/stack/discover.h>
 
 namespace intact::stack {
 

@@ -7,9 +7,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <intact/block/concat_target.h>
+#include <intact/block/linear_target.h>
 #include <intact/stack/stack.h>
-#include <intact/stack/targets.h>
 
 #include "opened.h"
 

@@ -6,7 +6,7 @@
 #include <intact/flakey/dm_target.h>
 #include <intact/integrity/dm_target.h>
 #include <intact/linear/dm_target.h>
-#include <intact/stack/targets.h>
+#include <intact/stack/stack.h>
 #include <intact/verity/dm_target.h>
 #include <intact/zero/dm_target.h>
 

@@ -11,7 +11,7 @@
 
 #include <intact/integrity/dm_target.h>
 #include <intact/integrity/integrity_target.h>
-#include <intact/stack/handover.h>
+#include <intact/stack/plan.h>
 #include <intact/stack/stack.h>
 #include <intact/verity/dm_target.h>
 

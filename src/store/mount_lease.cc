@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/store/mount_lease.h>
+#include <intact/store/lease.h>
 
 #include "layout.h"
 

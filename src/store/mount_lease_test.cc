@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 
 #include <intact/base/file.h>
-#include <intact/store/mount_lease.h>
+#include <intact/store/lease.h>
 
 #include "layout.h"
 #include "test_images.h"

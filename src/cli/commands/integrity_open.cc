@@ -3,7 +3,7 @@
 #include <intact/base/file.h>
 #include <intact/integrity/dm_target.h>
 #include <intact/integrity/tab.h>
-#include <intact/kernel/device_stack.h>
+#include <intact/kernel/device_mapper.h>
 
 #include "../front_end.h"
 #include "command.h"

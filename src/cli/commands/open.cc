@@ -11,9 +11,8 @@
 #include <intact/block/file_device.h>
 #include <intact/console/input_file.h>
 #include <intact/json/json.h>
-#include <intact/kernel/device_stack.h>
+#include <intact/kernel/device_mapper.h>
 #include <intact/stack/discover.h>
-#include <intact/stack/probe.h>
 
 #include "command.h"
 #include "commands.h"

@@ -8,7 +8,6 @@
 #include <intact/base/error.h>
 #include <intact/base/file.h>
 #include <intact/base/visible.h>
-#include <intact/console/error_report.h>
 #include <intact/console/output.h>
 #include <intact/image/opened_image.h>
 #include <intact/rootfs/kernel_root.h>

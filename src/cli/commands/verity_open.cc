@@ -10,7 +10,7 @@
 
 #include <intact/console/input_file.h>
 #include <intact/crypto/pkcs7.h>
-#include <intact/kernel/device_stack.h>
+#include <intact/kernel/device_mapper.h>
 
 #include "command.h"
 #include "front_end.h"

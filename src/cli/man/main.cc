@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/file.h>
-#include <intact/console/man_page.h>
+#include <intact/console/command_model.h>
 
 #include "../commands.h"
 #include "command.h"

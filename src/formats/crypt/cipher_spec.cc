@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/text.h>
-#include <intact/crypt/cipher_spec.h>
+#include <intact/crypt/sector_crypt.h>
 
 namespace intact::crypt {
 namespace {

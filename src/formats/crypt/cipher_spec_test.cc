@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include <intact/crypt/cipher_spec.h>
+#include <intact/crypt/sector_crypt.h>
 
 namespace intact::crypt {
 namespace {

@@ -7,7 +7,6 @@
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/crypt/sector_crypt.h>
-#include <intact/crypto/sector_aead.h>
 #include <intact/crypto/sector_cipher.h>
 
 #include "iv_mode.h"

@@ -2,7 +2,7 @@
 #include <array>
 
 #include <intact/base/endian.h>
-#include <intact/crypto/md5_state.h>
+#include <intact/crypto/hash_function.h>
 #include <intact/crypto/secret.h>
 
 #include "iv_mode.h"

@@ -10,7 +10,6 @@
 #include <intact/crypt/sector_crypt.h>
 #include <intact/crypto/random.h>
 #include <intact/crypto/secret.h>
-#include <intact/crypto/sector_aead.h>
 #include <intact/crypto/sector_cipher.h>
 
 #include "iv_mode.h"

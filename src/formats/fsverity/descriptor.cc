@@ -2,7 +2,7 @@
 #include <bit>
 
 #include <intact/crypto/hash.h>
-#include <intact/fsverity/descriptor.h>
+#include <intact/fsverity/params.h>
 
 namespace intact::fsverity {
 

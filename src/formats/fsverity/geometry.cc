@@ -1,6 +1,6 @@
+#include "geometry.h"
 
 #include <intact/base/checked.h>
-#include <intact/fsverity/geometry.h>
 
 namespace intact::fsverity {
 

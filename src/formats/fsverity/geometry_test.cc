@@ -1,8 +1,9 @@
+#include "geometry.h"
+
 #include <algorithm>
 
 #include <gtest/gtest.h>
 
-#include <intact/fsverity/geometry.h>
 #include <intact/fsverity/params.h>
 #include <intact/fsverity/tree.h>
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/file.h>
-#include <intact/fsverity/descriptor.h>
+#include <intact/fsverity/params.h>
 
 #include "salt.h"
 

@@ -14,10 +14,10 @@
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/crypto/block_hasher.h>
-#include <intact/fsverity/geometry.h>
 #include <intact/fsverity/hash_cache.h>
 #include <intact/fsverity/params.h>
 
+#include "geometry.h"
 #include "recent_numbers.h"
 
 namespace intact::fsverity {

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include <intact/fsverity/geometry.h>
 #include <intact/fsverity/tree.h>
 
+#include "geometry.h"
 #include "salt.h"
 
 namespace intact::fsverity {

@@ -9,7 +9,6 @@
 #include <intact/crypto/sector_cipher.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
-#include <intact/integrity/superblock.h>
 
 #include "message_hash.h"
 #include "meta_io.h"

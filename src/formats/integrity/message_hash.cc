@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 #include <intact/base/endian.h>
-#include <intact/crypto/block_mac.h>
+#include <intact/crypto/block_hasher.h>
 
 #include "crc_word.h"
 

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <intact/integrity/superblock.h>
+#include <intact/integrity/layout.h>
 
 namespace intact::integrity {
 namespace {

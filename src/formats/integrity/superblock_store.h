@@ -4,8 +4,8 @@
 #include <mutex>
 #include <optional>
 
+#include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
-#include <intact/integrity/superblock.h>
 
 #include "message_hash.h"
 #include "meta_io.h"

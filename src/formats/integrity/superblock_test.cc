@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <intact/integrity/layout.h>
-#include <intact/integrity/superblock.h>
 
 namespace intact::integrity {
 namespace {

@@ -7,7 +7,6 @@
 #include <intact/base/stream.h>
 #include <intact/block/device.h>
 #include <intact/verity/fec.h>
-#include <intact/verity/geometry.h>
 #include <intact/verity/params.h>
 
 namespace intact::verity {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
-#include <intact/dm/part.h>
+#include <intact/dm/target.h>
 #include <intact/verity/dm_target.h>
 
 namespace intact::verity {

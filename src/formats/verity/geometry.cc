@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
-#include <intact/verity/geometry.h>
+#include <intact/verity/params.h>
 
 namespace intact::verity {
 

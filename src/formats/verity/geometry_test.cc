@@ -7,7 +7,7 @@
 
 #include <intact/block/memory_device.h>
 #include <intact/crypto/hash.h>
-#include <intact/verity/geometry.h>
+#include <intact/verity/params.h>
 
 #include "build.h"
 

@@ -13,7 +13,7 @@
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/verity/fec.h>
-#include <intact/verity/geometry.h>
+#include <intact/verity/params.h>
 
 #include "block_cache.h"
 #include "block_digester.h"

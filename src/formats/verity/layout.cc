@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
-#include <intact/block/concat_target.h>
 #include <intact/block/linear_target.h>
 #include <intact/verity/volume.h>
 

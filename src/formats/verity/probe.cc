@@ -6,7 +6,7 @@
 #include <intact/base/checked.h>
 #include <intact/block/linear_target.h>
 #include <intact/verity/dm_target.h>
-#include <intact/verity/geometry.h>
+#include <intact/verity/params.h>
 #include <intact/verity/probe.h>
 #include <intact/verity/volume.h>
 

@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <intact/block/concat_target.h>
 #include <intact/block/linear_target.h>
 #include <intact/block/memory_device.h>
 #include <intact/verity/fec.h>

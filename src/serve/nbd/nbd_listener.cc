@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include <intact/base/text.h>
-#include <intact/serve/nbd_listener.h>
+#include <intact/serve/nbdkit.h>
 
 namespace intact::serve {
 

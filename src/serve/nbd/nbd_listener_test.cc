@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/serve/nbd_listener.h>
+#include <intact/serve/nbdkit.h>
 
 namespace intact::serve {
 namespace {

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include <intact/delay/dm_target.h>
-#include <intact/dm/part.h>
+#include <intact/dm/target.h>
 
 namespace intact::delay {
 namespace {

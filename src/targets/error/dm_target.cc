@@ -1,6 +1,6 @@
 #include <cerrno>
 
-#include <intact/dm/part.h>
+#include <intact/dm/target.h>
 #include <intact/error/dm_target.h>
 
 namespace intact::error {

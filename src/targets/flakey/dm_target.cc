@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/dm/part.h>
+#include <intact/dm/target.h>
 #include <intact/flakey/dm_target.h>
 
 namespace intact::flakey {

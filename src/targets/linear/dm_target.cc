@@ -1,4 +1,4 @@
-#include <intact/dm/part.h>
+#include <intact/dm/target.h>
 #include <intact/linear/dm_target.h>
 
 namespace intact::linear {

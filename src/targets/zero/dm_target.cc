@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <intact/dm/part.h>
+#include <intact/dm/target.h>
 #include <intact/zero/dm_target.h>
 
 namespace intact::zero {

@@ -2,8 +2,11 @@
 
 #include <string_view>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json_fwd.hpp>
+
+#include <intact/base/error.h>
 
 namespace intact::console {
 
@@ -39,5 +42,12 @@ void print_json(const nlohmann::ordered_json& json);
 
 /// Flushes stdout. False, with a message, if anything that was printed could not be written.
 bool flush_output();
+
+/// Whether the command was given --json.
+bool takes_json(const CLI::App& command);
+
+/// Prints why a command ends with `status`: the message on stderr and, `as_json`, an object on
+/// stdout, whose form intact(1) documents under "JSON".
+void report_error(std::string_view message, ErrorKind kind, int status, bool as_json);
 
 }  // namespace intact::console

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
+#include <intact/base/bytes.h>
 #include <intact/base/result.h>
 
 namespace intact::crypto {
@@ -28,5 +31,9 @@ Result<HashFunction> find_hash_function(std::string_view name);
 
 /// All that can be found, the usual ones first.
 const std::vector<HashFunction>& hash_functions();
+
+/// The state of MD5 after `parts`, which together have a multiple of 64 bytes: without the padding
+/// and the length that make it a digest. loop-AES derives IVs so.
+std::array<std::byte, 16> md5_state(std::initializer_list<ByteSpan> parts);
 
 }  // namespace intact::crypto

@@ -1,18 +1,43 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <intact/base/result.h>
 #include <intact/block/device.h>
 #include <intact/crypto/secret.h>
-#include <intact/dm/claims.h>
 #include <intact/dm/line.h>
 #include <intact/dm/names.h>
 
 namespace intact::dm {
+
+/// Which parts of which devices the lines of a stack write to. Two lines that wrote to the same
+/// place would destroy what the other one has there: a journal, tags, a superblock. Not
+/// thread-safe.
+class Claims {
+ public:
+  /// What is claimed from now on is claimed by another line.
+  void begin_line() { ++line_; }
+
+  /// Claims a part of a device for writing; offset and length in bytes. A line may claim a part
+  /// several times. busy: another line has claimed some of it. Devices are told apart by their
+  /// address: a file that is used in several places must be the same object in all of them.
+  Result<void> add(const block::Device& device, std::uint64_t offset, std::uint64_t length);
+
+ private:
+  struct Claim {
+    const block::Device* device;
+    std::uint64_t begin, end;
+    std::size_t line;
+  };
+  std::size_t line_ = 0;
+  std::vector<Claim> claims_;
+};
 
 /// Callbacks of open devices. Called by reading threads, by several at once.
 struct Events {
@@ -67,5 +92,20 @@ struct Target {
                                              const block::Device& opened,
                                              const KernelName& kernel_name) = nullptr;
 };
+
+/// Takes two arguments, DEVICE START: `sectors` sectors of that device from sector START on, as
+/// dm-linear and others have them, and claims them.
+Result<std::shared_ptr<block::Device>> part_of_device(Arguments& arguments, std::uint64_t sectors,
+                                                      Names& names, const Opening& opening);
+
+/// Target::kernel_arguments for targets whose arguments are the kernel's but for the names of the
+/// devices, which are the arguments at `kDevices` (from 0 on) where there are that many.
+Result<crypto::Secret> with_kernel_names(const Line& line, const KernelName& kernel_name,
+                                         std::initializer_list<std::size_t> devices);
+template <std::size_t... kDevices>
+Result<crypto::Secret> with_kernel_names(const Line& line, Names&, const block::Device&,
+                                         const KernelName& kernel_name) {
+  return with_kernel_names(line, kernel_name, {kDevices...});
+}
 
 }  // namespace intact::dm

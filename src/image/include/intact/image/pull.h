@@ -8,7 +8,7 @@
 #include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/image/work.h>
-#include <intact/oci/platform.h>
+#include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/trust.h>
 #include <intact/store/store.h>

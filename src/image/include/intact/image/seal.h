@@ -10,7 +10,7 @@
 #include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/image/work.h>
-#include <intact/oci/platform.h>
+#include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
 #include <intact/oci/tree_tar.h>
 #include <intact/sign/key.h>

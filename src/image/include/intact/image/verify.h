@@ -11,7 +11,7 @@
 #include <intact/image/chain.h>
 #include <intact/image/damage.h>
 #include <intact/image/work.h>
-#include <intact/oci/platform.h>
+#include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
 #include <intact/sign/trust.h>
 #include <intact/store/store.h>

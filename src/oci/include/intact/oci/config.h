@@ -8,8 +8,8 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/json/json.h>
+#include <intact/oci/descriptor.h>
 #include <intact/oci/manifest.h>
-#include <intact/oci/platform.h>
 
 namespace intact::oci {
 

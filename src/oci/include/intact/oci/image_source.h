@@ -15,7 +15,6 @@
 #include <intact/oci/decompress.h>
 #include <intact/oci/descriptor.h>
 #include <intact/oci/manifest.h>
-#include <intact/oci/platform.h>
 #include <intact/oci/reference.h>
 
 namespace intact::oci {

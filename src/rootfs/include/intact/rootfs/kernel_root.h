@@ -6,7 +6,7 @@
 #include <intact/base/result.h>
 #include <intact/kernel/image_mount.h>
 #include <intact/rootfs/root_spec.h>
-#include <intact/store/mount_lease.h>
+#include <intact/store/lease.h>
 
 namespace intact::rootfs {
 

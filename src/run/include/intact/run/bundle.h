@@ -9,13 +9,47 @@
 #include <string_view>
 #include <vector>
 
+#include <intact/base/result.h>
 #include <intact/json/json.h>
-#include <intact/run/mount_points.h>
 #include <intact/run/options.h>
-#include <intact/run/user.h>
 #include <intact/tree/file_tree.h>
 
 namespace intact::run {
+
+/// The user and groups of the container's process, in the ids of the container.
+struct User {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;  ///< supplementary, sorted, without gid
+  std::string home = "/";
+};
+
+/// Looks up the `User` of an image config or of `--user` in the text of /etc/passwd and /etc/group
+/// (both may be empty). `spec` is "[NAME|UID][:[GROUP|GID]]"; an empty user is 0, an empty group
+/// means the user's own groups.
+///
+/// Digits are a number, never a name: an image whose /etc/passwd names a root account "1000" must
+/// not make `--user 1000` run as root. A number without an entry is taken as it is, with group 0.
+/// An explicit group means no supplementary groups. Lines are parsed as glibc does: fields after
+/// the ids may be missing, and lines that glibc would skip are skipped.
+///
+/// Errors: not_found (unknown name), invalid_argument (two colons, NUL, number over 2^31 - 1),
+/// limit (over 1024 groups).
+Result<User> find_user(std::string_view spec, std::string_view passwd, std::string_view group);
+
+/// A place of the container that something is mounted on.
+struct MountPoint {
+  std::string path;       ///< as resolve() gives it
+  bool directory = true;  ///< false: a regular file
+  bool optional = false;  ///< the mount can be left out where the place cannot be added
+};
+
+/// The same tree with an empty directory or file (owned by root) wherever one of `points` is
+/// missing, together with missing parents: a runtime cannot make them on a read-only root, and
+/// images from scratch have none. Returns the same tree when nothing is missing. invalid_argument
+/// when a point exists with the other type, or a parent is not a directory.
+Result<std::shared_ptr<const tree::FileTree>> add_mount_points(
+    std::shared_ptr<const tree::FileTree> tree, const std::vector<MountPoint>& points);
 
 /// The capabilities of a container unless others are asked for: podman's default.
 inline constexpr std::array<std::string_view, 11> kCapabilities = {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <intact/base/result.h>
@@ -11,6 +12,9 @@
 #include <intact/stack/plan.h>
 
 namespace intact::stack {
+
+/// The target of that name. unsupported, with the names of all targets, if there is none.
+Result<const dm::Target*> find_target(std::string_view name);
 
 enum class Writing {
   as_files_allow,

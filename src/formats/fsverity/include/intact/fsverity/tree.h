@@ -10,7 +10,6 @@
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/crypto/block_hasher.h>
-#include <intact/fsverity/descriptor.h>
 #include <intact/fsverity/params.h>
 
 namespace intact::fsverity {

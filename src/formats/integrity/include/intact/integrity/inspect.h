@@ -7,8 +7,8 @@
 
 #include <intact/base/result.h>
 #include <intact/integrity/integrity_target.h>
+#include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
-#include <intact/integrity/superblock.h>
 
 // What can be learned from a device without writing to it.
 namespace intact::integrity {

@@ -13,7 +13,6 @@
 #include <intact/crypto/secret.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
-#include <intact/integrity/superblock.h>
 
 namespace intact::integrity {
 

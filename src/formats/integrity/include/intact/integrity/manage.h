@@ -9,8 +9,8 @@
 #include <intact/base/result.h>
 #include <intact/block/file_device.h>
 #include <intact/integrity/integrity_target.h>
+#include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
-#include <intact/integrity/superblock.h>
 
 // What administrators do with a device. Nobody else may use it meanwhile, so the caller holds the
 // locks of its files. Sizes are in sectors of 512 bytes unless stated otherwise. None of these

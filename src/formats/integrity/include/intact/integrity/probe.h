@@ -6,8 +6,8 @@
 
 #include <intact/base/bytes.h>
 #include <intact/dm/prober.h>
+#include <intact/integrity/layout.h>
 #include <intact/integrity/params.h>
-#include <intact/integrity/superblock.h>
 
 namespace intact::integrity {
 

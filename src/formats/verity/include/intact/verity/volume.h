@@ -9,7 +9,6 @@
 #include <intact/base/result.h>
 #include <intact/block/device.h>
 #include <intact/verity/fec.h>
-#include <intact/verity/geometry.h>
 #include <intact/verity/params.h>
 #include <intact/verity/superblock.h>
 #include <intact/verity/verity_target.h>
