@@ -24,10 +24,11 @@ AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Value
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  command
-      ->add_option("--policy", values_->policy,
-                   "Use this trust policy instead of the system's and the user's")
-      ->type_name("FILE");
+  // An empty name is a missing policy, which trusts nobody; it does not mean the default ones.
+  allow_empty(command
+                  ->add_option("--policy", values_->policy,
+                               "Use this trust policy instead of the system's and the user's")
+                  ->type_name("FILE"));
   command
       ->add_option("--identity", values_->identity,
                    "Require a signature for a name that matches this pattern")
@@ -42,7 +43,6 @@ AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Value
 sign::Anchors AnchorOptions::anchors() const {
   sign::Anchors anchors;
   anchors.key_files = values_->keys;
-  // An empty name is a missing policy, which trusts nobody; it does not mean the default ones.
   anchors.policy_file = values_->policy;
   anchors.identity = values_->identity;
   anchors.insecure_unsigned = values_->insecure_unsigned;

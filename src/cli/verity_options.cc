@@ -74,7 +74,8 @@ void VerityOptions::add_format(CLI::App* command) {
   add_size_option(command, "--hash-block-size", hash_block_size, "Block size of the hash tree")
       ->default_str(std::to_string(defaults.hash_block_size));
   add_data_blocks(command);
-  command->add_option("-s,--salt", salt, "Salt in hexadecimal; '-' for none")->type_name("HEX");
+  allow_empty(command->add_option("-s,--salt", salt, "Salt in hexadecimal; '-' for none")
+                  ->type_name("HEX"));
 }
 
 void VerityOptions::add_data_blocks(CLI::App* command) {

@@ -129,19 +129,26 @@ bool asks_for_json(int argc, const char* const* argv) {
   return false;
 }
 
+/// The name of a check that passes everything, by which allow_empty() marks an option.
+constexpr const char* kMayBeEmpty = "may be empty";
+
+bool may_be_empty(CLI::Option& option) {
+  try {
+    return option.get_validator(kMayBeEmpty) != nullptr;
+  } catch (const CLI::OptionNotFound&) {
+    return false;
+  }
+}
+
 /// An option of `command` that was given an empty value where that cannot be one, as a script does
 /// whose variable is not set; empty if there is none. Taken as not given, the option would silently
 /// leave out what it asks for, such as a check.
-std::string find_empty_value(const CLI::App& command) {
-  for (const CLI::Option* option : command.get_options()) {
+std::string find_empty_value(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
     const std::string type = option->get_type_name();
-    constexpr std::array kWithContent = {"FILE", "DIR", "DEVICE", "ALGORITHM", "N", "BYTES"};
-    // No salt is a salt, and an empty policy is one that trusts nobody.
-    const bool may_be_empty = option->check_lname("salt") || option->check_lname("policy");
-    const bool has_content =
-        !may_be_empty &&
-        (type == "HEX" || std::ranges::find(kWithContent, type) != kWithContent.end());
-    if (has_content && option->count() > 0 &&
+    constexpr std::array kWithContent = {"FILE", "DIR", "DEVICE", "ALGORITHM", "N", "BYTES", "HEX"};
+    if (std::ranges::find(kWithContent, type) != kWithContent.end() && option->count() > 0 &&
+        !may_be_empty(*option) &&
         std::ranges::any_of(option->results(), [](const std::string& one) { return one.empty(); }))
       return option->get_name();
   }
@@ -202,6 +209,10 @@ int Program::run(int argc, const char* const* argv) {
                words_of(*chosen_command_));
   flush_output();
   return status;
+}
+
+CLI::Option* allow_empty(CLI::Option* option) {
+  return option->check(CLI::Validator([](std::string&) { return std::string(); }, "", kMayBeEmpty));
 }
 
 std::string words_of(const CLI::App& command) {

@@ -49,6 +49,15 @@ TEST_F(CommandLine, AnEmptyFileIsNone) {
   EXPECT_EQ(run({"--hash-file", "x", "file"}), 0);
 }
 
+TEST_F(CommandLine, AnOptionMaySayThatEmptyIsAValue) {
+  std::string key = "default";
+  CLI::App* const command = program_.app().get_subcommand("group")->get_subcommand("command");
+  allow_empty(command->add_option("--key", key)->type_name("HEX"));
+  EXPECT_EQ(run({"--key=", "file"}), 0);
+  EXPECT_EQ(key, "");
+  EXPECT_THAT(command->help(), testing::HasSubstr("--key HEX\n"));
+}
+
 TEST_F(CommandLine, AnEmptyValueIsAValueAndTakesNothingElse) {
   EXPECT_EQ(run({"--salt=", "file"}), 0);
   EXPECT_EQ(salt_, "");

@@ -79,10 +79,11 @@ void add_fsverity_commands(Program& program) {
   command
       ->add_option("--block-size", options->block_size, "Size of the hashed blocks, a power of two")
       ->type_name("BYTES");
-  command
-      ->add_option("--salt", options->salt,
-                   "Salt of up to 32 bytes, in hexadecimal, that is hashed before every block")
-      ->type_name("HEX");
+  allow_empty(
+      command
+          ->add_option("--salt", options->salt,
+                       "Salt of up to 32 bytes, in hexadecimal, that is hashed before every block")
+          ->type_name("HEX"));
   command
       ->add_option("--out-merkle-tree", options->out_merkle_tree,
                    "Write the Merkle tree to this file, as the kernel lays it out")

@@ -119,10 +119,10 @@ void add_trust_commands(Program& program) {
   const auto command = [&](const char* name, const char* description,
                            Result<int> (*action)(const Options&)) {
     CLI::App* const made = program.add(*group, name, description);
-    made->add_option("--policy", options->policy,
-                     "Policy file to use instead of /etc/intact/policy.json (which root changes) "
-                     "and the user's own")
-        ->type_name("FILE");
+    allow_empty(made->add_option("--policy", options->policy,
+                                 "Policy file to use instead of /etc/intact/policy.json (which "
+                                 "root changes) and the user's own")
+                    ->type_name("FILE"));
     made->add_flag("--json", options->json, "Print the result as JSON");
     program.on_chosen(made, [options, action] { return action(*options); });
     return made;

@@ -45,12 +45,17 @@ class Program {
 
  private:
   CLI::App app_;
-  const CLI::App* chosen_command_ = nullptr;
+  CLI::App* chosen_command_ = nullptr;
   Action chosen_;
   std::map<const CLI::App*, std::function<void(const Result<int>&)>> endings_;
   std::vector<std::function<void(std::vector<std::string>&)>> rewrites_;
   std::map<std::string, int, std::less<>> usage_status_;
 };
+
+/// Lets the empty text be a value of `option`, such as no salt. Other options for a file, a number
+/// and the like refuse it: it is what a script passes whose variable is not set. Returns the
+/// option.
+CLI::Option* allow_empty(CLI::Option* option);
 
 /// "intact store gc": the words that lead to a command.
 std::string words_of(const CLI::App& command);
