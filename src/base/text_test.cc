@@ -52,5 +52,10 @@ TEST(Text, PutsBackslashesBeforeSpecialCharacters) {
   EXPECT_EQ(backslashed("a:b", ","), "a:b");
 }
 
+TEST(Text, CountsThings) {
+  EXPECT_EQ(counted(0, "block"), "0 blocks");
+  EXPECT_EQ(counted(1, "block"), "1 block");
+}
+
 }  // namespace
 }  // namespace intact

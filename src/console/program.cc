@@ -220,10 +220,6 @@ std::string words_of(const CLI::App& command) {
   return parent ? words_of(*parent) + " " + command.get_name() : command.get_name();
 }
 
-std::string counted(std::uint64_t count, std::string_view thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 void warn(std::string_view text) {
   tell("intact: warning: {}\n", visible_message(text));
 }

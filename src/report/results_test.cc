@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <intact/base/text.h>
 #include <intact/report/results.h>
 
 #include "text.h"

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/report/results.h>
 

@@ -5,13 +5,10 @@
 
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/base/visible.h>
 
 namespace intact::report {
-
-std::string counted(std::uint64_t count, std::string_view thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
 
 std::string format_time(std::int64_t seconds) {
   const std::time_t time = seconds;

@@ -7,8 +7,6 @@
 
 namespace intact::report {
 
-/// "1 block", "3 blocks".
-std::string counted(std::uint64_t count, std::string_view thing);
 /// "2026-01-31T12:00:00Z", from seconds since 1970; "?" for what is not such a time.
 std::string format_time(std::int64_t seconds);
 /// "210.3 MB", in powers of 1000.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <intact/base/text.h>
 #include <intact/report/view.h>
 
 #include "next_steps.h"

@@ -1,6 +1,7 @@
 // What seal, pull and export did.
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/report/results.h>
 

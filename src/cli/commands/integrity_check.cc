@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <intact/base/text.h>
 #include <intact/integrity/inspect.h>
 #include <intact/json/json.h>
 

@@ -2,6 +2,7 @@
 
 #include <intact/base/file.h>
 #include <intact/base/grown_files.h>
+#include <intact/base/text.h>
 #include <intact/block/device_files.h>
 #include <intact/console/progress.h>
 #include <intact/integrity/inspect.h>

@@ -7,6 +7,7 @@
 
 #include <intact/base/error.h>
 #include <intact/base/file.h>
+#include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/console/output.h>
 #include <intact/image/opened_image.h>

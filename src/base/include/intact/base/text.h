@@ -60,4 +60,9 @@ inline std::string backslashed(std::string_view text, std::string_view special) 
   return out;
 }
 
+/// "1 thing", "2 things".
+inline std::string counted(std::uint64_t count, std::string_view thing) {
+  return std::to_string(count) + " " + std::string(thing) + (count == 1 ? "" : "s");
+}
+
 }  // namespace intact

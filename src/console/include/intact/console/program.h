@@ -64,9 +64,6 @@ std::string words_of(const CLI::App& command);
 /// there.
 inline constexpr const char* kLimitsGroup = "Limits";
 
-/// "1 thing", "2 things".
-std::string counted(std::uint64_t count, std::string_view thing);
-
 /// "intact: warning: TEXT" on stderr.
 void warn(std::string_view text);
 
