@@ -9,23 +9,31 @@ umoci --log error unpack $( ((EUID == 0)) || echo --rootless) --image "$image:la
 rootfs=$work/unpacked/rootfs
 printf '%s entries, %s\n' "$(find "$rootfs" | wc -l)" "$(du -sh "$rootfs" | cut -f 1)"
 
-# compare WANTED WHAT BEFORE ARGUMENT...: both programs with these arguments, SOURCE first; how many times as fast
-# ours should be.
-compare() {
-  local wanted=$1 what=$2 before=$3
+# beside WANTED WHAT BEFORE ARGUMENT...: both programs in turn with these arguments, SOURCE first; how many times
+# as fast ours should be. $n is another number for each run.
+# shellcheck disable=SC2034
+n=0
+beside() {
+  local wanted=$1 what=$2 before="n=\$((n + 1)); $3"
   shift 3
-  measure "intact composefs create, $what" "$before" "\"\$intact\" composefs create $*"
-  local ours=$median ours_cpu=$cpu
-  has mkcomposefs || return 0
-  measure '  beside it: mkcomposefs' "$before" "mkcomposefs $*"
-  target '  times as fast' "$(ratio "$median" "$ours")" at-least "$wanted"
-  printf '%-48s %8.2f\n' '  by processor time' "$(ratio "$cpu" "$ours_cpu")"
+  if ! has mkcomposefs; then
+    measure "intact composefs create, $what" "$before" "\"\$intact\" composefs create $*"
+    return
+  fi
+  compare "intact composefs create, $what" "$before" "\"\$intact\" composefs create $*" \
+    mkcomposefs "$before" "mkcomposefs $*"
+  target '  times as fast' "$(ratio "$peer_median" "$median")" at-least "$wanted"
+  printf '%-48s %8.2f\n' '  by processor time' "$(ratio "$peer_cpu" "$cpu")"
 }
-# shellcheck disable=SC2016
-compare 4 'digest only' : '--print-digest-only "$rootfs"'
-# shellcheck disable=SC2016
-compare 4 'image' 'rm -f "$work/cfs"' '"$rootfs" "$work/cfs"'
-# shellcheck disable=SC2016
-compare 2 'image and objects' 'rm -rf "$work/cfs" "$work/objects"' '--digest-store "$work/objects" "$rootfs" "$work/cfs"'
-# shellcheck disable=SC2016
-compare 2 'image, the objects being there' : '--digest-store "$work/objects" "$rootfs" "$work/cfs"'
+# shellcheck disable=SC2016,SC2034
+{
+  beside 4 'digest only' : '--print-digest-only "$rootfs"'
+  beside 4 'image' : '"$rootfs" "$work/cfs$n"'
+  # Nothing is deleted between runs, as file systems are slow to use numbers of files again.
+  beside 2 'image and objects' 'sync -f "$work"; in_use "$work"' \
+    '--digest-store "$work/objects$n" "$rootfs" "$work/cfs$n"'
+  measure '  beside it: cp and syncfs' 'n=$((n + 1)); sync -f "$work"; in_use "$work"' \
+    'cp -a "$rootfs" "$work/copy$n" && sync -f "$work"'
+  "$intact" composefs create --digest-store "$work/there" "$rootfs" "$work/cfs"
+  beside 2 'image, the objects being there' : '--digest-store "$work/there" "$rootfs" "$work/cfs$n"'
+}
