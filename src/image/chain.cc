@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include <intact/base/visible.h>
 #include <intact/image/chain.h>
 #include <intact/image/labels.h>
 #include <intact/oci/media_types.h>
@@ -8,6 +7,7 @@
 
 #include "pull_memory.h"
 #include "source_chain.h"
+#include "stored_evidence.h"
 #include "stored_image.h"
 
 namespace intact::image {
@@ -51,60 +51,11 @@ std::optional<sign::Verdict> signer_of(sign::Verdict verdict) {
   return verdict;
 }
 
-/// A blob that a stored image needs. A missing one is damage: "not found" is for names.
-Result<Bytes> read_needed(const store::Store& store, const Digest& digest, std::uint64_t limit) {
-  auto bytes = store.read_blob(digest, limit);
-  if (!bytes && bytes.error().kind() == ErrorKind::not_found)
-    return Error(ErrorKind::tampered, digest.to_string() + ": missing; pull the image again");
-  return bytes;
-}
-
-struct StoredEvidence {
-  std::vector<sign::Evidence> pieces;
-  std::optional<Error> damage;  ///< why others could not be read
-};
-
-/// Adds the signatures of one manifest. One whose payload is missing or damaged is skipped like any
-/// other bad one.
-Result<void> add_signatures(const store::Store& store, const Digest& document,
-                            StoredEvidence& evidence) {
-  const Bytes manifest = TRY(read_needed(store, document, sign::kMaxSignatureManifestSize));
-  for (sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
-    if (evidence.pieces.size() >= sign::kMaxSignatures)
-      return Error(ErrorKind::limit,
-                   "more than " + std::to_string(sign::kMaxSignatures) + " signatures");
-    auto payload = read_needed(store, layer.payload, sign::kMaxPayloadSize);
-    if (payload) {
-      evidence.pieces.push_back({.payload = *std::move(payload),
-                                 .signature_base64 = std::move(layer.signature_base64),
-                                 .what = "signature " + layer.payload.to_string()});
-    } else if (payload.error().kind() == ErrorKind::tampered) {
-      evidence.damage = std::move(payload).error();
-    } else {
-      return std::move(payload).error();
-    }
-  }
-  return {};
-}
-
-Result<StoredEvidence> stored_evidence(const store::Store& store, const store::NamedImage& record) {
-  StoredEvidence evidence;
-  for (const auto& [kind, document] : record.evidence) {
-    if (kind == sign::kSimpleSigning) {
-      TRY(add_signatures(store, document, evidence));
-    } else {
-      evidence.pieces.push_back(
-          sign::foreign_evidence("'" + visible(kind.substr(0, 100)) + "' " + document.to_string()));
-    }
-  }
-  return evidence;
-}
-
 /// The verdict on a stored image. If no good signature is left and one is damaged, the damage is
 /// what the user has to hear of.
 Result<sign::Verdict> check_stored_trust(const store::Store& store, const store::NamedImage& record,
                                          const sign::Anchors& anchors) {
-  auto evidence = TRY(stored_evidence(store, record).context("signature"));
+  auto evidence = TRY(read_stored_evidence(store, record).context("signature"));
   auto verdict = sign::check_trust(evidence.pieces, record.manifest, record.name, anchors);
   if (!verdict && verdict.error().kind() == ErrorKind::untrusted && evidence.damage)
     return std::move(*evidence.damage).with_context("signature");
@@ -159,17 +110,12 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   result.source = TRY(oci::ImageSource::open(reference, limits));
   const oci::Descriptor found =
       TRY(result.source->resolve(reference.tag, platform.value_or(oci::Platform::host())));
-  result.signatures = TRY(read_signatures(*result.source, found.digest));
+  result.signatures = TRY(read_signatures(*result.source, found));
   Chain& chain = result.chain;
   chain.manifest_digest = found.digest;
-  auto verdict = sign::check_trust(result.signatures.evidence(), found.digest, name, anchors);
-  if (!verdict && verdict.error().kind() == ErrorKind::untrusted) {
+  auto verdict = sign::check_trust(result.signatures.evidence, found.digest, name, anchors);
+  if (!verdict && verdict.error().kind() == ErrorKind::untrusted)
     TRY(say_if_unsealed(*result.source, reference, found));
-    // What else the message is to mention: only looked for now, since that takes time.
-    for (std::string& foreign : result.source->foreign_signatures(found.digest))
-      result.signatures.foreign.push_back(sign::foreign_evidence(std::move(foreign)));
-    verdict = sign::check_trust(result.signatures.evidence(), found.digest, name, anchors);
-  }
   chain.signer = signer_of(TRY(std::move(verdict).context(oci::to_string(reference))));
 
   oci::ImageDocuments documents = TRY(oci::read_image(*result.source, found));

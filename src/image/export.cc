@@ -54,26 +54,26 @@ Result<void> fill_destination(const store::Store& store, const store::NamedImage
       TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument)), oci::kConfigType));
   const oci::Descriptor manifest = TRY(destination.put_document(
       TRY(store.read_blob(record.manifest, oci::kMaxDocument)), oci::kManifestType));
-  const auto simple =
-      std::ranges::find(record.evidence, sign::kSimpleSigning, &store::EvidenceRef::kind);
-  if (simple == record.evidence.end()) return destination.put_image(manifest, std::nullopt);
-  const Digest& signature_manifest = simple->document;
-
-  const Bytes signatures =
-      TRY(store.read_blob(signature_manifest, sign::kMaxSignatureManifestSize));
   // Signatures that were bad when the image was pulled have no payload here.
-  const auto put_if_present = [&](const Digest& digest, std::uint64_t limit,
-                                  std::string_view type) -> Result<void> {
-    if (!TRY(store.has_blob(digest))) return {};
-    TRY(destination.put_document(TRY(store.read_blob(digest, limit)), type));
+  const auto read_if_present = [&](const oci::Descriptor& blob, std::size_t limit,
+                                   std::vector<ReadBlob>& blobs) -> Result<void> {
+    if (!TRY(store.has_blob(blob.digest))) return {};
+    blobs.push_back({blob, TRY(store.read_blob(blob.digest, limit))});
     return {};
   };
-  for (const sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(signatures)))
-    TRY(put_if_present(layer.payload, sign::kMaxPayloadSize, sign::kSignatureMediaType));
-  if (const auto parsed = oci::parse_manifest(signatures, ""))
-    TRY(put_if_present(parsed->config.digest, oci::kMaxDocument, oci::kConfigType));
-  return destination.put_image(manifest,
-                               TRY(destination.put_document(signatures, oci::kManifestType)));
+  std::vector<SignatureDocument> documents;
+  for (const store::EvidenceRef& evidence : record.evidence) {
+    SignatureDocument document{.kind = evidence.kind, .manifest = {}, .blobs = {}};
+    document.manifest.bytes =
+        TRY(store.read_blob(evidence.document, sign::kMaxSignatureManifestSize));
+    if (const auto parsed = oci::parse_manifest(document.manifest.bytes, "")) {
+      for (const oci::Descriptor& layer : parsed->layers)
+        TRY(read_if_present(layer, oci::kMaxDocument, document.blobs));
+      TRY(read_if_present(parsed->config, oci::kMaxDocument, document.blobs));
+    }
+    documents.push_back(std::move(document));
+  }
+  return put_documents(destination, manifest, documents);
 }
 
 }  // namespace

@@ -56,14 +56,11 @@ Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& 
 Result<void> stage_documents(const SourceChain& source, store::Transaction& transaction) {
   TRY(transaction.add_blob(source.chain.manifest_digest, source.manifest_bytes));
   TRY(transaction.add_blob(source.chain.manifest.config.digest, source.config_bytes));
-  const SignatureState& signatures = source.signatures;
-  if (!signatures.descriptor) return {};
-  TRY(transaction.add_blob(signatures.descriptor->digest, signatures.manifest));
-  if (signatures.config_descriptor)
-    TRY(transaction.add_blob(signatures.config_descriptor->digest, signatures.config));
-  for (std::size_t i = 0; i < signatures.signatures.size(); ++i)
-    TRY(transaction.add_blob(signatures.payload_descriptors[i].digest,
-                             signatures.signatures[i].payload));
+  for (const SignatureDocument& document : source.signatures.documents) {
+    TRY(transaction.add_blob(document.manifest.descriptor.digest, document.manifest.bytes));
+    for (const ReadBlob& blob : document.blobs)
+      TRY(transaction.add_blob(blob.descriptor.digest, blob.bytes));
+  }
   return {};
 }
 
@@ -116,13 +113,10 @@ bool is_complete(store::Store& store, const store::NamedImage& record, const Cha
     return store.read_blob(digest, oci::kMaxDocument).has_value();
   };
   if (!has_document(record.manifest) || !has_document(chain.manifest.config.digest)) return false;
-  if (signatures.descriptor) {
-    if (!has_document(signatures.descriptor->digest)) return false;
-    // As stage_documents(): a source may lack the config of its signatures.
-    if (signatures.config_descriptor && !has_document(signatures.config_descriptor->digest))
-      return false;
-    for (const oci::Descriptor& payload : signatures.payload_descriptors)
-      if (!has_document(payload.digest)) return false;
+  for (const SignatureDocument& document : signatures.documents) {
+    if (!has_document(document.manifest.descriptor.digest)) return false;
+    for (const ReadBlob& blob : document.blobs)
+      if (!has_document(blob.descriptor.digest)) return false;
   }
   if (record.layers_kept && !has_layers(store, chain.manifest.layers)) return false;
   attach_object_dirs(store, record);

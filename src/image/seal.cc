@@ -209,21 +209,28 @@ Result<Draft> make_draft(const oci::Reference& reference,
   return Draft{std::move(destination), std::move(sealed), std::move(report)};
 }
 
-/// Signs the draft, unless the layout has it with such a signature. Returns the descriptor of the
-/// manifest of its signatures.
-Result<oci::Descriptor> sign_draft(Draft& draft, const std::string& identity,
-                                   const sign::PrivateKey& key) {
+/// Signs the draft, unless the layout has it with such a signature, and enters both.
+Result<void> sign_draft(Draft& draft, const SealOptions& options, const sign::PrivateKey& key) {
   const auto present = TRY(draft.destination->reader());
-  const SignatureState old = TRY(read_signatures(*present, draft.manifest.digest));
-  const sign::SigningPayload payload{identity, draft.manifest.digest};
-  if (old.descriptor && old.has(payload, key.public_key())) {
-    draft.report.unchanged = !draft.destination->tagged().empty();
-    return *old.descriptor;
-  }
-  return put_signature(*draft.destination, old, payload, key);
+  const SignatureState old = TRY(read_signatures(*present, draft.manifest));
+  const bool is_tagged = !draft.destination->tagged().empty();
+  const PutSignatures put =
+      TRY(put_signatures(*draft.destination, draft.manifest, old,
+                         {options.identity, draft.manifest.digest}, key, options.signature_format));
+  draft.report.signature = put.manifest;
+  draft.report.unchanged = put.unchanged && is_tagged;
+  return {};
 }
 
 }  // namespace
+
+Result<SignatureFormat> parse_signature_format(std::string_view text) {
+  if (text == "classic") return SignatureFormat::classic;
+  if (text == "bundle") return SignatureFormat::bundle;
+  if (text == "both") return SignatureFormat::both;
+  return Error(ErrorKind::invalid_argument,
+               "--signature-format is classic, bundle or both, not '" + std::string(text) + "'");
+}
 
 Result<void> check_profile(const std::string& name) {
   TRY(profile_named(name));
@@ -239,9 +246,7 @@ Result<SealReport> seal(const oci::Reference& source,
   if (!made) return std::move(made).error();
   Draft& draft = *made;
 
-  const oci::Descriptor signatures = TRY(sign_draft(draft, options.identity, key));
-  draft.report.signature = signatures.digest;
-  TRY(draft.destination->put_image(draft.manifest, signatures));
+  TRY(sign_draft(draft, options, key));
   ProgressMeter(options.progress).begin("Writing to disk", 0);
   TRY(draft.destination->commit());
   return std::move(draft.report);

@@ -1,32 +1,12 @@
 #include "signatures.h"
 
-#include <intact/crypto/base64.h>
+#include <algorithm>
+
 #include <intact/json/json.h>
 #include <intact/oci/media_types.h>
+#include <intact/sign/bundle.h>
 
 namespace intact::image {
-
-std::vector<sign::Evidence> SignatureState::evidence() const {
-  std::vector<sign::Evidence> all = signatures;
-  all.insert(all.end(), foreign.begin(), foreign.end());
-  return all;
-}
-
-std::vector<store::EvidenceRef> SignatureState::references() const {
-  if (!descriptor) return {};
-  return {{std::string(sign::kSimpleSigning), descriptor->digest}};
-}
-
-bool SignatureState::has(const sign::SigningPayload& payload, const sign::PublicKey& key) const {
-  const Bytes wanted = sign::encode_payload(payload);
-  for (const sign::Evidence& signature : signatures) {
-    if (!equal(signature.payload, wanted)) continue;
-    const auto bytes = crypto::decode_base64(signature.signature_base64);
-    if (bytes && key.verify(signature.payload, *bytes)) return true;
-  }
-  return false;
-}
-
 namespace {
 
 /// Whether a blob is missing or is not what its digest says. Other errors are ours.
@@ -35,56 +15,163 @@ bool is_bad_blob(const Error& error) {
          error.kind() == ErrorKind::malformed;
 }
 
+/// For people.
+std::string word_for(std::string_view kind) {
+  if (kind == sign::kSigstoreBundle) return "sigstore bundle";
+  return kind == sign::kDsse ? "attestation" : "signature";
+}
+
+/// Whether a manifest refers to another one, and needs no tag to be found.
+bool is_referrer(const SignatureDocument& document) {
+  const auto parsed = oci::parse_manifest(document.manifest.bytes, "");
+  return parsed && parsed->subject;
+}
+
+Result<Bytes> read_from(const oci::ImageSource& source, const oci::Descriptor& blob,
+                        std::size_t limit) {
+  if (blob.size > limit)
+    return Error(ErrorKind::malformed, blob.digest.to_string() + ": larger than it may be");
+  return source.read_document(blob);
+}
+
+/// The config of a signature manifest, if there is one that can be read.
+Result<std::optional<ReadBlob>> read_config(const oci::ImageSource& source, ByteSpan manifest) {
+  // A signature that others have entered badly must not hide the good ones.
+  const auto parsed = oci::parse_manifest(manifest, "");
+  if (!parsed) return std::optional<ReadBlob>();
+  auto config = source.read_document(parsed->config);
+  if (config) return std::optional(ReadBlob{parsed->config, *std::move(config)});
+  if (config.error().kind() == ErrorKind::not_found) return std::optional<ReadBlob>();
+  return std::move(config).error().with_context("signature config");
+}
+
+/// Adds what one manifest says; one without anything to judge is only listed.
+Result<void> add_document(const oci::ImageSource& source, const oci::Descriptor& descriptor,
+                          SignatureState& state) {
+  SignatureDocument document;
+  document.manifest = {descriptor,
+                       TRY(source.read_document(descriptor).context("signature manifest"))};
+  ReadSignatures read =
+      TRY(read_layers(document.manifest.bytes, [&](const oci::Descriptor& blob, std::size_t limit) {
+            return read_from(source, blob, limit);
+          }).context("signature manifest"));
+  if (read.pieces.empty()) {
+    state.evidence.push_back(
+        sign::foreign_evidence("signature of an unknown kind " + descriptor.digest.to_string()));
+    return {};
+  }
+  const auto known = std::ranges::find_if(read.pieces, &sign::Evidence::can_be_judged);
+  document.kind = known == read.pieces.end() ? read.pieces.front().kind : known->kind;
+  document.blobs = std::move(read.blobs);
+  if (auto config = TRY(read_config(source, document.manifest.bytes)))
+    document.blobs.push_back(*std::move(config));
+  for (sign::Evidence& piece : read.pieces) state.evidence.push_back(std::move(piece));
+  if (state.evidence.size() > sign::kMaxSignatures)
+    return Error(ErrorKind::limit,
+                 "more than " + std::to_string(sign::kMaxSignatures) + " signatures");
+  state.documents.push_back(std::move(document));
+  return {};
+}
+
+/// Whether a manifest that refers to the image may hold signatures. What it is not needs not be
+/// parsed: whole file systems are attached to images in this way.
+bool may_hold_signatures(const oci::Descriptor& referrer) {
+  constexpr std::string_view kTypes[] = {"application/vnd.dev.sigstore.bundle",
+                                         "application/vnd.dev.cosign.artifact.sig",
+                                         "application/vnd.dev.cosign.simplesigning",
+                                         "application/vnd.dsse.envelope",
+                                         "application/vnd.in-toto",
+                                         "application/vnd.cncf.notary.signature"};
+  return std::ranges::any_of(
+      kTypes, [&](std::string_view type) { return referrer.artifact_type.starts_with(type); });
+}
+
 }  // namespace
 
-Result<SignatureState> read_signatures(const oci::ImageSource& source, const Digest& manifest) {
-  SignatureState state;
-  state.descriptor = TRY(source.find_signatures(manifest));
-  if (state.descriptor) {
-    state.manifest = TRY(source.read_document(*state.descriptor).context("signature manifest"));
-    // A signature that others have entered badly must not hide the good ones.
-    if (const auto parsed = oci::parse_manifest(state.manifest, "")) {
-      auto config = source.read_document(parsed->config);
-      if (!config && config.error().kind() != ErrorKind::not_found)
-        return std::move(config).error().with_context("signature config");
-      if (config) {
-        state.config_descriptor = parsed->config;
-        state.config = *std::move(config);
-      }
-    }
-    for (sign::SignatureLayer& layer :
-         TRY(sign::parse_signature_manifest(state.manifest).context("signature manifest"))) {
-      oci::Descriptor descriptor{.media_type = std::string(sign::kSignatureMediaType),
-                                 .digest = layer.payload,
-                                 .size = layer.size};
-      auto payload = source.read_document(descriptor);
-      if (payload) {
-        state.signatures.push_back({.payload = *std::move(payload),
-                                    .signature_base64 = std::move(layer.signature_base64),
-                                    .what = "signature " + layer.payload.to_string()});
-        state.payload_descriptors.push_back(std::move(descriptor));
-      } else if (is_bad_blob(payload.error())) {
-        state.foreign.push_back(sign::foreign_evidence(
-            "signature with a missing or damaged payload " + layer.payload.to_string()));
-      } else {
-        return std::move(payload).error().with_context("signature payload");
-      }
+Result<ReadSignatures> read_layers(ByteSpan manifest, const ReadSigned& read) {
+  ReadSignatures found;
+  for (sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
+    oci::Descriptor descriptor{
+        .media_type = layer.media_type, .digest = layer.payload, .size = layer.size};
+    auto bytes = read(descriptor, sign::max_payload_size(layer.kind));
+    if (bytes) {
+      found.pieces.push_back({.payload = *bytes,
+                              .signature_base64 = std::move(layer.signature_base64),
+                              .kind = layer.kind,
+                              .what = word_for(layer.kind) + " " + layer.payload.to_string()});
+      found.blobs.push_back({std::move(descriptor), *std::move(bytes)});
+    } else if (is_bad_blob(bytes.error())) {
+      found.pieces.push_back(sign::foreign_evidence(word_for(layer.kind) +
+                                                    " with a missing or damaged payload " +
+                                                    layer.payload.to_string()));
+      found.damage = std::move(bytes).error();
+    } else {
+      return std::move(bytes).error().with_context("signature payload");
     }
   }
+  return found;
+}
+
+Result<void> add_artifact(std::vector<sign::Evidence>& pieces,
+                          const std::function<Result<Bytes>()>& read) {
+  if (std::ranges::find(pieces, sign::kSigstoreBundle, &sign::Evidence::kind) == pieces.end())
+    return {};
+  auto bytes = read();
+  if (!bytes && is_bad_blob(bytes.error())) return {};
+  const auto artifact = std::make_shared<const Bytes>(TRY(std::move(bytes)));
+  for (sign::Evidence& piece : pieces) piece.artifact = artifact;
+  return {};
+}
+
+std::vector<store::EvidenceRef> SignatureState::references() const {
+  std::vector<store::EvidenceRef> all;
+  for (const SignatureDocument& document : documents)
+    all.push_back({document.kind, document.manifest.descriptor.digest});
+  return all;
+}
+
+const SignatureDocument* SignatureState::classic() const {
+  for (const SignatureDocument& document : documents)
+    if (document.kind == sign::kSimpleSigning && !is_referrer(document)) return &document;
+  return nullptr;
+}
+
+bool SignatureState::has(const sign::SigningPayload& payload, const sign::PublicKey& key,
+                         std::string_view kind) const {
+  return std::ranges::any_of(evidence, [&](const sign::Evidence& piece) {
+    return piece.kind == kind && sign::is_signed_by(piece, payload, key);
+  });
+}
+
+Result<SignatureState> read_signatures(const oci::ImageSource& source,
+                                       const oci::Descriptor& manifest) {
+  SignatureState state;
+  std::vector<oci::Descriptor> found;
+  for (const auto& tagged : {TRY(source.find_signatures(manifest.digest)),
+                             TRY(source.find_attestations(manifest.digest))})
+    if (tagged) found.push_back(*tagged);
+  for (oci::Descriptor& referrer : TRY(source.referrers(manifest.digest)))
+    if (may_hold_signatures(referrer)) found.push_back(std::move(referrer));
+  for (const oci::Descriptor& descriptor : found) TRY(add_document(source, descriptor, state));
+  TRY(add_artifact(state.evidence, [&] { return source.read_document(manifest); }));
   return state;
 }
 
-Result<oci::Descriptor> put_signature(oci::ImageDestination& destination, const SignatureState& old,
-                                      const sign::SigningPayload& payload,
-                                      const sign::PrivateKey& key) {
+namespace {
+
+/// Adds a signature to cosign's manifest of them, in which those of `old` stay.
+Result<oci::Descriptor> put_classic(oci::ImageDestination& destination,
+                                    const SignatureDocument* old,
+                                    const sign::SigningPayload& payload,
+                                    const sign::PrivateKey& key) {
   const sign::SignatureImage made = TRY(sign::make_signature_image(payload, key));
   TRY(destination.put_document(made.payload, sign::kSignatureMediaType));
-  if (!old.descriptor) {
+  if (!old) {
     TRY(destination.put_document(made.config, oci::kConfigType));
     return destination.put_document(made.manifest, oci::kManifestType);
   }
   // Somebody else has signed it as well: one manifest holds all signatures, one layer each.
-  oci::Manifest merged = TRY(oci::parse_manifest(old.manifest, ""));
+  oci::Manifest merged = TRY(oci::parse_manifest(old->manifest.bytes, ""));
   const oci::Manifest ours = TRY(oci::parse_manifest(made.manifest, ""));
   merged.layers.insert(merged.layers.end(), ours.layers.begin(), ours.layers.end());
   Json config = TRY(parse_json(made.config));
@@ -92,6 +179,70 @@ Result<oci::Descriptor> put_signature(oci::ImageDestination& destination, const 
   for (const oci::Descriptor& layer : merged.layers) diff_ids.push_back(layer.digest.to_string());
   merged.config = TRY(destination.put_document(as_bytes(to_text(config)), oci::kConfigType));
   return destination.put_document(oci::encode_manifest(merged), oci::kManifestType);
+}
+
+/// Stages a bundle and enters its manifest as one that refers to the image.
+Result<oci::Descriptor> put_bundle(oci::ImageDestination& destination,
+                                   const oci::Descriptor& manifest,
+                                   const sign::SigningPayload& payload,
+                                   const sign::PrivateKey& key) {
+  const sign::SignatureImage made = sign::wrap_bundle(
+      TRY(sign::make_bundle(payload, key)), {manifest.media_type, manifest.digest, manifest.size});
+  TRY(destination.put_document(made.payload, sign::kBundleMediaType));
+  TRY(destination.put_document(made.config, oci::kEmptyType));
+  oci::Descriptor referrer = TRY(destination.put_document(made.manifest, oci::kManifestType));
+  referrer.artifact_type = sign::kBundleMediaType;
+  TRY(destination.put_referrer(manifest, referrer));
+  return referrer;
+}
+
+}  // namespace
+
+Result<PutSignatures> put_signatures(oci::ImageDestination& destination,
+                                     const oci::Descriptor& manifest, const SignatureState& old,
+                                     const sign::SigningPayload& payload,
+                                     const sign::PrivateKey& key, SignatureFormat format) {
+  PutSignatures result{.manifest = {}, .unchanged = true};
+  const SignatureDocument* const present = old.classic();
+  std::optional<oci::Descriptor> classic;
+  if (present) classic = present->manifest.descriptor;
+  if (format != SignatureFormat::bundle &&
+      !(present && old.has(payload, key.public_key(), sign::kSimpleSigning))) {
+    classic = TRY(put_classic(destination, present, payload, key));
+    result.unchanged = false;
+  }
+  TRY(destination.put_image(manifest, classic));
+  if (classic) result.manifest = classic->digest;
+  if (format == SignatureFormat::classic) return result;
+  for (const SignatureDocument& document : old.documents)
+    if (document.kind == sign::kSigstoreBundle)
+      result.manifest = document.manifest.descriptor.digest;
+  if (!old.has(payload, key.public_key(), sign::kSigstoreBundle)) {
+    result.manifest = TRY(put_bundle(destination, manifest, payload, key)).digest;
+    result.unchanged = false;
+  }
+  return result;
+}
+
+Result<void> put_documents(oci::ImageDestination& destination, const oci::Descriptor& manifest,
+                           const std::vector<SignatureDocument>& documents) {
+  std::optional<oci::Descriptor> signatures;
+  for (const SignatureDocument& document : documents) {
+    for (const ReadBlob& blob : document.blobs)
+      TRY(destination.put_document(blob.bytes, blob.descriptor.media_type));
+    oci::Descriptor entry =
+        TRY(destination.put_document(document.manifest.bytes, oci::kManifestType));
+    const auto parsed = oci::parse_manifest(document.manifest.bytes, "");
+    if (parsed && parsed->subject) {
+      entry.artifact_type = parsed->artifact_type;
+      TRY(destination.put_referrer(manifest, entry));
+    } else if (document.kind == sign::kDsse) {
+      TRY(destination.put_attestations(manifest, entry));
+    } else {
+      signatures = std::move(entry);
+    }
+  }
+  return destination.put_image(manifest, signatures);
 }
 
 }  // namespace intact::image

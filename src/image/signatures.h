@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <intact/base/result.h>
+#include <intact/image/seal.h>
 #include <intact/oci/image_destination.h>
 #include <intact/oci/image_source.h>
 #include <intact/oci/reference.h>
@@ -15,32 +17,72 @@
 
 namespace intact::image {
 
+/// A blob that was read whole and is what its descriptor says.
+struct ReadBlob {
+  oci::Descriptor descriptor;
+  Bytes bytes;
+};
+
+/// A manifest of signatures or attestations: cosign's, which a tag leads to, or one that refers to
+/// the image (OCI 1.1).
+struct SignatureDocument {
+  std::string kind;  ///< store::EvidenceRef::kind: that of its first layer
+  ReadBlob manifest;
+  /// What it points to and is there: its config, which says nothing of value but is copied with it,
+  /// and the layers.
+  std::vector<ReadBlob> blobs;
+};
+
+/// Reads a blob of at most `limit` bytes, which is checked to be what its descriptor says.
+using ReadSigned = std::function<Result<Bytes>(const oci::Descriptor& blob, std::size_t limit)>;
+
+/// The evidence of one signature manifest. A layer whose blob is missing or damaged becomes a piece
+/// that cannot be judged: bad signatures must not hide good ones.
+struct ReadSignatures {
+  std::vector<sign::Evidence> pieces;
+  std::vector<ReadBlob> blobs;    ///< the layers that are there
+  std::optional<Error> damage{};  ///< why another one could not be read
+};
+Result<ReadSignatures> read_layers(ByteSpan manifest, const ReadSigned& read);
+
+/// Gives the bundles among the pieces the manifest that they may sign directly, if `read` has it.
+Result<void> add_artifact(std::vector<sign::Evidence>& pieces,
+                          const std::function<Result<Bytes>()>& read);
+
 /// The signatures that a source has for a manifest. Only their digests have been checked.
 struct SignatureState {
-  std::optional<oci::Descriptor> descriptor;  ///< of the signature manifest; nothing: unsigned
-  Bytes manifest;
-  std::optional<oci::Descriptor> config_descriptor;  ///< of its config, which says nothing of value
-  Bytes config;  ///< but is copied with it; nothing if it is missing
-  /// Of the signatures whose payload is there; the others are skipped like any bad signature.
-  std::vector<oci::Descriptor> payload_descriptors;
-  std::vector<sign::Evidence> signatures;  ///< in the same order
-  std::vector<sign::Evidence> foreign;     ///< what else was found
-
-  /// All of it, to be judged.
-  std::vector<sign::Evidence> evidence() const;
+  std::vector<SignatureDocument> documents;
+  std::vector<sign::Evidence> evidence;  ///< all of it, to be judged
 
   /// What a record in the store keeps of them.
   std::vector<store::EvidenceRef> references() const;
-  /// Whether `key` has signed exactly this payload here.
-  bool has(const sign::SigningPayload& payload, const sign::PublicKey& key) const;
+  /// The manifest of cosign's tag format; null if there is none.
+  const SignatureDocument* classic() const;
+  /// Whether `key` has signed exactly this payload here, in this form.
+  bool has(const sign::SigningPayload& payload, const sign::PublicKey& key,
+           std::string_view kind) const;
 };
 
-Result<SignatureState> read_signatures(const oci::ImageSource& source, const Digest& manifest);
+/// Reads cosign's tags of signatures and attestations, and all manifests that refer to `manifest`.
+/// A listing that fails is an error: it never means "unsigned". limit: more than
+/// sign::kMaxSignatures pieces.
+Result<SignatureState> read_signatures(const oci::ImageSource& source,
+                                       const oci::Descriptor& manifest);
 
-/// Signs and stages the signature manifest, in which the signatures of `old` stay. Returns its
-/// descriptor.
-Result<oci::Descriptor> put_signature(oci::ImageDestination& destination, const SignatureState& old,
-                                      const sign::SigningPayload& payload,
-                                      const sign::PrivateKey& key);
+/// Signs, stages what `format` asks for and `old` has not, and enters it beside the manifest,
+/// where the signatures of `old` stay. Returns the digest of the manifest of signatures that was
+/// written last, and whether nothing had to be.
+struct PutSignatures {
+  Digest manifest;
+  bool unchanged = false;
+};
+Result<PutSignatures> put_signatures(oci::ImageDestination& destination,
+                                     const oci::Descriptor& manifest, const SignatureState& old,
+                                     const sign::SigningPayload& payload,
+                                     const sign::PrivateKey& key, SignatureFormat format);
+
+/// Enters signature documents that are staged as the place of destination wants them.
+Result<void> put_documents(oci::ImageDestination& destination, const oci::Descriptor& manifest,
+                           const std::vector<SignatureDocument>& documents);
 
 }  // namespace intact::image

@@ -3,34 +3,28 @@
 
 #include <intact/base/file.h>
 #include <intact/image/stored_images.h>
-#include <intact/sign/payload.h>
-#include <intact/sign/signature_image.h>
 #include <intact/sign/trust.h>
 #include <intact/store/resolve.h>
 
 #include "profile.h"
+#include "stored_evidence.h"
 
 namespace intact::image {
 namespace {
 
-Result<std::vector<std::string>> read_identities(const store::Store& store,
-                                                 const store::NamedImage& record) {
-  std::vector<std::string> identities;
-  for (const auto& [kind, document] : record.evidence) {
-    if (kind != sign::kSimpleSigning) continue;
-    const Bytes manifest = TRY(store.read_blob(document, sign::kMaxSignatureManifestSize));
-    for (const sign::SignatureLayer& layer : TRY(sign::parse_signature_manifest(manifest))) {
-      // A signature that is bad in any way is skipped, as it is when trust is checked.
-      const auto bytes = store.read_blob(layer.payload, sign::kMaxPayloadSize);
-      if (!bytes && bytes.error().concerns_caller())
-        return Error(bytes.error().kind(), bytes.error().message());
-      const auto payload = bytes ? sign::parse_payload(*bytes)
-                                 : Result<sign::SigningPayload>(Error(bytes.error().kind(), ""));
-      if (payload && payload->manifest == record.manifest)
-        identities.push_back(payload->docker_reference);
+/// What the signatures and attestations of an image say.
+Result<void> add_claims(const store::Store& store, ImageSummary& summary) {
+  const store::NamedImage& record = summary.record;
+  for (const sign::Evidence& piece : TRY(read_stored_evidence(store, record)).pieces) {
+    auto claim = sign::read_unverified(piece, record.manifest);
+    if (!claim) continue;
+    if (claim->attestation.empty()) {
+      summary.identities.push_back(std::move(claim->identity));
+    } else {
+      summary.attestations.push_back(std::move(claim->attestation));
     }
   }
-  return identities;
+  return {};
 }
 
 }  // namespace
@@ -123,11 +117,11 @@ Result<ImageSummary> summarize(const store::Store& store, const std::string& nam
                        .manifest = std::move(manifest),
                        .config = std::move(config),
                        .layer_present = {},
-                       .identities = {}};
+                       .identities = {},
+                       .attestations = {}};
   for (const oci::Descriptor& layer : summary.manifest.layers)
     summary.layer_present.push_back(TRY(store.has_blob(layer.digest)));
-  summary.identities =
-      TRY(read_identities(store, summary.record).context("signature of '" + name + "'"));
+  TRY(add_claims(store, summary).context("signature of '" + name + "'"));
   return summary;
 }
 

@@ -31,6 +31,9 @@ class PinnedSource final : public ImageSource {
   Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override {
     return source_->find_signatures(manifest);
   }
+  Result<std::optional<Descriptor>> find_attestations(const Digest& manifest) const override {
+    return source_->find_attestations(manifest);
+  }
   Result<std::vector<Descriptor>> referrers(const Digest& manifest) const override {
     return source_->referrers(manifest);
   }
@@ -116,6 +119,10 @@ Result<ImageDocuments> read_image(const ImageSource& source, const Descriptor& m
 
 std::string signature_tag(const Digest& manifest) {
   return std::string(to_string(manifest.algorithm())) + "-" + manifest.hex() + ".sig";
+}
+
+std::string attestation_tag(const Digest& manifest) {
+  return std::string(to_string(manifest.algorithm())) + "-" + manifest.hex() + ".att";
 }
 
 }  // namespace intact::oci

@@ -62,6 +62,19 @@ class LayoutDestination final : public ImageDestination {
     return {};
   }
 
+  Result<void> put_referrer(const Descriptor&, const Descriptor& referrer) override {
+    writer_->add_unnamed(referrer);
+    return {};
+  }
+
+  Result<void> put_attestations(const Descriptor& subject, const Descriptor& manifest) override {
+    if (is_archive()) {
+      writer_->add_unnamed(manifest);
+      return {};
+    }
+    return writer_->set_tag(attestation_tag(subject.digest), manifest);
+  }
+
   Result<void> commit() override {
     TRY(writer_->commit());
     return is_archive() ? write_layout_archive(directory_, reference_.path) : Result<void>();
@@ -78,6 +91,18 @@ class LayoutDestination final : public ImageDestination {
 };
 
 }  // namespace
+
+Result<void> ImageDestination::put_referrer(const Descriptor&, const Descriptor& referrer) {
+  return Error(ErrorKind::unsupported, referrer.digest.to_string() +
+                                           ": this kind of destination cannot hold manifests that "
+                                           "refer to an image");
+}
+
+Result<void> ImageDestination::put_attestations(const Descriptor&, const Descriptor& manifest) {
+  return Error(ErrorKind::unsupported,
+               manifest.digest.to_string() +
+                   ": this kind of destination cannot hold attestations under a tag");
+}
 
 Result<std::unique_ptr<ImageDestination>> ImageDestination::open(const Reference& reference) {
   if (reference.digest)

@@ -109,8 +109,7 @@ Result<Descriptor> LayoutSource::resolve(const std::string& tag, const Platform&
   return Resolver(*this, index_, platform).resolve(tag).context(where_);
 }
 
-Result<std::optional<Descriptor>> LayoutSource::find_signatures(const Digest& manifest) const {
-  const std::string tag = signature_tag(manifest);
+Result<std::optional<Descriptor>> LayoutSource::find_tag(const std::string& tag) const {
   std::optional<Descriptor> found;
   for (const Descriptor& descriptor : index_.manifests) {
     if (descriptor.annotation(kRefName) != tag) continue;
@@ -118,6 +117,15 @@ Result<std::optional<Descriptor>> LayoutSource::find_signatures(const Digest& ma
       return Error(ErrorKind::malformed, where_ + ": has several manifests named '" + tag + "'");
     found = descriptor;
   }
+  return found;
+}
+
+Result<std::optional<Descriptor>> LayoutSource::find_attestations(const Digest& manifest) const {
+  return find_tag(attestation_tag(manifest));
+}
+
+Result<std::optional<Descriptor>> LayoutSource::find_signatures(const Digest& manifest) const {
+  auto found = TRY(find_tag(signature_tag(manifest)));
   if (found) return found;
   // cosign takes the first descriptor of each kind, so only the first image has signatures here.
   for (const Descriptor& descriptor : index_.manifests) {

@@ -16,6 +16,7 @@ class LayoutSource : public ImageSource {
 
   Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const override;
   Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override;
+  Result<std::optional<Descriptor>> find_attestations(const Digest& manifest) const override;
   Result<std::vector<Descriptor>> referrers(const Digest& manifest) const override;
   std::vector<std::string> names() const override;
 
@@ -25,6 +26,9 @@ class LayoutSource : public ImageSource {
   virtual Result<std::vector<Descriptor>> unlisted() const { return std::vector<Descriptor>(); }
 
  private:
+  /// The one manifest with this name, if there is one.
+  Result<std::optional<Descriptor>> find_tag(const std::string& tag) const;
+
   std::string where_;
   Index index_;
 };

@@ -323,6 +323,9 @@ Result<void> LayoutWriter::set_tag(const std::string& tag, const Descriptor& des
 void LayoutWriter::add_unnamed(const Descriptor& descriptor) {
   Descriptor unnamed = descriptor;
   unnamed.annotations.erase(std::string(kRefName));
+  const std::string digest = descriptor.digest.to_string();
+  for (const Json& entry : index_["manifests"])
+    if (entry.value("digest", "") == digest && annotation_of(entry, kRefName).empty()) return;
   index_["manifests"].push_back(to_json(unnamed));
 }
 

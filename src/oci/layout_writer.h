@@ -85,7 +85,7 @@ class LayoutWriter {
   /// Gives `tag` to a manifest, in place of any other of that name. Annotations of the descriptor
   /// are written too; ref.name is set here.
   Result<void> set_tag(const std::string& tag, const Descriptor& descriptor);
-  /// Adds a manifest that has no name, with its annotations.
+  /// Adds a manifest that has no name, with its annotations, unless it is there without one.
   void add_unnamed(const Descriptor& descriptor);
   /// Removes an annotation wherever it has this value (any value when empty) in index.json. cosign
   /// takes the first descriptor of each `kind`, so an older pair has to lose its marks.

@@ -8,16 +8,6 @@
 namespace intact::oci {
 namespace {
 
-struct Kind {
-  std::string_view type;  ///< how its media type begins
-  std::string_view name;
-};
-constexpr Kind kSignatures[] = {
-    {"application/vnd.dev.sigstore.bundle", "sigstore bundle"},
-    {"application/vnd.dev.cosign.artifact.sig", "cosign signature as a referrer"},
-    {"application/vnd.cncf.notary.signature", "Notation signature"},
-};
-
 std::string text_at(const Json& object, const char* key) {
   if (!object.is_object()) return "";
   const auto found = object.find(key);
@@ -88,17 +78,6 @@ Result<std::vector<Descriptor>> confirm_referrers(const ImageSource& source,
     confirmed.push_back(*std::move(described));
   }
   return confirmed;
-}
-
-std::vector<std::string> ImageSource::foreign_signatures(const Digest& manifest) const {
-  std::vector<std::string> found;
-  const auto all = referrers(manifest);
-  if (!all) return found;
-  for (const Descriptor& referrer : *all)
-    for (const Kind& kind : kSignatures)
-      if (referrer.artifact_type.starts_with(kind.type))
-        found.push_back(std::string(kind.name) + " " + referrer.digest.to_string());
-  return found;
 }
 
 }  // namespace intact::oci

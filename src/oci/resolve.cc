@@ -21,8 +21,9 @@ bool is_attestation(const Descriptor& descriptor) {
 
 bool may_be_image(const Descriptor& descriptor) {
   const Kind kind = classify(descriptor.media_type).kind;
-  return (kind == Kind::manifest || kind == Kind::index) && !is_signature(descriptor) &&
-         !is_attestation(descriptor);
+  // Only what refers to an image has an artifactType, such as a signature.
+  return (kind == Kind::manifest || kind == Kind::index) && descriptor.artifact_type.empty() &&
+         !is_signature(descriptor) && !is_attestation(descriptor);
 }
 
 std::string joined(const std::set<std::string>& words) {

@@ -123,6 +123,7 @@ Json to_json(const image::ImageSummary& summary) {
     json["signature"] = {{"manifest", record.evidence.front().document.to_string()},
                          {"identities", summary.identities},
                          {"checked", false}};
+  json["attestations"] = summary.attestations;
   if (!record.object_dirs.empty()) json["object_dirs"] = record.object_dirs;
   json["image_config"] = summary.config.document;
   return json;
@@ -153,6 +154,7 @@ Json to_fields(const image::ImageSummary& summary) {
           {"LayersKept", record.layers_kept},
           {"Signed", !record.evidence.empty()},
           {"Identities", summary.identities},
+          {"Attestations", summary.attestations},
           {"Labels", summary.config.labels},
           {"Env", summary.config.env},
           {"Entrypoint", summary.config.entrypoint},
@@ -172,13 +174,16 @@ std::string to_text(const image::ImageSummary& summary) {
   line("Source", visible(record.source));
   line("Pulled", format_time(record.created));
   for (const store::EvidenceRef& evidence : record.evidence)
-    line("Signature", evidence.document.to_string() + " (not checked here)");
+    line("Signature", fmt::format("{} ({}, not checked here)", evidence.document.to_string(),
+                                  visible(evidence.kind)));
   if (!record.evidence.empty()) {
     for (const std::string& identity : summary.identities)
       line("  made for", identity.empty() ? "(no identity)" : visible(identity));
   } else {
     line("Signature", "none");
   }
+  for (const std::string& type : summary.attestations)
+    line("Attestation", visible(type) + " (not checked here)");
   line("Manifest", record.manifest.to_string());
   line("Config", summary.manifest.config.digest.to_string());
   line("Image", record.image.digest.to_string() + " (fs-verity)");

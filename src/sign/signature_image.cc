@@ -3,6 +3,7 @@
 #include <intact/crypto/base64.h>
 #include <intact/crypto/hash.h>
 #include <intact/json/json.h>
+#include <intact/sign/bundle.h>
 #include <intact/sign/identity.h>
 #include <intact/sign/signature_image.h>
 
@@ -13,21 +14,37 @@ constexpr std::string_view kManifestMediaType = "application/vnd.oci.image.manif
 constexpr std::string_view kConfigMediaType = "application/vnd.oci.image.config.v1+json";
 constexpr std::size_t kMaxLayers = 1000;
 
-/// Nothing for a layer that holds no signature of this format. An error concerns this layer only.
+constexpr std::string_view kEmptyType = "application/vnd.oci.empty.v1+json";
+constexpr std::string_view kEmptyConfig = "{}";
+
+/// Empty for a media type of nothing that can be judged.
+std::string_view kind_of(std::string_view media_type) {
+  if (media_type == kSignatureMediaType) return kSimpleSigning;
+  if (media_type == kEnvelopeMediaType) return kDsse;
+  return is_bundle_type(media_type) ? kSigstoreBundle : "";
+}
+
+/// Nothing for a layer that holds no signature. An error concerns this layer only.
 Result<std::optional<SignatureLayer>> parse_layer(const Json& layer) {
-  if (TRY(require_string(layer, "mediaType")) != kSignatureMediaType) return std::nullopt;
-  const Json* const annotations = TRY(optional_object(layer, "annotations"));
-  if (!annotations) return std::nullopt;
-  auto signature = TRY(optional_string(*annotations, kSignatureAnnotation));
-  if (!signature || signature->empty()) return std::nullopt;
-  if (signature->size() > kMaxSignatureText)
-    return Error(ErrorKind::limit, "the signature is too long");
+  SignatureLayer found;
+  found.media_type = TRY(require_string(layer, "mediaType"));
+  found.kind = kind_of(found.media_type);
+  if (found.kind.empty()) return std::nullopt;
+  if (found.kind == kSimpleSigning) {
+    const Json* const annotations = TRY(optional_object(layer, "annotations"));
+    if (!annotations) return std::nullopt;
+    found.signature_base64 = TRY(optional_string(*annotations, kSignatureAnnotation)).value_or("");
+    if (found.signature_base64.empty()) return std::nullopt;
+    if (found.signature_base64.size() > kMaxSignatureText)
+      return Error(ErrorKind::limit, "the signature is too long");
+  }
   const std::string digest = TRY(require_string(layer, "digest"));
-  SignatureLayer found{TRY(Digest::parse(digest)), TRY(require_uint(layer, "size")),
-                       std::move(*signature)};
-  if (found.size > kMaxPayloadSize)
-    return Error(ErrorKind::limit, "the signed payload is larger than the limit of " +
-                                       std::to_string(kMaxPayloadSize) + " bytes");
+  found.payload = TRY(Digest::parse(digest));
+  found.size = TRY(require_uint(layer, "size"));
+  if (found.size > max_payload_size(found.kind))
+    return Error(ErrorKind::limit,
+                 fmt::format("the signed payload is larger than the limit of {} bytes",
+                             max_payload_size(found.kind)));
   return found;
 }
 
@@ -61,8 +78,35 @@ Result<SignatureImage> make_signature_image(const SigningPayload& payload, const
   return wrap_signature(std::move(bytes), signature);
 }
 
+SignatureImage wrap_bundle(Bytes bundle, const SignedManifest& subject) {
+  SignatureImage image;
+  image.config = to_bytes(kEmptyConfig);
+  // In cosign's order. The type is in the config's descriptor as well, as cosign has it.
+  image.manifest = to_bytes(
+      fmt::format(R"({{"schemaVersion":2,"mediaType":"{}",)"
+                  R"("config":{{"mediaType":"{}","size":{},"digest":"{}","artifactType":"{}"}},)"
+                  R"("layers":[{{"mediaType":"{}","size":{},"digest":"{}"}}],)"
+                  R"("annotations":{{"dev.sigstore.bundle.content":"dsse-envelope",)"
+                  R"("dev.sigstore.bundle.predicateType":"{}"}},)"
+                  R"("subject":{{"mediaType":"{}","size":{},"digest":"{}"}},"artifactType":"{}"}})",
+                  kManifestMediaType, kEmptyType, image.config.size(),
+                  crypto::sha256(image.config).to_string(), kBundleMediaType, kBundleMediaType,
+                  bundle.size(), crypto::sha256(bundle).to_string(), kSignaturePredicate,
+                  subject.media_type, subject.size, subject.digest.to_string(), kBundleMediaType));
+  image.payload = std::move(bundle);
+  return image;
+}
+
 std::string signature_tag(const Digest& manifest) {
   return std::string(to_string(manifest.algorithm())) + "-" + manifest.hex() + ".sig";
+}
+
+std::size_t max_payload_size(std::string_view kind) {
+  return kind == kSimpleSigning ? kMaxPayloadSize : kMaxBundleSize;
+}
+
+bool is_known_kind(std::string_view kind) {
+  return kind == kSimpleSigning || kind == kSigstoreBundle || kind == kDsse;
 }
 
 Result<std::vector<SignatureLayer>> parse_signature_manifest(ByteSpan manifest) {

@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
-#include <intact/crypto/base64.h>
+#include <intact/base/visible.h>
 #include <intact/sign/identity.h>
 #include <intact/sign/trust.h>
+
+#include "opened_evidence.h"
 
 namespace intact::sign {
 namespace {
@@ -74,25 +76,26 @@ bool fits_identity(const Verdict& verdict, const std::string& expected, Outcome&
 std::optional<Verdict> judge(const Evidence& stored, const std::vector<Rule>& rules,
                              const Digest& manifest, const std::string& name,
                              const std::string& identity, Outcome& outcome) {
-  const auto signature = crypto::decode_base64(stored.signature_base64);
-  if (!signature) {
-    outcome.note(Failure::foreign_key, "its signature is not valid base64");
+  const auto opened = open_evidence(stored, manifest);
+  if (!opened) {
+    outcome.note(Failure::foreign_key, opened.error().message());
     return std::nullopt;
   }
   for (const Rule& rule : rules) {
     // The signature covers the stored bytes: they are parsed only after it was found good.
-    if (!rule.key.verify(stored.payload, *signature)) {
+    if (!has_signed(rule.key, *opened)) {
       outcome.note(Failure::foreign_key, "not signed by a trusted key");
       continue;
     }
-    const auto payload = parse_payload(stored.payload);
-    if (!payload) {
+    const auto claim = opened->claim();
+    if (!claim || !claim->attestation.empty()) {
       outcome.note(Failure::bad_payload,
                    fmt::format("key {} has signed something else: {}", rule.key.fingerprint(),
-                               payload.error().message()));
+                               claim ? "an attestation, '" + visible(claim->attestation) + "'"
+                                     : claim.error().message()));
       continue;
     }
-    auto verdict = judge(rule, *payload, manifest, name, outcome);
+    auto verdict = judge(rule, claim->payload, manifest, name, outcome);
     if (verdict && fits_identity(*verdict, identity, outcome)) return verdict;
   }
   return std::nullopt;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kRecordVersion = 2;  // 1 had neither "format" nor "evidence"
 constexpr std::size_t kMaxIdLength = 64;     // hex digits
-constexpr std::size_t kMaxEvidence = 16;
+constexpr std::size_t kMaxEvidence = 128;
 
 Result<void> check_version(const Json& document, std::uint64_t ours, const std::string& what) {
   const std::uint64_t version = TRY(require_uint(document, "version"));

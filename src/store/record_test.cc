@@ -47,7 +47,7 @@ TEST(Record, OfVersionOneIsOfTheFirstFormatWithOnePieceOfEvidence) {
             (std::vector<EvidenceRef>{{"simple-signing", must(Digest::parse(digest))}}));
   // The number of documents that a record makes others read is bounded.
   NamedImage many = full_record();
-  many.evidence.assign(16, many.evidence.front());
+  many.evidence.assign(128, many.evidence.front());
   EXPECT_TRUE(parse_record(as_bytes(encode_record(many))));
   many.evidence.push_back(many.evidence.front());
   EXPECT_ERROR(limit, parse_record(as_bytes(encode_record(many))));

@@ -24,6 +24,7 @@ struct Options {
   PasswordOptions password;
   std::string identity;
   std::string profile = "shared";
+  std::string signature_format = "classic";
   std::string platform;
   std::optional<std::string> owner;
   bool json = false;
@@ -47,6 +48,7 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
   image::SealOptions seal_options;
   seal_options.profile = options.profile;
   seal_options.identity = options.identity;
+  seal_options.signature_format = TRY(image::parse_signature_format(options.signature_format));
   seal_options.limits = limits.limits();
   if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
   if (options.owner) seal_options.owner = TRY(oci::parse_owner(*options.owner).context("--owner"));
@@ -96,6 +98,12 @@ void add_seal_command(Program& program) {
   command->add_option("--identity", options->identity, "Name to sign the image under")
       ->type_name("HOST/REPO[:TAG]");
   command->add_option("--profile", options->profile, "Kind of sealed image")->type_name("shared");
+  command
+      ->add_option(
+          "--signature-format", options->signature_format,
+          "Store the signature as cosign 2 does, as a sigstore bundle as cosign 3 does, or "
+          "both")
+      ->type_name("classic|bundle|both");
   command
       ->add_option("--platform", options->platform,
                    "Select this platform from a multi-platform image")

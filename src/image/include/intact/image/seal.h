@@ -4,6 +4,7 @@
 #include <future>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <intact/base/digest.h>
@@ -18,11 +19,19 @@
 
 namespace intact::image {
 
+/// How a signature is stored: as cosign 2 does (a tag), as cosign 3 does (a sigstore bundle that
+/// refers to the image), or both.
+enum class SignatureFormat { classic, bundle, both };
+
+/// "classic", "bundle" or "both".
+Result<SignatureFormat> parse_signature_format(std::string_view text);
+
 struct SealOptions {
   std::string profile = "shared";              ///< see check_profile()
   std::optional<oci::Platform> platform = {};  ///< as PullOptions::platform
   std::string identity;                  ///< HOST/REPO[:TAG] for the signed payload; may be empty
   std::optional<oci::Owner> owner = {};  ///< of all files; only for a rootfs: source
+  SignatureFormat signature_format = SignatureFormat::classic;
   UnpackLimits limits;
   ProgressOfSteps progress;  ///< may be empty
 };
@@ -31,7 +40,7 @@ struct SealReport {
   oci::Reference destination;  ///< with its tag
   Digest manifest;             ///< of the sealed manifest
   store::ImageId image;
-  Digest signature;         ///< of the signature manifest
+  Digest signature;         ///< of a signature manifest
   std::uint64_t files = 0;  ///< names in the image's tree
   std::uint64_t layers = 0;
   bool unchanged = false;  ///< the destination had exactly this, validly signed by the key

@@ -56,8 +56,9 @@ struct ImageSummary {
   store::NamedImage record;
   oci::Manifest manifest;
   oci::ImageConfig config;
-  std::vector<bool> layer_present;      ///< one for each layer of the manifest
-  std::vector<std::string> identities;  ///< names that the signatures were made for
+  std::vector<bool> layer_present;        ///< one for each layer of the manifest
+  std::vector<std::string> identities;    ///< names that the signatures were made for
+  std::vector<std::string> attestations;  ///< their types
 };
 
 /// `name` is as in store::resolve_image().

@@ -69,6 +69,11 @@ class ImageDestination {
   /// manifest of its signatures as cosign and skopeo look for it.
   virtual Result<void> put_image(const Descriptor& manifest,
                                  const std::optional<Descriptor>& signatures) = 0;
+  /// Enters a manifest that refers to `subject` (its `subject` is that), such as a sigstore bundle,
+  /// where clients look for those. Its artifact_type is in the entry.
+  virtual Result<void> put_referrer(const Descriptor& subject, const Descriptor& referrer);
+  /// Gives a manifest of attestations the tag under which cosign looks for it.
+  virtual Result<void> put_attestations(const Descriptor& subject, const Descriptor& manifest);
   /// Publishes everything. Call once.
   virtual Result<void> commit() = 0;
 };

@@ -70,9 +70,10 @@ class ImageSource : public BlobSource {
     return std::vector<Descriptor>();
   }
 
-  /// Signatures of `manifest` in forms that cannot be verified yet (sigstore bundles, Notation),
-  /// for people: "sigstore bundle sha256:HEX". Nothing in here is checked. Never fails.
-  std::vector<std::string> foreign_signatures(const Digest& manifest) const;
+  /// The manifest that holds cosign attestations of `manifest`: tag sha256-HEX.att.
+  virtual Result<std::optional<Descriptor>> find_attestations(const Digest& /*manifest*/) const {
+    return std::optional<Descriptor>();
+  }
 
   /// Names of the images here, sorted; those without a name are left out.
   virtual std::vector<std::string> names() const = 0;
@@ -97,5 +98,7 @@ Result<ImageDocuments> read_image(const ImageSource& source, const Descriptor& m
 
 /// Tag under which cosign keeps signatures of `manifest`: "sha256-HEX.sig".
 std::string signature_tag(const Digest& manifest);
+/// The same for attestations: "sha256-HEX.att".
+std::string attestation_tag(const Digest& manifest);
 
 }  // namespace intact::oci

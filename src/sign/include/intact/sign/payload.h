@@ -9,9 +9,8 @@
 
 namespace intact::sign {
 
-/// What a signature says ("simple signing", the classic format of cosign and containers/image):
-/// this manifest is the image of this name. The signature covers the stored bytes; they are parsed
-/// only after it was found good.
+/// What a signature of any format says: this manifest is the image of this name. The signature
+/// covers the stored bytes; they are parsed only after it was found good.
 struct SigningPayload {
   std::string docker_reference;  ///< the identity: HOST/REPO[:TAG], may be empty
   Digest manifest;
@@ -19,7 +18,8 @@ struct SigningPayload {
 
 inline constexpr std::size_t kMaxPayloadSize = 256 * 1024;  // bytes
 
-/// The bytes that cosign would write, without optional claims.
+/// "Simple signing", the classic format of cosign and containers/image: the bytes that cosign would
+/// write, without optional claims.
 Bytes encode_payload(const SigningPayload& payload);
 
 /// malformed unless it is such a document, of cosign's type. Optional claims are passed over.

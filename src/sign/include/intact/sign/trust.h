@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,26 +14,36 @@
 
 namespace intact::sign {
 
-/// The kind of evidence that can be judged today: a payload and a signature over it, as cosign
-/// stores them (signature_image.h). Records in a store name it so.
-inline constexpr std::string_view kSimpleSigning = "simple-signing";
-
 /// One piece of evidence that somebody vouches for a manifest, as it was found: nothing in it has
 /// been checked. What is known of an image is a set of these, of any kinds. One that is good and by
 /// a trusted key is enough; all others are passed over.
 struct Evidence {
-  Bytes payload;                     ///< what was signed
-  std::string signature_base64;      ///< over it, in standard base64
-  std::string kind{kSimpleSigning};  ///< of any other kind: only listed, never accepted
+  Bytes payload;                     ///< what was signed, or the document that contains it
+  std::string signature_base64;      ///< over it, in standard base64; only of kSimpleSigning
+  std::string kind{kSimpleSigning};  ///< of an unknown kind: only listed, never accepted
   std::string what = "signature";    ///< for people: "sigstore bundle sha256:HEX"
+  /// The bytes of the manifest that this is about, which some bundles sign directly. Null: such
+  /// bundles are not accepted.
+  std::shared_ptr<const Bytes> artifact{};
 
-  bool can_be_judged() const { return kind == kSimpleSigning; }
+  bool can_be_judged() const { return is_known_kind(kind); }
 };
 
 /// A piece that cannot be judged by this version; `what` says what it is.
 inline Evidence foreign_evidence(std::string what) {
   return {.payload = {}, .signature_base64 = {}, .kind = "foreign", .what = std::move(what)};
 }
+
+/// What a piece says about a manifest, for listings: nobody has verified it.
+struct UnverifiedClaim {
+  std::string identity;     ///< may be empty
+  std::string attestation;  ///< its predicate type; empty: a signature
+};
+/// Nothing if the piece cannot be read or is about another manifest.
+std::optional<UnverifiedClaim> read_unverified(const Evidence& evidence, const Digest& manifest);
+
+/// Whether the piece is a signature by `key` that says exactly this.
+bool is_signed_by(const Evidence& evidence, const SigningPayload& payload, const PublicKey& key);
 
 /// Why one piece was not accepted.
 struct Rejection {

@@ -1,0 +1,56 @@
+#include "stored_evidence.h"
+
+#include <intact/base/visible.h>
+#include <intact/oci/manifest.h>
+#include <intact/sign/signature_image.h>
+
+#include "signatures.h"
+
+namespace intact::image {
+
+Result<Bytes> read_needed(const store::Store& store, const Digest& digest, std::uint64_t limit) {
+  auto bytes = store.read_blob(digest, limit);
+  if (!bytes && bytes.error().kind() == ErrorKind::not_found)
+    return Error(ErrorKind::tampered, digest.to_string() + ": missing; pull the image again");
+  return bytes;
+}
+
+namespace {
+
+/// Adds the signatures of one manifest. One whose payload is missing or damaged is skipped like any
+/// other bad one.
+Result<void> add_signatures(const store::Store& store, const Digest& document,
+                            StoredEvidence& evidence) {
+  const Bytes manifest = TRY(read_needed(store, document, sign::kMaxSignatureManifestSize));
+  ReadSignatures read =
+      TRY(read_layers(manifest, [&](const oci::Descriptor& blob, std::size_t limit) {
+        return read_needed(store, blob.digest, limit);
+      }));
+  for (sign::Evidence& piece : read.pieces)
+    if (piece.can_be_judged()) evidence.pieces.push_back(std::move(piece));
+  if (evidence.pieces.size() > sign::kMaxSignatures)
+    return Error(ErrorKind::limit,
+                 "more than " + std::to_string(sign::kMaxSignatures) + " signatures");
+  if (read.damage) evidence.damage = std::move(read.damage);
+  return {};
+}
+
+}  // namespace
+
+Result<StoredEvidence> read_stored_evidence(const store::Store& store,
+                                            const store::NamedImage& record) {
+  StoredEvidence evidence;
+  for (const auto& [kind, document] : record.evidence) {
+    if (sign::is_known_kind(kind)) {
+      TRY(add_signatures(store, document, evidence));
+    } else {
+      evidence.pieces.push_back(
+          sign::foreign_evidence("'" + visible(kind.substr(0, 100)) + "' " + document.to_string()));
+    }
+  }
+  TRY(add_artifact(evidence.pieces,
+                   [&] { return read_needed(store, record.manifest, oci::kMaxDocument); }));
+  return evidence;
+}
+
+}  // namespace intact::image
