@@ -3,8 +3,11 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/mount.h>
 #include <intact/base/text.h>
@@ -51,28 +54,66 @@ Result<std::optional<uid_t>> fuse_user(int number) {
   return unknown;
 }
 
+Result<void> check_may_be_asked(int fd) {
+  const int number = TRY(mount_number(fd));
+  // In a chroot the table lacks the mount that / is on.
+  const UniqueFd root = TRY(open_file("/", O_PATH | O_DIRECTORY));
+  if (number == TRY(mount_number(root.get()))) return {};
+  const auto user = TRY(fuse_user(number));
+  if (!user || *user == ::geteuid() || *user == 0) return {};
+  return Error(ErrorKind::untrusted, fmt::format("on the FUSE file system of user {}", *user),
+               EACCES);
+}
+
+namespace {
+
+/// What open_unasked() opens, and the directory that it is in.
+struct Opened {
+  UniqueFd parent, last;
+  std::string name;  ///< of the last in its parent
+};
+
+Result<Opened> walk(const std::string& path) {
+  if (path.size() < 2 || path.front() != '/' || path.back() == '/')
+    return Error(ErrorKind::invalid_argument, path + ": not an absolute path to a file", EINVAL);
+  Opened at;
+  at.last = TRY(open_file("/", O_PATH | O_DIRECTORY));
+  int asked = -1;  // the mount that was checked last
+  for (std::string_view rest = std::string_view(path).substr(1); !rest.empty();) {
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    at.name = std::string(rest.substr(0, slash));
+    rest.remove_prefix(std::min(slash + 1, rest.size()));
+    at.parent = std::move(at.last);
+    const int number = TRY(mount_number(at.parent.get()));
+    if (number != asked) TRY(check_may_be_asked(at.parent.get()).context(path));
+    asked = number;
+    at.last = TRY(open_at(at.parent.get(), at.name, O_PATH | O_NOFOLLOW).context(path));
+  }
+  return at;
+}
+
+}  // namespace
+
+Result<UniqueFd> open_unasked(const std::string& path) {
+  return TRY(walk(path)).last;
+}
+
 int unmount_number(const std::string& path, int number, bool lazy) {
-  if (path.empty() || path.front() != '/' || path.back() == '/') return EINVAL;
-  UniqueFd parent(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  std::string_view rest = std::string_view(path).substr(1);
-  for (std::size_t slash; parent && (slash = rest.find('/')) != std::string_view::npos;) {
-    const std::string name(rest.substr(0, slash));
-    rest.remove_prefix(slash + 1);
-    parent = UniqueFd(
-        ::openat(parent.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  auto at = walk(path);
+  if (!at) return at.error().sys_errno() != 0 ? at.error().sys_errno() : EIO;
+  const auto found = mount_number(at->last.get());
+  if (!found || *found != number) return ESTALE;
+  // The descriptor is this very mount, and does not keep it from being detached.
+  if (lazy) {
+    const std::string mounted = "/proc/self/fd/" + std::to_string(at->last.get());
+    return ::umount2(mounted.c_str(), MNT_DETACH) == 0 ? 0 : errno;
   }
-  if (!parent) return errno;
-  const std::string name(rest);
-  {
-    // What is mounted is not renamed, so the name stays what it is from here to the call.
-    const UniqueFd mounted(::openat(parent.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    if (!mounted) return errno;
-    const auto found = mount_number(mounted.get());
-    if (!found || *found != number) return ESTALE;
-  }
-  const std::string place = "/proc/self/fd/" + std::to_string(parent.get()) + "/" + name;
-  const int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);
-  return ::umount2(place.c_str(), flags) == 0 ? 0 : errno;
+  // It would keep it busy. What is mounted cannot be renamed here, so that the name stays what it
+  // is; in an older mount namespace of theirs the owner of the parent can rename it, and could
+  // within this moment put another mount on a directory of theirs in its place.
+  at->last.reset();
+  const std::string place = "/proc/self/fd/" + std::to_string(at->parent.get()) + "/" + at->name;
+  return ::umount2(place.c_str(), UMOUNT_NOFOLLOW) == 0 ? 0 : errno;
 }
 
 }  // namespace intact

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::string_view kFuseType = "fuse.intact";
 constexpr std::uint64_t kMaxTable = 64 << 20;
-constexpr std::chrono::seconds kMaxWaitForServer(10);
+constexpr std::chrono::milliseconds kMaxWaitForServer(10'000);
+// They may have any number of servers that never end.
+constexpr std::chrono::milliseconds kMaxWaitForOthers(200);
 
 service::MountServer server_of(const serve::MountEntry& entry) {
   return service::MountServer::find(entry.device, entry.user());
@@ -26,14 +28,14 @@ Result<Unmounted> unmount_served(const serve::MountEntry& entry, const std::stri
   auto result = serve::unmount(entry, lazy);
   if (!result) {
     // Busy without a server: only the dead mount itself is in the way.
-    if (result.error().kind() == ErrorKind::busy && serve::is_dead_mount(directory)) {
+    if (result.error().kind() == ErrorKind::busy && serve::is_dead_mount(entry)) {
       TRY(serve::clear_dead_mount(directory));
       return Unmounted::done;
     }
     return std::move(result).error();
   }
-  return lazy || server.wait_for_end(kMaxWaitForServer) ? Unmounted::done
-                                                        : Unmounted::server_still_runs;
+  const auto patience = entry.may_be_asked() ? kMaxWaitForServer : kMaxWaitForOthers;
+  return lazy || server.wait_for_end(patience) ? Unmounted::done : Unmounted::server_still_runs;
 }
 
 }  // namespace
@@ -42,7 +44,7 @@ std::string_view Mount::status() const {
   if (by_kernel) return "kernel";
   if (server_of(entry).is_running()) return "serving";
   if (!entry.may_be_asked()) return "unknown";
-  return serve::is_dead_mount(entry.mountpoint) ? "dead" : "serving";
+  return serve::is_dead_mount(entry) ? "dead" : "serving";
 }
 
 std::optional<Mount> as_mount(const serve::MountEntry& entry) {

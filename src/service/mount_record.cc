@@ -3,9 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -43,12 +41,8 @@ MountRecord::~MountRecord() {
 MountServer MountServer::find(const std::string& device, uid_t user) {
   MountServer server;
   for (const UniqueFd& dir : open_runtime_dirs(user)) {
-    // Another user may have mounted something over the record whose server never answers.
-    const open_how how{.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-                       .mode = 0,
-                       .resolve = RESOLVE_NO_XDEV | RESOLVE_BENEATH};
-    server.fd_ = UniqueFd(static_cast<int>(
-        ::syscall(SYS_openat2, dir.get(), record_name(device).c_str(), &how, sizeof how)));
+    if (auto fd = open_own_file(dir.get(), record_name(device), O_RDONLY))
+      server.fd_ = std::move(*fd);
     if (server.fd_) break;
   }
   return server;

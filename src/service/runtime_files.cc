@@ -60,27 +60,13 @@ std::string with_owner(const std::string& dir, uid_t user) {
   return dir + " (not private)";
 }
 
-/// Opens a directory of another user without following links and without asking a FUSE server,
-/// which may never answer.
-Result<UniqueFd> open_others(const std::string& dir) {
-  UniqueFd fd = TRY(open_file("/", O_PATH | O_DIRECTORY));
-  int number = TRY(mount_number(fd.get()));
-  for (std::size_t at = 1; at < dir.size();) {
-    const std::size_t end = std::min(dir.find('/', at), dir.size());
-    fd = TRY(open_at(fd.get(), dir.substr(at, end - at), O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    const int mounted = TRY(mount_number(fd.get()));
-    if (mounted != number && TRY(fuse_user(mounted)))
-      return Error(ErrorKind::unsupported, dir + ": on a FUSE file system");
-    number = mounted;
-    at = end + 1;
-  }
-  return open_at(fd.get(), ".", O_RDONLY | O_DIRECTORY);
-}
-
 /// Opens a directory that nobody but this user can have put things into.
 Result<UniqueFd> open_private(const std::string& dir, uid_t user) {
-  UniqueFd fd = TRY(user == ::geteuid() ? open_file(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-                                        : open_others(dir));
+  const UniqueFd place = TRY(user == ::geteuid() ? open_file(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+                                                 : open_unasked(dir));
+  // Its server would say that everything is private.
+  TRY(check_may_be_asked(place.get()).context(dir));
+  UniqueFd fd = TRY(open_at(place.get(), ".", O_RDONLY | O_DIRECTORY));
   struct stat status;
   if (::fstat(fd.get(), &status) != 0) return Error::from_errno(dir, errno);
   if (status.st_uid != user || (status.st_mode & 022) != 0)
@@ -137,6 +123,17 @@ std::vector<UniqueFd> open_runtime_dirs(uid_t user) {
   for (const std::string& dir : runtime_dirs(user))
     if (auto fd = open_private(dir, user)) open.push_back(std::move(*fd));
   return open;
+}
+
+Result<UniqueFd> open_own_file(int dir, const std::string& name, int flags) {
+  UniqueFd place = TRY(open_at(dir, name, O_PATH | O_NOFOLLOW));
+  if (TRY(mount_number(place.get())) != TRY(mount_number(dir)))
+    return Error(ErrorKind::untrusted, name + ": something is mounted over it", EXDEV);
+  if ((flags & O_PATH) != 0) return place;
+  struct stat status;
+  if (::fstat(place.get(), &status) != 0) return Error::from_errno(name, errno);
+  if (!S_ISREG(status.st_mode)) return Error(ErrorKind::untrusted, name + ": not a regular file");
+  return open_file(fmt::format("/proc/self/fd/{}", place.get()), flags);
 }
 
 Result<UniqueFd> lock_directory(const std::string& dir) {

@@ -19,6 +19,10 @@ Result<std::string> make_runtime_dir();
 /// Those of a user's that exist and that nobody else can have written to, open.
 std::vector<UniqueFd> open_runtime_dirs(uid_t user);
 
+/// Opens a file of such a directory, which may be another user's: not what a link leads to or what
+/// is mounted over it, whose server might never answer. It is regular, unless `flags` has O_PATH.
+Result<UniqueFd> open_own_file(int dir, const std::string& name, int flags);
+
 /// What to do about a file that a running process holds: leave it, or replace it.
 enum class IfHeld { refuse, replace };
 

@@ -42,10 +42,9 @@ Result<std::string> identity_of(int fd) {
   return fmt::format("{}{}:{}:{}-", kStart, major(st.st_dev), minor(st.st_dev), st.st_ino);
 }
 
-/// The place of a socket in a directory, however long the directory's name is.
-sockaddr_un address_in(int dir, const std::string& name) {
+/// The place of a socket, however long the name of its directory is.
+sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", dir, name);
   std::memcpy(address.sun_path, path.c_str(), std::min(path.size() + 1, sizeof address.sun_path));
   return address;
 }
@@ -59,8 +58,10 @@ Result<UniqueFd> make_socket() {
 }
 
 Result<UniqueFd> connect_to(int dir, const std::string& name) {
+  // Neither the target of a link nor what somebody has mounted there.
+  const UniqueFd place = TRY(open_own_file(dir, name, O_PATH));
   UniqueFd fd = TRY(make_socket());
-  const sockaddr_un address = address_in(dir, name);
+  const sockaddr_un address = address_of(fmt::format("/proc/self/fd/{}", place.get()));
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return Error::from_errno(name, errno);
   return fd;
@@ -122,7 +123,8 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
   // It gets its name when it listens: one that does not is taken for one that was left.
   const std::string early = fmt::format(".status-{}", ::getpid());
   ::unlinkat(server->dir_.get(), early.c_str(), 0);
-  const sockaddr_un address = address_in(server->dir_.get(), early);
+  const sockaddr_un address =
+      address_of(fmt::format("/proc/self/fd/{}/{}", server->dir_.get(), early));
   std::string name = fmt::format("{}{}{}", TRY(identity_of(known_by)), ::getpid(), kEnd);
   if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener.get(), SOMAXCONN) != 0 ||

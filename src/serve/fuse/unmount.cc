@@ -19,13 +19,11 @@ constexpr int kMaxStackedMounts = 64;
 constexpr int kAttempts = 5;
 constexpr std::chrono::milliseconds kPause(40);
 
-/// With our long timeouts the kernel answers stat(2) of a dead mount out of its cache; statfs(2)
-/// always asks the server.
-bool has_lost_its_server(const MountEntry& entry) {
+/// Whether the server of a mount, open here, is gone. With our long timeouts the kernel answers
+/// stat(2) of a dead mount out of its cache; statfs(2) always asks the server.
+bool has_lost_its_server(int mounted) {
   struct statfs totals;
-  return entry.is_fuse() && entry.may_be_asked() &&
-         ::statfs(entry.mountpoint.c_str(), &totals) != 0 &&
-         (errno == ENOTCONN || errno == ECONNABORTED);
+  return ::fstatfs(mounted, &totals) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 Error in_use(const std::string& mountpoint) {
@@ -69,16 +67,20 @@ Result<void> detach(const MountEntry& entry, bool lazy) {
 
 }  // namespace
 
-bool is_dead_mount(const std::string& path) {
-  const auto found = find_mount(path);
-  return found && *found && has_lost_its_server(**found);
+bool is_dead_mount(const MountEntry& entry) {
+  if (!entry.is_fuse() || !entry.may_be_asked()) return false;
+  // Another mount may cover the path by now.
+  const auto mounted = open_unasked(entry.mountpoint);
+  if (!mounted) return false;
+  const auto number = mount_number(mounted->get());
+  return number && *number == entry.id && has_lost_its_server(mounted->get());
 }
 
 Result<bool> clear_dead_mount(const std::string& path) {
   bool cleared = false;
   for (int i = 0; i < kMaxStackedMounts; ++i) {
     const auto entry = TRY(find_mount(path));
-    if (!entry || !has_lost_its_server(*entry)) return cleared;
+    if (!entry || !is_dead_mount(*entry)) return cleared;
     TRY(detach(*entry, true).context("a mount without a server is in the way"));
     cleared = true;
   }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <intact/base/result.h>
+#include <intact/base/unique_fd.h>
 
 namespace intact {
 
@@ -18,11 +19,20 @@ Result<int> mount_number(int fd);
 /// untrusted: the mount table does not tell.
 Result<std::optional<uid_t>> fuse_user(int number);
 
+/// untrusted: the file is on the FUSE mount of another user but root, whose server may claim
+/// anything and may never answer. Does not ask it. `fd` may be open with O_PATH.
+Result<void> check_may_be_asked(int fd);
+
+/// Opens an absolute path with O_PATH, one name after the other, without following links and
+/// without asking the FUSE server of another user but root: untrusted if the path leads through its
+/// mount. What is mounted on the last name is opened without asking anyone.
+Result<UniqueFd> open_unasked(const std::string& path);
+
 /// Unmounts the mount with that number from `path`, an absolute path without symbolic links, as
 /// mountinfo has it. Nothing else is unmounted, whatever somebody makes of the path meanwhile: its
-/// directories are opened one by one without following links, and what is mounted in the last one
-/// must have the number. `lazy` detaches it although it is in use. Returns 0 or an errno; ESTALE:
-/// something else is there.
+/// directories are opened by open_unasked(), and what is mounted in the last one must have the
+/// number. `lazy` detaches it although it is in use. Returns 0 or an errno; ESTALE: something else
+/// is there; EACCES: the path leads through the FUSE mount of another user.
 int unmount_number(const std::string& path, int number, bool lazy);
 
 }  // namespace intact

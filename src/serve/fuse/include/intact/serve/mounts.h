@@ -35,10 +35,10 @@ Result<std::vector<MountEntry>> parse_mount_table(std::string_view text);
 /// server of a FUSE mount, which may be dead or hang. not_found: no such path.
 Result<std::optional<MountEntry>> find_mount(const std::string& path);
 
-/// Whether `path` is a FUSE mount whose server is gone ("Transport endpoint is not connected").
-/// False if its server may not be asked.
-bool is_dead_mount(const std::string& path);
-/// Unmounts such a mount, or several on top of each other, and nothing else.
+/// Whether it is a FUSE mount whose server is gone ("Transport endpoint is not connected"). False
+/// if its server may not be asked, or nobody can reach it.
+bool is_dead_mount(const MountEntry& entry);
+/// Unmounts such a mount on `path`, or several on top of each other, and nothing else.
 /// Returns whether there was one.
 Result<bool> clear_dead_mount(const std::string& path);
 
