@@ -85,8 +85,13 @@ Result<void> add_standard_mounts(MountList& list, const HostFacts& host, Network
   TRY(add("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   // A sysfs shows a network namespace, and only the owner of that may mount it.
   if (host.user_namespace && network == Network::host)
-    return add("/sys", "none", "/sys", {"rbind", "rprivate", "nosuid", "noexec", "nodev", "ro"});
-  return add("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"});
+    TRY(add("/sys", "none", "/sys", {"rbind", "rprivate", "nosuid", "noexec", "nodev", "ro"}));
+  else
+    TRY(add("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
+  // Programs that adapt to their limits read them here.
+  if (host.mounts_cgroups)
+    TRY(add("/sys/fs/cgroup", "cgroup", "cgroup", {"rprivate", "nosuid", "noexec", "nodev", "ro"}));
+  return {};
 }
 
 std::vector<std::string> size_options(std::uint64_t size) {

@@ -31,6 +31,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 namespace fs = std::filesystem;
 
 void copy_program(const std::string& name, const fs::path& root) {
@@ -251,6 +252,42 @@ TEST_P(Container, IsConfined) {
   }
   EXPECT_THAT(ended.output, HasSubstr("lo:"));
   EXPECT_THAT(ended.output, Not(HasSubstr("eth")));
+}
+
+/// The options of the mount on `point` that mountinfo in `output` has last.
+std::string mount_options(const std::string& output, const std::string& point) {
+  std::string found;
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string word, place, options;
+    for (int i = 0; i < 4; ++i) words >> word;
+    if (words >> place >> options && place == point) found = options;
+  }
+  return found;
+}
+
+TEST_P(Container, ItsRootHasTheFlagsOfEveryMount) {
+  if (GetParam() == RuntimeKind::runsc) GTEST_SKIP() << "it does not show the host's mounts";
+  const Ended read_only = shell("cat /proc/self/mountinfo");
+  EXPECT_THAT(mount_options(read_only.output, "/"), StartsWith("ro,nosuid,nodev"));
+  options_.writable = true;
+  const Ended writable = shell("echo x > /new && cat /proc/self/mountinfo");
+  EXPECT_THAT(mount_options(writable.output, "/"), StartsWith("rw,nosuid,nodev"));
+}
+
+TEST_P(Container, SeesItsOwnLimits) {
+  if (GetParam() == RuntimeKind::runsc) GTEST_SKIP() << "it has no limits";
+  options_.limits.memory = 64 * 1024 * 1024;
+  options_.limits.pids = 50;
+  // Where both kinds of control groups or only the older are there, the limits are below "memory".
+  const Ended ended = shell(
+      "cd /sys/fs/cgroup; cat memory.max memory/memory.limit_in_bytes pids.max pids/pids.max; "
+      "echo 1 > cgroup.procs || echo 1 > pids/cgroup.procs || echo refused; "
+      "cat /proc/self/mountinfo");
+  EXPECT_THAT(ended.output, HasSubstr("67108864\n"));
+  EXPECT_THAT(ended.output, HasSubstr("\n50\n"));
+  EXPECT_THAT(ended.output, HasSubstr("refused"));
 }
 
 TEST_P(Container, OthersThanRootHaveNothing) {

@@ -115,12 +115,23 @@ Json linux_json(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host
   return json;
 }
 
+/// The flags of the root are set after the runtime has bound it, and before the container runs.
+/// runc would remove them again if it made the root read-only itself.
+void guard_root(Json& config, const Bundle& bundle) {
+  Json arguments = Json::array({"intact-guard-root", bundle.root_guard->root});
+  if (bundle.read_only) arguments.push_back("ro");
+  config["root"]["readonly"] = false;
+  config["hooks"] = {{"createContainer", Json::array({{{"path", bundle.root_guard->program},
+                                                       {"args", std::move(arguments)}}})}};
+}
+
 }  // namespace
 
 Json make_config(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host) {
   Json mounts = Json::array();
   for (const auto& mount : bundle.mounts) {
     if (mount.content && mount.source.empty()) continue;
+    if (mount.type == "cgroup" && runtime == RuntimeKind::runsc) continue;  // it has no limits
     Json options = strings(mount.options);
     // An extension of runc and crun. With runsc everything is staged by us.
     if (mount.copy_up && mount.type == "tmpfs" && runtime != RuntimeKind::runsc)
@@ -130,12 +141,15 @@ Json make_config(const Bundle& bundle, RuntimeKind runtime, const HostFacts& hos
                       {"source", mount.source},
                       {"options", std::move(options)}});
   }
-  return {{"ociVersion", "1.0.2"},
-          {"process", process_json(bundle, runtime, host)},
-          {"root", {{"path", "rootfs"}, {"readonly", bundle.read_only}}},
-          {"hostname", bundle.hostname},
-          {"mounts", std::move(mounts)},
-          {"linux", linux_json(bundle, runtime, host)}};
+  Json config = {{"ociVersion", "1.0.2"},
+                 {"process", process_json(bundle, runtime, host)},
+                 {"root", {{"path", "rootfs"}, {"readonly", bundle.read_only}}},
+                 {"hostname", bundle.hostname},
+                 {"mounts", std::move(mounts)},
+                 {"linux", linux_json(bundle, runtime, host)}};
+  // runsc keeps the image's devices and setuid files from the host by itself.
+  if (bundle.root_guard && runtime != RuntimeKind::runsc) guard_root(config, bundle);
+  return config;
 }
 
 }  // namespace intact::run

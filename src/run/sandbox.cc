@@ -121,6 +121,8 @@ Result<HostFacts> collect_host_facts(bool user_namespace) {
   host.max_open_files = hard_limit(RLIMIT_NOFILE);
   host.max_processes = hard_limit(RLIMIT_NPROC);
   host.cgroup_namespaces = ::access("/proc/self/ns/cgroup", F_OK) == 0;
+  // Without a namespace of its own, a container would see the groups of all others.
+  host.mounts_cgroups = host.cgroup_namespaces;
   host.has_resolv_conf = ::access("/etc/resolv.conf", R_OK) == 0;
   if (const auto hosts = read_file("/etc/hosts", kMaxHosts)) host.hosts = as_text(*hosts);
   // These counters reveal what other programs do to the processors.

@@ -5,12 +5,14 @@
 #include <cstdlib>
 #include <set>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
 #include <intact/run/bundle.h>
 
+#include "embedded_init.h"
 #include "root_process.h"
 #include "runtime.h"
 #include "runtime_process.h"
@@ -31,6 +33,11 @@ Outcome not_run(int status, std::string reason) {
 bool is_at_or_below(std::string_view path, std::string_view directory) {
   return path.starts_with(directory) &&
          (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+Result<void> write_program(const std::string& path) {
+  const UniqueFd file = TRY(open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0700));
+  return write_all(file.get(), as_bytes(embedded_init()));
 }
 
 class Supervisor {
@@ -92,6 +99,9 @@ Result<void> Supervisor::make_root() {
   if (options.writable)
     writable_ =
         TRY(WritableRoot::mount(room_, image, rootfs, task_.user_namespace, options.writable_size));
+  const std::string guard = room("guard-root");
+  TRY(write_program(guard));
+  bundle_.root_guard = RootGuard{.program = guard, .root = rootfs};
   const auto tree = TRY(add_mount_points(task_.parts->tree, bundle_.mount_points));
   return stage_mounts(bundle_, *tree, room_);
 }

@@ -80,6 +80,8 @@ struct HostFacts {
   /// account's.
   bool counts_processes_by_namespace = false;
   bool cgroup_namespaces = true;
+  /// runc and crun can show a container its own control group, and no other.
+  bool mounts_cgroups = true;
   bool has_resolv_conf = true;  ///< a file of /etc on the host
   std::string hosts;            ///< text of /etc/hosts on the host
   /// Paths of this machine to mask besides the fixed ones.
@@ -108,6 +110,13 @@ struct TerminalSize {
   unsigned rows = 0, columns = 0;
 };
 
+/// A program that the runtime starts in the container's mount namespace before the root becomes
+/// one, since runc and crun bind the root without the flags of its mount.
+struct RootGuard {
+  std::string program;  ///< embedded_init(), as a file
+  std::string root;     ///< absolute path of the root directory
+};
+
 /// Everything that config.json will say.
 struct Bundle {
   std::string id;
@@ -117,6 +126,7 @@ struct Bundle {
   bool terminal = false;
   TerminalSize terminal_size;
   bool read_only = true;
+  std::optional<RootGuard> root_guard;  ///< none in a bundle that is exported
   bool init = false;
   Network network = Network::none;
   /// The bounding set, and what the process itself has. A process that is not root has only what
@@ -152,7 +162,8 @@ Result<std::vector<std::string>> find_large_copies(const tree::FileTree& tree,
 Result<void> check_runtime(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host);
 
 /// The config.json for one runtime; the root is the directory "rootfs" beside it. Never has
-/// annotations or hooks. A copy_up mount that has not been staged asks the runtime to copy
+/// annotations, nor hooks but the guard of the root. A copy_up mount that has not been staged asks
+/// the runtime to copy
 /// ("tmpcopyup" of runc and crun); a mount with content that has not been staged is left out.
 Json make_config(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host);
 
