@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <intact/base/visible.h>
 #include <intact/image/chain.h>
 #include <intact/image/labels.h>
 #include <intact/oci/media_types.h>
@@ -21,6 +22,10 @@ Result<ImageId> require_sealed(const oci::ImageConfig& config, const std::string
                                              std::string(kDigestLabel) +
                                              "); seal it with `intact seal`");
   return *image;
+}
+
+std::string to_text(const ImageId& image) {
+  return visible(image.format.substr(0, 100)) + " image " + image.digest.to_string();
 }
 
 /// What to say of an image in a layout or archive that is not sealed.
@@ -87,10 +92,9 @@ Result<Chain> check_chain(const store::Store& store, const store::NamedImage& re
   chain.config = TRY(oci::parse_config(config).context("config of '" + name + "'"));
   chain.image = TRY(require_sealed(chain.config, "'" + name + "'"));
   if (chain.image != record.image)
-    return Error(ErrorKind::tampered, name + ": the store's record names the image " +
-                                          record.image.digest.to_string() +
-                                          ", but the signed config " +
-                                          chain.image.digest.to_string() + "; pull it again");
+    return Error(ErrorKind::tampered, name + ": the store's record names the " +
+                                          to_text(record.image) + ", but the signed config the " +
+                                          to_text(chain.image) + "; pull it again");
   return chain;
 }
 
@@ -114,8 +118,10 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   Chain& chain = result.chain;
   chain.manifest_digest = found.digest;
   auto verdict = sign::check_trust(result.signatures.evidence, found.digest, name, anchors);
-  if (!verdict && verdict.error().kind() == ErrorKind::untrusted)
+  if (!verdict && verdict.error().kind() == ErrorKind::untrusted) {
+    if (result.signatures.damage) return std::move(*result.signatures.damage);
     TRY(say_if_unsealed(*result.source, reference, found));
+  }
   chain.signer = signer_of(TRY(std::move(verdict).context(oci::to_string(reference))));
 
   oci::ImageDocuments documents = TRY(oci::read_image(*result.source, found));

@@ -253,8 +253,9 @@ TEST_F(ImageLife, TellsWhatImagesTakeAndWhoNeedsWhat) {
   ASSERT_TRUE(summary) << why(summary);
   EXPECT_EQ(summary->layer_present, std::vector<bool>{true});
   EXPECT_EQ(summary->identities, std::vector<std::string>{""});
-  EXPECT_EQ(*names_to_remove(*store, {first.digest.hex(), "c"}),
-            (std::set<std::string>{"a", "b", "c"}));
+  const std::string digest = first.digest.hex();
+  EXPECT_EQ(*names_to_remove(*store, {digest, "b", "c"}),
+            (std::map<std::string, std::string>{{"a", digest}, {"b", "b"}, {"c", "c"}}));
   EXPECT_EQ(names_to_remove(*store, {"c", "d"}).error().kind(), ErrorKind::not_found);
 }
 
@@ -278,6 +279,31 @@ TEST_F(ImageLife, EvidenceOfALaterKindIsListedAndNeverAccepted) {
   const auto other = check_chain(*store, record, anchors_);
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().kind(), ErrorKind::tampered);
+  EXPECT_NE(other.error().message().find("names the later-1 image"), std::string::npos);
+}
+
+TEST_F(ImageLife, APieceOfEvidenceThatIsMissingDoesNotHideTheOthers) {
+  ASSERT_TRUE(seal_with(opening_key()));
+  ASSERT_TRUE(pull_as("a"));
+  const auto store = *store::Store::open(store_);
+  const store::NamedImage good = *store->find("a");
+  const store::EvidenceRef missing{good.evidence[0].kind,
+                                   Digest::parse("sha256:" + std::string(64, '0')).value()};
+  store::NamedImage record = good;
+  record.evidence = {missing, good.evidence[0]};
+  const auto chain = check_chain(*store, record, anchors_);
+  ASSERT_TRUE(chain) << why(chain);
+  EXPECT_TRUE(chain->signer);
+  record.evidence = {good.evidence[0], missing};
+  EXPECT_TRUE(check_chain(*store, record, anchors_));
+  // Alone it is what the user hears of.
+  record.evidence = {missing};
+  const auto refused = check_chain(*store, record, anchors_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::tampered);
+  EXPECT_NE(refused.error().message().find(missing.document.to_string() + ": missing"),
+            std::string::npos)
+      << refused.error().message();
 }
 
 TEST_F(ImageLife, AKeyThatDoesNotOpenEndsTheSeal) {

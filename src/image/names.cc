@@ -28,20 +28,20 @@ Result<store::NamedImage> tag(store::Store& store, const std::string& name,
   return image;
 }
 
-Result<std::set<std::string>> names_to_remove(const store::Store& store,
-                                              const std::vector<std::string>& texts) {
-  std::set<std::string> names;
+Result<std::map<std::string, std::string>> names_to_remove(const store::Store& store,
+                                                           const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> names;
   for (const std::string& text : texts) {
     if (store.find(text)) {
-      names.insert(text);
+      names[text] = text;
       continue;
     }
     // Such a record stands for nothing, but is in the way of gc.
     const bool is_stray = store::is_digest_form(text) && store.has_record(text);
-    if (is_stray) names.insert(text);
+    if (is_stray) names[text] = text;
     auto found = store::resolve_names(store, text);
     if (found) {
-      for (const store::NamedImage& image : *found) names.insert(image.name);
+      for (const store::NamedImage& image : *found) names.try_emplace(image.name, text);
       continue;
     }
     if (is_stray) continue;
@@ -50,12 +50,21 @@ Result<std::set<std::string>> names_to_remove(const store::Store& store,
         kind == ErrorKind::malformed ||
         (kind == ErrorKind::not_found && std::ranges::binary_search(TRY(lost_names(store)), text));
     if (!is_removable) return std::move(found).error();
-    names.insert(text);
+    names[text] = text;
   }
   return names;
 }
 
-Result<std::optional<Error>> remove(store::Store& store, const std::string& name) {
+Result<std::map<std::string, std::string>> all_names_to_remove(const store::Store& store,
+                                                               std::vector<Error>& damaged) {
+  std::map<std::string, std::string> names;
+  for (const store::NamedImage& image : TRY(store.list(&damaged))) names[image.name] = image.name;
+  for (const std::string& name : TRY(lost_names(store))) names[name] = name;
+  return names;
+}
+
+Result<std::optional<Error>> remove(store::Store& store, const std::string& name,
+                                    const std::string& called) {
   TRY(state_directory());  // before anything changes
   if (const auto removed = store.remove(name); !removed) {
     // The store has lost it, and the user says that this is right.
@@ -63,9 +72,13 @@ Result<std::optional<Error>> remove(store::Store& store, const std::string& name
                          std::ranges::binary_search(TRY(remembered_names(store)), name);
     if (!is_lost) return Error(removed.error());
   }
-  auto forgotten = forget_pull(store, name);
-  if (forgotten) return std::optional<Error>();
-  return std::optional(std::move(forgotten).error());
+  auto forgotten = forget_pull(store, name, called);
+  if (!forgotten) return std::optional(std::move(forgotten).error());
+  if (*forgotten) return std::optional<Error>();
+  return std::optional(Error(ErrorKind::untrusted,
+                             "another image was pulled under this name; if it is to be forgotten, "
+                             "run `intact rm " +
+                                 name + "`"));
 }
 
 }  // namespace intact::image

@@ -12,6 +12,7 @@
 #include <intact/base/trusted_file.h>
 #include <intact/image/names.h>
 #include <intact/json/json.h>
+#include <intact/store/resolve.h>
 
 #include "store_places.h"
 
@@ -169,6 +170,13 @@ Result<std::vector<Pulled>> find_pulled(const sign::Anchors& anchors, const stor
 
 enum class Others { forget, keep };
 
+/// Whether the user's words are about this entry: see forget_pull().
+bool is_meant(const Pulled& pulled, const std::string& called) {
+  if (called == pulled.name) return true;
+  const auto manifest = Digest::parse(pulled.manifest);
+  return manifest && store::has_digest_of(called, *manifest);
+}
+
 /// Adds what an older version remembered about names that `all` says nothing of.
 void import(std::vector<Pulled>& all, std::vector<Pulled> old) {
   const std::size_t known = all.size();
@@ -183,10 +191,10 @@ void import(std::vector<Pulled>& all, std::vector<Pulled> old) {
 }
 
 /// Adds an entry, or none without a manifest. Other manifests under the same name are forgotten, or
-/// accepted beside it.
+/// accepted beside it; without a manifest, those that the user `called` are forgotten.
 Result<void> update_memory(const sign::Anchors& anchors, const store::Store& store,
                            const std::string& name, const std::optional<Digest>& manifest,
-                           Others others) {
+                           Others others, const std::string& called = {}) {
   const std::string directory = TRY(state_directory());
   const std::string file = directory + kFile;
   TRY(make_directories(directory));
@@ -219,7 +227,7 @@ Result<void> update_memory(const sign::Anchors& anchors, const store::Store& sto
       }
       const bool beside_it = manifest && others == Others::keep && !other_store &&
                              old.manifest != manifest->to_string();
-      const bool not_removed = !manifest && other_store;
+      const bool not_removed = !manifest && (other_store || !is_meant(old, called));
       if (!elsewhere && !beside_it && !not_removed) continue;
     }
     kept.push_back(std::move(old));
@@ -294,17 +302,21 @@ Result<void> remember_pull(const sign::Anchors& anchors, const store::Store& sto
   return update_memory(anchors, store, name, manifest, Others::forget);
 }
 
-Result<void> forget_pull(const store::Store& store, const std::string& name) {
+Result<bool> forget_pull(const store::Store& store, const std::string& name,
+                         const std::string& called) {
   const std::string directory = TRY(state_directory());
   const sign::Anchors anchors;
   std::vector<Pulled> known = TRY(read_memory(directory + kFile));
   if (const auto old = own_old_file(anchors)) import(known, TRY(read_old_memory(*old)));
   const Present present(store);
-  const bool any = std::any_of(known.begin(), known.end(), [&](const Pulled& pulled) {
-    return concerns(pulled, present, name) && !is_other_store(pulled, store);
-  });
-  if (!any) return {};
-  return update_memory(anchors, store, name, std::nullopt, Others::forget);
+  bool any = false;
+  bool all = true;
+  for (const Pulled& pulled : known) {
+    if (!concerns(pulled, present, name) || is_other_store(pulled, store)) continue;
+    (is_meant(pulled, called) ? any : all) = is_meant(pulled, called);
+  }
+  if (any) TRY(update_memory(anchors, store, name, std::nullopt, Others::forget, called));
+  return all;
 }
 
 Result<std::vector<std::string>> remembered_names(const store::Store& store) {

@@ -42,8 +42,11 @@ Result<void> remember_pull(const sign::Anchors& anchors, const store::Store& sto
                            const std::string& name, const Digest& manifest);
 
 /// To be called after the user removed a name: what this user pulled under it into this store is
-/// forgotten, unless the store has the name again. Does nothing if nothing is remembered.
-Result<void> forget_pull(const store::Store& store, const std::string& name);
+/// forgotten, unless the store has the name again. `called` is what the user called the image: the
+/// name, or a text with a digest. With a digest, only pulls of that very manifest are forgotten,
+/// since which names the image has is the store's word. Whether nothing about the name is left.
+Result<bool> forget_pull(const store::Store& store, const std::string& name,
+                         const std::string& called);
 
 /// untrusted when this user (or root, for everybody) pulled something else under the name, or
 /// pulled the name into another store that was at this path. Names that were never pulled from here

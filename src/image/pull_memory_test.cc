@@ -100,21 +100,41 @@ TEST_F(PullMemoryTest, OnlyReplacingTakesAnotherImage) {
 }
 
 TEST_F(PullMemoryTest, RemovingANameForgetsIt) {
-  ASSERT_TRUE(forget_pull(*store_, "app"));
+  ASSERT_TRUE(forget_pull(*store_, "app", "app"));
   EXPECT_NE(::access(dir_.path("state").c_str(), F_OK), 0);
   const auto other = open("other");
   ASSERT_TRUE(remember('a'));
   ASSERT_TRUE(remember(*other, 'a'));
-  ASSERT_TRUE(forget_pull(*store_, "app"));
+  ASSERT_TRUE(forget_pull(*store_, "app", "app"));
   EXPECT_TRUE(passes('b'));
   EXPECT_TRUE(announce('b', false));
   EXPECT_FALSE(passes(*other, 'b'));
   // Another store that was put at the path says nothing about the first.
   ASSERT_TRUE(remember('a'));
   rename("store", "away");
-  ASSERT_TRUE(forget_pull(*open("store"), "app"));
+  ASSERT_TRUE(forget_pull(*open("store"), "app", "app"));
   EXPECT_FALSE(passes(*open("store"), 'b'));
   EXPECT_FALSE(passes(*open("away"), 'b'));
+}
+
+// Which names an image has is the store's word: whoever writes to it could have a name forgotten.
+TEST_F(PullMemoryTest, ADigestForgetsOnlyWhatWasPulledWithIt) {
+  ASSERT_TRUE(remember('a'));
+  for (const std::string& other : {digest('b').to_string(), digest('b').hex().substr(0, 12),
+                                   "app@" + digest('b').to_string(), std::string("other")}) {
+    const auto forgotten = forget_pull(*store_, "app", other);
+    ASSERT_TRUE(forgotten);
+    EXPECT_FALSE(*forgotten) << other;
+    EXPECT_FALSE(passes('b')) << other;
+  }
+  for (const std::string& same : {digest('a').to_string(), digest('a').hex().substr(0, 12),
+                                  "app@" + digest('a').to_string(), std::string("app")}) {
+    ASSERT_TRUE(remember('a'));
+    const auto forgotten = forget_pull(*store_, "app", same);
+    ASSERT_TRUE(forgotten);
+    EXPECT_TRUE(*forgotten) << same;
+    EXPECT_TRUE(passes('b')) << same;
+  }
 }
 
 TEST_F(PullMemoryTest, AStoreIsKnownHoweverItsPathIsSpelled) {
@@ -272,7 +292,7 @@ TEST_F(PullMemoryTest, KnowsWhatTheStoreHasLost) {
   rename("store", "away");
   EXPECT_EQ(*lost_names(*open("store")), std::vector<std::string>{"app"});
   // Its user says that this is right.
-  ASSERT_TRUE(forget_pull(*store_, "app"));
+  ASSERT_TRUE(forget_pull(*store_, "app", "app"));
   EXPECT_TRUE(lost_names(*store_)->empty());
 }
 
@@ -290,7 +310,7 @@ TEST_F(PullMemoryTest, ARelativeStateDirectoryIsRefused) {
   EXPECT_TRUE(refused(check_replaces_nothing(anchors_, *store_, "app", digest('a'))));
   EXPECT_TRUE(refused(announce_pull(anchors_, *store_, "app", digest('a'), true)));
   EXPECT_TRUE(refused(remember_pull(anchors_, *store_, "app", digest('a'))));
-  EXPECT_TRUE(refused(forget_pull(*store_, "app")));
+  EXPECT_TRUE(refused(forget_pull(*store_, "app", "app")));
   ::setenv("INTACT_STATE", dir_.path("state").c_str(), 1);
   EXPECT_TRUE(passes('a'));
   EXPECT_FALSE(passes('b'));

@@ -212,7 +212,8 @@ Result<Draft> make_draft(const oci::Reference& reference,
 /// Signs the draft, unless the layout has it with such a signature, and enters both.
 Result<void> sign_draft(Draft& draft, const SealOptions& options, const sign::PrivateKey& key) {
   const auto present = TRY(draft.destination->reader());
-  const SignatureState old = TRY(read_signatures(*present, draft.manifest));
+  SignatureState old = TRY(read_signatures(*present, draft.manifest));
+  if (old.damage) return std::move(*old.damage);  // the signatures of others would be lost
   const bool is_tagged = !draft.destination->tagged().empty();
   const PutSignatures put =
       TRY(put_signatures(*draft.destination, draft.manifest, old,

@@ -48,13 +48,25 @@ Result<std::optional<ReadBlob>> read_config(const oci::ImageSource& source, Byte
 /// Adds what one manifest says; one without anything to judge is only listed.
 Result<void> add_document(const oci::ImageSource& source, const oci::Descriptor& descriptor,
                           SignatureState& state) {
+  // What others have entered badly must not hide the good ones.
+  const auto skip = [&](Error error) -> Result<void> {
+    const bool is_theirs = is_bad_blob(error) || error.kind() == ErrorKind::unsupported ||
+                           error.kind() == ErrorKind::limit;
+    error = std::move(error).with_context("signature manifest");
+    if (!is_theirs) return error;
+    if (!state.damage) state.damage = std::move(error);
+    return {};
+  };
   SignatureDocument document;
-  document.manifest = {descriptor,
-                       TRY(source.read_document(descriptor).context("signature manifest"))};
-  ReadSignatures read =
-      TRY(read_layers(document.manifest.bytes, [&](const oci::Descriptor& blob, std::size_t limit) {
-            return read_from(source, blob, limit);
-          }).context("signature manifest"));
+  auto bytes = source.read_document(descriptor);
+  if (!bytes) return skip(std::move(bytes).error());
+  document.manifest = {descriptor, *std::move(bytes)};
+  auto layers =
+      read_layers(document.manifest.bytes, [&](const oci::Descriptor& blob, std::size_t limit) {
+        return read_from(source, blob, limit);
+      });
+  if (!layers) return skip(std::move(layers).error());
+  ReadSignatures& read = *layers;
   if (read.pieces.empty()) {
     state.evidence.push_back(
         sign::foreign_evidence("signature of an unknown kind " + descriptor.digest.to_string()));

@@ -53,6 +53,8 @@ Result<void> add_artifact(std::vector<sign::Evidence>& pieces,
 struct SignatureState {
   std::vector<SignatureDocument> documents;
   std::vector<sign::Evidence> evidence;  ///< all of it, to be judged
+  /// Why a manifest is not among them: what to tell if no signature is good.
+  std::optional<Error> damage = {};
 
   /// What a record in the store keeps of them.
   std::vector<store::EvidenceRef> references() const;

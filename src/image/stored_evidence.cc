@@ -17,21 +17,32 @@ Result<Bytes> read_needed(const store::Store& store, const Digest& digest, std::
 
 namespace {
 
-/// Adds the signatures of one manifest. One whose payload is missing or damaged is skipped like any
-/// other bad one.
+/// Notes why a piece cannot be used, if that is about the piece: others may be good.
+Result<void> skip_piece(Error error, StoredEvidence& evidence) {
+  const ErrorKind kind = error.kind();
+  const bool is_bad = kind == ErrorKind::tampered || kind == ErrorKind::malformed ||
+                      kind == ErrorKind::unsupported || kind == ErrorKind::limit;
+  if (!is_bad) return error;
+  if (!evidence.damage) evidence.damage = std::move(error);
+  return {};
+}
+
+/// Adds the signatures of one manifest. What is missing or damaged of it is skipped like any bad
+/// signature.
 Result<void> add_signatures(const store::Store& store, const Digest& document,
                             StoredEvidence& evidence) {
-  const Bytes manifest = TRY(read_needed(store, document, sign::kMaxSignatureManifestSize));
-  ReadSignatures read =
-      TRY(read_layers(manifest, [&](const oci::Descriptor& blob, std::size_t limit) {
-        return read_needed(store, blob.digest, limit);
-      }));
-  for (sign::Evidence& piece : read.pieces)
+  const auto manifest = read_needed(store, document, sign::kMaxSignatureManifestSize);
+  if (!manifest) return skip_piece(manifest.error(), evidence);
+  auto read = read_layers(*manifest, [&](const oci::Descriptor& blob, std::size_t limit) {
+    return read_needed(store, blob.digest, limit);
+  });
+  if (!read) return skip_piece(std::move(read).error(), evidence);
+  for (sign::Evidence& piece : read->pieces)
     if (piece.can_be_judged()) evidence.pieces.push_back(std::move(piece));
   if (evidence.pieces.size() > sign::kMaxSignatures)
     return Error(ErrorKind::limit,
                  "more than " + std::to_string(sign::kMaxSignatures) + " signatures");
-  if (read.damage) evidence.damage = std::move(read.damage);
+  if (read->damage && !evidence.damage) evidence.damage = std::move(read->damage);
   return {};
 }
 

@@ -33,7 +33,7 @@ Result<std::vector<EvidenceRef>> parse_evidence(const Json& record) {
     all.push_back({std::string(kFirstEvidence), TRY(Digest::parse(*text))});
   const Json* const list = TRY(optional_array(record, "evidence"));
   if (!list) return all;
-  if (list->size() > kMaxEvidence)
+  if (all.size() + list->size() > kMaxEvidence)
     return Error(ErrorKind::limit,
                  "a record with more than " + std::to_string(kMaxEvidence) + " pieces of evidence");
   for (const Json& piece : *list)

@@ -20,6 +20,12 @@ NamedImage full_record() {
   return image;
 }
 
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
 TEST(Record, SurvivesTheRoundTrip) {
   const NamedImage image = full_record();
   const NamedImage back = must(parse_record(as_bytes(encode_record(image))));
@@ -51,16 +57,16 @@ TEST(Record, OfVersionOneIsOfTheFirstFormatWithOnePieceOfEvidence) {
   EXPECT_TRUE(parse_record(as_bytes(encode_record(many))));
   many.evidence.push_back(many.evidence.front());
   EXPECT_ERROR(limit, parse_record(as_bytes(encode_record(many))));
+  // However many of them are in the place of version 1.
+  many.evidence.assign(16, many.evidence.front());
+  EXPECT_ERROR(
+      limit,
+      parse_record(as_bytes(replaced(encode_record(many), "\"evidence\"",
+                                     R"("signature_manifest":")" + digest + R"(","evidence")"))));
   // What was unsigned stays so.
   const std::size_t at = old.find("\"signature_manifest\"");
   const std::string bare = old.substr(0, at) + old.substr(old.find("\"source\""));
   EXPECT_TRUE(must(parse_record(as_bytes(bare))).evidence.empty());
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return text.replace(at, from.size(), to);
 }
 
 TEST(Record, RefusesWhatItCannotBelieve) {

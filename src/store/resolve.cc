@@ -88,6 +88,12 @@ Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::str
   return by_digest;
 }
 
+bool has_digest_of(std::string_view text, const Digest& manifest) {
+  if (const auto pinned = split(text)) return fits(pinned->second, manifest);
+  const auto digits = digits_of(text);
+  return digits && fits(*digits, manifest);
+}
+
 Result<void> check_digest_in_name(std::string_view name, const Digest& manifest) {
   const auto pinned = split(name);
   if (!pinned || fits(pinned->second, manifest)) return {};

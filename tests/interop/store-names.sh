@@ -180,6 +180,22 @@ if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
   expect 2 "$intact" mount tool
 fi
 
+# A digest does not make Intact forget what was pulled under another name: which names an image has is the store's word.
+expect 0 "$intact" tag tool kept "${pub[@]}"
+jq -c '.name = "kept"' "$INTACT_STORE"/names/*team*.json > "$work/kept.json"
+cp "$work/kept.json" "$INTACT_STORE/names/kept.json"
+expect 5 "$intact" verify kept "${pub[@]}"
+expect 0 "$intact" rm "$app"
+said "'kept' was removed, but the pull of it is still remembered: another image was pulled .*run .intact rm kept"
+cp "$work/kept.json" "$INTACT_STORE/names/kept.json"
+expect 5 "$intact" verify kept "${pub[@]}"
+said "but $tool was pulled"
+expect 0 "$intact" rm kept
+cp "$work/kept.json" "$INTACT_STORE/names/kept.json"
+expect 0 "$intact" verify kept "${pub[@]}"
+expect 0 "$intact" rm kept
+expect 0 "$intact" pull "oci:$work/app:1.0-sealed" "${pub[@]}"
+
 # rm: all names of a digest, then all that is there.
 expect 2 "$intact" rm
 expect 2 "$intact" rm --all tool

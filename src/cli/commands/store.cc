@@ -1,6 +1,6 @@
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -88,12 +88,12 @@ Result<int> inspect_image(const Options& options, const StoreOption& store_optio
   return 0;
 }
 
-/// Every name that is to go. All must be there, or none goes.
-Result<std::set<std::string>> names_to_remove(const store::Store& store, const Options& options) {
+/// Every name that is to go, with what it was called by. All must be there, or none goes.
+Result<std::map<std::string, std::string>> names_to_remove(const store::Store& store,
+                                                           const Options& options) {
   if (!options.all) return image::names_to_remove(store, options.names);
-  std::set<std::string> names;
   std::vector<Error> damaged;
-  for (const store::NamedImage& image : TRY(store.list(&damaged))) names.insert(image.name);
+  auto names = TRY(image::all_names_to_remove(store, damaged));
   for (const Error& error : damaged) warn(error.message());
   return names;
 }
@@ -104,11 +104,12 @@ Result<int> remove_names(const Options& options, const StoreOption& store_option
                  options.all ? "--all: removes every image; leave out the names"
                              : "nothing to remove; give a NAME, or --all");
   const auto store = TRY(store_option.open());
-  const std::set<std::string> names = TRY(names_to_remove(*store, options));
-  for (const std::string& name : names) {
-    if (const auto error = TRY(image::remove(*store, name)))
+  std::vector<std::string> names;
+  for (const auto& [name, called] : TRY(names_to_remove(*store, options))) {
+    if (const auto error = TRY(image::remove(*store, name, called)))
       warn("'" + name +
            "' was removed, but the pull of it is still remembered: " + error->message());
+    names.push_back(name);
   }
   if (options.json) {
     print_json(Json{{"removed", names}});

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -28,16 +28,25 @@ Result<std::vector<std::string>> lost_names(const store::Store& store);
 /// What is wrong with such a name (not_found), and what to do.
 Error lost_name(const std::string& name);
 
-/// Every name that is to be removed for these texts, which may be digests (see
-/// store::resolve_names()). A name in the store stands for itself, whatever it looks like; one with
-/// a damaged record and one that the store has lost can be removed as well. Errors: those of
-/// store::resolve_names() for the first text that stands for nothing.
-Result<std::set<std::string>> names_to_remove(const store::Store& store,
-                                              const std::vector<std::string>& texts);
+/// The names that are to be removed for these texts, which may be digests (see
+/// store::resolve_names()), each with the text that it was found by. A name in the store stands for
+/// itself, whatever it looks like; one with a damaged record and one that the store has lost can be
+/// removed as well. Errors: those of store::resolve_names() for the first text that stands for
+/// nothing.
+Result<std::map<std::string, std::string>> names_to_remove(const store::Store& store,
+                                                           const std::vector<std::string>& texts);
+
+/// Every name that the store has or has lost, each found by itself. Damaged records are added to
+/// `damaged`.
+Result<std::map<std::string, std::string>> all_names_to_remove(const store::Store& store,
+                                                               std::vector<Error>& damaged);
 
 /// Removes a name from the store, and what pulls remembered about it outside the store: another
-/// image may be pulled under it. not_found if the store does not have it. The result is the error
-/// that kept the memory from changing, if any; the name is removed nevertheless.
-Result<std::optional<Error>> remove(store::Store& store, const std::string& name);
+/// image may be pulled under it. If it was `called` by a digest, a pull of another manifest under
+/// the name is still remembered, since only the store says that the name is this image's.
+/// not_found if the store does not have it. The result is the error that kept the memory from
+/// changing, if any; the name is removed nevertheless.
+Result<std::optional<Error>> remove(store::Store& store, const std::string& name,
+                                    const std::string& called);
 
 }  // namespace intact::image

@@ -31,6 +31,9 @@ Result<NamedImage> resolve_image(const Store& store, const std::string& text);
 /// one. Errors as above, so never empty.
 Result<std::vector<NamedImage>> resolve_names(const Store& store, const std::string& text);
 
+/// Whether `text` is DIGEST or NAME@DIGEST and the digest is that of this manifest.
+bool has_digest_of(std::string_view text, const Digest& manifest);
+
 /// For a new name of an image: invalid_argument if it ends in @DIGEST and `manifest` is another,
 /// since resolve_image() could never find the image by it.
 Result<void> check_digest_in_name(std::string_view name, const Digest& manifest);
