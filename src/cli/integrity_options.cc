@@ -61,18 +61,16 @@ CLI::Validator whole_sectors() {
 Result<std::optional<integrity::Algorithm>> KeyedAlgorithm::load(const char* option) const {
   const bool keyed = !key_file.empty() || key_fd;
   const std::string key_option = fmt::format("{}-key-{}", option, key_fd ? "fd" : "file");
+  if (key_size && !keyed)
+    return wrong(
+        fmt::format("{0}-key-size: key size given without a key; pass {0}-key-file", option));
   if (name.empty() || name == "none") {
     if (keyed)
       return wrong(fmt::format("{}: key given without an algorithm; pass {}", key_option, option));
     return std::optional<integrity::Algorithm>();
   }
   integrity::Algorithm algorithm{.name = integrity::kernel_name(name)};
-  if (!keyed) {
-    if (key_size)
-      return wrong(
-          fmt::format("{0}-key-size: key size given without a key; pass {0}-key-file", option));
-    return std::optional(std::move(algorithm));
-  }
+  if (!keyed) return std::optional(std::move(algorithm));
   crypto::Secret key = TRY(read_key(*this).context(key_option));
   if (key_size && *key_size > kMaxKeySize)
     return wrong(fmt::format("{}-key-size: a key has at most {} bytes", option, kMaxKeySize));
@@ -82,6 +80,20 @@ Result<std::optional<integrity::Algorithm>> KeyedAlgorithm::load(const char* opt
   if (key_size) key = crypto::Secret::copy_of(key.expose().first(*key_size));
   algorithm.key = std::make_shared<const crypto::Secret>(std::move(key));
   return std::optional(std::move(algorithm));
+}
+
+Result<void> IntegrityOptions::check_descriptors() const {
+  const std::pair<const char*, std::optional<int>> keys[] = {
+      {"--integrity-key-fd", integrity.key_fd},
+      {"--journal-integrity-key-fd", journal_integrity.key_fd},
+      {"--journal-crypt-key-fd", journal_crypt.key_fd}};
+  for (const auto* key = std::begin(keys); key != std::end(keys); ++key)
+    for (const auto* other = std::begin(keys); other != key; ++other)
+      if (key->second && key->second == other->second)
+        return wrong(
+            fmt::format("{}: {} is already read by {}; pass each key on a descriptor of its own",
+                        key->first, *key->second, other->first));
+  return {};
 }
 
 void IntegrityOptions::add_device(CLI::App* command, bool required) {
@@ -217,6 +229,7 @@ void IntegrityOptions::add_opening(CLI::App* command) {
 }
 
 Result<integrity::Params> IntegrityOptions::given_params() const {
+  TRY(check_descriptors());
   integrity::Params params{.start = start,
                            .tag_size = tag_size,
                            .block_size = sector_size.value_or(512),

@@ -86,6 +86,8 @@ struct IntegrityOptions {
   bool names_algorithm() const {
     return integrity.given() || journal_integrity.given() || journal_crypt.given();
   }
+  /// invalid_argument: two keys would be read from one descriptor, where the first takes all.
+  Result<void> check_descriptors() const;
   /// The params that are given, without a block size unless --sector-size is; reads the keys.
   Result<integrity::Params> given_params() const;
   /// integrity::params_for_opening() with these options. Reads the keys; warns about what the

@@ -1,5 +1,3 @@
-#include <utility>
-
 #include <intact/integrity/params.h>
 #include <intact/integrity/probe.h>
 
@@ -16,36 +14,22 @@ class IntegrityVolumeOptions final : public VolumeOptions {
  public:
   IntegrityVolumeOptions() { options_.integrity.name.clear(); }
 
-  void add_to_open(CLI::App* command) override {
-    options_.add_algorithms(command);
-    options_.add_legacy_recalculate(command);
-  }
-  const char* first_given() const override;
   Result<std::shared_ptr<const dm::Credentials>> credentials(block::DeviceFiles& files,
                                                              const dm::File& file) const override;
 
  private:
+  void add_to_open(CLI::App* command) override {
+    options_.add_algorithms(command);
+    options_.add_legacy_recalculate(command);
+  }
+
   IntegrityOptions options_;
 };
 
-const char* IntegrityVolumeOptions::first_given() const {
-  const std::pair<bool, const char*> options[] = {
-      {options_.integrity.given(), "--integrity"},
-      {options_.journal_integrity.given(), "--journal-integrity"},
-      {options_.journal_crypt.given(), "--journal-crypt"},
-      {options_.tag_size.has_value(), "--tag-size"},
-      {options_.sector_size.has_value(), "--sector-size"}};
-  for (const auto& [given, name] : options)
-    if (given) return name;
-  return nullptr;
-}
-
 Result<std::shared_ptr<const dm::Credentials>> IntegrityVolumeOptions::credentials(
     block::DeviceFiles&, const dm::File&) const {
-  // A size without a key is an error of load().
-  if (first_given() == nullptr && !options_.integrity.key_size && !options_.legacy_recalculate &&
-      !options_.legacy_hmac)
-    return std::shared_ptr<const dm::Credentials>();
+  if (first_given().empty()) return std::shared_ptr<const dm::Credentials>();
+  TRY(options_.check_descriptors());
   const auto said = std::make_shared<integrity::Credentials>();
   said->detects_hash = options_.integrity.name.empty();
   if (options_.integrity.given() || options_.integrity.key_size) {

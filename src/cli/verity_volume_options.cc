@@ -1,5 +1,4 @@
 #include <optional>
-#include <utility>
 
 #include <intact/console/size_option.h>
 #include <intact/verity/probe.h>
@@ -12,16 +11,16 @@ namespace {
 
 class VerityVolumeOptions final : public VolumeOptions {
  public:
-  void add_to_open(CLI::App* command) override;
   void add_to_look(CLI::App* command) override {
     add_size_option(command, "--hash-offset", superblock_at_,
                     "Look for a dm-verity superblock only at this offset");
   }
-  const char* first_given() const override;
   Result<std::shared_ptr<const dm::Credentials>> credentials(block::DeviceFiles& files,
                                                              const dm::File& file) const override;
 
  private:
+  void add_to_open(CLI::App* command) override;
+
   VerityOptions options_;
   std::optional<std::uint64_t> superblock_at_;
 };
@@ -42,25 +41,13 @@ void VerityVolumeOptions::add_to_open(CLI::App* command) {
                   "Offset of the dm-verity superblock, if it is not found automatically");
   options_.add_data_blocks(command);
   options_.add_fec(command);
-}
-
-const char* VerityVolumeOptions::first_given() const {
-  const std::pair<bool, const char*> options[] = {
-      {!options_.root_hash.empty(), "--root-hash"},
-      {!options_.root_hash_file.empty(), "--root-hash-file"},
-      {!options_.signature.empty(), "--root-hash-signature"},
-      {!options_.hash_device.empty(), "--hash-device"},
-      {superblock_at_.has_value(), "--hash-offset"},
-      {options_.data_blocks.value_or(0) != 0, "--data-blocks"},
-      {!options_.fec_device.empty(), "--fec-device"}};
-  for (const auto& [given, name] : options)
-    if (given) return name;
-  return nullptr;
+  for (const char* detail : {"--fec-offset", "--fec-roots"})
+    command->get_option(detail)->needs(command->get_option("--fec-device"));
 }
 
 Result<std::shared_ptr<const dm::Credentials>> VerityVolumeOptions::credentials(
     block::DeviceFiles& files, const dm::File& file) const {
-  if (first_given() == nullptr) return std::shared_ptr<const dm::Credentials>();
+  if (first_given().empty()) return std::shared_ptr<const dm::Credentials>();
   const auto said = std::make_shared<verity::Credentials>();
   if (!options_.root_hash.empty() || !options_.root_hash_file.empty())
     said->root = TRY(options_.root());

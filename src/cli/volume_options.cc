@@ -1,6 +1,21 @@
 #include "volume_options.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace intact::cli {
+
+void VolumeOptions::add_open_options(CLI::App* command) {
+  const std::vector<const CLI::Option*> before = std::as_const(*command).get_options();
+  add_to_open(command);
+  for (const CLI::Option* option : std::as_const(*command).get_options())
+    if (std::ranges::find(before, option) == before.end()) options_.push_back(option);
+}
+
+std::string VolumeOptions::first_given() const {
+  const auto given = std::ranges::find_if(options_, [](const auto* o) { return o->count() > 0; });
+  return given == options_.end() ? std::string() : (*given)->get_name();
+}
 
 /// A new format is one line here.
 AllVolumeOptions::AllVolumeOptions() {
@@ -9,17 +24,17 @@ AllVolumeOptions::AllVolumeOptions() {
 }
 
 void AllVolumeOptions::add_to_open(CLI::App* command) {
-  for (const auto& options : all_) options->add_to_open(command);
+  for (const auto& options : all_) options->add_open_options(command);
 }
 
 void AllVolumeOptions::add_to_look(CLI::App* command) {
   for (const auto& options : all_) options->add_to_look(command);
 }
 
-const char* AllVolumeOptions::first_given() const {
+std::string AllVolumeOptions::first_given() const {
   for (const auto& options : all_)
-    if (const char* const given = options->first_given()) return given;
-  return nullptr;
+    if (std::string given = options->first_given(); !given.empty()) return given;
+  return {};
 }
 
 Result<stack::Credentials> AllVolumeOptions::credentials(block::DeviceFiles& files,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -20,17 +21,23 @@ class VolumeOptions {
   VolumeOptions& operator=(const VolumeOptions&) = delete;
   virtual ~VolumeOptions() = default;
 
-  /// Of commands that open a file.
-  virtual void add_to_open(CLI::App* command) = 0;
+  /// Adds those of commands that open a file. first_given() knows all of them.
+  void add_open_options(CLI::App* command);
   /// Of commands that only look at it: where headers are.
   virtual void add_to_look(CLI::App*) {}
 
-  /// The first option given that says how to check a file; null if there is none.
-  virtual const char* first_given() const = 0;
+  /// The first of the open options that was given; empty if there is none.
+  std::string first_given() const;
   /// Reads keys and opens the files that were named; null if nothing was said. A part that is in
   /// `file` is not a file of its own.
   virtual Result<std::shared_ptr<const dm::Credentials>> credentials(
       block::DeviceFiles& files, const dm::File& file) const = 0;
+
+ protected:
+  virtual void add_to_open(CLI::App* command) = 0;
+
+ private:
+  std::vector<const CLI::Option*> options_;
 };
 
 std::unique_ptr<VolumeOptions> make_verity_volume_options();
@@ -43,7 +50,7 @@ class AllVolumeOptions {
 
   void add_to_open(CLI::App* command);
   void add_to_look(CLI::App* command);
-  const char* first_given() const;
+  std::string first_given() const;
   Result<stack::Credentials> credentials(block::DeviceFiles& files, const dm::File& file) const;
 
  private:

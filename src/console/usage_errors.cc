@@ -60,6 +60,9 @@ std::string clause(std::string text) {
   if (const std::size_t at = text.find(kAtMost); at != std::string::npos)
     return text.substr(0, at) + ": given " + text.substr(at + kAtMost.size()) +
            " times, but only one is possible";
+  constexpr std::string_view kNeeds = " requires ";
+  if (const std::size_t at = text.find(kNeeds); at != text.npos && text.starts_with("--"))
+    return text.substr(0, at) + ": needs " + text.substr(at + kNeeds.size());
   std::replace(text.begin(), text.end(), '\n', ' ');
   while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
   if (text.size() > 1 && std::isupper(static_cast<unsigned char>(text[0])) &&

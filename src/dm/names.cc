@@ -79,6 +79,13 @@ Result<std::string> Names::add(const Key& key) {
   return word;
 }
 
+Result<Key> Names::read_descriptor(int number) {
+  if (const auto found = read_.find(number); found != read_.end()) return found->second;
+  auto key =
+      std::make_shared<const crypto::Secret>(TRY(crypto::Secret::read_from(number, kMaxKeySize)));
+  return read_.emplace(number, std::move(key)).first->second;
+}
+
 void Names::add_device(const std::string& name, std::shared_ptr<block::Device> device) {
   devices_.insert_or_assign(name, std::move(device));
 }

@@ -62,25 +62,24 @@ Result<File> open_number(dev_t number, const FileOpener& open) {
   return file;
 }
 
-Result<Key> read_key(const KeyReference& reference) {
+Result<Key> read_key(const KeyReference& reference, Names& names) {
   std::string what;
-  const auto checked = [&](crypto::Secret secret) -> Result<Key> {
-    if (secret.size() != reference.size)
-      return Error(ErrorKind::bad_secret,
-                   fmt::format("{}: has {} bytes, not {}", what, secret.size(), reference.size));
-    return std::make_shared<const crypto::Secret>(std::move(secret));
+  const auto checked = [&](Key key) -> Result<Key> {
+    if (key->size() == reference.size) return key;
+    return Error(ErrorKind::bad_secret,
+                 fmt::format("{}: has {} bytes, not {}", what, key->size(), reference.size));
   };
   if (reference.type == "user") {
     what = fmt::format("key {} of type user", quoted(reference.name));
-    return checked(TRY(read_user_key(std::string(reference.name), Names::kMaxKeySize)));
+    return checked(std::make_shared<const crypto::Secret>(
+        TRY(read_user_key(std::string(reference.name), Names::kMaxKeySize))));
   }
   const auto number = whole_number(reference.name);
   if (!number || *number > kMaxDescriptor)
     return Error(ErrorKind::invalid_argument,
                  fmt::format("key from descriptor {}: not a descriptor", quoted(reference.name)));
   what = fmt::format("key from descriptor {}", *number);
-  return checked(
-      TRY(crypto::Secret::read_from(static_cast<int>(*number), Names::kMaxKeySize).context(what)));
+  return checked(TRY(names.read_descriptor(static_cast<int>(*number)).context(what)));
 }
 
 /// The reference to a key with which a word ends, as in internal_hash:hmac(sha256)::32:fd:9.
@@ -128,7 +127,7 @@ Result<void> use_own_names(Line& line, Names& names, const FileOpener& open) {
           ErrorKind::unsupported,
           fmt::format("key {} of type {}: only the kernel can read it; add it as type user",
                       quoted(reference.name), reference.type));
-    word.replace(*at, std::string::npos, TRY(names.add(TRY(read_key(reference)))));
+    word.replace(*at, std::string::npos, TRY(names.add(TRY(read_key(reference, names)))));
   }
   return {};
 }

@@ -95,6 +95,25 @@ TEST_F(OwnNames, TheNumberCountsAndNotWhatAPathLeadsTo) {
   EXPECT_THAT(used.error().message(), HasSubstr("is another device"));
 }
 
+TEST_F(OwnNames, OneDescriptorServesSeveralLines) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd from(ends[0]);
+  ASSERT_TRUE(write_all(ends[1], as_bytes("0123456789abcdef")));
+  ::close(ends[1]);
+  const std::string reference = fmt::format(":16:fd:{}", from.get());
+  for (const char* before : {"internal_hash:hmac(sha256):", "journal_mac:hmac(sha256):", ""}) {
+    const auto word = replaced(before + reference);
+    ASSERT_TRUE(word) << word.error().message();
+    const Key key = names_.key(word->substr(word->rfind(":16:"))).value();
+    EXPECT_EQ(key->expose_text(), "0123456789abcdef");
+  }
+  const auto longer = replaced(fmt::format(":32:fd:{}", from.get()));
+  ASSERT_FALSE(longer);
+  EXPECT_EQ(longer.error().message(),
+            fmt::format("key from descriptor {}: has 16 bytes, not 32", from.get()));
+}
+
 TEST_F(OwnNames, KeysAreReadFromKeyrings) {
   if (!add_key("user", "intact:test key", "0123456789abcdef"))
     GTEST_SKIP() << "no keyrings here: " << std::strerror(errno);

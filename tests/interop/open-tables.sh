@@ -135,6 +135,33 @@ said '^intact: --root-hash-file: cannot be used with --format raw'
 expect 2 "$intact" open --table "0 8 linear $work/data 0" --integrity hmac-sha256 --integrity-key-file key --to never
 said '^intact: --integrity: cannot be used with --table'
 expect 6 "$intact" open 'a disk' --fec-device hash --to never
+# The same for what only says how.
+for words in '--integrity-legacy-hmac' '--integrity-legacy-recalculate' '--data-blocks 0' '--tag-size 4' '--fec-device hash --fec-roots 3'; do
+  # shellcheck disable=SC2086  # words
+  expect 6 "$intact" open 'a disk' $words --to never
+  said "^intact: (a disk|hash): (not a dm-integrity device|no dm-verity superblock found)"
+  # shellcheck disable=SC2086
+  expect 2 "$intact" open 'a disk' --format raw $words --to never
+  said "^intact: ${words%% *}: cannot be used with --format raw, which would not check it$"
+  # shellcheck disable=SC2086
+  expect 2 "$intact" open --table "0 8 linear $work/data 0" $words --to never
+  said "^intact: ${words%% *}: cannot be used with --table, which would not check it$"
+done
+for what in integrity journal-integrity journal-crypt; do
+  expect 2 "$intact" open 'a disk' "--$what-key-size" 32 --to never
+  said "^intact: --$what-key-size: key size given without a key; pass --$what-key-file$"
+done
+for detail in '--fec-roots 3' '--fec-offset 4096'; do
+  # shellcheck disable=SC2086
+  expect 2 "$intact" open data $detail --to never
+  said "^intact: ${detail% *}: needs --fec-device$"
+done
+# A key that a pipe passes serves both lines, and both keys of a line cannot come from one descriptor option.
+pair="0 $sectors integrity $work/tagged 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:9"
+expect 0 "$intact" open --table "$pair"$'\n'"$sectors ${pair#0 }" -r --to both 9< <(cat key)
+equal "$(stat -c %s both)" $((2 * sectors * 512)) 'length of two lines with one key'
+expect 2 "$intact" open tagged --integrity hmac-sha256 --integrity-key-fd 9 --journal-integrity hmac-sha256 --journal-integrity-key-fd 9 --to never 9< key
+said '^intact: --journal-integrity-key-fd: 9 is already read by --integrity-key-fd; pass each key on a descriptor of its own$'
 expect 0 "$intact" open data --format raw --to raw.copy
 same data raw.copy
 

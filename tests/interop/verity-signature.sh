@@ -115,7 +115,7 @@ expect 4 "$intact" verity format data tree2 --data-blocks 25 --root-hash-signatu
 said 'me\.key: .*password'
 [[ ! -e tree2 && ! -e p ]] || fail 'a refused format left a file'
 expect 2 "${verify[@]}" --root-hash-signature ours.p7s
-said '^intact: --root-hash-signature requires --root-hash-cert'
+said '^intact: --root-hash-signature: needs --root-hash-cert'
 expect 2 "${verify[@]}" --root-hash-cert ec.crt
 said '--root-hash-cert.*--root-hash-signature'
 expect 7 "${verify[@]}" --root-hash-signature nowhere --root-hash-cert ec.crt

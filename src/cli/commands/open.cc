@@ -98,8 +98,8 @@ Result<stack::Plan> plan_from_content(const OpenOptions& options, block::Access 
 }
 
 Result<stack::Plan> prepare(const OpenOptions& options, block::Access access) {
-  const char* const check = options.volumes.first_given();
-  if (check != nullptr && (!options.table.empty() || options.format == kRaw))
+  const std::string check = options.volumes.first_given();
+  if (!check.empty() && (!options.table.empty() || options.format == kRaw))
     return Error(ErrorKind::invalid_argument,
                  fmt::format("{}: cannot be used with {}, which would not check it", check,
                              options.table.empty() ? "--format raw" : "--table"));

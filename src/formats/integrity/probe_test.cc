@@ -246,9 +246,7 @@ TEST(Probe, RecoveryIsNeverMadeWritable) {
 }
 
 TEST(Probe, NamesWhatIsMissing) {
-  Credentials said;
-  EXPECT_TRUE(said.missing("disk"));
-  said.tag_size = 8;
+  const Credentials said;
   EXPECT_EQ(said.missing("disk").error().message(), "disk: not a dm-integrity device");
   const TestDevice device(Left::params(Mode::journal, named("crc32c")));
   EXPECT_THAT(Probed(device, {}).message, HasSubstr("the sampled tags are blank"));

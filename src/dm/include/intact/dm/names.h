@@ -46,6 +46,9 @@ class Names {
   Result<std::string> add(const File& file);
   /// The word for a key. limit: larger than kMaxKeySize.
   Result<std::string> add(const Key& key);
+  /// What can be read from a descriptor of this process, as a key. It is read once, however many
+  /// lines name it. limit: larger than kMaxKeySize.
+  Result<Key> read_descriptor(int number);
   /// Makes dm:NAME known.
   void add_device(const std::string& name, std::shared_ptr<block::Device> device);
 
@@ -72,6 +75,7 @@ class Names {
     UniqueFd writer;  ///< of that pipe
   };
   bool claims_ = false;
+  std::map<int, Key> read_;  ///< by descriptor
   std::map<std::string, NamedFile, std::less<>> files_;
   std::map<std::string, NamedKey, std::less<>> keys_;
   std::map<std::string, std::shared_ptr<block::Device>, std::less<>> devices_;
