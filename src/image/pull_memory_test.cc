@@ -117,7 +117,8 @@ TEST_F(PullMemoryTest, RemovingANameForgetsIt) {
   EXPECT_FALSE(passes(*open("away"), 'b'));
 }
 
-// Which names an image has is the store's word: whoever writes to it could have a name forgotten.
+// Which names an image has is the store's word: anyone who writes to it could have a name
+// forgotten.
 TEST_F(PullMemoryTest, ADigestForgetsOnlyWhatWasPulledWithIt) {
   ASSERT_TRUE(remember('a'));
   for (const std::string& other : {digest('b').to_string(), digest('b').hex().substr(0, 12),
