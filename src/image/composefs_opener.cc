@@ -41,7 +41,8 @@ Result<std::shared_ptr<tree::OpenFile>> StoreObjectOpener::open(const std::strin
     const int code = opened.error().sys_errno();
     // A shortage of this process says nothing about the object.
     if (code == EMFILE || code == ENFILE || code == ENOMEM) return std::move(opened).error();
-    tell(payload, node, 0, 0, "cannot be opened: " + opened.error().message());
+    tell(payload, node,
+         {.range = DamagedRange(), .reason = "cannot be opened: " + opened.error().message()});
     // One that is gone is damage: "not found" is for names.
     if (opened.error().kind() == ErrorKind::not_found)
       return Error(ErrorKind::tampered,
@@ -63,37 +64,34 @@ Result<std::shared_ptr<tree::OpenFile>> StoreObjectOpener::open_file(
   if (mode_ == VerityMode::off) {
     auto source = TRY(FileSource::open(std::move(object)));
     if (source->size() != size) {
-      tell(payload, node, 0, 0,
-           "has " + std::to_string(source->size()) + " bytes, not " + std::to_string(size));
+      tell(payload, node,
+           {.range = DamagedRange(),
+            .reason =
+                "has " + std::to_string(source->size()) + " bytes, not " + std::to_string(size)});
       return Error(ErrorKind::tampered, "objects/" + payload + " has the wrong size");
     }
     return as_open_file(std::move(source));
   }
   if (!digest) {
-    tell(payload, node, 0, 0, "has no digest in the image");
+    tell(payload, node, {.range = DamagedRange(), .reason = "has no digest in the image"});
     if (mode_ == VerityMode::require)
       return Error(ErrorKind::tampered,
                    "objects/" + payload + " has no digest in the image, so nothing can check it");
     return as_open_file(TRY(FileSource::open(std::move(object))));
   }
-  auto report = [this, payload, node](const fsverity::DamagedBlock& block) {
-    tell(payload, node, block.block, block.offset, block.reason);
-  };
+  auto report = [this, payload, node](const Damage& damage) { tell(payload, node, damage); };
   auto verified = fsverity::VerifiedFile::open(
       std::move(object), size, *digest, TRY(store_->tree_of(image_, *digest)), report, hashes_);
   if (!verified) return std::move(verified).error();
   return as_open_file(std::move(*verified));
 }
 
-void StoreObjectOpener::tell(const std::string& payload, tree::NodeId node, std::uint64_t block,
-                             std::uint64_t offset, const std::string& reason) const {
+void StoreObjectOpener::tell(const std::string& payload, tree::NodeId node, Damage damage) const {
   if (!damage_) return;
   const auto tree = tree_.lock();
-  damage_({.path = tree ? tree->path_of(node) : "",
-           .object = "objects/" + payload,
-           .block = block,
-           .offset = offset,
-           .reason = reason});
+  damage.object = "objects/" + payload;
+  if (tree) damage.path = tree->path_of(node);
+  damage_(damage);
 }
 
 }  // namespace intact::image

@@ -8,9 +8,9 @@
 
 #include <sys/stat.h>
 
+#include <intact/base/damage.h>
 #include <intact/composefs/image_tree.h>
 #include <intact/fsverity/hash_cache.h>
-#include <intact/image/damage.h>
 #include <intact/image/opened_image.h>
 #include <intact/store/store.h>
 #include <intact/tree/file_tree.h>
@@ -82,8 +82,8 @@ class StoreObjectOpener final : public composefs::ObjectOpener {
   Result<std::shared_ptr<tree::OpenFile>> open_file(UniqueFd object, const std::string& payload,
                                                     const std::optional<Digest>& digest,
                                                     std::uint64_t size, tree::NodeId node) const;
-  void tell(const std::string& payload, tree::NodeId node, std::uint64_t block,
-            std::uint64_t offset, const std::string& reason) const;
+  /// Adds object and path to the damage and tells of it.
+  void tell(const std::string& payload, tree::NodeId node, Damage damage) const;
 
   std::shared_ptr<const store::Store> store_;
   Digest image_;

@@ -149,13 +149,9 @@ Result<std::shared_ptr<const ByteSource>> open_composefs_image(const store::Stor
                  "images/" + image.hex() + " is missing from the store: pull the image again");
   UniqueFd fd = TRY(std::move(opened));
   const std::uint64_t size = TRY(file_size(fd.get()));
-  auto report = [damage, image](const fsverity::DamagedBlock& block) {
-    if (damage)
-      damage({.path = "",
-              .object = "images/" + image.hex(),
-              .block = block.block,
-              .offset = block.offset,
-              .reason = block.reason});
+  auto report = [damage, image](Damage met) {
+    met.object = "images/" + image.hex();
+    if (damage) damage(met);
   };
   auto file = TRY(fsverity::VerifiedFile::open(std::move(fd), size, image,
                                                TRY(store.tree_of(image, image)), report));

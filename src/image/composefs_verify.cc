@@ -15,7 +15,7 @@ namespace {
 
 /// What is damaged in an object: in any case its first bad block.
 struct BadObject {
-  std::vector<fsverity::DamagedBlock> blocks;
+  std::vector<Damage> blocks;
   std::uint64_t omitted = 0;  ///< further ones
 };
 
@@ -24,7 +24,7 @@ class BadObjects {
  public:
   explicit BadObjects(std::size_t most) : most_(most) {}
 
-  void add(const std::string& payload, std::vector<fsverity::DamagedBlock> blocks) {
+  void add(const std::string& payload, std::vector<Damage> blocks) {
     if (blocks.empty()) return;
     const std::lock_guard lock(mutex_);
     BadObject object{std::move(blocks), 0};
@@ -53,33 +53,29 @@ Result<void> scan_image(const store::Store& store, const Digest& image, VerifyRe
   if (!fd) {
     if (fd.error().concerns_caller()) return std::move(fd).error();
     report.damaged.push_back(
-        {.path = "", .object = object, .block = 0, .offset = 0, .reason = fd.error().message()});
+        {.object = object, .range = DamagedRange(), .reason = fd.error().message()});
     return {};
   }
   const std::uint64_t size = TRY(file_size(fd->get()));
   report.bytes += size;
-  for (fsverity::DamagedBlock& bad :
-       TRY(fsverity::scan_file(std::move(*fd), size, image, TRY(store.tree_of(image, image)))))
-    report.damaged.push_back({.path = "",
-                              .object = object,
-                              .block = bad.block,
-                              .offset = bad.offset,
-                              .reason = std::move(bad.reason)});
+  for (Damage& bad :
+       TRY(fsverity::scan_file(std::move(*fd), size, image, TRY(store.tree_of(image, image))))) {
+    bad.object = object;
+    report.damaged.push_back(std::move(bad));
+  }
   return {};
 }
 
 /// Every bad block of one object; one that cannot be opened or read is bad as a whole.
-Result<std::vector<fsverity::DamagedBlock>> scan_object(const store::Store& store,
-                                                        const Digest& image,
-                                                        const composefs::ObjectReference& object,
-                                                        const Progress& progress) {
-  auto scan = [&]() -> Result<std::vector<fsverity::DamagedBlock>> {
+Result<std::vector<Damage>> scan_object(const store::Store& store, const Digest& image,
+                                        const composefs::ObjectReference& object,
+                                        const Progress& progress) {
+  auto scan = [&]() -> Result<std::vector<Damage>> {
     return fsverity::scan_file(TRY(store.open_object(object.payload)), object.size, object.digest,
                                TRY(store.tree_of(image, object.digest)), progress);
   }();
   if (scan || scan.error().concerns_caller()) return scan;
-  return std::vector{
-      fsverity::DamagedBlock{.block = 0, .offset = 0, .reason = scan.error().message()}};
+  return std::vector{Damage{.range = DamagedRange(), .reason = scan.error().message()}};
 }
 
 /// One entry for each path that shows the content: people ask which files were touched, not which
@@ -98,16 +94,14 @@ Result<void> name_damaged_files(std::shared_ptr<const ByteSource> image,
     for (const std::string& path : shown[payload]) {
       report.omitted += object.omitted;
       bool first = true;
-      for (const fsverity::DamagedBlock& block : object.blocks) {
+      for (const Damage& block : object.blocks) {
         if (!std::exchange(first, false) && report.damaged.size() >= most) {
           ++report.omitted;
           continue;
         }
-        report.damaged.push_back({.path = path,
-                                  .object = "objects/" + payload,
-                                  .block = block.block,
-                                  .offset = block.offset,
-                                  .reason = block.reason});
+        Damage& damage = report.damaged.emplace_back(block);
+        damage.object = "objects/" + payload;
+        damage.path = path;
       }
     }
   }

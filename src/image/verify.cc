@@ -54,10 +54,6 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   report.manifest = chain.manifest_digest;
   report.image = chain.image;
   report.signer = chain.signer;
-  const auto damaged = [&](const std::string& object, std::string reason) {
-    report.damaged.push_back(
-        {.path = "", .object = object, .block = 0, .offset = 0, .reason = std::move(reason)});
-  };
   ProgressMeter meter(options.progress);
   const auto advance = [&](std::uint64_t bytes) -> Result<void> {
     meter.advance(bytes);
@@ -74,7 +70,9 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
     if (is_there && !copy && !is_damage(copy.error())) return std::move(copy).error();
     ++report.layers;
     report.bytes += layer.size;
-    if (!copy) damaged(object_of_blob(layer.digest), about_layer(layer, copy.error()));
+    if (!copy)
+      report.damaged.push_back(
+          {.object = object_of_blob(layer.digest), .reason = about_layer(layer, copy.error())});
     report.layer_checks.push_back({layer.digest, layer.size, copy.has_value()});
     return std::make_unique<MeteredStream>(TRY(std::move(copy)).open(), meter);
   };
@@ -98,9 +96,11 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   }));
   const Digest made = TRY(profile.seal(*tree)).digest();
   if (made != chain.image.digest) {
-    damaged("images/" + chain.image.digest.hex(), "the layers make the image " + made.to_string() +
-                                                      ", but it was sealed as " +
-                                                      chain.image.digest.to_string());
+    report.damaged.push_back({.object = "images/" + chain.image.digest.hex(),
+                              .range = DamagedRange(),
+                              .reason = "the layers make the image " + made.to_string() +
+                                        ", but it was sealed as " +
+                                        chain.image.digest.to_string()});
     return report;
   }
   if (options.tree) options.tree(std::move(*tree));

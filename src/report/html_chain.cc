@@ -97,13 +97,13 @@ std::string damage_section(const View& view) {
         i, html("/" + path), ranges(content.bad_blocks), number_text(content.blocks),
         html(content.object), names_text(content.also_in));
   }
-  for (const image::Damage& damage : view.damage) {
+  for (const Damage& damage : view.damage) {
     if (!damage.path.empty() || shown++ >= kMax) continue;
     out += fmt::format(
         "<tr><td>{}</td><td class=\"mono\">{}</td><td></td><td "
         "class=\"mono\">{}<br>{}</td><td></td></tr>\n",
         view.from_layers ? "Layer" : "Metadata",
-        view.from_layers ? "unknown" : number_text(damage.block), html(damage.object),
+        damage.range ? number_text(damage.range->first) : "unknown", html(damage.object),
         html(damage.reason));
   }
   if (shown >= kMax) out += "<tr><td colspan=\"5\">and more</td></tr>\n";

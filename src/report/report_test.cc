@@ -39,10 +39,9 @@ tree::Tree small_tree() {
 image::VerifyReport damaged_at(std::uint64_t block) {
   image::VerifyReport report;
   report.signer = sign::Verdict{"sha256:1234", "host/app:1"};
-  report.damaged.push_back({.path = "/usr/share/large",
-                            .object = "objects/cc/3",
-                            .block = block,
-                            .offset = block * 4096,
+  report.damaged.push_back({.object = "objects/cc/3",
+                            .range = DamagedRange{.first = block, .offset = block * 4096},
+                            .path = "/usr/share/large",
                             .reason = "its hash differs"});
   return report;
 }
@@ -80,9 +79,8 @@ image::VerifyReport report_of_layers(bool first_good) {
   report.layer_checks = {{*Digest::parse_hex(std::string(64, 'a')), 9000, first_good},
                          {*Digest::parse_hex(std::string(64, 'b')), 4096, true}};
   if (!first_good)
-    report.damaged.push_back({.path = "",
-                              .object = "blobs/sha256/" + std::string(64, 'a'),
-                              .reason = "its digest differs"});
+    report.damaged.push_back(
+        {.object = "blobs/sha256/" + std::string(64, 'a'), .reason = "its digest differs"});
   return report;
 }
 
@@ -113,7 +111,8 @@ TEST(View, ADamagedLayerIsUnknownFromItsBeginningAndEndsTheChain) {
 
 TEST(View, GoodLayersThatMakeAnotherTreeAreTold) {
   image::VerifyReport report = report_of_layers(true);
-  report.damaged.push_back({.path = "", .object = "images/00", .reason = "another image"});
+  report.damaged.push_back(
+      {.object = "images/00", .range = DamagedRange(), .reason = "another image"});
   const View view = make_view("oci:app", 0, report, nullptr);
   EXPECT_THAT(bad_links(view), testing::ElementsAre("Image digest", "Files"));
   EXPECT_EQ(make_block_map(view.contents, 100).bad_blocks, 0U);

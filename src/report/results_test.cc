@@ -61,7 +61,7 @@ TEST(Images, AsATableFieldsAndJson) {
   EXPECT_TRUE(to_json(images)[0]["own_size"].is_null());
 }
 
-image::VerifyReport report_with(std::vector<image::Damage> damaged) {
+image::VerifyReport report_with(std::vector<Damage> damaged) {
   image::VerifyReport report;
   report.files = 3;
   report.objects = 2;
@@ -82,10 +82,14 @@ TEST(Verification, OfAnIntactImageIsOneLine) {
 }
 
 TEST(Verification, NamesTheFirstPlacesOfEachFile) {
-  std::vector<image::Damage> damaged;
+  std::vector<Damage> damaged;
   for (std::uint64_t block = 0; block < 12; ++block)
-    damaged.push_back({"/bin/\nfalse", "objects/aa/1", block, block * 4096, "its hash differs"});
-  damaged.push_back({"/etc/x", "objects/bb/2", 0, 0, "missing"});
+    damaged.push_back({.object = "objects/aa/1",
+                       .range = DamagedRange{.first = block, .offset = block * 4096},
+                       .path = "/bin/\nfalse",
+                       .reason = "its hash differs"});
+  damaged.push_back(
+      {.object = "objects/bb/2", .range = DamagedRange(), .path = "/etc/x", .reason = "missing"});
   auto report = report_with(std::move(damaged));
   report.omitted = 4;
   const std::string text = damage_text(report);
@@ -101,14 +105,16 @@ TEST(Verification, NamesTheFirstPlacesOfEachFile) {
 }
 
 TEST(Verification, OfMetadataAndLayersSaysHowFarItGot) {
-  auto metadata = report_with({{"", "images/aa", 1, 4096, "its hash differs"}});
+  auto metadata = report_with({{.object = "images/aa",
+                                .range = DamagedRange{.first = 1, .offset = 4096},
+                                .reason = "its hash differs"}});
   metadata.files = 0;
   EXPECT_THAT(damage_text(metadata), HasSubstr("DAMAGED (image metadata): block 1"));
   EXPECT_THAT(
       verdict_text("app", metadata),
       HasSubstr("is damaged in 1 place of its metadata, so its files could not be checked"));
 
-  auto layers = report_with({{"", image::object_of_blob(kOther), 0, 0, "shorter"}});
+  auto layers = report_with({{.object = image::object_of_blob(kOther), .reason = "shorter"}});
   layers.layer_checks = {{kDigest, 10, true}, {kOther, 10, false}};
   EXPECT_THAT(damage_text(layers), HasSubstr("DAMAGED (layer 2): blobs/sha256/bbbb"));
   EXPECT_THAT(verdict_text("oci:x", layers),
@@ -162,12 +168,11 @@ TEST(StoreText, OfACheck) {
   report.garbage_bytes = 5;
   report.foreign = {"odd\x1b"};
   for (std::uint64_t block = 0; block < 11; ++block)
-    report.damaged.push_back({.images = {"app"},
-                              .path = "/bin/sh",
-                              .object = "aa/1",
-                              .block = block,
-                              .offset = block * 4096,
-                              .reason = "its hash differs"});
+    report.damaged.push_back({{.object = "objects/aa/1",
+                               .range = DamagedRange{.first = block, .offset = block * 4096},
+                               .path = "/bin/sh",
+                               .reason = "its hash differs"},
+                              {"app"}});
   const std::string text = to_text(report);
   EXPECT_THAT(text, HasSubstr("DAMAGED 'app' /bin/sh: block 0 (byte 0) of objects/aa/1: its hash"));
   EXPECT_THAT(text, HasSubstr("DAMAGED 'app' /bin/sh: 1 further block (listed by --json)\n"));

@@ -17,6 +17,7 @@ namespace {
 
 // A disk that is going bad damages a great deal, and the first screens tell as much as all of it.
 constexpr std::size_t kMaxFiles = 100;
+constexpr std::string_view kObjects = "objects/";
 constexpr std::size_t kMaxBlocks = 10;
 
 /// A damaged file of the store, with its first damaged places.
@@ -42,14 +43,11 @@ std::string damage_text(const DamagedFile& file) {
   std::size_t shown = 0;
   for (const store::StoreDamage* damage : file.places) {
     if (shown++ == kMaxBlocks) break;
-    std::string where = visible(damage->path);
-    if (damage->block)
-      where += fmt::format(": block {} (byte {})", *damage->block, damage->offset.value_or(0));
-    if (!damage->object.empty()) where += " of objects/" + visible(damage->object);
-    text += fmt::format("DAMAGED {}{}: {}\n", images, where, visible(damage->reason));
+    text += fmt::format("DAMAGED {}{}\n", images, damage_line(*damage));
   }
   if (file.places.size() > kMaxBlocks)
-    text += fmt::format("DAMAGED {}{}: {} (listed by --json)\n", images, visible(first.path),
+    text += fmt::format("DAMAGED {}{}: {} (listed by --json)\n", images,
+                        visible(first.path.empty() ? first.object : first.path),
                         counted(file.places.size() - kMaxBlocks, "further block"));
   return text;
 }
@@ -59,9 +57,12 @@ std::string damage_text(const DamagedFile& file) {
 Json to_json(const store::FsckReport& report) {
   Json damaged = Json::array();
   for (const store::StoreDamage& damage : report.damaged) {
-    Json item{{"path", damage.path}, {"object", damage.object}};
-    item["block"] = damage.block ? Json(*damage.block) : Json();
-    item["offset"] = damage.offset ? Json(*damage.offset) : Json();
+    // A file of an image has both, with the object by its digest; other files have a path alone.
+    const bool has_path = !damage.path.empty();
+    Json item{{"path", has_path ? damage.path : damage.object},
+              {"object", has_path ? damage.object.substr(kObjects.size()) : ""}};
+    item["block"] = damage.range ? Json(damage.range->first) : Json();
+    item["offset"] = damage.range ? Json(damage.range->offset) : Json();
     item["reason"] = damage.reason;
     item["image"] = damage.images.empty() ? std::string() : damage.images.front();
     item["images"] = damage.images;

@@ -14,7 +14,7 @@ namespace intact::report {
 namespace {
 
 /// What a damaged place belongs to, for people.
-std::string thing_damaged(const image::Damage& damage, const image::VerifyReport& report) {
+std::string thing_damaged(const Damage& damage, const image::VerifyReport& report) {
   if (!damage.path.empty()) return visible(damage.path);
   for (std::size_t i = 0; i < report.layer_checks.size(); ++i)
     if (damage.object.ends_with("/" + report.layer_checks[i].digest.hex()))
@@ -40,12 +40,14 @@ std::string extent_of_damage(const image::VerifyReport& report) {
 
 Json to_json(const image::VerifyReport& report) {
   Json damaged = Json::array();
-  for (const image::Damage& damage : report.damaged)
+  for (const Damage& damage : report.damaged) {
+    const DamagedRange range = damage.range.value_or(DamagedRange());
     damaged.push_back({{"path", damage.path},
                        {"object", damage.object},
-                       {"block", damage.block},
-                       {"offset", damage.offset},
+                       {"block", range.first},
+                       {"offset", range.offset},
                        {"reason", damage.reason}});
+  }
   Json json{{"ok", report.ok()},
             {"manifest", report.manifest.to_string()},
             {"image", report.image.digest.to_string()},
@@ -68,7 +70,7 @@ std::string damage_text(const image::VerifyReport& report) {
   constexpr std::uint64_t kMaxFiles = 1000;
   std::map<std::string, std::uint64_t> blocks;
   std::uint64_t omitted = report.omitted;
-  for (const image::Damage& damage : report.damaged) {
+  for (const Damage& damage : report.damaged) {
     const std::string thing = thing_damaged(damage, report);
     if (!blocks.contains(thing) && blocks.size() == kMaxFiles) {
       ++omitted;
@@ -76,12 +78,8 @@ std::string damage_text(const image::VerifyReport& report) {
     }
     if (++blocks[thing] > kMaxBlocks) continue;
     // The digest of a layer does not tell where in it the damage is.
-    if (damage.object.starts_with("blobs/"))
-      text +=
-          fmt::format("DAMAGED {}: {}: {}\n", thing, damage.object, visible_message(damage.reason));
-    else
-      text += fmt::format("DAMAGED {}: block {} (byte {}) of {}: {}\n", thing, damage.block,
-                          damage.offset, damage.object, visible_message(damage.reason));
+    text += damage.range ? fmt::format("DAMAGED {}\n", damage_line(damage, thing))
+                         : fmt::format("DAMAGED {}: {}\n", thing, damage_line(damage));
   }
   for (const auto& [thing, count] : blocks)
     if (count > kMaxBlocks)

@@ -177,8 +177,8 @@ View make_view(const std::string& name, std::int64_t time, const image::VerifyRe
   view.damage = report.damaged;
   view.bytes = report.bytes;
   std::map<std::string, std::vector<std::uint64_t>> bad_blocks;
-  for (const image::Damage& damage : report.damaged)
-    bad_blocks[damage.object].push_back(damage.block);
+  for (const Damage& damage : report.damaged)
+    bad_blocks[damage.object].push_back(damage.range.value_or(DamagedRange()).first);
   // Several files may show one object; each of them is listed.
   for (auto& [object, blocks] : bad_blocks) {
     std::sort(blocks.begin(), blocks.end());

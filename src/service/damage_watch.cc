@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t kMaxSeen = 10'000;
 // Bytes that wait for a slow reader of stderr; what does not fit is counted but not printed.
 constexpr int kQueueSize = 1024 * 1024;
-constexpr char kEnd = '\0';  // no line has it: visible() replaces it
+constexpr char kEnd = '\0';  // no line has it: visible_message() replaces it
 
 /// Prints lines until the end, or until all processes that could write some are gone.
 void print_lines(int queue, DamageWatch::Print print) {
@@ -96,19 +96,20 @@ DamageWatch::~DamageWatch() {
   ::munmap(counts_, sizeof *counts_);
 }
 
-void DamageWatch::note(const std::string& object, std::uint64_t block, std::string_view line) {
+void DamageWatch::note(const Damage& damage, std::string_view nameless) {
+  const std::uint64_t block = damage.range.value_or(DamagedRange()).first;
   const std::lock_guard lock(mutex_);
-  if (seen_.size() >= kMaxSeen || !seen_.insert({object, block}).second) return;
+  if (seen_.size() >= kMaxSeen || !seen_.insert({damage.object, block}).second) return;
   counts_->damaged.fetch_add(1);
   // First the line, which is never waited for: the event may end this process at once.
-  log(line);
+  log("damaged: " + damage_line(damage, nameless));
   const std::uint64_t one = 1;
   (void)(::write(event_.get(), &one, sizeof one) == sizeof one);
 }
 
 void DamageWatch::log(std::string_view line) {
   if (lines_.add(line) != DistinctLines::Verdict::fresh) return;
-  std::string text = visible(line);
+  std::string text = visible_message(line);
   // So much is written to a pipe at once or not at all.
   text.resize(std::min<std::size_t>(text.size(), PIPE_BUF - 1));
   text += '\n';

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -13,6 +14,13 @@
 
 namespace intact::service {
 namespace {
+
+Damage bad_block(std::uint64_t block, std::string reason) {
+  return {.object = "objects/aa/bb",
+          .range = DamagedRange{.first = block, .offset = block * 4096, .bytes = 4096},
+          .path = "/\x1b",
+          .reason = std::move(reason)};
+}
 
 void print(std::string_view line) {
   std::fprintf(stderr, "said: %s\n", std::string(line).c_str());
@@ -30,9 +38,9 @@ TEST(DamageWatch, HearsOfWhatAnotherProcessFinds) {
   EXPECT_FALSE(readable((*watch)->event_fd()));
   const pid_t child = ::fork();
   if (child == 0) {
-    (*watch)->note("objects/aa/bb", 0, "first");
-    (*watch)->note("objects/aa/bb", 0, "again");  // the same block: counted once
-    (*watch)->note("objects/aa/bb", 7, "second");
+    (*watch)->note(bad_block(0, "is bad"), "");
+    (*watch)->note(bad_block(0, "is bad again"), "");  // the same block: counted once
+    (*watch)->note(bad_block(7, "is bad"), "");
     ::_exit(0);
   }
   int status = 0;
@@ -55,7 +63,7 @@ TEST(DamageWatch, NeverWaitsForTheReaderOfStderr) {
   ASSERT_TRUE(watch);
   ::alarm(30);
   for (std::uint64_t block = 0; block < 5000; ++block)
-    (*watch)->note("object", block, std::to_string(block) + std::string(1000, 'x'));
+    (*watch)->note(bad_block(block, std::string(1000, 'x')), "");
   ::alarm(0);
   EXPECT_TRUE(readable((*watch)->event_fd()));
   EXPECT_EQ((*watch)->count(), 5000u);
@@ -70,7 +78,7 @@ TEST(DamageWatch, NeverWaitsForTheReaderOfStderr) {
   const std::string told = ::testing::internal::GetCapturedStderr();
   reader.join();
   ::close(ends[0]);
-  EXPECT_EQ(printed.find("said: 0xxx"), 0u);
+  EXPECT_EQ(printed.find("said: damaged: /\\x1b: block 0 (byte 0) of objects/aa/bb: xxx"), 0u);
   const auto lines = std::ranges::count(printed, '\n');
   EXPECT_EQ(told, "said: " + std::to_string(5000 - lines) +
                       " lines about damage could not be printed in time\n");

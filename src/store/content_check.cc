@@ -38,8 +38,8 @@ void DamageList::add(StoreDamage damage) {
 void DamageList::take(FsckReport& report) {
   const std::lock_guard lock(mutex_);
   std::sort(list_.begin(), list_.end(), [](const StoreDamage& a, const StoreDamage& b) {
-    return std::tie(a.images, a.path, a.object, a.block) <
-           std::tie(b.images, b.path, b.object, b.block);
+    return std::tie(a.images, a.path, a.object, a.range) <
+           std::tie(b.images, b.path, b.object, b.range);
   });
   report.damaged = std::move(list_);
   report.omitted = omitted_;
@@ -73,7 +73,7 @@ Result<void> ContentCheck::not_opened(StoreDamage damage, const Error& error) {
 }
 
 Result<void> ContentCheck::check_blob(const Digest& digest, const Names& images) {
-  StoreDamage damage{.images = images, .path = std::string(kBlobs) + "/" + blob_path(digest)};
+  StoreDamage damage{{.object = std::string(kBlobs) + "/" + blob_path(digest)}, images};
   const auto fd = store_.open_blob(digest);
   if (!fd) return not_opened(std::move(damage), fd.error());
   std::uint64_t size = 0;
@@ -93,14 +93,14 @@ Result<std::shared_ptr<const ContentCheck::Pack>> ContentCheck::open_pack(const 
     return open_regular(TRY(store_.folder(Folder::trees)), image.image.digest.hex());
   }();
   if (!fd) {
-    TRY(not_opened({.images = pack->images, .path = pack->path}, fd.error()));
+    TRY(not_opened({{.object = pack->path}, pack->images}, fd.error()));
     return pack;
   }
   auto opened = TreePack::open(std::move(*fd));
   if (opened) {
     pack->pack = std::move(*opened);
   } else {
-    damage_.add({.images = pack->images, .path = pack->path, .reason = opened.error().message()});
+    damage_.add({{.object = pack->path, .reason = opened.error().message()}, pack->images});
   }
   return pack;
 }
@@ -131,9 +131,8 @@ Result<std::optional<std::vector<ImageObject>>> ContentCheck::list_image(
   if (!TRY(hash_image(image, pack))) return std::nullopt;
   auto objects = list_objects(image.image);
   if (objects) return std::move(*objects);
-  TRY(not_opened(
-      {.images = pack.images, .path = std::string(kImages) + "/" + image.image.digest.hex()},
-      objects.error()));
+  TRY(not_opened({{.object = std::string(kImages) + "/" + image.image.digest.hex()}, pack.images},
+                 objects.error()));
   return std::nullopt;
 }
 
@@ -141,7 +140,7 @@ Result<bool> ContentCheck::hash_image(const NamedImage& image, const Pack& pack)
   const std::string path = std::string(kImages) + "/" + image.image.digest.hex();
   auto fd = store_.open_image(image.image.digest);
   if (!fd) {
-    TRY(not_opened({.images = pack.images, .path = path}, fd.error()));
+    TRY(not_opened({{.object = path}, pack.images}, fd.error()));
     return false;
   }
   const auto tree = fsverity::build_tree(fd->get());
@@ -161,25 +160,33 @@ Result<bool> ContentCheck::hash_image(const NamedImage& image, const Pack& pack)
       expected = (*entry)->data_size;
     }
   }
-  const auto blocks = fsverity::scan_file(std::move(*fd), expected, image.image.digest, stored);
-  if (!blocks || blocks->empty()) {
-    damage_.add({.images = pack.images,
-                 .path = path,
-                 .reason = blocks ? "its digest is another" : blocks.error().message()});
-    return false;
-  }
-  for (const fsverity::DamagedBlock& block : *blocks)
-    damage_.add({.images = pack.images,
-                 .path = path,
-                 .block = block.block,
-                 .offset = block.offset,
-                 .reason = block.reason});
+  add_blocks({{.object = path}, pack.images},
+             fsverity::scan_file(std::move(*fd), expected, image.image.digest, stored));
   return false;
 }
 
+/// Adds what a scan found: each block of `damage`, or all of it.
+void ContentCheck::add_blocks(StoreDamage damage, const Result<std::vector<Damage>>& blocks) {
+  if (!blocks || blocks->empty()) {
+    damage.reason = blocks ? "its digest is another" : blocks.error().message();
+    damage_.add(std::move(damage));
+    return;
+  }
+  for (const Damage& block : *blocks) {
+    damage.range = block.range;
+    damage.reason = block.reason;
+    damage_.add(damage);
+  }
+}
+
+StoreDamage ContentCheck::damage_of(const Object& object) {
+  return {
+      {.object = std::string(kObjects) + "/" + object.object.payload, .path = object.object.path},
+      object.images};
+}
+
 Result<void> ContentCheck::check_object(const Object& object) {
-  StoreDamage damage{
-      .images = object.images, .path = object.object.path, .object = object.object.payload};
+  StoreDamage damage = damage_of(object);
   auto fd = store_.open_object(object.object.payload);
   if (!fd) return not_opened(std::move(damage), fd.error());
   const auto digest = parse_object_path(object.object.payload);
@@ -204,8 +211,7 @@ Result<void> ContentCheck::check_object(const Object& object) {
 }
 
 Result<void> ContentCheck::check_damaged_object(const Object& object, const Digest& digest) {
-  StoreDamage damage{
-      .images = object.images, .path = object.object.path, .object = object.object.payload};
+  StoreDamage damage = damage_of(object);
   std::shared_ptr<const ByteSource> stored;
   for (const auto& pack : object.packs) {
     if (stored || !pack->pack) continue;
@@ -215,18 +221,8 @@ Result<void> ContentCheck::check_damaged_object(const Object& object, const Dige
   }
   auto fd = store_.open_object(object.object.payload);
   if (!fd) return not_opened(std::move(damage), fd.error());
-  const auto blocks = fsverity::scan_file(std::move(*fd), object.object.size, digest, stored);
-  if (!blocks || blocks->empty()) {
-    damage.reason = blocks ? "its digest is another" : blocks.error().message();
-    damage_.add(std::move(damage));
-    return {};
-  }
-  for (const fsverity::DamagedBlock& block : *blocks) {
-    damage.block = block.block;
-    damage.offset = block.offset;
-    damage.reason = block.reason;
-    damage_.add(damage);
-  }
+  add_blocks(std::move(damage),
+             fsverity::scan_file(std::move(*fd), object.object.size, digest, stored));
   return {};
 }
 
@@ -237,7 +233,7 @@ void ContentCheck::check_trees(const Object& object, const Digest& digest, ByteS
 void ContentCheck::check_tree(const Pack& pack, const Digest& digest, const std::string& what,
                               ByteSpan blocks) {
   if (!pack.pack || blocks.empty()) return;  // a pack that cannot be opened is known already
-  StoreDamage damage{.images = pack.images, .path = pack.path};
+  StoreDamage damage{{.object = pack.path}, pack.images};
   const auto entry = pack.pack->find(digest);
   if (!entry) {
     damage.reason = entry.error().message();

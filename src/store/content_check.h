@@ -67,6 +67,8 @@ class ContentCheck {
     std::vector<std::shared_ptr<const Pack>> packs;  // that should have its tree
   };
 
+  static StoreDamage damage_of(const Object& object);
+  void add_blocks(StoreDamage damage, const Result<std::vector<Damage>>& blocks);
   Result<void> not_opened(StoreDamage damage, const Error& error);
   Result<void> check_blob(const Digest& digest, const Names& images);
   Result<void> check_object(const Object& object);

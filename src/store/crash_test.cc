@@ -26,8 +26,7 @@ const std::vector<std::string>& new_contents() {
 void expect_recovers(const std::string& path) {
   const auto store = must(Store::open(path));
   const FsckReport report = fsck(*store);
-  for (const StoreDamage& damage : report.damaged)
-    ADD_FAILURE() << damage.path << ": " << damage.reason;
+  for (const StoreDamage& damage : report.damaged) ADD_FAILURE() << damage_line(damage);
   EXPECT_TRUE(report.foreign.empty());
   expect_readable(*store, base_contents());
   if (store->find("new")) expect_readable(*store, new_contents());

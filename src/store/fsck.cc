@@ -18,7 +18,7 @@ Result<void> attach_object_dirs(Store& store, const NamedImage& image, DamageLis
     auto added = store.add_object_dir(dir, DirectoryOrigin::record);
     if (added) continue;
     if (added.error().concerns_caller()) return added;
-    damage.add({.images = {image.name}, .path = dir, .reason = added.error().message()});
+    damage.add({{.object = dir, .reason = added.error().message()}, {image.name}});
   }
   return {};
 }
@@ -78,7 +78,7 @@ Result<FsckReport> check(Store& store, const FsckOptions& options) {
     if (error.concerns_caller()) return std::move(error);
     // The message begins with the path, as Store::list gives it.
     const std::string& text = error.message();
-    damage.add({.path = text.substr(0, text.find(": ")), .reason = text});
+    damage.add({{.object = text.substr(0, text.find(": ")), .reason = text}, {}});
   }
   for (const NamedImage& image : named) {
     references.add(image);

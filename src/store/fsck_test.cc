@@ -41,9 +41,8 @@ TEST_F(FsckTest, TellsTheBlockOfAnObject) {
   const StoreDamage damage = only_damage();
   EXPECT_THAT(damage.images, ElementsAre("a", "b"));
   EXPECT_EQ(damage.path, "/file1");
-  EXPECT_EQ(damage.object, object_path(verity_digest(big_)));
-  EXPECT_EQ(damage.block, 2u);
-  EXPECT_EQ(damage.offset, 8192u);
+  EXPECT_EQ(damage.object, "objects/" + object_path(verity_digest(big_)));
+  EXPECT_EQ(damage.range, (DamagedRange{.first = 2, .offset = 8192, .bytes = 4096}));
   flip(object_file(big_), 9000);
   EXPECT_TRUE(fsck(*store_).ok());
 }
@@ -95,38 +94,38 @@ TEST_F(FsckTest, TellsWhatIsMissing) {
   EXPECT_THAT(damage.reason, HasSubstr("missing"));
   must(pull(*store_, "a", {big_, "small"}));
   ASSERT_EQ(::unlink((path_ + "/blobs/" + blob_path(a_.record("a").manifest)).c_str()), 0);
-  EXPECT_THAT(only_damage().path, HasSubstr("blobs/sha256/"));
+  EXPECT_THAT(only_damage().object, HasSubstr("blobs/sha256/"));
   must(pull(*store_, "a", {big_, "small"}));
   ASSERT_EQ(::unlink((path_ + "/trees/" + a_.digest().hex()).c_str()), 0);
-  EXPECT_THAT(only_damage().path, HasSubstr("trees/"));
+  EXPECT_THAT(only_damage().object, HasSubstr("trees/"));
   must(pull(*store_, "a", {big_, "small"}));
   ASSERT_EQ(::unlink((path_ + "/images/" + a_.digest().hex()).c_str()), 0);
   damage = only_damage();
   EXPECT_THAT(damage.images, ElementsAre("a"));
-  EXPECT_THAT(damage.path, HasSubstr("images/"));
+  EXPECT_THAT(damage.object, HasSubstr("images/"));
   must(pull(*store_, "a", {big_, "small"}));
   EXPECT_TRUE(fsck(*store_).ok());
 }
 
 TEST_F(FsckTest, TellsDamageOfBlobsTreesImagesAndNames) {
   flip(path_ + "/blobs/" + blob_path(a_.record("a").manifest), 0);
-  EXPECT_THAT(only_damage().path, HasSubstr("blobs/sha256/"));
+  EXPECT_THAT(only_damage().object, HasSubstr("blobs/sha256/"));
   must(pull(*store_, "a", {big_, "small"}));
 
   const std::string pack = path_ + "/trees/" + a_.digest().hex();
   for (std::uint64_t offset : {0, 20, 64, 200}) {  // magic, table, tree
     flip(pack, offset);
-    EXPECT_EQ(only_damage().path, "trees/" + a_.digest().hex()) << offset;
+    EXPECT_EQ(only_damage().object, "trees/" + a_.digest().hex()) << offset;
     flip(pack, offset);
   }
   flip(path_ + "/images/" + a_.digest().hex(), 2);
   const StoreDamage damage = only_damage();
-  EXPECT_EQ(damage.path, "images/" + a_.digest().hex());
-  EXPECT_EQ(damage.block, 0u);
+  EXPECT_EQ(damage.object, "images/" + a_.digest().hex());
+  EXPECT_EQ(damage.range.value_or(DamagedRange{.first = 9}).first, 0u);
   must(pull(*store_, "a", {big_, "small"}));
 
   must(write_file_durably(path_ + "/names/a.json", as_bytes("{}"), 0644));
-  EXPECT_EQ(only_damage().path, "names/a.json");
+  EXPECT_EQ(only_damage().object, "names/a.json");
   must(pull(*store_, "a", {big_, "small"}));
   EXPECT_TRUE(fsck(*store_).ok());
 }
@@ -134,7 +133,7 @@ TEST_F(FsckTest, TellsDamageOfBlobsTreesImagesAndNames) {
 TEST_F(FsckTest, TellsANameWhoseImageWasNeverThere) {
   must(write_file_durably(path_ + "/names/dangling.json",
                           must(read_file(path_ + "/names/a.json", 10000)), 0644));
-  EXPECT_EQ(only_damage().path, "names/dangling.json");
+  EXPECT_EQ(only_damage().object, "names/dangling.json");
 }
 
 TEST_F(FsckTest, CountsRubbishAndNamesForeignFiles) {

@@ -339,7 +339,8 @@ TEST_F(StoreTest, ObjectsOfForeignDirectoriesAreUsedWhereTheyLie) {
   flip(other + "/objects/" + object_path(verity_digest(content)), 5000);
   const FsckReport report = fsck(*reopened);
   ASSERT_EQ(report.damaged.size(), 1u);
-  EXPECT_EQ(report.damaged[0].block, 1u);
+  ASSERT_TRUE(report.damaged[0].range);
+  EXPECT_EQ(report.damaged[0].range->first, 1u);
   // Damaged there, it is taken from the source.
   must(pull(*store_, "a", {content, "own"}));
   EXPECT_TRUE(exists(object_file(content)));

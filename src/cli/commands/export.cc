@@ -55,9 +55,7 @@ Result<int> run_export(const Options& options, const StoreOption& store_option,
                        const AnchorOptions& anchors) {
   image::OpenOptions open;
   open.anchors = anchors.anchors();
-  open.damage = [](const image::Damage& damage) {
-    warn(fmt::format("damaged: block {} of {}: {}", damage.block, damage.object, damage.reason));
-  };
+  open.damage = [](const Damage& damage) { warn("damaged: " + damage_line(damage)); };
   if (image::exports_to_standard_output(options.destination))
     TRY(check_archive_on_stdout(options.json));
   const image::ExportReport report =

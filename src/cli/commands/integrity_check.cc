@@ -16,10 +16,10 @@ void print_json(const IntegrityCommand& options, const ScanReport& report) {
   Json damaged = Json::array();
   for (const auto& damage : report.damaged)
     damaged.push_back({{"object", options.device},
-                       {"sector", damage.sector},
-                       {"sectors", damage.sectors},
-                       {"offset", damage.sector * integrity::kSectorSize},
-                       {"bytes", damage.sectors * integrity::kSectorSize},
+                       {"sector", damage.range->first},
+                       {"sectors", damage.range->count},
+                       {"offset", damage.range->offset},
+                       {"bytes", damage.range->bytes},
                        {"reason", damage.reason}});
   Json unprotected = Json::array();
   for (const auto& range : report.unprotected)
@@ -37,9 +37,7 @@ void print_json(const IntegrityCommand& options, const ScanReport& report) {
 
 void print_text(const IntegrityCommand& options, const ScanReport& report) {
   for (const auto& damage : report.damaged)
-    print("DAMAGED {} (bytes {} to {}): {}\n", sector_range(damage.sector, damage.sectors),
-          damage.sector * integrity::kSectorSize,
-          (damage.sector + damage.sectors) * integrity::kSectorSize - 1, damage.reason);
+    print("DAMAGED {}: {}\n", range_text(*damage.range, "sector"), damage.reason);
   for (const auto& range : report.unprotected)
     print("not checked: {}: {}\n", sector_range(range.sector, range.sectors),
           integrity::explanation_of(report.why(range)));

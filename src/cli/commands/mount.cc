@@ -38,7 +38,7 @@ struct MountOptions {
 
 /// Checks that the directory can be mounted on, and the image down to its digest.
 Result<rootfs::RootSource> open_image(const MountOptions& options, const StoreOption& store_option,
-                                      const sign::Anchors& anchors, image::DamageSink damage) {
+                                      const sign::Anchors& anchors, DamageSink damage) {
   if (TRY(rootfs::prepare_directory(options.directory)))
     warn(fmt::format("{}: unmounted the image whose server was killed", options.directory));
   auto store = TRY(store_option.open());
@@ -53,21 +53,15 @@ Result<rootfs::RootSource> open_image(const MountOptions& options, const StoreOp
   return rootfs::RootSource{.store = std::move(store), .image = std::move(image)};
 }
 
-std::string log_line(const image::Damage& damage) {
-  return fmt::format("DAMAGED {}: block {} (byte {}) of {}: {}",
-                     damage.path.empty() ? "(image metadata)" : damage.path, damage.block,
-                     damage.offset, damage.object, damage.reason);
-}
-
 /// Mounts the image and serves it until it is unmounted. `process` is null in the foreground.
 Result<void> serve_image(const MountOptions& options, const StoreOption& store_option,
                          const sign::Anchors& anchors, const service::LogFile* log_file,
                          service::BackgroundProcess* process) {
   service::Server life(
       {.log_fd = log_file ? log_file->fd() : STDERR_FILENO, .logs_errors = log_file != nullptr});
-  auto source =
-      TRY(open_image(options, store_option, anchors,
-                     [&life](const image::Damage& damage) { life.log().add(log_line(damage)); }));
+  auto source = TRY(open_image(options, store_option, anchors, [&life](const Damage& damage) {
+    life.log().add("DAMAGED " + damage_line(damage, "(image metadata)"));
+  }));
   const rootfs::ServeOptions serve{.directory = options.directory,
                                    .name = source.image->record().name,
                                    .others = options.spec.others,

@@ -41,12 +41,6 @@ Result<run::RootAttacher> mount_root(const rootfs::RootSource& source,
       [root](const std::string& directory) { return root->attach(directory); });
 }
 
-std::string damage_line(const image::Damage& damage) {
-  return fmt::format("damaged: {}: block {} (byte {}) of {}: {}",
-                     damage.path.empty() ? "the image's metadata" : damage.path, damage.block,
-                     damage.offset, damage.object, damage.reason);
-}
-
 Result<void> serve_root(const rootfs::RootSource& source,
                         const std::shared_ptr<const tree::FileTree>& tree,
                         const std::string& mountpoint, bool others, int ready_fd,
@@ -81,12 +75,10 @@ Result<run::Outcome> run_image(RunArguments& arguments, const StoreOption& store
   const rootfs::RootSpec spec = TRY(run_root_spec(arguments));
   if (spec.verity == image::VerityMode::off)
     warn("--verity off: the contents of files are not checked");
-  const image::OpenOptions open_options{.anchors = anchors.anchors(),
-                                        .verity = spec.verity,
-                                        .damage = [&damage](const image::Damage& found) {
-                                          damage.note(found.object, found.block,
-                                                      damage_line(found));
-                                        }};
+  const image::OpenOptions open_options{
+      .anchors = anchors.anchors(),
+      .verity = spec.verity,
+      .damage = [&damage](const Damage& found) { damage.note(found, "the image's metadata"); }};
   rootfs::RootSource source{.store = TRY(store_option.open()), .image = {}};
   source.image = TRY(image::OpenedImage::open(source.store, arguments.name, open_options));
   run::ContainerParts parts{.tree = source.image->tree(),

@@ -72,7 +72,7 @@ struct Verification {
   Result<std::map<std::string, std::vector<std::string>>> also_in(
       const image::VerifyReport& report) const {
     std::set<std::string> objects;
-    for (const image::Damage& damage : report.damaged)
+    for (const Damage& damage : report.damaged)
       if (damage.object.starts_with("objects/")) objects.insert(damage.object);
     if (report.name.empty() || objects.empty())
       return std::map<std::string, std::vector<std::string>>();

@@ -21,7 +21,6 @@ namespace {
 
 using block::Access;
 using verity::Area;
-using verity::Damage;
 
 Error wrong(std::string message) {
   return Error(ErrorKind::invalid_argument, std::move(message));
@@ -38,11 +37,6 @@ struct Volume {
   verity::Devices devices;
   std::string data;
   std::string hash;
-
-  verity::Place place_of(const Damage& damage) const {
-    // Was valid when the volume was opened.
-    return verity::place_of(damage, layout.params, *verity::hash_area_offset(layout));
-  }
 };
 
 /// `copy`: takes the place of the data in the file --output, if it is not null.
@@ -77,9 +71,8 @@ erofs::DamagedFiles files_of(const std::vector<Damage>& damaged,
   std::vector<erofs::ByteRange> ranges;
   std::vector<std::size_t> places;  // of the ranges in `damaged`
   for (std::size_t i = 0; i < damaged.size(); ++i) {
-    if (damaged[i].area != Area::data) continue;
-    ranges.push_back({.offset = damaged[i].block * target->block_size(),
-                      .length = damaged[i].blocks * target->block_size()});
+    if (verity::area_of(damaged[i]) != Area::data) continue;
+    ranges.push_back({.offset = damaged[i].range->offset, .length = damaged[i].range->bytes});
     places.push_back(i);
   }
   erofs::DamagedFiles files;
@@ -101,12 +94,12 @@ Json to_json(const std::vector<Damage>& list, const Volume& volume,
              const erofs::DamagedFiles* files) {
   Json damaged = Json::array();
   for (std::size_t i = 0; i < list.size(); ++i) {
-    const bool is_data = list[i].area == Area::data;
+    const bool is_data = verity::area_of(list[i]) == Area::data;
     damaged.push_back({{"object", is_data ? volume.data : volume.hash},
-                       {"area", is_data ? "data" : "hash"},
-                       {"block", list[i].block},
-                       {"blocks", list[i].blocks},
-                       {"offset", volume.place_of(list[i]).offset},
+                       {"area", list[i].object},
+                       {"block", list[i].range->first},
+                       {"blocks", list[i].range->count},
+                       {"offset", list[i].range->offset},
                        {"reason", list[i].reason},
                        {"correctable", list[i].correctable}});
     if (files != nullptr) damaged.back()["files"] = files->in_range[i];
@@ -123,10 +116,10 @@ void print_paths(std::string_view relation, const std::vector<std::string>& path
 }
 
 /// A line for each damage, which `note` ends, and the files.
-void print_damage(const char* word, const std::vector<Damage>& list, const Volume& volume,
+void print_damage(const char* word, const std::vector<Damage>& list,
                   const erofs::DamagedFiles& files, const char* (*note)(const Damage&)) {
   for (std::size_t i = 0; i < list.size(); ++i) {
-    print("{} {}: {}{}\n", word, volume.place_of(list[i]).text, list[i].reason, note(list[i]));
+    print("{} {}: {}{}\n", word, verity::place_of(list[i]), list[i].reason, note(list[i]));
     print_paths("  in", files.in_range[i]);
   }
   print_paths("not checked (unsupported layout):", files.not_looked_into);
@@ -159,7 +152,7 @@ Result<int> verify(const Options& options) {
                                {"not_looked_into", files.not_looked_into}}));
     return damaged.empty() ? 0 : 3;
   }
-  print_damage("DAMAGED", damaged, volume, files, volume.layout.fec ? note_of_fec : no_note);
+  print_damage("DAMAGED", damaged, files, volume.layout.fec ? note_of_fec : no_note);
   if (damaged.empty())
     print("{} is intact: {} data blocks and {} hash blocks checked\n", visible(options.data),
           geometry.data_blocks(), geometry.hash_blocks());
@@ -204,8 +197,8 @@ Result<int> repair(const Options& options) {
                                {"not_looked_into", files.not_looked_into}}));
     return done.lost.empty() ? 0 : 3;
   }
-  for (const Damage& damage : done.repaired) print("repaired {}\n", volume.place_of(damage).text);
-  print_damage("LOST", done.lost, volume, files, no_note);
+  for (const Damage& damage : done.repaired) print("repaired {}\n", verity::place_of(damage));
+  print_damage("LOST", done.lost, files, no_note);
   if (!done.lost.empty())
     print("{} is still damaged: FEC cannot correct what is lost\n", visible(volume.data));
   else if (done.repaired.empty())

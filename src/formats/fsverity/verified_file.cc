@@ -27,7 +27,7 @@ struct Run {
   std::uint64_t count() const { return end - first; }
 };
 
-using DamageList = std::vector<DamagedBlock>;
+using DamageList = std::vector<Damage>;
 
 /// Bad blocks that a scan lists one by one: 1 GiB of them. A sparse file can claim any size, and
 /// must not decide how much memory the list of its bad blocks takes.
@@ -40,7 +40,7 @@ struct Findings {
   bool cut = false;            ///< the file was too short: what is missing is one entry
   bool unchecked = false;      ///< the last run had no hashes: such runs in a row are one entry
 
-  void add(DamagedBlock block) {
+  void add(Damage block) {
     if (blocks.size() < kMaxListed)
       blocks.push_back(std::move(block));
     else
@@ -68,13 +68,15 @@ class VerifiedFile::Impl {
   Result<void> read(std::uint64_t offset, MutableByteSpan out);
   Result<DamageList> scan(const Progress& progress);
   void report(const DamageList& damage);
+  Damage damaged(std::uint64_t block, std::string reason) const {
+    return {
+        .range = DamagedRange{.first = block, .offset = block * block_size_, .bytes = block_size_},
+        .reason = std::move(reason)};
+  }
 
  private:
   Run next_run(std::uint64_t first, std::uint64_t end) const;
-  DamagedBlock damaged(std::uint64_t block, std::string reason) const {
-    return {.block = block, .offset = block * block_size_, .reason = std::move(reason)};
-  }
-  DamagedBlock missing(std::uint64_t block, std::uint64_t actual_size) const {
+  Damage missing(std::uint64_t block, std::uint64_t actual_size) const {
     return damaged(block,
                    fmt::format("is missing: the file ends at byte {}, not {}", actual_size, size_));
   }
@@ -203,17 +205,17 @@ Result<void> VerifiedFile::Impl::read_and_check(std::uint64_t offset, MutableByt
   }
   if (findings.blocks.empty()) return {};
   report(findings.blocks);
-  const DamagedBlock& first = findings.blocks.front();
+  const Damage& first = findings.blocks.front();
   const std::size_t others = findings.blocks.size() - 1;
   return Error(ErrorKind::tampered,
-               fmt::format("block {} (byte {}) {}{}", first.block, first.offset, first.reason,
-                           others ? fmt::format(" ({} more are bad)", others) : ""));
+               fmt::format("block {} (byte {}) {}{}", first.range->first, first.range->offset,
+                           first.reason, others ? fmt::format(" ({} more are bad)", others) : ""));
 }
 
 void VerifiedFile::Impl::report(const DamageList& damage) {
   if (!sink_) return;
-  for (const DamagedBlock& one : damage)
-    if (first_report(one.block)) sink_(one);
+  for (const Damage& one : damage)
+    if (first_report(one.range->first)) sink_(one);
 }
 
 bool VerifiedFile::Impl::first_report(std::uint64_t block) {
@@ -250,8 +252,7 @@ Result<DamageList> VerifiedFile::Impl::scan(const Progress& progress) {
   }
   if (actual < size_ && !findings.cut) findings.add(missing(complete, actual));
   if (actual > size_)
-    findings.add({.block = blocks,
-                  .offset = size_,
+    findings.add({.range = DamagedRange{.first = blocks, .offset = size_, .bytes = actual - size_},
                   .reason = fmt::format("does not belong here: the file has {} bytes, "
                                         "not {}",
                                         actual, size_)});
@@ -291,7 +292,7 @@ Result<std::unique_ptr<VerifiedFile>> VerifiedFile::open(UniqueFd data, std::uin
                                      std::move(tree), std::move(sink), std::move(cache));
   const auto refuse = [&](std::uint64_t byte, std::string reason) {
     const std::uint64_t block = byte / layout.block_size;
-    impl->report({{block, block * layout.block_size, reason}});
+    impl->report({impl->damaged(block, reason)});
     return Error(ErrorKind::tampered, std::move(reason));
   };
   if (actual != expected_size)
@@ -323,7 +324,7 @@ Result<void> VerifiedFile::read(std::uint64_t offset, MutableByteSpan out) const
   return impl_->read(offset, out);
 }
 
-Result<std::vector<DamagedBlock>> VerifiedFile::scan(const Progress& progress) const {
+Result<std::vector<Damage>> VerifiedFile::scan(const Progress& progress) const {
   return impl_->scan(progress);
 }
 
@@ -331,13 +332,12 @@ std::uint64_t VerifiedFile::refused_hash_blocks() const {
   return impl_->tree().refused();
 }
 
-Result<std::vector<DamagedBlock>> scan_file(UniqueFd data, std::uint64_t expected_size,
-                                            const Digest& digest,
-                                            std::shared_ptr<const ByteSource> tree,
-                                            const Progress& progress) {
-  std::optional<DamagedBlock> refusal;
+Result<std::vector<Damage>> scan_file(UniqueFd data, std::uint64_t expected_size,
+                                      const Digest& digest, std::shared_ptr<const ByteSource> tree,
+                                      const Progress& progress) {
+  std::optional<Damage> refusal;
   auto file = VerifiedFile::open(std::move(data), expected_size, digest, std::move(tree),
-                                 [&](const DamagedBlock& damage) { refusal = damage; });
+                                 [&](const Damage& damage) { refusal = damage; });
   if (!file && refusal) return std::vector{*refusal};
   return TRY(std::move(file))->scan(progress);
 }

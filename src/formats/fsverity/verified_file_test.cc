@@ -22,14 +22,20 @@ using testing::ElementsAre;
 using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Optional;
 
 constexpr std::size_t kBlock = 1024;  // 32 hashes in a block: several levels in small files
 const Params kParams{.block_size = kBlock};
 const VerifiedFile::Layout kLayout{.block_size = kBlock};
 
+auto in_block(std::uint64_t block) {
+  return Field(&Damage::range, Optional(Field(&DamagedRange::first, block)));
+}
+
 auto damage(std::uint64_t block, const std::string& reason) {
-  return AllOf(Field(&DamagedBlock::block, block), Field(&DamagedBlock::offset, block * kBlock),
-               Field(&DamagedBlock::reason, HasSubstr(reason)));
+  return AllOf(in_block(block),
+               Field(&Damage::range, Optional(Field(&DamagedRange::offset, block * kBlock))),
+               Field(&Damage::reason, HasSubstr(reason)));
 }
 
 /// A file, its tree and digest, and what the sink was told.
@@ -43,7 +49,7 @@ struct Sample {
   Result<std::unique_ptr<VerifiedFile>> open(std::shared_ptr<const ByteSource> stored) {
     return VerifiedFile::open(
         file.open(), content.size(), tree.digest, std::move(stored),
-        [this](const DamagedBlock& one) { told.push_back(one); }, kLayout);
+        [this](const Damage& one) { told.push_back(one); }, kLayout);
   }
   Result<std::unique_ptr<VerifiedFile>> open() {
     return open(std::make_shared<MemorySource>(tree.blocks));
@@ -52,7 +58,7 @@ struct Sample {
   Bytes content;
   ContentFile file;
   MerkleTree tree;
-  std::vector<DamagedBlock> told;
+  std::vector<Damage> told;
 };
 
 Result<Bytes> read(const ByteSource& source, std::uint64_t offset, std::size_t length) {
@@ -328,7 +334,7 @@ TEST(VerifiedFile, BytesAddedAfterOpenAreNeverSeenButListed) {
   EXPECT_EQ(read(*file, 0, sample.content.size()).value(), sample.content);
   const auto list = file->scan().value();
   ASSERT_EQ(list.size(), 1u);
-  EXPECT_EQ(list[0].offset, sample.content.size());
+  EXPECT_EQ(list[0].range->offset, sample.content.size());
   EXPECT_THAT(list[0].reason, HasSubstr("the file has 5120 bytes, not 2058"));
 }
 
@@ -344,11 +350,11 @@ TEST(VerifiedFile, ScanFileListsWhatOpenRefuses) {
   EXPECT_THAT(scan(true), IsEmpty());
   EXPECT_THAT(scan(false), IsEmpty());
   file.flip(5000);
-  EXPECT_THAT(scan(true), ElementsAre(Field(&DamagedBlock::block, 1u)));
-  EXPECT_THAT(scan(false), ElementsAre(Field(&DamagedBlock::block, 0u)));
+  EXPECT_THAT(scan(true), ElementsAre(in_block(1)));
+  EXPECT_THAT(scan(false), ElementsAre(in_block(0)));
   file.flip(5000);
   file.resize(9'000);
-  EXPECT_THAT(scan(true), ElementsAre(Field(&DamagedBlock::block, 2u)));
+  EXPECT_THAT(scan(true), ElementsAre(in_block(2)));
 }
 
 TEST(VerifiedFile, ScanTellsHowFarItIs) {
@@ -428,7 +434,7 @@ TEST(VerifiedFile, ManyReadersAtOnce) {
   const auto file =
       VerifiedFile::open(
           sample.file.open(), sample.content.size(), sample.tree.digest,
-          std::make_shared<MemorySource>(stored), [&](const DamagedBlock&) { ++told; }, kLayout)
+          std::make_shared<MemorySource>(stored), [&](const Damage&) { ++told; }, kLayout)
           .value();
   sample.file.flip(700 * kBlock);
   std::vector<std::thread> threads;

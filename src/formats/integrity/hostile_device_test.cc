@@ -120,7 +120,7 @@ TEST(HostileDevice, MarksInTheBitmapSwitchNothingOff) {
       EXPECT_TRUE(holds(why, "--integrity-legacy-recalculate to trust the data")) << why;
       const auto report = scan(victim.device().params, victim.device().devices());
       ASSERT_TRUE(report);
-      EXPECT_EQ(report->damaged, (std::vector<Damage>{{kTarget, 1, "fails its tag"}}));
+      EXPECT_EQ(report->damaged, (std::vector{damaged_sectors(kTarget, 1, "fails its tag")}));
       EXPECT_EQ(report->checked, report->sectors);
       EXPECT_TRUE(report->unprotected.empty());
       EXPECT_NE(report->marked_regions, 0u);

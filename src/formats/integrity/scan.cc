@@ -44,14 +44,17 @@ class Findings {
 
   /// In order, with neighbours of one kind merged.
   std::vector<Damage> take() {
-    std::ranges::sort(damaged_, {}, &Damage::sector);
+    std::ranges::sort(damaged_, {}, [](const Damage& damage) { return damage.range->first; });
     std::vector<Damage> merged;
     for (Damage& damage : damaged_) {
       Damage* const last = merged.empty() ? nullptr : &merged.back();
-      if (last && last->sector + last->sectors == damage.sector && last->reason == damage.reason)
-        last->sectors += damage.sectors;
-      else
+      if (last && last->range->first + last->range->count == damage.range->first &&
+          last->reason == damage.reason) {
+        last->range->count += damage.range->count;
+        last->range->bytes += damage.range->bytes;
+      } else {
         merged.push_back(std::move(damage));
+      }
     }
     return merged;
   }
@@ -70,9 +73,8 @@ Result<void> read_pieces(const IntegrityTarget& target, std::uint64_t offset,
     const auto read = target.read(offset, buffer.first(block));
     if (read || read.error().kind() == ErrorKind::tampered) continue;
     if (target.status().failure) return Error(read.error());
-    findings.add({.sector = offset / kSectorSize,
-                  .sectors = block / kSectorSize,
-                  .reason = read.error().message()});
+    findings.add(
+        damaged_sectors(offset / kSectorSize, block / kSectorSize, read.error().message()));
   }
   return {};
 }
@@ -127,6 +129,14 @@ void add_unprotected(const IntegrityTarget& target, ScanReport& report) {
 
 }  // namespace
 
+Damage damaged_sectors(std::uint64_t first, std::uint64_t sectors, std::string reason) {
+  return {.range = DamagedRange{.first = first,
+                                .count = sectors,
+                                .offset = first * kSectorSize,
+                                .bytes = sectors * kSectorSize},
+          .reason = std::move(reason)};
+}
+
 std::string_view name_of(ScanReport::Why why) {
   switch (why) {
     case ScanReport::Why::nothing:
@@ -166,7 +176,7 @@ std::string_view explanation_of(ScanReport::Why why) {
 
 std::uint64_t ScanReport::damaged_sectors() const {
   std::uint64_t sum = 0;
-  for (const Damage& damage : damaged) sum += damage.sectors;
+  for (const Damage& damage : damaged) sum += damage.range->count;
   return sum;
 }
 
@@ -176,8 +186,7 @@ Result<ScanReport> scan(const Params& params, const Devices& devices, const Prog
   // All damage is wanted, even if it is everything.
   IntegrityTarget::Options options{.read_only = true, .check_key = false, .background = false};
   options.on_mismatch = [&findings](const Mismatch& mismatch) {
-    findings.add(
-        {.sector = mismatch.sector, .sectors = mismatch.sectors, .reason = "fails its tag"});
+    findings.add(damaged_sectors(mismatch.sector, mismatch.sectors, "fails its tag"));
   };
   options.on_discarded = [&findings](const Mismatch& range) { findings.add_discarded(range); };
   const auto target = TRY(IntegrityTarget::open(params, devices, std::move(options)));

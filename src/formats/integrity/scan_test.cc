@@ -25,8 +25,8 @@ TEST(Scan, ListsEachBadRangeAndNothingElse) {
         .value();
   const auto report = scan(device.params, device.devices());
   ASSERT_TRUE(report);
-  EXPECT_EQ(report->damaged,
-            (std::vector<Damage>{{5, 2, "fails its tag"}, {100, 1, "fails its tag"}}));
+  EXPECT_EQ(report->damaged, (std::vector{damaged_sectors(5, 2, "fails its tag"),
+                                          damaged_sectors(100, 1, "fails its tag")}));
   EXPECT_EQ(report->damaged_sectors(), 3u);
   EXPECT_FALSE(report->all_damaged());
   EXPECT_TRUE(report->unprotected.empty());

@@ -89,12 +89,9 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
                  "verity: root_hash_sig_key_desc: only the kernel knows which keys it trusts");
   VerityTarget::Options options = TRY(options_from(parsed.table.flags, opening.for_kernel));
   options.on_damage = [events = opening.events, name = opening.name,
-                       stops = options.on_corruption == OnCorruption::stop,
-                       hash_area = TRY(hash_area_offset(parsed.layout)),
-                       params = parsed.layout.params](const Damage& damage) {
+                       stops = options.on_corruption == OnCorruption::stop](const Damage& damage) {
     if (events.log)
-      events.log(fmt::format("DAMAGED {}: {}: {}", name, place_of(damage, params, hash_area).text,
-                             damage.reason));
+      events.log(fmt::format("DAMAGED {}: {}: {}", name, place_of(damage), damage.reason));
     if (stops && events.stop) events.stop();
   };
   std::shared_ptr<VerityTarget> target =

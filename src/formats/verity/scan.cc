@@ -31,15 +31,18 @@ class Findings {
 
   /// In order, the hash area first; neighbours with the same outcome are one entry.
   DamageList take() {
-    std::ranges::sort(list_, {},
-                      [](const Damage& d) { return std::tuple(d.area == Area::data, d.block); });
+    std::ranges::sort(list_, {}, [](const Damage& d) {
+      return std::tuple(area_of(d) == Area::data, d.range->first);
+    });
     DamageList merged;
     for (Damage& next : list_) {
       if (!merged.empty()) {
         Damage& last = merged.back();
-        if (last.area == next.area && last.block + last.blocks == next.block &&
+        if (last.object == next.object &&
+            last.range->first + last.range->count == next.range->first &&
             last.reason == next.reason && last.correctable == next.correctable) {
-          last.blocks += next.blocks;
+          last.range->count += next.range->count;
+          last.range->bytes += next.range->bytes;
           continue;
         }
       }
@@ -66,7 +69,7 @@ Result<bool> VerityTarget::Impl::try_correct(Node node, const CorrectedSink& cor
 /// Reads the stored block itself, since the one in the cache may be a corrected one.
 Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node,
                                                        const CorrectedSink& corrected) const {
-  Damage damage{.area = Area::hash, .block = tree_->place_of(node), .reason = {}};
+  Damage damage = damage_in(Area::hash, tree_->place_of(node), 1, {});
   const auto digest = tree_->expected_digest(node, HashTree::Correction::yes);
   if (!digest) {
     if (digest.error().kind() != ErrorKind::tampered)
@@ -75,19 +78,17 @@ Result<DamageList> VerityTarget::Impl::scan_hash_block(Node node,
     return DamageList{damage};
   }
   Bytes content(geometry().hash_block_size());
-  const std::uint64_t offset = devices_.hash_offset + damage.block * geometry().hash_block_size();
-  if (auto read = devices_.hash->read(offset, content); !read)
+  if (auto read = devices_.hash->read(damage.range->offset, content); !read) {
     damage.reason = "cannot be read: " + read.error().message();
-  else if (!tree_->has_digest(node, content, *digest))
+  } else if (!tree_->has_digest(node, content, *digest)) {
     damage.reason = "does not match its hash";
-  else if (!tree_->has_zero_padding(node, content))
-    return DamageList{
-        {.area = Area::hash,
-         .block = damage.block,
-         .reason =
-             "is not zero after its hashes: the device may have more data blocks than stated"}};
-  else
+  } else if (!tree_->has_zero_padding(node, content)) {
+    damage.reason =
+        "is not zero after its hashes: the device may have more data blocks than stated";
+    return DamageList{damage};
+  } else {
     return DamageList{};
+  }
   damage.correctable = TRY(try_correct(node, corrected));
   return DamageList{damage};
 }
@@ -104,14 +105,11 @@ Result<VerityTarget::Impl::DataFindings> VerityTarget::Impl::scan_data(VerifiedD
     auto bad = data.read_run(block, buffer);
     if (!bad && bad.error().kind() != ErrorKind::tampered) return std::move(bad).error();
     if (!bad)
-      found.unchecked.push_back({.area = Area::data,
-                                 .block = block,
-                                 .blocks = run,
-                                 .reason = "cannot be checked: " + bad.error().message()});
+      found.unchecked.push_back(
+          damage_in(Area::data, block, run, "cannot be checked: " + bad.error().message()));
     else
       for (BadBlock& one : *bad)
-        found.bad.push_back(
-            {.area = Area::data, .block = one.block, .reason = std::move(one.reason)});
+        found.bad.push_back(damage_in(Area::data, one.block, 1, std::move(one.reason)));
     block += run;
   }
   return found;
@@ -123,15 +121,16 @@ Result<void> VerityTarget::Impl::correct_data(
   // Blocks of one group share their codewords. To decode each block by itself would read and hash
   // a group as often as it has bad blocks, up to 253 times.
   const std::uint64_t groups = tree_->fec_groups();
-  std::ranges::sort(bad, {},
-                    [groups](const Damage& d) { return std::pair(d.block % groups, d.block); });
+  std::ranges::sort(bad, {}, [groups](const Damage& d) {
+    return std::pair(d.range->first % groups, d.range->first);
+  });
   for (std::size_t begin = 0; begin < bad.size() && !pool.failed();) {
-    const std::uint64_t group = bad[begin].block % groups;
+    const std::uint64_t group = bad[begin].range->first % groups;
     std::size_t end = begin;
-    while (end < bad.size() && bad[end].block % groups == group) ++end;
+    while (end < bad.size() && bad[end].range->first % groups == group) ++end;
     pool.submit([&, begin, end]() -> Result<void> {
       std::vector<std::uint64_t> blocks;
-      for (std::size_t i = begin; i < end; ++i) blocks.push_back(bad[i].block);
+      for (std::size_t i = begin; i < end; ++i) blocks.push_back(bad[i].range->first);
       const auto contents = tree_->correct_data(blocks);
       for (std::size_t i = 0; contents && i < blocks.size(); ++i) {
         const std::optional<Bytes>& content = (*contents)[i];

@@ -49,6 +49,29 @@ std::uint64_t VerityTarget::size() const {
   return impl_->geometry().data_size();
 }
 
+constexpr const char* kData = "data";
+constexpr const char* kHash = "hash";
+
+Area area_of(const Damage& damage) {
+  return damage.object == kData ? Area::data : Area::hash;
+}
+
+std::string place_of(const Damage& damage) {
+  return range_text(*damage.range, damage.object + " block");
+}
+
+Damage VerityTarget::Impl::damage_in(Area area, std::uint64_t first, std::uint64_t blocks,
+                                     std::string reason) const {
+  const bool is_data = area == Area::data;
+  const std::uint64_t size = is_data ? geometry().data_block_size() : geometry().hash_block_size();
+  return {.object = is_data ? kData : kHash,
+          .range = DamagedRange{.first = first,
+                                .count = blocks,
+                                .offset = (is_data ? 0 : devices_.hash_offset) + first * size,
+                                .bytes = blocks * size},
+          .reason = std::move(reason)};
+}
+
 block::Limits VerityTarget::limits() const {
   return {.block_size = impl_->geometry().data_block_size()};
 }
@@ -154,11 +177,8 @@ Result<void> VerityTarget::Impl::read_blocks(std::uint64_t first, MutableByteSpa
   if (bad) return bad->empty() ? Result<void>() : settle(*bad, first, content);
   if (bad.error().kind() != ErrorKind::tampered)
     return Error(bad.error().kind(), bad.error().message(), bad.error().sys_errno());
-  const Damage damage{.area = Area::data,
-                      .block = first,
-                      .blocks = content.size() / geometry().data_block_size(),
-                      .reason = "cannot be checked: " + bad.error().message()};
-  TRY(refuse(damage));
+  TRY(refuse(damage_in(Area::data, first, content.size() / geometry().data_block_size(),
+                       "cannot be checked: " + bad.error().message())));
   return data_.read_raw(first, content);
 }
 
@@ -175,26 +195,26 @@ Result<void> VerityTarget::Impl::settle(const std::vector<BadBlock>& bad, std::u
       }
     }
     // Continue after damage, so that all of it is reported.
-    auto refused = refuse({.area = Area::data, .block = block.block, .reason = block.reason});
+    auto refused = refuse(damage_in(Area::data, block.block, 1, block.reason));
     if (outcome) outcome = std::move(refused);
   }
   return outcome;
 }
 
 /// What happens to a read that meets damage: an error, unless corruption is to be ignored.
-Result<void> VerityTarget::Impl::refuse(Damage damage) {
-  corrupted_.fetch_add(damage.blocks, std::memory_order_relaxed);
+Result<void> VerityTarget::Impl::refuse(const Damage& damage) {
+  const DamagedRange& range = *damage.range;
+  corrupted_.fetch_add(range.count, std::memory_order_relaxed);
   if (options_.on_corruption == OnCorruption::stop) stopped_ = true;
   {
     const std::lock_guard lock(reported_mutex_);
     const bool is_new =
-        reported_.size() >= kMaxReported || reported_.emplace(damage.area, damage.block).second;
+        reported_.size() >= kMaxReported || reported_.emplace(area_of(damage), range.first).second;
     if (is_new && options_.on_damage) options_.on_damage(damage);
   }
   if (options_.on_corruption == OnCorruption::ignore) return {};
   return Error(ErrorKind::tampered,
-               fmt::format("data block {} (byte {}) {}", damage.block,
-                           damage.block * geometry().data_block_size(), damage.reason));
+               fmt::format("data block {} (byte {}) {}", range.first, range.offset, damage.reason));
 }
 
 }  // namespace intact::verity

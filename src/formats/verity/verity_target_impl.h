@@ -38,7 +38,8 @@ class VerityTarget::Impl {
   Result<void> read_blocks(std::uint64_t first, MutableByteSpan content);
   Result<void> settle(const std::vector<BadBlock>& bad, std::uint64_t first,
                       MutableByteSpan content);
-  Result<void> refuse(Damage damage);
+  Result<void> refuse(const Damage& damage);
+  Damage damage_in(Area area, std::uint64_t first, std::uint64_t blocks, std::string reason) const;
   Result<std::vector<Damage>> scan_hash_block(Node node, const CorrectedSink& corrected) const;
   /// Data blocks in a range: those that are bad, and runs that cannot be checked.
   struct DataFindings {

@@ -76,8 +76,11 @@ TEST(VerityTarget, FindsEveryFlippedByte) {
     const std::uint64_t other = (byte + 512) % device.data->size();
     EXPECT_TRUE(read(*target, other, 1));
     const std::vector<Damage> expected = {
-        {.area = Area::data, .block = byte / 512, .reason = "does not match its hash"}};
+        {.object = "data",
+         .range = DamagedRange{.first = byte / 512, .offset = byte / 512 * 512, .bytes = 512},
+         .reason = "does not match its hash"}};
     EXPECT_EQ(*target->scan(), expected);
+    EXPECT_EQ(area_of(expected[0]), Area::data);
     TestDevice::flip(*device.data, byte);
   }
   for (std::uint64_t byte = 0; byte < device.hash->size(); ++byte) {
@@ -89,10 +92,10 @@ TEST(VerityTarget, FindsEveryFlippedByte) {
       ASSERT_TRUE(target);
       const auto damage = *(*target)->scan();
       ASSERT_GE(damage.size(), 2u);
-      EXPECT_EQ(damage[0].area, Area::hash);
-      EXPECT_EQ(damage[0].block, byte / 512);
-      EXPECT_EQ(damage[1].area, Area::data);
-      EXPECT_EQ(damage[1].block, (byte / 512 - 1) * 16);
+      EXPECT_EQ(area_of(damage[0]), Area::hash);
+      EXPECT_EQ(damage[0].range->first, byte / 512);
+      EXPECT_EQ(area_of(damage[1]), Area::data);
+      EXPECT_EQ(damage[1].range->first, (byte / 512 - 1) * 16);
     }
     TestDevice::flip(*device.hash, byte);
   }
@@ -113,8 +116,8 @@ TEST(VerityTarget, TellsTheSinkOnceOfEachBlock) {
   TestDevice::flip(*device.data, 5 * 512);
   TestDevice::flip(*device.data, 7 * 512);
   std::vector<std::uint64_t> told;
-  const auto target =
-      *device.open({.on_damage = [&](const Damage& damage) { told.push_back(damage.block); }});
+  const auto target = *device.open(
+      {.on_damage = [&](const Damage& damage) { told.push_back(damage.range->first); }});
   EXPECT_FALSE(read(*target, 0, 40 * 512));
   EXPECT_FALSE(read(*target, 0, 40 * 512));
   EXPECT_EQ(told, (std::vector<std::uint64_t>{5, 7}));

@@ -1,25 +1,11 @@
 #include <optional>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include <intact/verity/volume.h>
 
 #include "build.h"
 
 namespace intact::verity {
-
-Place place_of(const Damage& damage, const Params& params, std::uint64_t hash_area) {
-  const bool data = damage.area == Area::data;
-  const std::uint64_t size = data ? params.data_block_size : params.hash_block_size;
-  const std::uint64_t begin = (data ? 0 : hash_area) + damage.block * size;
-  const std::string blocks = damage.blocks == 1 ? fmt::format("block {}", damage.block)
-                                                : fmt::format("blocks {} to {}", damage.block,
-                                                              damage.block + damage.blocks - 1);
-  return {fmt::format("{} {} (bytes {} to {})", data ? "data" : "hash", blocks, begin,
-                      begin + damage.blocks * size - 1),
-          begin};
-}
 
 Result<Superblock> read_superblock(const block::Device& hash, std::uint64_t hash_offset) {
   RawSuperblock raw;

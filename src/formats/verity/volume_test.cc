@@ -100,14 +100,16 @@ TEST(Volume, IsCorrected) {
   const auto report = repair(volume.layout, volume.devices(), volume.root);
   ASSERT_TRUE(report) << report.error().message();
   EXPECT_TRUE(report->lost.empty());
+  // The hash area begins after the superblock.
+  const auto bad = [](const char* area, DamagedRange range) {
+    return Damage{
+        .object = area, .range = range, .reason = "does not match its hash", .correctable = true};
+  };
   const std::vector<Damage> expected = {
-      {.area = Area::hash, .block = 0, .reason = "does not match its hash", .correctable = true},
-      {.area = Area::hash, .block = 2, .reason = "does not match its hash", .correctable = true},
-      {.area = Area::data,
-       .block = 100,
-       .blocks = 3,
-       .reason = "does not match its hash",
-       .correctable = true}};
+      bad("hash", {.first = 0, .offset = 4096, .bytes = 4096}),
+      bad("hash", {.first = 2, .offset = 3 * 4096, .bytes = 4096}),
+      bad("data", {.first = 100, .count = 3, .offset = 100 * 4096, .bytes = 3 * 4096})};
+  EXPECT_EQ(place_of(expected[1]), "hash block 2 (bytes 12288 to 16383)");
   EXPECT_EQ(report->repaired, expected);
   EXPECT_EQ(volume.data->bytes(), data);
   EXPECT_EQ(volume.hash->bytes(), hash);

@@ -19,8 +19,8 @@ struct DamagedRange {
   auto operator<=>(const DamagedRange&) const = default;
 };
 
-/// One place that is not what it was when it was signed or tagged. Whoever finds it fills in what
-/// it knows: a room further up adds which object it is and what shows it.
+/// One place that is not what it was when it was signed or tagged. A room fills in what it
+/// knows: one further up adds which object it is and what shows it.
 struct Damage {
   /// What is damaged: a path below the store ("objects/ab/cdef...", "blobs/sha256/..."), or a part
   /// of a volume ("data", "hash").

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
+#include <intact/base/damage.h>
 #include <intact/base/result.h>
 #include <intact/image/chain.h>
-#include <intact/image/damage.h>
 #include <intact/sign/trust.h>
 #include <intact/store/lease.h>
 #include <intact/store/store.h>

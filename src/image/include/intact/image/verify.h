@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
+#include <intact/base/damage.h>
+#include <intact/base/digest.h>
 #include <intact/base/progress.h>
 #include <intact/base/result.h>
 #include <intact/image/chain.h>
-#include <intact/image/damage.h>
 #include <intact/image/work.h>
 #include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
@@ -26,6 +27,11 @@ struct LayerCheck {
   bool good = false;
 };
 
+/// What Damage::object is for a blob.
+inline std::string object_of_blob(const Digest& blob) {
+  return "blobs/" + std::string(to_string(blob.algorithm())) + "/" + blob.hex();
+}
+
 struct VerifyReport {
   std::string name;    ///< in the store; empty for an image in a layout or archive
   std::string source;  ///< where a stored image was pulled from, as its record says (unverified)
@@ -36,6 +42,8 @@ struct VerifyReport {
   std::uint64_t objects = 0;  ///< distinct file contents
   std::uint64_t layers = 0;   ///< hashed; 0 for an image in the store, which runs without them
   std::uint64_t bytes = 0;    ///< that were hashed, metadata included
+  /// Each file that shows a damaged content has an entry of its own. Without a path, it is
+  /// the image's metadata or, without a range as well, a blob.
   std::vector<Damage> damaged;
   std::uint64_t omitted = 0;             ///< further damaged places
   std::vector<LayerCheck> layer_checks;  ///< base first; empty for an image in the store

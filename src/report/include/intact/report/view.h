@@ -82,7 +82,7 @@ struct View {
   std::vector<Link> chain;
   std::vector<Row> rows;
   std::vector<Content> contents;
-  std::vector<image::Damage> damage;
+  std::vector<Damage> damage;
   std::uint64_t damaged_files = 0;
   std::uint64_t bytes = 0;  ///< that were hashed
 };

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <intact/base/damage.h>
 #include <intact/base/line_log.h>
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
@@ -34,9 +35,9 @@ class DamageWatch {
   DamageWatch& operator=(const DamageWatch&) = delete;
   ~DamageWatch();
 
-  /// Logs `line` about a block of an object that was not noted before, then makes event_fd()
-  /// readable. Never waits for the reader of stderr.
-  void note(const std::string& object, std::uint64_t block, std::string_view line);
+  /// Logs "damaged: " and damage_line() about a block of an object that was not noted before, then
+  /// makes event_fd() readable. Never waits for the reader of stderr.
+  void note(const Damage& damage, std::string_view nameless);
   /// Prints a warning soon, each different one once. Never waits; when the queue is full, the line
   /// is lost, and finish() says how many were.
   void log(std::string_view line);

@@ -2,26 +2,21 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include <intact/base/damage.h>
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
 #include <intact/store/store.h>
 
 namespace intact::store {
 
-struct StoreDamage {
+/// Its object is a path below the store's directory, or the directory of objects elsewhere that an
+/// image needs; its path is in the first of `images` that has one.
+struct StoreDamage : Damage {
   /// Names of all images that it breaks, sorted; empty if it breaks none in particular.
   std::vector<std::string> images = {};
-  /// Path in the first of them that has a path, or below the store's directory
-  /// ("blobs/sha256/...").
-  std::string path = {};
-  std::string object = {};                   ///< "ab/cdef..." when it is an object's, else empty
-  std::optional<std::uint64_t> block = {};   ///< index of the damaged 4096-byte block
-  std::optional<std::uint64_t> offset = {};  ///< of that block, in bytes
-  std::string reason = {};
 };
 
 struct FsckReport {

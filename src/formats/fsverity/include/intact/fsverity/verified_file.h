@@ -1,12 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include <intact/base/bytes.h>
+#include <intact/base/damage.h>
 #include <intact/base/digest.h>
 #include <intact/base/progress.h>
 #include <intact/base/result.h>
@@ -17,17 +16,6 @@
 
 namespace intact::fsverity {
 
-/// A data block that does not match the digest.
-struct DamagedBlock {
-  std::uint64_t block;   ///< index of the data block
-  std::uint64_t offset;  ///< its first byte in the file
-  std::string reason;    ///< continues the sentence "block N ..."
-};
-
-/// Receives bad blocks as reads meet them. Called by the reading thread, so perhaps by several at
-/// once; must not call back into the file.
-using DamageSink = std::function<void(const DamagedBlock&)>;
-
 /// Random verified access to a file that anyone may change at any time. Every block is checked
 /// against the Merkle tree, up to the file's digest, at every read. Only hash blocks that have been
 /// verified are kept, in a cache that many files may share. Thread-safe.
@@ -35,6 +23,9 @@ using DamageSink = std::function<void(const DamagedBlock&)>;
 /// A hash block of the stored tree that does not verify is never used: it is computed again from
 /// the data that it covers, and if the result does not lead to the digest either, this data is
 /// damaged.
+///
+/// Damage is told of with a range, one block or a run of them, and without an object: what the file
+/// is called is for the caller to add.
 class VerifiedFile final : public ByteSource {
  public:
   /// How the digest was made, except for the algorithm, which the digest itself names.
@@ -72,7 +63,7 @@ class VerifiedFile final : public ByteSource {
   /// at the end are one entry, and so are excess bytes, and a run of blocks whose stored hashes are
   /// damaged as well. io only if nothing is known about the file. `progress` never goes
   /// back.
-  Result<std::vector<DamagedBlock>> scan(const Progress& progress = {}) const;
+  Result<std::vector<Damage>> scan(const Progress& progress = {}) const;
 
   /// How many hash blocks of the stored tree have been refused so far. If there are any, the tree
   /// should be written again.
@@ -87,9 +78,8 @@ class VerifiedFile final : public ByteSource {
 };
 
 /// Opens and scans: what open() refuses as tampered becomes an entry of the list as well.
-Result<std::vector<DamagedBlock>> scan_file(UniqueFd data, std::uint64_t expected_size,
-                                            const Digest& digest,
-                                            std::shared_ptr<const ByteSource> tree,
-                                            const Progress& progress = {});
+Result<std::vector<Damage>> scan_file(UniqueFd data, std::uint64_t expected_size,
+                                      const Digest& digest, std::shared_ptr<const ByteSource> tree,
+                                      const Progress& progress = {});
 
 }  // namespace intact::fsverity

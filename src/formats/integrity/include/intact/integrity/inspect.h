@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <intact/base/damage.h>
 #include <intact/base/result.h>
 #include <intact/integrity/integrity_target.h>
 #include <intact/integrity/layout.h>
@@ -38,14 +39,8 @@ struct StatusLine {
 /// Error malformed for other text.
 Result<StatusLine> parse_status(std::string_view line);
 
-/// Logical sectors that cannot be read.
-struct Damage {
-  std::uint64_t sector;
-  std::uint64_t sectors;
-  std::string reason;
-
-  bool operator==(const Damage&) const = default;
-};
+/// Logical sectors that cannot be read: the range counts sectors, the bytes are of the data.
+Damage damaged_sectors(std::uint64_t first, std::uint64_t sectors, std::string reason);
 
 /// Logical sectors that nothing has checked.
 struct Unprotected {
@@ -71,7 +66,7 @@ struct ScanReport {
   std::uint64_t checked = 0;         ///< sectors, good or damaged
   std::uint64_t journal_blocks = 0;  ///< of these, blocks that were read from the journal
   std::uint64_t marked_regions = 0;  ///< in the bitmap, if the device was not closed in mode B
-  std::vector<Damage> damaged = {};
+  std::vector<Damage> damaged = {};  ///< as damaged_sectors() makes them
   std::vector<Unprotected> unprotected = {};
   Why why_unprotected = Why::nothing;  ///< those that are not discarded, or all if all are
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <intact/base/bytes.h>
+#include <intact/base/damage.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/block/device.h>
@@ -18,20 +19,12 @@ namespace intact::verity {
 
 enum class Area { data, hash };
 
-/// A run of bad blocks.
-struct Damage {
-  Area area;
-  std::uint64_t block;  ///< data: of the data device; hash: of the hash area, in stored order
-  std::uint64_t blocks = 1;
-  std::string reason;        ///< continues the sentence "block N ..."
-  bool correctable = false;  ///< forward error correction can restore the content
-
-  bool operator==(const Damage&) const = default;
-};
-
-/// Called for a bad block the first time it is read, by the reading thread, so perhaps by several
-/// at once; must not call back.
-using DamageSink = std::function<void(const Damage&)>;
+/// Damage of a volume has as its object the word "data" or "hash", and as its range a run of blocks
+/// of that area. Hash blocks are counted in stored order from the start of the hash area; the bytes
+/// are those of the device in both cases.
+Area area_of(const Damage& damage);
+/// For people: "data block 5 (bytes 20480 to 24575)".
+std::string place_of(const Damage& damage);
 
 enum class OnCorruption {
   error,   ///< the read fails
@@ -56,7 +49,7 @@ class VerityTarget final : public block::ReadOnlyDevice {
     /// Does not hash a data block again that was good once. Takes a bit for each data block.
     bool check_at_most_once = false;
     std::size_t cache_size = 64 << 20;  ///< bytes of verified hash blocks in memory
-    DamageSink on_damage = {};
+    DamageSink on_damage = {};          ///< told of a bad block the first time that it is read
   };
   struct Totals {
     std::uint64_t verified;   ///< data blocks

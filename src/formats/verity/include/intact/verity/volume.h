@@ -60,14 +60,6 @@ struct DeviceSizes {
 Result<DeviceSizes> needed_sizes(const Layout& layout, std::uint64_t hash_size,
                                  bool fec_on_hash_device);
 
-/// Where damage is, for people and for tools.
-struct Place {
-  std::string text;      ///< "data block 5 (bytes 20480 to 24575)"
-  std::uint64_t offset;  ///< first byte on the data or hash device
-};
-/// `hash_area`: hash_area_offset of the layout.
-Place place_of(const Damage& damage, const Params& params, std::uint64_t hash_area);
-
 /// Reads the superblock at byte `hash_offset`. malformed: not a superblock.
 Result<Superblock> read_superblock(const block::Device& hash, std::uint64_t hash_offset);
 
