@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <string_view>
 
 #include <fcntl.h>
@@ -14,6 +15,57 @@
 #include <intact/base/unique_fd.h>
 
 namespace intact {
+namespace {
+
+// Tens of thousands of mounts; /proc has no bound of its own.
+constexpr std::uint64_t kTableLimit = 64u << 20;
+
+bool is_octal(char c) {
+  return c >= '0' && c <= '7';
+}
+
+/// The kernel writes blanks, newlines and backslashes of names as \ooo.
+std::string unescape(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size() && is_octal(text[i + 1]) && is_octal(text[i + 2]) &&
+        is_octal(text[i + 3])) {
+      out +=
+          static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + text[i + 3] - '0');
+      i += 3;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+/// `36 35 98:0 /root /mnt rw,noatime shared:1 master:2 - ext3 /dev/root rw,errors=continue`:
+/// the fields before the lone dash vary in number.
+Result<MountEntry> parse_line(std::string_view line) {
+  const Error bad(ErrorKind::malformed, fmt::format("not a line of a mount table: \"{}\"", line));
+  std::string_view rest = line;
+  MountEntry entry;
+  const auto id = whole_number<decltype(entry.id)>(take_until(rest, ' '));
+  if (!id) return Error(bad);
+  entry.id = *id;
+  take_until(rest, ' ');  // the parent's number
+  entry.device = take_until(rest, ' ');
+  take_until(rest, ' ');  // which part of the file system is mounted
+  entry.mountpoint = unescape(take_until(rest, ' '));
+  if (entry.mountpoint.empty()) return Error(bad);
+  do {
+    if (rest.empty()) return Error(bad);
+  } while (take_until(rest, ' ') != "-");
+  entry.type = unescape(take_until(rest, ' '));
+  entry.source = unescape(take_until(rest, ' '));
+  entry.super_options = take_until(rest, ' ');
+  if (entry.type.empty()) return Error(bad);
+  return entry;
+}
+
+}  // namespace
 
 Result<int> mount_number(int fd) {
   // statx(2) tells it too, but would ask the server of a FUSE mount first.
@@ -31,25 +83,45 @@ Result<int> mount_number(int fd) {
   return *number;
 }
 
+std::optional<uid_t> MountEntry::fuse_user() const {
+  // The kernel writes these options; the names that the server chose are fields of their own.
+  constexpr std::string_view kUser = "user_id=";
+  const std::string_view options = super_options;
+  const std::size_t at = options.find(kUser);
+  if (!is_fuse() || at == std::string_view::npos || (at != 0 && options[at - 1] != ','))
+    return std::nullopt;
+  std::string_view number = options.substr(at + kUser.size());
+  return take_number<uid_t>(number);
+}
+
+bool MountEntry::may_be_asked() const {
+  if (!is_fuse()) return true;
+  const auto user = fuse_user();
+  return user && (*user == ::geteuid() || *user == 0);
+}
+
+Result<std::vector<MountEntry>> parse_mount_table(std::string_view text) {
+  std::vector<MountEntry> entries;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) entries.push_back(TRY(parse_line(text.substr(0, end))));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return entries;
+}
+
+Result<std::vector<MountEntry>> mount_table() {
+  const Bytes table = TRY(read_file("/proc/self/mountinfo", kTableLimit));
+  return parse_mount_table(as_text(table));
+}
+
 Result<std::optional<uid_t>> fuse_user(int number) {
-  constexpr std::uint64_t kMaxTable = 64 << 20;
-  const Bytes table = TRY(read_file("/proc/self/mountinfo", kMaxTable));
-  const std::string start = std::to_string(number) + " ";
   const Error unknown(ErrorKind::untrusted, "on a FUSE file system whose user is not known");
-  for (std::string_view rest = as_text(table); !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (!line.starts_with(start)) continue;
-    if (line.find(" - fuse") == std::string_view::npos) return std::nullopt;
-    // The last field, after the name that the server chose, is the kernel's.
-    const std::string_view options = line.substr(line.rfind(' ') + 1);
-    constexpr std::string_view kUser = "user_id=";
-    const std::size_t at = options.find(kUser);
-    if (at == std::string_view::npos || (at != 0 && options[at - 1] != ',')) return unknown;
-    std::string_view value = options.substr(at + kUser.size());
-    const auto user = take_number<uid_t>(value);
-    if (!user) return unknown;
-    return user;
+  for (const MountEntry& entry : TRY(mount_table())) {
+    if (entry.id != number) continue;
+    if (!entry.is_fuse()) return std::optional<uid_t>();
+    const auto user = entry.fuse_user();
+    return user ? Result<std::optional<uid_t>>(user) : unknown;
   }
   return unknown;
 }

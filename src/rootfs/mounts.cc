@@ -3,27 +3,26 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <intact/base/file.h>
 #include <intact/kernel/image_mount.h>
 #include <intact/rootfs/mounts.h>
+#include <intact/serve/mounts.h>
 #include <intact/service/mount_record.h>
 
 namespace intact::rootfs {
 namespace {
 
 constexpr std::string_view kFuseType = "fuse.intact";
-constexpr std::uint64_t kMaxTable = 64 << 20;
 constexpr std::chrono::milliseconds kMaxWaitForServer(10'000);
 // They may have any number of servers that never end.
 constexpr std::chrono::milliseconds kMaxWaitForOthers(200);
 
-service::MountServer server_of(const serve::MountEntry& entry) {
-  return service::MountServer::find(entry.device, entry.user());
+service::MountServer server_of(const MountEntry& entry) {
+  return service::MountServer::find(entry.device, entry.fuse_user().value_or(::geteuid()));
 }
 
-Result<Unmounted> unmount_served(const serve::MountEntry& entry, const std::string& directory,
-                                 bool lazy) {
+Result<Unmounted> unmount_served(const MountEntry& entry, const std::string& directory, bool lazy) {
   const service::MountServer server = server_of(entry);
   auto result = serve::unmount(entry, lazy);
   if (!result) {
@@ -47,7 +46,7 @@ std::string_view Mount::status() const {
   return serve::is_dead_mount(entry) ? "dead" : "serving";
 }
 
-std::optional<Mount> as_mount(const serve::MountEntry& entry) {
+std::optional<Mount> as_mount(const MountEntry& entry) {
   if (entry.type == kFuseType) return Mount{.entry = entry, .image = entry.source};
   if (!kernel::is_image_mount(entry.type, entry.source)) return std::nullopt;
   return Mount{.entry = entry,
@@ -56,9 +55,8 @@ std::optional<Mount> as_mount(const serve::MountEntry& entry) {
 }
 
 Result<std::vector<Mount>> list_mounts() {
-  const Bytes table = TRY(read_file("/proc/self/mountinfo", kMaxTable));
   std::vector<Mount> mounts;
-  for (const serve::MountEntry& entry : TRY(serve::parse_mount_table(as_text(table))))
+  for (const MountEntry& entry : TRY(mount_table()))
     if (auto mount = as_mount(entry)) mounts.push_back(std::move(*mount));
   return mounts;
 }

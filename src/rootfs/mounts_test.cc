@@ -6,7 +6,7 @@
 namespace intact::rootfs {
 namespace {
 
-serve::MountEntry entry(const std::string& type, const std::string& source) {
+MountEntry entry(const std::string& type, const std::string& source) {
   return {.id = 1, .device = "0:99", .mountpoint = "/mnt", .type = type, .source = source};
 }
 
@@ -21,6 +21,15 @@ TEST(Mounts, AreToldByTypeAndSource) {
   EXPECT_TRUE(by_kernel->by_kernel);
   EXPECT_EQ(by_kernel->directory(), "/mnt");
   EXPECT_EQ(by_kernel->status(), "kernel");
+}
+
+TEST(Mounts, SayWhoseTheyAre) {
+  MountEntry served = entry("fuse.intact", "app:1.0");
+  served.super_options = "ro,user_id=1234,group_id=0";
+  EXPECT_EQ(as_mount(served)->user(), std::optional<uid_t>(1234));
+  MountEntry by_kernel = entry("overlay", "intact:app:1.0");
+  by_kernel.super_options = "ro,user_id=1234";  // not FUSE's
+  EXPECT_EQ(as_mount(by_kernel)->user(), std::nullopt);
 }
 
 TEST(Mounts, OthersAreNotOurs) {

@@ -4,7 +4,6 @@
 #include <intact/console/completion.h>
 #include <intact/oci/image_source.h>
 #include <intact/rootfs/mounts.h>
-#include <intact/serve/mounts.h>
 #include <intact/store/store.h>
 
 #include "command.h"
@@ -33,14 +32,10 @@ std::vector<std::string> layout_tags(const std::string& directory) {
 }
 
 std::vector<std::string> mounted_images() {
-  constexpr std::uint64_t kMaxTable = 64 * 1024 * 1024;
   std::vector<std::string> directories;
-  const auto text = read_file("/proc/self/mountinfo", kMaxTable);
-  const auto mounts =
-      text ? serve::parse_mount_table(as_text(*text)) : Result<std::vector<serve::MountEntry>>({});
+  const auto mounts = rootfs::list_mounts();
   if (!mounts) return directories;
-  for (const serve::MountEntry& entry : *mounts)
-    if (rootfs::as_mount(entry)) directories.push_back(entry.mountpoint);
+  for (const rootfs::Mount& mount : *mounts) directories.push_back(mount.directory());
   return directories;
 }
 

@@ -30,9 +30,9 @@ struct Use {
   bool active() const { return locked || !servers.empty(); }
 };
 
-/// Adds a row for each layer of a server: its counts and the server's process. Text in another form
-/// is not from our servers and ignored.
-void add_layers(const std::string& answer, std::vector<Json>& rows) {
+/// Adds a row for each layer of a server: its counts, the server's process and its user, which is
+/// what the server cannot choose. Text in another form is not from our servers and ignored.
+void add_layers(const std::string& answer, uid_t user, std::vector<Json>& rows) {
   const auto server = parse_json(answer);
   if (!server) return;
   const auto layers = optional_array(*server, "layers");
@@ -41,6 +41,7 @@ void add_layers(const std::string& answer, std::vector<Json>& rows) {
     if (!layer.is_object()) continue;
     rows.push_back({{"pid", server->value("pid", Json())}});
     rows.back().update(layer);
+    rows.back()["user"] = user;
   }
 }
 
@@ -51,7 +52,7 @@ Result<Use> use_of(int fd) {
   use.locked = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   for (const uid_t user : std::set{::geteuid(), st.st_uid})
     for (const std::string& text : service::ask_status_servers(user, fd))
-      add_layers(text, use.servers);
+      add_layers(text, user, use.servers);
   return use;
 }
 
@@ -62,13 +63,19 @@ std::string text_of(const Json& server, const char* key) {
   return found == server.end() || found->is_null() ? "-" : to_text(*found);
 }
 
+/// Another user's server may claim anything.
+std::string owner_of(const Json& server) {
+  const auto user = server.at("user").get<uid_t>();
+  return user == ::geteuid() ? "" : fmt::format(" of user {}", user);
+}
+
 void print_server(const Json& server) {
   if (text_of(server, "format") == "\"verity\"") {
     print("    verity on it: {} blocks verified, {} reads of damaged blocks, {} reads corrected\n",
           text_of(server, "verified"), text_of(server, "corrupted"), text_of(server, "corrected"));
     return;
   }
-  print("  server:  process {}, {}\n", text_of(server, "pid"),
+  print("  server:  process {}{}, {}\n", text_of(server, "pid"), owner_of(server),
         text_of(server, "writable") == "true" ? "read/write" : "readonly");
   print("    failures: {}\n", text_of(server, "mismatches"));
   print("    size:     {} sectors\n", text_of(server, "provided_data_sectors"));

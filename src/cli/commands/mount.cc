@@ -97,23 +97,31 @@ void print_mounted(const MountOptions& options, const std::string& log) {
           visible(log));
 }
 
+/// Another user's server may claim any name and status.
+std::string owner_of(const rootfs::Mount& mount) {
+  const auto user = mount.user();
+  return user && *user != ::geteuid() ? fmt::format(" (user {})", *user) : "";
+}
+
 /// What is mounted, where, and how.
 Result<int> list_mounts(bool as_json) {
   const auto mounts = TRY(rootfs::list_mounts());
   if (as_json) {
     Json json = Json::array();
-    for (const rootfs::Mount& mount : mounts)
+    for (const rootfs::Mount& mount : mounts) {
       json.push_back({{"name", mount.image},
                       {"directory", mount.directory()},
                       {"method", mount.by_kernel ? "kernel" : "fuse"},
                       {"status", mount.status()}});
+      json.back()["user"] = mount.user() ? Json(*mount.user()) : Json();
+    }
     print_json(json);
     return 0;
   }
   std::string text = "NAME\tDIRECTORY\tSTATUS\n";
   for (const rootfs::Mount& mount : mounts)
-    text += fmt::format("{}\t{}\t{}\n", visible(mount.image), visible(mount.directory()),
-                        mount.status());
+    text += fmt::format("{}\t{}\t{}{}\n", visible(mount.image), visible(mount.directory()),
+                        mount.status(), owner_of(mount));
   print_text(aligned_columns(text));
   return 0;
 }

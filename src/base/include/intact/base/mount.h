@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -9,6 +11,28 @@
 #include <intact/base/unique_fd.h>
 
 namespace intact {
+
+/// A line of /proc/self/mountinfo.
+struct MountEntry {
+  int id = 0;                 ///< the kernel's number of the mount
+  std::string device;         ///< "MAJOR:MINOR" of the file system
+  std::string mountpoint;     ///< absolute path, unescaped
+  std::string type;           ///< e.g. "ext4", "fuse.intact"
+  std::string source;         ///< unescaped; of FUSE: whatever its server likes
+  std::string super_options;  ///< comma-separated
+
+  bool is_fuse() const { return type == "fuse" || type.starts_with("fuse."); }
+  /// Whose server answers for a FUSE mount; nothing for others, and if the kernel does not tell.
+  std::optional<uid_t> fuse_user() const;
+  /// Whether its server may be asked anything: that of another user but root may never answer.
+  bool may_be_asked() const;
+};
+
+/// Parses the text of a mountinfo file; malformed if it is not one.
+Result<std::vector<MountEntry>> parse_mount_table(std::string_view text);
+
+/// What is mounted in the mount namespace of this process, in the kernel's order.
+Result<std::vector<MountEntry>> mount_table();
 
 /// The kernel's number, as in mountinfo, of the mount that an open file is on. Does not ask the
 /// file system, whose server may be dead or hang. unsupported: the kernel does not tell it.

@@ -5,14 +5,14 @@
 #include <string_view>
 #include <vector>
 
+#include <intact/base/mount.h>
 #include <intact/base/result.h>
-#include <intact/serve/mounts.h>
 
 namespace intact::rootfs {
 
 /// A root file system in the mount table, by FUSE or by the kernel.
 struct Mount {
-  serve::MountEntry entry;
+  MountEntry entry;
   std::string image;  ///< the name of the image in its store
   bool by_kernel = false;
 
@@ -20,10 +20,13 @@ struct Mount {
   /// "kernel", "serving", or "dead" if the server was killed; "unknown" if it has no record and is
   /// another user's, whose server might never answer.
   std::string_view status() const;
+  /// Whose process serves it; nothing for the kernel's. Another user's may claim any name and
+  /// status.
+  std::optional<uid_t> user() const { return by_kernel ? std::nullopt : entry.fuse_user(); }
 };
 
 /// The entry as such a mount; nothing if it is another.
-std::optional<Mount> as_mount(const serve::MountEntry& entry);
+std::optional<Mount> as_mount(const MountEntry& entry);
 
 /// Those in the mount namespace of this process, in the order of the mount table.
 Result<std::vector<Mount>> list_mounts();

@@ -2,34 +2,11 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include <sys/types.h>
-
+#include <intact/base/mount.h>
 #include <intact/base/result.h>
 
 namespace intact::serve {
-
-/// A line of /proc/self/mountinfo.
-struct MountEntry {
-  int id = 0;              ///< the kernel's number of the mount
-  std::string device;      ///< "MAJOR:MINOR" of the file system
-  std::string mountpoint;  ///< absolute path, unescaped
-  std::string type;        ///< e.g. "ext4", "fuse.intact"
-  std::string source;
-  std::string super_options;  ///< comma-separated
-
-  bool is_fuse() const { return type == "fuse" || type.starts_with("fuse."); }
-  /// Who mounted it, as FUSE's options tell; otherwise the user of this process.
-  uid_t user() const;
-  /// Whether its server may be asked anything: that of another user but root may never
-  /// answer.
-  bool may_be_asked() const;
-};
-
-/// Parses the text of a mountinfo file; malformed if it is not one.
-Result<std::vector<MountEntry>> parse_mount_table(std::string_view text);
 
 /// The mount whose root is `path`; nothing for an ordinary file or directory. Never contacts the
 /// server of a FUSE mount, which may be dead or hang. not_found: no such path.

@@ -1,12 +1,10 @@
 #include <fmt/format.h>
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <intact/serve/mounts.h>
+#include <intact/base/mount.h>
 
-#include "node_numbers.h"
-
-namespace intact::serve {
+namespace intact {
 namespace {
 
 TEST(MountTable, ReadsNamesOptionsAndAnyNumberOfPropagationFields) {
@@ -34,44 +32,27 @@ TEST(MountTable, RefusesWhatIsNotOne) {
   EXPECT_TRUE(parse_mount_table(""));
 }
 
-TEST(MountTable, FindsTheMountOfItsRootOnly) {
-  const auto proc = find_mount("/proc");
-  ASSERT_TRUE(proc) << proc.error().message();
-  ASSERT_TRUE(*proc);
-  EXPECT_EQ((*proc)->type, "proc");
-  const auto below = find_mount("/proc/self");
-  ASSERT_TRUE(below) << below.error().message();
-  EXPECT_FALSE(*below);
-  const auto missing = find_mount("/nonexistent");
-  ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().kind(), ErrorKind::not_found);
-}
-
-TEST(NodeNumbers, GiveEveryNodeItsOwnNumberAndBack) {
-  constexpr std::uint64_t kNodes[] = {0, 1, 2, 3, 36, UINT64_MAX - 1};
-  for (const std::uint64_t root : kNodes) {
-    const NodeNumbers numbers{tree::NodeId(root)};
-    EXPECT_EQ(numbers.inode(tree::NodeId(root)), 1u) << root;
-    for (const std::uint64_t node : kNodes) {
-      const std::uint64_t inode = numbers.inode(tree::NodeId(node));
-      EXPECT_NE(inode, 0u) << root << " " << node;
-      EXPECT_EQ(numbers.node(inode), tree::NodeId(node)) << root << " " << node;
-    }
-  }
-}
-
 TEST(MountTable, TellsWhoseServerMayBeAsked) {
   MountEntry entry;
   entry.type = "fuse.intact";
   entry.super_options = fmt::format("rw,user_id={},group_id=0,allow_other", ::geteuid());
-  EXPECT_EQ(entry.user(), ::geteuid());
+  EXPECT_EQ(entry.fuse_user(), ::geteuid());
   EXPECT_TRUE(entry.may_be_asked());
   entry.super_options = "rw,user_id=0,group_id=0";
   EXPECT_TRUE(entry.may_be_asked());
   entry.super_options = fmt::format("rw,user_id={},group_id=0", ::geteuid() + 12345);
-  EXPECT_EQ(entry.user(), ::geteuid() + 12345);
+  EXPECT_EQ(entry.fuse_user(), ::geteuid() + 12345);
   EXPECT_FALSE(entry.may_be_asked());
+  // The user must be known.
+  for (const char* options : {"rw", "rw,group_id=0", "rw,not_user_id=0", "rw,user_id=x"}) {
+    entry.super_options = options;
+    EXPECT_FALSE(entry.fuse_user()) << options;
+    EXPECT_FALSE(entry.may_be_asked()) << options;
+  }
+  entry.type = "ext4";
+  EXPECT_FALSE(entry.fuse_user());
+  EXPECT_TRUE(entry.may_be_asked());
 }
 
 }  // namespace
-}  // namespace intact::serve
+}  // namespace intact
