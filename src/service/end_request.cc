@@ -26,31 +26,36 @@ sigset_t signals_that_end() {
 
 }  // namespace
 
+HeldSignals::HeldSignals() : set_(signals_that_end()) {
+  ::pthread_sigmask(SIG_BLOCK, &set_, &before_);
+}
+
+HeldSignals::~HeldSignals() {
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
 Result<std::unique_ptr<EndRequest>> EndRequest::wait(int stop, std::function<void()> end) {
   std::unique_ptr<EndRequest> request(new EndRequest);
   request->leave_.reset(::eventfd(0, EFD_CLOEXEC));
   if (!request->leave_) return Error::from_errno("eventfd", errno);
-  const sigset_t set = signals_that_end();
-  request->signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  request->signals_.reset(::signalfd(-1, &request->held_.set(), SFD_CLOEXEC | SFD_NONBLOCK));
   if (!request->signals_) return Error::from_errno("signalfd", errno);
-  ::pthread_sigmask(SIG_BLOCK, &set, &request->before_);
-  request->blocked_ = true;
   request->thread_ =
       TRY(start_thread([own = request.get(), stop, end = std::move(end)] { own->run(stop, end); }));
   return request;
 }
 
 EndRequest::~EndRequest() {
-  if (thread_.joinable()) {
+  const bool is_waiting = thread_.joinable();
+  if (is_waiting) {
     const std::uint64_t one = 1;
     (void)(::write(leave_.get(), &one, sizeof one) > 0);
     thread_.join();
   }
-  if (!blocked_) return;
+  if (!is_waiting) return;  // never asked for: HeldSignals passes on what came
   signalfd_siginfo info;
   while (::read(signals_.get(), &info, sizeof info) > 0) {
   }
-  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 void EndRequest::run(int stop, const std::function<void()>& end) const {

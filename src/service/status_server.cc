@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -26,6 +27,8 @@ namespace {
 
 constexpr std::string_view kStart = "status-";
 constexpr std::string_view kEnd = ".sock";
+// What a socket is called until it listens.
+constexpr std::string_view kEarly = ".status-";
 constexpr std::size_t kMaxText = 1 << 16;  // bytes
 constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
 constexpr std::chrono::milliseconds kRetry(100);
@@ -67,17 +70,22 @@ Result<UniqueFd> connect_to(int dir, const std::string& name) {
   return fd;
 }
 
-/// The names of the sockets in a directory that begin so.
-std::vector<std::string> sockets_in(int dir, std::string_view start) {
+/// The names of the sockets in a directory that begin and end so.
+std::vector<std::string> sockets_in(int dir, std::string_view start, std::string_view end = kEnd) {
   auto names = list_names(dir);
   if (!names) return {};
   std::erase_if(*names, [&](const std::string& name) {
-    return !name.starts_with(start) || !name.ends_with(kEnd);
+    return !name.starts_with(start) || !name.ends_with(end);
   });
   return std::move(*names);
 }
 
+/// Also the sockets that never got so far as to listen. A live server has such a one for a moment,
+/// and the directory locked.
 void remove_dead_sockets(int dir) {
+  if (::flock(dir, LOCK_EX | LOCK_NB) == 0) {
+    for (const std::string& name : sockets_in(dir, kEarly, "")) ::unlinkat(dir, name.c_str(), 0);
+  }
   for (const std::string& name : sockets_in(dir, kStart))
     if (const auto server = connect_to(dir, name);
         !server && server.error().sys_errno() == ECONNREFUSED)
@@ -119,10 +127,12 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
   std::unique_ptr<StatusServer> server(new StatusServer(std::move(text)));
   server->dir_ = TRY(open_file(dir, O_RDONLY | O_DIRECTORY));
   remove_dead_sockets(server->dir_.get());
+  // In place of the lock for removing, or after that of another server.
+  if (::flock(server->dir_.get(), LOCK_SH) != 0)
+    return Error::from_errno("cannot lock " + dir, errno);
   UniqueFd listener = TRY(make_socket());
   // It gets its name when it listens: one that does not is taken for one that was left.
-  const std::string early = fmt::format(".status-{}", ::getpid());
-  ::unlinkat(server->dir_.get(), early.c_str(), 0);
+  const std::string early = fmt::format("{}{}", kEarly, ::getpid());
   const sockaddr_un address =
       address_of(fmt::format("/proc/self/fd/{}/{}", server->dir_.get(), early));
   std::string name = fmt::format("{}{}{}", TRY(identity_of(known_by)), ::getpid(), kEnd);
@@ -130,6 +140,7 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(const std::string& dir
       ::listen(listener.get(), SOMAXCONN) != 0 ||
       ::renameat(server->dir_.get(), early.c_str(), server->dir_.get(), name.c_str()) != 0)
     return Error::from_errno("cannot make a socket in " + dir, errno);
+  ::flock(server->dir_.get(), LOCK_UN);
   server->name_ = std::move(name);
   server->listener_ = std::move(listener);
   server->thread_ = TRY(start_thread([own = server.get()] { own->serve(); }));

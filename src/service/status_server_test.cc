@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -69,6 +70,24 @@ TEST_F(StatusServerTest, RemovesWhatKilledServersLeft) {
   EXPECT_EQ(sockets(), 1);
   EXPECT_THAT(ask("one"), SizeIs(1));
   EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// One that is killed between making its socket and listening has no process that would remove it:
+// the next server does, but not while another one is at that point.
+TEST_F(StatusServerTest, RemovesSocketsThatNeverListened) {
+  const std::string left = dir() + "/.status-99";
+  ASSERT_TRUE(write_file_durably(left, {}, 0600));
+  {
+    const UniqueFd busy = open_file(dir(), O_RDONLY | O_DIRECTORY).value();
+    ASSERT_EQ(::flock(busy.get(), LOCK_SH), 0);
+    const auto server = start("one");
+    EXPECT_TRUE(std::filesystem::exists(left));
+    EXPECT_THAT(ask("one"), SizeIs(1));
+  }
+  const auto server = start("one");
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_THAT(ask("one"), SizeIs(1));
+  EXPECT_EQ(sockets(), 1);
 }
 
 TEST_F(StatusServerTest, NeedsADirectory) {

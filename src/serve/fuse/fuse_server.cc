@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <intact/serve/fuse_server.h>
+#include <intact/service/server.h>
 
 #include "attach.h"
 #include "file_service.h"
@@ -30,6 +31,9 @@ std::size_t default_max_open_files() {
 }  // namespace
 
 struct FuseServer::Impl {
+  // From before there is a mount until there is none: a process that is killed in between leaves
+  // one that is dead.
+  std::unique_ptr<service::HeldSignals> signals;
   std::shared_ptr<void> service;
   std::unique_ptr<Session> session;  // uses the service
 };
@@ -39,6 +43,7 @@ FuseServer::~FuseServer() = default;
 
 Result<std::unique_ptr<FuseServer>> FuseServer::mount(
     const std::shared_ptr<const tree::FileTree>& tree, const FuseOptions& options) {
+  auto signals = std::make_unique<service::HeldSignals>();
   Attached attached = TRY(attach(options, MountKind::directory));
   std::shared_ptr<Service> service(new Service{
       .tree = tree,
@@ -49,19 +54,20 @@ Result<std::unique_ptr<FuseServer>> FuseServer::mount(
           OpenFiles(options.max_open_files ? options.max_open_files : default_max_open_files())});
   auto session =
       TRY(Session::open(options, std::move(attached), request_handlers(), service.get()));
-  return std::unique_ptr<FuseServer>(
-      new FuseServer(std::make_unique<Impl>(Impl{std::move(service), std::move(session)})));
+  return std::unique_ptr<FuseServer>(new FuseServer(
+      std::make_unique<Impl>(Impl{std::move(signals), std::move(service), std::move(session)})));
 }
 
 Result<std::unique_ptr<FuseServer>> FuseServer::mount_file(
     const std::shared_ptr<block::Device>& target, const FuseOptions& options) {
   const bool writable = target->writable();
+  auto signals = std::make_unique<service::HeldSignals>();
   Attached attached = TRY(attach(options, writable ? MountKind::writable_file : MountKind::file));
   auto service = std::make_shared<FileService>(target, options.allow_other, options.log);
   auto session =
       TRY(Session::open(options, std::move(attached), file_handlers(writable), service.get()));
-  return std::unique_ptr<FuseServer>(
-      new FuseServer(std::make_unique<Impl>(Impl{std::move(service), std::move(session)})));
+  return std::unique_ptr<FuseServer>(new FuseServer(
+      std::make_unique<Impl>(Impl{std::move(signals), std::move(service), std::move(session)})));
 }
 
 Result<void> FuseServer::serve() {

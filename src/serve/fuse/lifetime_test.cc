@@ -133,6 +133,61 @@ TEST(FuseLifetime, ASignalEndsTheServerAndTheMountEvenInUse) {
   }
 }
 
+// Between the mount and what ends its server in order there must be no moment in which a signal
+// leaves a mount without a server.
+TEST(FuseLifetime, ASignalBeforeServingLeavesNoMount) {
+  REQUIRE_FUSE();
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    for (const bool gets_so_far : {true, false}) {
+      const TempDir dir = make_public_dir();
+      const std::string path = dir.path("mnt");
+      const Watchdog watchdog(path);
+      const int status = in_child([&] {
+        FuseOptions options;
+        options.mountpoint = path;
+        auto server = FuseServer::mount(small_tree(), options);
+        if (!server || !is_mounted(path)) return 1;
+        ::kill(::getpid(), signal);
+        if (!gets_so_far) {  // an error ends it before it is served
+          server->reset();
+          return 2;
+        }
+        service::Server own({});
+        const auto waiting = own.end_on_request([&] { (*server)->stop(); });
+        return waiting && (*server)->serve() ? 0 : 3;
+      });
+      const bool as_expected = gets_so_far ? WIFEXITED(status) && WEXITSTATUS(status) == 0
+                                           : WIFSIGNALED(status) && WTERMSIG(status) == signal;
+      EXPECT_TRUE(as_expected) << status;
+      EXPECT_FALSE(is_mounted(path)) << signal;
+    }
+  }
+}
+
+TEST(FuseLifetime, SignalsAreHeldNoLongerThanTheMount) {
+  REQUIRE_FUSE();
+  const auto is_held = [](int signal) {
+    sigset_t mask;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    return ::sigismember(&mask, signal) == 1;
+  };
+  const TempDir dir = make_public_dir();
+  FuseOptions options;
+  options.mountpoint = dir.path("missing");
+  EXPECT_FALSE(FuseServer::mount(small_tree(), options));
+  EXPECT_FALSE(is_held(SIGTERM));
+  options.mountpoint = dir.path("mnt");
+  const auto before = std::signal(SIGHUP, SIG_IGN);
+  {
+    const auto server = FuseServer::mount(small_tree(), options);
+    ASSERT_TRUE(server) << server.error().message();
+    EXPECT_TRUE(is_held(SIGTERM));
+    EXPECT_FALSE(is_held(SIGHUP));  // is ignored, and stays so
+  }
+  std::signal(SIGHUP, before);
+  EXPECT_FALSE(is_held(SIGTERM));
+}
+
 TEST(FuseLifetime, AServerThatNobodyAwaitsEnds) {
   REQUIRE_FUSE();
   const TempDir dir = make_public_dir();

@@ -16,6 +16,25 @@
 
 namespace intact::service {
 
+/// Keeps SIGTERM, SIGINT, SIGHUP and SIGQUIT, except those that are ignored, from ending the
+/// process as long as it exists: they wait, for Server::end_on_request() or for the end of this
+/// object, when they do what they would have done. Made before something that outlives a killed
+/// process, such as a mount, and destroyed after that has been undone, by the same thread. No other
+/// thread may take signals; those of start_thread() do not.
+class HeldSignals {
+ public:
+  HeldSignals();
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+  ~HeldSignals();
+
+  const sigset_t& set() const { return set_; }
+
+ private:
+  sigset_t set_{};
+  sigset_t before_{};
+};
+
 /// Waits for the request to end a server: a signal or Server::stop(). The signals are blocked in
 /// the thread that made it and received through a descriptor, so no handler is installed, and
 /// nothing is global but the mask, which the destructor restores. To be made and destroyed by the
@@ -33,8 +52,7 @@ class EndRequest {
   static Result<std::unique_ptr<EndRequest>> wait(int stop, std::function<void()> end);
   void run(int stop, const std::function<void()>& end) const;
 
-  sigset_t before_{};
-  bool blocked_ = false;
+  HeldSignals held_;
   UniqueFd signals_;  // signalfd
   UniqueFd leave_;    // eventfd that ends the thread
   std::thread thread_;
@@ -73,8 +91,9 @@ class Server {
   /// then returns tampered. Before end_on_request() it is noted.
   void stop();
 
-  /// As long as the result exists, SIGTERM, SIGINT, SIGHUP and SIGQUIT, except those that are
-  /// ignored, and stop() call `end`: once, on a thread of its own.
+  /// Also ends it for a signal that HeldSignals kept waiting. As long as the result exists,
+  /// SIGTERM, SIGINT, SIGHUP and SIGQUIT, except those that are ignored, and stop() call `end`:
+  /// once, on a thread of its own.
   Result<std::unique_ptr<EndRequest>> end_on_request(std::function<void()> end);
 
   /// Makes the record (service/mount_record.h) of the file system with this device number.

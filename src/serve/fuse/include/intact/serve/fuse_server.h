@@ -48,7 +48,10 @@ struct FuseOptions {
 
 /// A FUSE mount together with the server that answers the kernel's requests for it.
 ///
-/// serve() belongs to one thread; unmount() and stop() may be called from any.
+/// serve() belongs to one thread; unmount() and stop() may be called from any. Signals that would
+/// end the process wait from before it is mounted until this is destroyed (service::HeldSignals),
+/// by the thread that made it: service::Server::end_on_request() gets them, or they arrive once
+/// there is no mount any more.
 class FuseServer {
  public:
   /// Mounts a file tree, read-only. Requests wait in the kernel until serve() runs. As root, or in
