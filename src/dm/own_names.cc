@@ -87,7 +87,7 @@ std::optional<std::size_t> find_key(std::string_view word) {
   for (std::size_t at = word.find(':'); at != std::string_view::npos; at = word.find(':', at + 1)) {
     const auto reference = parse_key_reference(word.substr(at));
     if (!reference) continue;
-    for (const char* const type : {"fd", "user", "logon", "encrypted", "trusted"})
+    for (const char* const type : {"fd", "user", "logon", "encrypted", "trusted", "secret"})
       if (reference->type == type) return at;
   }
   return std::nullopt;
@@ -122,6 +122,12 @@ Result<void> use_own_names(Line& line, Names& names, const FileOpener& open) {
     const auto at = find_key(word);
     if (!at) continue;
     const KeyReference reference = *parse_key_reference(std::string_view(word).substr(*at));
+    if (reference.type == "secret")
+      return Error(
+          ErrorKind::unsupported,
+          fmt::format("key {} of type secret: libvirt has its value (`virsh secret-get-value`), "
+                      "which Intact does not ask; pass it by descriptor, as :SIZE:fd:NUMBER",
+                      quoted(reference.name)));
     if (reference.type != "fd" && reference.type != "user")
       return Error(
           ErrorKind::unsupported,

@@ -144,9 +144,17 @@ TEST_F(OwnNames, WhatOnlyTheKernelReadsIsRefused) {
   }
 }
 
+TEST_F(OwnNames, SecretsOfLibvirtAreRefused) {
+  const auto refused = replaced("x::16:secret:550e8400-e29b-41d4-a716-446655440000");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::unsupported);
+  EXPECT_THAT(refused.error().message(),
+              HasSubstr("of type secret: libvirt has its value (`virsh secret-get-value`)"));
+}
+
 TEST_F(OwnNames, KeysInWrongPlacesAreNotShown) {
   const std::string key(64, 'd');
-  for (const char* before : {":32:fd:", ":32:user:", ":32:logon:"}) {
+  for (const char* before : {":32:fd:", ":32:user:", ":32:logon:", ":32:secret:"}) {
     const auto wrong = replaced(before + key);
     ASSERT_FALSE(wrong) << before;
     EXPECT_THAT(wrong.error().message(), Not(HasSubstr("dddddddd")));

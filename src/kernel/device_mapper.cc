@@ -131,16 +131,6 @@ Error explain(const Mapping& mapping, Error error) {
       return {ErrorKind::busy,
               fmt::format("{}: a device with this name or UUID already exists", mapping.name),
               EBUSY};
-    case ENOKEY:
-    case EKEYREJECTED:
-    case EKEYEXPIRED:
-    case EKEYREVOKED:
-    case EBADMSG:
-    case ENOPKG:
-      return {ErrorKind::untrusted,
-              fmt::format("{}: the kernel does not accept the root hash signature ({})",
-                          mapping.name, std::generic_category().message(error.sys_errno())),
-              error.sys_errno()};
     case EINVAL:
       for (const MappingLine& line : mapping.lines)
         if (!has_target(line.target))

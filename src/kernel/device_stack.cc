@@ -27,7 +27,10 @@ class KernelNames {
   explicit KernelNames(dm::Names& names) : names_(names) {}
 
   Result<std::string> find(std::string_view word) {
-    if (const auto known = numbers_.find(word); known != numbers_.end()) return known->second;
+    if (const auto known = numbers_.find(word); known != numbers_.end()) {
+      all_writable_ &= known->second.writable;
+      return known->second.number;
+    }
     const dm::File file = TRY(names_.file(word));
     struct stat st;
     if (::fstat(file->fd(), &st) != 0) return Error::from_errno("fstat", errno);
@@ -36,20 +39,30 @@ class KernelNames {
       if (::stat(loops_.back().path().c_str(), &st) != 0)
         return Error::from_errno(loops_.back().path(), errno);
     }
-    return numbers_.emplace(word, number_of(st.st_rdev)).first->second;
+    all_writable_ &= file->writable();
+    return numbers_
+        .emplace(word, Number{.number = number_of(st.st_rdev), .writable = file->writable()})
+        .first->second.number;
   }
+  /// Whether all devices that were looked for since the last call can be written to.
+  bool take_all_writable() { return std::exchange(all_writable_, true); }
   /// Makes a device that was created known as dm:`name`.
-  Result<void> add(const std::string& name, const std::string& device) {
+  Result<void> add(const std::string& name, const std::string& device, bool writable) {
     struct stat st;
     const std::string path = "/dev/mapper/" + device;
     if (::stat(path.c_str(), &st) != 0) return Error::from_errno(path, errno);
-    numbers_.emplace("dm:" + name, number_of(st.st_rdev));
+    numbers_.emplace("dm:" + name, Number{.number = number_of(st.st_rdev), .writable = writable});
     return {};
   }
 
  private:
+  struct Number {
+    std::string number;
+    bool writable;
+  };
   dm::Names& names_;
-  std::map<std::string, std::string, std::less<>> numbers_;
+  bool all_writable_ = true;
+  std::map<std::string, Number, std::less<>> numbers_;
   std::vector<LoopDevice> loops_;
 };
 
@@ -83,19 +96,25 @@ Result<void> check_is_new(const std::string& name) {
   return {};
 }
 
-/// Whether what the line makes can be written to if what is below it can be.
-Result<bool> line_is_writable(const dm::Line& line, bool below, const std::string& name) {
-  const dm::Target& target = *TRY(stack::find_target(line.target));
-  if (target.kernel_arguments == nullptr)
+/// The target of a line that the kernel can open.
+Result<const dm::Target*> kernel_target(const dm::Line& line, const std::string& name) {
+  const dm::Target* const target = TRY(stack::find_target(line.target));
+  if (target->kernel_arguments == nullptr)
     return Error(ErrorKind::unsupported,
                  fmt::format("{}: the kernel has no target '{}'; use --fuse, --nbd or --to", name,
                              line.target));
-  if (target.kernel_writes && !below)
-    return Error(ErrorKind::unsupported,
-                 fmt::format("{}: the kernel cannot open dm-{} on a read-only device; use --fuse, "
-                             "--nbd or --to",
-                             name, line.target));
-  return target.writable && below;
+  return target;
+}
+
+/// What the formats in a mapping say about an error of the kernel, or the error.
+Error explain(const dm::Table& table, const Mapping& mapping, Error error) {
+  for (const dm::Line& line : table.lines) {
+    const auto target = stack::find_target(line.target);
+    if (!target || (*target)->kernel_refusal == nullptr) continue;
+    if (auto refusal = (*target)->kernel_refusal(error.sys_errno()))
+      return std::move(*refusal).with_context(mapping.name);
+  }
+  return error;
 }
 
 }  // namespace
@@ -112,29 +131,34 @@ Result<void> create_device_stack(const std::string& name, stack::Plan& plan) {
   const auto opened = stack.devices();
   KernelNames names(plan.names);
   LowerDevices lower;
-  bool writable = !plan.read_only && (!plan.file || plan.file->writable());
   std::size_t next = 0;  // in `opened`
   for (std::size_t i = 0; i < plan.tables.size(); ++i) {
     const dm::Table& table = plan.tables[i];
     const bool is_top = i + 1 == plan.tables.size();
     const std::string device = is_top ? name : fmt::format("{}-{}", name, i + 1);
     Mapping mapping{.name = device, .uuid = table.uuid.empty() ? "" : table.uuid + device};
-    bool all_writable = true;
+    bool writable = !plan.read_only && !table.read_only;
     for (const dm::Line& line : table.lines) {
-      all_writable &= TRY(line_is_writable(line, writable || i == 0, plan.name));
-      auto arguments =
-          TRY((*stack::find_target(line.target))
-                  ->kernel_arguments(line, plan.names, *opened[next++],
-                                     [&names](std::string_view word) { return names.find(word); }));
+      const dm::Target& target = *TRY(kernel_target(line, plan.name));
+      auto arguments = TRY(
+          target.kernel_arguments(line, plan.names, *opened[next++],
+                                  [&names](std::string_view word) { return names.find(word); }));
+      const bool below_is_writable = names.take_all_writable();
+      if (target.kernel_writes && !below_is_writable)
+        return Error(ErrorKind::unsupported,
+                     fmt::format("{}: the kernel cannot open dm-{} on a read-only device; use "
+                                 "--fuse, --nbd or --to",
+                                 plan.name, line.target));
       mapping.lines.push_back(
           {.sectors = line.sectors, .target = line.target, .parameters = std::move(arguments)});
+      writable = writable && target.writable && below_is_writable;
     }
-    writable = writable && all_writable;
     mapping.read_only = !writable;
-    TRY(create_mapping(mapping));
+    auto created = create_mapping(mapping);
+    if (!created) return explain(table, mapping, std::move(created).error());
     if (is_top) break;
     lower.add(device);
-    TRY(names.add(table.name, device));
+    TRY(names.add(table.name, device, writable));
   }
   return lower.leave_to_those_above();
 }

@@ -16,11 +16,11 @@ namespace {
 
 class Discovery {
  public:
-  Discovery(const std::string& name, dm::File file, const Credentials& credentials)
+  Discovery(const std::string& name, dm::File file, const Credentials& credentials, Writing writing)
       : name_(name),
         said_(credentials),
         plan_{.name = name, .file = std::move(file)},
-        opened_(std::make_shared<Opened>(Stack(plan_.file), EarlyEvents())),
+        opened_(std::make_shared<Opened>(Stack(plan_.file), EarlyEvents(), writing)),
         place_(name) {}
 
   Result<Plan> run() {
@@ -82,7 +82,7 @@ Result<void> Discovery::add(const Found& found, dm::Candidate& candidate) {
   for (dm::Table& table : step->tables) {
     plan_.add(std::move(table));
     TRY(opened_->stack.open(plan_.tables.back(), plan_.names, name_, opened_->events.events(),
-                            Writing::never, std::exchange(header, nullptr)));
+                            opened_->writing, std::exchange(header, nullptr)));
   }
   if (!doubt_) doubt_ = std::move(step->doubt);
   std::ranges::move(step->warnings, std::back_inserter(plan_.warnings));
@@ -124,8 +124,9 @@ Error Discovery::refuse(std::string_view title, std::string_view advice) const {
 }  // namespace
 
 Result<Plan> discover(const std::string& name, dm::File file, const Credentials& credentials,
-                      block::Access access) {
-  Discovery discovery(name, std::move(file), credentials);
+                      block::Access access, Writing writing) {
+  Discovery discovery(name, std::move(file), credentials,
+                      writing == Writing::by_kernel ? writing : Writing::never);
   Plan plan = TRY(discovery.run());
   if (access == block::Access::read_only || TRY(is_read_only(plan))) return plan;
   if (discovery.doubt()) return Error(*discovery.doubt());

@@ -13,6 +13,7 @@
 #include <intact/verity/probe.h>
 #include <intact/verity/volume.h>
 
+#include "opened.h"
 #include "test_plans.h"
 
 namespace intact::stack {
@@ -74,6 +75,8 @@ class Discover : public ::testing::Test {
     dm::File file = block::FileDevice::open(path(), block::Access::read_only).value();
     return discover("disk", std::move(file), said, access);
   }
+  /// The devices that were opened to look into them.
+  static Opened& opened(Plan& plan) { return *plan.opened; }
   /// Its targets, or the error.
   std::string targets(const Credentials& said = {},
                       block::Access access = block::Access::read_only) {
@@ -195,6 +198,47 @@ TEST_F(Discover, AHeaderWithoutADeviceIsAnError) {
   EXPECT_EQ(found().error().kind(), ErrorKind::malformed);
   fill(512, 0, "integrt\0\1\3\4\0"sv);
   EXPECT_THAT(targets(), StartsWith("disk: "));
+}
+
+// A journal and what another line writes to the same file would destroy each other.
+TEST_F(Discover, ClaimsWhatTheVolumeWillWrite) {
+  fill_with_integrity();
+  for (const bool overlaps : {true, false}) {
+    Plan plan = found({}, block::Access::read_write).value();
+    ASSERT_TRUE(plan.file->writable());
+    const auto other = std::make_shared<block::MemoryDevice>(Bytes(1 << 20));
+    plan.names.add_device("other", other);
+    const dm::Table extra{
+        .name = "extra",
+        .lines = {{.sectors = 8,
+                   .target = "linear",
+                   .arguments = {overlaps ? plan.names.add(plan.file).value() : "dm:other", "0"}}}};
+    ASSERT_TRUE(opened(plan).stack.open(extra, plan.names, "disk", {}, Writing::never));
+    const auto checked = opened(plan).stack.check_make_writable();
+    EXPECT_EQ(checked.has_value(), !overlaps);
+    if (!checked) {
+      EXPECT_EQ(checked.error().kind(), ErrorKind::busy);
+    }
+  }
+}
+
+TEST_F(Discover, OpensForTheKernelIfItIsTheKernelThatGoesOn) {
+  fill_with_integrity();
+  const auto discovered = [this](Writing writing) {
+    return discover("disk", block::FileDevice::open(path(), block::Access::read_only).value(), {},
+                    block::Access::read_only, writing)
+        .value();
+  };
+  Plan plan = discovered(Writing::by_kernel);
+  EXPECT_EQ(opened(plan).writing, Writing::by_kernel);
+  const block::Device* const top = opened(plan).stack.top().get();
+  // What was opened for it is what it is told of.
+  EXPECT_EQ(open(plan, {}, Writing::by_kernel).value().top().get(), top);
+
+  Plan other = discovered(Writing::never);
+  EXPECT_EQ(opened(other).writing, Writing::never);
+  const std::shared_ptr<block::Device> kept = opened(other).stack.top();
+  EXPECT_NE(open(other, {}, Writing::by_kernel).value().top(), kept);
 }
 
 }  // namespace

@@ -235,6 +235,31 @@ TEST_F(Layers, IntegrityInIntegrityIsWrittenToo) {
   EXPECT_TRUE(stack.close());
 }
 
+// As discover() opens them: for reading, and made writable later if they can be written.
+TEST_F(Layers, OpenedForReadingClaimWhatTheyWillWrite) {
+  for (const auto& [second, fails] : {std::pair{"4", true}, {"8", false}}) {
+    open_file(block::Access::read_only);
+    Plan plan{.name = "disk", .file = file_};
+    const std::string word = plan.top().value();
+    plan.add({.sectors = 8, .target = "linear", .arguments = {word, "0"}});
+    plan.add({.sectors = 8, .target = "linear", .arguments = {word, second}});
+    Stack stack(file_);
+    for (const dm::Table& table : plan.tables)
+      ASSERT_TRUE(stack.open(table, plan.names, plan.name, {}, Writing::never));
+    // Nothing is written to a file that is open for reading only.
+    EXPECT_TRUE(stack.check_claims());
+    ASSERT_TRUE(file_->make_writable());
+    const auto made = stack.make_writable();
+    EXPECT_EQ(made.has_value(), !fails);
+    EXPECT_EQ(stack.check_make_writable().has_value(), !fails);
+    EXPECT_EQ(stack.check_claims().has_value(), !fails);
+    if (made) continue;
+    EXPECT_EQ(made.error().kind(), ErrorKind::busy);
+    EXPECT_THAT(made.error().message(),
+                HasSubstr("sectors 4 to 7 of its device are written by another line too"));
+  }
+}
+
 TEST_F(Layers, AreProbedThroughThoseBelow) {
   add_integrity();
   add_verity();

@@ -28,6 +28,7 @@ class EarlyEvents {
 struct Opened {
   Stack stack;
   EarlyEvents events;
+  Writing writing = Writing::never;  ///< or by_kernel, if it is the kernel that opens the plan
 };
 
 }  // namespace intact::stack

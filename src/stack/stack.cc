@@ -51,7 +51,7 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
         .for_other_writer =
             !table.read_only && (writing == Writing::by_kernel || writing == Writing::by_process),
         .header = is_only ? header : nullptr,
-        .claims = &claims};
+        .claims = table.read_only ? nullptr : &claims};
     claims.begin_line();
     if (!is_only) opening.name += fmt::format(", sectors from {} on", line.start);
     auto device = open_line(line, names, opening);
@@ -74,11 +74,13 @@ Result<void> Stack::open(const dm::Table& table, dm::Names& names, const std::st
 }
 
 Result<void> Stack::make_writable() {
+  TRY(claims_.check());
   for (const Part& part : parts_) TRY(part.device->make_writable());
   return {};
 }
 
 Result<void> Stack::check_make_writable() const {
+  TRY(claims_.check());
   for (const Part& part : parts_) TRY(part.device->check_make_writable());
   return {};
 }
@@ -137,7 +139,10 @@ Result<void> Stack::close() {
 }
 
 Result<Stack> open(Plan& plan, const dm::Events& events, Writing writing) {
-  const auto opened = std::exchange(plan.opened, nullptr);
+  auto opened = std::exchange(plan.opened, nullptr);
+  // Not as this caller needs it.
+  const bool for_kernel = writing == Writing::by_kernel;
+  if (opened && (opened->writing == Writing::by_kernel) != for_kernel) opened.reset();
   Stack stack = opened ? std::move(opened->stack) : Stack(plan.file, plan.known_by);
   if (!opened)
     for (const dm::Table& table : plan.tables)
@@ -145,6 +150,7 @@ Result<Stack> open(Plan& plan, const dm::Events& events, Writing writing) {
   else
     opened->events.pass_on_to(events);
   if (writing == Writing::by_process && TRY(can_be_written(plan))) TRY(stack.check_make_writable());
+  if (opened && for_kernel && TRY(can_be_written(plan))) TRY(stack.check_claims());
   if (opened && writing == Writing::as_files_allow && TRY(can_be_written(plan)))
     TRY(stack.make_writable());
   return stack;

@@ -88,16 +88,19 @@ Result<stack::Plan> plan_from_table(const OpenOptions& options, block::Access ac
   return stack::plan_from_lines(text, access).context("--table");
 }
 
-Result<stack::Plan> plan_from_content(const OpenOptions& options, block::Access access) {
+Result<stack::Plan> plan_from_content(const OpenOptions& options, block::Access access,
+                                      stack::Writing writing) {
   block::DeviceFiles files(block::Access::read_only);
   const dm::File file = TRY(files.open(options.file));
   const stack::Credentials credentials = TRY(options.volumes.credentials(files, file));
-  stack::Plan plan = TRY(stack::discover(options.file, file, credentials, access));
+  stack::Plan plan = TRY(stack::discover(options.file, file, credentials, access, writing));
   for (const std::string& warning : plan.warnings) warn(warning);
   return plan;
 }
 
-Result<stack::Plan> prepare(const OpenOptions& options, block::Access access) {
+/// `writing`: by_kernel if the kernel opens the plan.
+Result<stack::Plan> prepare(const OpenOptions& options, block::Access access,
+                            stack::Writing writing = stack::Writing::never) {
   const std::string check = options.volumes.first_given();
   if (!check.empty() && (!options.table.empty() || options.format == kRaw))
     return Error(ErrorKind::invalid_argument,
@@ -106,14 +109,14 @@ Result<stack::Plan> prepare(const OpenOptions& options, block::Access access) {
   if (!options.table.empty()) return plan_from_table(options, access);
   if (options.file.empty())
     return Error(ErrorKind::invalid_argument, "nothing to open: pass FILE, or --table");
-  if (options.format != kRaw) return plan_from_content(options, access);
+  if (options.format != kRaw) return plan_from_content(options, access, writing);
   return stack::Plan{.name = options.file,
                      .file = TRY(block::FileDevice::open(options.file, access))};
 }
 
 Result<void> map(const OpenOptions& options, const std::string& name) {
   const block::Access access = options.front_end.access();
-  stack::Plan plan = TRY(prepare(options, access));
+  stack::Plan plan = TRY(prepare(options, access, stack::Writing::by_kernel));
   if (access == block::Access::read_write) TRY(stack::prepare_for_kernel(plan));
   return kernel::create_device_stack(name, plan);
 }

@@ -117,10 +117,24 @@ Result<crypto::Secret> kernel_arguments(const dm::Line& line, dm::Names&, const 
   return dm::with_kernel_names(table.line(), kernel_name, {});
 }
 
+std::optional<Error> kernel_refusal(int code) {
+  for (const int about_signatures :
+       {ENOKEY, EKEYREJECTED, EKEYEXPIRED, EKEYREVOKED, EBADMSG, ENOPKG})
+    if (code == about_signatures)
+      return Error(ErrorKind::untrusted,
+                   fmt::format("the kernel does not accept the root hash signature ({})",
+                               std::generic_category().message(code)),
+                   code);
+  return std::nullopt;
+}
+
 }  // namespace
 
-constinit const dm::Target kDmTarget = {
-    .name = "verity", .writable = false, .open = open_line, .kernel_arguments = kernel_arguments};
+constinit const dm::Target kDmTarget = {.name = "verity",
+                                        .writable = false,
+                                        .open = open_line,
+                                        .kernel_arguments = kernel_arguments,
+                                        .kernel_refusal = kernel_refusal};
 
 Result<dm::Line> make_line(const LineSpec& spec, const Devices& devices) {
   KernelTable table{

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,11 +26,21 @@ class Claims {
   void begin_line() { ++line_; }
 
   /// Claims a part of a device for writing; offset and length in bytes. A line may claim a part
-  /// several times. busy: another line has claimed some of it. Devices are told apart by their
-  /// address: a file that is used in several places must be the same object in all of them.
-  Result<void> add(const block::Device& device, std::uint64_t offset, std::uint64_t length);
+  /// several times. busy: another line has claimed some of it, and `writes_now`; without that it is
+  /// noted for check(). Devices are told apart by their address: a file that is used in several
+  /// places must be the same object in all of them, and they must exist as long as this does.
+  Result<void> add(const block::Device& device, std::uint64_t offset, std::uint64_t length,
+                   bool writes_now);
+  /// To be called before lines that were opened for reading begin to write, once the files are open
+  /// for writing and if no line makes what is above it read-only. busy: two lines have claimed a
+  /// place that can be written.
+  Result<void> check() const;
 
  private:
+  struct Conflict {
+    const block::Device* device;
+    Error error;
+  };
   struct Claim {
     const block::Device* device;
     std::uint64_t begin, end;
@@ -37,6 +48,7 @@ class Claims {
   };
   std::size_t line_ = 0;
   std::vector<Claim> claims_;
+  std::vector<Conflict> conflicts_;  ///< of claims that write later
 };
 
 /// Callbacks of open devices. Called by reading threads, by several at once.
@@ -58,13 +70,14 @@ struct Opening {
   /// What a prober, perhaps of another format, has read of the device below. A target need not read
   /// it again: what was probed is what is opened. Null: nothing.
   const Header* header = nullptr;
-  Claims* claims = nullptr;  ///< of the stack that the line is in; null: the line is alone
+  /// Of the stack that the line is in; null: the line is alone, or never written.
+  Claims* claims = nullptr;
 
   /// Whether the line is opened for writing, here or next by somebody else, as far as its caller
   /// decides.
   bool may_be_written() const { return !read_only || for_other_writer; }
-  /// To be called before anything is written to a device below: claims a part of it unless the line
-  /// leaves it unchanged. busy: another line writes there.
+  /// To be called for each part of a device below to which the line writes, or would write if it
+  /// were opened for writing, before anything is written. busy: another line writes there.
   Result<void> claim(const block::Device& device, std::uint64_t offset, std::uint64_t length) const;
 };
 
@@ -91,6 +104,10 @@ struct Target {
   Result<crypto::Secret> (*kernel_arguments)(const Line& line, Names& names,
                                              const block::Device& opened,
                                              const KernelName& kernel_name) = nullptr;
+
+  /// What it says about a device of this format that the kernel refuses a table with this errno.
+  /// Nothing: no more than for any other target. Null: never more.
+  std::optional<Error> (*kernel_refusal)(int code) = nullptr;
 };
 
 /// Takes two arguments, DEVICE START: `sectors` sectors of that device from sector START on, as

@@ -34,8 +34,9 @@ struct Mapping {
 
 /// Creates the device and its node in /dev/mapper, and waits for udev where that runs. The kernel
 /// and libdevmapper wipe their copies of the table. busy: a device with this name or UUID exists.
-/// unsupported: the kernel has no device mapper, lacks the target or refuses the table. untrusted:
-/// the kernel does not accept a signature. No error quotes the table.
+/// unsupported: the kernel has no device mapper, lacks the target or refuses the table. Other
+/// errors have the kernel's errno, whose meaning depends on the target: dm::Target::kernel_refusal.
+/// No error quotes the table.
 Result<void> create_mapping(const Mapping& mapping);
 
 struct MappingState {

@@ -38,9 +38,11 @@ class Stack {
                     const dm::Events& events, Writing writing = Writing::as_files_allow,
                     const dm::Header* header = nullptr);
   /// Begins to write to all devices, the lowest first, after the files were made writable. Nothing
-  /// else may be called at the same time.
+  /// else may be called at the same time. busy: two lines would write to one place.
   Result<void> make_writable();
-  /// Whether that would be refused for what is on the devices. Writes nothing.
+  /// The same of lines that somebody else is about to open for writing.
+  Result<void> check_claims() const { return claims_.check(); }
+  /// Whether make_writable() would be refused, also for what is on the devices. Writes nothing.
   Result<void> check_make_writable() const;
 
   /// Adds a device that was opened on top().
