@@ -11,7 +11,8 @@ void offer_json_errors(CLI::App& app) {
     if (command->get_group().empty() || command->get_name() == "help") continue;
     offer_json_errors(*command);
     const bool is_group = !command->get_subcommands([](CLI::App*) { return true; }).empty();
-    if (!is_group && !command->get_option_no_throw("--json"))
+    // A script for a shell is not JSON.
+    if (!is_group && command->get_name() != "completion" && !command->get_option_no_throw("--json"))
       command->add_flag("--json")->description("Print errors as JSON on standard output");
   }
 }

@@ -9,7 +9,14 @@ namespace intact::cli {
 Result<oci::Reference> require_reference(const std::string& text, const char* forms) {
   auto reference = TRY(oci::parse_reference(text));
   if (reference) return std::move(*reference);
-  return Error(ErrorKind::invalid_argument, text + ": no transport; write " + forms);
+  const std::size_t colon = text.find(':');
+  const bool is_prefix =
+      colon != std::string::npos && colon != 0 && text.find('/') > colon && text[0] != '.';
+  return Error(ErrorKind::invalid_argument,
+               text +
+                   (is_prefix ? ": unknown transport '" + text.substr(0, colon) + "'"
+                              : std::string(": no transport")) +
+                   "; write " + forms);
 }
 
 Result<void> check_archive_on_stdout(bool as_json) {

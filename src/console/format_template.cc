@@ -204,7 +204,9 @@ Result<std::string> FormatTemplate::render_row(const Json& row) const {
       continue;
     }
     const Json& value = *TRY(find(row, piece));
-    out += piece.kind == Piece::Kind::json ? json_text(value) : value_text(value);
+    const std::string text = piece.kind == Piece::Kind::json ? json_text(value) : value_text(value);
+    // An empty cell would shift the columns for awk; podman writes the same.
+    out += table_ && text.empty() ? "<none>" : text;
   }
   return out;
 }

@@ -168,6 +168,22 @@ TEST_F(TerminalTest, AnswersEndOfInput) {
   EXPECT_TRUE(echoes());
 }
 
+TEST_F(TerminalTest, WhatWasTypedBeforeCounts) {
+  // As `script -c` does, which sends the end of input at once; or a password that is pasted twice.
+  for (const auto& [keys, status] :
+       {std::pair("\x04", failed_as(ErrorKind::cancelled)), std::pair("secret\nsecret\n", 0)}) {
+    start([] {
+      // Not before all of it has come.
+      pollfd ready{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+      ::poll(&ready, 1, 30'000);
+      return ask(PasswordUse::fresh);
+    });
+    type(keys);
+    EXPECT_EQ(WEXITSTATUS(wait()), status);
+    EXPECT_TRUE(echoes());
+  }
+}
+
 TEST_F(TerminalTest, IsRestoredWhenASignalEndsTheProgram) {
   for (const bool by_key : {true, false}) {
     start([] { return ask(PasswordUse::existing); });

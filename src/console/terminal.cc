@@ -42,10 +42,13 @@ class QuietTerminal {
     termios silent = terminal_before_;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     silent.c_lflag |= ECHONL | ICANON | ISIG;
-    quiet_ = ::tcsetattr(tty_, TCSAFLUSH, &silent) == 0;
+    // What was typed before, or piped into a terminal of script(1), stays: it may be the end of
+    // input, which nobody sends again.
+    quiet_ = ::tcsetattr(tty_, TCSADRAIN, &silent) == 0;
   }
   ~QuietTerminal() {
-    if (quiet_) ::tcsetattr(tty_, TCSAFLUSH, &terminal_before_);
+    // After a signal, the beginning of a password must not go to the shell.
+    if (quiet_) ::tcsetattr(tty_, caught_signal != 0 ? TCSAFLUSH : TCSADRAIN, &terminal_before_);
     for (std::size_t i = 0; i < kSignals.size(); ++i)
       ::sigaction(kSignals[i], &actions_before_[i], nullptr);
     if (caught_signal != 0) ::raise(caught_signal);

@@ -128,7 +128,7 @@ Result<ExportReport> export_own_files(const std::shared_ptr<store::Store>& store
   if (!is_known)
     return Error(
         ErrorKind::invalid_argument,
-        "unknown form '" + form + "': oci, oci-archive, tar, rootfs, " + known + "or bundle");
+        form + ": unknown form; write oci, oci-archive, tar, rootfs, " + known + "or bundle");
   const auto image = TRY(OpenedImage::open(store, name, options));
   const Profile& profile = *TRY(find_profile(image->image().format));
   if (profile.export_form() != form)

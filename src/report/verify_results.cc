@@ -98,8 +98,13 @@ std::string verdict_text(const std::string& what, const image::VerifyReport& rep
     return fmt::format("'{}' is intact: {}, {}, {:.1f} MB checked; {}\n", visible(what),
                        counted(report.files, "file"), counted(report.objects, "object"), megabytes,
                        signer);
-  return fmt::format("'{}' is damaged{} ({:.1f} MB checked; {})\n", visible(what),
-                     extent_of_damage(report), megabytes, signer);
+  std::string text = fmt::format("'{}' is damaged{} ({:.1f} MB checked; {})\n", visible(what),
+                                 extent_of_damage(report), megabytes, signer);
+  if (!report.name.empty())
+    text += fmt::format("To repair it, run `intact pull --verify {} {}`\n",
+                        report.source.empty() ? "SOURCE" : visible(report.source),
+                        visible(report.name));
+  return text;
 }
 
 }  // namespace intact::report

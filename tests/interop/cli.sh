@@ -95,13 +95,33 @@ if command -v jq > /dev/null; then
   # A result is not followed by a second object.
   expect 0 "$intact" version --json
   jq -es 'length == 1 and (.[0].version | type == "string")' "$work/out" > /dev/null || fail "version --json"
+  # Those that print lines as other tools do print one object.
+  mkdir "$work/tree" && echo text > "$work/tree/file" && head -c 100 /dev/zero > "$work/tree/object"
+  expect 0 "$intact" composefs create "$work/tree" "$work/tree.cfs" --print-digest --json
+  image=$(jq -r .digest "$work/out")
+  equal "$image" "$("$intact" fsverity digest "$work/tree.cfs" | cut -d ' ' -f 1)" "digest of create --json"
+  expect 0 "$intact" composefs create "$work/tree" --print-digest-only --json
+  jq -es --arg digest "$image" 'length == 1 and .[0].digest == $digest and .[0].image == null' "$work/out" > /dev/null || fail "create --json"
+  expect 2 "$intact" composefs create "$work/tree" - --json
+  expect 0 "$intact" composefs dump "$work/tree.cfs"
+  mv "$work/out" "$work/dump"
+  expect 0 "$intact" composefs dump "$work/tree.cfs" --json
+  equal "$(jq -r '.lines[]' "$work/out")" "$(cat "$work/dump")" "dump --json"
+  expect 0 "$intact" composefs objects "$work/tree.cfs" --json
+  jq -es 'length == 1 and (.[0].objects | length == 1)' "$work/out" > /dev/null || fail "objects --json: $(cat "$work/out")"
+  expect 0 "$intact" fsverity digest "$work/tree/file" "$work/tree/object" --json
+  jq -es 'length == 1 and (.[0].files | length == 2) and all(.[0].files[]; .digest | startswith("sha256:"))' "$work/out" > /dev/null || fail "fsverity --json"
   # Every command takes it, and none prints JSON without it.
   expect 7 "$intact" inspect nothing
   [[ ! -s $work/out ]] || fail "an error without --json is on stdout: $(cat "$work/out")"
   commands() { "$intact" help "$@" | sed -n '/^Subcommands:/,$ s/^  \([a-z]*\) .*/\1/p'; }
   for command in $(commands); do
     [[ $command != help ]] || continue
-    if [[ -z $(commands "$command") ]]; then
+    # It prints a script for a shell.
+    if [[ $command == completion ]]; then
+      expect 2 "$intact" completion bash --json
+      said '^intact: --json: unknown option of .intact completion.'
+    elif [[ -z $(commands "$command") ]]; then
       "$intact" "$command" --help | grep -q -- --json || fail "'$command' does not take --json"
     fi
     for sub in $(commands "$command"); do

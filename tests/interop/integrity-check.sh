@@ -188,10 +188,15 @@ said 'in-line mode'
 
 # --- recalculate ----------------------------------------------------------------------------------
 formatted
+expect 0 "$intact" integrity recalculate disk
+! grep -q 'did not match' "$work/err" || fail "a warning about sound data: $(cat "$work/err")"
+formatted
+flip disk "$(data_at 0)"
 flip disk "$(data_at 77)"
 expect 3 "$intact" integrity check disk
 said '^DAMAGED sector 77 '
 expect 0 "$intact" integrity recalculate disk
+said 'warning: disk: in 1 of 256 sampled places of 4096 bytes the data did not match their tags'
 said '^Calculated all tags of disk: [0-9]+ sectors$'
 expect 0 "$intact" integrity check disk
 flip disk "$(data_at 78)"

@@ -80,6 +80,27 @@ expect 2 "$intact" images --format '{{.Nonsense}}'
 said "no field 'Nonsense'; there are Name"
 expect 0 "$intact" inspect tool --format '{{.Digest}} {{.Architecture}} {{index .Config.Env 0}}'
 said "^$tool [a-z0-9]+ "
+# What hands know from podman.
+expect 0 "$intact" images -a -n --no-trunc tool
+equal "$(awk '{ print $1, $2 }' "$work/out")" "tool $tool" "images of one name"
+expect 0 "$intact" images -q "$app"
+equal "$(cat "$work/out")" "${app_hex:0:12}" "images of a digest"
+expect 0 "$intact" images -q nothing
+equal "$(cat "$work/out")" "" "images of a name that is not there"
+expect 0 "$intact" images --format 'table {{.Name}}\t{{.Tag}}' local
+said '^local +<none>$'
+expect 0 "$intact" images -n --format 'table {{.Name}}\t{{.Tag}}' example.org/team/app:1.0
+equal "$(wc -l < "$work/out")" 1 "lines without a heading"
+expect 0 "$intact" inspect tool "$app" --json
+equal "$(jq -r '.[].name' "$work/out" | tr '\n' ' ')" "tool example.org/team/app:1.0 " "images that inspect shows"
+expect 0 "$intact" inspect tool --json
+equal "$(jq -r .name "$work/out")" tool "one image"
+expect 7 "$intact" rm nothing
+expect 0 "$intact" rm -f nothing
+expect 2 "$intact" pull containers-storage:x
+said "^intact: containers-storage:x: unknown transport 'containers-storage'; write oci:DIR"
+expect 2 "$intact" export tool dir:x "${pub[@]}"
+said '^intact: dir: unknown form; write oci, '
 # Own and shared sizes add up to the whole, and what is shared is in both.
 expect 0 "$intact" images --sizes --json
 jq -e 'all(.[]; .own_size + .shared_size == .size and .shared_size > 0 and .own_size > 0)' "$work/out" > /dev/null ||
@@ -98,6 +119,7 @@ shared=$(find "$INTACT_STORE/objects" -type f -size 3000001c)
 flip "$shared" 5000
 expect 3 "$intact" verify --all -q "${pub[@]}"
 said "^DAMAGED /usr/share/large: block 1"
+said "^To repair it, run .intact pull --verify oci:$work/tool:latest-sealed tool.$"
 equal "$(grep -c 'is damaged' "$work/out")" 3 "damaged images"
 expect 3 "$intact" verify --all --json "${pub[@]}"
 jq -e '.ok == false and (.images | length == 3) and all(.images[]; .ok == false and (.damaged | length > 0) and .name != null)' "$work/out" > /dev/null

@@ -45,6 +45,7 @@ struct CreateOptions {
   bool strict = false;
   bool print_digest = false;
   bool print_digest_only = false;
+  bool json = false;
   std::optional<unsigned> min_version;
   std::optional<unsigned> max_version;
   std::optional<unsigned> threads;
@@ -75,6 +76,8 @@ Result<int> create(const CreateOptions& options) {
     return wrong("IMAGE: not allowed with --print-digest-only, which writes no image");
   if (!options.print_digest_only && options.image.empty())
     return wrong("IMAGE: missing; give a path, or '-' for standard output");
+  if (options.image == "-" && options.json)
+    return wrong("--json: standard output is for the image; leave out --json");
   if (options.image == "-" && ::isatty(STDOUT_FILENO) == 1)
     return wrong("IMAGE: refusing to write an image to a terminal; redirect the output");
   if (options.threads == 0u) return wrong("--threads: must be at least 1");
@@ -92,7 +95,11 @@ Result<int> create(const CreateOptions& options) {
   tree = TRY(read_source(options));
   const Bytes image = TRY(composefs::write_image(tree, versions));
   if (!options.print_digest_only) TRY(write_output(options.image, image));
-  if (options.print_digest || options.print_digest_only)
+  if (options.json)
+    print_json(Json{{"image", options.image.empty() ? Json() : Json(options.image)},
+                    {"digest", fsverity::digest_of(image).to_string()},
+                    {"size", image.size()}});
+  else if (options.print_digest || options.print_digest_only)
     print("{}\n", fsverity::digest_of(image).hex());
   return 0;
 }
@@ -121,6 +128,7 @@ void add_create(Program& program, CLI::App& group) {
                     "Print the fs-verity digest of the image");
   command->add_flag("--print-digest-only", options->print_digest_only,
                     "Print only the digest and write no image");
+  command->add_flag("--json", options->json, "Print the result as JSON");
   command->add_flag("--from-file", options->from_file,
                     "Read SOURCE as a dump instead of a directory");
   command->add_flag("--strict", options->strict, "Refuse dumps with inconsistent fields");
@@ -165,6 +173,23 @@ Result<tree::Tree> read_image(const std::string& path, const InfoOptions& option
 }
 
 Result<void> dump(const std::vector<std::string>& images, const InfoOptions& options) {
+  if (options.json) {
+    std::string text;
+    for (const std::string& image : images)
+      TRY(composefs::write_dump(TRY(read_image(image, options)),
+                                [&text](std::string_view part) -> Result<void> {
+                                  text += part;
+                                  return {};
+                                }));
+    Json lines = Json::array();
+    for (std::string_view rest = text; !rest.empty();) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      lines.push_back(std::string(rest.substr(0, end)));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    print_json(Json{{"lines", lines}});
+    return {};
+  }
   for (const std::string& image : images) {
     const tree::Tree tree = TRY(read_image(image, options));
     TRY(composefs::write_dump(tree, write_stdout));
@@ -188,8 +213,10 @@ Result<std::set<std::string>> payloads_of(const std::vector<std::string>& images
 }
 
 Result<void> list_objects(const std::vector<std::string>& images, const InfoOptions& options) {
-  for (const std::string& payload : TRY(payloads_of(images, options)))
-    TRY(write_stdout(payload + "\n"));
+  const std::set<std::string> payloads = TRY(payloads_of(images, options));
+  if (options.json) print_json(Json{{"objects", payloads}});
+  if (options.json) return {};
+  for (const std::string& payload : payloads) TRY(write_stdout(payload + "\n"));
   return {};
 }
 
@@ -285,6 +312,7 @@ CLI::App* add_reader(Program& program, CLI::App& group, const std::string& name,
       ->always_capture_default(false)
       ->default_str("");
   add_filter(command, *options);
+  command->add_flag("--json", options->json, "Print the result as JSON");
   program.on_chosen(command, [options, action]() -> Result<int> {
     TRY(action(options->arguments, *options));
     return 0;

@@ -9,6 +9,7 @@
 #include <intact/base/output_file.h>
 #include <intact/fsverity/measure.h>
 #include <intact/fsverity/tree.h>
+#include <intact/json/json.h>
 
 #include "../commands.h"
 #include "command.h"
@@ -25,6 +26,7 @@ struct DigestOptions {
   std::string out_descriptor;
   bool compact = false;
   bool for_builtin_sig = false;
+  bool json = false;
 };
 
 /// Replaces what is at `path`, as fsverity does. Nothing if the option was not given.
@@ -48,6 +50,7 @@ Result<int> digest(const DigestOptions& options) {
       TRY(fsverity::parse_params(options.algorithm, options.block_size, options.salt));
   auto out_tree = TRY(create_output(options.out_merkle_tree));
   auto out_descriptor = TRY(create_output(options.out_descriptor));
+  Json files = Json::array();
   for (const std::string& file : options.files) {
     const UniqueFd fd = TRY(open_file(file, O_RDONLY));
     const auto tree =
@@ -55,10 +58,14 @@ Result<int> digest(const DigestOptions& options) {
     // With several files the trees follow each other, as fsverity writes them.
     if (out_tree) TRY(out_tree->write(tree.blocks));
     if (out_descriptor) TRY(out_descriptor->write(bytes_of(tree.descriptor)));
-    print_digest(tree.digest, file, options);
+    if (options.json)
+      files.push_back({{"file", file}, {"digest", tree.digest.to_string()}});
+    else
+      print_digest(tree.digest, file, options);
   }
   if (out_tree) TRY(out_tree->publish());
   if (out_descriptor) TRY(out_descriptor->publish());
+  if (options.json) print_json(Json{{"files", files}});
   return 0;
 }
 
@@ -95,6 +102,7 @@ void add_fsverity_commands(Program& program) {
   command->add_flag("--compact", options->compact, "Print bare digests without file names");
   command->add_flag("--for-builtin-sig", options->for_builtin_sig,
                     "Print what the kernel's built-in signatures sign, in hexadecimal");
+  command->add_flag("--json", options->json, "Print the digests as JSON");
   program.on_chosen(command, [options] { return digest(*options); });
 }
 

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -40,6 +42,30 @@ Result<Work> find_work(const Options& options, const integrity::Params& params,
                   options.device));
 }
 
+/// Tells of damage that new tags are about to hide: in a sample, since reading all would take as
+/// long as the work itself.
+void warn_of_damage(const IntegrityTarget& target, const std::string& device) {
+  constexpr std::uint64_t kSamples = 256;
+  constexpr std::uint64_t kLength = 4096;  // bytes
+  Bytes data(kLength);
+  const std::uint64_t places = (target.size() + kLength - 1) / kLength;
+  const std::uint64_t samples = std::min(kSamples, places);
+  std::uint64_t bad = 0;
+  for (std::uint64_t i = 0; i < samples; ++i) {
+    const std::uint64_t at = places / samples * i * kLength;
+    const auto done = target.read(
+        at, MutableByteSpan(data).first(std::min<std::uint64_t>(kLength, target.size() - at)));
+    if (!done && done.error().kind() == ErrorKind::tampered) ++bad;
+  }
+  // Tags that match nowhere have never been written.
+  if (bad != 0 && bad != samples)
+    warn(
+        fmt::format("{}: in {} of {} sampled places of {} bytes the data did not match their "
+                    "tags; the new tags match whatever is there, so this damage cannot be "
+                    "detected any more",
+                    device, bad, samples, kLength));
+}
+
 /// What was done to `device`, for people.
 std::string report_of(Work work, const std::string& device, std::uint64_t sectors) {
   switch (work) {
@@ -62,13 +88,17 @@ Result<int> recalculate(const Options& given) {
   auto params = TRY(options.params(files.devices()));
   // With --reset the hash may change. Otherwise tags must not be replaced by those of a wrong key,
   // which could not be told from right ones afterwards. Nothing is served by this look.
+  std::unique_ptr<IntegrityTarget> as_it_was;
   if (!options.reset) {
     integrity::Params as_it_is = params;
     as_it_is.legacy_recalculate = true;
-    TRY(IntegrityTarget::open(as_it_is, files.devices(), {.read_only = true, .background = false})
+    as_it_was = TRY(
+        IntegrityTarget::open(as_it_is, files.devices(), {.read_only = true, .background = false})
             .context(options.device + " (--reset recalculates all tags)"));
   }
   const Work work = TRY(find_work(options, params, files.devices()));
+  if (as_it_was && work == Work::all_tags) warn_of_damage(*as_it_was, options.device);
+  as_it_was.reset();
   params.recalculate = work != Work::what_the_bitmap_marks;
   params.reset_recalculate = work == Work::all_tags;
   const auto target =

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <intact/report/results.h>
 #include <intact/store/fsck.h>
 #include <intact/store/gc.h>
+#include <intact/store/resolve.h>
 
 #include "anchor_options.h"
 #include "command.h"
@@ -35,6 +37,8 @@ struct Options {
   bool quiet = false;
   bool sizes = false;
   bool replace = false;
+  bool no_heading = false;
+  bool force = false;
 };
 
 Result<std::optional<FormatTemplate>> parse_format(const Options& options) {
@@ -53,37 +57,58 @@ Result<image::StoredImages> read_images(const StoreOption& store_option, bool wi
   return none;
 }
 
+/// As podman: names that nothing has leave nothing.
+void keep_named(image::StoredImages& images, const std::vector<std::string>& names) {
+  std::erase_if(images.images, [&](const store::NamedImage& image) {
+    return std::ranges::none_of(names, [&](const std::string& name) {
+      return name == image.name || store::has_digest_of(name, image.manifest);
+    });
+  });
+}
+
+std::string without_heading(std::string text) {
+  return text.substr(text.find('\n') + 1);
+}
+
 Result<int> list_images(const Options& options, const StoreOption& store_option) {
   const auto format = TRY(parse_format(options));
   const bool json = options.json || (format && format->is_json());
   const bool with_sizes =
       options.sizes || (format && !json && (format->uses("OwnSize") || format->uses("SharedSize")));
-  const image::StoredImages images = TRY(read_images(store_option, with_sizes));
+  image::StoredImages images = TRY(read_images(store_option, with_sizes));
   for (const Error& error : images.damaged)
     warn(error.message() + "; pull the image again, or remove the name");
+  if (!options.names.empty()) keep_named(images, options.names);
   if (json) {
     print_json(report::to_json(images));
   } else if (options.quiet) {
     print_text(report::to_digests(images, options.digests));
   } else if (format) {
-    print_text(TRY(format->render(report::to_fields(images), report::empty_fields())));
+    const std::string text = TRY(format->render(report::to_fields(images), report::empty_fields()));
+    print_text(options.no_heading && format->has_heading() ? without_heading(text) : text);
   } else {
-    print_text(aligned_columns(report::to_table(images, options.digests)));
+    const std::string text = aligned_columns(report::to_table(images, options.digests));
+    print_text(options.no_heading ? without_heading(text) : text);
   }
   return images.damaged.empty() ? 0 : 3;
 }
 
-Result<int> inspect_image(const Options& options, const StoreOption& store_option) {
+Result<int> inspect_images(const Options& options, const StoreOption& store_option) {
   const auto format = TRY(parse_format(options));
   const auto store = TRY(store_option.open());
-  const image::ImageSummary summary = TRY(image::summarize(*store, options.names.at(0)));
+  std::vector<image::ImageSummary> summaries;
+  for (const std::string& name : options.names)
+    summaries.push_back(TRY(image::summarize(*store, name)));
   if (options.json || (format && format->is_json())) {
-    print_json(report::to_json(summary));
+    Json all = Json::array();
+    for (const auto& summary : summaries) all.push_back(report::to_json(summary));
+    print_json(all.size() == 1 ? all.front() : all);
   } else if (format) {
-    const Json fields = report::to_fields(summary);
-    print_text(TRY(format->render({fields}, fields)));
+    std::vector<Json> rows;
+    for (const auto& summary : summaries) rows.push_back(report::to_fields(summary));
+    print_text(TRY(format->render(rows, rows.front())));
   } else {
-    print_text(report::to_text(summary));
+    for (const auto& summary : summaries) print_text(report::to_text(summary));
   }
   return 0;
 }
@@ -91,6 +116,17 @@ Result<int> inspect_image(const Options& options, const StoreOption& store_optio
 /// Every name that is to go, with what it was called by. All must be there, or none goes.
 Result<std::map<std::string, std::string>> names_to_remove(const store::Store& store,
                                                            const Options& options) {
+  if (!options.all && options.force) {
+    std::map<std::string, std::string> names;
+    for (const std::string& text : options.names) {
+      auto found = image::names_to_remove(store, {text});
+      if (found)
+        names.merge(*found);
+      else if (found.error().kind() != ErrorKind::not_found)
+        return std::move(found).error();
+    }
+    return names;
+  }
   if (!options.all) return image::names_to_remove(store, options.names);
   std::vector<Error> damaged;
   auto names = TRY(image::all_names_to_remove(store, damaged));
@@ -115,7 +151,8 @@ Result<int> remove_names(const Options& options, const StoreOption& store_option
     print_json(Json{{"removed", names}});
   } else {
     for (const std::string& name : names) print("Removed '{}'\n", visible(name));
-    print_text(names.empty() ? "The store is empty\n" : "Run `intact gc` to free the space\n");
+    print_text(options.all && names.empty() ? "The store is empty\n"
+                                            : "Run `intact gc` to free the space\n");
   }
   return 0;
 }
@@ -182,15 +219,18 @@ void add_store_commands(Program& program) {
       add_store_command(program, options, "images", "List the images in the store", list_images);
   images->add_flag("-q,--quiet", options->quiet,
                    "Print only the digest of each manifest, as accepted for a NAME");
-  images->add_flag("--digests", options->digests, "Print whole digests");
+  images->add_option("NAME", options->names, "List only these names or digests");
+  images->add_flag("-a,--all", options->all, "List all images, as is always done");
+  images->add_flag("--digests,--no-trunc", options->digests, "Print whole digests");
+  images->add_flag("-n,--noheading", options->no_heading, "Leave out the heading");
   images->add_flag("--sizes", options->sizes,
                    "Show how much of each image is its own and how much it shares with others");
   add_format_option(images, options,
                     "Print each image by this template, e.g. '{{.Name}} {{.Digest}}'");
 
   CLI::App* show = add_store_command(program, options, "inspect",
-                                     "Show the details of an image (not verified)", inspect_image);
-  show->add_option("NAME", options->names, "Image to show")->required()->expected(1);
+                                     "Show the details of images (not verified)", inspect_images);
+  show->add_option("NAME", options->names, "Images to show")->required();
   add_format_option(show, options, "Print fields by this template, e.g. '{{.Config.Env}}'");
 
   CLI::App* rm =
@@ -198,6 +238,7 @@ void add_store_commands(Program& program) {
                         "Remove images from the store (run `gc` to free space)", remove_names);
   rm->add_option("NAME", options->names, "Images to remove; a digest removes all of its names");
   rm->add_flag("-a,--all", options->all, "Remove every image");
+  rm->add_flag("-f,--force", options->force, "Ignore names that the store does not have");
 
   CLI::App* tag = program.add(program.app(), "tag", "Give an image in the store another name");
   tag->add_option("NAME", options->old_name, "Image in the store")->required();

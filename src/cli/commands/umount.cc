@@ -1,7 +1,12 @@
 #include "umount.h"
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include <intact/console/output.h>
+#include <intact/json/json.h>
 #include <intact/rootfs/mounts.h>
 
 #include "command.h"
@@ -13,6 +18,7 @@ struct UmountOptions {
   std::string target;
   bool all = false;
   bool lazy = false;
+  bool json = false;
 };
 
 Error in_use(const std::string& directory) {
@@ -30,31 +36,40 @@ Result<void> end_mount(const rootfs::Mount& mount, const std::string& directory,
   return {};
 }
 
-Result<int> unmount_all(bool lazy) {
+/// What was unmounted, and the first error.
+struct Ended {
+  std::vector<std::string> directories;
+  std::optional<Error> error;
+};
+
+/// The mounts of all stores: which one an image is from is not in the mount table.
+Result<Ended> unmount_all(bool lazy) {
   const auto mounts = TRY(rootfs::list_mounts());
-  Result<int> result = 0;
+  Ended ended;
+  const auto note = [&ended](Error error) {
+    if (ended.error) warn(ended.error->message());
+    ended.error = std::move(error);
+  };
   // The newest first: it may be on top of another.
   for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount) {
     auto done = end_mount(*mount, mount->directory(), lazy);
-    if (done) continue;
-    if (!result) warn(result.error().message());
-    result = std::move(done).error();
+    if (done)
+      ended.directories.push_back(mount->directory());
+    else
+      note(std::move(done).error());
   }
-  return result;
+  if (ended.error) return ended;
+  for (const rootfs::Mount& left : TRY(rootfs::list_mounts()))
+    note(Error(ErrorKind::busy, left.directory() + ": an image is still mounted there"));
+  return ended;
 }
 
-Result<int> umount(const UmountOptions& options) {
-  if (options.all != options.target.empty())
-    return Error(ErrorKind::invalid_argument,
-                 options.all
-                     ? "--all: ends every Intact mount; leave out '" + options.target + "'"
-                     : "DIR or NAME is required unless --all is given; see `intact umount --help`");
-  if (options.all) return unmount_all(options.lazy);
+Result<std::vector<std::string>> unmount_one(const UmountOptions& options) {
   const auto entry = serve::find_mount(options.target);
   if (entry && *entry) {
     if (const auto mount = rootfs::as_mount(**entry)) {
       TRY(end_mount(*mount, options.target, options.lazy));
-      return 0;
+      return std::vector{mount->directory()};
     }
   }
   if (!entry && entry.error().kind() != ErrorKind::not_found) return Error(entry.error());
@@ -72,6 +87,22 @@ Result<int> umount(const UmountOptions& options) {
         ErrorKind::not_found,
         fmt::format("{}: not an Intact mount; run `intact mount` to list them", options.target));
   TRY(end_mount(mounts.front(), mounts.front().directory(), options.lazy));
+  return std::vector{mounts.front().directory()};
+}
+
+Result<int> umount(const UmountOptions& options) {
+  if (options.all != options.target.empty())
+    return Error(ErrorKind::invalid_argument,
+                 options.all
+                     ? "--all: ends every Intact mount; leave out '" + options.target + "'"
+                     : "DIR or NAME is required unless --all is given; see `intact umount --help`");
+  Ended ended;
+  if (options.all)
+    ended = TRY(unmount_all(options.lazy));
+  else
+    ended.directories = TRY(unmount_one(options));
+  if (ended.error) return std::move(*ended.error);
+  if (options.json) print_json(Json{{"unmounted", ended.directories}});
   return 0;
 }
 
@@ -85,8 +116,9 @@ void add_umount_command(Program& program) {
       ->add_option("DIR", options->target,
                    "Directory that an image is mounted on, or the name of the image")
       ->type_name("MOUNT|DIR");
-  command->add_flag("-a,--all", options->all, "End every Intact mount");
+  command->add_flag("-a,--all", options->all, "End every Intact mount, of whatever store");
   command->add_flag("--lazy", options->lazy, "Detach now; the server exits once nothing uses it");
+  command->add_flag("--json", options->json, "Print the result as JSON");
   program.on_chosen(command, [options] { return umount(*options); });
 }
 

@@ -26,6 +26,8 @@ class FormatTemplate {
 
   /// Whether the whole of a result is wanted as JSON.
   bool is_json() const { return json_; }
+  /// Whether render() begins with a line of headings.
+  bool has_heading() const { return table_; }
   /// Whether the field is used, or may be.
   bool uses(std::string_view field) const;
 
