@@ -6,7 +6,10 @@
 namespace intact::console {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
 
 class CommandLine : public testing::Test {
  protected:
@@ -55,7 +58,8 @@ TEST_F(CommandLine, AnOptionMaySayThatEmptyIsAValue) {
   allow_empty(command->add_option("--key", key)->type_name("HEX"));
   EXPECT_EQ(run({"--key=", "file"}), 0);
   EXPECT_EQ(key, "");
-  EXPECT_THAT(command->help(), testing::HasSubstr("--key HEX\n"));
+  // The mark is not for people.
+  EXPECT_THAT(command->help(), AllOf(HasSubstr("--key HEX"), Not(HasSubstr("may be empty"))));
 }
 
 TEST_F(CommandLine, AnEmptyValueIsAValueAndTakesNothingElse) {
