@@ -35,6 +35,9 @@ said() {
   cat "$work/out" "$work/err" >&2
   exit 1
 }
+# finds GREP ARGUMENT...: `grep -q` for the end of a pipeline. That stops at the first match, so that the program before
+# it fails if it writes more, which depends on time; this reads everything.
+finds() { local count; count=$(grep -c "$@") || :; ((${count:-0} > 0)); }
 # same A B: two files are alike.
 same() { diff -u "$1" "$2" | head -60 || fail "$1 and $2 differ"; cmp -s "$1" "$2" || fail "$1 and $2 differ"; }
 # equal A B [WHAT]: two words are alike.
@@ -90,21 +93,31 @@ same_trees() {
   same "$work/tree.a" "$work/tree.b"
 }
 
+# await COMMAND...: waits until the command succeeds. How long that takes decides no test: after five minutes
+# something is wrong on the busiest of machines.
+await() {
+  local until=$((SECONDS + 300))
+  until "$@"; do
+    ((SECONDS < until)) || fail "in vain for five minutes: $*"
+    sleep 0.05
+  done
+}
+# await_end PID: waits until that process is gone, also if it is not a child of this shell.
+await_end() { await is_gone "$1"; }
+is_gone() { ! kill -0 "$1" 2> /dev/null; }
+
 # serve COMMAND...: runs a server of `open` in the background until it says that there is something to
 # read; sets server. Its output is in served.out and served.err.
 serve() {
   : > "$work/served.out"
   "$@" > "$work/served.out" 2> "$work/served.err" < /dev/null &
   server=$!
-  local i
-  for ((i = 0; i < 600; i++)); do
-    ! grep -q ' can be ' "$work/served.out" || return 0
-    kill -0 "$server" 2> /dev/null || break
-    sleep 0.05
-  done
+  await is_ready_or_gone
+  grep -q ' can be ' "$work/served.out" && return
   cat "$work/served.err" >&2
   fail "not ready: $*"
 }
+is_ready_or_gone() { grep -q ' can be ' "$work/served.out" || is_gone "$server"; }
 # ended STATUS: the server ends by itself, so.
 ended() {
   local status=0

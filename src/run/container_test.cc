@@ -385,7 +385,7 @@ TEST_P(Container, NothingIsLeftWhenTheCallerIsKilled) {
   // All processes of the container have our pipe: it ends with the last of them.
   pollfd end = {running.output.get(), POLLIN, 0};
   read_all(running.output.get());
-  EXPECT_EQ(::poll(&end, 1, 5000), 1);
+  EXPECT_EQ(::poll(&end, 1, 250'000), 1);
   EXPECT_EQ(mounts(), before);
 }
 

@@ -44,7 +44,7 @@ refused() {
   shift 2
   echo "$name" # to see how far it came
   for command in "${@:-dump}"; do
-    expect 6 timeout 20 "$intact" composefs "$command" bad
+    expect 6 timeout 300 "$intact" composefs "$command" bad
     (($(wc -l < err) == 1)) || fail "$name: not one line: $(cat err)"
     said "^intact: bad: .*$regex"
     [[ $command != objects || ! -s out ]] || fail "$name: output before the error"

@@ -75,7 +75,7 @@ layer 'a pseudo link to nothing' "hard link to '.wh..wh.plnk/1.2', which is not 
   $'dir .wh..wh.plnk\nlink a to=.wh..wh.plnk/1.2'
 
 # Files with holes, as GNU tar writes them in each of its formats; they read as the whole file.
-if tar --version 2> /dev/null | grep -q 'GNU tar'; then
+if tar --version 2> /dev/null | finds 'GNU tar'; then
   mkdir "$work/holes"
   truncate -s 1M "$work/holes/end"
   truncate -s 300K "$work/holes/many"

@@ -76,7 +76,7 @@ if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
   expect 0 seal "rootfs:$work/box" "oci:$work/boxed:x"
   expect 0 pull "oci:$work/boxed:x" box --store "$work/lender"
   lend() { "$intact" mount box "$work/lent" --pub "$work/signer.pub" --store "$work/lender" --foreground & }
-  server_is_up() { for ((i = 0; i < 600; i++)); do [[ ! -e $work/lent/whole.tar ]] || return 0; sleep 0.05; done; fail "no mount"; }
+  server_is_up() { await test -e "$work/lent/whole.tar"; }
   far=oci-archive:$work/lent/whole.tar
   lend > /dev/null
   server_is_up

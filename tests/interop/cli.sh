@@ -51,12 +51,16 @@ for key in first second; do expect 0 "$intact" keygen "$work/$key" --password-fi
 for options in "--pub $work/first.pub" "--pub $work/first.pub --key $work/second.pub"; do
   # shellcheck disable=SC2086
   expect 7 "$intact" verify $options nothing
+  said 'no (store there|such image in the store)'
   # shellcheck disable=SC2086
   expect 7 "$intact" mount --objects-from "$work" --objects-from "$work" $options nothing "$work/directory"
+  said 'no (store there|such image in the store)'
   # shellcheck disable=SC2086
   expect 7 "$intact" pull --objects-from "$work" $options "oci:$work/nothing" nothing
+  said 'nothing: No such file or directory'
 done
 expect 7 "$intact" verify nothing --pub "$work/first.pub"
+said 'nothing: no such image in the store'
 digest=sha256:$(printf '0%.0s' {1..64})
 expect 0 "$intact" trust add --policy "$work/pinned.json" --pin "$digest" --pin "${digest/0/1}" "$work/first.pub"
 expect 7 "$intact" integrity open --tab "$work/nothing.tab" name --to "$work/out.img"
@@ -122,10 +126,10 @@ if command -v jq > /dev/null; then
       expect 2 "$intact" completion bash --json
       said '^intact: --json: unknown option of .intact completion.'
     elif [[ -z $(commands "$command") ]]; then
-      "$intact" "$command" --help | grep -q -- --json || fail "'$command' does not take --json"
+      "$intact" "$command" --help | finds -- --json || fail "'$command' does not take --json"
     fi
     for sub in $(commands "$command"); do
-      "$intact" "$command" "$sub" --help | grep -q -- --json || fail "'$command $sub' does not take --json"
+      "$intact" "$command" "$sub" --help | finds -- --json || fail "'$command $sub' does not take --json"
     done
   done
 fi

@@ -6,7 +6,7 @@ export COSIGN_PASSWORD='a password'
 sealed_image
 (cd "$work" && cosign generate-key-pair --output-key-prefix theirs > /dev/null 2>&1)
 
-port=$((20000 + RANDOM % 20000))
+port=$(free_port)
 cat > "$work/registry.yml" << YAML
 version: 0.1
 log: {level: error}
@@ -14,10 +14,7 @@ storage: {filesystem: {rootdirectory: $work/registry}}
 http: {addr: "127.0.0.1:$port"}
 YAML
 docker-registry serve "$work/registry.yml" > "$work/registry.log" 2>&1 &
-for ((i = 0; i < 100; i++)); do
-  if (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then break; fi
-  sleep 0.1
-done
+await eval '(: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null'
 skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$work/layout:latest-sealed" \
   "docker://127.0.0.1:$port/team/app:v1"
 digest=$(manifest_digest "$work/layout" latest-sealed)

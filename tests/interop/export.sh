@@ -44,12 +44,14 @@ echo precious > "$work/precious"
 ln -s precious "$work/link.tar"
 ln -s precious "$work/other.tar.intact-part" # the name that was foreseeable once
 expect 1 export_to "tar:$work/link.tar"
+said 'link.tar: already exists'
 expect 0 export_to "tar:$work/other.tar"
 equal "$(cat "$work/precious")" precious "a file behind a link"
 same "$work/root.tar" "$work/other.tar"
 # Whatever ends the command leaves nothing.
 mkdir "$work/empty"
 expect 1 bash -c 'ulimit -f 1; trap "" XFSZ; exec "$@"' - "$intact" export app "tar:$work/empty/x.tar" --pub "$work/key.pub"
+said 'x.tar: write: File too large'
 equal "$(ls -A "$work/empty")" "" "files left by a failed export"
 
 # By digest, where any source is taken.
@@ -58,12 +60,14 @@ expect 0 "$intact" pull --store "$work/store4" "oci:$work/oci@$digest" app --pub
 expect 7 "$intact" verify "oci:$work/oci@sha256:$(printf '0%.0s' {1..64})" --pub "$work/key.pub"
 said 'no image sha256:0000'
 expect 2 export_to "oci:$work/oci@$digest"
+said ': a destination has a tag, not a digest'
 
 # As a directory. It is private, and without --devices and --setuid nothing in it gives rights here.
 expect 0 export_to "rootfs:$work/plain"
 equal "$(stat -c %a "$work/plain")" 700 "mode of the exported directory"
 equal "$(find "$work/plain" ! -type d -perm /6000 -print -o -type b -print -o -type c -print)" "" "set-id files and devices"
 expect 2 export_to "tar:$work/never.tar" --setuid
+said '--setuid.*apply only to rootfs: and bundle:'
 
 # Owners and devices want root.
 requires_root
@@ -174,7 +178,9 @@ parent, victim, inside = os.open(sys.argv[1], os.O_RDONLY), sys.argv[2], sys.arg
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 open("ready", "w", opener=lambda n, f: os.open(n, f | os.O_CREAT, 0o644, dir_fd=parent)).close()
 while True:
-    for name in os.listdir(parent):
+    names = os.listdir(parent)
+    if "finished" in names: sys.exit("too late")
+    for name in names:
         if not name.startswith(".intact-export-"): continue
         os.rename(name, "moved", src_dir_fd=parent, dst_dir_fd=parent)
         os.mkdir(name, 0o777, dir_fd=parent)
@@ -191,20 +197,24 @@ chmod 600 "$work/victim"
 victim=$(stat -c %u:%a:%Z "$work/victim")
 for form in rootfs:out=root bundle:out=root/rootfs composefs:out=root oci-archive:out.tar=layout; do
   to=${form%=*}
-  for _ in {1..20}; do
+  # An attacker that comes too late tries again.
+  for _ in {1..100}; do
     rm -rf "$work/shared"
     mkdir -m 777 "$work/shared"
     python3 "$work/attacker.py" "$work/shared" "$work/victim" "${form#*=}" & attacker=$!
     until [[ -e $work/shared/ready ]]; do kill -0 $attacker || fail "no attacker"; done
     status=0
     export_to "${to%%:*}:$work/shared/${to#*:}" > "$work/out" 2> "$work/err" || status=$?
-    wait $attacker || fail "$form: the attacker was too late"
+    : > "$work/shared/finished"
+    wait $attacker || continue
+    rm "$work/shared/finished"
     equal "$(stat -c %u:%a:%Z "$work/victim")" "$victim" "$form: a file of the host"
     [[ -n $(find "$work/shared" -type l) ]] || fail "$form: no attack"
     # An attacker between mkdir(2) and open(2) is noticed; nothing is exported.
     [[ $status == 3 && ! -e $work/shared/${to#*:} ]] && grep -q 'another user replaced it$' "$work/err" || break
   done
   equal "$status" 0 "$form: status ($(cat "$work/err"))"
+  [[ -n $(find "$work/shared" -type l) ]] || fail "$form: no attack"
   case $form in
     rootfs:*) same_trees "$work/plain" "$work/shared/out" ;;
     bundle:*) equal "$(cd "$work/shared/out" && stat -c %u:%a . && ls)" $'0:700\nconfig.json\nhosts\nrootfs' "the bundle" ;;
@@ -226,11 +236,13 @@ tar -C "$work/untar" --xattrs --xattrs-include='*' --numeric-owner -xpf "$work/r
 same_trees "$work/unpacked/rootfs" "$work/untar"
 
 # What is damaged is not exported.
-object=$(find "$INTACT_STORE/objects" -type f -size +1000k | head -1)
+object=$(find "$INTACT_STORE/objects" -type f -size +1000k -print -quit)
 flip "$object" 5000
 expect 3 export_to "rootfs:$work/rootfs2"
+said '^intact: /.*: block 1 \(byte 4096\) does not match its hash'
 [[ ! -e $work/rootfs2 ]] || fail "a damaged image left a directory"
 expect 3 export_to "composefs:$work/composefs2"
+said '^intact: /.*: block 1 \(byte 4096\) does not match its hash'
 [[ ! -e $work/composefs2 ]] || fail "a damaged image left a directory"
 flip "$object" 5000
 expect 0 export_to "rootfs:$work/rootfs3"

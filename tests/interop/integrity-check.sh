@@ -281,9 +281,7 @@ if (requires nbdkit nbdsh); then
   nbdsh() { PATH=/usr/bin:$PATH command nbdsh "$@"; }
   mac=(--journal-integrity hmac-sha256 --journal-integrity-key-file key)
   formatted "${mac[@]}"
-  "$intact" integrity open disk "${mac[@]}" --nbd sock > served.out 2>&1 &
-  server=$!
-  for ((i = 0; i < 200; i++)); do ! grep -q 'can be read' served.out || break; sleep 0.05; done
+  serve "$intact" integrity open disk "${mac[@]}" --nbd sock
   nbdsh -u "nbd+unix:///?socket=$work/sock" -c "
 import os, signal
 h.pwrite(b'a' * 512, 512)

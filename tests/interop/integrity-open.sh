@@ -174,7 +174,7 @@ said '"reason":"discarded"'
 formatted "${secured[@]}"
 expect 4 "$intact" integrity open disk --nbd sock "${secured[@]}" --integrity-key-size 31
 said '^intact: disk: .*key'
-expect 0 timeout 60 "$intact" integrity open disk --nbd sock --daemon --log nbd.log --integrity hmac-sha256 \
+expect 0 timeout 300 "$intact" integrity open disk --nbd sock --daemon --log nbd.log --integrity hmac-sha256 \
   --integrity-key-fd 7 --journal-integrity hmac-sha256 --journal-integrity-key-fd 8 --journal-crypt ctr-aes \
   --journal-crypt-key-file crypt-key 7< key 8< key
 pid=$(fuser nbd.log 2> /dev/null | tr -d ' ')
@@ -182,7 +182,7 @@ tr '\0' '\n' < "/proc/$pid/cmdline" > cmdline
 ! grep -q "$(od -An -tx1 key | tr -d ' \n' | head -c 32)" cmdline || fail 'the key stands on the command line'
 nbdcopy --flush image "$uri"
 kill -TERM "$pid"
-for ((i = 0; i < 100; i++)); do kill -0 "$pid" 2> /dev/null || break; sleep 0.05; done
+await_end "$pid"
 holds image "${secured[@]}"
 
 # A wrong key: status 4, and never a write.

@@ -70,14 +70,12 @@ server=$first
 stop
 servers 0
 expect 0 "$intact" integrity open disk --nbd sock --daemon --integrity-recalculate-reset
-for ((i = 0; i < 200; i++)); do
-  [[ $("$intact" integrity status disk --json | jq '.servers[0].recalc_sector') != "$sectors" ]] || break
-  sleep 0.05
-done
+recalculated() { [[ $("$intact" integrity status disk --json | jq '.servers[0].recalc_sector') == "$sectors" ]]; }
+await recalculated
 asked .recalc_sector "$sectors"
 pid=$("$intact" integrity status disk --json | jq '.servers[0].pid')
 kill "$pid"
-for ((i = 0; i < 200; i++)); do kill -0 "$pid" 2> /dev/null || break; sleep 0.05; done
+await_end "$pid"
 servers 0
 
 # What is neither a file nor a device.

@@ -72,6 +72,14 @@ user_space() {
   ((EUID != 0)) || chown -R nobody:nogroup "$work/user"
 }
 
+# free_port: a TCP port that nothing listens on, below those that the kernel gives to clients.
+free_port() {
+  local port
+  for port in $(shuf -i 20000-32000 -n 50); do
+    (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null || { printf '%s\n' "$port"; return; }
+  done
+}
+
 # make_keys [NAME]: $work/NAME.key and .pub (default: key), password in $work/password.
 make_keys() {
   printf 'a password\n' > "$work/password"
@@ -108,7 +116,10 @@ descriptor() {
   jq -ce --arg tag "$2" \
     '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $tag)' "$1/index.json"
 }
-manifest_digest() { descriptor "$1" "$2" | jq -r .digest; }
+manifest_digest() {
+  jq -re --arg tag "$2" \
+    '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $tag).digest' "$1/index.json"
+}
 blob() { printf '%s/blobs/%s\n' "$1" "${2/://}"; }
 config_of() { blob "$1" "$(jq -r .config.digest "$(blob "$1" "$(manifest_digest "$1" "$2")")")"; }
 

@@ -16,7 +16,7 @@ for page in "$pages"/*.1; do
 done
 # What stands below the options of --help, and the pages to read next.
 tr -s ' \n' ' ' < "$work/intact-seal.1.txt" | grep 'Fixed limits: names of 255' > /dev/null || fail "intact-seal has no fixed limits"
-grep -A2 '^SEE ALSO' "$work/intact-mount.1.txt" | grep -q 'intact-umount(1)' || fail "intact-mount does not lead to intact-umount"
+grep -A2 '^SEE ALSO' "$work/intact-mount.1.txt" | finds 'intact-umount(1)' || fail "intact-mount does not lead to intact-umount"
 ! grep -F '\(ga' "$pages"/*.1 || fail "a backquote in a page"
 # These checks do find mistakes.
 printf '.TH X 1\n.SH NAME\nx\n.nonsense\n' > "$work/bad.1"

@@ -25,6 +25,7 @@ expect 1 block "$mnt/usr/share/large" 366
 said 'Input/output error'
 # A reader that asks for more at once gets nothing of the bad page and all of the good ones before it.
 expect 1 cat "$mnt/usr/share/large"
+said 'usr/share/large: Input/output error'
 for number in 0 300 365 367 732; do
   cmp <(block "$mnt/usr/share/large" "$number") <(block "$rootfs/usr/share/large" "$number")
 done
@@ -46,6 +47,7 @@ cp "$large" "$work/saved"
 chmod u+w "$large"
 truncate -s -1 "$large"
 expect 1 cat "$mnt/usr/share/large"
+said 'usr/share/large: Input/output error'
 expect 0 "$intact" umount "$mnt"
 for how in shorter longer gone symlink directory; do
   rm -rf "$large"
@@ -58,6 +60,7 @@ for how in shorter longer gone symlink directory; do
   esac
   expect 0 mount_app
   expect 1 cat "$mnt/usr/share/large"
+  said 'usr/share/large: Input/output error'
   cmp "$mnt/usr/share/same" "$rootfs/usr/share/same"
   expect 0 "$intact" umount "$mnt"
   expect 3 "$intact" verify app --pub "$work/key.pub"
@@ -119,9 +122,10 @@ if command -v busybox > /dev/null; then
   {
     "$intact" mount app "$mnt" --pub "$work/key.pub" --foreground &
     server=$!
-    for ((i = 0; i < 200; i++)); do mountpoint -q "$mnt" && break; sleep 0.1; done
+    await mountpoint -q "$mnt"
     # A server that is stuck in the pipe cannot even be killed before the mount is torn down.
-    (sleep 30; umount -f "$mnt"; kill -KILL "$server") 2> /dev/null &
+    # What waits for that must not hold the pipe open itself.
+    (trap 'kill $!' TERM; sleep 300 & wait $! && { umount -f "$mnt"; kill -KILL "$server"; }) > /dev/null 2>&1 &
     killer=$!
     busybox cat "$mnt/usr/share/large" || echo "cat failed"
     kill "$killer" && echo "server answered"

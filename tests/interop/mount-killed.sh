@@ -7,7 +7,7 @@ mkdir "$work/mnt"
 expect 0 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
 cat "$work/mnt/etc/motd" > /dev/null
 pid=$(for dir in /proc/[0-9]*; do
-  if [[ $(readlink "$dir/exe" 2> /dev/null) == "$intact" ]] && tr '\0' ' ' < "$dir/cmdline" | grep -q "$work/mnt"; then
+  if [[ $(readlink "$dir/exe" 2> /dev/null) == "$intact" ]] && tr '\0' ' ' < "$dir/cmdline" | finds "$work/mnt"; then
     echo "${dir#/proc/}"
   fi
 done | head -1)
@@ -17,11 +17,11 @@ for fd in 0 1 2; do
   [[ ! -e /proc/$pid/fd/$fd || $(readlink "/proc/$pid/fd/$fd") != *"$work/out"* ]] || fail "descriptor $fd is still open"
 done
 kill -KILL "$pid"
-for ((i = 0; i < 50; i++)); do [[ -e /proc/$pid ]] || break; sleep 0.1; done
+await_end "$pid"
 ! cat "$work/mnt/etc/motd" 2> /dev/null || fail "a mount whose server was killed can be read"
-expect 0 timeout 20 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
+expect 0 timeout 300 "$intact" mount app "$work/mnt" --pub "$work/key.pub"
 cat "$work/mnt/etc/motd" > /dev/null
-expect 0 timeout 20 "$intact" umount "$work/mnt"
+expect 0 timeout 300 "$intact" umount "$work/mnt"
 
 # Nothing of the killed server is left, nor of those that ended by themselves.
 runtime=$XDG_RUNTIME_DIR/intact

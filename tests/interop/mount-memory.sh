@@ -20,11 +20,8 @@ serve() {
   (ulimit -n "${1:-$(ulimit -n)}" && exec "$intact" mount app "$work/mnt" --pub "$work/key.pub" --foreground) \
     > "$work/server.out" 2> "$work/server.err" &
   server=$!
-  for ((i = 0; i < 500; i++)); do
-    [[ ! -e $work/mnt/file-00000 ]] || return 0
-    sleep 0.02
-  done
-  fail "the server did not start: $(cat "$work/server.err")"
+  await eval '[[ -e $work/mnt/file-00000 ]] || is_gone "$server"'
+  [[ -e $work/mnt/file-00000 ]] || fail "the server did not start: $(cat "$work/server.err")"
 }
 end() { "$intact" umount "$work/mnt" && wait "$server"; }
 memory() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$server/status"; } # in KiB
@@ -56,11 +53,8 @@ echo "$count files: $((after - before)) KiB more, $((files_after - files_before)
 # The cache of hash blocks, and 3 KiB for each open file.
 ((after - before < 65536 + 3 * count)) || fail "the memory of the server grows with its open files"
 ((files_after - files_before >= count)) || fail "the files were not open at the same time"
-for ((i = 0; i < 500; i++)); do
-  (($(descriptors) > files_before + 4)) || break
-  sleep 0.02
-done
-(($(descriptors) <= files_before + 4)) || fail "closed files stay open in the server"
+# Closed files do not stay open in the server.
+await eval '(($(descriptors) <= files_before + 4))'
 cmp "$work/mnt/file-00011" "$work/root/file-00011"
 end
 
@@ -75,9 +69,5 @@ serve 512
 cat "$work/answer" "$work/refused"
 grep -q 'Too many open files in system' "$work/refused" || fail "the limit on open files is not named"
 grep -q 'files are open, which is the limit of this mount' "$work/server.err" || fail "the log does not name the limit"
-for ((i = 0; i < 500; i++)); do
-  ! cmp -s "$work/mnt/file-00011" "$work/root/file-00011" || break
-  sleep 0.02
-done
-cmp "$work/mnt/file-00011" "$work/root/file-00011"
+await cmp -s "$work/mnt/file-00011" "$work/root/file-00011"
 end

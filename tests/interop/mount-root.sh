@@ -41,8 +41,11 @@ if command -v jq > /dev/null; then
   expect 0 "$intact" umount app
 fi
 expect 2 "$intact" mount app "$work/mnt" --pub "$work/key.pub" --json --foreground
+said '--foreground'
 expect 7 "$intact" mount app "$work/nowhere" --pub "$work/key.pub"
+said 'nowhere: No such file or directory'
 expect 7 "$intact" mount nothing "$work/mnt" --pub "$work/key.pub"
+said 'nothing: no such image in the store'
 
 # Another user owns a directory above the mount point and puts a link in its place while umount waits for a busy mount:
 # what is mounted behind the link stays.

@@ -84,10 +84,7 @@ same before disk
 if (requires strace) && strace -qq -o /dev/null -e inject=fdatasync:error=EIO true 2> /dev/null; then
   served
   strace -f -qq -o strace.log -e trace=fdatasync -e inject=fdatasync:error=EIO -p "$server" &
-  for ((i = 0; i < 100; i++)); do
-    ! grep -q '^TracerPid:.*[1-9]' "/proc/$server/status" || break
-    sleep 0.05
-  done
+  await grep -q '^TracerPid:.*[1-9]' "/proc/$server/status"
   expect 1 qemu-io -f raw -c 'write 0 512' -c flush "$uri"
   stop 1
   grep -q 'fdatasync: Input/output error' served.err || fail "it does not say what failed: $(cat served.err)"

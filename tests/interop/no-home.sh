@@ -15,6 +15,11 @@ expect 0 as_user env "INTACT_STATE=$work/user/elsewhere" "$intact" pull "oci:$wo
 [[ -e $HOME/.local/state/intact/pulled.json ]] || fail 'no memory in HOME'
 lost='^intact: .*state directory: neither HOME nor XDG_STATE_HOME is an absolute path, .*; set HOME, or INTACT_STATE=/var/lib/intact-state to check against the pulls of root alone$'
 
+# as_expected COMMAND...: ends with $status, and with 5 says why.
+as_expected() {
+  expect "$status" as_user "$@"
+  ((status == 0)) || said 'app: .* is not the store that this image was pulled into'
+}
 # The right store passes and another one does not, both only with the memory.
 for swapped in no yes; do
   status=0
@@ -23,8 +28,8 @@ for swapped in no yes; do
     mv "$work/user/second" "$INTACT_STORE"
     status=5
   fi
-  expect "$status" as_user "$intact" verify app "${pub[@]}"
-  expect "$status" as_user env -u HOME "XDG_STATE_HOME=$HOME/.local/state" "$intact" verify app "${pub[@]}"
+  as_expected "$intact" verify app "${pub[@]}"
+  as_expected env -u HOME "XDG_STATE_HOME=$HOME/.local/state" "$intact" verify app "${pub[@]}"
   for home in -uHOME HOME= HOME=home; do
     for command in 'verify app' "export app tar:$work/user/app.tar" 'tag app other' "mount app $work/user/mnt" \
       "pull oci:$work/second:latest-sealed app --replace"; do
@@ -37,7 +42,7 @@ for swapped in no yes; do
   done
   # Users who have never pulled anything say so; so does a memory that is named.
   expect 0 as_user env -u HOME INTACT_STATE=/var/lib/intact-state "$intact" verify app "${pub[@]}"
-  expect "$status" as_user env -u HOME "INTACT_STATE=$HOME/.local/state/intact" "$intact" verify app "${pub[@]}"
+  as_expected env -u HOME "INTACT_STATE=$HOME/.local/state/intact" "$intact" verify app "${pub[@]}"
   # A relative one depends on the working directory.
   for command in 'verify app' 'rm app' "pull oci:$work/second:latest-sealed new"; do
     key=("${pub[@]}")
@@ -63,3 +68,4 @@ said 'revoked by the trust policy'
 expect 2 as_user env -u HOME "$intact" verify app "${pub[@]}"
 said 'trust policy: neither HOME nor XDG_CONFIG_HOME is an absolute path, .*; set HOME, or pass --policy FILE$'
 expect 5 as_user env -u HOME "XDG_CONFIG_HOME=$HOME/.config" "$intact" verify app "${pub[@]}"
+said 'revoked by the trust policy'

@@ -51,7 +51,9 @@ said 'disk \(in dm-integrity\): a dm-verity volume .*no root hash is given'
 expect 2 "$intact" open disk --root-hash-file root --to copy
 said 'pass --integrity-key-file'
 expect 3 "$intact" open disk "${keyed[@]}" --root-hash "$(printf %064d 1)" --to copy
+said ': the hash tree does not match this root hash'
 expect 6 "$intact" open disk "${keyed[@]}" --root-hash-file root --hash-offset 512 --to copy
+said 'disk: no dm-verity superblock found; pass --hash-offset'
 [[ ! -e copy ]] || fail 'a copy was made'
 expect 0 "$intact" open disk "${keyed[@]}" --root-hash-file root --to copy
 same erofs copy
@@ -84,6 +86,7 @@ page 19
 page 21
 expect 1 page 20
 said 'Input/output error'
+said 'Input/output error'
 stop
 grep -q 'DAMAGED damaged: sectors 160 to 167 ' served.err || fail "not named: $(cat served.err)"
 if (requires nbdkit qemu-io); then
@@ -103,6 +106,7 @@ said 'DAMAGED damaged, layer 2 \(verity\): data block 20 '
 served damaged "${keyed[@]}" --root-hash-file root
 page 21
 expect 1 page 20
+said 'Input/output error'
 stop
 grep -q 'DAMAGED damaged, layer 2 (verity): data block 20 ' served.err || fail "not named: $(cat served.err)"
 [[ ! -e copy4 ]] || fail 'a copy of what is damaged was made'
@@ -138,6 +142,7 @@ expect 0 "$intact" verity format inner inner --data-blocks $((size / block)) --h
 cp inner inner.before
 equal "$(formats inner)" 'verity integrity erofs' layers
 expect 2 "$intact" open inner --to copy7
+said 'no root hash is given; pass --root-hash'
 expect 0 "$intact" open inner --root-hash-file root2 --to seen2
 same seen seen2
 served inner --root-hash-file root2
@@ -164,6 +169,7 @@ grep -q 'read and written' served.out || fail "not for writing: $(cat served.out
 cmp -n "$(stat -c %s erofs)" erofs view
 dd if=block of=view bs=$block seek=100 conv=notrunc,fsync status=none
 expect 8 "$intact" open outer --to copy8
+said '^intact: outer: in use by another process'
 stop
 served outer --readonly
 page 100

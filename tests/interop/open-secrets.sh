@@ -27,7 +27,7 @@ readlink /proc/$$/fd/0 > "$NOTES/$note.stdin"
 if [[ $note == version ]]; then
   : > "$NOTES/version.content"
   for fd in "${inherited[@]}"; do
-    timeout 1 cat "/proc/$$/fd/${fd%% *}" >> "$NOTES/version.content" 2> /dev/null
+    timeout 10 cat "/proc/$$/fd/${fd%% *}" >> "$NOTES/version.content" 2> /dev/null
   done
 fi
 exec "$REAL" "$@"

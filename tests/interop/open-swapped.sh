@@ -53,11 +53,12 @@ if (requires_fuse); then
   equal "$(reads_of "$verity_at")" 1 'reads of the superblock of dm-verity'
 fi
 
-# Another file takes the name while the first is examined: every lock is followed by a pause.
+# Another file takes the name while the first is examined: once that is locked, and every lock is followed by a pause.
+is_locked() { grep -q ":$(stat -c %i "$1") " /proc/locks; }
 swap() {
   cp --sparse=always "$1" image
   cp --sparse=always "$2" next
-  (sleep 0.4; mv -T next image) &
+  (await is_locked image; mv -T next image) &
 }
 swap plain other
 strace -f -qq -e trace=flock -e inject=flock:delay_exit=1000000 -o trace "$intact" open image --to copy5 > out 2> err
@@ -70,15 +71,12 @@ ln plain linked
 mv -T plain image
 cp other next
 : > served.out
-strace -f -qq -e trace=flock -e inject=flock:delay_exit=700000 -o trace \
+strace -f -qq -e trace=flock -e inject=flock:delay_exit=1000000 -o trace \
   "$intact" open image --nbd sock > served.out 2> served.err < /dev/null &
 tracer=$!
-sleep 0.4
+await is_locked image
 mv -T next image
-for ((i = 0; i < 200; i++)); do
-  ! grep -q ' can be ' served.out || break
-  sleep 0.1
-done
+await eval 'grep -q " can be " served.out || is_gone "$tracer"'
 grep -q 'read and written' served.out || fail "not served for writing: $(< served.err)"
 head -c 1M /dev/urandom > new
 nbdcopy --flush new "nbd+unix:///?socket=$work/sock"

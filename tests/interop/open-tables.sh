@@ -13,7 +13,7 @@ table="0 16 zero
 16 32 linear $work/a\\ disk 8
 48 8 zero"
 expect 0 "$intact" open --table "$table" --to copy
-{ head -c $((16 * 512)) /dev/zero; tail -c +$((8 * 512 + 1)) 'a disk' | head -c $((32 * 512)); head -c $((8 * 512)) /dev/zero; } > want
+{ head -c $((16 * 512)) /dev/zero; dd if='a disk' bs=512 skip=8 count=32 status=none; head -c $((8 * 512)) /dev/zero; } > want
 same want copy
 echo "$table" | "$intact" open --table - --to - > piped
 same want piped
@@ -32,20 +32,25 @@ wrong 2 "linear: ends too early; argument 1 \(device\) is missing" '0 8 linear'
 wrong 7 'No such file or directory' "0 8 linear $work/nothing 0"
 wrong 2 "'dm:x' does not name the device of an earlier table" '0 8 linear dm:x 0'
 expect 2 "$intact" open 'a disk' --table '0 8 zero' --to never
+said '--table'
 expect 2 "$intact" open --to never
 said 'pass FILE, or --table'
 
 ### Errors, delays, devices that fail for a time; the server is written to.
 expect 1 "$intact" open --table $'0 8 zero\n8 8 error' --to never
+said 'the error target: Input/output error'
 [[ ! -e never ]] || fail 'a copy in spite of errors'
 serve "$intact" open --table "0 64 delay $work/a\\ disk 0 2000 $work/a\\ disk 0 0" --nbd sock
+# A write may be slow for other reasons, but not every one.
 nbdsh -u "$uri" -c '
 import time
-begin = time.monotonic(); h.pread(512, 0); read = time.monotonic() - begin
-begin = time.monotonic(); h.pwrite(b"x" * 512, 0); write = time.monotonic() - begin
-h.flush()
-assert read >= 2, read
-assert write < 2, write'
+def seconds(do):
+  begin = time.monotonic()
+  do()
+  return time.monotonic() - begin
+assert seconds(lambda: h.pread(512, 0)) >= 2
+assert min(seconds(lambda: h.pwrite(b"x" * 512, 0)) for i in range(20)) < 2
+h.flush()'
 stop
 equal "$(head -c 512 'a disk')" "$(head -c 512 /dev/zero | tr '\0' x)" 'what was written'
 before=$(sha256sum < 'a disk')
@@ -56,12 +61,10 @@ equal "$(sha256sum < 'a disk')" "$before" 'the disk below dropped writes'
 serve "$intact" open --table "0 64 flakey $work/a\\ disk 0 2 3600" --nbd sock
 nbdsh -u "$uri" -c '
 import time
-begin = time.monotonic()
 try:
-  while time.monotonic() - begin < 60:
+  while True:
     h.pread(512, 0)
     time.sleep(0.1)
-  assert False
 except nbd.Error as error:
   assert error.errno == "EIO", error'
 stop 1  # it cannot be flushed
@@ -84,6 +87,7 @@ head -c $((sectors * 512)) /dev/zero > want
 same want plain
 head -c 32 /dev/urandom > other
 expect 4 "$intact" open --table "0 $sectors integrity $work/tagged 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:9" --to never 9< other
+said 'no block matches its tag: wrong internal hash or key'
 expect 2 "$intact" open --table "0 $sectors integrity $work/tagged 0 32 J 1 internal_hash:hmac(sha256):c0ffee" --to never
 said 'a key must be passed by reference'
 ! grep -q c0ffee "$work/err" || fail 'the key is shown'
@@ -135,6 +139,7 @@ said '^intact: --root-hash-file: cannot be used with --format raw'
 expect 2 "$intact" open --table "0 8 linear $work/data 0" --integrity hmac-sha256 --integrity-key-file key --to never
 said '^intact: --integrity: cannot be used with --table'
 expect 6 "$intact" open 'a disk' --fec-device hash --to never
+said 'a disk: no dm-verity superblock found; pass --hash-offset'
 # The same for what only says how.
 for words in '--integrity-legacy-hmac' '--integrity-legacy-recalculate' '--data-blocks 0' '--tag-size 4' '--fec-device hash --fec-roots 3'; do
   # shellcheck disable=SC2086  # words
@@ -169,28 +174,47 @@ same data raw.copy
 truncate -s 8M sparse
 head -c 4096 /dev/urandom | dd of=sparse bs=4096 seek=512 conv=notrunc status=none
 serve "$intact" open sparse --format raw --nbd sock
+# Which ranges are holes is the file system's to say.
+cat > extents.py << 'PYTHON'
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+at, size = 0, os.fstat(fd).st_size
+while at < size:
+  try:
+    data = os.lseek(fd, at, os.SEEK_DATA)
+  except OSError:
+    data = size
+  if data > at:
+    print(at, data - at, 'hole,zero')
+  if data < size:
+    at = os.lseek(fd, data, os.SEEK_HOLE)
+    print(data, at - data, 'data')
+  else:
+    at = size
+PYTHON
 nbdinfo --map "$uri" | awk '{ print $1, $2, $4 }' > map
-printf '%s\n' '0 2097152 hole,zero' '2097152 4096 data' '2101248 6287360 hole,zero' > want
+python3 extents.py sparse > want
+(($(wc -l < want) == 3)) || fail "the file system keeps no hole in a file: $(< want)"
 same want map
+# Copies have holes where the original has them: most of its 8 MiB.
 nbdcopy "$uri" copied
 same sparse copied
 (($(stat -c %b copied) * 512 < 1 << 20)) || fail 'nbdcopy has no holes'
 stop
 expect 0 "$intact" open sparse --format raw --to sparse.copy
 same sparse sparse.copy
-(($(stat -c %b sparse.copy) * 512 <= 65536)) || fail 'the copy has no holes'
+(($(stat -c %b sparse.copy) * 512 < 1 << 20)) || fail 'the copy has no holes'
 if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
   touch view
   serve "$intact" open sparse --format raw --fuse view
+  python3 extents.py view > map
+  same want map
   python3 - << 'PYTHON'
 import errno, os
 fd = os.open('view', os.O_RDONLY)
 at = lambda offset, whence: os.lseek(fd, offset, whence)
-assert at(0, os.SEEK_DATA) == 2097152
-assert at(0, os.SEEK_HOLE) == 0
-assert at(2097152, os.SEEK_HOLE) == 2101248
 try:
-  at(2101248, os.SEEK_DATA)
+  at((8 << 20) - 4096, os.SEEK_DATA)
   assert False
 except OSError as error:
   assert error.errno == errno.ENXIO, error
@@ -204,13 +228,13 @@ fi
 
 # A FIFO in the place of a device would be waited for.
 mkfifo "$work/fifo"
-expect 2 timeout 5 "$intact" open --table "0 8 linear $work/fifo 0" --to "$work/of-fifo"
+expect 2 timeout 300 "$intact" open --table "0 8 linear $work/fifo 0" --to "$work/of-fifo"
 said "fifo: neither a regular file nor a block device"
 [[ ! -e $work/of-fifo ]]
-expect 2 timeout 5 "$intact" info fifo
+expect 2 timeout 300 "$intact" info fifo
 said "fifo: neither a regular file nor a block device"
-expect 2 timeout 5 "$intact" open fifo --to of-fifo
-expect 2 timeout 5 "$intact" open data --hash-device fifo --root-hash-file root --to of-fifo
+expect 2 timeout 300 "$intact" open fifo --to of-fifo
+expect 2 timeout 300 "$intact" open data --hash-device fifo --root-hash-file root --to of-fifo
 
 # A key in a keyring, and a block device by its number.
 truncate -s 1M tagged2

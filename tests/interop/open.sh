@@ -40,6 +40,7 @@ equal "$("$intact" info --json luks2 | jq -r '.layers[0].uuid')" "$(cryptsetup l
 expect 0 "$intact" info raw
 said 'no known format'
 expect 7 "$intact" info nowhere
+said '^intact: nowhere: No such file or directory'
 
 # --- dm-verity ------------------------------------------------------------------------------------
 cp erofs image
@@ -60,7 +61,9 @@ same erofs copy
 expect 0 "$intact" open image --root-hash "$(cat root)" --hash-offset "$size" --to copy2
 same erofs copy2
 expect 3 "$intact" open image --root-hash "$(printf %064d 1)" --to copy3
+said '^intact: image: the hash tree does not match this root hash'
 expect 3 "$intact" open noise --root-hash-file root --to copy3
+said 'DAMAGED noise: data block 0 \(bytes 0 to 4095\): does not match its hash'
 expect 0 "$intact" open image --format raw --to copy4
 same image copy4
 # In a file of its own, with parity.
@@ -71,13 +74,18 @@ same erofs copy5
 cp erofs damaged
 dd if=/dev/zero of=damaged bs=$block count=1 conv=notrunc status=none
 expect 3 "$intact" open damaged --hash-device hash --root-hash-file root --to copy6
+said 'DAMAGED damaged: data block 0 \(bytes 0 to 4095\): does not match its hash'
 expect 0 "$intact" open damaged --hash-device hash --root-hash-file root --fec-device parity --to copy6
 same erofs copy6
 expect 2 "$intact" open erofs --hash-device hash --to copy7
+said 'no root hash is given; pass --root-hash'
 # What was to be verified is never opened as it is.
 expect 6 "$intact" open erofs --root-hash-file root --to copy7
+said 'erofs: no dm-verity superblock found; pass --hash-offset'
 expect 6 "$intact" open erofs --hash-device raw --root-hash-file root --to copy7
+said 'raw: no dm-verity superblock found; pass --hash-offset'
 expect 6 "$intact" open image --hash-offset 512 --to copy7
+said 'image: no dm-verity superblock found; pass --hash-offset'
 [[ ! -e copy7 ]] || fail 'a copy was made'
 
 # --- what is not opened ---------------------------------------------------------------------------
@@ -89,7 +97,9 @@ for format in luks1 luks2 qcow2 tar tar.gz tar.xz; do
   rm copy7
 done
 expect 7 "$intact" open nowhere --to copy7
+said '^intact: nowhere: No such file or directory'
 expect 2 "$intact" open raw
+said 'how to open the volume: pass one of --fuse FILE'
 
 # --- dm-integrity ---------------------------------------------------------------------------------
 # The hash is found out by the tags.
@@ -145,6 +155,7 @@ said 'on a separate device'
 cp plain damaged
 printf x | dd of=damaged bs=1 seek=$((3 << 20)) conv=notrunc status=none
 expect 3 "$intact" open damaged --to copy7
+said 'DAMAGED damaged: '
 rm -f copy7
 
 # --- a plain image as a file ----------------------------------------------------------------------
@@ -194,7 +205,9 @@ served raw
 dd if=content of=view bs=1M conv=notrunc,fsync status=none
 same content view
 expect 1 cp content view
+said 'view'
 expect 8 "$intact" open raw --fuse view2
+said '^intact: raw: in use by another process'
 qemu-img compare -f raw -F raw -U content view > /dev/null || fail 'qemu-img reads something else'
 printf x | dd of=view bs=1 seek=12345 conv=notrunc status=none
 fallocate --punch-hole --offset 1000000 --length 3000000 view

@@ -35,13 +35,15 @@ gives 1 closed "$intact" images
 gives 0 quiet verify
 expect 0 "$intact" verify app --pub "$work/key.pub" --report -
 grep -q '^<!DOCTYPE html>' "$work/out" || fail "no page on stdout"
-tail -1 "$work/out" | grep -q '</html>' || fail "something after the page"
+tail -1 "$work/out" | finds '</html>' || fail "something after the page"
 expect 2 verify --report - --json
+said '--report -: writes the page to stdout; leave out --map and --json'
 
 # What was there stays until a new page is whole, and nothing else is left in the directory.
 mkdir "$work/pages"
 echo old > "$work/pages/page.html"
 expect 7 "$intact" verify nobody --pub "$work/key.pub" --report "$work/pages/page.html"
+said 'nobody: no such image in the store'
 equal "$(cat "$work/pages/page.html")" old "page"
 expect 0 verify --report "$work/pages/page.html"
 grep -q '<b>Intact.</b>' "$work/pages/page.html"
@@ -64,6 +66,7 @@ equal "$(cat "$work/err")" "" "messages about a reader that went away"
 # Untrusted.
 untrusted() { "$intact" verify app --pub "$work/other.pub" "$@"; }
 expect 5 untrusted --report "$work/untrusted.html"
+said ': not signed by a trusted key; '
 grep -q '<title>app was refused</title>' "$work/untrusted.html" || fail "the title of the page"
 expect 5 untrusted --report "$work/nowhere/page.html"
 said 'nowhere/page.html: .*No such file'
@@ -75,16 +78,18 @@ for how in full closed quiet; do
 done
 
 # Damaged, in so many places that the output does not fit into a buffer.
-large=$(find "$INTACT_STORE/objects" -type f -size +1000k | head -1)
+large=$(find "$INTACT_STORE/objects" -type f -size +1000k -print -quit)
 chmod u+w "$large"
 for ((i = 0; i < 200; i++)); do printf 'X' | dd of="$large" bs=1 seek=$((i * 4096)) conv=notrunc status=none; done
 expect 3 verify
+said 'is damaged in [0-9]+ places'
 expect 3 verify --report "$work/nowhere/page.html"
 said 'nowhere/page.html: .*No such file'
 said '^DAMAGED '
 expect 3 verify --report "$work/directory" --json
 jq -e '.ok == false' "$work/out" > /dev/null
 expect 3 verify --report /dev/full
+said 'warning: .*/dev/full: write: No space left on device'
 expect 3 verify --report "$work/page.html"
 grep -q '<b>Damaged.</b>' "$work/page.html"
 for how in full closed quiet; do

@@ -21,6 +21,7 @@ expect 0 pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub"
 small_image "$work/other" latest 'another text'
 "$intact" seal "oci:$work/other:latest" --key "$work/key.key" --password-file "$work/password" > /dev/null
 expect 1 pull "oci:$work/other:latest-sealed" app --pub "$work/key.pub"
+said 'app: the store has another image of this name .*pass --replace'
 expect 0 pull "oci:$work/other:latest-sealed" app --pub "$work/key.pub" --replace
 expect 0 "$intact" verify app --pub "$work/key.pub"
 
@@ -28,8 +29,11 @@ expect 0 "$intact" verify app --pub "$work/key.pub"
 names=$(ls "$INTACT_STORE/names")
 make_keys foreign
 expect 5 pull "oci:$work/layout:latest-sealed" bad --pub "$work/foreign.pub"
+said ': not signed by a trusted key; '
 expect 5 pull "oci:$work/layout:latest" bad --pub "$work/key.pub"
+said ': not sealed, '
 expect 5 pull "oci:$work/layout:latest-sealed" bad
+said ': there are no trusted keys; '
 expect 7 pull "oci:$work/layout:nothing" bad --pub "$work/key.pub"
 # The blobs that only the unsealed tag has do not matter to the sealed image.
 unsealed=$(manifest_digest "$work/layout" latest)
@@ -55,11 +59,13 @@ expect 0 pull --store "$work/store2" "oci:$work/layout:latest-sealed" twin --pub
 expect 2 pull "oci:$work/layout:latest-sealed" oci:name --pub "$work/key.pub"
 said "begins with 'oci:', which marks a source; .intact pull. gives it a name in the store"
 expect 2 "$intact" verify oci-archive: --pub "$work/key.pub"
+said "'oci-archive:': no path"
 expect 2 "$intact" inspect "oci:$work/layout:latest-sealed"
 said 'which marks a source; .intact pull. gives it a name in the store'
 expect 7 pull "oci:$work/layout:nothing" bad --pub "$work/key.pub"
 said "no image 'nothing'; there are latest, latest-sealed"
 expect 2 pull "oci:$work/layout:latest-sealed" -- --pub "$work/key.pub"
+said '^intact: --: '
 
 # Without layers the store is smaller and the image still good.
 expect 0 "$intact" pull --store "$work/small" "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" --drop-layers

@@ -44,7 +44,7 @@ fi
 not_followed=()
 if command -v docker-registry > /dev/null && docker-registry --version > /dev/null 2>&1; then
   prepare skopeo
-  port=$((20000 + RANDOM % 20000))
+  port=$(free_port)
   cat > registry.yml << YML
 version: 0.1
 storage: { filesystem: { rootdirectory: $PWD/registry } }
@@ -55,10 +55,7 @@ YML
   mkdir -p "$HOME/.config/containers"
   printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$port" \
     > "$HOME/.config/containers/registries.conf"
-  for ((i = 0; i < 200; i++)); do
-    skopeo --insecure-policy copy -q oci:app:1.0 "docker://$registry/app:1.0" > /dev/null 2>&1 && break
-    sleep 0.1
-  done
+  await eval 'skopeo --insecure-policy copy -q oci:app:1.0 "docker://$registry/app:1.0" > /dev/null 2>&1'
   rm -r app
   follow skopeo
   if command -v cosign > /dev/null; then

@@ -28,7 +28,7 @@ stored() {
 with() {
   local options=()
   while [[ $1 != -- ]]; do options+=("$1"); shift; done
-  timeout 120 "$intact" run --pub "$work/key.pub" --runtime "$runtime" "${options[@]}" "${@:2}"
+  timeout 600 "$intact" run --pub "$work/key.pub" --runtime "$runtime" "${options[@]}" "${@:2}"
 }
 
 # 1000 empty files, each with an access control list of 16 KiB, which tmpfs counts nowhere.
@@ -65,7 +65,7 @@ perl -e 'for (1 .. 60000) { open my $f, ">", sprintf("%s/tmp/%s%06d", $ARGV[0], 
 stored names
 peak() { awk '/Maximum resident/ { print $NF }' "$work/time"; }
 if command -v /usr/bin/time > /dev/null; then
-  timed() { /usr/bin/time -v -o "$work/time" timeout 120 "$intact" run --pub "$work/key.pub" --runtime "$runtime" "$@"; }
+  timed() { /usr/bin/time -v -o "$work/time" timeout 600 "$intact" run --pub "$work/key.pub" --runtime "$runtime" "$@"; }
   expect 0 timed --tmpfs /tmp:notmpcopyup names true
   base=$(peak)
   expect 125 timed --tmpfs-size 1m names true

@@ -21,7 +21,7 @@ head -c 300000 /dev/urandom > "$root/data/large"
 head -c 6000000 /dev/urandom > "$root/run/app/six"
 truncate -s 600M "$root/tmp/holes"
 printf end >> "$root/tmp/holes"
-head -c 9000 /dev/urandom | base64 -w 0 | head -c 9000 > "$root/data/small"
+head -c 6750 /dev/urandom | base64 -w 0 > "$root/data/small"
 "$intact" seal "rootfs:$root" "oci:$work/layout:x" --key "$work/key.key" --password-file "$work/password" > /dev/null
 "$intact" pull "oci:$work/layout:x" app --pub "$work/key.pub" > /dev/null
 
@@ -29,7 +29,7 @@ head -c 9000 /dev/urandom | base64 -w 0 | head -c 9000 > "$root/data/small"
 with() {
   local options=()
   while [[ $1 != -- ]]; do options+=("$1"); shift; done
-  timeout 120 "$intact" run --pub "$work/key.pub" --runtime "$runtime" "${options[@]}" app "${@:2}"
+  timeout 600 "$intact" run --pub "$work/key.pub" --runtime "$runtime" "${options[@]}" app "${@:2}"
 }
 
 # After the name nothing is an option of `run`.
@@ -44,6 +44,7 @@ expect 0 "$intact" run app --pub "$work/key.pub" --runtime "$runtime" -- sh -c '
 said '^older form$'
 said 'warning: --pub after the image name'
 expect 125 "$intact" run --pub "$work/key.pub" --no-such-option app
+said '--no-such-option: unknown option'
 
 # Digits are an id, for users and groups; names and short lines still work.
 ids() { tr '\n' ' ' < "$work/out"; }
@@ -117,7 +118,9 @@ said 'line 1: not of the form'
 expect 125 with --workdir /etc/passwd -- true
 said '^intact: working directory /etc/passwd: not a directory in the image$'
 expect 126 with -- /etc/passwd
+said '^intact: /etc/passwd: not a program that user 0 may execute'
 expect 126 with -- /data
+said '^intact: /data: not a program that user 0 may execute'
 
 expect 0 with --rm --rw-size 1m -- sh -c 'touch /new && echo writable; head -c 3000000 /dev/zero > /big 2> /dev/null || echo full'
 equal "$(ids)" 'writable full ' '--rw-size'
@@ -126,7 +129,7 @@ said '^under init$'
 if ((EUID == 0)); then
   expect 0 with --cap-drop all --cap-add net_raw -- grep CapEff /proc/self/status
   said '0000000000002000$'
-  expect 2 with --pids-limit 5 -- sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait'
+  expect 2 with --pids-limit 5 -- sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 300 & done; wait'
   said "can't fork"
 else
   expect 125 with --memory 64m -- true
@@ -142,17 +145,18 @@ expect 0 with --status-fd 3 -- sh -c 'cat /data/large > /dev/null 2>&1; echo wen
 said '^went on$'
 said '^intact: app: tampered: the container met 1 damaged block; run `intact verify app`$'
 equal "$(cat "$work/status")" 3 'status descriptor'
-expect 125 with --on-damage kill --status-fd 3 -- sh -c 'cat /data/large > /dev/null 2>&1; sleep 20; echo went on' 3> "$work/status"
+expect 125 with --on-damage kill --status-fd 3 -- sh -c 'cat /data/large > /dev/null 2>&1; sleep 300; echo went on' 3> "$work/status"
 ! grep -q 'went on' "$work/out" || fail 'the container went on'
 said '^intact: app: tampered: the container read damaged data and was killed; run `intact verify app`$'
 equal "$(cat "$work/status")" 3 'status descriptor'
 expect 125 with --on-damage other -- true
+said '--on-damage other: not one of continue and kill'
 # Damage is reported when both outputs share a pipe, which a program that splices the damaged file into
 # it blocks meanwhile (busybox's cat does).
 small=$INTACT_STORE/objects/$(object_of "$root/data/small")
 piped() { (status=0; with "$@" || status=$?; echo "status $status") 2>&1 | cat; }
 flip "$small" 5000
-expect 0 piped --on-damage kill --status-fd 3 -- sh -c 'cat /data/small; sleep 20; echo went on' 3> "$work/status"
+expect 0 piped --on-damage kill --status-fd 3 -- sh -c 'cat /data/small; sleep 300; echo went on' 3> "$work/status"
 said 'intact: warning: damaged: /data/small: block 1 '
 said '^intact: app: tampered: the container read damaged data and was killed; run `intact verify app`$'
 said '^status 125$'

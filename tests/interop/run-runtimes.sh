@@ -9,7 +9,7 @@ container() {
   local options=()
   if [[ ${1:-} == --runtime ]]; then options=("$1" "$2"); shift 2; fi
   if [[ ${1:-} == -i || ${1:-} == --rw ]]; then options+=("$1"); shift; fi
-  "${who[@]}" timeout 120 "$intact" run --pub "$work/key.pub" --user 0 --workdir / "${options[@]}" app "$@"
+  "${who[@]}" timeout 600 "$intact" run --pub "$work/key.pub" --user 0 --workdir / "${options[@]}" app "$@"
 }
 # fed FILE COMMAND...: with this on stdin.
 fed() { local from=$1; shift; "$@" < "$from"; }

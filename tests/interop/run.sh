@@ -25,25 +25,26 @@ expect 0 with -e GREETING=other -e NEW=1 -- 'echo $GREETING $NEW'
 said '^other 1$'
 
 # Statuses: the container's own, and those of shells.
-expect 7 run -- 'exit 7'
-expect 3 run -- 'exit 3'
+expect 7 run -- 'echo the 7 is mine; exit 7'
+said '^the 7 is mine$'
+expect 3 run -- 'echo the 3 is mine; exit 3'
+said '^the 3 is mine$'
 expect 127 run -- 'no-such-command-anywhere'
+said 'no-such-command-anywhere: not found'
 
 # Signals reach the container.
 "$intact" run --pub "$work/key.pub" --runtime runc app \
   'trap "exit 42" TERM; echo ready; while :; do sleep 0.1; done' > "$work/signalled" 2>&1 &
 pid=$!
-for ((i = 0; i < 100; i++)); do
-  if grep -q ready "$work/signalled"; then break; fi
-  sleep 0.1
-done
+await grep -q ready "$work/signalled"
 kill -TERM "$pid"
 status=0
 wait "$pid" || status=$?
 equal "$status" 42 "exit status after SIGTERM"
 
 # Read-only but for tmpfs; --rw is thrown away.
-expect 1 run -- 'touch /opt/new 2> /dev/null || exit 1'
+expect 1 run -- 'touch /opt/new || exit 1'
+said 'touch: /opt/new: Read-only file system'
 expect 0 run -- 'touch /tmp/new'
 expect 0 with --rw -- 'id -u'
 # No network, few capabilities, no new privileges.

@@ -28,17 +28,14 @@ containerd=$!
 stop_containerd() { kill "$containerd" 2> /dev/null && wait "$containerd"; cleanup; }
 trap stop_containerd EXIT
 ctr() { command ctr -a "$work/containerd.sock" "$@"; }
-for ((i = 0; i < 300; i++)); do
-  ctr version > /dev/null 2>&1 && break
-  kill -0 "$containerd" 2> /dev/null || { cat "$work/containerd.log" >&2; fail "containerd does not start"; }
-  sleep 0.1
-done
+await eval 'ctr version > /dev/null 2>&1 || is_gone "$containerd"'
+! is_gone "$containerd" || { cat "$work/containerd.log" >&2; fail "containerd does not start"; }
 
 # imported ARCHIVE NAME DIGEST: the archive comes in under this name and digest, complete.
 imported() {
   expect 0 ctr images import --snapshotter native --base-name "$2" "$1"
   ctr images ls > "$work/images"
-  grep -F "$2:" "$work/images" | grep -qF "$3" || { cat "$work/images" >&2; fail "$2 is not $3"; }
+  grep -F "$2:" "$work/images" | finds -F "$3" || { cat "$work/images" >&2; fail "$2 is not $3"; }
   ctr content get "$3" > "$work/manifest"
   equal "sha256:$(sha256sum < "$work/manifest" | cut -d' ' -f1)" "$3" "manifest in containerd"
   local blob

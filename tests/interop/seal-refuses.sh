@@ -23,6 +23,7 @@ expect 0 seal "$work/twin"
 # No such tag, no such layout, a tag without its manifest.
 refused 7 "$work/good" no-such-tag
 expect 7 seal "$work/nowhere"
+said 'nowhere: No such file or directory'
 cp -a "$work/good" "$work/sparse"
 rm "$(blob "$work/sparse" "$(manifest_digest "$work/sparse" latest)")"
 refused 7 "$work/sparse"
@@ -41,10 +42,13 @@ cp -a "$work/good" "$work/locked"
 sum=$(tree_sum "$work/locked")
 sealed_wrongly() { "$intact" seal "oci:$1:latest" "${@:2}" --key "$work/key.key" --password-file "$work/wrong"; }
 expect 4 sealed_wrongly "$work/locked"
+said 'key.key: wrong password'
 equal "$(tree_sum "$work/locked")" "$sum" 'layout after a wrong password'
 expect 4 sealed_wrongly "$work/locked" "oci:$work/none:latest"
+said 'key.key: wrong password'
 [[ ! -e $work/none ]] || fail 'a wrong password left a new layout'
 expect 4 sealed_wrongly "$work/flipped"
+said 'key.key: wrong password'
 expect 0 seal "$work/locked"
 
 # An index of other platforms only.
@@ -104,4 +108,6 @@ refused 6 "$work/twice"
 
 # No key; wrong usage.
 expect 2 "$intact" seal "oci:$work/good:latest"
+said '--key is required'
 expect 7 "$intact" seal "oci:$work/good:latest" --key "$work/nowhere" --password-file "$work/password"
+said 'nowhere: No such file or directory'

@@ -14,8 +14,9 @@ mode() { stat -c %a "$INTACT_STORE"; }
 # A private store: nobody reads an object, a mount for all still works.
 expect 0 pull app
 equal "$(mode)" 700 "mode of a new store"
-object=$(find "$INTACT_STORE/objects" -type f | head -1)
+object=$(find "$INTACT_STORE/objects" -type f -print -quit)
 expect 1 nobody cat "$object"
+said 'Permission denied'
 if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
   mkdir "$work/mnt"
   expect 0 "$intact" mount app "$work/mnt" --pub "$work/key.pub" --allow-other
@@ -41,11 +42,12 @@ as_other=(env "HOME=$work" "INTACT_STATE=$work/none" setpriv --reuid=nobody --re
 expect 0 "${as_other[@]}" "$intact" verify app --pub "$work/key.pub"
 
 # A second pull reads metadata only, unless it is told to; what is missing is brought back.
-large=$(find "$INTACT_STORE/objects" -type f -size +1000k | head -1)
+large=$(find "$INTACT_STORE/objects" -type f -size +1000k -print -quit)
 flip "$large" 5000
 expect 0 pull app --json
 jq -e '.unchanged' "$work/out" > /dev/null || fail "not unchanged"
 expect 3 "$intact" verify app --pub "$work/key.pub"
+said '^DAMAGED /.*: block 1 '
 expect 0 pull app --verify --json
 jq -e '.unchanged | not' "$work/out" > /dev/null || fail "unchanged"
 expect 0 "$intact" verify app --pub "$work/key.pub"
@@ -62,6 +64,7 @@ export other=$work/other
 INTACT_STATE=$work/elsewhere expect 0 "$intact" pull "oci:$work/second:latest-sealed" app --pub "$work/key.pub" --store "$other"
 mv "$INTACT_STORE" "$work/away"
 expect 7 "$intact" verify app --pub "$work/key.pub"
+said "$INTACT_STORE: no store there"
 expect 0 pull scratch --store "$work/scratch" # may not forget the store that is away
 mv "$other" "$INTACT_STORE"
 for command in "verify app" "export app tar:$work/app.tar"; do
@@ -97,7 +100,9 @@ rm -rf "$INTACT_STATE"
 jq -n --arg store "$INTACT_STORE" --arg manifest "sha256:$(printf '0%.0s' {1..64})" \
   '{version: 1, pulled: [{store: $store, name: "app", manifest: $manifest}]}' > "$work/etc/pulled.json"
 expect 5 "$intact" verify app --policy "$work/etc/policy.json"
+said 'app: the store has sha256:[0-9a-f]* under this name, but sha256:0000[0-9]* was pulled'
 expect 5 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json"
+said 'app: sha256:[0-9a-f]* was pulled under this name before, but this is sha256:'
 said 'app: sha256:0{64} was pulled under this name before'
 expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json" --replace
 expect 0 "$intact" verify app --policy "$work/etc/policy.json"
@@ -121,7 +126,7 @@ for damage in 'jq ".id = (.id | explode | reverse | implode)" "$work/whole/intac
   'rm -rf "$INTACT_STORE"'; do
   for lost in true 'rm -f "$record"'; do
     eval "$damage"; eval "$lost"
-    if [[ -e $record ]]; then expect 1 "$intact" "${second[@]}"; else
+    if [[ -e $record ]]; then expect 1 "$intact" "${second[@]}"; said 'app: the store has another image of this name'; else
       expect 5 "$intact" "${second[@]}"
       said 'app: sha256:[0-9a-f]{64} was pulled under this name into the store at .* another store \(its id differs\); put that store back, or pass --replace'
     fi
@@ -136,6 +141,7 @@ rm -rf "$INTACT_STORE"
 expect 0 "$intact" "${second[@]}" --replace
 rm -rf "$INTACT_STORE"
 expect 5 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json"
+said 'app: sha256:[0-9a-f]* was pulled under this name .*, but this is sha256:[0-9a-f]* and another store'
 cp -a "$work/whole" "$INTACT_STORE"
 expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc/policy.json" --replace
 # So does no tag.
@@ -155,6 +161,7 @@ expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --policy "$work/etc
 ln -sfn "$work/other" "$work/ways/cur"
 for spelling in "$work/ways/cur" "$work/ways/../ways/cur" "/proc/self/cwd/cur"; do
   (cd "$work/ways" && expect 5 "$intact" verify app --policy "$work/etc/policy.json" --store "$spelling")
+  said 'is not the store that this image was pulled into'
 done
 expect 0 "$intact" verify app --policy "$work/etc/policy.json"
 # The memory is believed only if nobody else could have written it.

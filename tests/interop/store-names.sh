@@ -26,8 +26,11 @@ done
 expect 7 "$intact" verify "tool@$app" "${pub[@]}"
 said "'tool' is $tool"
 expect 7 "$intact" verify "example.org/team/app:1.0@$tool" "${pub[@]}"
+said "example.org/team/app:1.0@$tool: no such image in the store; 'example.org/team/app:1.0' is $app"
 expect 7 "$intact" verify 0000000000 "${pub[@]}"
+said '0000000000: no such image in the store'
 expect 5 "$intact" verify "$app"
+said ': there are no trusted keys; '
 
 # Digests are not looked up as names: neither a record that was put into the store nor the tag of a layout stands for
 # another image.
@@ -49,8 +52,10 @@ expect 0 "$intact" fsck
 # Older versions made such records: rm takes them away, and nothing is looked up through them.
 jq -c '.name = "83a24cf3b540e"' "$INTACT_STORE/names/tool.json" > "$INTACT_STORE/names/83a24cf3b540e.json"
 expect 7 "$intact" verify 83a24cf3b540e "${pub[@]}"
+said '83a24cf3b540e: the store has no image with this digest'
 expect 0 "$intact" rm 83a24cf3b540e
 expect 7 "$intact" rm 83a24cf3b540e
+said '83a24cf3b540e: the store has no image with this digest'
 expect 0 "$intact" fsck
 
 # tag: another name for the same image, as far as its signature goes.
@@ -64,7 +69,9 @@ expect 0 "$intact" verify "local@$app" "${pub[@]}"
 expect 0 "$intact" tag tool local --replace "${pub[@]}"
 expect 0 "$intact" verify "local@$tool" "${pub[@]}"
 expect 2 "$intact" tag tool oci:x "${pub[@]}"
+said "'oci:x'.* begins with 'oci:', which marks a source"
 expect 7 "$intact" tag nobody x "${pub[@]}"
+said 'nobody: no such image in the store'
 
 # images for scripts.
 expect 0 "$intact" images -q
@@ -130,6 +137,7 @@ said "To repair it with .intact pull --verify SOURCE NAME., pull again: 'example
 expect 3 "$intact" fsck --json
 jq -e '.damaged[0].images == ["example.org/team/app:1.0", "local", "tool"] and .damaged[0].image == "example.org/team/app:1.0"' "$work/out" > /dev/null
 expect 3 "$intact" verify "$app" "${pub[@]}" --report "$work/page.html"
+said '^DAMAGED /usr/share/large: block 1'
 grep -q '<td>local, tool</td>' "$work/page.html" || fail "no word of who shares the object"
 grep -qF "intact pull oci:$work/app:1.0-sealed example.org/team/app:1.0 --verify" "$work/page.html" || fail "no command"
 grep -qF "$(uname -n)" "$work/page.html" || fail "no host"
@@ -153,15 +161,20 @@ for where in "oci:$work/app:1.0-sealed" example.org/team/app:1.0; do
   expect 5 "$intact" verify "$where" "${pub[@]}" --identity example.org/team/tool:2
   said "not as --identity 'example.org/team/tool:2'"
   expect 2 "$intact" verify "$where" "${pub[@]}" --identity ''
+  said '--identity: .*empty'
 done
 expect 5 "$intact" verify "oci:$work/app:1.0-sealed" --identity example.org/team/tool:2 --insecure-unsigned
+said ': there are no trusted keys; '
 
 # A platform that the image is not for.
 expect 6 "$intact" pull "oci:$work/app:1.0-sealed" other "${pub[@]}" --platform linux/s390x
 said 'not for linux/s390x'
 expect 6 "$intact" verify "oci:$work/app:1.0-sealed" "${pub[@]}" --platform linux/s390x
+said ': the image is for linux/[a-z0-9]+, not for linux/s390x; '
 expect 6 "$intact" verify tool "${pub[@]}" --platform linux/s390x
+said ': the image is for linux/[a-z0-9]+, not for linux/s390x; '
 expect 6 seal "oci:$work/app:1.0" "oci:$work/other:x" --platform linux/s390x
+said ': the image is for linux/[a-z0-9]+, not for linux/s390x; '
 platform=linux/$(jq -r .architecture "$(config_of "$work/app" 1.0)")
 expect 0 "$intact" verify tool "${pub[@]}" --platform "$platform"
 expect 0 "$intact" verify "oci:$work/app:1.0-sealed" "${pub[@]}" --platform "$platform"
@@ -179,6 +192,7 @@ said 'not sealed.*intact seal'
 expect 2 seal "oci:$work/app:1.0-sealed"
 said 'already sealed'
 expect 7 "$intact" verify "oci:$work/app:1.0-sealed-sealed" "${pub[@]}"
+said "no image '1.0-sealed-sealed'; there are 1.0, 1.0-sealed"
 
 # Mounts by name.
 if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
@@ -199,7 +213,9 @@ if [[ -c /dev/fuse ]] && command -v fusermount3 > /dev/null; then
   expect 0 "$intact" umount "$work/two"
   expect 0 "$intact" umount "$name@$tool"
   expect 2 "$intact" umount
+  said 'DIR or NAME is required'
   expect 2 "$intact" mount tool
+  said 'DIR is required'
 fi
 
 # A digest does not make Intact forget what was pulled under another name: which names an image has is the store's word.
@@ -220,12 +236,16 @@ expect 0 "$intact" pull "oci:$work/app:1.0-sealed" "${pub[@]}"
 
 # rm: all names of a digest, then all that is there.
 expect 2 "$intact" rm
+said 'nothing to remove'
 expect 2 "$intact" rm --all tool
+said '--all: removes every image; leave out the names'
 expect 7 "$intact" rm tool nobody
+said 'nobody: no such image in the store'
 expect 0 "$intact" inspect tool
 expect 0 "$intact" rm "${tool:7:12}"
 equal "$(grep -c Removed "$work/out")" 2 "names removed"
 expect 7 "$intact" inspect tool
+said 'tool: no such image in the store'
 expect 0 "$intact" rm --all
 expect 0 "$intact" images -q
 equal "$(cat "$work/out")" "" "images"

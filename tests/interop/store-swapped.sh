@@ -56,6 +56,7 @@ ln -s "$work/etc" "$INTACT_STORE/names"
 expect 3 "$intact" pull "$source:old-sealed" policy --policy "$policy"
 said 'names: not a directory but a link'
 expect 3 "$intact" rm policy
+said 'names: not a directory but a link'
 equal "$(cat "$work/etc/policy.json")" precious
 rm "$INTACT_STORE/names"
 mv "$work/names" "$INTACT_STORE/names"

@@ -23,6 +23,7 @@ expect 0 "$intact" pull "oci:$work/other:latest-sealed" other --pub "$work/key.p
 [[ $(find "$INTACT_STORE/objects" -type f | sort) != "$before" ]] || fail "the second image has no object of its own"
 expect 0 "$intact" rm other
 expect 7 "$intact" rm other
+said 'other: no such image in the store'
 expect 0 "$intact" fsck # garbage is not damage
 expect 0 "$intact" gc --dry-run
 [[ $(find "$INTACT_STORE/objects" -type f | sort) != "$before" ]] || fail "a dry run removed something"
@@ -52,7 +53,7 @@ expect 0 "$intact" verify app --pub "$work/key.pub"
 cp "$work/record" "$record"
 
 # fsck names what is damaged.
-object=$(find "$INTACT_STORE/objects" -type f -size +1000k | head -1)
+object=$(find "$INTACT_STORE/objects" -type f -size +1000k -print -quit)
 flip "$object" 5000
 expect 3 "$intact" fsck --json
 jq -e --arg object "${object#"$INTACT_STORE/objects/"}" \
@@ -113,6 +114,7 @@ ln -s "$work/kept" "${object%/*}"
 expect 3 "$intact" fsck
 said "^DAMAGED .*${object##*/}"
 expect 3 "$intact" verify app --pub "$work/key.pub"
+said '^DAMAGED .*: leads out of the store through a symbolic link or a mount'
 expect 0 "$intact" gc --dry-run
 rm "${object%/*}"
 mv "$work/kept" "${object%/*}"
@@ -142,6 +144,7 @@ equal "$(find "$INTACT_STORE/objects" -type f | wc -l)" 0 "objects in an empty s
 mkdir "$work/notours"
 echo precious > "$work/notours/file"
 expect 7 "$intact" gc --store "$work/notours"
+said "notours: not an Intact store"
 status=0
 "$intact" pull --store "$work/notours" "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" 2> /dev/null || status=$?
 ((status != 0)) || fail "a directory of others became a store"

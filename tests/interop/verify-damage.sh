@@ -44,6 +44,7 @@ config=$(blob "$INTACT_STORE" "$(jq -r .config.digest "$manifest")")
 for file in "$manifest" "$config" "$INTACT_STORE"/images/*; do
   flip "$file" 50
   expect 3 verify
+  said "${file##*/}: (damaged|does not match)"
   flip "$file" 50
   expect 0 verify
 done
@@ -63,6 +64,7 @@ done
 for file in "$manifest" "$config" "$signature" "$payload" "$INTACT_STORE"/images/* "$large"; do
   mv "$file" "$work/saved"
   expect 3 verify
+  said "${file##*/}.*: (missing|No such file or directory)"
   mv "$work/saved" "$file"
   expect 0 verify
 done
@@ -85,7 +87,7 @@ expect 3 verify --map
 equal "$(grep -c '^DAMAGED .*: block ' "$work/out")" 10 "blocks that are named"
 said '^DAMAGED /.*: 20 further places \(see --json\)'
 said 'is damaged in 30 places'
-tail -3 "$work/out" | grep -q 'X has damage' || fail "the map does not stand behind the list"
+tail -3 "$work/out" | finds 'X has damage' || fail "the map does not stand behind the list"
 expect 3 verify --json
 equal "$(jq '.damaged | length' "$work/out")" 30 "damaged blocks"
 cp "$work/saved" "$large"
@@ -135,6 +137,7 @@ expect 1 no_room
 said 'File too large'
 flip "$(blob "$work/large" "$(jq -r '.layers[0].digest' "$(blob "$work/large" "$(manifest_digest "$work/large" v1)")")")" 500
 expect 3 verify_large
+said '^DAMAGED \(layer 1\): blobs/sha256/'
 
 # --all says 0 only of what was verified: not when the key is missing, or a name cannot be found by itself.
 all() { "$intact" verify --all -q --pub "$work/key.pub" "$@"; }
@@ -154,11 +157,13 @@ mv "$INTACT_STORE/names/app.json" "$work/app.json"
 expect 0 "$intact" rm app
 expect 0 all
 expect 7 "$intact" rm app
+said 'app: no such image in the store'
 expect 0 "$intact" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub"
 expect 0 all
 expect 2 "$intact" tag app other@0123456789ab --pub "$work/key.pub"
 said 'other@0123456789ab: ends in the digest of another image; this one is sha256:'
 expect 2 "$intact" pull "oci:$work/layout:latest-sealed" other@0123456789ab --pub "$work/key.pub"
+said 'other@0123456789ab: ends in the digest of another image; '
 jq -c '.name = "other@0123456789ab"' "$INTACT_STORE/names/app.json" > "$INTACT_STORE/names/other@0123456789ab.json"
 expect 7 all
 said "'other@0123456789ab' is not verified: .*no such image in the store"

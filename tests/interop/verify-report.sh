@@ -29,8 +29,8 @@ check_page() {
 
 expect 0 verify --report "$work/page.html"
 check_page
-page | grep -q '<b>Intact.</b>'
-! page | grep -q 'class="ring"' || fail "damage where there is none"
+page | finds '<b>Intact.</b>'
+! page | finds 'class="ring"' || fail "damage where there is none"
 expect 0 verify --map
 said 'there is none'
 ! grep -q 'X\.' "$work/out" || fail "damage where there is none"
@@ -44,11 +44,11 @@ grep -q 'X' "$work/out"
 said 'has damage: 2 of'
 said 'DAMAGED /usr/<script>'
 check_page
-page | grep -q '2 files are not what was signed'
-page | grep -q 'class="ring"'
-page | grep -qF '&lt;script&gt;alert(1)'
-page | grep -qF '\x1b[2Jfile'
-page | grep -qF '<td class="mono">488</td>'
+page | finds '2 files are not what was signed'
+page | finds 'class="ring"'
+page | finds -F '&lt;script&gt;alert(1)'
+page | finds -F '\x1b[2Jfile'
+page | finds -F '<td class="mono">488</td>'
 # On a terminal, with colours and without.
 script -qec "stty cols 90; $(printf '%q ' "$intact" verify app --pub "$work/key.pub" --map)" /dev/null > "$work/tty" < /dev/null || :
 grep -q $'\x1b\\[1;31m█' "$work/tty" || fail "no colours on a terminal"
@@ -60,15 +60,18 @@ NO_COLOR=1 script -qec "$(printf '%q ' "$intact" verify app --pub "$work/key.pub
 image=$(echo "$INTACT_STORE"/images/*)
 flip "$image" 1500
 expect 3 verify --report "$work/page.html"
+said '^DAMAGED '
 check_page
-page | grep -q 'metadata of the image is not what was signed'
+page | finds 'metadata of the image is not what was signed'
 flip "$image" 1500
 make_keys other
 expect 5 "$intact" verify app --pub "$work/other.pub" --report "$work/page.html"
+said ': not signed by a trusted key; '
 check_page
-page | grep -q 'No trusted key has signed'
+page | finds 'No trusted key has signed'
 rm "$work/page.html"
 expect 7 "$intact" verify nobody --pub "$work/key.pub" --report "$work/page.html"
+said 'nobody: no such image in the store'
 [[ ! -e $work/page.html ]] || fail "a page about nothing"
 # The verdict wins over a report that cannot be written.
 expect 3 verify --report "$work/nowhere/page.html"
@@ -79,17 +82,19 @@ source_verify() { "$intact" verify "oci:$work/layout:v1" --pub "$work/key.pub" "
 expect 0 source_verify --report "$work/page.html" --map
 said 'there is none'
 check_page
-page | grep -q '<b>Intact.</b>'
-page | grep -qF '&lt;script&gt;alert(1)'
+page | finds '<b>Intact.</b>'
+page | finds -F '&lt;script&gt;alert(1)'
 layer=$(blob "$work/layout" "$(jq -r '.layers[0].digest' "$(blob "$work/layout" "$(manifest_digest "$work/layout" v1)")")")
 flip "$layer" 1000
 expect 3 source_verify --report "$work/page.html" --map
 said '^/layer 1 +X'
 check_page
-page | grep -q 'The layers of the image are not what was signed'
-page | grep -qF "${layer##*/}"
+page | finds 'The layers of the image are not what was signed'
+page | finds -F "${layer##*/}"
 flip "$layer" 1000
 expect 0 source_verify
 expect 5 "$intact" verify "oci:$work/layout:v1" --pub "$work/other.pub" --report "$work/page.html"
-page | grep -q 'No trusted key has signed'
+said ': not signed by a trusted key; '
+page | finds 'No trusted key has signed'
 expect 2 verify --map --json
+said '--map: draws for people; leave out --json'

@@ -113,13 +113,13 @@ head -c 16M /dev/urandom > large
 "$intact" verity format large tree --fec-device parity --root-hash-file large.root > out
 cp large bad
 head -c 4M /dev/urandom | dd of=bad conv=notrunc status=none
-expect 3 timeout 60 "$intact" verity verify bad tree --root-hash-file large.root --fec-device parity
+expect 3 timeout 300 "$intact" verity verify bad tree --root-hash-file large.root --fec-device parity
 said 'DAMAGED data blocks 0 to 1023 .*does not match its hash; FEC cannot correct it$'
 expect 3 "$intact" verity verify bad tree --root-hash-file large.root
 said 'DAMAGED data blocks 0 to 1023 .*does not match its hash$'
 cp large bad
 head -c 64K /dev/urandom | dd of=bad conv=notrunc status=none
-expect 3 timeout 60 "$intact" verity verify bad tree --root-hash-file large.root --fec-device parity
+expect 3 timeout 300 "$intact" verity verify bad tree --root-hash-file large.root --fec-device parity
 said 'DAMAGED data blocks 0 to 15 .*FEC can correct it'
 expect 0 "$intact" verity repair bad tree --root-hash-file large.root --fec-device parity --output good
 same large good

@@ -16,7 +16,7 @@ for type in ext4 erofs squashfs overlay fuse; do
   grep -qw "$type" /proc/filesystems || fail "no $type"
 done
 for target in verity integrity crypt linear; do
-  dmsetup targets | grep -q "^$target " || fail "no target $target"
+  dmsetup targets | finds "^$target " || fail "no target $target"
 done
 
 case_of "fs-verity"

@@ -276,7 +276,7 @@ equal "$(left)" "$all" "files in the store"
 # In another mount namespace only, and out of sight everywhere but still in use.
 unshare --mount --propagation private sleep 1000 &
 sleeper=$!
-until [[ $(readlink "/proc/$sleeper/ns/mnt") != "$(readlink /proc/self/ns/mnt)" ]]; do sleep 0.1; done
+await eval '[[ $(readlink "/proc/$sleeper/ns/mnt") != "$(readlink /proc/self/ns/mnt)" ]]'
 umount "$work/bind"
 expect 0 "$intact" gc
 equal "$(left)" "$all" "files in the store"
@@ -288,12 +288,8 @@ expect 0 "$intact" gc
 equal "$(left)" "$all" "files in the store"
 exec 3<&-
 # The last user is gone; the kernel takes a moment.
-for ((i = 0; i < 50; i++)); do
-  expect 0 "$intact" gc
-  (($(left) > 0)) || break
-  sleep 0.1
-done
-equal "$(left)" 0 "files in the store"
+nothing_left() { expect 0 "$intact" gc; (($(left) == 0)); }
+await nothing_left
 equal "$(ls "$INTACT_STORE/leases")" "" "leases"
 
 case_of "a store that got fs-verity late: a pull with --verify corrects it"

@@ -74,7 +74,7 @@ said 'is active and is in use'
 expect 0 "$intact" verity close volume --deferred
 expect 0 "$intact" verity status volume
 exec 9<&-
-for ((i = 0; i < 50; i++)); do [[ -n $(losetup -a) ]] || break; sleep 0.1; done
+await eval '[[ -z $(losetup -a) ]]'
 expect 7 "$intact" verity status volume
 said ': inactive'
 expect 7 "$intact" verity close volume

@@ -15,9 +15,7 @@ cp image good
 
 attach() {
   nbd-client -unix sock /dev/nbd0 "$@" > nbd.log 2>&1 || fail "nbd-client: $(cat nbd.log)"
-  local i
-  for ((i = 0; i < 100; i++)); do [[ $(blockdev --getsize64 /dev/nbd0) == 0 ]] || return 0; sleep 0.1; done
-  fail 'nbd-client attaches nothing'
+  await eval '(($(blockdev --getsize64 /dev/nbd0) > 0))'
 }
 detach() { nbd-client -d /dev/nbd0 > nbd.log 2>&1 || fail "nbd-client: $(cat nbd.log)"; }
 # By mount(2): mount(8) would put a loop device between.

@@ -6,13 +6,7 @@ cd "$work" || exit
 modprobe dm-integrity
 modprobe dm-verity
 # nothing_left: neither devices nor loop devices; those that are deferred may take a moment
-nothing_left() {
-  for ((i = 0; i < 50; i++)); do
-    [[ -z $(dmsetup ls --target integrity)$(dmsetup ls --target verity)$(losetup -a) ]] && return
-    sleep 0.1
-  done
-  fail "something is left: $(dmsetup ls) $(losetup -a)"
-}
+nothing_left() { await eval '[[ -z $(dmsetup ls --target integrity)$(dmsetup ls --target verity)$(losetup -a) ]]'; }
 # dmsetup says "No devices found" where there are none.
 dmsetup() { command dmsetup "$@" 2>&1 | { grep -v '^No devices found' || :; }; }
 head -c 1048576 /dev/urandom > data

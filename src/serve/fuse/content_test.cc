@@ -213,7 +213,7 @@ TEST(FuseContent, OpenFilesHaveALimitAndClosedOnesMakeRoom) {
   files.pop_back();
   // The kernel tells the server of a closed file without waiting for it.
   int fd = -1;
-  for (int i = 0; i < 1000 && fd < 0; ++i) {
+  for (int i = 0; i < 50'000 && fd < 0; ++i) {
     fd = ::open(one_more.c_str(), O_RDONLY);
     if (fd < 0) ::usleep(5000);
   }
