@@ -26,6 +26,7 @@ bundle=$(subjects "$work/layout" "$digest")
 said "$bundle"
 expect 0 verify_with_cosign "$work/key.pub" "$work/layout"
 expect 1 verify_with_cosign "$work/foreign.pub" "$work/layout"
+said 'signature|verif'
 expect 0 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/key.pub" --identity 'registry.example/team/*'
 said "$identity"
 expect 5 "$intact" verify "oci:$work/layout:latest-sealed" --pub "$work/foreign.pub"
@@ -122,6 +123,7 @@ for where in blobs index list; do
   done
   expect 0 "$intact" verify "oci:$work/pulled:v1" --pub "$work/theirs.pub" --identity 'registry.example/team/*'
   expect 5 "$intact" verify "oci:$work/pulled:v1" --pub "$work/foreign.pub"
+  said 'oci:.*/pulled:v1: '
 done
 expect 0 "$intact" pull "oci:$work/pulled:v1" theirs --pub "$work/theirs.pub"
 expect 0 "$intact" verify theirs --pub "$work/theirs.pub"
@@ -130,6 +132,7 @@ policy=$work/policy.json
 expect 0 "$intact" trust add "$work/theirs.pub" --policy "$policy" --identity "$identity"
 expect 0 "$intact" verify theirs --policy "$policy"
 expect 5 "$intact" verify theirs --pub "$work/theirs.pub" --identity 'registry.example/other:*'
+said 'theirs.*registry.example/other'
 
 # change JQ: makes $work/changed of $work/plain with cosign's second bundle, changed.
 change() {

@@ -107,6 +107,7 @@ if command -v jq > /dev/null; then
   expect 0 "$intact" composefs create "$work/tree" --print-digest-only --json
   jq -es --arg digest "$image" 'length == 1 and .[0].digest == $digest and .[0].image == null' "$work/out" > /dev/null || fail "create --json"
   expect 2 "$intact" composefs create "$work/tree" - --json
+  said '^intact: .*--json'
   expect 0 "$intact" composefs dump "$work/tree.cfs"
   mv "$work/out" "$work/dump"
   expect 0 "$intact" composefs dump "$work/tree.cfs" --json

@@ -31,7 +31,9 @@ expect 0 "$intact" pull "oci:$work/saved:v1" app --pub "$work/theirs.pub"
 expect 0 "$intact" verify app --pub "$work/theirs.pub"
 # Our own key has signed it, too, but that signature was not copied.
 expect 5 "$intact" verify app --pub "$work/key.pub"
+said ': not signed by a trusted key; '
 expect 5 "$intact" pull "oci:$work/saved:v1" app2 --pub "$work/key.pub"
+said ': not signed by a trusted key; '
 
 # The same by tags, as a copy out of the registry has them.
 skopeo --insecure-policy copy -q --src-tls-verify=false "docker://127.0.0.1:$port/team/app:v1" "oci:$work/tags:v1"

@@ -7,7 +7,8 @@ sealed_image
 verify() { cosign verify --insecure-ignore-tlog --key "$1" --local-image "$2"; }
 expect 0 verify "$work/key.pub" "$work/layout"
 make_keys other
-expect 1 verify "$work/other.pub" "$work/layout" || fail "cosign accepts a foreign key"
+expect 1 verify "$work/other.pub" "$work/layout"
+said 'invalid signature|no matching signatures'
 
 # cosign reads the private key that keygen wrote: the public half is the same.
 expect 0 cosign public-key --key "$work/key.key"

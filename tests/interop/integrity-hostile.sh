@@ -259,6 +259,7 @@ for options in '' '--device-size 6291456'; do
     integrity resize bad "${covered[@]}" "${words[@]}"
 done
 expect 3 "$intact" integrity check bad "${covered[@]}"
+said '^DAMAGED bad: '
 expect 0 "$intact" integrity resize bad --wipe "${covered[@]}"
 expect 0 "$intact" integrity check bad "${covered[@]}"
 expect 0 "$intact" integrity open bad --to copy "${covered[@]}"
@@ -267,6 +268,7 @@ rm -f copy
 # The same where others have made the file larger: their data are not ours.
 truncate -s 6M small
 expect 6 "$intact" integrity resize small "${covered[@]}"
+said 'would vouch for data that nothing has verified'
 expect 0 "$intact" integrity resize small --wipe "${covered[@]}"
 expect 0 "$intact" integrity check small "${covered[@]}"
 

@@ -88,10 +88,12 @@ for ((i = 0; i < blocks; i++)); do
     bad=$((bad + 1))
   fi
   expect 3 "$intact" verify app --pub "$work/key.pub"
+  said "^DAMAGED \(image metadata\): block $i "
   flip "$image" $((i * 4096 + 1))
 done
 mv "$image" "$work/saved"
 expect 3 mount_app
+said "${image##*/}"
 mv "$work/saved" "$image"
 ((bad > 0)) || fail "no flipped byte of the image was ever noticed"
 expect 0 mount_app

@@ -22,11 +22,13 @@ expect 0 seal "$work/twin"
 
 # No such tag, no such layout, a tag without its manifest.
 refused 7 "$work/good" no-such-tag
+said "no image 'no-such-tag'; there is only latest"
 expect 7 seal "$work/nowhere"
 said 'nowhere: No such file or directory'
 cp -a "$work/good" "$work/sparse"
 rm "$(blob "$work/sparse" "$(manifest_digest "$work/sparse" latest)")"
 refused 7 "$work/sparse"
+said 'blob sha256:[0-9a-f]{64} is missing'
 
 # One flipped byte in each of the blobs.
 for file in "$work"/good/blobs/sha256/*; do
@@ -34,6 +36,7 @@ for file in "$work"/good/blobs/sha256/*; do
   cp -a "$work/good" "$work/flipped"
   flip "$work/flipped/blobs/sha256/${file##*/}" 100
   refused 3 "$work/flipped"
+  said "${file##*/}|damaged|does not match|digest"
 done
 
 # The password is wrong. The layers are read while the key is opened; what comes of it must not matter.
@@ -93,6 +96,7 @@ sum=$(sha256sum < "$work/manifest"); sum=${sum%% *}
 cp "$work/manifest" "$work/cache/blobs/sha256/$sum"
 edit_index "$work/cache" ".manifests[0].digest = \"sha256:$sum\" | .manifests[0].size = $(stat -c %s "$work/manifest")"
 refused 6 "$work/cache"
+said 'build cache'
 
 # Another image has the name TAG-sealed already.
 cp -a "$work/twin" "$work/taken"
@@ -105,6 +109,7 @@ cp -a "$work/good" "$work/twice"
 small_image "$work/twice" other 'another text'
 edit_index "$work/twice" '.manifests[].annotations["org.opencontainers.image.ref.name"] = "latest"'
 refused 6 "$work/twice"
+said 'latest'
 
 # No key; wrong usage.
 expect 2 "$intact" seal "oci:$work/good:latest"

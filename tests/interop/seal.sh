@@ -53,5 +53,6 @@ equal "$(manifest_digest "$work/dest" v1)" "$digest" "sealed digest"
 printf 'wrong\n' > "$work/wrong"
 expect 4 "$intact" seal "oci:$work/layout:latest" "oci:$work/dest2:v1" --key "$work/key.key" \
   --password-file "$work/wrong"
+said 'key.key: wrong password'
 expect 0 "$intact" seal "oci:$work/layout:latest" "oci:$work/dest2:v1" --key "$work/key.key" \
   --password-fd 3 3< "$work/password"

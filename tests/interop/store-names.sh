@@ -103,6 +103,7 @@ equal "$(jq -r '.[].name' "$work/out" | tr '\n' ' ')" "tool example.org/team/app
 expect 0 "$intact" inspect tool --json
 equal "$(jq -r .name "$work/out")" tool "one image"
 expect 7 "$intact" rm nothing
+said 'nothing: no such image in the store'
 expect 0 "$intact" rm -f nothing
 expect 2 "$intact" pull containers-storage:x
 said "^intact: containers-storage:x: unknown transport 'containers-storage'; write oci:DIR"
@@ -223,6 +224,7 @@ expect 0 "$intact" tag tool kept "${pub[@]}"
 jq -c '.name = "kept"' "$INTACT_STORE"/names/*team*.json > "$work/kept.json"
 cp "$work/kept.json" "$INTACT_STORE/names/kept.json"
 expect 5 "$intact" verify kept "${pub[@]}"
+said 'kept: the store has sha256:[0-9a-f]* under this name, but sha256:[0-9a-f]* was pulled'
 expect 0 "$intact" rm "$app"
 said "'kept' was removed, but the pull of it is still remembered: another image was pulled .*run .intact rm kept"
 cp "$work/kept.json" "$INTACT_STORE/names/kept.json"

@@ -26,6 +26,7 @@ fsverity enable "$work/verity/file"
 equal "$(fsverity measure "$work/verity/file" | cut -d ' ' -f 1)" \
   "$(fsverity digest "$work/verity/file" | cut -d ' ' -f 1)" "measured digest"
 expect 1 dd if=/dev/null of="$work/verity/file" conv=notrunc oflag=append
+said 'not permitted'
 
 case_of "FUSE"
 mkdir "$work/mnt"

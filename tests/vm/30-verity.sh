@@ -142,6 +142,8 @@ diff <(unreadable) <(listed 'FEC can correct it') || fail "damage is answered ot
 closed
 equal "$(listed 'FEC can correct it' | tr '\n' ' ')" "0 20 40 60 " "lost blocks"
 expect 3 "$intact" verity repair data hash --root-hash-file root "${fec[@]}"
+said '^LOST data block'
+said 'data is still damaged: FEC cannot correct what is lost'
 opened "$(cat root)"
 equal "$(unreadable | tr '\n' ' ')" "0 20 40 60 " "blocks that repair has left"
 closed

@@ -67,8 +67,10 @@ expect 0 veritysetup status volume
 said "data loop: +$work/data"
 # Its name is taken; and while somebody has it open it stays.
 expect 8 "$intact" verity open data hash --root-hash-file root --dm volume
+said 'volume: .*already exists'
 exec 9< $device
 expect 8 "$intact" verity close volume
+said 'volume: the device is in use'
 expect 0 "$intact" verity status volume
 said 'is active and is in use'
 expect 0 "$intact" verity close volume --deferred
@@ -78,6 +80,7 @@ await eval '[[ -z $(losetup -a) ]]'
 expect 7 "$intact" verity status volume
 said ': inactive'
 expect 7 "$intact" verity close volume
+said 'volume: inactive'
 gone
 
 case_of "one file, once"
@@ -109,14 +112,20 @@ gone
 
 case_of "what is refused before the kernel sees it"
 expect 3 "$intact" verity open data volume hash "$(printf %064d 1)"
+said ': the hash tree does not match this root hash'
 expect 2 "$intact" verity open data a/b hash "$(cat root)"
+said "'a/b': invalid device name"
 expect 2 "$intact" verity open data volume hash "$(cat root)" --to copy
+said 'NAME: only for device-mapper devices'
 expect 2 "$intact" verity open data hash "$(cat root)" --dm volume --daemon
+said '--daemon and --log: only with --fuse or --nbd'
 gone
 dmsetup create other --table '0 8 zero'
 expect 2 "$intact" verity status other
 said 'not a dm-verity device'
 expect 2 "$intact" verity close other
+said 'other: not a dm-verity device'
 expect 8 "$intact" verity open data other hash "$(cat root)"
+said 'other: .*already exists'
 dmsetup remove other
 gone

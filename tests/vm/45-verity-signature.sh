@@ -45,10 +45,13 @@ said 'does not accept the root hash signature'
 ! veritysetup open "$data" volume "$hash" "$root" --root-hash-signature=stranger.p7s 2> /dev/null ||
   fail 'veritysetup opens it'
 expect 5 "${open[@]}" --root-hash-signature platform.p7s --root-hash-cert stranger.pem
+said 'platform.p7s: '
 expect 5 "${open[@]}" --root-hash-signature /host/key.pub
+said 'root hash signature|PKCS#7'
 # Another root hash, signed by the right one.
 printf '%064d' 7 > other
 expect 3 "$intact" verity open "$data" volume "$hash" "$(cat other)" --root-hash-signature platform.p7s
+said ': the hash tree does not match this root hash'
 equal "$(dmsetup ls)" 'No devices found' devices
 # The same without signature.
 expect 0 "${open[@]}"

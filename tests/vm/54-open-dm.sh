@@ -26,6 +26,7 @@ expect 0 "$intact" integrity format disk --sector-size 4096
 expect 0 "$intact" open disk --dm top
 dd if=volume of=/dev/mapper/top bs=64K oflag=direct conv=notrunc status=none
 expect 8 "$intact" open disk --dm top
+said 'top: .*already exists|disk: .*in use'
 expect 0 "$intact" integrity close top
 nothing_left
 expect 0 "$intact" integrity check disk
@@ -38,6 +39,7 @@ cmp data /dev/mapper/top
 expect 0 "$intact" verity status top
 said 'data device: */dev/'
 expect 8 "$intact" integrity close top-1
+said 'top-1: the device is in use'
 expect 0 "$intact" verity close top
 nothing_left
 expect 0 "$intact" open disk "${root[@]}" --to copy
@@ -72,11 +74,13 @@ hundredth_fails
 
 case_of "what cannot be opened leaves nothing"
 expect 3 "$intact" open disk --hash-offset 1048576 --root-hash "$(printf %064d 0)" --dm top
+said ': the hash tree does not match this root hash'
 nothing_left
 truncate -s 4M other
 expect 0 "$intact" integrity format other --sector-size 4096
 expect 0 "$intact" open other --dm top-1
 expect 8 "$intact" open disk "${root[@]}" --dm top
+said 'top-1: .*already exists'
 expect 0 "$intact" integrity close top-1
 nothing_left
 expect 0 "$intact" open disk "${root[@]}" --dm top

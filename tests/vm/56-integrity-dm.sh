@@ -29,6 +29,7 @@ same_device() {
   expect 0 "$intact" integrity status volume
   same status out
   expect 8 "$intact" integrity open "$loop" --dm volume "$@"
+  said 'volume: .*already exists|loop[0-9]*: .*in use'
   dd if=bytes of=$device bs=64K seek=3 oflag=direct conv=notrunc status=none
   expect 0 "$intact" integrity close volume
   losetup -d "$loop"
@@ -43,4 +44,6 @@ cmp -n 65536 <(dd if=$device bs=64K skip=3 count=1 iflag=direct status=none) byt
 expect 0 "$intact" integrity close volume
 [[ ! -e $device && -z $(losetup -a) ]] || fail "something is left: $(losetup -a)"
 expect 7 "$intact" integrity close volume
+said 'volume.* inactive'
 expect 2 "$intact" integrity open disk volume --to copy "${keyed[@]}"
+said 'FILE DEVICE creates a device-mapper device and cannot be combined'
