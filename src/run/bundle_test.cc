@@ -119,7 +119,13 @@ TEST_F(BundleTest, SafeDefaults) {
   const Json& linux = json.at("linux");
   EXPECT_EQ(linux.at("maskedPaths").size(), 13u);
   EXPECT_EQ(linux.at("resources").at("pids").at("limit"), 2048);
-  EXPECT_EQ(linux.at("readonlyPaths").size(), 6u);
+  EXPECT_EQ(linux.at("readonlyPaths").size(), 7u);
+  EXPECT_THAT(option_list(json, "/sys/fs/cgroup"), Contains("ro"));
+  EXPECT_EQ(find_mount(config({.cmd = {"tool"}}, {}, RuntimeKind::runsc), "/sys/fs/cgroup"),
+            nullptr);
+  // crun would make the hierarchies below it writable.
+  const Json crun = config({.cmd = {"tool"}}, {}, RuntimeKind::crun);
+  EXPECT_EQ(crun.at("linux").at("readonlyPaths").size(), 6u);
   EXPECT_EQ(linux.at("seccomp").at("defaultAction"), "SCMP_ACT_ERRNO");
   EXPECT_EQ(linux.at("resources").at("devices"),
             Json::array({Json{{"allow", false}, {"access", "rwm"}}}));
@@ -129,6 +135,22 @@ TEST_F(BundleTest, NothingThatSteersTheHost) {
   const std::string text = to_text(config());
   for (const char* word : {"annotations", "hooks", "intelRdt"})
     EXPECT_THAT(text, Not(HasSubstr(word)));
+}
+
+TEST_F(BundleTest, TheRootIsGuardedWhereARuntimeTakesItsFlags) {
+  auto bundle = plan();
+  ASSERT_TRUE(bundle);
+  bundle->root_guard = RootGuard{.program = "/room/guard", .root = "/room/rootfs"};
+  for (const RuntimeKind kind : {RuntimeKind::runc, RuntimeKind::crun}) {
+    const Json json = make_config(*bundle, kind, host_);
+    EXPECT_EQ(json.at("root").at("readonly"), false) << "runc would remove the flags again";
+    EXPECT_EQ(json.at("hooks"), Json::parse(R"({"createContainer": [{"path": "/room/guard",
+                             "args": ["intact-guard-root", "/room/rootfs", "ro"]}]})"));
+  }
+  EXPECT_FALSE(make_config(*bundle, RuntimeKind::runsc, host_).contains("hooks"));
+  bundle->read_only = false;
+  const Json writable = make_config(*bundle, RuntimeKind::runc, host_);
+  EXPECT_EQ(writable.at("hooks").at("createContainer")[0].at("args").size(), 2u);
 }
 
 TEST_F(BundleTest, RootHasPodmansCapabilitiesOthersNone) {

@@ -105,7 +105,11 @@ Json linux_json(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host
     Json masked = strings(kMaskedPaths);
     for (const auto& path : host.masked_paths) masked.push_back(path);
     json["maskedPaths"] = std::move(masked);
-    json["readonlyPaths"] = strings(kReadOnlyPaths);
+    Json read_only = strings(kReadOnlyPaths);
+    // With control groups of version 1, runc leaves the directory of the hierarchies a writable
+    // tmpfs without a limit. crun gives it one, and would make the hierarchies writable here.
+    if (runtime == RuntimeKind::runc && host.mounts_cgroups) read_only.push_back("/sys/fs/cgroup");
+    json["readonlyPaths"] = std::move(read_only);
     if (!host.user_namespace) {
       json["cgroupsPath"] = "/" + bundle.id;
       json["resources"] = resources_json(bundle.limits);

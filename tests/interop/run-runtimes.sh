@@ -47,6 +47,17 @@ try() {
     expect 0 container --runtime "$runtime"
     said '^hello from small image$'
     expect 7 container --runtime "$runtime" -- 'exit 7'
+    # The root has the flags of every mount, and limits can be read but not changed.
+    if [[ $runtime != runsc ]]; then
+      for options in '' --rw; do
+        # shellcheck disable=SC2086
+        expect 0 container --runtime "$runtime" $options -- 'grep " / / " /proc/self/mountinfo; ls /sys/fs/cgroup
+          (echo 1 > "$(find /sys/fs/cgroup -name cgroup.procs | head -1)") 2> /dev/null || echo refused'
+        said ' / / r[ow],nosuid,nodev'
+        said '^refused$'
+        grep -q 'cgroup\|memory' "$work/out" || fail "$runtime: no control group: $(cat "$work/out")"
+      done
+    fi
     streams "$runtime"
     ran=$((ran + 1))
   done
