@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include <intact/base/bytes.h>
@@ -16,6 +17,13 @@ constexpr std::array<std::string_view, 6> kTransports = {
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          (c != '\0' && std::string_view("-_.:@+=,~").find(c) != std::string_view::npos);
+}
+
+/// Whether a digest after @ is one that store::resolve_image() compares.
+bool is_compared(std::string_view digest) {
+  if (digest.starts_with("sha256:")) digest.remove_prefix(7);
+  return digest.size() <= 64 &&
+         digest.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 /// Decodes one UTF-8 sequence at the front of `text`: its length, 0 if it is invalid.
@@ -45,9 +53,16 @@ Error refuse(std::string_view why) {
 }  // namespace
 
 bool is_digest_form(std::string_view text) {
-  return text.starts_with("sha256:") ||
-         (text.size() >= kMinBareDigest &&
-          text.find_first_not_of("0123456789abcdef") == std::string_view::npos);
+  constexpr std::array<std::string_view, 3> kAlgorithms = {"sha256:", "sha384:", "sha512:"};
+  const auto same_letter = [](char a, char b) {
+    return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b);
+  };
+  for (const std::string_view algorithm : kAlgorithms)
+    if (text.size() >= algorithm.size() &&
+        std::ranges::equal(text.substr(0, algorithm.size()), algorithm, same_letter))
+      return true;
+  return text.size() >= kMinBareDigest &&
+         text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
 Result<void> check_name(std::string_view name) {
@@ -67,6 +82,13 @@ Result<void> check_name(std::string_view name) {
     return refuse(quoted + "begins or ends with a space");
   if (name.front() == '-') return refuse(quoted + "begins with '-', as options do");
   if (is_digest_form(name)) return refuse(quoted + "means the image with that digest");
+  if (const std::size_t at = name.rfind('@'); at != std::string_view::npos) {
+    const std::string_view digest = name.substr(at + 1);
+    if (is_digest_form(digest) && !is_compared(digest))
+      return refuse(quoted +
+                    "ends in a digest that cannot be compared; write @sha256: and its "
+                    "digits in lower case");
+  }
   for (const std::string_view transport : kTransports) {
     if (name.starts_with(transport))
       return refuse(quoted + "begins with '" + std::string(transport) +

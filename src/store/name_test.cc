@@ -8,8 +8,8 @@ namespace {
 TEST(Name, TakesWhatPeopleCallImages) {
   for (const char* name :
        {"a", "web", "docker.io/library/debian:12", "docker:latest", "x@sha256:ab", "ocix", "über",
-        "two words", "cafe", "20261130", "0123456789a", "0123456789AB", "0123456789ab.",
-        "a-b_c.d+e=f,g~h", ".hidden", "50%"})
+        "two words", "cafe", "20261130", "0123456789a", "0123456789ab.", "app:0123456789ab",
+        "user@host", "a-b_c.d+e=f,g~h", ".hidden", "50%"})
     EXPECT_TRUE(check_name(name)) << name;
 }
 
@@ -27,6 +27,15 @@ TEST(Name, RefusesWhatCannotBeTold) {
                                   std::string("sha256:ab"),
                                   std::string("0123456789ab"),
                                   std::string(64, 'f'),
+                                  std::string(64, 'F'),
+                                  std::string("0123456789AB"),
+                                  "SHA256:" + std::string(64, 'a'),
+                                  "sha512:" + std::string(128, 'a'),
+                                  "app@SHA256:" + std::string(64, 'a'),
+                                  "app@sha256:" + std::string(64, 'A'),
+                                  "app@sha256:" + std::string(65, 'a'),
+                                  "app@sha512:" + std::string(128, 'a'),
+                                  "app@" + std::string(64, 'A'),
                                   std::string("-v"),
                                   std::string("a\nb"),
                                   std::string("a\0b", 3),

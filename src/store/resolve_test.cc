@@ -74,6 +74,22 @@ TEST_F(ResolveTest, ADigestIsNeverAName) {
   EXPECT_EQ(damaged.size(), 4u);
 }
 
+TEST_F(ResolveTest, ADigestThatIsSpelledOtherwiseIsNotANameEither) {
+  const std::string hex = app_.manifest.hex();
+  std::string upper = hex;
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (const std::string& name :
+       {"SHA256:" + hex, "sha256:" + upper, upper, "sha512:" + hex + hex, "tool@SHA256:" + hex,
+        "tool@sha256:" + upper, "tool@sha512:" + hex + hex, "tool@" + upper}) {
+    EXPECT_ERROR(invalid_argument, pull(*store_, name, {"two"}));
+    NamedImage forged = tool_;
+    forged.name = name;
+    must(write_file_durably(store_->path() + "/names/" + encode_name(name) + ".json",
+                            as_bytes(encode_record(forged)), 0644));
+    EXPECT_FALSE(resolve_image(*store_, name)) << name;
+  }
+}
+
 TEST_F(ResolveTest, FewDigitsMayBeANameIfTheyMeanNothingElse) {
   const std::string name = app_.manifest.hex().substr(0, 8);
   must(pull(*store_, name, {"two"}));

@@ -51,8 +51,8 @@ try() {
     if [[ $runtime != runsc ]]; then
       for options in '' --rw; do
         # shellcheck disable=SC2086
-        expect 0 container --runtime "$runtime" $options -- 'grep " / / " /proc/self/mountinfo; ls /sys/fs/cgroup
-          (echo 1 > "$(find /sys/fs/cgroup -name cgroup.procs | head -1)") 2> /dev/null || echo refused'
+        expect 0 container --runtime "$runtime" $options -- 'busybox grep " / / " /proc/self/mountinfo; ls /sys/fs/cgroup
+          (echo 1 > "$(busybox find /sys/fs/cgroup -name cgroup.procs | busybox head -1)") 2> /dev/null || echo refused'
         said ' / / r[ow],nosuid,nodev'
         said '^refused$'
         grep -q 'cgroup\|memory' "$work/out" || fail "$runtime: no control group: $(cat "$work/out")"
