@@ -38,11 +38,13 @@ Result<Handover> hand_over(Plan& plan) {
 }
 
 Result<Plan> take_over(std::string_view description) {
+  const std::string_view all = description;
   const dm::Line head{.target = "stack", .arguments = dm::split_words(take_line(description))};
   dm::Arguments words(head);
   const std::string file = TRY(words.word("file"));
   const std::string known_by = TRY(words.word("file with a name"));
   const std::uint64_t name_size = TRY(words.number("size of the name", description.size()));
+  TRY(words.end());
   Plan plan{.name = std::string(description.substr(0, name_size)), .file = {}};
   plan.names = dm::Names::of_inherited_descriptors();
   if (description.size() <= name_size || description[name_size] != '\n') return malformed();
@@ -51,6 +53,10 @@ Result<Plan> take_over(std::string_view description) {
   if (known_by != kNone) plan.known_by = TRY(plan.names.file(known_by));
   if (!description.empty()) plan.tables = TRY(dm::parse_concise(description));
   if (!plan.file && plan.tables.empty()) return malformed();
+  // What was not understood must not be left out: exactly this is what hand_over() would write.
+  if (all != fmt::format("{} {} {}\n{}\n{}", file, known_by, name_size, plan.name,
+                         dm::to_concise(plan.tables)))
+    return malformed();
   return plan;
 }
 

@@ -81,5 +81,24 @@ TEST_F(PlanFromLines, TheKernelWritesToSomeDevicesWhateverIsInThem) {
   }
 }
 
+// The two ends are of one program: whatever one of them does not know, the other must not ignore.
+TEST_F(PlanFromLines, OnlyWhatIsPassedOnIsTaken) {
+  Plan plan = plan_from_lines("0 8 zero", block::Access::read_write).value();
+  const std::string good = hand_over(plan).value().description;
+  ASSERT_THAT(good, HasSubstr("- - 5\ntable\n"));
+  EXPECT_TRUE(take_over(good));
+  const auto with = [&good](const std::string& part, const std::string& other) {
+    std::string text = good;
+    return text.replace(text.find(part), part.size(), other);
+  };
+  for (const std::string& bad :
+       {with("- - 5\n", "- - 5 x\n"), with("- - 5\n", "- -  5\n"), with("- - 5\n", "- - 05\n"),
+        with("- - 5\n", "- - 6\n"), with("- - 5\n", "- - 4\n"), with(",rw,", ",rx,"),
+        with(",rw,", ",rw,,"), with("zero", "zero x") + ";", good + "\n", good + ";",
+        good + ";more,,,rw", "\n" + good, std::string("- - 5\ntable"),
+        std::string("- - 5\ntable\n"), std::string()})
+    EXPECT_FALSE(take_over(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace intact::stack

@@ -31,6 +31,23 @@ expect 0 "$intact" integrity close top
 nothing_left
 expect 0 "$intact" integrity check disk
 
+case_of "the kernel would replay the journal of what is only to be read"
+cp disk before
+expect 6 "$intact" open disk -r --dm top
+said 'cannot open dm-integrity on a read-only device; use --fuse, --nbd or --to'
+nothing_left
+expect 6 "$intact" open disk -r --root-hash-file root --hash-offset 1048576 --dm top
+said 'cannot open dm-integrity on a read-only device'
+nothing_left
+expect 6 "$intact" open -r --table "0 8 integrity $PWD/disk 0 4 J 2 block_size:4096 internal_hash:crc32c" --dm top
+nothing_left
+cmp before disk
+rm before
+expect 0 "$intact" open volume -r --root-hash-file root --dm top
+cmp data /dev/mapper/top
+expect 0 "$intact" verity close top
+nothing_left
+
 case_of "dm-verity in dm-integrity"
 root=(--root-hash-file root --hash-offset 1048576)
 expect 0 "$intact" open disk "${root[@]}" --dm top

@@ -12,8 +12,6 @@
 namespace intact::verity {
 namespace {
 
-constexpr std::string_view kFecStartSector = "fec_start_sector";
-
 Error wrong(std::string message) {
   return {ErrorKind::invalid_argument, "verity: " + std::move(message)};
 }
@@ -36,29 +34,13 @@ Result<VerityTarget::Options> options_from(const std::vector<std::string>& flags
   return options;
 }
 
-/// Removes the option that the kernel lacks. Returns its value in bytes.
-Result<std::optional<std::uint64_t>> take_fec_start_sector(dm::Line& line) {
-  std::vector<std::string>& words = line.arguments;
-  const auto found = std::ranges::find(words, kFecStartSector);
-  if (found == words.end()) return std::optional<std::uint64_t>();
-  const dm::Line value{.target = "verity", .arguments = {found + 1, words.end()}};
-  dm::Arguments arguments(value);
-  const std::uint64_t sector = TRY(arguments.number("fec_start_sector", UINT64_MAX / 512));
-  // Ten words come first, then the number of those that follow.
-  constexpr std::ptrdiff_t kCount = 10;
-  words.erase(found, found + 2);
-  if (words.size() > kCount) words[kCount] = fmt::to_string(words.size() - kCount - 1);
-  return std::optional(sector * dm::kSectorSize);
-}
-
 struct Parsed {
   KernelTable table;
   Layout layout;
   Devices devices;
 };
 
-Result<Parsed> parse(dm::Line line, dm::Names& names) {
-  const auto fec_start = TRY(take_fec_start_sector(line));
+Result<Parsed> parse(const dm::Line& line, dm::Names& names) {
   Parsed parsed{.table = TRY(KernelTable::parse(line)), .layout = {}, .devices = {}};
   const KernelTable& table = parsed.table;
   TRY(check_params(table.params));
@@ -77,7 +59,9 @@ Result<Parsed> parse(dm::Line line, dm::Names& names) {
   const auto start =
       checked_multiply<std::uint64_t>(table.fec->start, table.params.hash_block_size);
   if (!start) return wrong("fec_start is out of range");
-  parsed.layout.fec = {.roots = table.fec->roots, .offset = fec_start.value_or(*start)};
+  const auto& sector = table.fec->start_sector;
+  parsed.layout.fec = {.roots = table.fec->roots,
+                       .offset = sector ? *sector * dm::kSectorSize : *start};
   return parsed;
 }
 
@@ -108,9 +92,9 @@ Result<std::shared_ptr<block::Device>> open_line(const dm::Line& line, dm::Names
 
 Result<crypto::Secret> kernel_arguments(const dm::Line& line, dm::Names&, const block::Device&,
                                         const dm::KernelName& kernel_name) {
-  if (std::ranges::find(line.arguments, kFecStartSector) != line.arguments.end())
-    return wrong("FEC offset: the kernel requires a multiple of the hash block size");
   KernelTable table = TRY(KernelTable::parse(line));
+  if (table.fec && table.fec->start_sector)
+    return wrong("FEC offset: the kernel requires a multiple of the hash block size");
   DeviceNames& devices = table.devices;
   for (std::string* const word : {&devices.data, &devices.hash, &devices.fec})
     if (!word->empty()) *word = TRY(kernel_name(*word));
@@ -148,10 +132,7 @@ Result<dm::Line> make_line(const LineSpec& spec, const Devices& devices) {
     const auto geometry = TRY(fec_geometry(spec.layout, *TRY(fec_coverage(spec.layout, devices))));
     const std::uint64_t block = spec.layout.params.hash_block_size;
     table.fec = {.start = fec->offset / block, .blocks = geometry.blocks(), .roots = fec->roots};
-    if (fec->offset % block != 0) {
-      table.flags.emplace_back(kFecStartSector);
-      table.flags.push_back(fmt::to_string(fec->offset / dm::kSectorSize));
-    }
+    if (fec->offset % block != 0) table.fec->start_sector = fec->offset / dm::kSectorSize;
   }
   return table.line();
 }

@@ -29,6 +29,8 @@ Result<void> parse_option(dm::Arguments& words, KernelTable& table) {
     fec();
   } else if (name == "fec_start") {
     fec().start = TRY(words.number("fec_start"));
+  } else if (name == "fec_start_sector") {
+    fec().start_sector = TRY(words.number("fec_start_sector", UINT64_MAX / dm::kSectorSize));
   } else if (name == "fec_blocks") {
     fec().blocks = TRY(words.number("fec_blocks"));
   } else if (name == "fec_roots") {
@@ -84,6 +86,7 @@ dm::Line KernelTable::line() const {
     add("fec_start", fmt::to_string(fec->start));
     add("fec_blocks", fmt::to_string(fec->blocks));
     add("fec_roots", fmt::to_string(fec->roots));
+    if (fec->start_sector) add("fec_start_sector", fmt::to_string(*fec->start_sector));
   }
   if (!signature_key.empty()) add("root_hash_sig_key_desc", signature_key);
   if (!options.empty()) line.arguments.push_back(fmt::to_string(options.size()));

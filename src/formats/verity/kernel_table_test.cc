@@ -49,6 +49,18 @@ TEST(KernelTable, IsWhatVeritysetupLoads) {
   EXPECT_EQ(text_of(with_options), std::string("1 7:0 7:1 4096 4096 16 1 sha256 ") + kRoot + " -");
 }
 
+TEST(KernelTable, CountsTheOptionThatTheKernelLacks) {
+  const std::string plain = std::string("1 7:0 7:1 4096 4096 16 1 sha256 ") + kRoot + " abab";
+  const std::string fec = " use_fec_from_device 7:2 fec_start 1 fec_blocks 23 fec_roots 2";
+  const KernelTable table = example(Layout::Fec{.roots = 2, .offset = 4096 + 512});
+  EXPECT_EQ(text_of(table), plain + " 10" + fec + " fec_start_sector 9");
+  EXPECT_EQ(parse(text_of(table)).value().fec->start_sector, std::optional<std::uint64_t>(9));
+  for (const char* count : {" 8", " 9", " 11"})
+    EXPECT_FALSE(parse(plain + count + fec + " fec_start_sector 9")) << count;
+  for (const char* value : {"", " x", " 9 9", " 36028797018963968"})
+    EXPECT_FALSE(parse(plain + " 10" + fec + " fec_start_sector" + value)) << value;
+}
+
 TEST(KernelTable, ParsesWhatItWrites) {
   for (const auto fec : {std::optional<Layout::Fec>(), std::optional(Layout::Fec{.offset = 0})})
     for (const std::vector<std::string>& flags : {std::vector<std::string>{},

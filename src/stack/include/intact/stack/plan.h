@@ -67,7 +67,7 @@ struct Handover {
 /// Only once for a plan.
 Result<Handover> hand_over(Plan& plan);
 
-/// The other end of hand_over(). malformed.
+/// The other end of hand_over(). malformed or invalid_argument: anything but what it writes.
 Result<Plan> take_over(std::string_view description);
 
 }  // namespace intact::stack

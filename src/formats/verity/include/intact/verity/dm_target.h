@@ -48,7 +48,9 @@ struct DeviceNames {
 
 /// The arguments of error correction.
 struct FecArguments {
-  std::uint64_t start = 0;   ///< of the parity, in blocks
+  std::uint64_t start = 0;  ///< of the parity, in blocks
+  /// Of the parity, in sectors, if it does not begin at a whole block. The kernel lacks this.
+  std::optional<std::uint64_t> start_sector = {};
   std::uint64_t blocks = 0;  ///< covered
   unsigned roots = kMinRoots;
 };
