@@ -7,6 +7,7 @@
 #include <string>
 
 #include <intact/oci/layer_applier.h>
+#include <intact/oci/testing/null_sink.h>
 
 #include "fuzz.h"
 

@@ -28,12 +28,6 @@ std::string shown(std::string_view text) {
   return visible(text.substr(0, kMax)) + (text.size() > kMax ? "..." : "");
 }
 
-class NullFile final : public ContentSink::File {
- public:
-  Result<void> write(ByteSpan) override { return {}; }
-  Result<void> finish(const tree::InodePtr&) override { return {}; }
-};
-
 std::uint32_t file_type(TarType type) {
   switch (type) {
     case TarType::regular:
@@ -69,10 +63,6 @@ tree::InodePtr make_inode(TarEntry&& entry) {
 }
 
 }  // namespace
-
-Result<std::unique_ptr<ContentSink::File>> NullSink::begin(std::uint64_t) {
-  return std::unique_ptr<File>(std::make_unique<NullFile>());
-}
 
 /// One layer while it is read.
 class LayerApplier::Layer {

@@ -3,6 +3,7 @@
 #include <sys/sysmacros.h>
 
 #include <intact/oci/layer_applier.h>
+#include <intact/oci/testing/null_sink.h>
 
 #include "test_layers.h"
 #include "test_tar.h"

@@ -90,6 +90,19 @@ Result<void> check_layout(Inode& inode, std::uint32_t u, std::uint64_t image_siz
   return check_blocks(inode, image_size);
 }
 
+/// What only the long form has, or has wider.
+Result<void> take_extended(ByteSpan bytes, std::uint64_t nid, tree::Attributes& attributes) {
+  const auto extended = TRY(load<RawInodeExtended>(bytes, 0));
+  attributes.nlink = extended.nlink.get();
+  attributes.uid = extended.uid.get();
+  attributes.gid = extended.gid.get();
+  attributes.size = extended.size.get();
+  attributes.mtime = {static_cast<std::int64_t>(extended.mtime.get()), extended.mtime_nsec.get()};
+  if (attributes.mtime.nanoseconds >= kNanosecondsEnd)
+    return bad_inode(nid, "nanoseconds of its time out of range");
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Image>> Image::open(std::shared_ptr<const ByteSource> source,
@@ -144,14 +157,7 @@ Result<Inode> Image::inode(std::uint64_t nid) const {
     if (!fits(superblock_.size, *offset, sizeof(RawInodeExtended)))
       return bad_inode(nid, "is beyond the end of the image");
     if (in_block < bytes.size()) TRY(source_->read(*offset + in_block, bytes.subspan(in_block)));
-    const auto extended = TRY(load<RawInodeExtended>(bytes, 0));
-    attributes.nlink = extended.nlink.get();
-    attributes.uid = extended.uid.get();
-    attributes.gid = extended.gid.get();
-    attributes.size = extended.size.get();
-    attributes.mtime = {static_cast<std::int64_t>(extended.mtime.get()), extended.mtime_nsec.get()};
-    if (attributes.mtime.nanoseconds >= kNanosecondsEnd)
-      return bad_inode(nid, "nanoseconds of its time out of range");
+    TRY(take_extended(bytes, nid, attributes));
   }
   const std::uint32_t u = compact.u.get();  // at the same place in both forms
   static_assert(offsetof(RawInodeCompact, u) == offsetof(RawInodeExtended, u));

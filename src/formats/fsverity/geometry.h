@@ -26,7 +26,6 @@ class Geometry {
   std::uint64_t data_blocks() const { return data_blocks_; }
   std::uint32_t hashes_per_block() const { return hashes_per_block_; }
   const std::vector<Level>& levels() const { return levels_; }
-  std::uint64_t tree_blocks() const { return tree_blocks_; }
   std::uint64_t tree_size() const { return tree_blocks_ * block_size_; }  ///< bytes
 
  private:

@@ -38,7 +38,7 @@ TEST(Geometry, LevelsFollowEachOtherFromTheTopDown) {
       ASSERT_EQ(level->first_block, next) << blocks;
       next += level->blocks;
     }
-    ASSERT_EQ(geometry.tree_blocks(), next);
+    ASSERT_EQ(geometry.tree_size(), next * geometry.block_size());
     std::uint64_t below = blocks;
     for (const Geometry::Level& level : geometry.levels()) {
       ASSERT_EQ(level.blocks, (below + 31) / 32) << blocks;

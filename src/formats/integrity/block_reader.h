@@ -29,7 +29,6 @@ class BlockReader {
   /// fail their tags, after all of them have been reported.
   Result<void> read(std::uint64_t block, MutableByteSpan out, MutableByteSpan tags);
 
-  bool checks() const { return recalculation_ != nullptr; }
   std::uint64_t mismatches() const { return mismatches_.load(std::memory_order_relaxed); }
 
  private:

@@ -84,32 +84,22 @@ std::string on_one_line(std::string text) {
   return text;
 }
 
-}  // namespace
-
-Result<FusermountOutcome> run_fusermount(const std::vector<std::string>& arguments) {
-  int pair[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-    return Error::from_errno("cannot create a socket pair", errno);
-  UniqueFd ours(pair[0]);
-  UniqueFd theirs(pair[1]);
-  int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return Error::from_errno("cannot create a pipe", errno);
-  UniqueFd messages(pipe_ends[0]);
-  UniqueFd messages_in(pipe_ends[1]);
-
+/// Starts it with its end of the socket, and with `messages` as stderr.
+Result<pid_t> start_fusermount(const std::vector<std::string>& arguments, int socket,
+                               int messages) {
   // It gets the socket, the pipe and no other descriptor of this process: there may be keys among
   // those that our own caller left open. dup2 onto itself clears close-on-exec.
   FileActions actions;
   ::posix_spawn_file_actions_addopen(actions.get(), 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(actions.get(), 1, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_adddup2(actions.get(), messages_in.get(), 2);
-  ::posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), kSocketThere);
+  ::posix_spawn_file_actions_adddup2(actions.get(), messages, 2);
+  ::posix_spawn_file_actions_adddup2(actions.get(), socket, kSocketThere);
   ::posix_spawn_file_actions_addclosefrom_np(actions.get(), kSocketThere + 1);
 
   const char* path = std::getenv("PATH");
   std::string path_variable = fmt::format("PATH={}", path ? path : "/usr/bin:/bin");
   std::string socket_variable = fmt::format("_FUSE_COMMFD={}", kSocketThere);
-  std::string locale_variable = "LC_ALL=C";  // its messages are looked at below
+  std::string locale_variable = "LC_ALL=C";  // its messages are looked at
   char* environment[] = {path_variable.data(), socket_variable.data(), locale_variable.data(),
                          nullptr};
   std::vector<std::string> words = {"fusermount3"};
@@ -131,6 +121,22 @@ Result<FusermountOutcome> run_fusermount(const std::vector<std::string>& argumen
                  "fusermount3 is not installed, and only root can mount without it; install the "
                  "package fuse3");
   if (status != 0) return Error::from_errno("cannot start fusermount3", status);
+  return child;
+}
+
+}  // namespace
+
+Result<FusermountOutcome> run_fusermount(const std::vector<std::string>& arguments) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    return Error::from_errno("cannot create a socket pair", errno);
+  UniqueFd ours(pair[0]);
+  UniqueFd theirs(pair[1]);
+  int pipe_ends[2];
+  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return Error::from_errno("cannot create a pipe", errno);
+  UniqueFd messages(pipe_ends[0]);
+  UniqueFd messages_in(pipe_ends[1]);
+  const pid_t child = TRY(start_fusermount(arguments, theirs.get(), messages_in.get()));
 
   theirs.reset();
   messages_in.reset();

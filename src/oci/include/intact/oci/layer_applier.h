@@ -35,13 +35,6 @@ class ContentSink {
   virtual Result<void> wait() = 0;
 };
 
-/// Reads the content and keeps nothing: for trees where only the metadata matters.
-class NullSink final : public ContentSink {
- public:
-  Result<std::unique_ptr<File>> begin(std::uint64_t size) override;
-  Result<void> wait() override { return {}; }
-};
-
 /// What all layers of one image together may cost.
 struct LayerLimits {
   TarLimits tar;                      ///< for each layer; `hole_bytes` for all of them
