@@ -74,9 +74,6 @@ void FrontEnd::add_options(CLI::App* command, FrontEndAbilities abilities) {
 }
 
 Result<void> FrontEnd::check() const {
-  const auto wrong = [](const char* message) {
-    return Error(ErrorKind::invalid_argument, message);
-  };
   if (int(!fuse_.empty()) + int(!nbd_.empty()) + int(!to_.empty()) + int(!dm_.empty()) != 1)
     return wrong(abilities_.dm
                      ? "how to open the volume: pass one of --fuse FILE, --nbd SOCKET, --to FILE, "
@@ -195,8 +192,7 @@ Result<void> FrontEnd::serve_nbd(stack::Plan& plan, const Log& log) const {
 
 Result<void> FrontEnd::copy(stack::Plan& plan) const {
   if (to_ == "-" && ::isatty(STDOUT_FILENO) == 1)
-    return Error(ErrorKind::invalid_argument,
-                 "--to -: stdout is a terminal; redirect it to a file or a pipe");
+    return wrong("--to -: stdout is a terminal; redirect it to a file or a pipe");
   LineLog lines(STDERR_FILENO);
   const stack::Stack stack =
       TRY(stack::open(plan, {.log = [&lines](std::string_view line) { lines.add(line); }}));

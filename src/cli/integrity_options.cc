@@ -1,6 +1,5 @@
 #include "integrity_options.h"
 
-#include <bit>
 #include <memory>
 #include <utility>
 
@@ -19,10 +18,6 @@ namespace intact::cli {
 namespace {
 
 constexpr std::uint32_t kMaxKeySize = 4096;  // bytes, as integritysetup's
-
-Error wrong(std::string message) {
-  return {ErrorKind::invalid_argument, std::move(message)};
-}
 
 void add_key_options(CLI::App* command, KeyedAlgorithm& algorithm, const std::string& prefix) {
   CLI::Option* const file = command->add_option(prefix + "-key-file", algorithm.key_file,
@@ -230,43 +225,7 @@ void IntegrityOptions::add_opening(CLI::App* command) {
 
 Result<integrity::Params> IntegrityOptions::given_params() const {
   TRY(check_descriptors());
-  integrity::Params params{.start = start,
-                           .tag_size = tag_size,
-                           .block_size = sector_size.value_or(512),
-                           .interleave_sectors = interleave_sectors,
-                           .fix_padding = !legacy_padding,
-                           .fix_hmac = !legacy_hmac,
-                           .buffer_sectors = buffer_sectors,
-                           .journal_watermark = journal_watermark,
-                           .commit_time = journal_commit_time,
-                           .sectors_per_bit = bitmap_sectors_per_bit,
-                           .bitmap_flush_interval = bitmap_flush_time,
-                           .recalculate = recalculate || recalculate_reset,
-                           .reset_recalculate = recalculate_reset,
-                           .legacy_recalculate = legacy_recalculate,
-                           .legacy_hmac = legacy_hmac,
-                           .allow_discards = allow_discards};
-  if (journal_size) {
-    if (*journal_size % integrity::kSectorSize != 0)
-      return wrong("--journal-size: not a multiple of 512 bytes");
-    if (!std::in_range<std::uint32_t>(*journal_size / integrity::kSectorSize))
-      return wrong("--journal-size: too large");
-    params.journal_sectors = static_cast<std::uint32_t>(*journal_size / integrity::kSectorSize);
-  }
-  if (sector_size &&
-      (!std::has_single_bit(*sector_size) || *sector_size < 512 || *sector_size > 4096))
-    return wrong(fmt::format(
-        "--sector-size {}: Invalid block_size argument; pass 512, 1024, 2048 or 4096 bytes",
-        *sector_size));
-  if (journal_watermark > 100)
-    return wrong(
-        fmt::format("--journal-watermark {}: Invalid argument: journal_watermark is a percentage",
-                    journal_watermark));
-  if (tag_size == 0u) return wrong("--tag-size 0: Invalid tag size; pass 1 to 255 bytes");
-  if (bitmap_mode) params.mode = integrity::Mode::bitmap;
-  if (no_journal) params.mode = integrity::Mode::direct;
-  if (recovery_mode) params.mode = integrity::Mode::recovery;
-  if (in_line) params.mode = integrity::Mode::in_line;
+  integrity::Params params = TRY(StatedParams::params());
   params.internal_hash = TRY(integrity.load("--integrity"));
   params.journal_mac = TRY(journal_integrity.load("--journal-integrity"));
   params.journal_crypt = TRY(journal_crypt.load("--journal-crypt"));

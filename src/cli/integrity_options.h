@@ -11,6 +11,7 @@
 #include <intact/console/progress.h>
 #include <intact/dm/names.h>
 #include <intact/integrity/integrity_target.h>
+#include <intact/integrity/manage.h>
 #include <intact/integrity/params.h>
 
 #include "command.h"
@@ -36,35 +37,13 @@ struct KeyedAlgorithm {
 CLI::Validator whole_sectors();
 
 /// The options of integritysetup that describe a device and where its parts are.
-struct IntegrityOptions {
+struct IntegrityOptions : integrity::StatedParams {
   std::string device;       ///< with superblock, journal and tags
   std::string data_device;  ///< none: the data are there as well
-  std::uint64_t start = 0;  ///< sectors before the superblock
 
   KeyedAlgorithm integrity{.name = "crc32c"};
   KeyedAlgorithm journal_integrity;
   KeyedAlgorithm journal_crypt;
-
-  std::optional<std::uint32_t> tag_size;      ///< bytes; given: the superblock must agree
-  std::optional<std::uint32_t> sector_size;   ///< bytes; likewise. Formatting: 512 unless given
-  std::optional<std::uint64_t> journal_size;  ///< bytes
-  std::uint32_t interleave_sectors = 32768;
-  bool legacy_padding = false;
-  bool legacy_hmac = false;
-
-  std::uint32_t buffer_sectors = 128;
-  std::uint32_t journal_watermark = 50;
-  std::uint32_t journal_commit_time = 10000;
-  std::uint64_t bitmap_sectors_per_bit = 32768;
-  std::uint32_t bitmap_flush_time = 10000;
-  bool no_journal = false;
-  bool bitmap_mode = false;
-  bool recovery_mode = false;
-  bool in_line = false;
-  bool recalculate = false;
-  bool recalculate_reset = false;
-  bool legacy_recalculate = false;
-  bool allow_discards = false;
 
   ProgressOptions progress;  ///< its `quiet` is --batch-mode
   bool debug = false;
@@ -82,10 +61,6 @@ struct IntegrityOptions {
   void add_legacy_recalculate(CLI::App* command);
   void add_opening(CLI::App* command);  ///< recovery, recalculation, discards
 
-  /// Whether a hash, MAC, cipher or key is given; counts the hash only if it has no default.
-  bool names_algorithm() const {
-    return integrity.given() || journal_integrity.given() || journal_crypt.given();
-  }
   /// invalid_argument: two keys would be read from one descriptor, where the first takes all.
   Result<void> check_descriptors() const;
   /// The params that are given, without a block size unless --sector-size is; reads the keys.

@@ -37,8 +37,8 @@ std::string mapping_name(const std::string& given) {
 Result<kernel::MappingState> find_mapping_of(std::string_view target, const std::string& given) {
   kernel::MappingState state = TRY(kernel::find_mapping(mapping_name(given)));
   if (state.mapping.target() != target)
-    return Error(ErrorKind::invalid_argument, fmt::format("{}: a dm-{} device, not a dm-{} device",
-                                                          given, state.mapping.target(), target));
+    return wrong(fmt::format("{}: a dm-{} device, not a dm-{} device", given,
+                             state.mapping.target(), target));
   return state;
 }
 

@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include "command.h"
+
 namespace intact::cli {
 
 Result<oci::Reference> require_reference(const std::string& text, const char* forms) {
@@ -12,20 +14,16 @@ Result<oci::Reference> require_reference(const std::string& text, const char* fo
   const std::size_t colon = text.find(':');
   const bool is_prefix =
       colon != std::string::npos && colon != 0 && text.find('/') > colon && text[0] != '.';
-  return Error(ErrorKind::invalid_argument,
-               text +
-                   (is_prefix ? ": unknown transport '" + text.substr(0, colon) + "'"
-                              : std::string(": no transport")) +
-                   "; write " + forms);
+  return wrong(text +
+               (is_prefix ? ": unknown transport '" + text.substr(0, colon) + "'"
+                          : std::string(": no transport")) +
+               "; write " + forms);
 }
 
 Result<void> check_archive_on_stdout(bool as_json) {
-  if (as_json)
-    return Error(ErrorKind::invalid_argument,
-                 "--json: standard output is for the archive; leave out --json");
+  if (as_json) return wrong("--json: standard output is for the archive; leave out --json");
   if (::isatty(STDOUT_FILENO) == 1)
-    return Error(ErrorKind::invalid_argument,
-                 "standard output: a terminal, not a place for an archive; redirect it");
+    return wrong("standard output: a terminal, not a place for an archive; redirect it");
   return {};
 }
 

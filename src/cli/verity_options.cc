@@ -19,10 +19,6 @@
 namespace intact::cli {
 namespace {
 
-Error wrong(std::string message) {
-  return Error(ErrorKind::invalid_argument, std::move(message));
-}
-
 constexpr std::uint64_t kMaxRootHashFile = 4096;  // bytes
 
 Result<void> check_signature(ByteSpan root, const std::string& file,

@@ -145,6 +145,13 @@ void print_json(const Json& json) {
   print_text(json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n");
 }
 
+void print_result(bool as_json, const Json& json, std::string_view text) {
+  if (as_json)
+    print_json(json);
+  else
+    print_text(text);
+}
+
 bool flush_output() {
   errno = 0;
   int error = std::fflush(stdout) == 0 && !std::ferror(stdout) ? 0 : errno == 0 ? EIO : errno;

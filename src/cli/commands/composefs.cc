@@ -27,10 +27,6 @@
 namespace intact::cli {
 namespace {
 
-Error wrong(std::string message) {
-  return Error(ErrorKind::invalid_argument, std::move(message));
-}
-
 Result<void> write_stdout(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size()) return {};
   return Error::from_errno("cannot write the output", errno);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <intact/console/output.h>
 #include <intact/integrity/manage.h>
 #include <intact/json/json.h>
 
@@ -54,14 +55,14 @@ Result<int> format(const Options& options) {
   const auto superblock = TRY(integrity::format(params, devices).context(options.device));
   if (!options.no_wipe) TRY(wipe(options, params, devices));
   const std::string hash = params.internal_hash ? params.internal_hash->name : "none";
-  if (options.json)
-    print("{}\n", to_text(Json{{"device", options.device},
-                               {"integrity_tag_size", superblock.tag_size},
-                               {"integrity", hash},
-                               {"provided_data_sectors", superblock.provided_data_sectors},
-                               {"wiped", !options.no_wipe}}));
-  else
-    print("Formatted with tag size {}, internal integrity {}.\n", superblock.tag_size, hash);
+  print_result(options.json,
+               {{"device", options.device},
+                {"integrity_tag_size", superblock.tag_size},
+                {"integrity", hash},
+                {"provided_data_sectors", superblock.provided_data_sectors},
+                {"wiped", !options.no_wipe}},
+               fmt::format("Formatted with tag size {}, internal integrity {}.\n",
+                           superblock.tag_size, hash));
   return 0;
 }
 

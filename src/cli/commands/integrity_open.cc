@@ -64,16 +64,15 @@ void apply(const integrity::TabEntry& entry, IntegrityOptions& options) {
 Result<Options> complete(const Options& options) {
   Options actual = options;
   if (actual.tab.empty() == actual.device.empty())
-    return Error(ErrorKind::invalid_argument,
-                 "nothing to open: pass either FILE or --tab FILE NAME");
+    return wrong("nothing to open: pass either FILE or --tab FILE NAME");
   if (!actual.tab.empty()) {
     const Bytes tab = TRY(read_file(actual.tab[0], kMaxTab));
     apply(TRY(integrity::parse_tab(as_text(tab), actual.tab[1]).context(actual.tab[0])), actual);
   }
   if (!actual.dm.empty() && actual.front_end.chosen())
-    return Error(ErrorKind::invalid_argument,
-                 "FILE DEVICE creates a device-mapper device and cannot be combined with --fuse, "
-                 "--nbd, --to or --dm");
+    return wrong(
+        "FILE DEVICE creates a device-mapper device and cannot be combined with --fuse, "
+        "--nbd, --to or --dm");
   if (!actual.dm.empty()) actual.front_end.set_dm(actual.dm);
   return actual;
 }

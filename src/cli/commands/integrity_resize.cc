@@ -1,6 +1,7 @@
+#include <intact/console/output.h>
 #include <intact/console/size_option.h>
 #include <intact/integrity/manage.h>
-#include <intact/json/json.h>
+#include <intact/report/integrity.h>
 
 #include "command.h"
 #include "integrity_commands.h"
@@ -22,19 +23,9 @@ Result<int> resize(const Options& options) {
         [&line](std::uint64_t done, std::uint64_t total) { line.show("Filling", done, total); });
   }()
                                              .context(options.device));
-  if (options.json)
-    print("{}\n", to_text(Json{{"device", options.device},
-                               {"provided_data_sectors", resized.sectors},
-                               {"provided_data_sectors_before", resized.before},
-                               {"file_bytes", resized.file_size},
-                               {"file_bytes_before", resized.file_before}}));
-  else
-    print("{} provides {} sectors, {} before\n", options.device, resized.sectors, resized.before);
-  if (!options.json && resized.file_size != resized.file_before)
-    print("{} was made {}: {} bytes, {} before\n",
-          options.data_device.empty() ? options.device : options.data_device,
-          resized.file_size > resized.file_before ? "longer" : "shorter", resized.file_size,
-          resized.file_before);
+  print_result(options.json, report::to_json(resized, options.device),
+               report::to_text(resized, options.device,
+                               options.data_device.empty() ? options.device : options.data_device));
   return 0;
 }
 

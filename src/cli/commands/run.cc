@@ -10,6 +10,7 @@
 #include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/console/output.h>
+#include <intact/console/passed_words.h>
 #include <intact/image/opened_image.h>
 #include <intact/rootfs/kernel_root.h>
 #include <intact/rootfs/served_root.h>
@@ -19,7 +20,6 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
-#include "container_command.h"
 #include "process_image.h"
 #include "run_options.h"
 #include "store_option.h"
@@ -157,7 +157,8 @@ void add_run_command(Program& program) {
   add_run_options(*command, *arguments);
   program.before_parsing([=](std::vector<std::string>& all) {
     if (all.empty() || all.front() != "run") return;
-    ContainerCommand taken = take_container_command(all, *command);
+    // For scripts that treat `run` as `mount` and `verify`.
+    PassedWords taken = take_passed_words(all, *command, {"--pub", "--key"});
     arguments->options.command = std::move(taken.words);
     arguments->late_option = std::move(taken.late_option);
   });

@@ -8,6 +8,7 @@
 #include <intact/base/file.h>
 #include <intact/base/grown_files.h>
 #include <intact/block/device_files.h>
+#include <intact/console/output.h>
 #include <intact/console/password.h>
 #include <intact/console/peer_commands.h>
 #include <intact/console/progress.h>
@@ -16,6 +17,7 @@
 #include <intact/crypto/pem.h>
 #include <intact/crypto/random.h>
 #include <intact/json/json.h>
+#include <intact/report/verity.h>
 #include <intact/sign/key.h>
 #include <intact/verity/manage.h>
 
@@ -32,49 +34,12 @@ using block::Access;
 
 constexpr std::size_t kDefaultSaltSize = 32;
 
-Error wrong(std::string message) {
-  return Error(ErrorKind::invalid_argument, std::move(message));
-}
-
 struct Options : VerityOptions {
   bool json = false;
   std::string sign_key;
   std::string sign_certificate;
   PasswordOptions password;
 };
-
-// --- output for people
-// ----------------------------------------------------------------------------
-
-std::string salt_text(const verity::Params& params) {
-  return params.salt.empty() ? "-" : to_hex(params.salt);
-}
-
-void print_header(const verity::Layout& layout, const std::string& hash_device,
-                  const std::string& uuid, const verity::Geometry& geometry) {
-  const verity::Params& params = layout.params;
-  print("VERITY header information for {}\n", hash_device);
-  print("UUID:            \t{}\n", uuid);
-  print("Hash type:       \t{}\n", static_cast<std::uint32_t>(params.hash_type));
-  print("Data blocks:     \t{}\n", params.data_blocks);
-  print("Data block size: \t{}\n", params.data_block_size);
-  print("Hash blocks:     \t{}\n", geometry.hash_blocks());
-  print("Hash block size: \t{}\n", params.hash_block_size);
-  print("Hash algorithm:  \t{}\n", params.hash);
-}
-
-Json to_json(const verity::Layout& layout, const std::string& uuid,
-             const verity::Geometry& geometry) {
-  const verity::Params& params = layout.params;
-  return {{"uuid", uuid},
-          {"hash_type", static_cast<std::uint32_t>(params.hash_type)},
-          {"data_blocks", params.data_blocks},
-          {"data_block_size", params.data_block_size},
-          {"hash_blocks", geometry.hash_blocks()},
-          {"hash_block_size", params.hash_block_size},
-          {"hash_algorithm", params.hash},
-          {"salt", to_hex(params.salt)}};
-}
 
 // --- format -------------------------------------------------------------------------------------
 
@@ -140,27 +105,20 @@ Result<int> format(const Options& options) {
         progress_on(line, "Hashing"));
   }());
 
-  const std::string uuid_text = layout.superblock ? uuid.to_string() : "";
   if (options.root_hash_file == "-") {
     print("{}\n", to_hex(root));
     return 0;
   }
-  if (options.json) {
-    Json json = to_json(layout, uuid_text, geometry);
-    json["root_hash"] = to_hex(root);
-    print("{}\n", to_text(json));
-    return 0;
-  }
-  print_header(layout, options.hash_device, uuid_text, geometry);
-  if (layout.fec) {
-    const auto fec = TRY(verity::fec_geometry(layout, *TRY(verity::fec_coverage(layout, devices))));
-    print("FEC RS roots:   \t{}\n", fec.roots());
-    print("FEC blocks:     \t{}\n", fec.size() / fec.block_size());
-  }
-  print("Salt:            \t{}\n", salt_text(params));
-  print("Root hash:      \t{}\n", to_hex(root));
-  print("Hash device size: \t{} [bytes]\n", devices.hash->size());
-  if (layout.fec) print("FEC device size: \t{} [bytes]\n", devices.fec->size());
+  report::VerityHeader header{.layout = layout,
+                              .geometry = geometry,
+                              .hash_device = options.hash_device,
+                              .uuid = layout.superblock ? uuid.to_string() : "",
+                              .hash_size = devices.hash->size(),
+                              .root = root};
+  if (layout.fec)
+    header.fec = {TRY(verity::fec_geometry(layout, *TRY(verity::fec_coverage(layout, devices)))),
+                  devices.fec->size()};
+  print_result(options.json, report::to_json(header), report::to_text(header));
   return 0;
 }
 
@@ -173,16 +131,13 @@ Result<int> dump(const Options& options) {
       TRY(verity::read_superblock(*hash, options.hash_offset).context(options.hash_device));
   const verity::Layout layout = TRY(options.layout(superblock.params));
   const auto geometry = TRY(verity::Geometry::create(layout.params));
-  const std::uint64_t size = TRY(verity::hash_area_offset(layout)) + geometry.hash_size();
-  if (options.json) {
-    Json json = to_json(layout, superblock.uuid.to_string(), geometry);
-    json["hash_device_size"] = size;
-    print("{}\n", to_text(json));
-    return 0;
-  }
-  print_header(layout, options.hash_device, superblock.uuid.to_string(), geometry);
-  print("Salt:            \t{}\n", salt_text(layout.params));
-  print("Hash device size: \t{} [bytes]\n", size);
+  const report::VerityHeader header{
+      .layout = layout,
+      .geometry = geometry,
+      .hash_device = options.hash_device,
+      .uuid = superblock.uuid.to_string(),
+      .hash_size = TRY(verity::hash_area_offset(layout)) + geometry.hash_size()};
+  print_result(options.json, report::to_json(header), report::to_text(header));
   return 0;
 }
 

@@ -22,10 +22,6 @@ namespace {
 using block::Access;
 using verity::Area;
 
-Error wrong(std::string message) {
-  return Error(ErrorKind::invalid_argument, std::move(message));
-}
-
 struct Options : VerityOptions {
   std::string output;
   bool json = false;

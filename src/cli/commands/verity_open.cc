@@ -47,15 +47,13 @@ Result<std::string> add_key(const std::string& description, ByteSpan signature) 
 Result<void> Options::read_places() {
   if (!first_name.empty()) {
     if (front_end.chosen())
-      return Error(ErrorKind::invalid_argument,
-                   "create: only for device-mapper devices; use `intact verity open`");
+      return wrong("create: only for device-mapper devices; use `intact verity open`");
     front_end.set_dm(std::move(first_name));
     return {};
   }
   const bool has_name = !front_end.chosen() && !root_hash.empty();
   if (!has_name && !fourth.empty())
-    return Error(ErrorKind::invalid_argument,
-                 "NAME: only for device-mapper devices; omit it with --fuse, --nbd, --to or --dm");
+    return wrong("NAME: only for device-mapper devices; omit it with --fuse, --nbd, --to or --dm");
   if (!has_name) return {};
   // DATA HASH ROOT without a front end: what is missing is that, which FrontEnd::run() says.
   if (fourth.empty() && root_hash_file.empty() && verity::parse_root_hash(root_hash)) return {};
@@ -97,8 +95,7 @@ Result<int> open(Options& options) {
   return options.front_end.run(
       [&options](block::Access) -> Result<stack::Plan> {
         if (options.use_tasklets)
-          return Error(ErrorKind::invalid_argument,
-                       "--use-tasklets: only for device-mapper devices; pass --dm NAME");
+          return wrong("--use-tasklets: only for device-mapper devices; pass --dm NAME");
         return options.plan(options.reading(TRY(options.root())));
       },
       [&options](const std::string& name) { return options.map(name); });

@@ -479,5 +479,63 @@ TEST_F(Resize, RefusesAWrongKey) {
   EXPECT_EQ(std::filesystem::file_size(dir_.path("data")), 256u << 10);
 }
 
+// --- recalculating ------------------------------------------------------------------------------
+
+using Tags = Recalculated::Tags;
+
+TEST(Recalculate, WithoutAKeyMakesAllTagsOnce) {
+  const TestDevice device(plain());  // without any tags
+  EXPECT_EQ(*tags_to_recalculate(plain(), device.devices()), Tags::all);
+  std::uint64_t last = 0;
+  const auto done = recalculate(plain(), device.devices(),
+                                [&last](std::uint64_t at, std::uint64_t) { last = at; });
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->tags, Tags::all);
+  EXPECT_EQ(last, done->sectors * kSectorSize);
+  EXPECT_TRUE(scan(plain(), device.devices())->ok());
+
+  EXPECT_EQ(*tags_to_recalculate(plain(), device.devices()), Tags::none);
+  Params reset = plain();
+  reset.reset_recalculate = true;
+  EXPECT_EQ(*tags_to_recalculate(reset, device.devices()), Tags::all);
+}
+
+/// New tags would vouch for data that nothing has verified.
+TEST(Recalculate, WithAKeyMakesNoTagsThatNobodyAskedFor) {
+  const TestDevice device(keyed());
+  expect_error(tags_to_recalculate(keyed(), device.devices()), ErrorKind::invalid_argument,
+               "no tags are missing; pass --reset");
+  Params asked = keyed();
+  asked.legacy_recalculate = true;
+  EXPECT_EQ(*tags_to_recalculate(asked, device.devices()), Tags::all);
+}
+
+TEST(Recalculate, ShowsDamageBeforeItIsHidden) {
+  const TestDevice device(plain());
+  device.fill();
+  const auto whole = check_recalculate(plain(), device.devices());
+  ASSERT_TRUE(whole) << whole.error().message();
+  EXPECT_GT(whole->places, 1u);
+  EXPECT_FALSE(whole->shows_damage());
+  const std::uint64_t first = device.must_open()->layout().data_sector(0) * kSectorSize;
+  const TestDevice damaged = device.copy();
+  Bytes changed(kSectorSize, std::byte{0x5a});
+  ASSERT_TRUE(damaged.data->write(first, changed));
+  EXPECT_TRUE(check_recalculate(plain(), damaged.devices())->shows_damage());
+}
+
+TEST(Recalculate, IsRefusedForAWrongKey) {
+  const TestDevice device(keyed());
+  device.fill();
+  const auto right = check_recalculate(keyed(), device.devices());
+  ASSERT_TRUE(right) << right.error().message();
+  EXPECT_EQ(right->places, 0u);  // nothing would be hidden
+  Params wrong = keyed();
+  wrong.internal_hash = named("hmac(sha256)", 31);
+  const auto refused = check_recalculate(wrong, device.devices());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::bad_secret);
+}
+
 }  // namespace
 }  // namespace intact::integrity

@@ -40,6 +40,10 @@ void tell_styled(std::string_view text);
 /// Prints a document and a newline to stdout, all of it in ASCII.
 void print_json(const nlohmann::ordered_json& json);
 
+/// The same result in one of two forms: for programs with print_json(), for people with
+/// print_text().
+void print_result(bool as_json, const nlohmann::ordered_json& json, std::string_view text);
+
 /// Flushes stdout. False, with a message, if anything that was printed could not be written.
 bool flush_output();
 

@@ -17,6 +17,37 @@
 // functions may be called twice at a time for one device.
 namespace intact::integrity {
 
+// --- what a user says ---------------------------------------------------------------------------
+
+/// What a user states about a device, as in integritysetup's options, but for its algorithms.
+struct StatedParams {
+  std::uint64_t start = 0;                         ///< sectors before the superblock
+  std::optional<std::uint32_t> tag_size = {};      ///< bytes; the superblock must agree
+  std::optional<std::uint32_t> sector_size = {};   ///< bytes; likewise. Formatting: 512 if none
+  std::optional<std::uint64_t> journal_size = {};  ///< bytes
+  std::uint32_t interleave_sectors = Params().interleave_sectors;
+  bool legacy_padding = false;
+  bool legacy_hmac = false;
+
+  std::uint32_t buffer_sectors = Params().buffer_sectors;
+  std::uint32_t journal_watermark = Params().journal_watermark;  ///< percent
+  std::uint32_t journal_commit_time = Params().commit_time;      ///< ms
+  std::uint64_t bitmap_sectors_per_bit = Params().sectors_per_bit;
+  std::uint32_t bitmap_flush_time = Params().bitmap_flush_interval;  ///< ms
+  bool no_journal = false;
+  bool bitmap_mode = false;
+  bool recovery_mode = false;
+  bool in_line = false;
+  bool recalculate = false;
+  bool recalculate_reset = false;
+  bool legacy_recalculate = false;
+  bool allow_discards = false;
+
+  /// The params without algorithms; the block size is 512 unless one is stated. invalid_argument,
+  /// with the option and the kernel's message where it has one, for a number that cannot be.
+  Result<Params> params() const;
+};
+
 // --- opening ------------------------------------------------------------------------------------
 
 struct Opening {
@@ -105,5 +136,41 @@ Result<Replayed> replay(const Params& params, const Devices& devices);
 /// Whether replay() would accept the journal: tampered if not. Changes nothing, so that a device is
 /// not copied in vain.
 Result<void> check_replay(const Params& params, const Devices& devices);
+
+// --- recalculating ------------------------------------------------------------------------------
+
+/// What a recalculation did, or would do.
+struct Recalculated {
+  enum class Tags { none, missing, all, marked_by_bitmap } tags;
+  std::uint64_t sectors;  ///< of the device
+};
+
+/// What some places of a device show before new tags hide it.
+struct TagSample {
+  static constexpr std::uint64_t kLength = 4096;  ///< bytes of a place
+
+  std::uint64_t bad = 0;     ///< places where data do not match their tags
+  std::uint64_t places = 0;  ///< that were read
+
+  /// Tags that match nowhere have never been written.
+  bool shows_damage() const { return bad != 0 && bad != places; }
+};
+
+/// Whether hash and key fit the tags that are there. Tags must not be replaced by those of a wrong
+/// key, which could not be told from right ones afterwards. If all tags would be replaced returns a
+/// sample of them, since reading all would take as long as the work itself. Writes nothing.
+Result<TagSample> check_recalculate(const Params& params, const Devices& devices);
+
+/// Which tags recalculate() would make: all with `reset_recalculate`; those that are missing;
+/// without a key all of them if none are known to be missing, unless a recalculation has reached
+/// the end before; with a key also what the bitmap marks. invalid_argument, with what to do about
+/// it: new tags for data that nothing has verified are a forger's aim, and nobody has asked for
+/// them.
+Result<Recalculated::Tags> tags_to_recalculate(const Params& params, const Devices& devices);
+
+/// Opens the device, makes these tags and closes it. Errors of tags_to_recalculate() and
+/// IntegrityTarget::open().
+Result<Recalculated> recalculate(Params params, const Devices& devices,
+                                 const Progress& progress = {});
 
 }  // namespace intact::integrity

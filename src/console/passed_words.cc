@@ -1,9 +1,9 @@
-#include "container_command.h"
-
 #include <algorithm>
 #include <iterator>
 
-namespace intact::cli {
+#include <intact/console/passed_words.h>
+
+namespace intact::console {
 namespace {
 
 /// How many of the words after an option are its value.
@@ -31,16 +31,16 @@ std::size_t skip_options(const std::vector<std::string>& all, std::size_t i,
   return std::min(i, all.size());
 }
 
-/// Whether a word names the key to check the image with, as in `mount NAME --pub FILE`.
-bool is_key_option(const std::string& word) {
-  const std::string name = word.substr(0, word.find('='));
-  return name == "--pub" || name == "--key";
+/// "--key" of "--key=FILE".
+std::string name_of(const std::string& word) {
+  return word.substr(0, word.find('='));
 }
 
 }  // namespace
 
-ContainerCommand take_container_command(std::vector<std::string>& all, const CLI::App& command) {
-  ContainerCommand taken;
+PassedWords take_passed_words(std::vector<std::string>& all, const CLI::App& command,
+                              const std::vector<std::string_view>& late_options) {
+  PassedWords taken;
   const auto erase = [&](std::size_t at) {
     all.erase(all.begin() + static_cast<std::ptrdiff_t>(at));
   };
@@ -51,8 +51,9 @@ ContainerCommand take_container_command(std::vector<std::string>& all, const CLI
     i = std::min(i + 1, all.size());
   } else if (i < all.size()) {
     ++i;
-    if (!options_first && i < all.size() && is_key_option(all[i])) {
-      taken.late_option = all[i].substr(0, all[i].find('='));
+    if (!options_first && i < all.size() &&
+        std::ranges::find(late_options, name_of(all[i])) != late_options.end()) {
+      taken.late_option = name_of(all[i]);
       i = skip_options(all, i, command);
     }
   }
@@ -63,4 +64,4 @@ ContainerCommand take_container_command(std::vector<std::string>& all, const CLI
   return taken;
 }
 
-}  // namespace intact::cli
+}  // namespace intact::console

@@ -1,17 +1,17 @@
-#include "container_command.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace intact::cli {
+#include <intact/console/passed_words.h>
+
+namespace intact::console {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class ContainerCommandTest : public testing::Test {
+class PassedWordsTest : public testing::Test {
  protected:
-  ContainerCommandTest() {
+  PassedWordsTest() {
     command_.add_flag("-i", interactive_);
     command_.add_flag("-t", terminal_);
     command_.add_flag("--rw", writable_);
@@ -20,7 +20,7 @@ class ContainerCommandTest : public testing::Test {
   }
   std::vector<std::string> take(std::vector<std::string> all) {
     all.insert(all.begin(), "run");
-    ContainerCommand taken = take_container_command(all, command_);
+    PassedWords taken = take_passed_words(all, command_, {"--pub", "--key"});
     kept_.assign(all.begin() + 1, all.end());
     late_option_ = taken.late_option;
     return taken.words;
@@ -34,12 +34,12 @@ class ContainerCommandTest : public testing::Test {
   std::string late_option_;
 };
 
-TEST_F(ContainerCommandTest, BeginsWithTheSecondWord) {
+TEST_F(PassedWordsTest, BeginsWithTheSecondWord) {
   EXPECT_THAT(take({"name", "ls", "-l", "-e", "[a,b]"}), ElementsAre("ls", "-l", "-e", "[a,b]"));
   EXPECT_THAT(kept_, ElementsAre("name"));
 }
 
-TEST_F(ContainerCommandTest, OptionsAfterTheNameAreTheContainers) {
+TEST_F(PassedWordsTest, OptionsAfterTheNameAreTheContainers) {
   EXPECT_THAT(take({"name", "--rw"}), ElementsAre("--rw"));
   EXPECT_THAT(take({"name", "-it", "-e", "A=1"}), ElementsAre("-it", "-e", "A=1"));
   EXPECT_THAT(take({"--pub", "key", "name", "--pub", "other", "--rw"}),
@@ -49,7 +49,7 @@ TEST_F(ContainerCommandTest, OptionsAfterTheNameAreTheContainers) {
   EXPECT_EQ(late_option_, "");
 }
 
-TEST_F(ContainerCommandTest, AKeyAfterTheNameIsAcceptedWhereNothingCameBefore) {
+TEST_F(PassedWordsTest, AKeyAfterTheNameIsAcceptedWhereNothingCameBefore) {
   EXPECT_THAT(take({"name", "--pub", "key", "--rw", "-e", "A=1", "ls", "--rw"}),
               ElementsAre("ls", "--rw"));
   EXPECT_THAT(kept_, ElementsAre("name", "--pub", "key", "--rw", "-e", "A=1"));
@@ -58,14 +58,19 @@ TEST_F(ContainerCommandTest, AKeyAfterTheNameIsAcceptedWhereNothingCameBefore) {
   EXPECT_THAT(kept_, ElementsAre("name", "--pub=key"));
 }
 
-TEST_F(ContainerCommandTest, TwoDashesEndTheOptions) {
+TEST_F(PassedWordsTest, OnlyLateOptionsAreAcceptedAfterTheName) {
+  std::vector<std::string> all = {"run", "name", "--pub", "key", "ls"};
+  EXPECT_THAT(take_passed_words(all, command_).words, ElementsAre("--pub", "key", "ls"));
+}
+
+TEST_F(PassedWordsTest, TwoDashesEndTheOptions) {
   EXPECT_THAT(take({"name", "--", "--rw", "--", "x"}), ElementsAre("--rw", "--", "x"));
   EXPECT_THAT(kept_, ElementsAre("name"));
   EXPECT_THAT(take({"--", "name", "-x"}), ElementsAre("-x"));
   EXPECT_THAT(kept_, ElementsAre("name"));
 }
 
-TEST_F(ContainerCommandTest, ValuesAreNotNames) {
+TEST_F(PassedWordsTest, ValuesAreNotNames) {
   for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{
            {"-e", "A=1"}, {"-eA=1"}, {"-ite", "A=1"}, {"--env=A=1"}, {"--env", "A=1"}, {"-it"}}) {
     auto all = options;
@@ -74,7 +79,7 @@ TEST_F(ContainerCommandTest, ValuesAreNotNames) {
   }
 }
 
-TEST_F(ContainerCommandTest, MayBeMissing) {
+TEST_F(PassedWordsTest, MayBeMissing) {
   EXPECT_THAT(take({}), IsEmpty());
   EXPECT_THAT(take({"name"}), IsEmpty());
   EXPECT_THAT(take({"name", "--"}), IsEmpty());
@@ -82,10 +87,10 @@ TEST_F(ContainerCommandTest, MayBeMissing) {
   EXPECT_THAT(kept_, ElementsAre("--pub"));
 }
 
-TEST_F(ContainerCommandTest, UnknownOptionsStayForTheParserToRefuse) {
+TEST_F(PassedWordsTest, UnknownOptionsStayForTheParserToRefuse) {
   EXPECT_THAT(take({"--bogus", "name", "ls"}), ElementsAre("ls"));
   EXPECT_THAT(kept_, ElementsAre("--bogus", "name"));
 }
 
 }  // namespace
-}  // namespace intact::cli
+}  // namespace intact::console
