@@ -8,6 +8,7 @@
 #include <intact/console/output.h>
 #include <intact/json/json.h>
 #include <intact/rootfs/mounts.h>
+#include <intact/serve/mounts.h>
 
 #include "command.h"
 
