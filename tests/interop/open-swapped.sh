@@ -28,8 +28,8 @@ equal "$(opens data "$intact" verity open data hash --root-hash-file root --to c
 equal "$(opens hash "$intact" verity verify data hash --root-hash-file root)" 1 'opens of a hash device'
 equal "$(opens plain "$intact" info plain)" 1 'opens by info'
 
-# An open is one scan: of dm-verity inside dm-integrity each superblock is read once, and once more by nbdkit, which
-# opens the tables itself. So is the journal.
+# An open is one scan: of dm-verity inside dm-integrity each superblock is read once, and so is the journal; once more
+# by nbdkit, which opens the tables itself, from the descriptors that it is passed.
 head -c 400K /dev/urandom > inner
 expect 0 "$intact" verity format inner inner --data-blocks 100 --hash-offset 400K --root-hash-file root2
 truncate -s 4M layers
@@ -41,16 +41,35 @@ if (requires_fuse); then
   stop
   # The last copy is the one in its place: another may be in the journal.
   verity_at=$(grep -abo verity layers | tail -1 | cut -d: -f1)
-  # reads_of PLACE: how many reads of the file in the trace contain the byte; other files are shorter
+  # reads_of PLACE: how many reads of the file in the trace contain the byte
   reads_of() {
-    perl -ne 'BEGIN { $at = shift } /pread64\(\d+, .*, (\d+), (\d+)\) += (\d+)/ and $2 <= $at && $at < $2 + $1 and $n++;
+    perl -ne 'BEGIN { $at = shift } m{pread64\(\d+<[^>]*/layers>, .*, (\d+), (\d+)\) += (\d+)} and $2 <= $at && $at < $2 + $1 and $n++;
       END { print $n // 0 }' "$1" trace
   }
-  opened() { strace -f -qq -s 0 -e trace=pread64 -o trace "$intact" open layers --integrity crc32c --root-hash-file root2 "$@"; }
-  expect 0 opened --hash-offset 400K --to copy6
+  # scanned TIMES HOW: the file was opened by its name once, what dm-integrity has on it was read so often, and the
+  # superblock of dm-verity once: it is in the table
+  scanned() {
+    equal "$(grep -cE 'open(at2?)?\(.*"(\./)?layers"' trace)" 1 "opens with $2"
+    equal "$(reads_of 0)" "$1" "reads of the superblock of dm-integrity with $2"
+    equal "$(reads_of "$verity_at")" 1 "reads of the superblock of dm-verity with $2"
+    # Beyond what is read to identify the file.
+    equal "$(reads_of 100000)" "$1" "scans of the journal with $2"
+  }
+  # With -D the traced process is the one that is started here.
+  traced=(strace -D -f -y -qq -s 0 -e "trace=open,openat,openat2,pread64" -o trace)
+  layers=("$intact" open layers --integrity crc32c --root-hash-file root2 --hash-offset 400K)
+  expect 0 "${traced[@]}" "${layers[@]}" --to copy6
   head -c 400K inner | cmp - copy6
-  equal "$(reads_of 0)" 1 'reads of the superblock of dm-integrity'
-  equal "$(reads_of "$verity_at")" 1 'reads of the superblock of dm-verity'
+  scanned 1 --to
+  serve "${traced[@]}" "${layers[@]}" --fuse view
+  head -c 400K inner | cmp - view
+  stop
+  scanned 1 --fuse
+  serve "${traced[@]}" "${layers[@]}" --nbd layers.sock
+  nbdcopy "nbd+unix:///?socket=$work/layers.sock" copy7
+  head -c 400K inner | cmp - copy7
+  stop
+  scanned 2 --nbd
 fi
 
 # Another file takes the name while the first is examined: once that is locked, and every lock is followed by a pause.

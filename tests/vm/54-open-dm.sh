@@ -39,7 +39,10 @@ nothing_left
 expect 6 "$intact" open disk -r --root-hash-file root --hash-offset 1048576 --dm top
 said 'cannot open dm-integrity on a read-only device'
 nothing_left
-expect 6 "$intact" open -r --table "0 8 integrity $PWD/disk 0 4 J 2 block_size:4096 internal_hash:crc32c" --dm top
+sectors=$("$intact" integrity dump disk | sed -n 's/^provided_data_sectors //p')
+expect 6 "$intact" open -r --dm top \
+  --table "0 $sectors integrity $PWD/disk 0 4 J 2 block_size:4096 internal_hash:crc32c"
+said 'cannot open dm-integrity on a read-only device'
 nothing_left
 cmp before disk
 rm before
