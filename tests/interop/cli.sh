@@ -152,10 +152,12 @@ said 'standard input is already used for the private key'
 
 if [[ -c /dev/full ]]; then
   status=0
-  "$intact" --help > /dev/full 2> /dev/null || status=$?
+  "$intact" --help > /dev/full 2> "$work/err" || status=$?
   equal "$status" 1 "exit status when the disk is full"
+  grep -q '^intact: stdout: .*No space left on device' "$work/err" || fail "no reason: $(cat "$work/err")"
   # A verdict is not lost with the output.
   status=0
-  "$intact" inspect nothing --json > /dev/full 2> /dev/null || status=$?
+  "$intact" inspect nothing --json > /dev/full 2> "$work/err" || status=$?
   equal "$status" 7 "exit status of an error when the disk is full"
+  grep -qE 'no (store there|such image in the store)' "$work/err" || fail "no reason: $(cat "$work/err")"
 fi

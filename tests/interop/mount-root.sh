@@ -58,6 +58,7 @@ exec 9< "$work/theirs/a/mnt/etc/motd"
 (sleep 0.06; them mv "$work/theirs/a" "$work/theirs/b"; them ln -s "$work/victim" "$work/theirs/a") &
 # Which error it is depends on the moment; the mount is busy in any case.
 ! "$intact" umount app 2> "$work/err" || fail "umount of a busy mount"
+grep -qE '^intact: .+: .+' "$work/err" || fail "no reason: $(cat "$work/err")"
 wait $!
 exec 9<&-
 mountpoint -q "$work/victim/mnt" || fail "umount ended another mount"

@@ -47,6 +47,7 @@ for file in "$work"/layout/blobs/sha256/*; do
   "$intact" pull --store "$work/store2" "oci:$work/flipped:latest-sealed" bad --pub "$work/key.pub" \
     2> "$work/err" > "$work/out" || status=$?
   ((status == 3 || status == 5)) || fail "flipped byte in ${file##*/}: exit status $status"
+  said "^intact: .*${file##*/}"
   [[ ! -d $work/store2/names || -z $(ls "$work/store2/names") ]] || fail "a damaged image has a name"
 done
 equal "$(ls "$INTACT_STORE/names")" "$names" "names"

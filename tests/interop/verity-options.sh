@@ -75,6 +75,7 @@ flip damaged 1600000
 status=0
 "$intact" verity open damaged hash "$root" --to - > part 2> err || status=$?
 equal $status 3 'exit status after damage'
+grep -q 'DAMAGED damaged: data block 390 ' err || fail "the damage is not named: $(cat err)"
 cmp -n "$(stat -c %s part)" part data || fail 'wrong bytes on stdout'
 (($(stat -c %s part) < 1600000)) || fail 'bytes of a damaged block on stdout'
 
