@@ -46,7 +46,8 @@ try() {
     command -v "$runtime" > /dev/null || continue
     expect 0 container --runtime "$runtime"
     said '^hello from small image$'
-    expect 7 container --runtime "$runtime" -- 'exit 7'
+    expect 7 container --runtime "$runtime" -- 'echo the 7 is mine; exit 7'
+  said '^the 7 is mine$'
     # The root has the flags of every mount, and limits can be read but not changed.
     if [[ $runtime != runsc ]]; then
       for options in '' --rw; do
