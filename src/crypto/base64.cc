@@ -72,6 +72,23 @@ Result<Bytes> decode_base64(std::string_view text) {
   return bytes;
 }
 
+std::string encode_base64url(ByteSpan bytes) {
+  std::string text = encode_base64(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  return text;
+}
+
+Result<Bytes> decode_base64url(std::string_view text) {
+  std::string standard(text);
+  for (char& c : standard) {
+    if (c == '+' || c == '/' || c == '=') return bad_base64();
+    c = c == '-' ? '+' : c == '_' ? '/' : c;
+  }
+  standard.append((4 - standard.size() % 4) % 4, '=');
+  return decode_base64(standard);
+}
+
 Result<Secret> decode_base64_secret(std::string_view text) {
   Secret secret(TRY(decoded_size(text)));
   TRY(decode_into(text, secret.expose()));

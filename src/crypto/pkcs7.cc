@@ -84,6 +84,10 @@ Result<Certificate> Certificate::from_der(ByteSpan der) {
                      std::move(key));
 }
 
+Bytes Certificate::der() const {
+  return to_der(i2d_X509, static_cast<const X509*>(certificate_.get()));
+}
+
 Result<std::vector<Certificate>> Certificate::parse_all(ByteSpan pem_or_der) {
   std::vector<Certificate> certificates;
   // DER begins with a SEQUENCE.

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -92,6 +93,9 @@ bool scheme_fits(SignatureScheme scheme, KeyType type) {
       return type == KeyType::ecdsa_p256 || type == KeyType::ecdsa_p384 ||
              type == KeyType::ecdsa_p521;
     case SignatureScheme::rsa_pkcs1_sha256:
+    case SignatureScheme::rsa_pss_sha256:
+    case SignatureScheme::rsa_pss_sha384:
+    case SignatureScheme::rsa_pss_sha512:
       return type == KeyType::rsa;
     case SignatureScheme::ed25519:
     case SignatureScheme::ed25519ph:
@@ -105,10 +109,13 @@ const EVP_MD* hash_of(SignatureScheme scheme) {
   switch (scheme) {
     case SignatureScheme::ecdsa_sha256:
     case SignatureScheme::rsa_pkcs1_sha256:
+    case SignatureScheme::rsa_pss_sha256:
       return EVP_sha256();
     case SignatureScheme::ecdsa_sha384:
+    case SignatureScheme::rsa_pss_sha384:
       return EVP_sha384();
     case SignatureScheme::ecdsa_sha512:
+    case SignatureScheme::rsa_pss_sha512:
       return EVP_sha512();
     case SignatureScheme::ed25519:
     case SignatureScheme::ed25519ph:
@@ -116,6 +123,39 @@ const EVP_MD* hash_of(SignatureScheme scheme) {
   }
   return nullptr;
 }
+
+/// Sets the padding of a PSS scheme; other schemes need nothing.
+bool set_padding(EVP_PKEY_CTX* context, SignatureScheme scheme) {
+  switch (scheme) {
+    case SignatureScheme::rsa_pss_sha256:
+    case SignatureScheme::rsa_pss_sha384:
+    case SignatureScheme::rsa_pss_sha512:
+      return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1 &&
+             EVP_PKEY_CTX_set_rsa_mgf1_md(context, hash_of(scheme)) == 1;
+    default:
+      return true;
+  }
+}
+
+/// The size of r and of s.
+Result<int> half_size(KeyType type) {
+  switch (type) {
+    case KeyType::ecdsa_p256:
+      return 32;
+    case KeyType::ecdsa_p384:
+      return 48;
+    case KeyType::ecdsa_p521:
+      return 66;
+    default:
+      return Error(ErrorKind::malformed, "an ECDSA signature of a key of another type");
+  }
+}
+
+struct FreeEcdsa {
+  void operator()(ECDSA_SIG* signature) const { ECDSA_SIG_free(signature); }
+};
+using Ecdsa = std::unique_ptr<ECDSA_SIG, FreeEcdsa>;
 
 /// Any scheme that the key can do, for the check of its halves.
 SignatureScheme some_scheme(KeyType type) {
@@ -139,6 +179,45 @@ std::string_view to_string(KeyType type) {
       return "RSA";
   }
   return "unknown";
+}
+
+Result<Bytes> ecdsa_to_raw(KeyType type, ByteSpan der) {
+  const int half = TRY(half_size(type));
+  const unsigned char* position = raw(der);
+  const Ecdsa signature(d2i_ECDSA_SIG(nullptr, &position, static_cast<long>(der.size())));
+  if (!signature || position != raw(der) + der.size())
+    return openssl_error(ErrorKind::malformed, "not an ECDSA signature in DER");
+  Bytes bytes(static_cast<std::size_t>(half) * 2);
+  auto* const out = reinterpret_cast<unsigned char*>(bytes.data());
+  if (BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), out, half) != half ||
+      BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), out + half, half) != half)
+    return openssl_error(ErrorKind::malformed, "an ECDSA signature of another curve");
+  return bytes;
+}
+
+Result<Bytes> ecdsa_from_raw(KeyType type, ByteSpan bytes) {
+  const int half = TRY(half_size(type));
+  if (bytes.size() != static_cast<std::size_t>(half) * 2)
+    return Error(ErrorKind::malformed, "an ECDSA signature of the wrong size");
+  const Ecdsa signature(ECDSA_SIG_new());
+  BIGNUM* const r = BN_bin2bn(raw(bytes), half, nullptr);
+  BIGNUM* const s = BN_bin2bn(raw(bytes) + half, half, nullptr);
+  if (!signature || !r || !s || ECDSA_SIG_set0(signature.get(), r, s) != 1) {
+    BN_free(r);
+    BN_free(s);
+    return openssl_error(ErrorKind::io, "out of memory");
+  }
+  unsigned char* der = nullptr;
+  const int size = i2d_ECDSA_SIG(signature.get(), &der);
+  if (size <= 0) return openssl_error(ErrorKind::io, "out of memory");
+  const auto* const first = reinterpret_cast<const std::byte*>(der);
+  Bytes encoded(first, first + size);
+  OPENSSL_free(der);
+  return encoded;
+}
+
+int VerifyingKey::bits() const {
+  return EVP_PKEY_get_bits(pkey(key_));
 }
 
 Result<VerifyingKey> VerifyingKey::from_key(std::shared_ptr<void> key) {
@@ -186,9 +265,11 @@ bool VerifyingKey::verify(SignatureScheme scheme, ByteSpan message, ByteSpan sig
            verify_ed25519ph(point, message, signature);
   }
   const MdContext context(EVP_MD_CTX_new());
+  EVP_PKEY_CTX* details = nullptr;
   const bool good =
       context &&
-      EVP_DigestVerifyInit(context.get(), nullptr, hash_of(scheme), nullptr, pkey(key_)) == 1 &&
+      EVP_DigestVerifyInit(context.get(), &details, hash_of(scheme), nullptr, pkey(key_)) == 1 &&
+      set_padding(details, scheme) &&
       EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message),
                        message.size()) == 1;
   if (!good) (void)openssl_error(ErrorKind::untrusted, "");  // empties the thread's queue
@@ -270,10 +351,12 @@ Result<Bytes> SigningKey::sign(SignatureScheme scheme, ByteSpan message) const {
     return sign_ed25519ph(seed, message);
   }
   const MdContext context(EVP_MD_CTX_new());
+  EVP_PKEY_CTX* details = nullptr;
   std::size_t size = 0;
   if (!context ||
-      EVP_DigestSignInit(context.get(), nullptr, hash_of(scheme), nullptr, pkey(public_.key_)) !=
+      EVP_DigestSignInit(context.get(), &details, hash_of(scheme), nullptr, pkey(public_.key_)) !=
           1 ||
+      !set_padding(details, scheme) ||
       EVP_DigestSign(context.get(), nullptr, &size, raw(message), message.size()) != 1)
     return openssl_error(ErrorKind::io, "cannot sign");
   Bytes signature(size);

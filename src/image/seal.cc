@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 
 #include <intact/base/file.h>
 #include <intact/image/labels.h>
@@ -176,6 +177,15 @@ Result<Draft> make_draft(const oci::Reference& reference,
     return Error(ErrorKind::invalid_argument,
                  "--owner: only for rootfs: sources; images and tars have owners of their own");
 
+  const bool is_notation = options.signature_format == SignatureFormat::notation_jws ||
+                           options.signature_format == SignatureFormat::notation_cose;
+  if (is_notation != options.certificates.has_value())
+    return Error(ErrorKind::invalid_argument,
+                 is_notation ? "--signature-format: Notation signs with certificates; pass "
+                               "--certificate FILE"
+                             : "--certificate: only for the signature formats notation-jws and "
+                               "notation-cose");
+
   const Profile& profile = *TRY(profile_named(options.profile));
   SourceImage source = TRY(open_source(reference, options));
   SealReport report;
@@ -215,9 +225,15 @@ Result<void> sign_draft(Draft& draft, const SealOptions& options, const sign::Pr
   SignatureState old = TRY(read_signatures(*present, draft.manifest));
   if (old.damage) return std::move(*old.damage);  // the signatures of others would be lost
   const bool is_tagged = !draft.destination->tagged().empty();
-  const PutSignatures put =
-      TRY(put_signatures(*draft.destination, draft.manifest, old,
-                         {options.identity, draft.manifest.digest}, key, options.signature_format));
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const sign::SigningPayload payload{
+      .docker_reference = options.identity,
+      .manifest = draft.manifest.digest,
+      .time = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
+      .serial = options.serial};
+  const PutSignatures put = TRY(put_signatures(
+      *draft.destination, draft.manifest, old, payload,
+      {.key = key, .certificates = options.certificates, .format = options.signature_format}));
   draft.report.signature = put.manifest;
   draft.report.unchanged = put.unchanged && is_tagged;
   return {};
@@ -229,8 +245,11 @@ Result<SignatureFormat> parse_signature_format(std::string_view text) {
   if (text == "classic") return SignatureFormat::classic;
   if (text == "bundle") return SignatureFormat::bundle;
   if (text == "both") return SignatureFormat::both;
+  if (text == "notation-jws") return SignatureFormat::notation_jws;
+  if (text == "notation-cose") return SignatureFormat::notation_cose;
   return Error(ErrorKind::invalid_argument,
-               "--signature-format is classic, bundle or both, not '" + std::string(text) + "'");
+               "--signature-format is classic, bundle, both, notation-jws or notation-cose, not '" +
+                   std::string(text) + "'");
 }
 
 Result<void> check_profile(const std::string& name) {

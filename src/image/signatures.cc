@@ -5,6 +5,7 @@
 #include <intact/json/json.h>
 #include <intact/oci/media_types.h>
 #include <intact/sign/bundle.h>
+#include <intact/sign/notation.h>
 
 namespace intact::image {
 namespace {
@@ -18,6 +19,7 @@ bool is_bad_blob(const Error& error) {
 /// For people.
 std::string word_for(std::string_view kind) {
   if (kind == sign::kSigstoreBundle) return "sigstore bundle";
+  if (kind == sign::kNotationJws || kind == sign::kNotationCose) return "Notation signature";
   return kind == sign::kDsse ? "attestation" : "signature";
 }
 
@@ -193,44 +195,89 @@ Result<oci::Descriptor> put_classic(oci::ImageDestination& destination,
   return destination.put_document(oci::encode_manifest(merged), oci::kManifestType);
 }
 
-/// Stages a bundle and enters its manifest as one that refers to the image.
+/// Stages a signature that refers to the image, and enters it.
+Result<oci::Descriptor> put_referrer(oci::ImageDestination& destination,
+                                     const oci::Descriptor& manifest,
+                                     const sign::SignatureImage& made,
+                                     std::string_view payload_type, std::string_view config_type,
+                                     std::string_view artifact_type) {
+  TRY(destination.put_document(made.payload, payload_type));
+  TRY(destination.put_document(made.config, config_type));
+  oci::Descriptor referrer = TRY(destination.put_document(made.manifest, oci::kManifestType));
+  referrer.artifact_type = artifact_type;
+  TRY(destination.put_referrer(manifest, referrer));
+  return referrer;
+}
+
 Result<oci::Descriptor> put_bundle(oci::ImageDestination& destination,
                                    const oci::Descriptor& manifest,
                                    const sign::SigningPayload& payload,
                                    const sign::PrivateKey& key) {
   const sign::SignatureImage made = sign::wrap_bundle(
       TRY(sign::make_bundle(payload, key)), {manifest.media_type, manifest.digest, manifest.size});
-  TRY(destination.put_document(made.payload, sign::kBundleMediaType));
-  TRY(destination.put_document(made.config, oci::kEmptyType));
-  oci::Descriptor referrer = TRY(destination.put_document(made.manifest, oci::kManifestType));
-  referrer.artifact_type = sign::kBundleMediaType;
-  TRY(destination.put_referrer(manifest, referrer));
-  return referrer;
+  return put_referrer(destination, manifest, made, sign::kBundleMediaType, oci::kEmptyType,
+                      sign::kBundleMediaType);
+}
+
+Result<oci::Descriptor> put_notation(oci::ImageDestination& destination,
+                                     const oci::Descriptor& manifest,
+                                     const sign::SigningPayload& payload, const Signing& signing) {
+  const auto format = signing.format == SignatureFormat::notation_jws ? sign::NotationFormat::jws
+                                                                      : sign::NotationFormat::cose;
+  const sign::SignedManifest subject{manifest.media_type, manifest.digest, manifest.size};
+  const std::int64_t time = payload.time.value_or(0);
+  const sign::SignatureImage made = sign::wrap_notation(
+      TRY(sign::make_notation(payload, subject, signing.key, *signing.certificates, time, format)),
+      subject, *signing.certificates, time, format);
+  return put_referrer(
+      destination, manifest, made,
+      format == sign::NotationFormat::jws ? sign::kJwsMediaType : sign::kCoseMediaType,
+      sign::kNotationArtifactType, sign::kNotationArtifactType);
+}
+
+/// The kind of the evidence that a format makes besides the classic one; empty: none.
+std::string_view referrer_kind(SignatureFormat format) {
+  switch (format) {
+    case SignatureFormat::classic:
+      return "";
+    case SignatureFormat::bundle:
+    case SignatureFormat::both:
+      return sign::kSigstoreBundle;
+    case SignatureFormat::notation_jws:
+      return sign::kNotationJws;
+    case SignatureFormat::notation_cose:
+      return sign::kNotationCose;
+  }
+  return "";
 }
 
 }  // namespace
 
 Result<PutSignatures> put_signatures(oci::ImageDestination& destination,
                                      const oci::Descriptor& manifest, const SignatureState& old,
-                                     const sign::SigningPayload& payload,
-                                     const sign::PrivateKey& key, SignatureFormat format) {
+                                     const sign::SigningPayload& payload, const Signing& signing) {
   PutSignatures result{.manifest = {}, .unchanged = true};
+  const sign::PublicKey key = signing.key.public_key();
   const SignatureDocument* const present = old.classic();
   std::optional<oci::Descriptor> classic;
   if (present) classic = present->manifest.descriptor;
-  if (format != SignatureFormat::bundle &&
-      !(present && old.has(payload, key.public_key(), sign::kSimpleSigning))) {
-    classic = TRY(put_classic(destination, present, payload, key));
+  const bool wants_classic =
+      signing.format == SignatureFormat::classic || signing.format == SignatureFormat::both;
+  if (wants_classic && !(present && old.has(payload, key, sign::kSimpleSigning))) {
+    classic = TRY(put_classic(destination, present, payload, signing.key));
     result.unchanged = false;
   }
   TRY(destination.put_image(manifest, classic));
   if (classic) result.manifest = classic->digest;
-  if (format == SignatureFormat::classic) return result;
+  const std::string_view kind = referrer_kind(signing.format);
+  if (kind.empty()) return result;
   for (const SignatureDocument& document : old.documents)
-    if (document.kind == sign::kSigstoreBundle)
-      result.manifest = document.manifest.descriptor.digest;
-  if (!old.has(payload, key.public_key(), sign::kSigstoreBundle)) {
-    result.manifest = TRY(put_bundle(destination, manifest, payload, key)).digest;
+    if (document.kind == kind) result.manifest = document.manifest.descriptor.digest;
+  if (!old.has(payload, key, kind)) {
+    result.manifest =
+        TRY(kind == sign::kSigstoreBundle ? put_bundle(destination, manifest, payload, signing.key)
+                                          : put_notation(destination, manifest, payload, signing))
+            .digest;
     result.unchanged = false;
   }
   return result;

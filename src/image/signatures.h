@@ -71,17 +71,22 @@ struct SignatureState {
 Result<SignatureState> read_signatures(const oci::ImageSource& source,
                                        const oci::Descriptor& manifest);
 
-/// Signs, stages what `format` asks for and `old` has not, and enters it beside the manifest,
-/// where the signatures of `old` stay. Returns the digest of the manifest of signatures that was
-/// written last, and whether nothing had to be.
-struct PutSignatures {
-  Digest manifest;
-  bool unchanged = false;
+/// Who signs, and how that is stored.
+struct Signing {
+  const sign::PrivateKey& key;
+  const std::optional<crypto::CertificateChain>& certificates;  ///< for Notation
+  SignatureFormat format;
 };
+
+struct PutSignatures {
+  Digest manifest;         ///< a manifest of signatures in the form that was asked for
+  bool unchanged = false;  ///< it was there already
+};
+/// Signs, stages what the format asks for and `old` has not, and enters it beside the manifest,
+/// where the signatures of `old` stay.
 Result<PutSignatures> put_signatures(oci::ImageDestination& destination,
                                      const oci::Descriptor& manifest, const SignatureState& old,
-                                     const sign::SigningPayload& payload,
-                                     const sign::PrivateKey& key, SignatureFormat format);
+                                     const sign::SigningPayload& payload, const Signing& signing);
 
 /// Enters signature documents that are staged as the place of destination wants them.
 Result<void> put_documents(oci::ImageDestination& destination, const oci::Descriptor& manifest,

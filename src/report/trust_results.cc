@@ -1,6 +1,7 @@
 // Whom the user trusts.
 #include <fmt/format.h>
 
+#include <intact/base/visible.h>
 #include <intact/report/results.h>
 #include <intact/sign/identity.h>
 
@@ -15,8 +16,7 @@ Json to_json(const std::vector<Digest>& digests) {
 
 /// "Release key (sha256:...)".
 std::string key_name(const sign::Rule& rule) {
-  return rule.label.empty() ? rule.key.fingerprint()
-                            : rule.label + " (" + rule.key.fingerprint() + ")";
+  return rule.label.empty() ? rule.fingerprint() : rule.label + " (" + rule.fingerprint() + ")";
 }
 
 /// The pattern as it was given, and what it means where that is another name.
@@ -30,13 +30,15 @@ std::string scope(const sign::Rule& rule) {
 }  // namespace
 
 Json to_json(const sign::Rule& rule, const std::string& file) {
-  return {{"fingerprint", rule.key.fingerprint()},
-          {"type", to_string(rule.key.type())},
+  return {{"fingerprint", rule.fingerprint()},
+          {"type", rule.kind()},
           {"label", rule.label},
           {"identity", rule.identity_pattern ? Json(*rule.identity_pattern) : Json()},
           {"pins", to_json(rule.pins)},
           {"policy", file},
-          {"key", rule.key.to_pem()}};
+          {"subject", rule.certificates ? Json(rule.certificates->subject) : Json()},
+          {rule.key ? "key" : "certificates",
+           rule.key ? rule.key->to_pem() : rule.certificates->to_pem()}};
 }
 
 std::string to_text(const sign::Rule& rule, const std::string& file) {
@@ -48,29 +50,85 @@ std::string to_text(const sign::Rule& rule, const std::string& file) {
 
 Json to_json(const std::vector<sign::PolicyFile>& policies) {
   Json rules = Json::array();
+  Json requirements = Json::array();
   Json revoked = Json::array();
   for (const auto& [file, policy] : policies) {
     for (const sign::Rule& rule : policy.rules()) rules.push_back(to_json(rule, file));
+    for (const sign::Requirement& requirement : policy.requirements()) {
+      requirements.push_back(sign::to_json(requirement));
+      requirements.back()["policy"] = file;
+    }
     for (const Digest& digest : policy.revoked())
       revoked.push_back({{"digest", digest.to_string()}, {"policy", file}});
   }
-  return Json{{"rules", std::move(rules)}, {"revoked", std::move(revoked)}};
+  return Json{{"rules", std::move(rules)},
+              {"requirements", std::move(requirements)},
+              {"revoked", std::move(revoked)}};
 }
 
 std::string to_text(const std::vector<sign::PolicyFile>& policies) {
   std::string text;
   for (const auto& [file, policy] : policies) {
-    if (policy.rules().empty() && policy.revoked().empty()) continue;
+    if (policy.rules().empty() && policy.revoked().empty() && policy.requirements().empty())
+      continue;
     text += fmt::format("{}\n", file);
     for (const sign::Rule& rule : policy.rules()) {
-      text += fmt::format("  {}  {}  {}{}\n", rule.key.fingerprint(), to_string(rule.key.type()),
-                          scope(rule), rule.label.empty() ? "" : "  (" + rule.label + ")");
+      text += fmt::format("  {}  {}  {}{}\n", rule.fingerprint(), rule.kind(), scope(rule),
+                          rule.label.empty() ? "" : "  (" + rule.label + ")");
       for (const Digest& pin : rule.pins) text += fmt::format("    only {}\n", pin.to_string());
     }
+    for (const sign::Requirement& requirement : policy.requirements())
+      text += fmt::format("  required {}\n", sign::describe(requirement));
     for (const Digest& digest : policy.revoked())
       text += fmt::format("  revoked {}\n", digest.to_string());
   }
   return text.empty() ? "No keys are trusted and no manifests are revoked.\n" : text;
+}
+
+namespace {
+
+Json pieces(const std::vector<sign::Rejection>& list) {
+  Json json = Json::array();
+  for (const sign::Rejection& piece : list)
+    json.push_back({{"what", piece.what}, {"why", piece.reason}});
+  return json;
+}
+
+}  // namespace
+
+Json to_json(const image::TrustReport& report) {
+  const sign::Explanation& explanation = report.explanation;
+  const auto& verdict = explanation.verdict;
+  return {{"ok", verdict.has_value()},
+          {"manifest", report.manifest.to_string()},
+          {"name", report.name},
+          {"rules", explanation.rules},
+          {"requirements", explanation.requirements},
+          {"accepted", pieces(explanation.accepted)},
+          {"rejected", pieces(explanation.rejected)},
+          {"rule", verdict ? Json(verdict->rule) : Json()},
+          {"signer", verdict ? Json(verdict->key_name()) : Json()},
+          {"identity", verdict ? Json(verdict->identity) : Json()},
+          {"message", explanation.refusal}};
+}
+
+std::string to_text(const image::TrustReport& report) {
+  const sign::Explanation& explanation = report.explanation;
+  std::string text = fmt::format("{}\n", report.manifest.to_string());
+  const auto list = [&text](std::string_view what, const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) text += fmt::format("  {} {}\n", what, visible(line));
+  };
+  list("rule", explanation.rules);
+  list("required", explanation.requirements);
+  for (const sign::Rejection& piece : explanation.accepted)
+    text += fmt::format("  accepted {}: {}\n", visible(piece.what), visible(piece.reason));
+  for (const sign::Rejection& piece : explanation.rejected)
+    text += fmt::format("  rejected {}: {}\n", visible(piece.what), visible(piece.reason));
+  if (!explanation.verdict)
+    return text + fmt::format("Not trusted: {}\n", visible_message(explanation.refusal));
+  if (!explanation.verdict->is_signed())
+    return text + "Accepted although nobody trusted signed it\n";
+  return text + fmt::format("Trusted: rule {} decides\n", visible(explanation.verdict->rule));
 }
 
 }  // namespace intact::report

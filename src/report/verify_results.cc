@@ -60,6 +60,10 @@ Json to_json(const image::VerifyReport& report) {
             {"omitted", report.omitted}};
   json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
   json["signer_label"] = report.signer ? Json(report.signer->key_label) : Json();
+  if (report.signer) {
+    json["signers"] = report.signer->signers;
+    json["attestations"] = report.signer->attestations;
+  }
   json["identity"] = report.signer ? Json(report.signer->identity) : Json();
   return json;
 }

@@ -93,7 +93,7 @@ TEST(Bundle, TheStatementIsCosigns) {
             as_text(bundle->envelope->payload));
   const auto bare = parse_statement(encode_signature_statement({"", digest(kManifest)}));
   ASSERT_TRUE(bare) << why(bare);
-  EXPECT_EQ(bare->subjects.front().identity, "");
+  EXPECT_EQ(bare->subjects.front().claims.docker_reference, "");
 }
 
 TEST(Bundle, RefusesOtherKeysManifestsAndPayloads) {

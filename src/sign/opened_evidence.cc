@@ -5,6 +5,7 @@
 #include <intact/crypto/base64.h>
 #include <intact/crypto/hash.h>
 #include <intact/sign/bundle.h>
+#include <intact/sign/notation.h>
 #include <intact/sign/statement.h>
 
 namespace intact::sign {
@@ -60,6 +61,25 @@ Result<OpenedEvidence> open_bundle(const Evidence& evidence, const Digest& manif
   return opened;
 }
 
+Result<OpenedEvidence> open_notation(const Evidence& evidence) {
+  NotationEnvelope envelope =
+      TRY(evidence.kind == kNotationJws ? parse_notation_jws(evidence.payload)
+                                        : parse_notation_cose(evidence.payload));
+  OpenedEvidence opened;
+  opened.message = std::move(envelope.message);
+  opened.signatures.push_back(std::move(envelope.signature));
+  opened.certificates = std::move(envelope.certificates);
+  opened.scheme = envelope.scheme;
+  opened.expiry = envelope.expiry;
+  opened.claim = [payload = std::move(envelope.payload),
+                  time = envelope.signing_time]() -> Result<Claim> {
+    Claim claim{TRY(parse_notation_payload(payload))};
+    claim.payload.time = time;
+    return claim;
+  };
+  return opened;
+}
+
 Result<OpenedEvidence> open_attestation(const Evidence& evidence, const Digest& manifest) {
   const Json document =
       TRY(parse_json(evidence.payload, {.bytes = kMaxBundleSize, .depth = 16, .values = 1000}));
@@ -68,7 +88,15 @@ Result<OpenedEvidence> open_attestation(const Evidence& evidence, const Digest& 
 
 }  // namespace
 
+bool has_signed(const crypto::VerifyingKey& key, const OpenedEvidence& opened) {
+  if (!opened.scheme) return has_signed(PublicKey(key), opened);
+  return std::ranges::any_of(opened.signatures, [&](const Bytes& signature) {
+    return key.verify(*opened.scheme, opened.message, signature);
+  });
+}
+
 bool has_signed(const PublicKey& key, const OpenedEvidence& opened) {
+  if (opened.scheme) return false;
   return std::ranges::any_of(opened.signatures, [&](const Bytes& signature) {
     return key.verify(opened.message, signature).has_value();
   });
@@ -79,16 +107,19 @@ Result<OpenedEvidence> open_evidence(const Evidence& evidence, const Digest& man
     return Error(ErrorKind::limit, "too large");
   if (evidence.kind == kSimpleSigning) return open_simple(evidence);
   if (evidence.kind == kSigstoreBundle) return open_bundle(evidence, manifest);
+  if (evidence.kind == kNotationJws || evidence.kind == kNotationCose)
+    return open_notation(evidence);
   if (evidence.kind == kDsse) return open_attestation(evidence, manifest);
   return Error(ErrorKind::unsupported, "of an unknown kind");
 }
 
 bool is_signed_by(const Evidence& evidence, const SigningPayload& payload, const PublicKey& key) {
   const auto opened = open_evidence(evidence, payload.manifest);
-  if (!opened || !has_signed(key, *opened)) return false;
+  if (!opened || !has_signed(key.key(), *opened)) return false;
   const auto claim = opened->claim();
   return claim && claim->attestation.empty() && claim->payload.manifest == payload.manifest &&
-         claim->payload.docker_reference == payload.docker_reference;
+         claim->payload.docker_reference == payload.docker_reference &&
+         claim->payload.serial == payload.serial;
 }
 
 std::optional<UnverifiedClaim> read_unverified(const Evidence& evidence, const Digest& manifest) {

@@ -120,7 +120,7 @@ TEST(SignatureImage, PassesOverLayersOfOthers) {
   };
   EXPECT_EQ(count(good), 2U);
   Json other = good;
-  other["layers"][0]["mediaType"] = "application/vnd.dsse.envelope.v1+json";
+  other["layers"][0]["mediaType"] = "application/vnd.example.sbom+json";
   EXPECT_EQ(count(other), 1U);
   other = good;
   other["layers"][0]["annotations"].erase(std::string(kSignatureAnnotation));

@@ -6,26 +6,14 @@
 #include <intact/sign/identity.h>
 #include <intact/sign/policy.h>
 
+#include "requirement_json.h"
+
 namespace intact::sign {
 namespace {
 
 constexpr std::uint64_t kVersion = 1;
 constexpr std::size_t kMaxPolicySize = 4 * 1024 * 1024;  // bytes
 constexpr std::size_t kMaxDigests = 10'000;              // in one list
-
-/// A member that we do not know may narrow what is trusted, so it cannot be passed over; nor can a
-/// null, which readers take for absent.
-Result<void> refuse_strange_members(const Json& object,
-                                    std::initializer_list<std::string_view> known) {
-  for (const auto& [key, value] : object.items()) {
-    const std::string shown = '"' + key.substr(0, 100) + '"';
-    if (std::ranges::find(known, key) == known.end())
-      return Error(ErrorKind::unsupported, "unknown member " + shown);
-    if (value.is_null())
-      return Error(ErrorKind::malformed, shown + " is null; leave it out if that is meant");
-  }
-  return {};
-}
 
 Result<std::vector<Digest>> parse_digests(const Json& object, std::string_view key) {
   std::vector<Digest> digests;
@@ -41,15 +29,34 @@ Result<std::vector<Digest>> parse_digests(const Json& object, std::string_view k
   return digests;
 }
 
+Result<CertificateTrust> parse_certificate_trust(const Json& item) {
+  CertificateTrust trust{
+      .authorities = TRY(parse_certificates(as_bytes(TRY(require_string(item, "certificates")))))};
+  if (const auto subject = TRY(optional_string(item, "subject"))) {
+    TRY(parse_subject(*subject));
+    trust.subject = *subject;
+  }
+  return trust;
+}
+
 Result<Rule> parse_rule(const Json& item) {
   if (!item.is_object()) return Error(ErrorKind::malformed, "a rule is not an object");
-  TRY(refuse_strange_members(item, {"key", "fingerprint", "label", "identity", "pins"}));
-  const std::string pem = TRY(require_string(item, "key"));
-  Rule rule{.key = TRY(PublicKey::from_pem(pem)), .identity_pattern = {}, .pins = {}, .label = {}};
+  TRY(refuse_strange_members(
+      item, {"key", "certificates", "subject", "fingerprint", "label", "identity", "pins"}));
+  Rule rule{.key = {}, .identity_pattern = {}, .pins = {}};
+  if (item.contains("certificates")) {
+    if (item.contains("key"))
+      return Error(ErrorKind::malformed, "a rule with a key and with certificates");
+    rule.certificates = TRY(parse_certificate_trust(item));
+  } else {
+    if (item.contains("subject"))
+      return Error(ErrorKind::malformed, "a subject without certificates");
+    rule.key = TRY(PublicKey::from_pem(TRY(require_string(item, "key"))));
+  }
   // People read the fingerprint and the program the key: they must agree.
-  if (TRY(require_string(item, "fingerprint")) != rule.key.fingerprint())
+  if (TRY(require_string(item, "fingerprint")) != rule.fingerprint())
     return Error(ErrorKind::malformed,
-                 "the fingerprint is not the key's, which is " + rule.key.fingerprint());
+                 "the fingerprint is not the key's, which is " + rule.fingerprint());
   // Present and empty is not absent: somebody meant to narrow the rule.
   rule.identity_pattern = TRY(optional_string(item, "identity"));
   if (rule.identity_pattern) TRY(check_identity_pattern(*rule.identity_pattern));
@@ -87,12 +94,18 @@ Result<Policy> parse_policy(ByteSpan text, std::vector<Digest>& revoked) {
   if (!document.is_object()) return Error(ErrorKind::malformed, "not a JSON object");
   if (TRY(require_uint(document, "version")) != kVersion)
     return Error(ErrorKind::unsupported, "not a policy of version 1");
-  TRY(refuse_strange_members(document, {"version", "rules", "revoked"}));
+  TRY(refuse_strange_members(document, {"version", "rules", "requirements", "revoked"}));
   Policy policy;
   if (const Json* const rules = TRY(optional_array(document, "rules"))) {
     for (std::size_t i = 0; i < rules->size(); ++i) {
       Rule rule = TRY(parse_rule((*rules)[i]).context("rule " + std::to_string(i + 1)));
       TRY(policy.add(std::move(rule)).context("rule " + std::to_string(i + 1)));
+    }
+  }
+  if (const Json* const requirements = TRY(optional_array(document, "requirements"))) {
+    for (std::size_t i = 0; i < requirements->size(); ++i) {
+      const std::string what = "requirement " + std::to_string(i + 1);
+      TRY(policy.require(TRY(parse_requirement((*requirements)[i]).context(what))).context(what));
     }
   }
   revoked = TRY(parse_digests(document, "revoked"));
@@ -114,6 +127,18 @@ bool is_meant(const Rule& rule, const RuleSelection& selection) {
 }
 
 }  // namespace
+
+Result<void> refuse_strange_members(const Json& object,
+                                    std::initializer_list<std::string_view> known) {
+  for (const auto& [key, value] : object.items()) {
+    const std::string shown = '"' + key.substr(0, 100) + '"';
+    if (std::ranges::find(known, key) == known.end())
+      return Error(ErrorKind::unsupported, "unknown member " + shown);
+    if (value.is_null())
+      return Error(ErrorKind::malformed, shown + " is null; leave it out if that is meant");
+  }
+  return {};
+}
 
 Result<void> check_label(std::string_view label) {
   if (label.empty()) return Error(ErrorKind::invalid_argument, "the label is empty");
@@ -137,15 +162,54 @@ Result<Policy> Policy::parse(ByteSpan text) {
 std::string Policy::to_text() const {
   Json document = {{"version", kVersion}, {"rules", Json::array()}};
   for (const Rule& rule : rules_) {
-    Json item = {{"key", rule.key.to_pem()}, {"fingerprint", rule.key.fingerprint()}};
+    Json item = Json::object();
+    if (rule.key) item["key"] = rule.key->to_pem();
+    if (rule.certificates) {
+      item["certificates"] = rule.certificates->to_pem();
+      if (!rule.certificates->subject.empty()) item["subject"] = rule.certificates->subject;
+    }
+    item["fingerprint"] = rule.fingerprint();
     if (!rule.label.empty()) item["label"] = rule.label;
     if (rule.identity_pattern) item["identity"] = *rule.identity_pattern;
     if (!rule.pins.empty()) item["pins"] = to_json(rule.pins);
     document["rules"].push_back(std::move(item));
   }
+  for (const Requirement& requirement : requirements_)
+    document["requirements"].push_back(to_json(requirement));
   document["revoked"] = to_json(revoked_);
   // Indented: people read and edit this file.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string Rule::fingerprint() const {
+  return key ? key->fingerprint() : certificates->fingerprint();
+}
+
+std::string Rule::kind() const {
+  return key ? std::string(to_string(key->type())) : "certificates";
+}
+
+Result<void> Policy::require(Requirement requirement) {
+  TRY(check_requirement(requirement));
+  for (Requirement& present : requirements_) {
+    if (present.identity_pattern != requirement.identity_pattern) continue;
+    present = std::move(requirement);
+    return {};
+  }
+  if (requirements_.size() == kMaxRules)
+    return Error(ErrorKind::limit, "more than " + std::to_string(kMaxRules) + " requirements");
+  requirements_.push_back(std::move(requirement));
+  return {};
+}
+
+Result<void> Policy::drop_requirement(const std::optional<std::string>& identity_pattern) {
+  const std::size_t removed = std::erase_if(requirements_, [&](const Requirement& requirement) {
+    return requirement.identity_pattern == identity_pattern;
+  });
+  if (removed != 0) return {};
+  return Error(ErrorKind::not_found,
+               "no requirement for " +
+                   (identity_pattern ? "'" + *identity_pattern + "'" : std::string("every image")));
 }
 
 bool Policy::is_revoked(const Digest& manifest) const {
@@ -154,7 +218,7 @@ bool Policy::is_revoked(const Digest& manifest) const {
 
 std::string Policy::label_of(std::string_view fingerprint) const {
   for (const Rule& rule : rules_)
-    if (!rule.label.empty() && rule.key.fingerprint() == fingerprint) return rule.label;
+    if (!rule.label.empty() && rule.fingerprint() == fingerprint) return rule.label;
   return "";
 }
 
@@ -162,13 +226,16 @@ Result<void> Policy::add(Rule rule) {
   if (rule.identity_pattern) TRY(check_identity_pattern(*rule.identity_pattern));
   if (!rule.label.empty()) TRY(check_label(rule.label));
   for (Rule& present : rules_) {
-    if (present.key.fingerprint() != rule.key.fingerprint() ||
+    const auto subject_of = [](const Rule& one) {
+      return one.certificates ? one.certificates->subject : std::string();
+    };
+    if (present.fingerprint() != rule.fingerprint() || subject_of(present) != subject_of(rule) ||
         present.identity_pattern != rule.identity_pattern)
       continue;
     // Pins would narrow the existing rule, and a rule without pins would end the pinning: neither
     // is what "add" says.
     if (present.pins.empty() != rule.pins.empty())
-      return Error(ErrorKind::exists, "key " + rule.key.fingerprint() + ": already trusted " +
+      return Error(ErrorKind::exists, "key " + rule.fingerprint() + ": already trusted " +
                                           (present.pins.empty() ? "without pins" : "with pins") +
                                           "; remove that rule first (`intact trust rm`)");
     insert_missing(present.pins, rule.pins);
@@ -188,7 +255,7 @@ Result<std::string> Policy::remove(std::string_view key, const RuleSelection& se
   if (prefix.empty()) return Error(ErrorKind::invalid_argument, "the fingerprint is empty");
   std::set<std::string> found;
   for (const Rule& rule : rules_) {
-    std::string fingerprint = rule.key.fingerprint();
+    std::string fingerprint = rule.fingerprint();
     if (rule.label == key ||
         std::string_view(fingerprint).substr(kAlgorithm.size()).starts_with(prefix))
       found.insert(std::move(fingerprint));
@@ -200,7 +267,7 @@ Result<std::string> Policy::remove(std::string_view key, const RuleSelection& se
     return Error(ErrorKind::invalid_argument,
                  shown + ": fits several trusted keys; give more of the fingerprint");
   const std::size_t removed = std::erase_if(rules_, [&](const Rule& rule) {
-    return found.contains(rule.key.fingerprint()) && is_meant(rule, selection);
+    return found.contains(rule.fingerprint()) && is_meant(rule, selection);
   });
   if (removed == 0)
     return Error(ErrorKind::not_found,
@@ -220,6 +287,9 @@ Result<void> Policy::unrevoke(const Digest& manifest) {
 void Policy::append(Policy other) {
   // Equal rules are not merged: pins of one file must not widen a rule of another.
   for (Rule& rule : other.rules_) rules_.push_back(std::move(rule));
+  // Nor are requirements: each narrows what is accepted.
+  for (Requirement& requirement : other.requirements_)
+    requirements_.push_back(std::move(requirement));
   insert_missing(revoked_, other.revoked_);
 }
 

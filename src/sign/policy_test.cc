@@ -34,7 +34,7 @@ TEST(Policy, SurvivesItsText) {
   ASSERT_EQ(again->rules().size(), 3U);
   EXPECT_EQ(again->rules()[0].identity_pattern, "registry.example/team/*");
   EXPECT_EQ(again->rules()[1].pins, (std::vector{kOne, kTwo}));
-  EXPECT_EQ(again->rules()[2].key.fingerprint(), golden_public("ed25519.pub").fingerprint());
+  EXPECT_EQ(again->rules()[2].fingerprint(), golden_public("ed25519.pub").fingerprint());
   EXPECT_TRUE(again->is_revoked(kTwo));
   EXPECT_FALSE(again->is_revoked(kOne));
 }

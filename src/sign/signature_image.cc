@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <intact/crypto/base64.h>
@@ -5,6 +7,7 @@
 #include <intact/json/json.h>
 #include <intact/sign/bundle.h>
 #include <intact/sign/identity.h>
+#include <intact/sign/notation.h>
 #include <intact/sign/signature_image.h>
 
 namespace intact::sign {
@@ -21,6 +24,8 @@ constexpr std::string_view kEmptyConfig = "{}";
 std::string_view kind_of(std::string_view media_type) {
   if (media_type == kSignatureMediaType) return kSimpleSigning;
   if (media_type == kEnvelopeMediaType) return kDsse;
+  if (media_type == kJwsMediaType) return kNotationJws;
+  if (media_type == kCoseMediaType) return kNotationCose;
   return is_bundle_type(media_type) ? kSigstoreBundle : "";
 }
 
@@ -102,11 +107,14 @@ std::string signature_tag(const Digest& manifest) {
 }
 
 std::size_t max_payload_size(std::string_view kind) {
-  return kind == kSimpleSigning ? kMaxPayloadSize : kMaxBundleSize;
+  if (kind == kSimpleSigning) return kMaxPayloadSize;
+  return kind == kNotationJws || kind == kNotationCose ? kMaxNotationSize : kMaxBundleSize;
 }
 
 bool is_known_kind(std::string_view kind) {
-  return kind == kSimpleSigning || kind == kSigstoreBundle || kind == kDsse;
+  constexpr std::string_view kKinds[] = {kSimpleSigning, kSigstoreBundle, kDsse, kNotationJws,
+                                         kNotationCose};
+  return std::ranges::find(kKinds, kind) != std::end(kKinds);
 }
 
 Result<std::vector<SignatureLayer>> parse_signature_manifest(ByteSpan manifest) {

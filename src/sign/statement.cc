@@ -5,7 +5,7 @@
 #include <intact/crypto/base64.h>
 #include <intact/sign/statement.h>
 
-#include "go_json.h"
+#include "claims.h"
 #include "proto_json.h"
 
 namespace intact::sign {
@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kStatementV1 = "https://in-toto.io/Statement/v1";
 constexpr std::string_view kStatementV01 = "https://in-toto.io/Statement/v0.1";
 
-Result<Statement::Subject> parse_subject(const Json& item) {
+Result<Statement::Subject> parse_statement_subject(const Json& item) {
   Statement::Subject subject;
   const Json& digests = *TRY(require_object(item, "digest"));
   for (const auto& [algorithm, hex] : digests.items()) {
@@ -28,7 +28,7 @@ Result<Statement::Subject> parse_subject(const Json& item) {
     }
   }
   if (const Json* const annotations = TRY(optional_object(item, "annotations")))
-    subject.identity = TRY(optional_string(*annotations, kIdentityAnnotation)).value_or("");
+    TRY(read_annotations(*annotations, subject.claims));
   return subject;
 }
 
@@ -72,23 +72,20 @@ Result<Statement> parse_statement(ByteSpan bytes) {
     const Json& subjects = *TRY(require_array(document, "subject"));
     if (subjects.size() > kMaxSubjects)
       return Error(ErrorKind::limit, fmt::format("more than {} subjects", kMaxSubjects));
-    for (const Json& subject : subjects) statement.subjects.push_back(TRY(parse_subject(subject)));
+    for (const Json& subject : subjects)
+      statement.subjects.push_back(TRY(parse_statement_subject(subject)));
     return statement;
   };
   return parse().context("statement");
 }
 
 Bytes encode_signature_statement(const SigningPayload& payload) {
-  const std::string identity =
-      payload.docker_reference.empty()
-          ? ""
-          : go_quote(kIdentityAnnotation) + ":" + go_quote(payload.docker_reference);
   // Put together by hand: the order of the members and the lack of spaces are cosign's.
   return to_bytes(
       fmt::format(R"({{"_type":"{}","subject":[{{"digest":{{"{}":"{}"}},"annotations":{{{}}}}}],)"
                   R"("predicateType":"{}","predicate":{{}}}})",
                   kStatementV1, to_string(payload.manifest.algorithm()), payload.manifest.hex(),
-                  identity, kSignaturePredicate));
+                  encode_annotations(payload), kSignaturePredicate));
 }
 
 Result<SigningPayload> payload_of(const Statement& statement, const Digest& manifest) {
@@ -96,13 +93,17 @@ Result<SigningPayload> payload_of(const Statement& statement, const Digest& mani
   for (const Statement::Subject& subject : statement.subjects) {
     if (std::ranges::find(subject.digests, manifest) == subject.digests.end()) continue;
     if (found) return Error(ErrorKind::malformed, "the statement names the manifest twice");
-    found = SigningPayload{.docker_reference = subject.identity, .manifest = manifest};
+    found = subject.claims;
+    found->manifest = manifest;
   }
   if (!found) {
-    for (const Statement::Subject& subject : statement.subjects)
-      if (!subject.digests.empty())
-        return SigningPayload{.docker_reference = subject.identity,
-                              .manifest = subject.digests.front()};
+    // About others: the caller says so.
+    for (const Statement::Subject& subject : statement.subjects) {
+      if (subject.digests.empty()) continue;
+      SigningPayload other = subject.claims;
+      other.manifest = subject.digests.front();
+      return other;
+    }
     return Error(ErrorKind::malformed, "the statement names no manifest");
   }
   if (statement.type != kStatementV1 && statement.predicate_type == kSignaturePredicate)

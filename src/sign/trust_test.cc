@@ -14,6 +14,11 @@ namespace {
 const Digest kOther = crypto::sha256(as_bytes("another manifest"));
 
 /// One image, signed by one key as registry.example/team/app:1.
+/// As with --pub.
+Demands only(const std::vector<PublicKey>& keys, const Policy& policy = {}) {
+  return {.rules = rules_for(keys, policy)};
+}
+
 class TrustTest : public testing::Test {
  protected:
   const Digest manifest_ = crypto::sha256(as_bytes("manifest"));
@@ -136,7 +141,8 @@ TEST_F(TrustTest, TellsTheLabelOfTheKey) {
   ASSERT_TRUE(policy.add(
       {.key = key_.public_key(), .identity_pattern = {}, .pins = {}, .label = "Release key"}));
   EXPECT_EQ(evaluate_trust({signature()}, manifest_, "", policy)->key_label, "Release key");
-  EXPECT_EQ(evaluate_trust({signature()}, manifest_, "", policy, {key_.public_key()})->key_label,
+  EXPECT_EQ(evaluate_trust({signature()}, manifest_, "", policy, only({key_.public_key()}, policy))
+                ->key_label,
             "Release key");
   EXPECT_EQ(judge({signature()})->key_label, "");
 }
@@ -212,17 +218,19 @@ TEST_F(TrustTest, TerminalControlsInAnIdentityAreNotRepeated) {
 TEST_F(TrustTest, ARevokedManifestIsAlwaysRefused) {
   policy_.revoke(kOther);
   EXPECT_TRUE(judge({signature()}));
-  EXPECT_TRUE(evaluate_trust({signature()}, manifest_, "", policy_, {key_.public_key()}));
+  EXPECT_TRUE(
+      evaluate_trust({signature()}, manifest_, "", policy_, only({key_.public_key()}, policy_)));
   policy_.revoke(manifest_);
   expect_untrusted(judge({signature()}), "revoked by the trust policy");
-  expect_untrusted(evaluate_trust({signature()}, manifest_, "", policy_, {key_.public_key()}),
-                   "revoked by the trust policy");
+  expect_untrusted(
+      evaluate_trust({signature()}, manifest_, "", policy_, only({key_.public_key()}, policy_)),
+      "revoked by the trust policy");
 }
 
 TEST_F(TrustTest, NamedKeysReplaceThePolicysRules) {
   const PrivateKey foreign = generate_key();
   const auto with = [&](const PublicKey& key) {
-    return evaluate_trust({signature()}, manifest_, "demo", policy_, {key});
+    return evaluate_trust({signature()}, manifest_, "demo", policy_, only({key}, policy_));
   };
   EXPECT_TRUE(with(key_.public_key()));
   expect_untrusted(with(foreign.public_key()), "not signed by a trusted key");
@@ -238,15 +246,15 @@ TEST(GoldenTrust, JudgesWhatCosignSigned) {
   const std::string name = "127.0.0.1:5961/team/app:latest";
   for (const char* pub : {"cosign.pub", "ed25519.pub"}) {
     const PublicKey key = golden_public(pub);
-    const auto verdict = evaluate_trust(stored, manifest, name, {}, {key});
+    const auto verdict = evaluate_trust(stored, manifest, name, {}, only({key}));
     ASSERT_TRUE(verdict) << pub << why(verdict);
     EXPECT_EQ(verdict->key_fingerprint, key.fingerprint());
     EXPECT_EQ(verdict->identity, "127.0.0.1:5961/team/app");
   }
-  EXPECT_FALSE(evaluate_trust(stored, manifest, name, {}, {golden_public("rsa.pub")}));
-  EXPECT_FALSE(evaluate_trust(stored, kOther, name, {}, {golden_public("cosign.pub")}));
+  EXPECT_FALSE(evaluate_trust(stored, manifest, name, {}, only({golden_public("rsa.pub")})));
+  EXPECT_FALSE(evaluate_trust(stored, kOther, name, {}, only({golden_public("cosign.pub")})));
   EXPECT_FALSE(evaluate_trust(stored, manifest, "127.0.0.1:5961/team/db:latest", {},
-                              {golden_public("cosign.pub")}));
+                              only({golden_public("cosign.pub")})));
 }
 
 /// check_trust, with all that it reads in files.

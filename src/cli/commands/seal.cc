@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <intact/image/seal.h>
 #include <intact/json/json.h>
 #include <intact/report/results.h>
+#include <intact/sign/certificates.h>
 
 #include "command.h"
 #include "commands.h"
@@ -25,6 +27,8 @@ struct Options {
   std::string identity;
   std::string profile = "shared";
   std::string signature_format = "classic";
+  std::optional<std::string> certificate;
+  std::optional<std::uint64_t> serial;
   std::string platform;
   std::optional<std::string> owner;
   bool json = false;
@@ -49,6 +53,11 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
   seal_options.profile = options.profile;
   seal_options.identity = options.identity;
   seal_options.signature_format = TRY(image::parse_signature_format(options.signature_format));
+  seal_options.serial = options.serial;
+  if (options.certificate)
+    seal_options.certificates =
+        TRY(crypto::CertificateChain::from(TRY(sign::load_certificates(*options.certificate)))
+                .context("--certificate"));
   seal_options.limits = limits.limits();
   if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
   if (options.owner) seal_options.owner = TRY(oci::parse_owner(*options.owner).context("--owner"));
@@ -99,11 +108,18 @@ void add_seal_command(Program& program) {
       ->type_name("HOST/REPO[:TAG]");
   command->add_option("--profile", options->profile, "Kind of sealed image")->type_name("shared");
   command
-      ->add_option(
-          "--signature-format", options->signature_format,
-          "Store the signature as cosign 2 does, as a sigstore bundle as cosign 3 does, or "
-          "both")
-      ->type_name("classic|bundle|both");
+      ->add_option("--signature-format", options->signature_format,
+                   "How to store the signature: as cosign 2 does, as a sigstore bundle as cosign 3 "
+                   "does, both, or as notation does")
+      ->type_name("classic|bundle|both|notation-jws|notation-cose");
+  command
+      ->add_option("--certificate", options->certificate,
+                   "Certificates of the key (PEM), its own first, for Notation's formats")
+      ->type_name("FILE");
+  command
+      ->add_option("--serial", options->serial,
+                   "Sign this number with the image; policies can refuse lower ones")
+      ->type_name("N");
   command
       ->add_option("--platform", options->platform,
                    "Select this platform from a multi-platform image")

@@ -1,14 +1,20 @@
+#include <cstdint>
 #include <memory>
 
 #include <sys/stat.h>
 
+#include <intact/base/error.h>
+#include <intact/image/explain.h>
 #include <intact/json/json.h>
 #include <intact/report/results.h>
 #include <intact/sign/identity.h>
 #include <intact/sign/policy.h>
+#include <intact/sign/signed_time.h>
 
 #include "../commands.h"
+#include "anchor_options.h"
 #include "command.h"
+#include "store_option.h"
 
 namespace intact::cli {
 namespace {
@@ -17,10 +23,17 @@ struct Options {
   std::string key;  // a file or, where it fits, a label or the start of a fingerprint
   std::optional<std::string> identity;
   bool any = false;
+  bool certificate = false;
+  std::optional<std::string> subject;
   std::optional<std::string> label;
   std::vector<std::string> pins;
   std::string digest;
   std::optional<std::string> policy;
+  std::size_t signers = 1;
+  std::vector<std::string> attestations;
+  std::optional<std::string> max_age;
+  std::optional<std::uint64_t> min_serial;
+  std::optional<std::string> not_before;
   bool undo = false;
   bool json = false;
 };
@@ -38,14 +51,34 @@ void print_result(const Options& options, const Json& json, const std::string& t
   print("{}", options.json ? to_text(json) + "\n" : text);
 }
 
+/// Of the key, or of the first certificate, in a file.
+Result<std::string> fingerprint_of(const std::string& file) {
+  auto key = sign::PublicKey::load(file);
+  if (key) return key->fingerprint();
+  if (const auto certificates = sign::load_certificates(file))
+    return crypto::fingerprint(certificates->front());
+  return std::move(key).error();
+}
+
 Result<int> add(const Options& options) {
   if (options.identity && options.identity->empty())
     return Error(ErrorKind::invalid_argument,
                  "--identity: the pattern is empty; pass --any to trust the key for every image");
-  sign::Rule rule{.key = TRY(sign::PublicKey::load(options.key)),
+  sign::Rule rule{.key = {},
                   .identity_pattern = options.identity,
                   .pins = {},
                   .label = options.label.value_or("")};
+  if (options.certificate) {
+    rule.certificates =
+        sign::CertificateTrust{.authorities = TRY(sign::load_certificates(options.key)),
+                               .subject = options.subject.value_or("")};
+    if (options.subject) TRY(sign::parse_subject(*options.subject).context("--subject"));
+  } else {
+    if (options.subject)
+      return Error(ErrorKind::invalid_argument,
+                   "--subject: only for certificates; pass --certificate as well");
+    rule.key = TRY(sign::PublicKey::load(options.key));
+  }
   if (options.label) TRY(sign::check_label(*options.label).context("--label"));
   for (const std::string& pin : options.pins)
     rule.pins.push_back(TRY(parse_argument("--pin", pin)));
@@ -79,7 +112,7 @@ Result<int> remove(const Options& options) {
   const bool is_file =
       options.key == "-" || (::stat(options.key.c_str(), &st) == 0 && !S_ISDIR(st.st_mode));
   std::string key_text = options.key;  // a label or the start of a fingerprint
-  if (is_file) key_text = TRY(sign::PublicKey::load(options.key)).fingerprint();
+  if (is_file) key_text = TRY(fingerprint_of(options.key));
   const std::string file = TRY(sign::choose_policy_file(options.policy));
   std::string removed;
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) -> Result<void> {
@@ -91,6 +124,33 @@ Result<int> remove(const Options& options) {
                                              : "";
   print_result(options, Json{{"fingerprint", removed}, {"policy", file}},
                fmt::format("No longer trusted{}: {} (in {})\n", scope, removed, file));
+  return 0;
+}
+
+Result<int> require(const Options& options) {
+  sign::Requirement requirement{.identity_pattern = options.identity, .signers = options.signers};
+  for (const std::string& name : options.attestations)
+    requirement.attestations.push_back(sign::attestation_type(name));
+  if (options.max_age)
+    requirement.max_age = TRY(sign::parse_age(*options.max_age).context("--max-age"));
+  requirement.min_serial = options.min_serial;
+  if (options.not_before)
+    requirement.not_before = TRY(sign::parse_time(*options.not_before).context("--not-before"));
+  if (!options.undo && requirement == sign::Requirement{.identity_pattern = options.identity})
+    return Error(ErrorKind::invalid_argument,
+                 "requires nothing; pass --signers, --attestation, --max-age, --min-serial or "
+                 "--not-before");
+  const std::string file = TRY(sign::choose_policy_file(options.policy));
+  TRY(sign::edit_policy(file, [&](sign::Policy& policy) -> Result<void> {
+    if (options.undo) return policy.drop_requirement(options.identity).context(file);
+    return policy.require(requirement);
+  }));
+  Json json = sign::to_json(requirement);
+  json["required"] = !options.undo;
+  json["policy"] = file;
+  print_result(options, json,
+               fmt::format("{} for {} (in {})\n", options.undo ? "No longer required" : "Required",
+                           options.identity ? "'" + *options.identity + "'" : "every image", file));
   return 0;
 }
 
@@ -107,6 +167,48 @@ Result<int> revoke(const Options& options) {
       fmt::format("{} {} (in {})\n",
                   options.undo ? "No longer revoked:" : "Revoked:", digest.to_string(), file));
   return 0;
+}
+
+struct TestOptions {
+  std::string image;
+  std::string name;
+  std::string platform;
+  bool json = false;
+};
+
+Result<int> test(const TestOptions& options, const StoreOption& store_option,
+                 const AnchorOptions& anchor_options) {
+  const sign::Anchors anchors = anchor_options.anchors();
+  std::optional<oci::Platform> platform;
+  if (!options.platform.empty()) platform = TRY(oci::parse_platform(options.platform));
+  const auto reference = TRY(oci::parse_reference(options.image));
+  if (!reference && !options.name.empty())
+    return Error(ErrorKind::invalid_argument,
+                 "--name: an image in the store has a name; leave it out");
+  const image::TrustReport report =
+      reference ? TRY(image::explain_source(*reference, options.name, platform, anchors))
+                : TRY(image::explain_stored(*TRY(store_option.open()), options.image, anchors));
+  print("{}", options.json ? to_text(report::to_json(report)) + "\n" : report::to_text(report));
+  return report.explanation.verdict ? 0 : exit_status(Error(ErrorKind::untrusted, ""));
+}
+
+void add_trust_test_command(Program& program, CLI::App& group) {
+  auto options = std::make_shared<TestOptions>();
+  CLI::App* const command =
+      program.add(group, "test", "Show which rule decides about an image, and why");
+  command->add_option("IMAGE", options->image, "Image in the store, or in a layout or archive")
+      ->required()
+      ->type_name("NAME|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
+  command->add_option("--name", options->name, "Name that the image would be used under")
+      ->type_name("HOST/REPO[:TAG]");
+  command
+      ->add_option("--platform", options->platform,
+                   "Select this platform from a multi-platform image")
+      ->type_name("OS/ARCH[/VARIANT]");
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  const StoreOption store(command);
+  const AnchorOptions anchors(command);
+  program.on_chosen(command, [options, store, anchors] { return test(*options, store, anchors); });
 }
 
 }  // namespace
@@ -129,7 +231,9 @@ void add_trust_commands(Program& program) {
   };
 
   CLI::App* const adding = command("add", "Trust the images that a key has signed", add);
-  adding->add_option("FILE", options->key, "Public key (PEM), or - for standard input")
+  adding
+      ->add_option("FILE", options->key,
+                   "Public key or certificates (PEM), or - for standard input")
       ->required()
       ->type_name("");
   CLI::Option* const identity =
@@ -141,6 +245,13 @@ void add_trust_commands(Program& program) {
           ->type_name("PATTERN");
   adding->add_flag("--any", options->any, "Trust the key for every image, whatever its name")
       ->excludes(identity);
+  adding->add_flag("--certificate", options->certificate,
+                   "FILE has certificates of authorities (PEM): trust whom they have certified");
+  adding
+      ->add_option("--subject", options->subject,
+                   "Trust only certificates whose subject has these attributes, "
+                   "e.g. C=US, O=Example")
+      ->type_name("ATTRIBUTES");
   adding->add_option("--label", options->label, "Name of the key, shown by `list` and `verify`")
       ->type_name("TEXT");
   adding
@@ -163,6 +274,32 @@ void add_trust_commands(Program& program) {
           ->type_name("PATTERN");
   removing->add_flag("--any", options->any, "Remove only the rule for every image")
       ->excludes(which);
+
+  CLI::App* const requiring =
+      command("require", "Require more of images than one trusted signature", require);
+  requiring
+      ->add_option("--identity", options->identity,
+                   "Only of images that are signed or used under a name that matches this pattern")
+      ->type_name("PATTERN");
+  requiring->add_option("--signers", options->signers, "Number of different trusted signers")
+      ->type_name("N");
+  requiring
+      ->add_option("--attestation", options->attestations,
+                   "Type of an attestation by a trusted signer; may be repeated")
+      ->type_name("TYPE")
+      ->allow_extra_args(false);
+  requiring->add_option("--max-age", options->max_age, "Age of a signature at most, e.g. 90d")
+      ->type_name("AGE");
+  requiring
+      ->add_option("--min-serial", options->min_serial, "Lowest serial number (`seal --serial`)")
+      ->type_name("N");
+  requiring
+      ->add_option("--not-before", options->not_before,
+                   "Earliest time of signing, e.g. 2026-01-31T00:00:00Z")
+      ->type_name("TIME");
+  requiring->add_flag("--remove", options->undo, "Remove the requirement for these images");
+
+  add_trust_test_command(program, *group);
 
   CLI::App* const revoking = command("revoke", "Refuse a manifest, even if it is signed", revoke);
   revoking->add_option("DIGEST", options->digest, "Digest of the manifest, sha256:HEX")

@@ -9,8 +9,8 @@
 
 namespace intact::crypto {
 
-/// An X.509 certificate, of which only the public key is used: neither issuer nor dates are checked
-/// here. Immutable, cheap to copy, thread-safe.
+/// An X.509 certificate. Neither issuer nor dates are checked here; see certificate_chain.h.
+/// Immutable, cheap to copy, thread-safe.
 class Certificate {
  public:
   /// From DER, exactly. malformed; unsupported for a key that VerifyingKey does not take.
@@ -19,8 +19,10 @@ class Certificate {
   static Result<std::vector<Certificate>> parse_all(ByteSpan pem_or_der);
 
   const VerifyingKey& key() const { return key_; }
+  Bytes der() const;
 
  private:
+  friend class CertificateChain;
   friend Result<Bytes> sign_pkcs7(ByteSpan, const SigningKey&, const Certificate&);
   friend Result<void> verify_pkcs7(ByteSpan, ByteSpan, const std::vector<Certificate>&);
   Certificate(std::shared_ptr<void> certificate, VerifyingKey key)

@@ -16,16 +16,25 @@ enum class KeyType { ecdsa_p256, ecdsa_p384, ecdsa_p521, ed25519, rsa };
 std::string_view to_string(KeyType type);  ///< "ECDSA P-256" and so on, for people
 
 /// How a message becomes a signature. ECDSA signatures are DER SEQUENCE{r, s}, both halves of s are
-/// taken; RSA is PKCS#1 v1.5; Ed25519 ones are the 64 bytes of RFC 8032, with an empty context
-/// for ed25519ph.
+/// taken; RSA is PKCS#1 v1.5, or PSS with a salt as long as the hash and the same hash in MGF1;
+/// Ed25519 ones are the 64 bytes of RFC 8032, with an empty context for ed25519ph.
 enum class SignatureScheme {
   ecdsa_sha256,
   ecdsa_sha384,
   ecdsa_sha512,
   rsa_pkcs1_sha256,
+  rsa_pss_sha256,
+  rsa_pss_sha384,
+  rsa_pss_sha512,
   ed25519,
   ed25519ph,
 };
+
+/// An ECDSA signature as JWS and COSE have it, r and s in full length one after the other, from DER
+/// and to it. malformed if it does not have the form or the size for a key of this type, which is
+/// an ECDSA one.
+Result<Bytes> ecdsa_to_raw(KeyType type, ByteSpan der);
+Result<Bytes> ecdsa_from_raw(KeyType type, ByteSpan raw);
 
 inline constexpr int kMinRsaBits = 2048;
 inline constexpr int kMaxRsaBits = 8192;  ///< what one verification may cost
@@ -41,6 +50,7 @@ class VerifyingKey {
   /// The canonical DER of the SubjectPublicKeyInfo.
   const Bytes& spki() const { return *spki_; }
   KeyType type() const { return type_; }
+  int bits() const;  ///< of the curve or the modulus
 
   /// False for a bad signature, and for a scheme that is not this key's.
   bool verify(SignatureScheme scheme, ByteSpan message, ByteSpan signature) const;

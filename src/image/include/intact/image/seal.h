@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <intact/base/digest.h>
 #include <intact/base/progress.h>
 #include <intact/base/result.h>
+#include <intact/crypto/certificate_chain.h>
 #include <intact/image/work.h>
 #include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
@@ -20,10 +22,10 @@
 namespace intact::image {
 
 /// How a signature is stored: as cosign 2 does (a tag), as cosign 3 does (a sigstore bundle that
-/// refers to the image), or both.
-enum class SignatureFormat { classic, bundle, both };
+/// refers to the image), both, or as notation does, with certificates.
+enum class SignatureFormat { classic, bundle, both, notation_jws, notation_cose };
 
-/// "classic", "bundle" or "both".
+/// "classic", "bundle", "both", "notation-jws" or "notation-cose".
 Result<SignatureFormat> parse_signature_format(std::string_view text);
 
 struct SealOptions {
@@ -32,6 +34,9 @@ struct SealOptions {
   std::string identity;                  ///< HOST/REPO[:TAG] for the signed payload; may be empty
   std::optional<oci::Owner> owner = {};  ///< of all files; only for a rootfs: source
   SignatureFormat signature_format = SignatureFormat::classic;
+  /// Of the key, the signer's first: for Notation's formats, and only for those.
+  std::optional<crypto::CertificateChain> certificates = {};
+  std::optional<std::uint64_t> serial = {};  ///< signed with the image; see sign::Requirement
   UnpackLimits limits;
   ProgressOfSteps progress;  ///< may be empty
 };

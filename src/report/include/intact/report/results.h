@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <intact/base/result.h>
+#include <intact/image/explain.h>
 #include <intact/image/export.h>
 #include <intact/image/pull.h>
 #include <intact/image/seal.h>
@@ -67,5 +68,9 @@ std::string to_text(const sign::Rule& rule, const std::string& file);
 /// All rules and revocations.
 Json to_json(const std::vector<sign::PolicyFile>& policies);
 std::string to_text(const std::vector<sign::PolicyFile>& policies);
+
+/// Why an image is trusted, or not (`trust test`).
+Json to_json(const image::TrustReport& report);
+std::string to_text(const image::TrustReport& report);
 
 }  // namespace intact::report

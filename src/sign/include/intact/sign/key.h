@@ -23,6 +23,8 @@ class PublicKey {
   /// (TrustedOwner::anyone in base/trusted_file.h).
   static Result<PublicKey> load(const std::string& file);
 
+  explicit PublicKey(crypto::VerifyingKey key) : key_(std::move(key)) {}
+
   /// Checks the way cosign signs with a key of this kind. untrusted if the signature is not
   /// this key's over exactly `message`.
   Result<void> verify(ByteSpan message, ByteSpan signature) const;
@@ -31,10 +33,9 @@ class PublicKey {
   std::string fingerprint() const;
   std::string to_pem() const;
   crypto::KeyType type() const { return key_.type(); }
+  const crypto::VerifyingKey& key() const { return key_; }
 
  private:
-  friend class PrivateKey;
-  explicit PublicKey(crypto::VerifyingKey key) : key_(std::move(key)) {}
   crypto::VerifyingKey key_;
 };
 

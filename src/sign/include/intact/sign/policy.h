@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -8,17 +9,52 @@
 
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
+#include <intact/json/json.h>
+#include <intact/sign/certificates.h>
 #include <intact/sign/key.h>
 
 namespace intact::sign {
 
-/// One trusted key and what it is trusted for.
+/// One trusted key, or authority of certificates, and what it is trusted for.
 struct Rule {
-  PublicKey key;
+  std::optional<PublicKey> key{};               ///< either this,
   std::optional<std::string> identity_pattern;  ///< see identity.h; nothing: any identity, and none
   std::vector<Digest> pins;                     ///< if not empty: only these manifests
   std::string label{};                          ///< what its user calls the key; may be empty
+  std::optional<CertificateTrust> certificates{};  ///< or this
+
+  std::string fingerprint() const;  ///< of the key, or of the first authority's certificate
+  std::string kind() const;         ///< for people: "ECDSA P-256", or "certificates"
 };
+
+/// What an image needs besides one trusted signature. Several may apply to one image, and then all
+/// of them hold.
+struct Requirement {
+  /// Of the names that it is for: images signed under one, or used under one. Nothing: all images.
+  std::optional<std::string> identity_pattern{};
+  std::size_t signers = 1;                  ///< different keys or certified subjects
+  std::vector<std::string> attestations{};  ///< predicate types of attestations by trusted signers
+  std::optional<std::int64_t> max_age{};    ///< of a signature, in seconds
+  std::optional<std::uint64_t> min_serial{};
+  std::optional<std::int64_t> not_before{};  ///< of the time of signing, seconds since 1970
+
+  bool operator==(const Requirement&) const = default;
+};
+
+/// For people: "of 'HOST/prod/**': 2 signers, attestation TYPE".
+std::string describe(const Requirement& requirement);
+/// As it is in the file.
+Json to_json(const Requirement& requirement);
+
+/// invalid_argument unless it makes sense and its pattern is well formed.
+Result<void> check_requirement(const Requirement& requirement);
+
+/// "90d", "12h", "30m" or "45s". invalid_argument for anything else and for nothing at all.
+Result<std::int64_t> parse_age(std::string_view text);
+
+/// The predicate type for one of cosign's short names ("slsaprovenance1", "spdxjson",
+/// "cyclonedx", ...); any other text is one itself.
+std::string attestation_type(std::string_view name);
 
 inline constexpr std::size_t kMaxLabelSize = 64;  // bytes
 
@@ -38,11 +74,15 @@ struct RuleSelection {
 ///   {"version": 1,
 ///    "rules": [{"key": PEM, "fingerprint": "sha256:HEX", "label": TEXT, "identity": PATTERN,
 ///               "pins": [DIGEST...]}],
+///    "requirements": [{"identity": PATTERN, "signers": N, "attestations": [TYPE...],
+///                      "max_age": "90d", "min_serial": N, "not_before": "2026-01-31T00:00:00Z"}],
 ///    "revoked": [DIGEST...]}
-/// "label", "identity", "pins", "rules" and "revoked" may be absent. A rule without "identity" is
-/// for any image, one without "pins" for any manifest. Nothing else means "any": an empty pattern,
-/// an empty list of pins, a null and an unknown member are refused, since reading them as absent
-/// would widen what is trusted.
+/// A rule may have "certificates" (PEM) and "subject" ("C=US, O=Example") instead of "key"; its
+/// fingerprint is that of the first certificate. All members of requirements may be absent.
+/// "label", "identity", "pins", "rules", "requirements" and "revoked" may be absent. A rule without
+/// "identity" is for any image, one without "pins" for any manifest. Nothing else means "any": an
+/// empty pattern, an empty list of pins, a null and an unknown member are refused, since reading
+/// them as absent would widen what is trusted.
 class Policy {
  public:
   static constexpr std::size_t kMaxRules = 256;
@@ -59,6 +99,7 @@ class Policy {
   std::string to_text() const;
 
   const std::vector<Rule>& rules() const { return rules_; }
+  const std::vector<Requirement>& requirements() const { return requirements_; }
   const std::vector<Digest>& revoked() const { return revoked_; }
   bool is_revoked(const Digest& manifest) const;
   /// The first label of a key; empty: none.
@@ -72,14 +113,20 @@ class Policy {
   /// ("sha256:" may be left out); returns its fingerprint. not_found, also when the key has no such
   /// rule; invalid_argument when the text fits several keys.
   Result<std::string> remove(std::string_view key, const RuleSelection& selection = {});
+  /// Adds a requirement, in place of one for the same names. Errors of check_requirement(); limit.
+  Result<void> require(Requirement requirement);
+  /// Removes the requirement for these names; not_found if there is none.
+  Result<void> drop_requirement(const std::optional<std::string>& identity_pattern);
   void revoke(const Digest& manifest);
   Result<void> unrevoke(const Digest& manifest);  ///< not_found if it was not revoked
 
-  /// Adds the rules of another policy after its own; both revocation lists hold.
+  /// Adds the rules of another policy after its own; both revocation lists and the requirements of
+  /// both hold.
   void append(Policy other);
 
  private:
   std::vector<Rule> rules_;
+  std::vector<Requirement> requirements_;
   std::vector<Digest> revoked_;
 };
 

@@ -19,6 +19,9 @@ inline constexpr std::string_view kSimpleSigning = "simple-signing";
 inline constexpr std::string_view kSigstoreBundle = "sigstore-bundle";  ///< bundle.h
 /// An envelope with an in-toto statement (statement.h), as `cosign attest` of version 2 writes it.
 inline constexpr std::string_view kDsse = "dsse";
+// Envelopes of the Notary Project (notation.h).
+inline constexpr std::string_view kNotationJws = "notation-jws";
+inline constexpr std::string_view kNotationCose = "notation-cose";
 
 inline constexpr std::string_view kSignatureMediaType =
     "application/vnd.dev.cosign.simplesigning.v1+json";

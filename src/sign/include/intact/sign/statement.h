@@ -41,8 +41,8 @@ Bytes signed_bytes(std::string_view payload_type, ByteSpan payload);
 /// An in-toto statement, v1 or v0.1: what its predicate says is said about its subjects.
 struct Statement {
   struct Subject {
-    std::vector<Digest> digests;  ///< of algorithms that are known here
-    std::string identity;         ///< kIdentityAnnotation; may be empty
+    std::vector<Digest> digests{};  ///< of algorithms that are known here
+    SigningPayload claims{};        ///< our annotations; its manifest is not set
   };
   std::string type;  ///< the value of "_type"
   std::string predicate_type;
@@ -55,8 +55,8 @@ Result<Statement> parse_statement(ByteSpan bytes);
 /// The statement that cosign 3 writes to sign an image, with our identity.
 Bytes encode_signature_statement(const SigningPayload& payload);
 
-/// What a statement that was found well signed says about a manifest. malformed unless exactly one
-/// subject is that manifest.
+/// What a statement that was found well signed says about a manifest, or else about another that it
+/// names. malformed if it names none, or this one twice.
 Result<SigningPayload> payload_of(const Statement& statement, const Digest& manifest);
 
 }  // namespace intact::sign

@@ -42,7 +42,7 @@ struct UnverifiedClaim {
 /// Nothing if the piece cannot be read or is about another manifest.
 std::optional<UnverifiedClaim> read_unverified(const Evidence& evidence, const Digest& manifest);
 
-/// Whether the piece is a signature by `key` that says exactly this.
+/// Whether the piece is a signature by `key` that says exactly this, at whatever time.
 bool is_signed_by(const Evidence& evidence, const SigningPayload& payload, const PublicKey& key);
 
 /// Why one piece was not accepted.
@@ -53,11 +53,15 @@ struct Rejection {
 
 /// Where trust comes from in one command: never from the store.
 struct Anchors {
-  std::vector<std::string> key_files;  ///< --pub FILE: if any, only these keys, for any identity
+  /// --pub FILE: if there are any of these or of the next ones, only they count, for any identity.
+  std::vector<std::string> key_files;
+  std::vector<std::string> authority_files = {};  ///< --ca FILE: certificates
   bool insecure_unsigned =
       false;  ///< --insecure-unsigned: accept images that nobody trusted signed
   std::optional<std::string> policy_file;  ///< --policy FILE instead of the default ones
   std::string identity = {};  ///< --identity PATTERN that the signed name must match; empty: any
+  std::vector<std::string> attestations = {};  ///< --require-attestation TYPE: predicate types
+  std::optional<std::int64_t> max_age = {};    ///< --max-age: of the signature, in seconds
 };
 
 /// Where trust comes from, for people: the key files or the policy files that are read.
@@ -65,16 +69,23 @@ std::string describe(const Anchors& anchors);
 
 /// Who vouches for a manifest.
 struct Verdict {
-  std::string key_fingerprint;  ///< empty: nobody (Anchors::insecure_unsigned)
-  std::string identity;         ///< as signed; may be empty
-  std::string key_label{};      ///< what the policy calls the key; may be empty
+  /// Of the key, or of the signer's certificate. Empty: nobody (Anchors::insecure_unsigned).
+  std::string key_fingerprint;
+  std::string identity;     ///< as signed; may be empty
+  std::string key_label{};  ///< what the policy calls the key; may be empty
   /// The pieces of evidence that were tried before the good one.
   std::vector<Rejection> rejected{};
+  std::string subject{};                  ///< of the certificate, for people; empty for a bare key
+  std::optional<std::int64_t> time{};     ///< of signing, as the signer says
+  std::optional<std::uint64_t> serial{};  ///< as signed
+  /// Everybody whose signature counted, as key_name(); only the first unless more were required.
+  std::vector<std::string> signers{};
+  /// The predicate types of the attestations that were required and found.
+  std::vector<std::string> attestations{};
+  std::string rule{};  ///< which rule decided, for people: "2 (Release key), for 'HOST/team/*'"
   bool is_signed() const { return !key_fingerprint.empty(); }
   /// For people: "Release key (sha256:HEX)", or the fingerprint alone.
-  std::string key_name() const {
-    return key_label.empty() ? key_fingerprint : key_label + " (" + key_fingerprint + ")";
-  }
+  std::string key_name() const;
 };
 
 /// Whether some trusted key has signed this manifest under a name that fits. `name` is the image's
@@ -83,15 +94,39 @@ struct Verdict {
 /// over. untrusted if there is none: the error tells which pieces were found, and why each was not
 /// accepted; an image that has only pieces of unknown kinds is not called unsigned. Also if the
 /// policy revokes the manifest, whatever the anchors say, and if policy_file is missing. A policy
-/// or key file that cannot be read is an error of its own kind.
+/// or key file that cannot be read is an error of its own kind. Where the policy requires more of
+/// such an image (Requirement), all of that must hold.
 Result<Verdict> check_trust(const std::vector<Evidence>& evidence, const Digest& manifest,
                             const std::string& name, const Anchors& anchors);
 
-/// The same with the anchors already read: `keys` replaces the rules of `policy` unless it is
-/// empty, and `identity` is Anchors::identity.
+/// How a verdict came about.
+struct Explanation {
+  std::vector<std::string> rules{};         ///< that count, numbered from 1
+  std::vector<std::string> requirements{};  ///< of the policy, for images of this name
+  std::vector<Rejection> accepted{};        ///< pieces, and by which rule each is accepted
+  std::vector<Rejection> rejected{};        ///< pieces, and why each is not
+  std::optional<Verdict> verdict{};
+  std::string refusal{};  ///< why there is none
+};
+/// The same as check_trust() with everything told, for people. untrusted is not an error here.
+Result<Explanation> explain_trust(const std::vector<Evidence>& evidence, const Digest& manifest,
+                                  const std::string& name, const Anchors& anchors);
+
+/// What one command asks for, with its files read.
+struct Demands {
+  std::vector<Rule> rules{};  ///< unless empty, in place of those of the policy
+  std::string identity{};     ///< Anchors::identity
+  std::vector<std::string> attestations{};
+  std::optional<std::int64_t> max_age{};
+  std::optional<std::int64_t> now{};  ///< seconds since 1970; nothing: the clock's
+};
+
+/// The rules of --pub: each key for any identity, under the label that the policy has for it.
+std::vector<Rule> rules_for(const std::vector<PublicKey>& keys, const Policy& policy);
+
+/// The same with the anchors already read. `explanation`, if there is one, is filled in.
 Result<Verdict> evaluate_trust(const std::vector<Evidence>& evidence, const Digest& manifest,
                                const std::string& name, const Policy& policy,
-                               const std::vector<PublicKey>& keys = {},
-                               const std::string& identity = {});
+                               const Demands& demands = {}, Explanation* explanation = nullptr);
 
 }  // namespace intact::sign
