@@ -20,7 +20,7 @@
 namespace intact::cli {
 namespace {
 
-/// Who uses the file: the servers of its owner or the caller, and whoever has locked it.
+/// Who uses the file: the servers of its owner or the caller, and anyone who has locked it.
 Result<void> find_users(int fd, report::IntegrityUse& use) {
   struct stat st;
   if (::fstat(fd, &st) != 0) return Error::from_errno("fstat", errno);

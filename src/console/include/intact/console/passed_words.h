@@ -18,7 +18,7 @@ struct PassedWords {
 
 /// Takes these words off the arguments `all`, the first of which is the command's own name: all
 /// after NAME, which is the first word that is neither an option of `command` nor the value of one.
-/// Whatever they look like, they are no options of `command`.
+/// Whatever they look like, `command` does not take them as its options.
 ///
 /// One exception: when NAME comes before any option and one of `late_options` ("--key") follows it,
 /// options continue up to "--" or the first other word. `late_option` then says so, for a warning.

@@ -34,7 +34,7 @@ struct IntegrityUse {
 
   bool active() const { return is_locked || !layers.empty(); }
   /// Adds the layers of an answer of a status server of `user`, which is what the server cannot
-  /// choose. Text in another form is ignored: it does not come from one of ours.
+  /// choose. Text in another form is ignored: no server of Intact sends it.
   void add_server(const std::string& answer, uid_t user);
 };
 Json to_json(const IntegrityUse& use);
