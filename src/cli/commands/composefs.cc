@@ -16,6 +16,7 @@
 #include <intact/composefs/read.h>
 #include <intact/composefs/scan.h>
 #include <intact/composefs/write.h>
+#include <intact/console/output.h>
 #include <intact/fsverity/tree.h>
 #include <intact/json/json.h>
 

@@ -7,6 +7,7 @@
 
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
+#include <intact/console/output.h>
 #include <intact/fsverity/measure.h>
 #include <intact/fsverity/tree.h>
 #include <intact/json/json.h>
