@@ -126,8 +126,7 @@ std::string to_text(const image::TrustReport& report) {
     text += fmt::format("  rejected {}: {}\n", visible(piece.what), visible(piece.reason));
   if (!explanation.verdict)
     return text + fmt::format("Not trusted: {}\n", visible_message(explanation.refusal));
-  if (!explanation.verdict->is_signed())
-    return text + "Accepted although nobody trusted signed it\n";
+  if (!explanation.verdict->is_signed()) return text + "Accepted without a trusted signature\n";
   return text + fmt::format("Trusted: rule {} decides\n", visible(explanation.verdict->rule));
 }
 

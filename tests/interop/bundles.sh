@@ -134,6 +134,26 @@ expect 0 "$intact" verify theirs --policy "$policy"
 expect 5 "$intact" verify theirs --pub "$work/theirs.pub" --identity 'registry.example/other:*'
 said 'theirs.*registry.example/other'
 
+# An attestation is required, listed, and never a signature.
+printf '{"a":1}' > "$work/predicate.json"
+expect 5 "$intact" verify "oci:$work/pulled:v1" --pub "$work/theirs.pub" --require-attestation custom
+said 'no attestation'
+cp -a "$work/plain" "$work/attested"
+expect 0 cosign-3 attest --key "$work/theirs.key" --signing-config "$work/signing.json" --type custom \
+  --predicate "$work/predicate.json" -y "$repository@$digest"
+fetch "${digest/:/-}"
+expect 0 "$intact" verify "oci:$work/pulled:v1" --pub "$work/theirs.pub" --require-attestation custom
+expect 5 "$intact" verify "oci:$work/pulled:v1" --pub "$work/theirs.pub" --require-attestation slsaprovenance1
+expect 0 "$intact" pull "oci:$work/pulled:v1" attested --pub "$work/theirs.pub" --require-attestation custom
+expect 0 "$intact" inspect attested
+said 'Attestation +https://cosign.sigstore.dev/attestation/v1'
+attestation=$(comm -13 <(sort <<< "$theirs") <(subjects "$work/pulled" "$digest" | sort))
+for one in "$attestation" $(jq -r '.config.digest, .layers[].digest' "$(blob "$work/pulled" "$attestation")"); do
+  cp "$(blob "$work/pulled" "$one")" "$(blob "$work/attested" "$one")"
+done
+expect 5 "$intact" verify "oci:$work/attested:v1" --pub "$work/theirs.pub"
+said 'an attestation'
+
 # change JQ: makes $work/changed of $work/plain with cosign's second bundle, changed.
 change() {
   local manifest layer file

@@ -11,7 +11,7 @@
 
 namespace intact::sign {
 
-/// Who is trusted by certificates: whoever an authority has certified, under a subject.
+/// Who is trusted by certificates: anyone whom an authority has certified, under a subject.
 struct CertificateTrust {
   std::vector<crypto::Certificate> authorities;  ///< at least one
   /// Attributes that the signer's subject must have, as parse_subject() reads them; empty: any.
