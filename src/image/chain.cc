@@ -6,6 +6,7 @@
 #include <intact/oci/media_types.h>
 #include <intact/sign/signature_image.h>
 
+#include "local_seals.h"
 #include "pull_memory.h"
 #include "source_chain.h"
 #include "stored_evidence.h"
@@ -14,41 +15,19 @@
 namespace intact::image {
 namespace {
 
-/// The last link: from the config to the image.
-Result<ImageId> require_sealed(const oci::ImageConfig& config, const std::string& what) {
-  const auto image = TRY(sealed_image(config).context(what));
-  if (!image)
-    return Error(ErrorKind::unsupported, what + ": not sealed (its config has no label " +
-                                             std::string(kDigestLabel) +
-                                             "); seal it with `intact seal`");
-  return *image;
-}
-
 std::string to_text(const ImageId& image) {
   return visible(image.format.substr(0, 100)) + " image " + image.digest.to_string();
 }
 
-/// What to say of an image in a layout or archive that is not sealed.
-Error not_sealed(const oci::ImageSource& source, const oci::Reference& reference,
-                 const oci::Descriptor& found, ErrorKind kind) {
-  std::string tag = reference.tag.empty() ? found.annotation(oci::kRefName) : reference.tag;
+/// A sealed image under a similar tag, for the message about one that is not.
+std::string similar_tag(const oci::ImageSource& source, const oci::Reference& reference,
+                        const oci::Descriptor& found) {
+  const std::string tag = reference.tag.empty() ? found.annotation(oci::kRefName) : reference.tag;
   oci::Reference sealed = reference;
   sealed.tag = tag + "-sealed";
   const std::vector<std::string> names = source.names();
-  const bool is_there = std::find(names.begin(), names.end(), sealed.tag) != names.end();
-  return Error(kind, oci::to_string(reference) + ": not sealed, its config has no label " +
-                         std::string(kDigestLabel) + "; " +
-                         (is_there ? "did you mean " + oci::to_string(sealed) + "?"
-                                   : std::string("seal it with `intact seal`")));
-}
-
-/// Of an image that nobody trusts the user wants to know first that it is not a sealed one at all.
-/// Nothing that is read here is believed; it only chooses among errors.
-Result<void> say_if_unsealed(const oci::ImageSource& source, const oci::Reference& reference,
-                             const oci::Descriptor& found) {
-  const auto documents = oci::read_image(source, found);
-  if (!documents || documents->config.label(std::string(kDigestLabel)) != nullptr) return {};
-  return not_sealed(source, reference, found, ErrorKind::untrusted);
+  if (std::ranges::find(names, sealed.tag) == names.end()) return "";
+  return "; did you mean " + oci::to_string(sealed) + "?";
 }
 
 std::optional<sign::Verdict> signer_of(sign::Verdict verdict) {
@@ -67,34 +46,85 @@ Result<sign::Verdict> check_stored_trust(const store::Store& store, const store:
   return verdict;
 }
 
+/// The last link: from the config or the local seal to the image.
+Result<ImageId> sealed_by(const std::optional<ImageId>& labels,
+                          const std::optional<StoredSeal>& seal) {
+  if (labels && seal && *labels != seal->image())
+    return Error(ErrorKind::untrusted,
+                 "its local seal is for another image than its publisher sealed; pull it again");
+  if (labels) return *labels;
+  if (seal) return seal->image();
+  return Error(ErrorKind::untrusted,
+               "not sealed by its publisher, and it has no local seal; pull it again with `intact "
+               "pull SOURCE NAME`, which verifies and seals it");
+}
+
+/// Everything above the documents: seal, evidence, and what this machine remembers.
+struct Vouched {
+  std::optional<StoredSeal> seal;
+  sign::Verdict verdict;
+};
+Result<Vouched> check_vouched(const store::Store& store, const store::NamedImage& record,
+                              const sign::Anchors& anchors) {
+  const std::string about = "'" + record.name + "'";
+  auto seal = TRY(find_local_seal(store, record).context(about));
+  auto verdict = check_stored_trust(store, record, anchors_with(anchors, seal)).context(about);
+  // Without the seal that has gone there may be nothing to trust the image for.
+  if (!verdict && !seal && verdict.error().kind() == ErrorKind::untrusted)
+    TRY(check_local_seal_is_there(anchors, store, record.name, record.manifest));
+  Vouched vouched{std::move(seal), TRY(std::move(verdict))};
+  TRY(check_pull_memory(
+      anchors, store, record.name,
+      {record.manifest, vouched.seal ? std::optional(vouched.seal->document) : std::nullopt}));
+  return vouched;
+}
+
 }  // namespace
 
+std::string_view to_string(SealKind kind) {
+  switch (kind) {
+    case SealKind::publisher:
+      return "publisher";
+    case SealKind::local:
+      return "local";
+    case SealKind::none:
+      break;
+  }
+  return "none";
+}
+
 Result<void> check_name_allowed(const store::Store& store, const store::NamedImage& record,
-                                const sign::Anchors& anchors) {
-  TRY(check_stored_trust(store, record, anchors).context("'" + record.name + "'"));
+                                const Chain& chain, const sign::Anchors& anchors) {
+  std::optional<StoredSeal> seal;
+  if (chain.local_seal) seal = StoredSeal{{}, *chain.local_seal};
+  TRY(check_stored_trust(store, record, anchors_with(anchors, seal))
+          .context("'" + record.name + "'"));
   return {};
 }
 
 Result<Chain> check_chain(const store::Store& store, const store::NamedImage& record,
                           const sign::Anchors& anchors) {
-  const std::string& name = record.name;
+  auto [seal, verdict] = TRY(check_vouched(store, record, anchors));
+  const std::string about = "'" + record.name + "'";
   Chain chain;
   chain.manifest_digest = record.manifest;
-  chain.signer =
-      signer_of(TRY(check_stored_trust(store, record, anchors).context("'" + name + "'")));
-  TRY(check_pull_memory(anchors, store, name, record.manifest));
+  chain.basis = verdict.basis();
+  chain.signer = signer_of(std::move(verdict));
 
   chain.manifest =
       TRY(oci::parse_manifest(TRY(read_needed(store, record.manifest, oci::kMaxDocument)), "")
-              .context("manifest of '" + name + "'"));
+              .context("manifest of " + about));
   TRY(oci::check_is_image(chain.manifest));
   const Bytes config = TRY(read_needed(store, chain.manifest.config.digest, oci::kMaxDocument));
-  chain.config = TRY(oci::parse_config(config).context("config of '" + name + "'"));
-  chain.image = TRY(require_sealed(chain.config, "'" + name + "'"));
+  chain.config = TRY(oci::parse_config(config).context("config of " + about));
+  const auto labels = TRY(sealed_image(chain.config).context(about));
+  chain.image = TRY(sealed_by(labels, seal).context(about));
   if (chain.image != record.image)
-    return Error(ErrorKind::tampered, name + ": the store's record names the " +
-                                          to_text(record.image) + ", but the signed config the " +
+    return Error(ErrorKind::tampered, record.name + ": the store's record names the " +
+                                          to_text(record.image) + ", but the " +
+                                          (seal ? "local seal" : "signed config") + " the " +
                                           to_text(chain.image) + "; pull it again");
+  if (seal) chain.local_seal = std::move(seal->seal);
   return chain;
 }
 
@@ -117,12 +147,18 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   result.signatures = TRY(read_signatures(*result.source, found));
   Chain& chain = result.chain;
   chain.manifest_digest = found.digest;
-  auto verdict = sign::check_trust(result.signatures.evidence, found.digest, name, anchors);
+  sign::Anchors with = anchors;
+  // To pull by the digest of an index is to pin everything that it contains.
+  if (anchors.pin && reference.digest == anchors.pin) with.pin = found.digest;
+  auto verdict = sign::check_trust(result.signatures.evidence, found.digest, name, with);
   if (!verdict && verdict.error().kind() == ErrorKind::untrusted) {
     if (result.signatures.damage) return std::move(*result.signatures.damage);
-    TRY(say_if_unsealed(*result.source, reference, found));
+    return Error(ErrorKind::untrusted, oci::to_string(reference) + ": " +
+                                           verdict.error().message() +
+                                           similar_tag(*result.source, reference, found));
   }
-  chain.signer = signer_of(TRY(std::move(verdict).context(oci::to_string(reference))));
+  chain.basis = TRY(Result<sign::Verdict>(verdict).context(oci::to_string(reference))).basis();
+  chain.signer = signer_of(*std::move(verdict));
 
   oci::ImageDocuments documents = TRY(oci::read_image(*result.source, found));
   chain.manifest = std::move(documents.manifest);
@@ -131,8 +167,8 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   result.config_bytes = std::move(documents.config_bytes);
   TRY(check_platform(chain.config, platform).context(oci::to_string(reference)));
   const auto sealed = TRY(sealed_image(chain.config).context(oci::to_string(reference)));
-  if (!sealed) return not_sealed(*result.source, reference, found, ErrorKind::unsupported);
-  chain.image = *sealed;
+  result.is_sealed = sealed.has_value();
+  if (sealed) chain.image = *sealed;
   if (chain.signer) result.suggested_name = chain.signer->identity;
   if (result.suggested_name.empty()) result.suggested_name = reference.tag;
   if (result.suggested_name.empty()) result.suggested_name = found.annotation(oci::kRefName);

@@ -51,9 +51,13 @@ Result<void> fill_destination(const store::Store& store, const store::NamedImage
   for (const oci::Descriptor& layer : chain.manifest.layers)
     TRY(destination.copy_blob(StoreBlobs(store), layer));
   TRY(destination.put_document(
-      TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument)), oci::kConfigType));
-  const oci::Descriptor manifest = TRY(destination.put_document(
-      TRY(store.read_blob(record.manifest, oci::kMaxDocument)), oci::kManifestType));
+      TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument)),
+      chain.manifest.config.media_type));
+  // One that its publisher has not sealed may have Docker's types.
+  const std::string& type = chain.manifest.media_type;
+  const oci::Descriptor manifest =
+      TRY(destination.put_document(TRY(store.read_blob(record.manifest, oci::kMaxDocument)),
+                                   type.empty() ? std::string(oci::kManifestType) : type));
   // Signatures that were bad when the image was pulled have no payload here.
   const auto read_if_present = [&](const oci::Descriptor& blob, std::size_t limit,
                                    std::vector<ReadBlob>& blobs) -> Result<void> {
@@ -63,6 +67,7 @@ Result<void> fill_destination(const store::Store& store, const store::NamedImage
   };
   std::vector<SignatureDocument> documents;
   for (const store::EvidenceRef& evidence : record.evidence) {
+    if (evidence.kind == sign::kLocalSeal) continue;  // of no use to another machine
     SignatureDocument document{.kind = evidence.kind, .manifest = {}, .blobs = {}};
     document.manifest.bytes =
         TRY(store.read_blob(evidence.document, sign::kMaxSignatureManifestSize));

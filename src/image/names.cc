@@ -5,6 +5,7 @@
 #include <intact/store/name.h>
 #include <intact/store/resolve.h>
 
+#include "local_seals.h"
 #include "pull_memory.h"
 #include "stored_image.h"
 
@@ -18,12 +19,21 @@ Result<store::NamedImage> tag(store::Store& store, const std::string& name,
   const HeldImage held = TRY(hold_image(store, name, anchors));
   store::NamedImage image = held.record;
   image.name = new_name;
-  TRY(check_name_allowed(store, image, anchors));
+  TRY(check_name_allowed(store, image, held.chain, anchors));
+  std::map<Digest, Bytes> documents;
+  if (held.chain.local_seal) {
+    sign::LocalSeal seal = *held.chain.local_seal;
+    seal.name = new_name;
+    NewSeal made = TRY(seal_locally(seal));
+    put_local_seal(image, made.digest);
+    documents.emplace(made.digest, std::move(made.document));
+  }
+  const PulledImage pulled(image.manifest, local_seal_of(image));
   Result<void> remembered;
   const store::NamingHooks hooks{
-      .before = [&] { return announce_pull(anchors, store, new_name, image.manifest, replace); },
-      .after = [&] { remembered = remember_pull(anchors, store, new_name, image.manifest); }};
-  TRY(store::tag_image(store, image, replace, hooks));
+      .before = [&] { return announce_pull(anchors, store, new_name, pulled, replace); },
+      .after = [&] { remembered = remember_pull(anchors, store, new_name, pulled); }};
+  TRY(store::tag_image(store, image, replace, hooks, documents));
   TRY(std::move(remembered).context("'" + new_name + "' has been tagged, but not remembered"));
   return image;
 }

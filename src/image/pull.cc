@@ -17,6 +17,7 @@
 #include <intact/store/transaction.h>
 
 #include "layers.h"
+#include "local_seals.h"
 #include "profile.h"
 #include "progress_meter.h"
 #include "pull_memory.h"
@@ -138,31 +139,53 @@ bool is_complete(store::Store& store, const store::NamedImage& record, const Cha
   return true;
 }
 
+/// Takes the image that the layers make from the local seal of the last pull, if that is for what a
+/// new one would seal. False: the layers have to tell.
+bool take_from_local_seal(const store::Store& store, const store::NamedImage& record,
+                          const PullOptions& options, bool is_sealed, Chain& chain) {
+  if (!needs_local_seal(is_sealed, chain.basis)) return !local_seal_of(record);
+  const auto stored = find_local_seal(store, record);
+  if (!stored || !*stored) return false;
+  const StoredSeal& found = **stored;
+  const std::string signer = chain.signer ? chain.signer->key_fingerprint : "";
+  if (found.seal.basis != chain.basis || found.seal.signer != signer ||
+      (is_sealed && chain.image != found.image()) ||
+      !check_pull_memory(options.anchors, store, record.name, {record.manifest, found.document}))
+    return false;
+  chain.image = found.image();
+  chain.local_seal = found.seal;
+  return true;
+}
+
 /// The report on an image that need not be pulled, for the store has it as it would be pulled.
 Result<std::optional<PullReport>> report_unchanged(const SourceChain& source,
                                                    const store::NamedImage& record,
                                                    store::Store& store,
                                                    const PullOptions& options) {
-  const Chain& chain = source.chain;
+  Chain chain = source.chain;
   const SignatureState& signatures = source.signatures;
-  const bool same_signatures = record.evidence == signatures.references();
+  const bool same_signatures = publishers_evidence(record) == signatures.references();
   const bool same_dirs = store.object_dirs().empty() || store.object_dirs() == record.object_dirs;
-  if (record.manifest != chain.manifest_digest || record.image != chain.image ||
-      record.layers_kept == options.drop_layers || !same_signatures || !same_dirs)
+  if (record.manifest != chain.manifest_digest || record.layers_kept == options.drop_layers ||
+      !same_signatures || !same_dirs)
     return std::optional<PullReport>();
   // What is looked at must not be collected meanwhile.
   const auto lease = store::Lease::take(store, record);
   PullReport report;
-  if (!lease || !is_complete(store, record, chain, signatures, report))
+  if (!lease || !take_from_local_seal(store, record, options, source.is_sealed, chain) ||
+      record.image != chain.image || !is_complete(store, record, chain, signatures, report))
     return std::optional<PullReport>();
   report.image = record;
   report.signer = chain.signer;
+  report.basis = chain.basis;
+  report.seal = chain.seal_kind();
   report.unchanged = true;
-  if (is_remembered(options.anchors, store, record.name, record.manifest))
+  const PulledImage pulled(record.manifest, local_seal_of(record));
+  if (is_remembered(options.anchors, store, record.name, pulled))
     return std::optional(std::move(report));
   Result<void> remembered;
   const auto named = TRY(store.while_named(record.name, record.manifest, [&] {
-    remembered = remember_pull(options.anchors, store, record.name, record.manifest);
+    remembered = remember_pull(options.anchors, store, record.name, pulled);
   }));
   if (!named) return std::optional<PullReport>();
   if (!remembered) report.warnings.push_back(not_remembered(remembered.error()));
@@ -177,6 +200,9 @@ Result<std::optional<store::NamedImage>> check_name(store::Store& store, const s
   TRY(store::check_name(name));
   TRY(store::check_digest_in_name(name, chain.manifest_digest));
   TRY(state_directory());
+  // What came first under the name is the only one that counts here, not the store's word.
+  if (chain.basis == sign::Basis::first_use && !options.replace)
+    TRY(check_replaces_nothing(options.anchors, store, name, chain.manifest_digest));
   auto present = store.find(name);
   if (present && present->manifest != chain.manifest_digest && !options.replace)
     return Error(ErrorKind::exists, name + ": the store has another image of this name (" +
@@ -189,12 +215,13 @@ Result<std::optional<store::NamedImage>> check_name(store::Store& store, const s
 }
 
 /// Stages the layers, and unpacks them from there into objects and the image, which must be the one
-/// that was sealed. Returns the objects of the image.
-Result<Objects> stage_image(const oci::Reference& reference, const SourceChain& source,
+/// that was sealed if the publisher has sealed any; otherwise it is entered in the chain. Returns
+/// the objects of the image.
+Result<Objects> stage_image(const oci::Reference& reference, SourceChain& source,
                             store::Transaction& transaction, const PullOptions& options,
                             ReusedLayers& reused, ProgressMeter& meter,
                             std::vector<std::string>& warnings) {
-  const Chain& chain = source.chain;
+  Chain& chain = source.chain;
   const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
   meter.begin("Reading layers", layer_bytes);
   for (const oci::Descriptor& layer : chain.manifest.layers)
@@ -211,11 +238,13 @@ Result<Objects> stage_image(const oci::Reference& reference, const SourceChain& 
     return std::make_unique<MeteredStream>(std::move(bytes), meter);
   };
   meter.begin("Unpacking", layer_bytes);
-  const Profile& profile = *TRY(find_profile(chain.image.format));
+  const Profile& profile =
+      source.is_sealed ? *TRY(find_profile(chain.image.format)) : *profiles().front();
   const auto sink = profile.content_sink(&transaction);
   tree::Tree tree =
       TRY(apply_layers(chain.manifest, chain.config, open_layer, *sink, options.limits, warnings));
   const MadeImage image = TRY(profile.seal(tree));
+  if (!source.is_sealed) chain.image = {std::string(profile.format()), image.digest()};
   if (image.digest() != chain.image.digest)
     return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
                                           image.digest().to_string() + ", but it was sealed as " +
@@ -240,12 +269,40 @@ store::NamedImage make_record(const oci::Reference& reference, const std::string
   return record;
 }
 
+/// Seals the image locally if it needs that, and enters the seal in its record.
+Result<void> stage_local_seal(const SourceChain& source, store::NamedImage& record,
+                              store::Transaction& transaction) {
+  const Chain& chain = source.chain;
+  if (!needs_local_seal(source.is_sealed, chain.basis)) return {};
+  const NewSeal seal =
+      TRY(seal_locally({.name = record.name,
+                        .manifest = record.manifest,
+                        .image = chain.image.digest,
+                        .format = chain.image.format,
+                        .created = record.created,
+                        .basis = chain.basis,
+                        .signer = chain.signer ? chain.signer->key_fingerprint : ""}));
+  TRY(transaction.add_blob(seal.digest, seal.document));
+  put_local_seal(record, seal.digest);
+  return {};
+}
+
+/// An image that nobody trusted has signed must be acceptable by the name that it gets, which may
+/// not have been known when its chain was checked.
+Result<void> check_unsigned_name(const SourceChain& source, const std::string& name,
+                                 const PullOptions& options) {
+  if (source.chain.basis != sign::Basis::first_use) return {};
+  TRY(sign::check_trust(source.signatures.evidence, source.chain.manifest_digest, name,
+                        options.anchors));
+  return {};
+}
+
 }  // namespace
 
 Result<PullReport> pull(const oci::Reference& reference, const std::string& asked_name,
                         store::Store& store, const PullOptions& options) {
-  const SourceChain source = TRY(check_source_chain(reference, asked_name, options.platform,
-                                                    options.anchors, options.limits.decompress));
+  SourceChain source = TRY(check_source_chain(reference, asked_name, options.platform,
+                                              options.anchors, options.limits.decompress));
   const Chain& chain = source.chain;
   const std::string name = asked_name.empty() ? source.suggested_name : asked_name;
   if (name.empty())
@@ -258,6 +315,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
     return Error(ErrorKind::invalid_argument, oci::to_string(reference) + ": " +
                                                   usable.error().message() +
                                                   "; give the image another NAME");
+  TRY(check_unsigned_name(source, name, options));
   const auto present = TRY(check_name(store, name, chain, options));
   if (present && !options.verify) {
     if (auto unchanged = TRY(report_unchanged(source, *present, store, options)))
@@ -266,15 +324,19 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
 
   ProgressMeter meter(options.progress);
   PullReport report;
-  report.image = make_record(reference, name, source, options);
   report.signer = chain.signer;
+  report.basis = chain.basis;
+  report.seal =
+      needs_local_seal(source.is_sealed, chain.basis) ? SealKind::local : SealKind::publisher;
   auto transaction = TRY(store::Transaction::begin(store));
   ReusedLayers reused;
   const Objects objects =
       TRY(stage_image(reference, source, *transaction, options, reused, meter, report.warnings));
   report.objects = objects.digests.size();
   report.object_bytes = objects.bytes;
+  report.image = make_record(reference, name, source, options);
   TRY(stage_documents(source, *transaction));
+  TRY(stage_local_seal(source, report.image, *transaction));
   if (options.drop_layers) {
     for (const oci::Descriptor& layer : chain.manifest.layers)
       TRY(transaction->drop_blob(layer.digest));
@@ -288,12 +350,11 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   // The memory of the name changes together with it: otherwise a concurrent pull could leave one
   // image in the store and another in the memory.
   Result<void> remembered;
+  const PulledImage pulled(chain.manifest_digest, local_seal_of(report.image));
   const auto announce = [&] {
-    return announce_pull(options.anchors, store, name, chain.manifest_digest, options.replace);
+    return announce_pull(options.anchors, store, name, pulled, options.replace);
   };
-  const auto remember = [&] {
-    remembered = remember_pull(options.anchors, store, name, chain.manifest_digest);
-  };
+  const auto remember = [&] { remembered = remember_pull(options.anchors, store, name, pulled); };
   TRY(transaction->commit(report.image, options.replace, objects.digests,
                           {.before = announce, .after = remember}));
   if (!remembered) report.warnings.push_back(not_remembered(remembered.error()));

@@ -32,6 +32,15 @@ struct Pulled {
   std::string name;
   std::string manifest;
   std::vector<std::string> places;  ///< link_places() of `store`
+  std::string local_seal{};         ///< digest of its document; empty: none
+
+  bool is_manifest(const PulledImage& image) const {
+    return manifest == image.manifest.to_string();
+  }
+  bool is(const PulledImage& image) const {
+    return is_manifest(image) &&
+           local_seal == (image.local_seal ? image.local_seal->to_string() : "");
+  }
 };
 
 /// The store at hand, and by which paths it was reached.
@@ -90,6 +99,7 @@ Result<std::vector<Pulled>> read_memory(const std::string& file,
     pulled.id = TRY(optional_string(entry, "id").context(file)).value_or("");
     pulled.name = TRY(require_string(entry, "name").context(file));
     pulled.manifest = TRY(require_string(entry, "manifest").context(file));
+    pulled.local_seal = TRY(optional_string(entry, "local_seal").context(file)).value_or("");
     if (entry.contains("places")) {
       for (const Json& place : *TRY(require_array(entry, "places").context(file))) {
         if (!place.is_string())
@@ -114,6 +124,7 @@ Result<void> write_memory(const std::string& file, const std::vector<Pulled>& al
     if (!pulled.id.empty()) entry["id"] = pulled.id;
     entry["name"] = pulled.name;
     entry["manifest"] = pulled.manifest;
+    if (!pulled.local_seal.empty()) entry["local_seal"] = pulled.local_seal;
     if (!pulled.places.empty()) entry["places"] = pulled.places;
     entries.push_back(std::move(entry));
   }
@@ -142,10 +153,8 @@ std::vector<std::string> old_files(const sign::Anchors& anchors) {
 /// A command that is called without the variables that lead to a user's own memory must not bypass
 /// it, so a memory that cannot be found is an error.
 Result<std::vector<std::string>> files_to_check() {
-  std::vector<std::string> files{TRY(state_directory()) + kFile};
-  const char* const given = std::getenv("INTACT_STATE");
-  const std::string roots = std::string(kRootsState) + kFile;
-  if ((!given || !*given) && files.front() != roots) files.push_back(roots);
+  std::vector<std::string> files = TRY(state_directories());
+  for (std::string& file : files) file += kFile;
   return files;
 }
 
@@ -193,7 +202,7 @@ void import(std::vector<Pulled>& all, std::vector<Pulled> old) {
 /// Adds an entry, or none without a manifest. Other manifests under the same name are forgotten, or
 /// accepted beside it; without a manifest, those that the user `called` are forgotten.
 Result<void> update_memory(const sign::Anchors& anchors, const store::Store& store,
-                           const std::string& name, const std::optional<Digest>& manifest,
+                           const std::string& name, const std::optional<PulledImage>& image,
                            Others others, const std::string& called = {}) {
   const std::string directory = TRY(state_directory());
   const std::string file = directory + kFile;
@@ -209,7 +218,7 @@ Result<void> update_memory(const sign::Anchors& anchors, const store::Store& sto
     import(all, std::move(old));
   }
   // Another pull has given the name a meaning since it was removed. It remembers after this.
-  if (!manifest) {
+  if (!image) {
     const auto found = store.find(name);
     if (found || found.error().kind() != ErrorKind::not_found) return {};
   }
@@ -220,21 +229,20 @@ Result<void> update_memory(const sign::Anchors& anchors, const store::Store& sto
       const bool other_store = is_other_store(old, store);
       // The store that this path led to is still known where it is.
       const bool elsewhere =
-          manifest && other_store && !present.is_at(old.real) && old.real != old.store;
+          image && other_store && !present.is_at(old.real) && old.real != old.store;
       if (elsewhere) {
         old.store = old.real;
         old.places.clear();
       }
-      const bool beside_it = manifest && others == Others::keep && !other_store &&
-                             old.manifest != manifest->to_string();
-      const bool not_removed = !manifest && (other_store || !is_meant(old, called));
+      const bool beside_it = image && others == Others::keep && !other_store && !old.is(*image);
+      const bool not_removed = !image && (other_store || !is_meant(old, called));
       if (!elsewhere && !beside_it && !not_removed) continue;
     }
     kept.push_back(std::move(old));
   }
-  if (manifest)
-    kept.push_back(
-        {store.given_path(), store.path(), store.id(), name, manifest->to_string(), present.links});
+  if (image)
+    kept.push_back({store.given_path(), store.path(), store.id(), name, image->manifest.to_string(),
+                    present.links, image->local_seal ? image->local_seal->to_string() : ""});
   TRY(write_memory(file, kept));
   if (moved) ::unlink(old_file->c_str());
   return {};
@@ -259,6 +267,14 @@ Result<std::string> state_directory() {
                "state directory: neither HOME nor XDG_STATE_HOME is an absolute path, so what this "
                "user pulled is not known; set HOME, or INTACT_STATE=" +
                    std::string(kRootsState) + " to check against the pulls of root alone");
+}
+
+Result<std::vector<std::string>> state_directories() {
+  std::vector<std::string> directories{TRY(state_directory())};
+  const char* const given = std::getenv("INTACT_STATE");
+  if ((!given || !*given) && directories.front() != kRootsState)
+    directories.emplace_back(kRootsState);
+  return directories;
 }
 
 Result<void> check_replaces_nothing(const sign::Anchors& anchors, const store::Store& store,
@@ -287,19 +303,21 @@ Result<void> check_replaces_nothing(const sign::Anchors& anchors, const store::S
 }
 
 Result<void> announce_pull(const sign::Anchors& anchors, const store::Store& store,
-                           const std::string& name, const Digest& manifest, bool replace) {
+                           const std::string& name, const PulledImage& image, bool replace) {
   // The record in the store may be missing because somebody has removed it.
-  if (!replace) TRY(check_replaces_nothing(anchors, store, name, manifest));
-  for (const Pulled& pulled : TRY(find_pulled(anchors, store, name))) {
-    if (is_other_store(pulled, store) || pulled.manifest != manifest.to_string())
-      return update_memory(anchors, store, name, manifest, Others::keep);
-  }
-  return {};  // names that were never pulled pass anyway
+  if (!replace) TRY(check_replaces_nothing(anchors, store, name, image.manifest));
+  const auto found = TRY(find_pulled(anchors, store, name));
+  const bool all_same = std::ranges::all_of(found, [&](const Pulled& pulled) {
+    return !is_other_store(pulled, store) && pulled.is(image);
+  });
+  // Names that were never pulled pass without, but for their local seals.
+  if (all_same && (!found.empty() || !image.local_seal)) return {};
+  return update_memory(anchors, store, name, image, Others::keep);
 }
 
 Result<void> remember_pull(const sign::Anchors& anchors, const store::Store& store,
-                           const std::string& name, const Digest& manifest) {
-  return update_memory(anchors, store, name, manifest, Others::forget);
+                           const std::string& name, const PulledImage& image) {
+  return update_memory(anchors, store, name, image, Others::forget);
 }
 
 Result<bool> forget_pull(const store::Store& store, const std::string& name,
@@ -331,7 +349,7 @@ Result<std::vector<std::string>> remembered_names(const store::Store& store) {
 }
 
 bool is_remembered(const sign::Anchors&, const store::Store& store, const std::string& name,
-                   const Digest& manifest) {
+                   const PulledImage& image) {
   const auto directory = state_directory();
   if (!directory) return false;
   const auto all = read_memory(*directory + kFile);
@@ -343,13 +361,34 @@ bool is_remembered(const sign::Anchors&, const store::Store& store, const std::s
     if (!concerns(pulled, present, name)) continue;
     ++about;
     exact += pulled.store == store.given_path() && pulled.id == store.id() &&
-             pulled.places == present.links && pulled.manifest == manifest.to_string();
+             pulled.places == present.links && pulled.is(image);
   }
   return exact == 1 && about == 1;
 }
 
+namespace {
+
+Error other_seal(const std::string& name, bool has_one) {
+  return Error(ErrorKind::untrusted, name +
+                                         (has_one ? ": its local seal in the store is not the "
+                                                    "one that this machine made last"
+                                                  : ": its local seal has gone from the store") +
+                                         "; pull it again with `intact pull SOURCE NAME`");
+}
+
+}  // namespace
+
+Result<void> check_local_seal_is_there(const sign::Anchors& anchors, const store::Store& store,
+                                       const std::string& name, const Digest& manifest) {
+  for (const Pulled& pulled : TRY(find_pulled(anchors, store, name)))
+    if (pulled.is_manifest(manifest) && !pulled.local_seal.empty() &&
+        !is_other_store(pulled, store))
+      return other_seal(name, false);
+  return {};
+}
+
 Result<void> check_pull_memory(const sign::Anchors& anchors, const store::Store& store,
-                               const std::string& name, const Digest& manifest) {
+                               const std::string& name, const PulledImage& image) {
   const std::vector<Pulled> found = TRY(find_pulled(anchors, store, name));
   const auto other_store = std::find_if(found.begin(), found.end(), [&](const Pulled& pulled) {
     return is_other_store(pulled, store);
@@ -361,9 +400,16 @@ Result<void> check_pull_memory(const sign::Anchors& anchors, const store::Store&
                      "a disk was replaced or a symbolic link changed); put that store back, or "
                      "pull the image again with `intact pull SOURCE NAME` (with --replace if it is "
                      "another image)");
-  const auto is_it = [&](const Pulled& pulled) { return pulled.manifest == manifest.to_string(); };
-  if (found.empty() || std::any_of(found.begin(), found.end(), is_it)) return {};
-  return Error(ErrorKind::untrusted, name + ": the store has " + manifest.to_string() +
+  const auto any = [&](auto fits) { return std::ranges::any_of(found, fits); };
+  if (found.empty() && image.local_seal)
+    return Error(ErrorKind::untrusted,
+                 name +
+                     ": this machine does not remember that it pulled and sealed this image; "
+                     "pull it again with `intact pull SOURCE NAME`");
+  if (found.empty() || any([&](const Pulled& pulled) { return pulled.is(image); })) return {};
+  if (any([&](const Pulled& pulled) { return pulled.is_manifest(image); }))
+    return other_seal(name, image.local_seal.has_value());
+  return Error(ErrorKind::untrusted, name + ": the store has " + image.manifest.to_string() +
                                          " under this name, but " + found.back().manifest +
                                          " was pulled; to accept it, pull it again with --replace");
 }

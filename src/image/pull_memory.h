@@ -17,11 +17,26 @@ namespace intact::image {
 // marker; both must be what they were. Nothing is forgotten except by a pull of the same name or by
 // its removal.
 
+/// What was pulled under a name.
+struct PulledImage {
+  // Not explicit: most images have no local seal.
+  PulledImage(const Digest& of, std::optional<Digest> sealed = {})
+      : manifest(of), local_seal(sealed) {}
+
+  Digest manifest;
+  /// Of the document of its local seal (local_seals.h), for an image that needs one. No other seal
+  /// is accepted then, so that an older one cannot be put back.
+  std::optional<Digest> local_seal;
+};
+
 /// The directory of the memory that this user writes: $INTACT_STATE, or else /var/lib/intact-state
 /// for root and $XDG_STATE_HOME/intact (~/.local/state/intact) for other users. invalid_argument,
 /// here and in what follows, where the environment does not name one: skipping the memory then
 /// would accept whatever the store has.
 Result<std::string> state_directory();
+/// The directories whose memory counts for this user: the own one, and root's unless $INTACT_STATE
+/// is set.
+Result<std::vector<std::string>> state_directories();
 
 /// untrusted when another manifest was pulled under the name into this store, or into another store
 /// at its path. The store may have lost its record of the name, or its id, to somebody who wants
@@ -29,17 +44,18 @@ Result<std::string> state_directory();
 Result<void> check_replaces_nothing(const sign::Anchors& anchors, const store::Store& store,
                                     const std::string& name, const Digest& manifest);
 
-/// To be called before a name is replaced: from now on `manifest` is accepted under it, beside what
+/// To be called before a name is replaced: from now on `image` is accepted under it, beside what
 /// was pulled before, so that a pull that ends between the store and this memory leaves a name that
-/// passes. Does nothing for a name that is new. Unless `replace`, check_replaces_nothing() comes
-/// first. Like the next, it is called while no other pull can change the name (store::NamingHooks).
+/// passes. Does nothing for a name that is new, unless it has a local seal, which is accepted only
+/// where it is remembered. Unless `replace`, check_replaces_nothing() comes first. Like the next,
+/// it is called while no other pull can change the name (store::NamingHooks).
 Result<void> announce_pull(const sign::Anchors& anchors, const store::Store& store,
-                           const std::string& name, const Digest& manifest, bool replace);
+                           const std::string& name, const PulledImage& image, bool replace);
 
-/// Remembers that `manifest`, and nothing else, was pulled as `name` into this store. What older
+/// Remembers that `image`, and nothing else, was pulled as `name` into this store. What older
 /// versions remembered beside the trust policy moves to the state directory.
 Result<void> remember_pull(const sign::Anchors& anchors, const store::Store& store,
-                           const std::string& name, const Digest& manifest);
+                           const std::string& name, const PulledImage& image);
 
 /// To be called after the user removed a name: what this user pulled under it into this store is
 /// forgotten, unless the store has the name again. `called` is what the user called the image: the
@@ -50,9 +66,15 @@ Result<bool> forget_pull(const store::Store& store, const std::string& name,
 
 /// untrusted when this user (or root, for everybody) pulled something else under the name, or
 /// pulled the name into another store that was at this path. Names that were never pulled from here
-/// pass: then the signature alone decides.
+/// pass: then the signature alone decides. A local seal has to be remembered, and be the one that
+/// the last pull made.
 Result<void> check_pull_memory(const sign::Anchors& anchors, const store::Store& store,
-                               const std::string& name, const Digest& manifest);
+                               const std::string& name, const PulledImage& image);
+
+/// untrusted when the manifest was pulled under the name with a local seal: for a name that has
+/// none any more.
+Result<void> check_local_seal_is_there(const sign::Anchors& anchors, const store::Store& store,
+                                       const std::string& name, const Digest& manifest);
 
 /// The names that this user (or root, for everybody) pulled into this store, or into another store
 /// at its path, sorted.
@@ -60,6 +82,6 @@ Result<std::vector<std::string>> remembered_names(const store::Store& store);
 
 /// Whether exactly this has been remembered, so that remember_pull() would change nothing.
 bool is_remembered(const sign::Anchors& anchors, const store::Store& store, const std::string& name,
-                   const Digest& manifest);
+                   const PulledImage& image);
 
 }  // namespace intact::image

@@ -138,6 +138,38 @@ TEST_F(PullMemoryTest, ADigestForgetsOnlyWhatWasPulledWithIt) {
   }
 }
 
+TEST_F(PullMemoryTest, OnlyTheLastLocalSealIsAccepted) {
+  const auto check = [&](const PulledImage& image) {
+    return check_pull_memory(anchors_, *store_, "app", image);
+  };
+  const auto refused = [&](const PulledImage& image, std::string_view reason) {
+    const auto result = check(image);
+    return !result && result.error().kind() == ErrorKind::untrusted &&
+           result.error().message().find(reason) != std::string::npos;
+  };
+  const PulledImage first(digest('a'), digest('1'));
+  const PulledImage second(digest('a'), digest('2'));
+  // One that no pull made here is not enough, even if it is well signed.
+  EXPECT_TRUE(refused(first, "does not remember"));
+  EXPECT_TRUE(check(digest('a')));
+  ASSERT_TRUE(announce_pull(anchors_, *store_, "app", first, false));
+  EXPECT_TRUE(check(first));
+  ASSERT_TRUE(remember_pull(anchors_, *store_, "app", first));
+  EXPECT_TRUE(is_remembered(anchors_, *store_, "app", first));
+  EXPECT_FALSE(is_remembered(anchors_, *store_, "app", second));
+  EXPECT_TRUE(refused(digest('a'), "has gone"));
+  EXPECT_TRUE(refused(second, "not the one"));
+  EXPECT_FALSE(check_local_seal_is_there(anchors_, *store_, "app", digest('a')));
+  EXPECT_TRUE(check_local_seal_is_there(anchors_, *store_, "app", digest('b')));
+  // While a pull changes it both hold, and then the new one alone.
+  ASSERT_TRUE(announce_pull(anchors_, *store_, "app", second, false));
+  EXPECT_TRUE(check(first));
+  EXPECT_TRUE(check(second));
+  ASSERT_TRUE(remember_pull(anchors_, *store_, "app", second));
+  EXPECT_TRUE(refused(first, "not the one"));
+  EXPECT_TRUE(check(second));
+}
+
 TEST_F(PullMemoryTest, AStoreIsKnownHoweverItsPathIsSpelled) {
   ASSERT_TRUE(make_directories(dir_.path("a")));
   const auto link = [&](const char* target, const char* name) {

@@ -21,12 +21,14 @@ struct SourceChain {
   Bytes manifest_bytes;
   Bytes config_bytes;
   SignatureState signatures;
+  /// Whether its labels name the image; without them chain.image is empty, and known only once its
+  /// layers have been unpacked.
+  bool is_sealed = false;
   std::string suggested_name;  ///< the signed identity, else the tag, else empty
 };
 
 /// As check_chain(), for an image that is not in a store. `name`: what it is to be called, for the
-/// identity rules; may be empty. `platform`: see PullOptions::platform. An image that is not sealed
-/// is called that, also where nobody has signed it (untrusted).
+/// identity rules; may be empty. `platform`: see PullOptions::platform.
 Result<SourceChain> check_source_chain(const oci::Reference& reference, const std::string& name,
                                        const std::optional<oci::Platform>& platform,
                                        const sign::Anchors& anchors,

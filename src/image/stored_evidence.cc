@@ -2,6 +2,7 @@
 
 #include <intact/base/visible.h>
 #include <intact/oci/manifest.h>
+#include <intact/sign/local_seal.h>
 #include <intact/sign/signature_image.h>
 
 #include "signatures.h"
@@ -54,7 +55,7 @@ Result<StoredEvidence> read_stored_evidence(const store::Store& store,
   for (const auto& [kind, document] : record.evidence) {
     if (sign::is_known_kind(kind)) {
       TRY(add_signatures(store, document, evidence));
-    } else {
+    } else if (kind != sign::kLocalSeal) {
       evidence.pieces.push_back(
           sign::foreign_evidence("'" + visible(kind.substr(0, 100)) + "' " + document.to_string()));
     }

@@ -20,9 +20,10 @@ struct HeldImage {
 Result<HeldImage> hold_image(store::Store& store, const std::string& name,
                              const sign::Anchors& anchors);
 
-/// untrusted unless a trusted signature allows the image to go by the name in `record`.
+/// untrusted unless a trusted signature, or whatever else its chain was accepted for under its
+/// present name, allows the image to go by the name in `record`.
 Result<void> check_name_allowed(const store::Store& store, const store::NamedImage& record,
-                                const sign::Anchors& anchors);
+                                const Chain& chain, const sign::Anchors& anchors);
 
 /// Attaches the foreign object directories that the record of an image names. One that is gone is
 /// passed over: what it held is then missing, and is told as such when it is read.

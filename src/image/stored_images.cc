@@ -6,6 +6,7 @@
 #include <intact/sign/trust.h>
 #include <intact/store/resolve.h>
 
+#include "local_seals.h"
 #include "profile.h"
 #include "stored_evidence.h"
 
@@ -105,6 +106,17 @@ Result<StoredImages> list_images(const store::Store& store, bool with_sizes) {
   return listed;
 }
 
+SealKind seal_kind_of(const store::NamedImage& image) {
+  return local_seal_of(image) ? SealKind::local : SealKind::publisher;
+}
+
+std::vector<store::EvidenceRef> publishers_evidence(const store::NamedImage& image) {
+  std::vector<store::EvidenceRef> evidence = image.evidence;
+  std::erase_if(evidence,
+                [](const store::EvidenceRef& piece) { return piece.kind == sign::kLocalSeal; });
+  return evidence;
+}
+
 Result<ImageSummary> summarize(const store::Store& store, const std::string& name) {
   store::NamedImage record = TRY(store::resolve_image(store, name));
   const Bytes manifest_bytes = TRY(store.read_blob(record.manifest, oci::kMaxDocument));
@@ -118,10 +130,15 @@ Result<ImageSummary> summarize(const store::Store& store, const std::string& nam
                        .config = std::move(config),
                        .layer_present = {},
                        .identities = {},
-                       .attestations = {}};
+                       .attestations = {},
+                       .local_seal = {}};
   for (const oci::Descriptor& layer : summary.manifest.layers)
     summary.layer_present.push_back(TRY(store.has_blob(layer.digest)));
   TRY(add_claims(store, summary).context("signature of '" + name + "'"));
+  if (const auto document = local_seal_of(summary.record))
+    summary.local_seal = TRY(sign::read_local_seal_unverified(
+                                 TRY(read_needed(store, *document, sign::kMaxLocalSealSize)))
+                                 .context("'" + name + "'"));
   return summary;
 }
 

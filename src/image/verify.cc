@@ -41,6 +41,8 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
   report.manifest = chain.manifest_digest;
   report.image = chain.image;
   report.signer = chain.signer;
+  report.basis = chain.basis;
+  report.seal = chain.seal_kind();
   const Profile& profile = *TRY(find_profile(chain.image.format));
   TRY(profile.verify(store, chain.image.digest, options, report));
   return report;
@@ -54,6 +56,8 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   report.manifest = chain.manifest_digest;
   report.image = chain.image;
   report.signer = chain.signer;
+  report.basis = chain.basis;
+  report.seal = source.is_sealed ? SealKind::publisher : SealKind::none;
   ProgressMeter meter(options.progress);
   const auto advance = [&](std::uint64_t bytes) -> Result<void> {
     meter.advance(bytes);
@@ -78,7 +82,8 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   };
   meter.begin("Reading layers", 2 * stored_bytes(chain.manifest.layers));
   std::vector<std::string> warnings;
-  const Profile& profile = *TRY(find_profile(chain.image.format));
+  const Profile& profile =
+      source.is_sealed ? *TRY(find_profile(chain.image.format)) : *profiles().front();
   const auto sink = profile.content_sink(nullptr);
   auto tree =
       apply_layers(chain.manifest, chain.config, open_checked, *sink, options.limits, warnings);
@@ -95,7 +100,8 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
     return {};
   }));
   const Digest made = TRY(profile.seal(*tree)).digest();
-  if (made != chain.image.digest) {
+  if (!source.is_sealed) report.image = {std::string(profile.format()), made};
+  if (made != report.image.digest) {
     report.damaged.push_back({.object = "images/" + chain.image.digest.hex(),
                               .range = DamagedRange(),
                               .reason = "the layers make the image " + made.to_string() +

@@ -17,6 +17,21 @@ std::string short_digest(const Digest& digest) {
   return digest.hex().substr(0, 12);
 }
 
+/// Why a local seal was made.
+std::string_view sealed_image_text(sign::Basis basis) {
+  switch (basis) {
+    case sign::Basis::signature:
+      return "of a signed image";
+    case sign::Basis::pin:
+      return "of an image that was pinned by its digest";
+    case sign::Basis::first_use:
+      return "of an image that was trusted on first use";
+    case sign::Basis::none:
+      break;
+  }
+  return "of an image without a trusted signature";
+}
+
 Json fields_of(const store::NamedImage& image, const std::optional<image::ImageSize>& size) {
   // A colon in a component is that of the tag; one before a slash is that of a port.
   const std::size_t slash = image.name.rfind('/');
@@ -36,6 +51,7 @@ Json fields_of(const store::NamedImage& image, const std::optional<image::ImageS
           {"Created", format_time(image.created)},
           {"CreatedAt", format_time(image.created)},
           {"Source", image.source},
+          {"Seal", image::to_string(image::seal_kind_of(image))},
           {"LayersKept", image.layers_kept}};
 }
 
@@ -50,6 +66,7 @@ Json to_json(const image::StoredImages& images) {
                     {"size", image.size},
                     {"created", format_time(image.created)},
                     {"source", image.source},
+                    {"seal", image::to_string(image::seal_kind_of(image))},
                     {"layers_kept", image.layers_kept}});
     if (!images.sizes) continue;
     const auto size = images.size_of(image);
@@ -73,7 +90,7 @@ Json empty_fields() {
 
 std::string to_table(const image::StoredImages& images, bool whole_digests) {
   std::string text = "NAME\tMANIFEST\tIMAGE\tSIZE";
-  text += images.sizes ? "\tOWN\tSHARED\tPULLED\n" : "\tPULLED\n";
+  text += images.sizes ? "\tOWN\tSHARED\tSEAL\tPULLED\n" : "\tSEAL\tPULLED\n";
   const auto digest = [&](const Digest& d) {
     return whole_digests ? d.to_string() : short_digest(d);
   };
@@ -85,7 +102,8 @@ std::string to_table(const image::StoredImages& images, bool whole_digests) {
       text += size ? fmt::format("\t{}\t{}", format_size(size->own), format_size(size->shared))
                    : std::string("\t?\t?");
     }
-    text += "\t" + format_time(image.created) + "\n";
+    text += fmt::format("\t{}\t{}\n", image::to_string(image::seal_kind_of(image)),
+                        format_time(image.created));
   }
   return text;
 }
@@ -119,11 +137,18 @@ Json to_json(const image::ImageSummary& summary) {
                               {"present", static_cast<bool>(summary.layer_present[i])}});
   }
   json["signature"] = nullptr;
-  if (!record.evidence.empty())
-    json["signature"] = {{"manifest", record.evidence.front().document.to_string()},
+  const auto evidence = image::publishers_evidence(record);
+  if (!evidence.empty())
+    json["signature"] = {{"manifest", evidence.front().document.to_string()},
                          {"identities", summary.identities},
                          {"checked", false}};
   json["attestations"] = summary.attestations;
+  json["seal"] = image::to_string(image::seal_kind_of(record));
+  if (summary.local_seal)
+    json["local_seal"] = {{"basis", sign::to_string(summary.local_seal->basis)},
+                          {"created", format_time(summary.local_seal->created)},
+                          {"signer", summary.local_seal->signer},
+                          {"checked", false}};
   if (!record.object_dirs.empty()) json["object_dirs"] = record.object_dirs;
   json["image_config"] = summary.config.document;
   return json;
@@ -152,8 +177,9 @@ Json to_fields(const image::ImageSummary& summary) {
           {"Platform", oci::to_string(summary.config.platform)},
           {"Layers", std::move(layers)},
           {"LayersKept", record.layers_kept},
-          {"Signed", !record.evidence.empty()},
+          {"Signed", !image::publishers_evidence(record).empty()},
           {"Identities", summary.identities},
+          {"Seal", image::to_string(image::seal_kind_of(record))},
           {"Attestations", summary.attestations},
           {"Labels", summary.config.labels},
           {"Env", summary.config.env},
@@ -173,10 +199,11 @@ std::string to_text(const image::ImageSummary& summary) {
   line("Name", visible(record.name));
   line("Source", visible(record.source));
   line("Pulled", format_time(record.created));
-  for (const store::EvidenceRef& evidence : record.evidence)
-    line("Signature", fmt::format("{} ({}, not checked here)", evidence.document.to_string(),
-                                  visible(evidence.kind)));
-  if (!record.evidence.empty()) {
+  const auto evidence = image::publishers_evidence(record);
+  for (const store::EvidenceRef& piece : evidence)
+    line("Signature",
+         fmt::format("{} ({}, not checked here)", piece.document.to_string(), visible(piece.kind)));
+  if (!evidence.empty()) {
     for (const std::string& identity : summary.identities)
       line("  made for", identity.empty() ? "(no identity)" : visible(identity));
   } else {
@@ -184,6 +211,12 @@ std::string to_text(const image::ImageSummary& summary) {
   }
   for (const std::string& type : summary.attestations)
     line("Attestation", visible(type) + " (not checked here)");
+  if (summary.local_seal)
+    line("Seal", fmt::format("by this machine, {}, {} (not checked here)",
+                             format_time(summary.local_seal->created),
+                             sealed_image_text(summary.local_seal->basis)));
+  else
+    line("Seal", "by its publisher (not checked here)");
   line("Manifest", record.manifest.to_string());
   line("Config", summary.manifest.config.digest.to_string());
   line("Image", record.image.digest.to_string() + " (fs-verity)");

@@ -76,9 +76,28 @@ TEST(Verification, OfAnIntactImageIsOneLine) {
   EXPECT_EQ(damage_text(report), "");
   EXPECT_EQ(verdict_text("app", report),
             "'app' is intact: 3 files, 2 objects, 5.0 MB checked; signed by Release key "
-            "(sha256:1234)\n");
+            "(sha256:1234), sealed by its publisher\n");
   EXPECT_EQ(to_json(report)["ok"], true);
+  EXPECT_EQ(to_json(report)["seal"], "publisher");
   EXPECT_EQ(to_json(report)["signer_label"], "Release key");
+}
+
+TEST(Verification, SaysWhichSealHolds) {
+  auto report = report_with({});
+  report.seal = image::SealKind::local;
+  EXPECT_THAT(verdict_text("app", report),
+              HasSubstr("signed by Release key (sha256:1234), sealed by this machine\n"));
+  EXPECT_EQ(to_json(report)["seal"], "local");
+  report.signer.reset();
+  report.basis = sign::Basis::pin;
+  EXPECT_THAT(verdict_text("app", report),
+              HasSubstr("pinned by its digest when it was pulled, sealed by this machine\n"));
+  EXPECT_EQ(to_json(report)["basis"], "pin");
+  report.basis = sign::Basis::first_use;
+  EXPECT_THAT(verdict_text("app", report), HasSubstr("trusted on first use, sealed by this"));
+  report.seal = image::SealKind::none;
+  EXPECT_THAT(verdict_text("oci:x", report), HasSubstr("trusted on first use, not sealed\n"));
+  EXPECT_EQ(to_json(report)["seal"], "none");
 }
 
 TEST(Verification, NamesTheFirstPlacesOfEachFile) {

@@ -40,6 +40,28 @@ std::string names_text(const std::vector<std::string>& names) {
   return text;
 }
 
+std::string basis_text(const std::optional<sign::Verdict>& signer, sign::Basis basis) {
+  if (signer) return "signed by " + visible(signer->key_name());
+  if (basis == sign::Basis::pin) return "pinned by its digest when it was pulled";
+  if (basis == sign::Basis::first_use) return "trusted on first use";
+  return "NOT SIGNED by a trusted key";
+}
+
+std::string vouching_text(const std::optional<sign::Verdict>& signer, sign::Basis basis,
+                          image::SealKind seal) {
+  const std::string text = basis_text(signer, basis);
+  switch (seal) {
+    case image::SealKind::publisher:
+      // What an unknown publisher has sealed says nothing.
+      return signer ? text + ", sealed by its publisher" : text;
+    case image::SealKind::local:
+      return text + ", sealed by this machine";
+    case image::SealKind::none:
+      break;
+  }
+  return text + ", not sealed";
+}
+
 std::string quoted_list(const std::vector<std::string>& words) {
   std::string list;
   for (const std::string& word : words) {

@@ -48,16 +48,19 @@ Json to_json(const image::VerifyReport& report) {
                        {"offset", range.offset},
                        {"reason", damage.reason}});
   }
-  Json json{{"ok", report.ok()},
-            {"manifest", report.manifest.to_string()},
-            {"image", report.image.digest.to_string()},
-            {"checked",
-             {{"files", report.files},
-              {"objects", report.objects},
-              {"layers", report.layers},
-              {"bytes", report.bytes}}},
-            {"damaged", std::move(damaged)},
-            {"omitted", report.omitted}};
+  Json json{
+      {"ok", report.ok()},
+      {"manifest", report.manifest.to_string()},
+      {"image", report.image.digest == Digest() ? Json() : Json(report.image.digest.to_string())},
+      {"seal", image::to_string(report.seal)},
+      {"basis", sign::to_string(report.basis)},
+      {"checked",
+       {{"files", report.files},
+        {"objects", report.objects},
+        {"layers", report.layers},
+        {"bytes", report.bytes}}},
+      {"damaged", std::move(damaged)},
+      {"omitted", report.omitted}};
   json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
   json["signer_label"] = report.signer ? Json(report.signer->key_label) : Json();
   if (report.signer) {
@@ -95,8 +98,7 @@ std::string damage_text(const image::VerifyReport& report) {
 }
 
 std::string verdict_text(const std::string& what, const image::VerifyReport& report) {
-  const std::string signer = report.signer ? "signed by " + visible(report.signer->key_name())
-                                           : "NOT SIGNED by a trusted key";
+  const std::string signer = vouching_text(report.signer, report.basis, report.seal);
   const double megabytes = static_cast<double>(report.bytes) / 1e6;
   if (report.ok())
     return fmt::format("'{}' is intact: {}, {}, {:.1f} MB checked; {}\n", visible(what),

@@ -76,6 +76,10 @@ class RowMaker {
 };
 
 Link signature_link(const image::VerifyReport& report) {
+  if (report.basis == sign::Basis::pin)
+    return {"Digest", "", "Pinned when the image was pulled.", Status::good};
+  if (report.basis == sign::Basis::first_use)
+    return {"First use", "", "The first image that was pulled under this name.", Status::good};
   if (!report.signer || !report.signer->is_signed())
     return {"Signature", "", "Not trusted: --insecure-unsigned was passed.", Status::bad};
   return {"Signature", report.signer->identity,
@@ -90,9 +94,18 @@ std::vector<Link> document_links(const image::VerifyReport& report) {
     chain.push_back(
         {"Trusted key", report.signer->key_fingerprint, "Kept outside the store.", Status::good});
   chain.push_back(signature_link(report));
-  chain.push_back({"Manifest", report.manifest.to_string(), "The signed document.", Status::good});
-  chain.push_back(
-      {"Config", "", "Has the digest that the manifest names, and names the image.", Status::good});
+  chain.push_back({"Manifest", report.manifest.to_string(),
+                   report.signer ? "The signed document." : "The document with that digest.",
+                   Status::good});
+  const bool names_image = report.seal == image::SealKind::publisher;
+  chain.push_back({"Config", "",
+                   names_image ? "Has the digest that the manifest names, and names the image."
+                               : "Has the digest that the manifest names.",
+                   Status::good});
+  if (report.seal == image::SealKind::local)
+    chain.push_back({"Local seal", "",
+                     "Made by this machine when it unpacked the image, and names what came out.",
+                     Status::good});
   return chain;
 }
 

@@ -35,7 +35,9 @@ Json to_json(const image::PullReport& report) {
             {"objects", report.objects},
             {"bytes", report.object_bytes},
             {"reused_layers", report.reused_layers},
-            {"unchanged", report.unchanged}};
+            {"unchanged", report.unchanged},
+            {"seal", image::to_string(report.seal)},
+            {"basis", sign::to_string(report.basis)}};
   json["signer"] = report.signer ? Json(report.signer->key_fingerprint) : Json();
   json["identity"] = report.signer ? Json(report.signer->identity) : Json();
   return json;
@@ -46,13 +48,10 @@ std::string to_text(const image::PullReport& report, const std::string& source) 
       fmt::format("Pulled {} as '{}'\n  manifest  {}\n  image     {}\n", visible(source),
                   visible(report.image.name), report.image.manifest.to_string(),
                   report.image.image.digest.to_string());
-  if (report.signer) {
-    text += fmt::format(
-        "  signed by {}{}\n", visible(report.signer->key_name()),
-        report.signer->identity.empty() ? "" : " as " + visible(report.signer->identity));
-  } else {
-    text += "  NOT SIGNED by a trusted key\n";
-  }
+  text += "  " + basis_text(report.signer, report.basis);
+  if (report.signer && !report.signer->identity.empty())
+    text += " as " + visible(report.signer->identity);
+  text += report.seal == image::SealKind::local ? "\n  sealed by this machine\n" : "\n";
   text += fmt::format("  {}, {:.1f} MB\n", counted(report.objects, "object"),
                       static_cast<double>(report.object_bytes) / 1e6);
   if (report.reused_layers > 0)

@@ -436,8 +436,8 @@ Result<Verdict> evaluate_trust(const std::vector<Evidence>& evidence, const Dige
     return untrusted(manifest, "no signature that can be verified; found only: " + others);
   if (count == 0)
     return untrusted(manifest,
-                     "not signed; get a signed image from its publisher, or seal your own with "
-                     "`intact seal`");
+                     "not signed; get a signed image from its publisher, or accept this one with "
+                     "`intact pull` and --pin DIGEST or --tofu");
   const std::vector<Rule>& rules = demands.rules.empty() ? policy.rules() : demands.rules;
   if (rules.empty())
     return untrusted(manifest, "there are no trusted keys; `intact help trust` explains them",

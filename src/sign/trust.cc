@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <intact/base/visible.h>
+#include <intact/sign/identity.h>
 #include <intact/sign/trust.h>
 
 namespace intact::sign {
@@ -26,9 +28,48 @@ Result<std::vector<Rule>> rules_of(const Anchors& anchors, const Policy& policy)
   return rules;
 }
 
-}  // namespace
+/// Whether a pattern of the policy is for images of this name.
+bool is_for(const std::optional<std::string>& pattern, const std::string& name) {
+  return pattern && matches_pattern(*pattern, name);
+}
 
-namespace {
+/// Whether the anchors accept a manifest without a trusted signature. `reason` is why it has none.
+Result<Verdict> accept_unsigned(Error reason, const Digest& manifest, const std::string& name,
+                                const Policy& policy, const Anchors& anchors) {
+  Verdict verdict;
+  if (!anchors.require_signature() && (anchors.pin || anchors.first_use)) {
+    const auto needed = std::ranges::find_if(policy.requirements(), [&](const Requirement& one) {
+      return !one.identity_pattern || is_for(one.identity_pattern, name);
+    });
+    if (needed != policy.requirements().end())
+      return Error(
+          ErrorKind::untrusted,
+          fmt::format("{}; the trust policy has a requirement {}, so neither a pin nor the "
+                      "first use is enough",
+                      reason.message(), describe(*needed)));
+    if (anchors.pin) {
+      verdict.unsigned_basis = Basis::pin;
+      return verdict;
+    }
+    // The user knows who signs such images. To take another for lack of a signature is what an
+    // attacker who has removed it would hope for.
+    const auto rule = std::ranges::find_if(
+        policy.rules(), [&](const Rule& known) { return is_for(known.identity_pattern, name); });
+    if (rule == policy.rules().end()) {
+      verdict.unsigned_basis = Basis::first_use;
+      return verdict;
+    }
+    return Error(
+        ErrorKind::untrusted,
+        fmt::format("{}: '{}' needs a signature by {}, since a rule of the trust policy is "
+                    "for '{}'; give the image another name, or pass --pin DIGEST",
+                    manifest.to_string(), visible(name), rule->fingerprint(),
+                    *rule->identity_pattern));
+  }
+  const bool demands_more = !anchors.identity.empty() || !anchors.attestations.empty();
+  if (anchors.insecure_unsigned && !demands_more) return verdict;
+  return reason;
+}
 
 Result<Verdict> judge(const std::vector<Evidence>& evidence, const Digest& manifest,
                       const std::string& name, const Anchors& anchors, Explanation* explanation) {
@@ -39,17 +80,18 @@ Result<Verdict> judge(const std::vector<Evidence>& evidence, const Digest& manif
       return Error(ErrorKind::untrusted, manifest.to_string() + ": " + policy.error().message());
     return std::move(policy).error();
   }
+  if (anchors.pin && *anchors.pin != manifest)
+    return Error(ErrorKind::untrusted, manifest.to_string() + ": not the digest that was pinned, " +
+                                           anchors.pin->to_string());
   auto verdict = evaluate_trust(evidence, manifest, name, *policy,
                                 {.rules = TRY(rules_of(anchors, *policy)),
                                  .identity = anchors.identity,
                                  .attestations = anchors.attestations,
                                  .max_age = anchors.max_age},
                                 explanation);
-  const bool demands_more = !anchors.identity.empty() || !anchors.attestations.empty();
-  if (!verdict && anchors.insecure_unsigned && !demands_more &&
-      verdict.error().kind() == ErrorKind::untrusted && !policy->is_revoked(manifest))
-    return Verdict{};
-  return verdict;
+  if (verdict || verdict.error().kind() != ErrorKind::untrusted || policy->is_revoked(manifest))
+    return verdict;
+  return accept_unsigned(std::move(verdict).error(), manifest, name, *policy, anchors);
 }
 
 }  // namespace

@@ -319,5 +319,63 @@ TEST_F(AnchorsTest, APolicyThatCannotBeReadStopsEverything) {
   expect_untrusted(check({signature()}), "missing.json");
 }
 
+/// Without a trusted signature: a pin or the first use may be enough.
+class UnsignedTest : public TrustTest {
+ protected:
+  Result<Verdict> check(Anchors anchors, const std::string& name = "demo",
+                        const std::vector<Evidence>& evidence = {}) const {
+    EXPECT_TRUE(write_file_durably(policy_file_, as_bytes(policy_.to_text()), 0644));
+    anchors.policy_file = policy_file_;
+    return check_trust(evidence, manifest_, name, anchors);
+  }
+
+  TempDir dir_ = *TempDir::create();
+  std::string policy_file_ = dir_.path("policy.json");
+};
+
+TEST_F(UnsignedTest, APinIsEnoughForThatManifestOnly) {
+  expect_untrusted(check({}), "--pin DIGEST or --tofu");
+  const auto pinned = check({.key_files = {}, .pin = manifest_});
+  ASSERT_TRUE(pinned) << why(pinned);
+  EXPECT_FALSE(pinned->is_signed());
+  EXPECT_EQ(pinned->basis(), Basis::pin);
+  expect_untrusted(check({.key_files = {}, .pin = kOther}), "not the digest that was pinned");
+  // It restricts signed manifests as well, and a good signature is the better reason.
+  expect_untrusted(check({.key_files = {}, .pin = kOther}, "demo", {signature()}), "pinned");
+  EXPECT_EQ(check({.key_files = {}, .pin = manifest_}, "demo", {signature()})->basis(),
+            Basis::signature);
+}
+
+TEST_F(UnsignedTest, TheFirstUseIsEnoughUnlessThePolicyKnowsWhoSigns) {
+  EXPECT_EQ(check({.key_files = {}, .first_use = true})->basis(), Basis::first_use);
+  EXPECT_EQ(check({.key_files = {}, .first_use = true}, identity_, {signature()})->basis(),
+            Basis::signature);
+  policy_ = trusting(key_.public_key(), "registry.example/team/*");
+  expect_untrusted(check({.key_files = {}, .first_use = true}, identity_), "needs a signature");
+  EXPECT_TRUE(check({.key_files = {}, .pin = manifest_}, identity_));
+  EXPECT_TRUE(check({.key_files = {}, .first_use = true}, "registry.example/other/app:1"));
+}
+
+TEST_F(UnsignedTest, NeitherIsWhereASignatureIsAskedForOrTheManifestRevoked) {
+  const std::string pub = dir_.path("other.pub");
+  ASSERT_TRUE(write_file_durably(pub, as_bytes(generate_key().public_key().to_pem()), 0644));
+  for (Anchors anchors :
+       {Anchors{.key_files = {}, .pin = manifest_}, Anchors{.key_files = {}, .first_use = true}}) {
+    ASSERT_TRUE(check(anchors));
+    Anchors with_key = anchors;
+    with_key.key_files = {pub};
+    expect_untrusted(check(with_key), "not signed");
+    Anchors with_identity = anchors;
+    with_identity.identity = identity_;
+    expect_untrusted(check(with_identity), "not signed");
+    policy_.revoke(manifest_);
+    expect_untrusted(check(anchors), "revoked");
+    anchors.insecure_unsigned = true;
+    expect_untrusted(check(anchors), "revoked");
+    ASSERT_TRUE(policy_.unrevoke(manifest_));
+  }
+  EXPECT_EQ(check({.key_files = {}, .insecure_unsigned = true})->basis(), Basis::none);
+}
+
 }  // namespace
 }  // namespace intact::sign

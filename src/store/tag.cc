@@ -8,7 +8,7 @@
 namespace intact::store {
 
 Result<void> tag_image(Store& store, const NamedImage& image, bool replace,
-                       const NamingHooks& hooks) {
+                       const NamingHooks& hooks, const std::map<Digest, Bytes>& documents) {
   TRY(check_name(image.name));
   TRY(check_digest_in_name(image.name, image.manifest));
   const FileLock no_gc = TRY(FileLock::shared(store.dir_fd(), kGcLock).context(store.path()));
@@ -18,6 +18,10 @@ Result<void> tag_image(Store& store, const NamedImage& image, bool replace,
     return Error(ErrorKind::exists, "'" + image.name + "': already another image, " +
                                         present->manifest.to_string() +
                                         "; choose another name, or pass --replace");
+  for (const auto& [digest, bytes] : documents)
+    TRY(write_file_durably_at(TRY(store.folder(blob_folder(digest))), digest.hex(), bytes,
+                              kFileMode)
+            .context(store.path() + "/" + kBlobs));
   if (hooks.before) TRY(hooks.before());
   TRY(write_file_durably_at(TRY(store.folder(Folder::names)), encode_name(image.name) + ".json",
                             as_bytes(encode_record(image)), kFileMode));

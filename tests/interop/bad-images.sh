@@ -170,7 +170,6 @@ label() {
   refuses "$2" "$3" pull "oci:$dir:claimed" bad
 }
 label 'another image than was sealed' 3 "sealed as $nothing" '.config.Labels.other = "x"'
-label 'no label' 6 'not sealed' 'del(.config.Labels)'
 label 'a label that is no digest' 6 'intact.image.digest' '.config.Labels["intact.image.digest"] = "sha256:.."'
 label 'an unknown format' 6 'other-9' '.config.Labels["intact.image.format"] = "other-9"'
 label 'a contradicting label' 6 'containers.composefs.fsverity' \

@@ -114,7 +114,7 @@ expect 0 "$intact" images --sizes --json
 jq -e 'all(.[]; .own_size + .shared_size == .size and .shared_size > 0 and .own_size > 0)' "$work/out" > /dev/null ||
   fail "sizes: $(cat "$work/out")"
 expect 0 "$intact" images --sizes
-said '^NAME .* OWN +SHARED +PULLED$'
+said '^NAME .* OWN +SHARED +SEAL +PULLED$'
 
 # Everything at once, for cron: quiet while all is well.
 expect 0 "$intact" verify --all -q "${pub[@]}"
@@ -180,16 +180,16 @@ platform=linux/$(jq -r .architecture "$(config_of "$work/app" 1.0)")
 expect 0 "$intact" verify tool "${pub[@]}" --platform "$platform"
 expect 0 "$intact" verify "oci:$work/app:1.0-sealed" "${pub[@]}" --platform "$platform"
 
-# What is not sealed is called that, before anything about trust.
+# Of an image that is not signed the message names the sealed one beside it, or what else there is to do.
 for command in "pull oci:$work/app:1.0 x" "verify oci:$work/app:1.0"; do
   # shellcheck disable=SC2086
   expect 5 "$intact" $command "${pub[@]}"
-  said "not sealed"
+  said "not signed"
   said "did you mean oci:$work/app:1.0-sealed\?"
 done
 small_image "$work/alone" latest
 expect 5 "$intact" verify "oci:$work/alone:latest" "${pub[@]}"
-said 'not sealed.*intact seal'
+said 'not signed.*--pin DIGEST or --tofu'
 expect 2 seal "oci:$work/app:1.0-sealed"
 said 'already sealed'
 expect 7 "$intact" verify "oci:$work/app:1.0-sealed-sealed" "${pub[@]}"

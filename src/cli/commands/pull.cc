@@ -22,7 +22,9 @@ struct Options {
   std::string source;
   std::string name;
   std::string platform;
+  std::string pin;
   std::vector<std::string> object_dirs;
+  bool first_use = false;
   bool replace = false;
   bool drop_layers = false;
   bool shared = false;
@@ -49,6 +51,9 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   const oci::Reference source =
       TRY(require_reference(options.source, "oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
   image::PullOptions pull_options{.anchors = anchors.anchors()};
+  if (!options.pin.empty())
+    pull_options.anchors.pin = TRY(Digest::parse(options.pin).context("--pin"));
+  pull_options.anchors.first_use = options.first_use;
   pull_options.replace = options.replace;
   pull_options.drop_layers = options.drop_layers;
   pull_options.verify = options.verify;
@@ -79,9 +84,8 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
 
 void add_pull_command(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      program.add(program.app(), "pull", "Verify a sealed image and add it to the store");
-  command->add_option("SOURCE", options->source, "Sealed image to pull")
+  CLI::App* command = program.add(program.app(), "pull", "Verify an image and add it to the store");
+  command->add_option("SOURCE", options->source, "Image to pull")
       ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
       ->required();
   command->add_option("NAME", options->name,
@@ -98,6 +102,14 @@ void add_pull_command(Program& program) {
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
+  auto* const pin = command
+                        ->add_option("--pin", options->pin,
+                                     "Accept only the manifest with this digest, signed or not")
+                        ->type_name("DIGEST");
+  command
+      ->add_flag("--tofu", options->first_use,
+                 "Accept an image without a trusted signature if it is the first of this name")
+      ->excludes(pin);
   command->add_flag("--replace", options->replace, "Replace the image that NAME refers to");
   command->add_flag(
       "--drop-layers", options->drop_layers,

@@ -7,6 +7,7 @@
 #include <intact/base/digest.h>
 #include <intact/base/progress.h>
 #include <intact/base/result.h>
+#include <intact/image/chain.h>
 #include <intact/image/work.h>
 #include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
@@ -31,7 +32,9 @@ struct PullOptions {
 
 struct PullReport {
   store::NamedImage image;
-  std::optional<sign::Verdict> signer;  ///< nothing only with insecure_unsigned
+  std::optional<sign::Verdict> signer;  ///< nothing if `basis` is not a signature
+  sign::Basis basis = sign::Basis::none;
+  SealKind seal = SealKind::publisher;  ///< who says which image it is
   std::uint64_t objects = 0;            ///< that the image refers to
   std::uint64_t object_bytes = 0;
   std::uint64_t layers = 0;         ///< of the image
@@ -45,9 +48,10 @@ struct PullReport {
 /// Copies an image into the store. In this order: the signature over the manifest's digest is
 /// checked against the anchors; manifest, config and layers against their digests, and layers again
 /// once inflated; then the image that the layers make must have the digest that the signed config
-/// names. Only then is anything published, the name last. The default name is the signed identity,
-/// or else the tag. An image that is in the store already is not read again unless something of it
-/// is missing or has another size.
+/// names, or is sealed locally (see Chain::local_seal) if the publisher has not sealed it. Only
+/// then is anything published, the name last. The default name is the signed identity, or else the
+/// tag. An image that is in the store already is not read again unless something of it is missing
+/// or has another size.
 Result<PullReport> pull(const oci::Reference& source, const std::string& name, store::Store& store,
                         const PullOptions& options);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <intact/base/result.h>
+#include <intact/image/chain.h>
 #include <intact/oci/config.h>
 #include <intact/oci/manifest.h>
 #include <intact/store/store.h>
@@ -51,6 +52,11 @@ struct StoredImages {
 };
 Result<StoredImages> list_images(const store::Store& store, bool with_sizes);
 
+/// Which seal an image has, as its record says.
+SealKind seal_kind_of(const store::NamedImage& image);
+/// Its evidence without the local seal: signatures and the like, of others.
+std::vector<store::EvidenceRef> publishers_evidence(const store::NamedImage& image);
+
 /// What the documents of an image in the store say about it. They are compared with their digests.
 struct ImageSummary {
   store::NamedImage record;
@@ -59,6 +65,7 @@ struct ImageSummary {
   std::vector<bool> layer_present;        ///< one for each layer of the manifest
   std::vector<std::string> identities;    ///< names that the signatures were made for
   std::vector<std::string> attestations;  ///< their types
+  std::optional<sign::LocalSeal> local_seal = {};
 };
 
 /// `name` is as in store::resolve_image().

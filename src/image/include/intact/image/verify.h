@@ -37,11 +37,13 @@ struct VerifyReport {
   std::string source;  ///< where a stored image was pulled from, as its record says (unverified)
   Digest manifest;
   ImageId image;
-  std::optional<sign::Verdict> signer;
-  std::uint64_t files = 0;    ///< names in the image's tree
-  std::uint64_t objects = 0;  ///< distinct file contents
-  std::uint64_t layers = 0;   ///< hashed; 0 for an image in the store, which runs without them
-  std::uint64_t bytes = 0;    ///< that were hashed, metadata included
+  std::optional<sign::Verdict> signer;  ///< nothing if `basis` is not a signature
+  sign::Basis basis = sign::Basis::none;
+  SealKind seal = SealKind::publisher;  ///< none: `image` is what the layers make
+  std::uint64_t files = 0;              ///< names in the image's tree
+  std::uint64_t objects = 0;            ///< distinct file contents
+  std::uint64_t layers = 0;  ///< hashed; 0 for an image in the store, which runs without them
+  std::uint64_t bytes = 0;   ///< that were hashed, metadata included
   /// Each file that shows a damaged content has an entry of its own. Without a path, it is
   /// the image's metadata or, without a range as well, a blob.
   std::vector<Damage> damaged;
@@ -72,9 +74,9 @@ struct VerifyOptions {
 Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
                                    const VerifyOptions& options);
 
-/// The same for a sealed image in a layout or archive: signature, documents, every layer, and that
-/// the layers make the image that was signed. VerifyOptions::tree gets what they make only if it is
-/// that image.
+/// The same for an image in a layout or archive: signature, documents, every layer, and if it is
+/// sealed that the layers make the image that was signed. VerifyOptions::tree gets what they make
+/// only if it is that image.
 Result<VerifyReport> verify_source(const oci::Reference& reference, const VerifyOptions& options);
 
 }  // namespace intact::image

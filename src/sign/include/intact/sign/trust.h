@@ -9,6 +9,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
+#include <intact/sign/basis.h>
 #include <intact/sign/policy.h>
 #include <intact/sign/signature_image.h>
 
@@ -62,6 +63,15 @@ struct Anchors {
   std::string identity = {};  ///< --identity PATTERN that the signed name must match; empty: any
   std::vector<std::string> attestations = {};  ///< --require-attestation TYPE: predicate types
   std::optional<std::int64_t> max_age = {};    ///< --max-age: of the signature, in seconds
+  // What is to be enough where there is no trusted signature. Neither is, where one is asked for:
+  // by the other members, or by a requirement of the policy for this name.
+  std::optional<Digest> pin = {};  ///< only this manifest, signed or not
+  bool first_use = false;  ///< any manifest, unless a rule of the policy is for images of this name
+
+  bool require_signature() const {
+    return !key_files.empty() || !authority_files.empty() || !identity.empty() ||
+           !attestations.empty() || max_age;
+  }
 };
 
 /// Where trust comes from, for people: the key files or the policy files that are read.
@@ -83,7 +93,9 @@ struct Verdict {
   /// The predicate types of the attestations that were required and found.
   std::vector<std::string> attestations{};
   std::string rule{};  ///< which rule decided, for people: "2 (Release key), for 'HOST/team/*'"
+  Basis unsigned_basis{Basis::none};  ///< why it is accepted without a trusted signature
   bool is_signed() const { return !key_fingerprint.empty(); }
+  Basis basis() const { return is_signed() ? Basis::signature : unsigned_basis; }
   /// For people: "Release key (sha256:HEX)", or the fingerprint alone.
   std::string key_name() const;
 };
@@ -93,7 +105,8 @@ struct Verdict {
 /// The anchors are read anew at each call. One good piece of evidence is enough; others are passed
 /// over. untrusted if there is none: the error tells which pieces were found, and why each was not
 /// accepted; an image that has only pieces of unknown kinds is not called unsigned. Also if the
-/// policy revokes the manifest, whatever the anchors say, and if policy_file is missing. A policy
+/// policy revokes the manifest, whatever the anchors say, if it is not Anchors::pin, and if
+/// policy_file is missing. A policy
 /// or key file that cannot be read is an error of its own kind. Where the policy requires more of
 /// such an image (Requirement), all of that must hold.
 Result<Verdict> check_trust(const std::vector<Evidence>& evidence, const Digest& manifest,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,8 +41,10 @@ Result<void> check_digest_in_name(std::string_view name, const Digest& manifest)
 
 /// Writes the record of an image that is in the store under a further name, `image.name`. The
 /// caller has a lease on it. exists: the name refers to another manifest, and `replace` is not set.
-/// `hooks` as in Transaction::commit().
+/// `hooks` as in Transaction::commit(). `documents` are blobs that the record refers to and that
+/// the store may lack, each with its digest.
 Result<void> tag_image(Store& store, const NamedImage& image, bool replace,
-                       const NamingHooks& hooks = {});
+                       const NamingHooks& hooks = {},
+                       const std::map<Digest, Bytes>& documents = {});
 
 }  // namespace intact::store
