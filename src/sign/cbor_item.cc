@@ -11,6 +11,9 @@ namespace {
 
 constexpr unsigned kMaxDepth = 8;
 constexpr std::size_t kMaxItems = 256;
+// How the first byte of a tag begins, and how many values fit into that byte.
+constexpr unsigned kFirstTag = 0xc0;
+constexpr unsigned kShortValues = 24;
 
 /// One item without its parts, as the library's decoder calls for it.
 struct Head {
@@ -68,11 +71,20 @@ class Parser {
       return Error(ErrorKind::limit, "CBOR: too deep or too many items");
     static const cbor_callbacks kCallbacks = make_callbacks();
     Head head;
-    const cbor_decoder_result result = cbor_stream_decode(reinterpret_cast<cbor_data>(left_.data()),
-                                                          left_.size(), &kCallbacks, &head);
-    if (result.status != CBOR_DECODER_FINISHED || !head.item || result.read > left_.size())
+    std::size_t size = 1;
+    // The library's decoder refuses short tags that meant nothing when it was written, as COSE's.
+    const auto first = left_.empty() ? 0U : std::to_integer<unsigned>(left_.front());
+    if (first >= kFirstTag && first < kFirstTag + kShortValues) {
+      head.item = Cbor{.type = Cbor::Type::tag, .number = first - kFirstTag};
+    } else {
+      const cbor_decoder_result result = cbor_stream_decode(
+          reinterpret_cast<cbor_data>(left_.data()), left_.size(), &kCallbacks, &head);
+      size = result.read;
+      if (result.status != CBOR_DECODER_FINISHED) head.item.reset();
+    }
+    if (!head.item || size > left_.size())
       return Error(ErrorKind::malformed, "CBOR: cut off, or of a kind that is not allowed");
-    left_ = left_.subspan(result.read);
+    left_ = left_.subspan(size);
     Cbor& made = *head.item;
     std::size_t parts = made.is(Cbor::Type::tag) ? 1 : head.parts;
     if (parts > kMaxItems) return Error(ErrorKind::limit, "CBOR: too many items");

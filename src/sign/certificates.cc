@@ -83,7 +83,7 @@ bool has_attributes(const Subject& subject, const Subject& wanted) {
   });
 }
 
-std::string to_text(const Subject& subject) {
+std::string subject_text(const Subject& subject) {
   std::string text;
   for (const auto& [name, value] : subject) {
     text += (text.empty() ? "" : ", ") + name + "=";

@@ -151,7 +151,7 @@ class Judge {
       outcome.note(Failure::foreign_key, verified.error().message());
       return std::nullopt;
     }
-    Signer signer{chain.fingerprint(), to_text(chain.subject())};
+    Signer signer{chain.fingerprint(), subject_text(chain.subject())};
     const auto wanted =
         trust.subject.empty() ? Result<Subject>(Subject()) : parse_subject(trust.subject);
     if (!wanted || !has_attributes(chain.subject(), *wanted)) {

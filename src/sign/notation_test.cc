@@ -235,7 +235,7 @@ TEST(Certificates, SubjectsAreReadStrictly) {
   const auto subject = parse_subject("x509.subject: C=US, O=A\\, B, CN=x=y");
   ASSERT_TRUE(subject) << why(subject);
   EXPECT_EQ(*subject, (Subject{{"C", "US"}, {"O", "A, B"}, {"CN", "x=y"}}));
-  EXPECT_EQ(to_text(*subject), "C=US, O=A\\, B, CN=x=y");
+  EXPECT_EQ(subject_text(*subject), "C=US, O=A\\, B, CN=x=y");
   for (const char* bad : {"", "CN", "CN=", "=x", "CN=a, CN=b", "CN=a,", "CN=a\\"})
     EXPECT_EQ(kind_of(parse_subject(bad)), ErrorKind::invalid_argument) << bad;
   EXPECT_FALSE(has_attributes({{"CN", "a"}, {"CN", "a"}}, {{"CN", "a"}}));

@@ -36,6 +36,6 @@ Result<Subject> parse_subject(std::string_view text);
 /// Whether a certificate's subject has each of the attributes, exactly once and with that value.
 bool has_attributes(const Subject& subject, const Subject& wanted);
 /// For people: "C=US, O=Example, CN=Builder".
-std::string to_text(const Subject& subject);
+std::string subject_text(const Subject& subject);
 
 }  // namespace intact::sign
