@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/bytes.h>
+#include <intact/base/damage.h>
 #include <intact/base/text.h>
 #include <intact/report/integrity.h>
 
@@ -11,7 +12,69 @@ using integrity::JournalReport;
 using integrity::Superblock;
 using State = JournalReport::Entry::State;
 
+/// "sectors 8 to 15", "sector 8".
+std::string sectors_text(std::uint64_t first, std::uint64_t count) {
+  return count == 1 ? fmt::format("sector {}", first)
+                    : fmt::format("sectors {} to {}", first, first + count - 1);
+}
+
+/// The verdict, in one line; empty if nothing was checked.
+std::string verdict_text(const integrity::ScanReport& report, const std::string& device) {
+  if (!report.damaged.empty())
+    return fmt::format("{} is damaged in {}: {} of {} checked sectors are bad\n", device,
+                       counted(report.damaged.size(), "place"), report.damaged_sectors(),
+                       report.checked);
+  if (report.checked == report.sectors)
+    return fmt::format("{} is intact: {} of {} sectors checked\n", device, report.checked,
+                       report.sectors);
+  if (report.checked == 0) return {};
+  return fmt::format("no damage found in {}: {} of {} sectors checked, {} not checked\n", device,
+                     report.checked, report.sectors, report.sectors - report.checked);
+}
+
 }  // namespace
+
+Json to_json(const integrity::ScanReport& report, const std::string& device) {
+  Json damaged = Json::array();
+  for (const auto& damage : report.damaged)
+    damaged.push_back({{"object", device},
+                       {"sector", damage.range->first},
+                       {"sectors", damage.range->count},
+                       {"offset", damage.range->offset},
+                       {"bytes", damage.range->bytes},
+                       {"reason", damage.reason}});
+  Json unprotected = Json::array();
+  for (const auto& range : report.unprotected)
+    unprotected.push_back({{"sector", range.sector},
+                           {"sectors", range.sectors},
+                           {"reason", integrity::name_of(report.why(range))}});
+  return {{"ok", report.ok()},
+          {"checked",
+           {{"sectors", report.checked},
+            {"bytes", report.checked * integrity::kSectorSize},
+            {"journal_blocks", report.journal_blocks}}},
+          {"damaged", std::move(damaged)},
+          {"unprotected", std::move(unprotected)}};
+}
+
+std::string to_text(const integrity::ScanReport& report, const std::string& device) {
+  std::string text;
+  for (const auto& damage : report.damaged)
+    text += fmt::format("DAMAGED {}: {}\n", range_text(*damage.range, "sector"), damage.reason);
+  for (const auto& range : report.unprotected)
+    text += fmt::format("not checked: {}: {}\n", sectors_text(range.sector, range.sectors),
+                        integrity::explanation_of(report.why(range)));
+  if (report.journal_blocks != 0)
+    text += fmt::format("{} read from the journal\n", counted(report.journal_blocks, "block"));
+  text += verdict_text(report, device);
+  if (!report.damaged.empty() && report.marked_regions != 0)
+    text += fmt::format(
+        "the bitmap marks {}: blocks there may be half written by a crash; "
+        "`intact integrity replay --in-place --integrity-legacy-recalculate` trusts their data and "
+        "gives them new tags\n",
+        counted(report.marked_regions, "region"));
+  return text;
+}
 
 Json to_json(const Superblock& superblock) {
   Json json = {{"superblock_version", superblock.version},

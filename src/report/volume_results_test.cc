@@ -123,6 +123,25 @@ TEST(IntegrityResults, ShowADeviceOfTheKernel) {
   EXPECT_THAT(to_text(mapping), EndsWith("journal: not active\n"));
 }
 
+TEST(IntegrityResults, ShowACheck) {
+  integrity::ScanReport report{.sectors = 16, .checked = 16};
+  EXPECT_EQ(to_text(report, "disk"), "disk is intact: 16 of 16 sectors checked\n");
+  EXPECT_EQ(to_json(report, "disk")["ok"], true);
+  report.checked = 8;
+  report.unprotected = {{.sector = 8, .sectors = 8}};
+  report.why_unprotected = integrity::ScanReport::Why::recalculation;
+  EXPECT_THAT(to_text(report, "disk"), HasSubstr("not checked: sectors 8 to 15: "));
+  EXPECT_THAT(to_text(report, "disk"),
+              EndsWith("no damage found in disk: 8 of 16 sectors checked, 8 not checked\n"));
+  report.damaged = {{.range = DamagedRange{.first = 1, .count = 2, .offset = 512, .bytes = 1024},
+                     .reason = "bad"}};
+  EXPECT_THAT(to_text(report, "disk"),
+              HasSubstr("DAMAGED sectors 1 to 2 (bytes 512 to 1535): bad\n"));
+  EXPECT_THAT(to_text(report, "disk"), HasSubstr("disk is damaged in 1 place: 2 of 8 checked"));
+  EXPECT_EQ(to_json(report, "disk")["ok"], false);
+  EXPECT_EQ(to_json(report, "disk")["damaged"][0]["bytes"], 1024);
+}
+
 TEST(IntegrityResults, ShowAJournal) {
   integrity::JournalReport report{.sections = 4, .valid_sections = 1};
   EXPECT_THAT(to_text(report, "disk"), EndsWith("There is nothing to replay\n"));

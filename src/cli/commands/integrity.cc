@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <fmt/format.h>
 
 #include <intact/base/file.h>
 #include <intact/console/peer_commands.h>
@@ -15,11 +14,6 @@ namespace intact::cli {
 Result<std::unique_ptr<block::FileDevice>> open_unlocked(const std::string& path) {
   return block::FileDevice::create(TRY(open_file(path, O_RDONLY)), block::Access::read_only)
       .context(path);
-}
-
-std::string sector_range(std::uint64_t first, std::uint64_t sectors) {
-  return sectors == 1 ? fmt::format("sector {}", first)
-                      : fmt::format("sectors {} to {}", first, first + sectors - 1);
 }
 
 void add_integrity_commands(Program& program) {

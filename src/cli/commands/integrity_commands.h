@@ -32,9 +32,6 @@ std::pair<CLI::App*, Options*> add_integrity_command(Program& program, CLI::App*
 /// Opens a device without a lock: others may be writing to it.
 Result<std::unique_ptr<block::FileDevice>> open_unlocked(const std::string& path);
 
-/// "sectors 8 to 15", "sector 8".
-std::string sector_range(std::uint64_t first, std::uint64_t sectors);
-
 // One function for each file integrity_*.cc.
 void add_integrity_format_command(Program& program, CLI::App* group);
 void add_integrity_dump_command(Program& program, CLI::App* group);

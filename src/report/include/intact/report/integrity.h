@@ -54,6 +54,10 @@ Json to_json(const integrity::Detection& found);
 /// `with_key`: a key was tried as well.
 std::string to_text(const integrity::Detection& found, const std::string& device, bool with_key);
 
+/// All damage of a device, and what could not be checked.
+Json to_json(const integrity::ScanReport& report, const std::string& device);
+std::string to_text(const integrity::ScanReport& report, const std::string& device);
+
 /// What a replay of the journal would do.
 Json to_json(const integrity::JournalReport& report);
 std::string to_text(const integrity::JournalReport& report, const std::string& device);
