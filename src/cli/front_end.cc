@@ -3,8 +3,10 @@
 #include <cstdio>
 #include <optional>
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <intact/base/file.h>
 #include <intact/base/line_log.h>
 #include <intact/base/visible.h>
 #include <intact/block/device_files.h>
@@ -54,7 +56,13 @@ void FrontEnd::add_options(CLI::App* command, FrontEndAbilities abilities) {
   if (abilities.dm)
     command->add_option("--dm", dm_, "Make the kernel open the volume as /dev/mapper/DEVICE")
         ->type_name("DEVICE");
-  command->add_flag("--daemon", daemon_, "Detach once the server is ready");
+  CLI::Option* const daemon =
+      command->add_flag("--daemon", daemon_, "Detach once the server is ready");
+  command
+      ->add_option("--pid-file", pid_file_,
+                   "With --daemon: write the process id of the server to this new file")
+      ->type_name("FILE")
+      ->needs(daemon);
   command
       ->add_option(
           "--log", log_,
@@ -114,8 +122,13 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
     return 0;
   }
   const service::LogFile file = TRY(service::LogFile::open(log_, fuse_.empty() ? "nbd" : "fuse"));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno("cannot make a pipe", errno);
+  const UniqueFd pid_reader(ends[0]);
+  UniqueFd pid_writer(ends[1]);
   const auto ready =
       service::run_in_background([&](service::BackgroundProcess& process) -> Result<void> {
+        TRY(write_all(pid_writer.get(), as_bytes(fmt::to_string(::getpid()))));
         stack::Plan plan = TRY(prepare(access()));
         return serve(plan, {.file = &file, .process = &process});
       });
@@ -123,7 +136,12 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
     file.tidy_up();
     return Error(ready.error());
   }
+  pid_writer.reset();
+  const Bytes digits = TRY(read_fd(pid_reader.get(), 32));
+  const std::string pid(as_text(digits));
   print("Ready; log: {}\n", file.path());
+  if (!pid_file_.empty())
+    TRY(write_file_durably(pid_file_, as_bytes(pid + "\n"), 0644).context("--pid-file"));
   return 0;
 }
 

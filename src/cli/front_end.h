@@ -51,6 +51,7 @@ class FrontEnd {
   std::string to_;
   std::string dm_;
   std::string log_;
+  std::string pid_file_;
   std::string tls_certificates_;
   std::string tls_psk_;
   FrontEndAbilities abilities_;

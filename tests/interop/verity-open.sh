@@ -194,6 +194,15 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   kill -TERM "$pid"
   await_end "$pid"
   [[ ! -e sock ]] || fail 'the socket is still there'
+  # It is found by its socket or the file with its process id; no other listener is touched.
+  expect 0 timeout 300 "$intact" verity open data tree --root-hash-file root --nbd sock --daemon --log nbd.log --pid-file pid
+  pid=$(cat pid)
+  equal "$(fuser nbd.log 2> /dev/null | tr -d ' ')" "$pid" 'process id'
+  expect 0 "$intact" umount sock
+  [[ ! -e /proc/$pid && ! -e sock ]] || fail 'the server has not ended'
+  expect 7 "$intact" umount sock
+  expect 2 "$intact" verity open data tree --root-hash-file root --nbd sock --pid-file pid
+  said '^intact: --pid-file: needs --daemon$'
   expect 8 "$intact" verity open data tree --root-hash-file root --nbd nbd.log --daemon
   said '^intact: .*nbd.log: '
 

@@ -9,6 +9,7 @@
 #include <intact/json/json.h>
 #include <intact/rootfs/mounts.h>
 #include <intact/serve/mounts.h>
+#include <intact/serve/nbd_server.h>
 
 #include "command.h"
 
@@ -66,6 +67,10 @@ Result<Ended> unmount_all(bool lazy) {
 }
 
 Result<std::vector<std::string>> unmount_one(const UmountOptions& options) {
+  if (serve::is_socket(options.target)) {
+    TRY(serve::end_nbd_server(options.target));
+    return std::vector{options.target};
+  }
   const auto entry = serve::find_mount(options.target);
   if (entry && *entry) {
     if (const auto mount = rootfs::as_mount(**entry)) {
@@ -114,8 +119,10 @@ void add_umount_command(Program& program) {
   CLI::App* command =
       program.add(program.app(), "umount", "Unmount an image and wait for its server to exit");
   command
-      ->add_option("DIR", options->target,
-                   "Directory that an image is mounted on, or the name of the image")
+      ->add_option(
+          "DIR", options->target,
+          "Directory that an image is mounted on, the name of the image, or the socket of an "
+          "NBD server")
       ->type_name("MOUNT|DIR");
   command->add_flag("-a,--all", options->all, "End every Intact mount, of whatever store");
   command->add_flag("--lazy", options->lazy, "Detach now; the server exits once nothing uses it");
