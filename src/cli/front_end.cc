@@ -60,7 +60,7 @@ void FrontEnd::add_options(CLI::App* command, FrontEndAbilities abilities) {
       command->add_flag("--daemon", daemon_, "Detach once the server is ready");
   command
       ->add_option("--pid-file", pid_file_,
-                   "With --daemon: write the process id of the server to this new file")
+                   "With --daemon: write the process id of the server to this file")
       ->type_name("FILE")
       ->needs(daemon);
   command
@@ -129,6 +129,7 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
   const auto ready =
       service::run_in_background([&](service::BackgroundProcess& process) -> Result<void> {
         TRY(write_all(pid_writer.get(), as_bytes(fmt::to_string(::getpid()))));
+        pid_writer.reset();
         stack::Plan plan = TRY(prepare(access()));
         return serve(plan, {.file = &file, .process = &process});
       });
