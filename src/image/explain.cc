@@ -2,6 +2,7 @@
 #include <intact/oci/image_source.h>
 #include <intact/store/resolve.h>
 
+#include "local_seals.h"
 #include "signatures.h"
 #include "stored_evidence.h"
 
@@ -21,10 +22,11 @@ Result<TrustReport> explain_source(const oci::Reference& reference, const std::s
 Result<TrustReport> explain_stored(const store::Store& store, const std::string& name,
                                    const sign::Anchors& anchors) {
   const store::NamedImage record = TRY(store::resolve_image(store, name));
+  const auto seal = TRY(find_local_seal(store, record).context("'" + record.name + "'"));
   const auto evidence = TRY(read_stored_evidence(store, record).context("signature"));
-  return TrustReport{
-      record.manifest, record.name,
-      TRY(sign::explain_trust(evidence.pieces, record.manifest, record.name, anchors))};
+  return TrustReport{record.manifest, record.name,
+                     TRY(sign::explain_trust(evidence.pieces, record.manifest, record.name,
+                                             anchors_with(anchors, seal)))};
 }
 
 }  // namespace intact::image

@@ -5,6 +5,8 @@
 #include <intact/report/results.h>
 #include <intact/sign/identity.h>
 
+#include "text.h"
+
 namespace intact::report {
 namespace {
 
@@ -126,7 +128,10 @@ std::string to_text(const image::TrustReport& report) {
     text += fmt::format("  rejected {}: {}\n", visible(piece.what), visible(piece.reason));
   if (!explanation.verdict)
     return text + fmt::format("Not trusted: {}\n", visible_message(explanation.refusal));
-  if (!explanation.verdict->is_signed()) return text + "Accepted without a trusted signature\n";
+  if (explanation.verdict->basis() == sign::Basis::none)
+    return text + "Accepted without a trusted signature\n";
+  if (!explanation.verdict->is_signed())
+    return text + fmt::format("Trusted: {}\n", basis_text({}, explanation.verdict->basis()));
   return text + fmt::format("Trusted: rule {} decides\n", visible(explanation.verdict->rule));
 }
 

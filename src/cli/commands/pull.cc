@@ -51,8 +51,13 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   const oci::Reference source =
       TRY(require_reference(options.source, "oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
   image::PullOptions pull_options{.anchors = anchors.anchors()};
-  if (!options.pin.empty())
-    pull_options.anchors.pin = TRY(Digest::parse(options.pin).context("--pin"));
+  if (!options.pin.empty()) {
+    auto pin = Digest::parse(options.pin);
+    if (!pin)
+      return Error(ErrorKind::invalid_argument,
+                   "--pin: not a digest; pass that of a manifest, such as sha256:HEX");
+    pull_options.anchors.pin = *pin;
+  }
   pull_options.anchors.first_use = options.first_use;
   pull_options.replace = options.replace;
   pull_options.drop_layers = options.drop_layers;
