@@ -60,9 +60,12 @@ class DockerArchive final : public ImageSource {
   DockerArchive(std::string where, ArchiveFiles files, std::vector<SavedImage> images)
       : where_(std::move(where)), files_(std::move(files)), images_(std::move(images)) {}
 
-  Result<Descriptor> resolve(const std::string& tag, const Platform&) const override {
-    const SavedImage* image = TRY(find(tag).context(where_));
+  Result<Descriptor> find(const std::string& tag) const override {
+    const SavedImage* image = TRY(find_saved(tag).context(where_));
     return describe_image(*image).context(where_);
+  }
+  Result<Descriptor> resolve(const std::string& tag, const Platform&) const override {
+    return find(tag);
   }
 
   Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const override {
@@ -87,7 +90,7 @@ class DockerArchive final : public ImageSource {
   }
 
  private:
-  Result<const SavedImage*> find(const std::string& tag) const {
+  Result<const SavedImage*> find_saved(const std::string& tag) const {
     std::string all;
     for (const std::string& name : names()) all += (all.empty() ? "" : ", ") + name.substr(0, 200);
     if (tag.empty()) {

@@ -34,6 +34,9 @@ class CountingSource final : public ImageSource {
     if (opens_[blob.digest]++ > 0) bytes[0] ^= std::byte{1};
     return std::unique_ptr<ByteStream>(std::make_unique<MemoryStream>(std::move(bytes)));
   }
+  Result<Descriptor> find(const std::string&) const override {
+    return Error(ErrorKind::not_found, "");
+  }
   Result<Descriptor> resolve(const std::string&, const Platform&) const override {
     return Error(ErrorKind::not_found, "");
   }
@@ -148,7 +151,7 @@ TEST(ImageDestination, KnowsWhereItCanWrite) {
     EXPECT_FALSE(opened);
     return opened.error().kind();
   };
-  EXPECT_EQ(kind_of("docker://host/app:1"), ErrorKind::unsupported);
+  EXPECT_EQ(kind_of("docker://localhost/app:1"), ErrorKind::unsupported);
   EXPECT_EQ(kind_of("rootfs:/tmp"), ErrorKind::unsupported);
   EXPECT_EQ(kind_of("oci:/nowhere/at/all"), ErrorKind::invalid_argument);
   EXPECT_EQ(kind_of("oci:/tmp@sha256:" + std::string(64, 'a')), ErrorKind::invalid_argument);

@@ -3,6 +3,7 @@
 #include <intact/crypto/hash.h>
 #include <intact/oci/image_source.h>
 
+#include "resolve.h"
 #include "source_kinds.h"
 
 namespace intact::oci {
@@ -16,6 +17,7 @@ class PinnedSource final : public ImageSource {
   PinnedSource(std::unique_ptr<ImageSource> source, const Digest& digest)
       : source_(std::move(source)), tag_("@" + digest.to_string()) {}
 
+  Result<Descriptor> find(const std::string&) const override { return source_->find(tag_); }
   Result<Descriptor> resolve(const std::string&, const Platform& platform) const override {
     return source_->resolve(tag_, platform);
   }
@@ -63,11 +65,11 @@ Result<std::unique_ptr<ImageSource>> ImageSource::open(const Reference& referenc
     case Transport::docker_archive:
       return open_docker_archive(reference.path, limits);
     case Transport::docker:
-      return Error(ErrorKind::unsupported,
-                   to_string(reference) +
-                       ": registries are not supported yet; copy the image into a layout first, "
-                       "for example with `skopeo copy " +
-                       to_string(reference) + " oci:DIR:TAG`");
+      return Error(
+          ErrorKind::unsupported,
+          to_string(reference) +
+              ": an image in a registry cannot be used here; copy it first with `intact copy " +
+              to_string(reference) + " oci:DIR:TAG`");
     case Transport::rootfs:
     case Transport::tar:
       break;
@@ -96,10 +98,21 @@ Result<Bytes> ImageSource::read_document(const Descriptor& descriptor) const {
                                           " bytes it should have");
   if (crypto::hash(descriptor.digest.algorithm(), bytes) != descriptor.digest)
     return Error(ErrorKind::tampered, name + ": the blob does not have this digest");
+  keep(descriptor, bytes);
+  return bytes;
+}
+
+void ImageSource::keep(const Descriptor& descriptor, const Bytes& bytes) const {
   const std::lock_guard lock(kept_mutex_);
   if (bytes.size() <= kMaxKept - kept_bytes_ && kept_.emplace(descriptor.digest, bytes).second)
     kept_bytes_ += bytes.size();
-  return bytes;
+}
+
+Result<Descriptor> choose_image(const ImageSource& source, const Descriptor& top,
+                                const Platform& platform) {
+  Index index;
+  index.manifests.push_back(top);
+  return Resolver(source, index, platform).resolve("");
 }
 
 Result<std::optional<UniqueFd>> BlobSource::open_blob_file(const Descriptor&) const {

@@ -184,7 +184,7 @@ TEST(Layout, ReferencesToWhatIsNoLayout) {
   const TempDir dir = TempDir::create().value();
   EXPECT_EQ(open("oci:" + dir.path()).error().kind(), ErrorKind::not_found);
   EXPECT_EQ(open("oci:" + dir.path("none")).error().kind(), ErrorKind::not_found);
-  EXPECT_EQ(open("docker://h/r:t").error().kind(), ErrorKind::unsupported);
+  EXPECT_EQ(open("docker://h.io/r:t").error().kind(), ErrorKind::unsupported);
   EXPECT_EQ(open("rootfs:/").error().kind(), ErrorKind::invalid_argument);
   TestLayout layout;
   layout.index({});

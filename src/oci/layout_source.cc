@@ -105,6 +105,11 @@ Error no_layout(const std::string& where) {
 
 }  // namespace
 
+Result<Descriptor> LayoutSource::find(const std::string& tag) const {
+  const Platform any = Platform::host();
+  return Resolver(*this, index_, any).find(tag).context(where_);
+}
+
 Result<Descriptor> LayoutSource::resolve(const std::string& tag, const Platform& platform) const {
   return Resolver(*this, index_, platform).resolve(tag).context(where_);
 }

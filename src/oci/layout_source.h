@@ -14,6 +14,7 @@ class LayoutSource : public ImageSource {
   LayoutSource(std::string where, Index index)
       : where_(std::move(where)), index_(std::move(index)) {}
 
+  Result<Descriptor> find(const std::string& tag) const override;
   Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const override;
   Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override;
   Result<std::optional<Descriptor>> find_attestations(const Digest& manifest) const override;

@@ -2,6 +2,7 @@
 #include <array>
 #include <utility>
 
+#include <intact/base/text.h>
 #include <intact/oci/reference.h>
 
 namespace intact::oci {
@@ -40,6 +41,81 @@ bool is_layout_name(std::string_view name) {
          });
 }
 
+bool is_port(std::string_view text) {
+  return !text.empty() && text.size() <= 5 && text[0] != '0' &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// A name, an IPv4 address or an IPv6 address in brackets, perhaps with a port.
+bool is_host(std::string_view host) {
+  std::string_view rest;
+  if (host.starts_with('[')) {
+    const std::size_t close = host.find(']');
+    if (close == std::string_view::npos || close < 3) return false;
+    const std::string_view address = host.substr(1, close - 1);
+    rest = host.substr(close + 1);
+    if (!std::all_of(address.begin(), address.end(), [](char c) {
+          return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+        }))
+      return false;
+  } else {
+    const std::size_t colon = std::min(host.find(':'), host.size());
+    const std::string_view name = host.substr(0, colon);
+    rest = host.substr(colon);
+    if (name.empty() || name.front() == '.' || name.front() == '-' ||
+        name.find("..") != std::string_view::npos ||
+        !std::all_of(name.begin(), name.end(),
+                     [](char c) { return (is_word(c) && c != '_') || c == '.' || c == '-'; }))
+      return false;
+  }
+  return rest.empty() || (rest[0] == ':' && is_port(rest.substr(1)));
+}
+
+/// Lower-case words joined by one '.', one or two '_', or dashes.
+bool is_repository_component(std::string_view text) {
+  const auto is_alphanumeric = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  };
+  if (text.empty() || !is_alphanumeric(text.front()) || !is_alphanumeric(text.back())) return false;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    while (end < text.size() && !is_alphanumeric(text[end])) ++end;
+    const std::string_view joint = text.substr(at, end - at);
+    const bool dashes = joint.find_first_not_of('-') == std::string_view::npos;
+    if (!dashes && joint != "." && joint != "_" && joint != "__") return false;
+    at = end + 1;
+  }
+  return true;
+}
+
+/// HOST/REPO in the one spelling that everything uses: of Docker Hub's names the short one, and
+/// "library" where it may be left out.
+Result<std::string> repository_place(std::string_view text, std::string_view place) {
+  const std::size_t slash = std::min(place.find('/'), place.size());
+  std::string host(place.substr(0, slash));
+  for (char& c : host)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const bool names_host = host == "localhost" || host.find_first_of(".:[") != std::string::npos;
+  std::string repository(place.substr(std::min(slash + 1, place.size())));
+  if (!names_host && is_repository_component(host))
+    return wrong(text, "a short name; write its registry, as in docker://docker.io/" +
+                           std::string(slash == place.size() ? "library/" : "") +
+                           std::string(place));
+  if (repository.empty() || !is_host(host))
+    return wrong(text, "not docker://HOST/REPO[:TAG|@DIGEST]");
+  if (host == "index.docker.io" || host == "registry-1.docker.io") host = "docker.io";
+  if (host == "docker.io" && repository.find('/') == std::string::npos)
+    repository = "library/" + repository;
+  for (std::string_view rest = repository; !rest.empty();) {
+    if (rest.ends_with('/') || !is_repository_component(take_until(rest, '/')))
+      return wrong(text,
+                   "not a valid repository: lower-case letters and digits, joined by '.', "
+                   "'_', '-' and '/'");
+  }
+  if (host.size() + 1 + repository.size() > 255) return wrong(text, "longer than 255 characters");
+  return host + "/" + repository;
+}
+
 Result<Reference> parse_docker(std::string_view text, std::string_view rest) {
   Reference reference{Transport::docker, {}, {}, {}};
   if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
@@ -48,7 +124,7 @@ Result<Reference> parse_docker(std::string_view text, std::string_view rest) {
     reference.digest = *digest;
     rest = rest.substr(0, at);
   }
-  // A colon behind the last slash is a tag's, one before it a port's.
+  // A colon after the last slash is a tag's, one before it a port's.
   const std::size_t slash = rest.rfind('/');
   const std::size_t colon = rest.rfind(':');
   if (colon != std::string_view::npos && slash != std::string_view::npos && colon > slash) {
@@ -56,9 +132,7 @@ Result<Reference> parse_docker(std::string_view text, std::string_view rest) {
     if (!is_registry_tag(reference.tag)) return wrong(text, "not a valid tag");
     rest = rest.substr(0, colon);
   }
-  if (slash == std::string_view::npos || slash == 0 || slash + 1 == rest.size())
-    return wrong(text, "not docker://HOST/REPO[:TAG|@DIGEST]");
-  reference.path = rest;
+  reference.path = TRY(repository_place(text, rest));
   return reference;
 }
 

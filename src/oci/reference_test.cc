@@ -23,7 +23,11 @@ TEST(Reference, ReadsEveryTransport) {
         Case{"docker-archive:f.tar:alpine:3", Transport::docker_archive, "f.tar", "alpine:3"},
         Case{"rootfs:/srv/a:b", Transport::rootfs, "/srv/a:b", ""},
         Case{"tar:a:b.tar", Transport::tar, "a:b.tar", ""},
-        Case{"docker://h/r", Transport::docker, "h/r", ""},
+        Case{"docker://h.io/r", Transport::docker, "h.io/r", ""},
+        Case{"docker://localhost/r", Transport::docker, "localhost/r", ""},
+        Case{"docker://[::1]:5000/r:t", Transport::docker, "[::1]:5000/r", "t"},
+        Case{"docker://127.0.0.1:5000/a__b/c-d.e:t", Transport::docker, "127.0.0.1:5000/a__b/c-d.e",
+             "t"},
         Case{"docker://h:5000/a/b:t", Transport::docker, "h:5000/a/b", "t"}}) {
     const auto reference = parse_reference(c.text);
     ASSERT_TRUE(reference && *reference) << c.text;
@@ -32,7 +36,7 @@ TEST(Reference, ReadsEveryTransport) {
     EXPECT_EQ((*reference)->tag, c.tag) << c.text;
     EXPECT_EQ(to_string(**reference), c.text);
   }
-  const std::string by_digest = "docker://h/r@sha256:" + std::string(64, 'a');
+  const std::string by_digest = "docker://h.io/r@sha256:" + std::string(64, 'a');
   EXPECT_EQ(to_string(*parse_reference(by_digest).value()), by_digest);
 }
 
@@ -46,11 +50,61 @@ TEST(Reference, EverythingElseIsAName) {
 }
 
 TEST(Reference, RefusesNonsenseBehindATransport) {
-  for (const char* text :
-       {"oci:", "oci::tag", "oci:dir:", "oci:dir:a b", "oci:dir:a\n", "rootfs:", "docker://",
-        "docker://host", "docker://h/r@sha256:12", "docker://h/r@md5:12", "docker://h/r:b@d",
-        "docker:///r", "docker://h/r:-x"})
+  for (const char* text : {"oci:",
+                           "oci::tag",
+                           "oci:dir:",
+                           "oci:dir:a b",
+                           "oci:dir:a\n",
+                           "rootfs:",
+                           "docker://",
+                           "docker://host",
+                           "docker://h.io/r@sha256:12",
+                           "docker://h.io/r@md5:12",
+                           "docker://h.io/r:b@d",
+                           "docker:///r",
+                           "docker://h.io/r:-x",
+                           "docker://h.io/",
+                           "docker://h.io",
+                           "docker://h.io/R",
+                           "docker://h.io/a//b",
+                           "docker://h.io/a/",
+                           "docker://h.io/a..b",
+                           "docker://h.io/-a",
+                           "docker://h.io/a___b",
+                           "docker://h.io:0/a",
+                           "docker://h.io:x/a",
+                           "docker://h.io:123456/a",
+                           "docker://u@h.io/a",
+                           "docker://[::1/a",
+                           "docker://[x]/a",
+                           "docker://h.io/../a",
+                           "docker://h..io/a",
+                           "docker://h.io/a?b=c",
+                           "docker://h.io/a\r\nb"})
     EXPECT_EQ(parse_reference(text).error().kind(), ErrorKind::invalid_argument) << text;
+}
+
+TEST(Reference, SpellsDockerHubInOneWay) {
+  for (const auto& [text, path] :
+       {std::pair("docker://docker.io/alpine", "docker.io/library/alpine"),
+        std::pair("docker://index.docker.io/alpine", "docker.io/library/alpine"),
+        std::pair("docker://registry-1.docker.io/a/b", "docker.io/a/b"),
+        std::pair("docker://Docker.IO/a/b", "docker.io/a/b")})
+    EXPECT_EQ((*parse_reference(text).value()).path, path) << text;
+}
+
+TEST(Reference, RefusesShortNamesAndSaysWhatToWrite) {
+  for (const auto& [text, hint] :
+       {std::pair("docker://alpine", "docker://docker.io/library/alpine"),
+        std::pair("docker://alpine:3", "docker.io/library/alpine:3"),
+        std::pair("docker://team/app:1", "docker://docker.io/team/app")}) {
+    const auto reference = parse_reference(text);
+    ASSERT_FALSE(reference) << text;
+    EXPECT_EQ(reference.error().kind(), ErrorKind::invalid_argument);
+    EXPECT_NE(reference.error().message().find("a short name"), std::string::npos) << text;
+    EXPECT_NE(reference.error().message().find(hint), std::string::npos)
+        << reference.error().message();
+  }
 }
 
 TEST(Platform, Names) {

@@ -191,6 +191,15 @@ Result<std::optional<Descriptor>> Resolver::search(const Descriptor& descriptor,
   return std::optional<Descriptor>();
 }
 
+Result<Descriptor> Resolver::find(const std::string& tag) {
+  if (tag.starts_with('@')) return find_digest(TRY(Digest::parse(tag.substr(1))));
+  const std::vector<Descriptor> found = TRY(candidates(tag));
+  for (const Descriptor& other : found)
+    if (other.digest != found.front().digest)
+      return Error(ErrorKind::malformed, "'" + tag + "' names several manifests");
+  return found.front();
+}
+
 Result<Descriptor> Resolver::resolve(const std::string& tag) {
   const auto digest = tag.starts_with('@') ? Digest::parse(tag.substr(1))
                                            : Result<Digest>(Error(ErrorKind::not_found, ""));

@@ -14,6 +14,8 @@ class Resolver {
   Resolver(const ImageSource& source, const Index& index, const Platform& platform)
       : source_(source), index_(index), platform_(platform) {}
 
+  /// See ImageSource::find().
+  Result<Descriptor> find(const std::string& tag);
   /// See ImageSource::resolve().
   Result<Descriptor> resolve(const std::string& tag);
 

@@ -49,6 +49,11 @@ class ImageDestination {
 
   /// Whether the blob is staged, or there and intact.
   virtual Result<bool> has_blob(const Descriptor& blob) = 0;
+  /// The same, or the destination can take the blob from `source` without its bytes passing through
+  /// here, and has done so.
+  virtual Result<bool> take_blob(const BlobSource& /*source*/, const Descriptor& blob) {
+    return has_blob(blob);
+  }
   /// Stages a manifest, an index, a config or another document that is in memory.
   virtual Result<Descriptor> put_document(ByteSpan bytes, std::string_view media_type) = 0;
   /// Fetches a blob from `source`, once, and stages what was hashed; tampered unless it has the

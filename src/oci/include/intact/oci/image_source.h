@@ -46,6 +46,9 @@ class ImageSource : public BlobSource {
   static Result<std::unique_ptr<ImageSource>> open(const Reference& reference,
                                                    const DecompressLimits& limits = {});
 
+  /// The manifest or index that `tag` names, as it is. Tags and errors as for resolve().
+  virtual Result<Descriptor> find(const std::string& tag) const = 0;
+
   /// The manifest (never an index) that `tag` names, for `platform` where there is a choice. An
   /// empty tag is the only image there, or the one whose digest the reference gave; in layouts
   /// "@DIGEST" is the manifest or index with that digest. Signatures and attestations are not
@@ -78,11 +81,20 @@ class ImageSource : public BlobSource {
   /// Names of the images here, sorted; those without a name are left out.
   virtual std::vector<std::string> names() const = 0;
 
+ protected:
+  /// Keeps a document that was hashed for read_document().
+  void keep(const Descriptor& descriptor, const Bytes& bytes) const;
+
  private:
   mutable std::mutex kept_mutex_;
   mutable std::map<Digest, Bytes> kept_;  ///< documents that were read
   mutable std::size_t kept_bytes_ = 0;
 };
+
+/// The manifest for `platform` in `top`, which is a manifest or an index: what resolve() does with
+/// what find() has found.
+Result<Descriptor> choose_image(const ImageSource& source, const Descriptor& top,
+                                const Platform& platform);
 
 /// A manifest and its config, both checked to be those of an image that could run.
 struct ImageDocuments {

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <intact/oci/image_source.h>
+#include <intact/registry/registry.h>
+
+#include "session.h"
+
+namespace intact::registry {
+
+/// A repository, on its mirrors and its registry.
+class Places {
+ public:
+  static Result<std::shared_ptr<Places>> open(const std::string& repository,
+                                              const Options& options);
+
+  /// Does `work` with one place after the other until it succeeds; a connection is made when a
+  /// place is first used. The error is that of the registry itself, the last one.
+  template <typename Work>
+  auto first_of(bool by_digest, const Work& work) -> decltype(work(std::shared_ptr<Session>())) {
+    for (Place& place : places_) {
+      const bool last = &place == &places_.back();
+      using Use = Endpoint::Use;
+      if (!last && place.endpoint.use == (by_digest ? Use::tags : Use::digests)) continue;
+      auto session = session_of(place);
+      if (!session && last) return std::move(session).error();
+      if (!session) continue;
+      auto result = work(*session);
+      if (result || last) return result;
+    }
+    return Error(ErrorKind::not_found, "no registry");  // never: there is a last one
+  }
+  /// The registry itself.
+  Result<std::shared_ptr<Session>> registry() { return session_of(places_.back()); }
+
+ private:
+  struct Place {
+    Endpoint endpoint;
+    std::shared_ptr<Session> session;
+  };
+  Places(std::string repository, Options options)
+      : repository_(std::move(repository)), options_(std::move(options)) {}
+  Result<std::shared_ptr<Session>> session_of(Place& place);
+
+  std::string repository_;
+  Options options_;
+  std::mutex mutex_;
+  std::vector<Place> places_;
+};
+
+/// A repository of a registry as a source of images.
+class RegistrySource final : public oci::ImageSource {
+ public:
+  RegistrySource(std::string where, std::shared_ptr<Places> places, std::optional<Digest> digest)
+      : where_(std::move(where)), places_(std::move(places)), digest_(digest) {}
+
+  Result<oci::Descriptor> find(const std::string& tag) const override;
+  Result<oci::Descriptor> resolve(const std::string& tag,
+                                  const oci::Platform& platform) const override;
+  Result<std::unique_ptr<ByteStream>> open_blob(const oci::Descriptor& blob) const override;
+  Result<std::optional<oci::Descriptor>> find_signatures(const Digest& manifest) const override;
+  Result<std::optional<oci::Descriptor>> find_attestations(const Digest& manifest) const override;
+  Result<std::vector<oci::Descriptor>> referrers(const Digest& manifest) const override;
+  std::vector<std::string> names() const override;
+
+  Places& places() const { return *places_; }
+
+ private:
+  /// The manifest with that tag, if there is one.
+  Result<std::optional<oci::Descriptor>> find_tagged(const std::string& tag) const;
+
+  std::string where_;
+  std::shared_ptr<Places> places_;
+  std::optional<Digest> digest_;  ///< that the reference gave
+};
+
+/// A manifest or index that was fetched by its tag or digest.
+struct FoundDocument {
+  oci::Descriptor descriptor;
+  Bytes bytes;
+};
+
+/// `reference` is a tag or a digest. not_found: it does not exist; unsupported: something that is
+/// not a manifest.
+Result<FoundDocument> get_manifest(Session& session, const std::string& reference,
+                                   bool for_writing = false);
+
+/// The manifests that a registry lists as referring to another, by its API and by its list under a
+/// tag; nothing of it is checked. Bounded; an error when either listing fails.
+Result<std::vector<oci::Descriptor>> list_referrers(Session& session, const Digest& manifest);
+
+/// All tags of the repository.
+Result<std::vector<std::string>> get_tags(Session& session);
+
+}  // namespace intact::registry
