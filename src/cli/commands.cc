@@ -29,6 +29,7 @@ void add_all_commands(Program& program) {
   add_mount_commands(program);
   add_run_command(program);
   add_export_command(program);
+  add_registry_commands(program);
   add_store_commands(program);
   add_fsverity_commands(program);
   add_composefs_commands(program);

@@ -17,6 +17,7 @@ void add_verify_command(Program& program);
 void add_mount_commands(Program& program);  // mount, umount
 void add_run_command(Program& program);
 void add_export_command(Program& program);
+void add_registry_commands(Program& program);  // copy, push, login, logout
 void add_fsverity_commands(Program& program);
 void add_composefs_commands(Program& program);
 void add_verity_commands(Program& program);

@@ -139,9 +139,10 @@ Result<void> check_platform(const oci::ImageConfig& config,
 Result<SourceChain> check_source_chain(const oci::Reference& reference, const std::string& name,
                                        const std::optional<oci::Platform>& platform,
                                        const sign::Anchors& anchors,
-                                       const oci::DecompressLimits& limits) {
+                                       const oci::DecompressLimits& limits,
+                                       const registry::Options& registry) {
   SourceChain result;
-  result.source = TRY(oci::ImageSource::open(reference, limits));
+  result.source = TRY(registry::open_source(reference, limits, registry));
   const oci::Descriptor found =
       TRY(result.source->resolve(reference.tag, platform.value_or(oci::Platform::host())));
   result.signatures = TRY(read_signatures(*result.source, found));

@@ -41,15 +41,18 @@ class StoreBlobs final : public oci::BlobSource {
 
 /// The manifest and everything it points to, named and signed as in the layout it was pulled from.
 Result<void> fill_destination(const store::Store& store, const store::NamedImage& record,
-                              const Chain& chain, const std::string& tag,
+                              const Chain& chain, const std::string& tag, bool moves_tag,
                               oci::ImageDestination& destination) {
+  // Tags of registries are moved all the time; those of a layout may be all that names an image.
   for (const oci::Descriptor& present : destination.tagged()) {
-    if (present.digest != record.manifest)
+    if (!moves_tag && present.digest != record.manifest)
       return Error(ErrorKind::exists, "the tag '" + tag + "': already names another image there (" +
                                           present.digest.to_string() + ")");
   }
+  const StoreBlobs blobs_of_store(store);
   for (const oci::Descriptor& layer : chain.manifest.layers)
-    TRY(destination.copy_blob(StoreBlobs(store), layer));
+    if (!TRY(destination.take_blob(blobs_of_store, layer)))
+      TRY(destination.copy_blob(blobs_of_store, layer));
   TRY(destination.put_document(
       TRY(store.read_blob(chain.manifest.config.digest, oci::kMaxDocument)),
       chain.manifest.config.media_type));
@@ -84,15 +87,16 @@ Result<void> fill_destination(const store::Store& store, const store::NamedImage
 }  // namespace
 
 Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, const std::string& name,
-                                const OpenOptions& options,
-                                const oci::Reference& asked_destination) {
+                                const OpenOptions& options, const oci::Reference& asked_destination,
+                                const registry::Options& registry) {
   const auto image =
       TRY(OpenedImage::open(store, name, options));  // its lease keeps the blobs, too
   const Chain& chain = image->chain();
   oci::Reference reference = asked_destination;
   if (reference.tag.empty() && !reference.digest) reference.tag = "latest";
-  const auto destination = TRY(oci::ImageDestination::open(reference));
-  TRY(fill_destination(*store, image->record(), chain, reference.tag, *destination));
+  const auto destination = TRY(registry::open_destination(reference, registry));
+  const bool moves_tag = reference.transport == oci::Reference::Transport::docker;
+  TRY(fill_destination(*store, image->record(), chain, reference.tag, moves_tag, *destination));
   TRY(destination->commit());
 
   ExportReport report;
@@ -147,7 +151,8 @@ Result<ExportReport> export_own_files(const std::shared_ptr<store::Store>& store
 Result<ExportReport> export_image(const std::shared_ptr<store::Store>& store,
                                   const std::string& name, const OpenOptions& options,
                                   const std::string& destination, const RootfsOptions& rootfs,
-                                  const MakeBundleFiles& make_files) {
+                                  const MakeBundleFiles& make_files,
+                                  const registry::Options& registry) {
   const std::size_t colon = destination.find(':');
   const std::string form = destination.substr(0, colon);
   const std::string path = colon == std::string::npos ? "" : destination.substr(colon + 1);
@@ -156,8 +161,9 @@ Result<ExportReport> export_image(const std::shared_ptr<store::Store>& store,
   if ((rootfs.devices || rootfs.setuid) && form != "rootfs" && form != "bundle")
     return Error(ErrorKind::invalid_argument,
                  "--devices and --setuid apply only to rootfs: and bundle:");
-  if (form == "oci" || form == "oci-archive")
-    return export_oci(store, name, options, *TRY(oci::parse_reference(destination)));
+  if (const auto reference = TRY(oci::parse_reference(destination));
+      reference && (form == "oci" || form == "oci-archive" || form == "docker"))
+    return export_oci(store, name, options, *reference, registry);
   if (form == "tar") return export_tar(store, name, options, path);
   if (form == "rootfs") return export_rootfs(store, name, options, path, rootfs);
   if (form == "bundle") return export_bundle(store, name, options, path, make_files, rootfs);

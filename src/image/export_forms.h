@@ -8,10 +8,11 @@ namespace intact::image {
 // All of these check the chain of trust first and every byte as it is written. The destination
 // appears whole or not at all.
 
-/// The sealed OCI image with its signatures as it was pulled, into a layout (oci:) or an archive
-/// (oci-archive:). not_found when the layers were dropped.
+/// The sealed OCI image with its signatures as it was pulled, into a layout (oci:), an archive
+/// (oci-archive:) or a registry (docker://). not_found when the layers were dropped.
 Result<ExportReport> export_oci(const std::shared_ptr<store::Store>& store, const std::string& name,
-                                const OpenOptions& options, const oci::Reference& destination);
+                                const OpenOptions& options, const oci::Reference& destination,
+                                const registry::Options& registry);
 
 /// The image's root as one new tar file (error kind exists when there is one); "-" is standard
 /// output.

@@ -301,8 +301,9 @@ Result<void> check_unsigned_name(const SourceChain& source, const std::string& n
 
 Result<PullReport> pull(const oci::Reference& reference, const std::string& asked_name,
                         store::Store& store, const PullOptions& options) {
-  SourceChain source = TRY(check_source_chain(reference, asked_name, options.platform,
-                                              options.anchors, options.limits.decompress));
+  SourceChain source =
+      TRY(check_source_chain(reference, asked_name, options.platform, options.anchors,
+                             options.limits.decompress, options.registry));
   const Chain& chain = source.chain;
   const std::string name = asked_name.empty() ? source.suggested_name : asked_name;
   if (name.empty())

@@ -111,7 +111,8 @@ Result<SourceImage> open_source(const oci::Reference& reference, const SealOptio
   SourceImage source;
   source.tag = reference.tag;
   if (is_plain(reference.transport)) return source;
-  source.images = TRY(oci::ImageSource::open(reference, options.limits.decompress));
+  source.images =
+      TRY(registry::open_source(reference, options.limits.decompress, options.source_registry));
   const oci::Descriptor found =
       TRY(source.images->resolve(reference.tag, options.platform.value_or(oci::Platform::host())));
   if (source.tag.empty()) source.tag = found.annotation(oci::kRefName);
@@ -190,7 +191,8 @@ Result<Draft> make_draft(const oci::Reference& reference,
   SourceImage source = TRY(open_source(reference, options));
   SealReport report;
   report.destination = TRY(choose_destination(reference, asked_destination, source.tag));
-  auto destination = TRY(oci::ImageDestination::open(report.destination));
+  auto destination =
+      TRY(registry::open_destination(report.destination, options.destination_registry));
   ProgressMeter meter(options.progress);
   const LayerOpener open_layer =
       TRY(stage_layers(reference, source, *destination, options, key, meter));

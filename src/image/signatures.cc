@@ -87,8 +87,8 @@ Result<void> add_document(const oci::ImageSource& source, const oci::Descriptor&
   return {};
 }
 
-/// Whether a manifest that refers to the image may hold signatures. What it is not needs not be
-/// parsed: whole file systems are attached to images in this way.
+}  // namespace
+
 bool may_hold_signatures(const oci::Descriptor& referrer) {
   constexpr std::string_view kTypes[] = {"application/vnd.dev.sigstore.bundle",
                                          "application/vnd.dev.cosign.artifact.sig",
@@ -99,8 +99,6 @@ bool may_hold_signatures(const oci::Descriptor& referrer) {
   return std::ranges::any_of(
       kTypes, [&](std::string_view type) { return referrer.artifact_type.starts_with(type); });
 }
-
-}  // namespace
 
 Result<ReadSignatures> read_layers(ByteSpan manifest, const ReadSigned& read) {
   ReadSignatures found;

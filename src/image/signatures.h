@@ -49,6 +49,10 @@ Result<ReadSignatures> read_layers(ByteSpan manifest, const ReadSigned& read);
 Result<void> add_artifact(std::vector<sign::Evidence>& pieces,
                           const std::function<Result<Bytes>()>& read);
 
+/// Whether a manifest that refers to the image may hold signatures. What it is not needs not be
+/// parsed: whole file systems are attached to images in this way.
+bool may_hold_signatures(const oci::Descriptor& referrer);
+
 /// The signatures that a source has for a manifest. Only their digests have been checked.
 struct SignatureState {
   std::vector<SignatureDocument> documents;

@@ -8,13 +8,14 @@
 #include <intact/oci/descriptor.h>
 #include <intact/oci/image_source.h>
 #include <intact/oci/reference.h>
+#include <intact/registry/registry.h>
 
 #include "signatures.h"
 
 namespace intact::image {
 
-/// An image in a layout or an archive whose chain of trust has been checked down to the signed
-/// digest; its layers have not been looked at.
+/// An image in a layout, an archive or a registry whose chain of trust has been checked down to the
+/// signed digest; its layers have not been looked at.
 struct SourceChain {
   std::unique_ptr<oci::ImageSource> source;
   Chain chain;
@@ -32,7 +33,8 @@ struct SourceChain {
 Result<SourceChain> check_source_chain(const oci::Reference& reference, const std::string& name,
                                        const std::optional<oci::Platform>& platform,
                                        const sign::Anchors& anchors,
-                                       const oci::DecompressLimits& limits);
+                                       const oci::DecompressLimits& limits,
+                                       const registry::Options& registry);
 
 /// unsupported unless an image with this config is one for `wanted`.
 Result<void> check_platform(const oci::ImageConfig& config,

@@ -20,6 +20,14 @@ bool is_damage(const Error& error) {
   return error.kind() != ErrorKind::io || error.sys_errno() == 0 || error.sys_errno() == EIO;
 }
 
+/// Whether an error of opening a blob says something about the blob. What keeps us from a registry
+/// does not.
+bool tells_of_blob(const oci::Reference& reference, const Error& error) {
+  return reference.transport != oci::Reference::Transport::docker ||
+         error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::tampered ||
+         error.kind() == ErrorKind::malformed;
+}
+
 /// The reason of the error, without the digest that the report gives anyway.
 std::string about_layer(const oci::Descriptor& layer, const Error& error) {
   const std::string about = layer.digest.to_string() + ": ";
@@ -49,8 +57,9 @@ Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
 }
 
 Result<VerifyReport> verify_source(const oci::Reference& reference, const VerifyOptions& options) {
-  const SourceChain source = TRY(check_source_chain(reference, "", options.platform,
-                                                    options.anchors, options.limits.decompress));
+  const SourceChain source =
+      TRY(check_source_chain(reference, "", options.platform, options.anchors,
+                             options.limits.decompress, options.registry));
   const Chain& chain = source.chain;
   VerifyReport report;
   report.manifest = chain.manifest_digest;
@@ -68,7 +77,8 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
       [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
     auto blob = source.source->open_blob(layer);
     const bool is_there = blob.has_value();
-    if (!is_there && blob.error().concerns_caller()) return blob;
+    if (!is_there && (blob.error().concerns_caller() || !tells_of_blob(reference, blob.error())))
+      return blob;
     auto copy = is_there ? oci::BlobCopy::read(std::move(*blob), layer, advance)
                          : Result<oci::BlobCopy>(std::move(blob).error());
     if (is_there && !copy && !is_damage(copy.error())) return std::move(copy).error();

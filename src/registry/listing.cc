@@ -88,8 +88,11 @@ Result<std::vector<oci::Descriptor>> list_referrers(Session& session, const Dige
   }
   // Also where there is an API: it may not know what was pushed before it was there.
   auto tagged = get_manifest(session, oci::referrers_tag(manifest));
-  if (!tagged && tagged.error().kind() == ErrorKind::not_found) return all;
-  TRY(add(TRY(std::move(tagged)).bytes));
+  if (!tagged) {
+    if (tagged.error().kind() == ErrorKind::not_found) return all;
+    return std::move(tagged).error();
+  }
+  TRY(add(tagged->bytes));
   return all;
 }
 

@@ -85,7 +85,6 @@ TEST_F(RegistryDestinationTest, SendsLargeBlobsInChunks) {
 TEST_F(RegistryDestinationTest, GoesOnAfterACut) {
   // The answer to the second chunk is lost, once with the chunk stored and once without.
   for (const bool stored : {false, true}) {
-    Registry fresh;
     unsigned patches = 0;
     const std::string layer = big_text(350'000 + stored);
     registry_.set_fault([&](const Request& request) -> std::optional<Response> {

@@ -185,12 +185,13 @@ TEST_F(RegistrySourceTest, RefusesAnotherManifestThanItAskedFor) {
 }
 
 TEST_F(RegistrySourceTest, BoundsDocuments) {
-  const auto with = [&](Response response) {
+  const auto with = [&](Response response) -> Result<oci::ImageDocuments> {
     registry_.set_fault([response](const Request& request) -> std::optional<Response> {
       if (request.target.find("/manifests/") == std::string::npos) return {};
       return response;
     });
-    return open().value()->resolve("t", kAmd64);
+    const auto source = open().value();
+    return oci::read_image(*source, TRY(source->resolve("t", kAmd64)));
   };
   const std::pair<std::string, std::string> type{"Content-Type", std::string(oci::kManifestType)};
   EXPECT_EQ(

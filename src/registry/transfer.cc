@@ -138,6 +138,9 @@ Result<void> Transfer::set_up(const HttpTimeouts& timeouts) {
     }
     set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }
+  // On an old connection that turns out to be closed libcurl would send it again by itself,
+  // although the server may have got it.
+  if (request_.method == "PATCH") set(CURLOPT_FRESH_CONNECT, 1L);
   set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   set(CURLOPT_WRITEDATA, this);
   set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);

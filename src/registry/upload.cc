@@ -55,7 +55,9 @@ class Upload {
         location_ = TRY(session_.location(*response));
         sent = TRY(acknowledged(*response, sent + n, sent + n));
       } else {
-        const bool may_pass = response ? is_temporary(response->status) || response->status == 416
+        // 404 and 416: it has got less or more than we think.
+        const bool may_pass = response ? is_temporary(response->status) ||
+                                             response->status == 404 || response->status == 416
                                        : is_transient(response.error());
         if (!may_pass) {
           if (!response) return std::move(response).error();

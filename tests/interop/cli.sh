@@ -8,7 +8,7 @@ expect 0 "$intact" help
 said '^  seal '
 expect 0 "$intact" help composefs create
 said '^Usage: intact composefs create '
-for command in keygen trust 'trust add' 'trust list' 'trust ls' 'trust rm' 'trust revoke' 'trust require' 'trust test' version completion ls rmi seal pull images inspect rm gc fsck verify mount \
+for command in keygen trust 'trust add' 'trust list' 'trust ls' 'trust rm' 'trust revoke' 'trust require' 'trust test' version completion ls rmi seal pull copy push login logout images inspect rm gc fsck verify mount \
   umount run export fsverity 'fsverity digest' composefs 'composefs create' 'composefs dump' 'composefs info' \
   'composefs objects' verity 'verity format' 'verity verify' 'verity dump' 'verity repair' 'verity open' 'verity close' 'verity status' \
   integrity 'integrity format' 'integrity open' 'integrity close' 'integrity dump' 'integrity status' 'integrity check' \

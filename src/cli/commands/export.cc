@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "process_image.h"
 #include "references.h"
+#include "registry_options.h"
 #include "store_option.h"
 
 namespace intact::cli {
@@ -52,7 +53,7 @@ Result<image::BundleFiles> make_bundle_files(const image::OpenedImage& image) {
 }
 
 Result<int> run_export(const Options& options, const StoreOption& store_option,
-                       const AnchorOptions& anchors) {
+                       const AnchorOptions& anchors, const RegistryOptions& registry) {
   image::OpenOptions open;
   open.anchors = anchors.anchors();
   open.damage = [](const Damage& damage) { warn("damaged: " + damage_line(damage)); };
@@ -60,7 +61,7 @@ Result<int> run_export(const Options& options, const StoreOption& store_option,
     TRY(check_archive_on_stdout(options.json));
   const image::ExportReport report =
       TRY(image::export_image(TRY(store_option.open()), options.name, open, options.destination,
-                              options.rootfs, make_bundle_files));
+                              options.rootfs, make_bundle_files, registry.options()));
   for (const std::string& warning : report.warnings) warn(warning);
   if (options.json) {
     print("{}\n", to_text(report::to_json(report, options.destination)));
@@ -79,12 +80,13 @@ void add_export_command(Program& program) {
                   "Write an image of the store somewhere else, verified as it is read");
   command->add_option("NAME", options->name, "Image in the store")->required();
   command
-      ->add_option(
-          "DEST", options->destination,
-          "Where to: the sealed image (oci, oci-archive), its files (tar, rootfs), composefs files "
-          "or a bundle for OCI runtimes; FILE may be - for standard output")
+      ->add_option("DEST", options->destination,
+                   "Where to: the sealed image (oci, oci-archive, docker), its files (tar, "
+                   "rootfs), composefs files "
+                   "or a bundle for OCI runtimes; FILE may be - for standard output")
       ->type_name(
-          "oci:DIR[:TAG]|oci-archive:FILE[:TAG]|tar:FILE|rootfs:DIR|composefs:DIR|bundle:DIR")
+          "oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker://HOST/REPO[:TAG]|tar:FILE|rootfs:DIR|"
+          "composefs:DIR|bundle:DIR")
       ->required();
   command->add_flag("--devices", options->rootfs.devices,
                     "rootfs, bundle: make device nodes as well (as root)");
@@ -95,8 +97,10 @@ void add_export_command(Program& program) {
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);
-  program.on_chosen(command,
-                    [options, store, anchors] { return run_export(*options, store, anchors); });
+  const RegistryOptions registry(command);
+  program.on_chosen(command, [options, store, anchors, registry] {
+    return run_export(*options, store, anchors, registry);
+  });
 }
 
 }  // namespace intact::cli

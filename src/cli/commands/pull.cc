@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "limit_options.h"
 #include "references.h"
+#include "registry_options.h"
 #include "store_option.h"
 
 namespace intact::cli {
@@ -47,9 +48,10 @@ Error say_nothing_changed(Error error) {
 }
 
 Result<int> pull(const Options& options, const StoreOption& store_option,
-                 const AnchorOptions& anchors, const LimitOptions& limits) {
-  const oci::Reference source =
-      TRY(require_reference(options.source, "oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
+                 const AnchorOptions& anchors, const LimitOptions& limits,
+                 const RegistryOptions& registry) {
+  const oci::Reference source = TRY(require_reference(
+      options.source, "docker://HOST/REPO[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
   image::PullOptions pull_options{.anchors = anchors.anchors()};
   if (!options.pin.empty()) {
     auto pin = Digest::parse(options.pin);
@@ -63,6 +65,7 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   pull_options.drop_layers = options.drop_layers;
   pull_options.verify = options.verify;
   pull_options.limits = limits.limits();
+  pull_options.registry = registry.options();
   if (!options.platform.empty()) pull_options.platform = TRY(oci::parse_platform(options.platform));
   const auto store = TRY(
       store_option.open_or_create(options.shared ? store::Access::shared : store::Access::keep));
@@ -91,7 +94,7 @@ void add_pull_command(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add(program.app(), "pull", "Verify an image and add it to the store");
   command->add_option("SOURCE", options->source, "Image to pull")
-      ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
+      ->type_name("docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
       ->required();
   command->add_option("NAME", options->name,
                       "Name in the store (default: the signed identity, otherwise the tag)");
@@ -127,8 +130,9 @@ void add_pull_command(Program& program) {
   const StoreOption store(command);
   const AnchorOptions anchors(command);
   const LimitOptions limits(command);
-  program.on_chosen(command, [options, store, anchors, limits] {
-    return pull(*options, store, anchors, limits);
+  const RegistryOptions registry(command);
+  program.on_chosen(command, [options, store, anchors, limits, registry] {
+    return pull(*options, store, anchors, limits, registry);
   });
 }
 

@@ -15,6 +15,7 @@
 #include "commands.h"
 #include "limit_options.h"
 #include "references.h"
+#include "registry_options.h"
 
 namespace intact::cli {
 namespace {
@@ -34,16 +35,17 @@ struct Options {
   bool json = false;
 };
 
-Result<int> seal(const Options& options, const LimitOptions& limits) {
+Result<int> seal(const Options& options, const LimitOptions& limits, const registry::Options& from,
+                 const registry::Options& to) {
   TRY(image::check_profile(options.profile));
   const oci::Reference source =
       TRY(require_reference(options.source,
-                            "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF], "
-                            "rootfs:DIR or tar:FILE"));
+                            "docker://HOST/REPO[:TAG], oci:DIR[:TAG], oci-archive:FILE[:TAG], "
+                            "docker-archive:FILE[:REF], rootfs:DIR or tar:FILE"));
   std::optional<oci::Reference> destination;
   if (!options.destination.empty())
-    destination =
-        TRY(require_reference(options.destination, "oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
+    destination = TRY(require_reference(
+        options.destination, "docker://HOST/REPO[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
 
   const bool to_stdout = destination && destination->path == "-" &&
                          destination->transport == oci::Reference::Transport::oci_archive;
@@ -59,6 +61,8 @@ Result<int> seal(const Options& options, const LimitOptions& limits) {
         TRY(crypto::CertificateChain::from(TRY(sign::load_certificates(*options.certificate)))
                 .context("--certificate"));
   seal_options.limits = limits.limits();
+  seal_options.source_registry = from;
+  seal_options.destination_registry = to;
   if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
   if (options.owner) seal_options.owner = TRY(oci::parse_owner(*options.owner).context("--owner"));
   auto key = TRY(sign::PrivateKey::begin_loading(options.key, [&] {
@@ -92,14 +96,15 @@ void add_seal_command(Program& program) {
       program.app(), "seal", "Make a sealed and signed image from an image, a directory or a tar");
   command->add_option("SOURCE", options->source, "Image, directory or tar to seal")
       ->type_name(
-          "oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]|rootfs:DIR|tar:FILE")
+          "docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]|"
+          "rootfs:DIR|tar:FILE")
       ->required();
   command
       ->add_option(
           "DEST", options->destination,
           "Where to write the sealed image, FILE may be - for standard output (default for an oci: "
           "source: its tag with -sealed)")
-      ->type_name("oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
+      ->type_name("docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
   command->add_option("--key", options->key, "Private key to sign with (cosign or PEM format)")
       ->type_name("FILE")
       ->required();
@@ -130,7 +135,10 @@ void add_seal_command(Program& program) {
       ->type_name("UID[:GID]");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const LimitOptions limits(command);
-  program.on_chosen(command, [options, limits] { return seal(*options, limits); });
+  const RegistryOptions from(command, "src-"), to(command, "dest-");
+  program.on_chosen(command, [options, limits, from, to] {
+    return seal(*options, limits, from.options(), to.options());
+  });
 }
 
 }  // namespace intact::cli

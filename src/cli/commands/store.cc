@@ -19,6 +19,8 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
+#include "inspect_source.h"
+#include "registry_options.h"
 #include "store_option.h"
 
 namespace intact::cli {
@@ -39,6 +41,7 @@ struct Options {
   bool replace = false;
   bool no_heading = false;
   bool force = false;
+  bool raw = false;
 };
 
 Result<std::optional<FormatTemplate>> parse_format(const Options& options) {
@@ -194,6 +197,26 @@ Result<int> check_store(const Options& options, const StoreOption& store_option)
   return report.ok() ? 0 : 3;
 }
 
+/// Images of the store, or one that is somewhere else.
+Result<int> inspect_any(const Options& options, const StoreOption& store,
+                        const registry::Options& registry) {
+  const auto refuse = [](const char* message) {
+    return Error(ErrorKind::invalid_argument, message);
+  };
+  const auto reference = TRY(oci::parse_reference(options.names.at(0)));
+  if (!reference) {
+    if (options.raw) return refuse("--raw: only for images that are not in the store");
+    return inspect_images(options, store);
+  }
+  if (options.names.size() != 1)
+    return refuse("images that are not in the store: inspect one at a time");
+  if (!options.format.empty()) return refuse("--format: only for images in the store");
+  const InspectForm form = options.raw    ? InspectForm::raw
+                           : options.json ? InspectForm::json
+                                          : InspectForm::text;
+  return inspect_source(*reference, form, registry);
+}
+
 using Run = Result<int> (*)(const Options&, const StoreOption&);
 
 /// A command on the store, with the options that all of them have.
@@ -228,9 +251,19 @@ void add_store_commands(Program& program) {
   add_format_option(images, options,
                     "Print each image by this template, e.g. '{{.Name}} {{.Digest}}'");
 
-  CLI::App* show = add_store_command(program, options, "inspect",
-                                     "Show the details of images (not verified)", inspect_images);
-  show->add_option("NAME", options->names, "Images to show")->required();
+  CLI::App* show =
+      program.add(program.app(), "inspect", "Show the details of images (not verified)");
+  show->add_option("IMAGE", options->names,
+                   "Images in the store, or one in a registry, a layout or an archive")
+      ->type_name("NAME|docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
+      ->required();
+  show->add_flag("--json", options->json, "Print the result as JSON");
+  show->add_flag("--raw", options->raw, "Print the manifest or index as it is (not of the store)");
+  const StoreOption inspected(show);
+  const RegistryOptions registry(show);
+  program.on_chosen(show, [options, inspected, registry] {
+    return inspect_any(*options, inspected, registry.options());
+  });
   add_format_option(show, options, "Print fields by this template, e.g. '{{.Config.Env}}'");
 
   CLI::App* rm =

@@ -20,6 +20,7 @@
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
+#include "registry_options.h"
 #include "store_option.h"
 #include "verify_report.h"
 
@@ -203,10 +204,12 @@ Result<void> check_usage(const Options& options) {
 }
 
 Result<int> verify(const Options& options, const StoreOption& store_option,
-                   const AnchorOptions& anchors, const LimitOptions& limits) {
+                   const AnchorOptions& anchors, const LimitOptions& limits,
+                   const RegistryOptions& registry) {
   TRY(check_usage(options));
   image::VerifyOptions verify_options{.anchors = anchors.anchors()};
   verify_options.limits = limits.limits();
+  verify_options.registry = registry.options();
   if (!options.platform.empty())
     verify_options.platform = TRY(oci::parse_platform(options.platform));
   Verification verification{options, store_option, std::move(verify_options)};
@@ -220,8 +223,10 @@ void add_verify_command(Program& program) {
   CLI::App* command =
       program.add(program.app(), "verify",
                   "Check an image from its signature down to every byte of every file");
-  command->add_option("IMAGE", options->image, "Image in the store, or in a layout or archive")
-      ->type_name("NAME|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
+  command
+      ->add_option("IMAGE", options->image,
+                   "Image in the store, in a registry, or in a layout or archive")
+      ->type_name("NAME|docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
   command->add_flag("--all", options->all, "Verify every image in the store");
   command->add_flag("-q,--quiet", options->quiet, "Print nothing about images that are intact");
   command
@@ -237,8 +242,9 @@ void add_verify_command(Program& program) {
   const StoreOption store(command);
   const AnchorOptions anchors(command);
   const LimitOptions limits(command);
-  program.on_chosen(command, [options, store, anchors, limits] {
-    return verify(*options, store, anchors, limits);
+  const RegistryOptions registry(command);
+  program.on_chosen(command, [options, store, anchors, limits, registry] {
+    return verify(*options, store, anchors, limits, registry);
   });
 }
 

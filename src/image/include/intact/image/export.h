@@ -11,6 +11,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/image/opened_image.h>
+#include <intact/registry/registry.h>
 
 namespace intact::image {
 
@@ -39,6 +40,7 @@ using MakeBundleFiles = std::function<Result<BundleFiles>(const OpenedImage&)>;
 /// as it is written. The destination, FORM:PATH, appears whole or not at all:
 ///
 ///     oci:DIR[:TAG], oci-archive:FILE[:TAG]  the sealed image with its signatures as it was pulled
+///     docker://HOST/REPO[:TAG]               the same; a registry's tag is moved to it
 ///     tar:FILE                               the root as one tar; a FILE `-` is standard output
 ///     rootfs:DIR                             the root as a plain directory
 ///     bundle:DIR                             an OCI runtime bundle: rootfs, and `make_files`
@@ -48,7 +50,8 @@ using MakeBundleFiles = std::function<Result<BundleFiles>(const OpenedImage&)>;
 Result<ExportReport> export_image(const std::shared_ptr<store::Store>& store,
                                   const std::string& name, const OpenOptions& options,
                                   const std::string& destination, const RootfsOptions& rootfs,
-                                  const MakeBundleFiles& make_files);
+                                  const MakeBundleFiles& make_files,
+                                  const registry::Options& registry = {});
 
 /// Whether such a destination is standard output.
 bool exports_to_standard_output(std::string_view destination);

@@ -11,6 +11,7 @@
 #include <intact/image/work.h>
 #include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
+#include <intact/registry/registry.h>
 #include <intact/sign/trust.h>
 #include <intact/store/store.h>
 
@@ -27,7 +28,8 @@ struct PullOptions {
   /// Read and hash everything even if the store has the image under this name already.
   bool verify = false;
   UnpackLimits limits;
-  ProgressOfSteps progress;  ///< may be empty
+  registry::Options registry = {};  ///< for a source in one
+  ProgressOfSteps progress;         ///< may be empty
 };
 
 struct PullReport {

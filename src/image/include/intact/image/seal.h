@@ -16,6 +16,7 @@
 #include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
 #include <intact/oci/tree_tar.h>
+#include <intact/registry/registry.h>
 #include <intact/sign/key.h>
 #include <intact/store/store.h>
 
@@ -38,7 +39,9 @@ struct SealOptions {
   std::optional<crypto::CertificateChain> certificates = {};
   std::optional<std::uint64_t> serial = {};  ///< signed with the image; see sign::Requirement
   UnpackLimits limits;
-  ProgressOfSteps progress;  ///< may be empty
+  registry::Options source_registry = {};       ///< for a source in one
+  registry::Options destination_registry = {};  ///< for a destination in one
+  ProgressOfSteps progress;                     ///< may be empty
 };
 
 struct SealReport {

@@ -14,6 +14,7 @@
 #include <intact/image/work.h>
 #include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
+#include <intact/registry/registry.h>
 #include <intact/sign/trust.h>
 #include <intact/store/store.h>
 #include <intact/tree/tree.h>
@@ -62,6 +63,7 @@ struct VerifyOptions {
   UnpackLimits limits = {};                    ///< of layers; for verify_source()
   ProgressOfSteps progress = {};               ///< may be empty
   TreeSink tree = {};                          ///< may be empty
+  registry::Options registry = {};             ///< for verify_source()
   /// A disk that fails may damage any number of blocks, and one content may have any number of
   /// names: the report lists no more places than this, and the first one of every file.
   std::size_t max_damaged = 100'000;
@@ -74,9 +76,9 @@ struct VerifyOptions {
 Result<VerifyReport> verify_stored(store::Store& store, const std::string& name,
                                    const VerifyOptions& options);
 
-/// The same for an image in a layout or archive: signature, documents, every layer, and if it is
-/// sealed that the layers make the image that was signed. VerifyOptions::tree gets what they make
-/// only if it is that image.
+/// The same for an image in a layout, an archive or a registry: signature, documents, every layer,
+/// and if it is sealed that the layers make the image that was signed. VerifyOptions::tree gets
+/// what they make only if it is that image.
 Result<VerifyReport> verify_source(const oci::Reference& reference, const VerifyOptions& options);
 
 }  // namespace intact::image

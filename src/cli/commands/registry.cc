@@ -1,0 +1,258 @@
+// What is done with registries themselves: copy, push, login, logout.
+#include <memory>
+#include <string>
+
+#include <intact/base/text.h>
+#include <intact/base/visible.h>
+#include <intact/console/output.h>
+#include <intact/console/password.h>
+#include <intact/console/progress.h>
+#include <intact/image/copy.h>
+#include <intact/image/export.h>
+#include <intact/json/json.h>
+#include <intact/registry/registry.h>
+#include <intact/report/results.h>
+
+#include "anchor_options.h"
+#include "command.h"
+#include "commands.h"
+#include "limit_options.h"
+#include "references.h"
+#include "registry_options.h"
+#include "store_option.h"
+
+namespace intact::cli {
+namespace {
+
+constexpr const char* kSources =
+    "docker://HOST/REPO[:TAG|@DIGEST], oci:DIR[:TAG], oci-archive:FILE[:TAG] or "
+    "docker-archive:FILE[:REF]";
+constexpr const char* kDestinations =
+    "docker://HOST/REPO[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]";
+
+struct CopyArguments {
+  std::string source, destination, platform;
+  bool all = false;
+  bool referrers = false;
+  bool json = false;
+};
+
+Result<int> copy(const CopyArguments& given, const registry::Options& from,
+                 const registry::Options& to, const LimitOptions& limits) {
+  const oci::Reference source = TRY(require_reference(given.source, kSources));
+  const oci::Reference destination = TRY(require_reference(given.destination, kDestinations));
+  image::CopyOptions options{.all = given.all,
+                             .referrers = given.referrers,
+                             .source_registry = from,
+                             .destination_registry = to,
+                             .limits = limits.limits()};
+  if (!given.platform.empty()) options.platform = TRY(oci::parse_platform(given.platform));
+  if (options.platform && options.all)
+    return Error(ErrorKind::invalid_argument,
+                 "--platform: --all copies all platforms; leave out one");
+  const image::CopyReport report = TRY([&] {
+    ProgressLine line;
+    options.progress = line.sink();
+    return image::copy_image(source, destination, options);
+  }());
+  if (given.json) {
+    print_json(Json{{"destination", to_string(report.destination)},
+                    {"manifest", report.manifest.to_string()},
+                    {"blobs", report.blobs},
+                    {"present", report.present},
+                    {"bytes", report.bytes},
+                    {"attached", report.attached}});
+    return 0;
+  }
+  print("Copied to {}\n", visible(to_string(report.destination)));
+  print("  manifest  {}\n", report.manifest.to_string());
+  print("  sent      {} bytes of {} ({} already there)\n", report.bytes,
+        counted(report.blobs, "blob"), report.present);
+  if (report.attached != 0)
+    print("  with      {}\n", counted(report.attached, "signature or referrer manifest"));
+  return 0;
+}
+
+struct PushArguments {
+  std::string name, destination;
+  bool json = false;
+};
+
+Result<int> push(const PushArguments& given, const StoreOption& store, const AnchorOptions& anchors,
+                 const registry::Options& to) {
+  const oci::Reference destination = TRY(require_reference(given.destination, kDestinations));
+  image::OpenOptions open;
+  open.anchors = anchors.anchors();
+  const image::ExportReport report = TRY(
+      image::export_image(TRY(store.open()), given.name, open, to_string(destination), {}, {}, to));
+  if (given.json) {
+    print_json(report::to_json(report, to_string(destination)));
+  } else {
+    print_text(report::to_text(report, given.name, to_string(destination)));
+  }
+  return 0;
+}
+
+struct LoginArguments {
+  std::string host, user, auth_file, cert_directory;
+  PasswordOptions password;
+  bool from_stdin = false;
+  bool get_login = false;
+  bool all = false;
+  bool json = false;
+};
+
+/// HOST[:PORT] or HOST[:PORT]/REPO, as users of other tools write it.
+Result<std::string> login_key(std::string host) {
+  for (const std::string_view scheme : {"https://", "http://", "docker://"})
+    if (host.starts_with(scheme)) host = host.substr(scheme.size());
+  while (host.ends_with('/')) host.pop_back();
+  const bool has_repository = host.find('/') != std::string::npos;
+  const auto reference =
+      oci::parse_reference("docker://" + host + (has_repository ? "" : "/some/repository"));
+  if (!reference || !*reference)
+    return Error(ErrorKind::invalid_argument,
+                 "'" + visible(host) + "': not a registry; write HOST[:PORT], such as docker.io");
+  const std::string& path = (*reference)->path;
+  return has_repository ? path : path.substr(0, path.find('/'));
+}
+
+Result<int> login(const LoginArguments& given, const RegistryOptions& registry_options) {
+  const std::string key = TRY(login_key(given.host));
+  const registry::Options options = registry_options.options();
+  const std::string file = TRY(registry::login_file(options.credentials));
+  if (given.get_login) {
+    const std::string user = TRY(registry::stored_user(file, key));
+    if (user.empty())
+      return Error(ErrorKind::not_found, key + ": not logged in; run `intact login " + key + "`");
+    print("{}\n", visible(user));
+    return 0;
+  }
+  if (given.user.empty())
+    return Error(ErrorKind::invalid_argument, "--username: required; pass -u USER");
+  PasswordOptions password = given.password;
+  if (given.from_stdin) {
+    if (!password.file.empty() || password.fd)
+      return Error(ErrorKind::invalid_argument,
+                   "--password-stdin: a password comes from one place; leave out the other option");
+    password.file = "-";
+  }
+  registry::Credential credential{
+      .user = given.user,
+      .password = TRY(read_password(password, given.user + " at " + key, PasswordUse::existing)),
+      .identity_token = {},
+      .origin = "this login"};
+  if (given.user.find(':') != std::string::npos)
+    return Error(ErrorKind::invalid_argument, "--username: contains a colon, which cannot be sent");
+  TRY(registry::check_login(key, credential, options));
+  TRY(registry::store_credential(file, key, credential));
+  if (given.json) {
+    print_json(Json{{"registry", key}, {"username", given.user}, {"file", file}});
+  } else {
+    print("Logged in to {} as {}\n", key, visible(given.user));
+  }
+  return 0;
+}
+
+Result<int> logout(const LoginArguments& given) {
+  registry::CredentialOptions options{.auth_file = given.auth_file};
+  const std::string file = TRY(registry::login_file(options));
+  if (given.all == !given.host.empty())
+    return Error(ErrorKind::invalid_argument, "name one registry, or pass --all");
+  std::vector<std::string> removed;
+  if (given.all) {
+    removed = TRY(registry::remove_all_credentials(file));
+  } else {
+    removed = {TRY(login_key(given.host))};
+    TRY(registry::remove_credential(file, removed.front()));
+  }
+  if (given.json) {
+    print_json(Json{{"removed", removed}, {"file", file}});
+    return 0;
+  }
+  for (const std::string& key : removed) print("Removed the credentials of {}\n", visible(key));
+  return 0;
+}
+
+void add_copy(Program& program) {
+  auto given = std::make_shared<CopyArguments>();
+  CLI::App* command = program.add(program.app(), "copy",
+                                  "Copy an image with its signatures, as it is (not verified)");
+  command->add_option("SOURCE", given->source, "Image to copy")
+      ->type_name(
+          "docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]")
+      ->required();
+  command->add_option("DEST", given->destination, "Where to, with the source's tag by default")
+      ->type_name("docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
+      ->required();
+  command->add_flag("-a,--all", given->all, "Copy the images for all platforms");
+  command
+      ->add_option("--platform", given->platform,
+                   "Select this platform from a multi-platform image")
+      ->type_name("OS/ARCH[/VARIANT]");
+  command->add_flag("--referrers", given->referrers,
+                    "Also copy what refers to the image and is not a signature, such as SBOMs");
+  command->add_flag("--json", given->json, "Print the result as JSON");
+  const RegistryOptions from(command, "src-"), to(command, "dest-");
+  const LimitOptions limits(command);
+  program.on_chosen(command, [given, from, to, limits] {
+    return copy(*given, from.options(), to.options(), limits);
+  });
+}
+
+void add_push(Program& program) {
+  auto given = std::make_shared<PushArguments>();
+  CLI::App* command =
+      program.add(program.app(), "push", "Write an image of the store into a registry");
+  command->add_option("NAME", given->name, "Image in the store")->required();
+  command->add_option("DEST", given->destination, "Where to")
+      ->type_name("docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
+      ->required();
+  command->add_flag("--json", given->json, "Print the result as JSON");
+  const StoreOption store(command);
+  const AnchorOptions anchors(command);
+  const RegistryOptions to(command);
+  program.on_chosen(
+      command, [given, store, anchors, to] { return push(*given, store, anchors, to.options()); });
+}
+
+void add_login(Program& program) {
+  auto given = std::make_shared<LoginArguments>();
+  CLI::App* command = program.add(program.app(), "login", "Store the credentials of a registry");
+  command->add_option("HOST", given->host, "Registry, or a repository of it")
+      ->type_name("HOST[:PORT][/REPO]")
+      ->required();
+  command->add_option("-u,--username", given->user, "User name there")->type_name("USER");
+  command->add_flag("--password-stdin", given->from_stdin, "Read the password from standard input");
+  add_password_options(command, given->password);
+  command->add_flag("--get-login", given->get_login,
+                    "Only print the user name that is stored for the registry");
+  command->add_flag("--json", given->json, "Print the result as JSON");
+  const RegistryOptions registry(command);
+  program.on_chosen(command, [given, registry] { return login(*given, registry); });
+}
+
+void add_logout(Program& program) {
+  auto given = std::make_shared<LoginArguments>();
+  CLI::App* command = program.add(program.app(), "logout", "Remove the credentials of a registry");
+  command->add_option("HOST", given->host, "Registry, or a repository of it")
+      ->type_name("HOST[:PORT][/REPO]");
+  command->add_flag("-a,--all", given->all, "Remove all credentials in the file");
+  command
+      ->add_option("--authfile", given->auth_file,
+                   "File with the credentials (default: as `intact login` writes)")
+      ->type_name("FILE");
+  command->add_flag("--json", given->json, "Print the result as JSON");
+  program.on_chosen(command, [given] { return logout(*given); });
+}
+
+}  // namespace
+
+void add_registry_commands(Program& program) {
+  add_copy(program);
+  add_push(program);
+  add_login(program);
+  add_logout(program);
+}
+
+}  // namespace intact::cli
