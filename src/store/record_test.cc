@@ -58,7 +58,7 @@ TEST(Record, OfVersionOneIsOfTheFirstFormatWithOnePieceOfEvidence) {
   many.evidence.push_back(many.evidence.front());
   EXPECT_ERROR(limit, parse_record(as_bytes(encode_record(many))));
   // However many of them are in the place of version 1.
-  many.evidence.assign(16, many.evidence.front());
+  many.evidence.assign(128, many.evidence.front());
   EXPECT_ERROR(
       limit,
       parse_record(as_bytes(replaced(encode_record(many), "\"evidence\"",
