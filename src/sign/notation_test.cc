@@ -66,7 +66,7 @@ TEST(Notation, AChangedByteIsNotSigned) {
   for (const char* name : {"p256.jws", "p256.cose", "rsa.cose"}) {
     const Evidence good = envelope(name);
     ASSERT_TRUE(judge(good, authority()));
-    for (std::size_t i = 0; i < good.payload.size(); i += 7) {
+    for (std::size_t i = 0; i < good.payload.size(); i += 41) {
       Evidence bad = good;
       bad.payload[i] ^= std::byte{1};
       // Only what is not signed may differ: who made it, and certificates that are not needed.
