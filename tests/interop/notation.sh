@@ -46,8 +46,10 @@ expect 5 verify --pub "$work/key.pub"
 # Certificates that are not for this, or of another key, are refused before anything is written.
 expect 5 seal server jws server
 said 'not one for code signing'
-expect 0 seal old jws old
-expect 5 "$intact" verify "oci:$work/layout:old" --ca "$work/root.pem" --identity 'x.example/**'
+small_image "$work/weak"
+expect 0 "$intact" seal "oci:$work/weak:latest" --key "$work/old.key" --certificate "$work/old.chain.pem" --signature-format notation-jws
+expect 5 "$intact" verify "oci:$work/weak:latest-sealed" --ca "$work/root.pem"
+said 'too weak'
 cp "$work/signer.chain.pem" "$work/key.chain.pem"
 expect 2 "$intact" seal "oci:$work/layout:latest" "oci:$work/layout:x" --key "$work/key.key" --password-file "$work/password" \
   --certificate "$work/signer.chain.pem" --signature-format notation-jws
