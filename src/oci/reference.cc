@@ -95,9 +95,11 @@ Result<std::string> repository_place(std::string_view text, std::string_view pla
   std::string host(place.substr(0, slash));
   for (char& c : host)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  const bool names_host = host == "localhost" || host.find_first_of(".:[") != std::string::npos;
   std::string repository(place.substr(std::min(slash + 1, place.size())));
-  if (!names_host && is_repository_component(host))
+  // Without a repository what follows a colon is a tag, not a port.
+  const std::string name = repository.empty() ? host.substr(0, host.find(':')) : host;
+  const bool names_host = name == "localhost" || name.find_first_of(".:[") != std::string::npos;
+  if (!names_host && is_repository_component(name))
     return wrong(text, "a short name; write its registry, as in docker://docker.io/" +
                            std::string(slash == place.size() ? "library/" : "") +
                            std::string(place));

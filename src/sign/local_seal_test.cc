@@ -71,8 +71,9 @@ TEST_F(LocalSealTest, EveryFieldIsSigned) {
   const Bytes document = *make_local_seal(seal_, mine);
   const Json envelope = *parse_json(document);
   const Bytes payload = *crypto::decode_base64(envelope["payload"].get<std::string>());
-  for (const auto& [name, value] : parse_json(payload)->items()) {
-    Json changed = *parse_json(payload);
+  const Json statement = *parse_json(payload);
+  for (const auto& [name, value] : statement.items()) {
+    Json changed = statement;
     if (value.is_number())
       changed[name] = value.get<std::uint64_t>() + 1;
     else
