@@ -35,7 +35,7 @@ usage "unknown command 'intact nonsense'" "$intact" help nonsense
 usage "--json: unknown option of \`intact trust\`" "$intact" trust nonsense --json
 usage '--store: options come after the command; write `intact images --store ...`' "$intact" --store here images
 usage '--store: unknown option of `intact`' "$intact" --store here
-usage "unexpected argument 'one two'; see \`intact images --help\`" "$intact" images one two
+usage "unexpected argument 'one two'; see \`intact gc --help\`" "$intact" gc one two
 # Neither hides what is missing as well.
 usage '--nonsense: unknown option of `intact verify`; see `intact verify --help`' "$intact" verify --nonsense
 usage '--jsn: unknown option of `intact verify`; did you mean --json\?' "$intact" verify x --jsn
