@@ -128,8 +128,8 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
   UniqueFd pid_writer(ends[1]);
   const auto ready =
       service::run_in_background([&](service::BackgroundProcess& process) -> Result<void> {
+        // Not closed here: close_inherited() does, and would close what gets the number after that.
         TRY(write_all(pid_writer.get(), as_bytes(fmt::to_string(::getpid()))));
-        pid_writer.reset();
         stack::Plan plan = TRY(prepare(access()));
         return serve(plan, {.file = &file, .process = &process});
       });
