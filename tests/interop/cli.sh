@@ -42,7 +42,7 @@ usage '--jsn: unknown option of `intact verify`; did you mean --json\?' "$intact
 usage 'IMAGE is required unless --all is given; see `intact verify --help`' "$intact" verify
 usage 'DIR or NAME is required unless --all is given; see `intact umount --help`' "$intact" umount
 usage 'DIR is required; see `intact mount --help`' "$intact" mount app
-usage 'NAME: given 3 times, but only one is possible' "$intact" inspect a b c
+usage '--policy: given 3 times, but only one is possible' "$intact" verify x --policy a --policy b --policy c
 usage '--password-fd' "$intact" keygen x --password-fd nonsense
 # Options that may be repeated take one value each: what follows is the argument of the command.
 printf password > "$work/password"
