@@ -159,12 +159,12 @@ done
 for detail in '--fec-roots 3' '--fec-offset 4096'; do
   # shellcheck disable=SC2086
   expect 2 "$intact" open data $detail --to never
-  said "^intact: ${detail% *}: needs --fec-device$"
+  said "^intact: ${detail% *}: needs --fec-device"
 done
 # A key that a pipe passes serves both lines, and both keys of a line cannot come from one descriptor option.
 pair="0 $sectors integrity $work/tagged 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:9"
-expect 0 "$intact" open --table "$pair"$'\n'"$sectors ${pair#0 }" -r --to both 9< <(cat key)
-equal "$(stat -c %s both)" $((2 * sectors * 512)) 'length of two lines with one key'
+expect 0 "$intact" open --table "$pair"$'\n'"$sectors ${pair#0 }" -r --to 'two lines' 9< <(cat key)
+equal "$(stat -c %s 'two lines')" $((2 * sectors * 512)) 'length of two lines with one key'
 expect 2 "$intact" open tagged --integrity hmac-sha256 --integrity-key-fd 9 --journal-integrity hmac-sha256 --journal-integrity-key-fd 9 --to never 9< key
 said '^intact: --journal-integrity-key-fd: 9 is already read by --integrity-key-fd; pass each key on a descriptor of its own$'
 expect 0 "$intact" open data --format raw --to raw.copy

@@ -202,7 +202,7 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   [[ ! -e /proc/$pid && ! -e sock ]] || fail 'the server has not ended'
   expect 7 "$intact" umount sock
   expect 2 "$intact" verity open data tree --root-hash-file root --nbd sock --pid-file pid
-  said '^intact: --pid-file: needs --daemon$'
+  said '^intact: --pid-file: needs --daemon'
   expect 8 "$intact" verity open data tree --root-hash-file root --nbd nbd.log --daemon
   said '^intact: .*nbd.log: '
 
