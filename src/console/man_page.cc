@@ -35,9 +35,13 @@ std::string synopsis(const std::string& words, const CommandModel& command) {
 
 /// `require` in bold, FILE in italics.
 std::string value_markup(const OptionModel& option) {
+  // A long list of forms may be broken after each.
+  std::string value = roff_code(option.value);
+  for (std::size_t at = 0; (at = value.find('|', at)) != std::string::npos; at += 3)
+    value.insert(at + 1, "\\:");
   return (option.value.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos ? "\\fB"
                                                                                         : "\\fI") +
-         roff_code(option.value) + "\\fR";
+         value + "\\fR";
 }
 
 std::string options_list(const std::vector<OptionModel>& options) {

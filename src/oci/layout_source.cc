@@ -58,10 +58,13 @@ class DirectoryLayout final : public LayoutSource {
     const std::vector<std::string> names = TRY(list_names(blobs->get()).context(where()));
     if (names.size() > kMaxScannedBlobs) return found;
     for (const std::string& name : names) {
+      const auto digest = Digest::parse("sha256:" + name);
+      struct stat st;
+      if (!digest || ::fstatat(blobs->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (!S_ISREG(st.st_mode) || static_cast<std::uint64_t>(st.st_size) > kMaxScannedSize) continue;
       const auto file = open_regular_at(blobs->get(), name);
       const auto size = file ? file_size(file->get()) : Result<std::uint64_t>(UINT64_MAX);
-      const auto digest = Digest::parse("sha256:" + name);
-      if (!digest || !size || *size > kMaxScannedSize) continue;
+      if (!size || *size > kMaxScannedSize) continue;
       // Most blobs are not documents at all; they need not be hashed.
       std::byte first{};
       if (!pread_exact(file->get(), 0, {&first, 1}) || first != std::byte{'{'}) continue;

@@ -78,10 +78,10 @@ offers 'intact run --network ' none host
 offers 'intact run --runtime cr' crun
 offers 'intact fsverity digest --hash-alg ' sha256 sha512
 offers 'intact seal --ident' --identity
-offers 'intact inspect ' app registry.example/team/app:1.0
+offers 'intact inspect ' app docker: oci-archive: oci: registry.example/team/app:1.0
 offers 'intact rm app reg' registry.example/team/app:1.0
 offers 'intact rm registry.example/team/app:1' registry.example/team/app:1.0
-offers "intact inspect --store $work/none " ''
+offers "intact inspect --store $work/none " docker: oci-archive: oci:
 offers 'intact mount app so' some-dir
 offers 'intact seal --key some-f' some-file
 offers 'intact seal oci:so' oci:some-dir/

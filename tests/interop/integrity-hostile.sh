@@ -259,7 +259,7 @@ for options in '' '--device-size 6291456'; do
     integrity resize bad "${covered[@]}" "${words[@]}"
 done
 expect 3 "$intact" integrity check bad "${covered[@]}"
-said '^DAMAGED bad: '
+said '^DAMAGED sector [0-9]+ '
 expect 0 "$intact" integrity resize bad --wipe "${covered[@]}"
 expect 0 "$intact" integrity check bad "${covered[@]}"
 expect 0 "$intact" integrity open bad --to copy "${covered[@]}"

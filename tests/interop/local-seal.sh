@@ -65,7 +65,7 @@ expect 5 "$intact" pull "$plain" x --pub "$work/key.pub" --tofu
 policy=(--policy "$work/policy.json")
 expect 0 "$intact" trust add "$work/key.pub" --identity 'registry.example/team/*' "${policy[@]}"
 expect 5 "$intact" pull "$plain" registry.example/team/app --tofu "${policy[@]}"
-said 'needs a signature by key'
+said 'needs a signature by sha256:'
 expect 0 "$intact" pull "$plain" registry.example/tool/app --tofu "${policy[@]}"
 # A revoked image is refused whatever vouches for it.
 expect 0 "$intact" trust revoke "$digest" "${policy[@]}"
