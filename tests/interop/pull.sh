@@ -31,7 +31,7 @@ make_keys foreign
 expect 5 pull "oci:$work/layout:latest-sealed" bad --pub "$work/foreign.pub"
 said ': not signed by a trusted key; '
 expect 5 pull "oci:$work/layout:latest" bad --pub "$work/key.pub"
-said ': not sealed, '
+said ': not signed; '
 expect 5 pull "oci:$work/layout:latest-sealed" bad
 said ': there are no trusted keys; '
 expect 7 pull "oci:$work/layout:nothing" bad --pub "$work/key.pub"

@@ -63,9 +63,9 @@ said ': not signed by a trusted key; '
 
 # Unsigned: only if that is requested, and it is not remembered.
 expect 5 with verify "oci:$work/app:latest"
-said ': not sealed, .*; did you mean oci:.*/app:latest-sealed'
+said ': not signed; .*; did you mean oci:.*/app:latest-sealed'
 expect 5 with pull "oci:$work/app:latest" plain
-said ': not sealed, .*; did you mean oci:.*/app:latest-sealed'
+said ': not signed; .*; did you mean oci:.*/app:latest-sealed'
 rm "$work/app/index.json.tmp" 2> /dev/null || :
 stripped=$work/stripped
 cp -a "$work/app" "$stripped"
