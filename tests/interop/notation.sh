@@ -76,7 +76,7 @@ expect 0 "$intact" trust add "$work/root.pem" --certificate --subject 'CN=somebo
 expect 5 verify --policy "$policy"
 said "only 'CN=somebody' is trusted"
 
-# notation is the judge of ours, in a registry on the loopback device.
+# notation judges what we wrote, in a registry on the loopback device.
 port=$((20000 + RANDOM % 20000))
 cat > "$work/registry.yml" << YAML
 version: 0.1

@@ -106,7 +106,7 @@ expect 7 "$intact" rm nothing
 said 'nothing: no such image in the store'
 expect 0 "$intact" rm -f nothing
 expect 2 "$intact" pull containers-storage:x
-said "^intact: containers-storage:x: unknown transport 'containers-storage'; write oci:DIR"
+said "^intact: containers-storage:x: unknown transport 'containers-storage'; write docker://HOST/REPO\[:TAG\], oci:DIR"
 expect 2 "$intact" export tool dir:x "${pub[@]}"
 said '^intact: dir: unknown form; write oci, '
 # Own and shared sizes add up to the whole, and what is shared is in both.

@@ -199,7 +199,8 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   pid=$(cat pid)
   equal "$(fuser nbd.log 2> /dev/null | tr -d ' ')" "$pid" 'process id'
   expect 0 "$intact" umount sock
-  [[ ! -e /proc/$pid && ! -e sock ]] || fail 'the server has not ended'
+  await_end "$pid"
+  [[ ! -e sock ]] || fail 'the socket is still there'
   expect 7 "$intact" umount sock
   expect 2 "$intact" verity open data tree --root-hash-file root --nbd sock --pid-file pid
   said '^intact: --pid-file: needs --daemon'
