@@ -143,6 +143,7 @@ expect 0 cosign-3 attest --key "$work/theirs.key" --signing-config "$work/signin
 fetch "${digest/:/-}"
 expect 0 "$intact" verify "oci:$work/pulled:v1" --pub "$work/theirs.pub" --require-attestation custom
 expect 5 "$intact" verify "oci:$work/pulled:v1" --pub "$work/theirs.pub" --require-attestation slsaprovenance1
+said "no attestation 'https://slsa.dev/provenance/v1' by a trusted signer"
 expect 0 "$intact" pull "oci:$work/pulled:v1" attested --pub "$work/theirs.pub" --require-attestation custom
 expect 0 "$intact" inspect attested
 said 'Attestation +https://cosign.sigstore.dev/attestation/v1'

@@ -31,6 +31,7 @@ done
 expect 5 "$intact" pull "oci:$work/signed:v1" cosigned --pub "$work/key.pub"
 said 'not signed by a trusted key'
 expect 7 "$intact" inspect cosigned
+said 'cosigned: no such image in the store'
 expect 0 "$intact" verify "oci:$work/signed:v1" --pub "$work/theirs.pub"
 said 'signed by sha256:.*, not sealed'
 expect 0 "$intact" pull "oci:$work/signed:v1" cosigned --pub "$work/theirs.pub"
@@ -40,6 +41,7 @@ expect 0 "$intact" verify cosigned --pub "$work/theirs.pub"
 said 'signed by sha256:.*, sealed by this machine'
 # Both are demanded: the signature by a trusted key, and the seal.
 expect 5 "$intact" verify cosigned
+said 'there are no trusted keys'
 expect 5 "$intact" verify cosigned --pub "$work/key.pub"
 said 'not signed by a trusted key'
 expect 0 "$intact" inspect cosigned --json

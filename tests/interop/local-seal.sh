@@ -19,7 +19,9 @@ said 'not signed.*--pin DIGEST or --tofu'
 expect 5 "$intact" pull "$plain" app --pin "$another"
 said "not the digest that was pinned, $another"
 expect 2 "$intact" pull "$plain" app --pin sha256:12
+said '--pin: not a digest'
 expect 2 "$intact" pull "$plain" app --pin "$digest" --tofu
+said '--pin excludes --tofu'
 [[ ! -e $INTACT_STORE/names/app.json ]] || fail "what was refused is in the store"
 
 # Pinned.
@@ -47,7 +49,9 @@ expect 0 "$intact" fsck
 # A pin does not replace a signature that was asked for.
 make_keys
 expect 5 "$intact" verify app --pub "$work/key.pub"
+said 'not signed; get a signed image'
 expect 5 "$intact" verify app --identity 'registry.example/*'
+said 'not signed; get a signed image'
 # Another image under the name.
 expect 1 "$intact" pull "$other" app --pin "$another"
 said 'pass --replace'
@@ -61,6 +65,7 @@ expect 0 "$intact" pull "$plain" first --tofu
 expect 5 "$intact" pull "$other" first --tofu
 said "first: $digest was pulled under this name before"
 expect 5 "$intact" pull "$plain" x --pub "$work/key.pub" --tofu
+said 'not signed; get a signed image'
 # Where the policy says who signs such images, a missing signature cannot be replaced by a first use.
 policy=(--policy "$work/policy.json")
 expect 0 "$intact" trust add "$work/key.pub" --identity 'registry.example/team/*' "${policy[@]}"
@@ -72,12 +77,14 @@ expect 0 "$intact" trust revoke "$digest" "${policy[@]}"
 expect 5 "$intact" verify app "${policy[@]}"
 said 'revoked'
 expect 5 "$intact" pull "$plain" revoked --pin "$digest" "${policy[@]}"
+said 'revoked by the trust policy'
 expect 0 "$intact" trust revoke "$digest" --undo "${policy[@]}"
 expect 0 "$intact" verify app "${policy[@]}"
 
 # An unsigned image has to be asked for at each command.
 expect 0 "$intact" pull "$plain" nobody --insecure-unsigned
 expect 5 "$intact" verify nobody
+said 'not signed; get a signed image'
 expect 0 "$intact" verify nobody --insecure-unsigned
 said 'NOT SIGNED by a trusted key, sealed by this machine'
 
@@ -93,6 +100,7 @@ expect 0 "$intact" pull "oci:$work/sealed:x" sealed-pinned --pin "$(manifest_dig
 expect 0 "$intact" verify sealed-pinned
 said 'pinned by .*, sealed by this machine'
 expect 5 "$intact" verify sealed
+said 'there are no trusted keys'
 
 # A changed disk is found at the read that meets it.
 path=usr/share/large
@@ -132,6 +140,7 @@ said 'local seal: .*: missing; pull the image again'
 put_back
 flip "$document" 100
 expect 3 "$intact" verify app
+said 'local seal: .*: damaged, its digest is'
 put_back
 # That of another name, in the record and as the whole record.
 edit app --arg seal "$(seal_of first)" '(.evidence[] | select(.kind == "local-seal") | .document) = $seal'
@@ -204,9 +213,12 @@ said "but $another was pulled"
 expect 6 "$intact" verify sealed --pub "$INTACT_STATE/local-seal.pub"
 said 'INTACT LOCAL SEAL'
 expect 6 "$intact" trust add "$INTACT_STATE/local-seal.pub"
+said 'not a public key'
 expect 6 "$intact" seal "$plain" "oci:$work/theirs:x" --key "$INTACT_STATE/local-seal/key.pem"
+said 'not a private key'
 cp "$work/key.pub" "$INTACT_STATE/local-seal.pub"
 expect 6 "$intact" verify first
+said 'not a PEM text with exactly one block .INTACT LOCAL SEAL PUBLIC KEY.'
 rm "$INTACT_STATE/local-seal.pub"
 
 # Further names get seals of their own.

@@ -39,9 +39,11 @@ expect 0 verify --ca "$work/root.pem"
 said 'CN=signer'
 expect 0 verify --ca "$work/root.pem" --identity 'registry.example/team/*' --max-age 1h
 expect 5 verify --ca "$work/root.pem" --identity 'registry.example/other/*'
+said "has signed it as 'registry.example/team/app:1', not as --identity"
 expect 5 verify --ca "$work/other.pem"
 said 'does not lead to a trusted one'
 expect 5 verify --pub "$work/key.pub"
+said 'not signed by a trusted key'
 
 # Certificates that are not for this, or of another key, are refused before anything is written.
 expect 5 seal server jws server
@@ -133,6 +135,7 @@ for one in "${manifests[@]}"; do
 done
 trust_store other
 expect 1 judge
+said 'signature verification failed'
 trust_store root
 
 # notation's own signatures, in both forms.
@@ -140,6 +143,7 @@ printf '{"default":"signer","keys":[{"name":"signer","keyPath":"%s","certPath":"
 for form in jws cose; do
   skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$repository:v1" "oci:$work/$form:v1"
   expect 5 "$intact" verify "oci:$work/$form:v1" --ca "$work/root.pem"
+  said 'not signed; get a signed image'
   expect 0 notation sign --insecure-registry --key signer --signature-format "$form" --user-metadata "dev.intact.identity=$identity" "$repository@$digest"
   curl -sf -H 'Accept: application/vnd.oci.image.index.v1+json' "$url/manifests/${digest/:/-}" > "$work/list.json"
   newest=$(jq -r '.manifests[-1].digest' "$work/list.json")
@@ -149,4 +153,5 @@ for form in jws cose; do
   done
   expect 0 "$intact" verify "oci:$work/$form:v1" --ca "$work/root.pem" --identity 'registry.example/team/*' --max-age 1h
   expect 5 "$intact" verify "oci:$work/$form:v1" --ca "$work/other.pem"
+  said 'the certificate does not lead to a trusted one'
 done

@@ -47,9 +47,11 @@ expect 0 "$intact" verify "127.0.0.1:$port/team/sealed:1.0" --pub "$work/key.pub
 expect 0 "$intact" pull "$open/sealed@$digest" by-digest --pub "$work/key.pub"
 # Unsigned, and missing.
 expect 5 "$intact" pull "$open/app:1.0" other --pub "$work/key.pub"
+said 'not signed; get a signed image'
 expect 7 "$intact" pull "$open/app:none" other --pub "$work/key.pub"
 said 'manifest unknown|MANIFEST_UNKNOWN'
 expect 7 "$intact" pull "$open/nothing:1.0" other --pub "$work/key.pub"
+said 'nothing: 1.0: MANIFEST_UNKNOWN'
 expect 2 "$intact" pull docker://app:1.0 other --pub "$work/key.pub"
 said 'a short name; write its registry, as in docker://docker.io/library/app'
 
@@ -87,6 +89,7 @@ expect 4 "$intact" copy "oci:$work/out-layout:1.0" "$private/app:1.0"
 said 'run `intact login'
 printf 'wrong' > "$work/secret"
 expect 4 "$intact" login -u me --password-file "$work/secret" "localhost:$((port + 1))"
+said 'access is refused to the credentials of this login'
 printf 'pass word\n' > "$work/secret"
 "$intact" login -u me --password-stdin "localhost:$((port + 1))" < "$work/secret"
 equal "$(stat -c %a "$XDG_RUNTIME_DIR/containers/auth.json")" 600 "mode of auth.json"
@@ -101,12 +104,19 @@ equal "$(skopeo inspect --cert-dir "$HOME/.config/containers/certs.d/localhost:$
 expect 0 "$intact" inspect --tls-verify=false --cert-dir "$work/layout" "$private/pushed:1.0"
 expect 0 "$intact" logout "localhost:$((port + 1))"
 expect 7 "$intact" logout "localhost:$((port + 1))"
+said 'no credentials in '
 expect 4 "$intact" inspect "$private/pushed:1.0"
+said 'asks for a user and a password; run .intact login'
 
 # Wrong bytes on the registry's disk.
 layer=$(jq -r '.layers[0].digest' "$(blob "$work/out-layout" "$digest")")
 file=$work/open/docker/registry/v2/blobs/sha256/${layer:7:2}/${layer:7}/data
 flip "$file" 100
 expect 3 "$intact" verify "$open/sealed:1.0" --pub "$work/key.pub"
-expect 3 "$intact" pull "$open/sealed:1.0" damaged --pub "$work/key.pub"
-expect 7 "$intact" verify damaged --pub "$work/key.pub"
+said 'is damaged in 1 of 2 layers'
+# A store that has the layers needs nothing of the registry; another takes no damaged one.
+expect 0 "$intact" pull "$open/sealed:1.0" again --pub "$work/key.pub"
+expect 3 "$intact" pull --store "$work/empty" "$open/sealed:1.0" damaged --pub "$work/key.pub"
+said "layer ${layer}: .*its content is sha256:"
+expect 7 "$intact" verify --store "$work/empty" damaged --pub "$work/key.pub"
+said 'no such image|no store there'

@@ -25,7 +25,9 @@ expect 5 verify
 said 'requires 2 signers.*only 1'
 expect 0 seal one --signature-format bundle # the same key again is the same signer
 expect 5 verify
+said 'requires 2 signers.*only 1'
 expect 5 "$intact" pull "oci:$work/layout:latest-sealed" "$identity" --policy "$policy"
+said 'requires 2 signers.*only 1'
 expect 0 seal two --signature-format bundle
 expect 0 verify --json
 equal "$(jq -r '.signers | length' "$work/out")" 2 signers
@@ -35,9 +37,12 @@ expect 0 require --identity 'registry.example/other/**' --signers 3
 expect 0 verify
 expect 0 require --signers 3
 expect 5 verify
+said 'requires 3 signers, and only 2 signed'
 expect 5 "$intact" verify app --policy "$policy"
+said 'requires 3 signers, and only 2 signed'
 expect 0 require --remove
 expect 7 require --remove
+said 'no requirement for every image'
 expect 0 verify
 
 # What each signature is worth.
@@ -62,6 +67,7 @@ expect 5 verify
 said 'serial number of 5 or more'
 expect 0 seal three --serial 4 --signature-format bundle
 expect 5 verify
+said 'the policy requires a serial number of 5 or more'
 expect 0 seal three --serial 5
 expect 0 verify
 expect 0 require --identity 'registry.example/prod/**' --not-before 2099-01-01T00:00:00Z
@@ -79,6 +85,7 @@ said 'required of'
 for member in '"signers": 0' '"signers": "2"' '"max_age": "soon"' '"identity": ""' '"attestations": [1]' '"unknown": 1' '"min_serial": null'; do
   jq -c ".requirements = [{$member}]" "$policy" > "$work/bad.json"
   expect 6 "$intact" trust list --policy "$work/bad.json"
+  said 'requirement 1: '
 done
 expect 2 require
 said 'requires nothing'

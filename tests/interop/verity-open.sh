@@ -202,6 +202,7 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   await_end "$pid"
   [[ ! -e sock ]] || fail 'the socket is still there'
   expect 7 "$intact" umount sock
+  said 'sock: not an Intact mount'
   expect 2 "$intact" verity open data tree --root-hash-file root --nbd sock --pid-file pid
   said '^intact: --pid-file: needs --daemon'
   expect 8 "$intact" verity open data tree --root-hash-file root --nbd nbd.log --daemon
