@@ -61,7 +61,8 @@ class DirectoryLayout final : public LayoutSource {
       const auto digest = Digest::parse("sha256:" + name);
       struct stat st;
       if (!digest || ::fstatat(blobs->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      if (!S_ISREG(st.st_mode) || static_cast<std::uint64_t>(st.st_size) > kMaxScannedSize) continue;
+      if (!S_ISREG(st.st_mode) || static_cast<std::uint64_t>(st.st_size) > kMaxScannedSize)
+        continue;
       const auto file = open_regular_at(blobs->get(), name);
       const auto size = file ? file_size(file->get()) : Result<std::uint64_t>(UINT64_MAX);
       if (!size || *size > kMaxScannedSize) continue;
