@@ -35,6 +35,51 @@ TEST(Text, OfNumbersAndNames) {
   EXPECT_EQ(quoted_list({"a", "b\"c", "\x1b"}), R"(["a","b\"c","\x1b"])");
 }
 
+oci::Descriptor descriptor_of(const char* type, const char* artifact_type = "") {
+  oci::Descriptor descriptor;
+  descriptor.media_type = type;
+  descriptor.digest = kOther;
+  descriptor.size = 7;
+  descriptor.artifact_type = artifact_type;
+  return descriptor;
+}
+
+TEST(ImagesOfSources, AsTextAndJson) {
+  const oci::Reference reference = **oci::parse_reference("oci:dir:1.0");
+  image::SourceSummary summary{.reference = reference, .top = descriptor_of("m")};
+  summary.platform = oci::Platform{"linux", "amd64", ""};
+  summary.config = descriptor_of("c");
+  summary.layers = {descriptor_of("l\x1b")};
+  summary.referrers = {descriptor_of("m", "sbom")};
+  for (int i = 1; i <= 21; ++i) summary.tags.push_back("t" + std::to_string(i));
+  const std::string digest = kOther.to_string();
+  const std::string text = to_text(summary);
+  EXPECT_THAT(text, HasSubstr("Name:      oci:dir:1.0\nDigest:    " + digest +
+                              "\nType:      m\nPlatform:  linux/amd64\nLayers:\n  " + digest +
+                              "  l\\x1b  7 bytes\nReferrers (not verified):\n  " + digest +
+                              "  sbom  7 bytes\nTags:      t1 t2"));
+  EXPECT_THAT(text, HasSubstr("t20 ... (21 in all; see --json)\n"));
+  const Json json = to_json(summary);
+  EXPECT_EQ(json["platform"], "linux/amd64");
+  EXPECT_EQ(json["layers"].size(), 1);
+  EXPECT_EQ(json["referrers"][0]["artifactType"], "sbom");
+  EXPECT_TRUE(json["signatures"].empty());
+  EXPECT_FALSE(json.contains("manifests"));
+  EXPECT_EQ(json["tags"].size(), 21);
+}
+
+TEST(ImagesOfSources, OfSeveralPlatforms) {
+  image::SourceSummary summary{
+      .reference = **oci::parse_reference("oci:dir"), .top = descriptor_of("i"), .is_index = true};
+  summary.manifests = {descriptor_of("m")};
+  summary.manifests[0].platform = oci::Platform{"linux", "arm64", ""};
+  EXPECT_THAT(to_text(summary),
+              HasSubstr("Platforms:\n  " + kOther.to_string() + "  linux/arm64  m  7 bytes\n"));
+  const Json json = to_json(summary);
+  EXPECT_EQ(json["manifests"][0]["platform"], "linux/arm64");
+  EXPECT_FALSE(json.contains("layers"));
+}
+
 TEST(Images, AsATableFieldsAndJson) {
   image::StoredImages images;
   images.images = {image_named("host:5000/app:1"), image_named("plain")};

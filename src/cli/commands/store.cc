@@ -5,10 +5,13 @@
 #include <string>
 #include <vector>
 
+#include <unistd.h>
+
 #include <intact/base/visible.h>
 #include <intact/console/format_template.h>
 #include <intact/console/output.h>
 #include <intact/image/names.h>
+#include <intact/image/source_summary.h>
 #include <intact/image/stored_images.h>
 #include <intact/json/json.h>
 #include <intact/report/results.h>
@@ -19,7 +22,6 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
-#include "inspect_source.h"
 #include "registry_options.h"
 #include "store_option.h"
 
@@ -177,11 +179,8 @@ Result<int> collect(const Options& options, const StoreOption& store_option) {
   const auto store = TRY(store_option.open());
   const store::GcReport report =
       TRY(store::collect_garbage(*store, options.dry_run, image::object_lister(*store)));
-  if (options.json) {
-    print_json(report::to_json(report, options.dry_run));
-  } else {
-    print_text(report::to_text(report, options.dry_run));
-  }
+  print_result(options.json, report::to_json(report, options.dry_run),
+               report::to_text(report, options.dry_run));
   return 0;
 }
 
@@ -189,12 +188,18 @@ Result<int> check_store(const Options& options, const StoreOption& store_option)
   const auto store = TRY(store_option.open());
   const store::FsckReport report =
       TRY(store::check(*store, {.list_objects = image::object_lister(*store)}));
-  if (options.json) {
-    print_json(report::to_json(report));
-  } else {
-    print_text(report::to_text(report));
-  }
+  print_result(options.json, report::to_json(report), report::to_text(report));
   return report.ok() ? 0 : 3;
+}
+
+/// A manifest as it is; on a terminal, which it could steer if it is not JSON, only if it is.
+Result<void> print_document(const Bytes& bytes) {
+  if (::isatty(STDOUT_FILENO) == 1) {
+    print_json(TRY(parse_json(bytes)));
+  } else {
+    print_text(as_text(bytes));
+  }
+  return {};
 }
 
 /// Images of the store, or one that is somewhere else.
@@ -211,10 +216,13 @@ Result<int> inspect_any(const Options& options, const StoreOption& store,
   if (options.names.size() != 1)
     return refuse("images that are not in the store: inspect one at a time");
   if (!options.format.empty()) return refuse("--format: only for images in the store");
-  const InspectForm form = options.raw    ? InspectForm::raw
-                           : options.json ? InspectForm::json
-                                          : InspectForm::text;
-  return inspect_source(*reference, form, registry);
+  if (options.raw) {
+    TRY(print_document(TRY(image::read_top_document(*reference, registry))));
+    return 0;
+  }
+  const image::SourceSummary summary = TRY(image::summarize_source(*reference, registry));
+  print_result(options.json, report::to_json(summary), report::to_text(summary));
+  return 0;
 }
 
 using Run = Result<int> (*)(const Options&, const StoreOption&);

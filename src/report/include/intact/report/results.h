@@ -8,6 +8,7 @@
 #include <intact/image/export.h>
 #include <intact/image/pull.h>
 #include <intact/image/seal.h>
+#include <intact/image/source_summary.h>
 #include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
 #include <intact/json/json.h>
@@ -36,6 +37,10 @@ Json to_json(const image::ImageSummary& summary);
 /// The same under the names that users of podman's `--format` expect.
 Json to_fields(const image::ImageSummary& summary);
 std::string to_text(const image::ImageSummary& summary);
+
+/// Of an image that is not in the store.
+Json to_json(const image::SourceSummary& summary);
+std::string to_text(const image::SourceSummary& summary);
 
 Json to_json(const image::SealReport& report, const std::string& identity);
 std::string to_text(const image::SealReport& report, const std::string& identity);
