@@ -18,7 +18,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # fusermount3 is run, not linked.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS fuse3)
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "crun | runc, nbdkit, uidmap")
+# libcurl is loaded when a registry is first asked.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "crun | runc, libcurl4, nbdkit, uidmap")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "skopeo")
 # What Debian's policy asks of the files; the script sees only variables of CPack's name space.
 set(CPACK_INTACT_CHANGELOG ${CMAKE_BINARY_DIR}/changelog.Debian)

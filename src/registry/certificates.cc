@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include <curl/curl.h>
 #include <fcntl.h>
 
 #include <intact/base/directory.h>
 #include <intact/base/file.h>
+
+#include "libcurl.h"
 
 namespace intact::registry {
 namespace {
@@ -16,7 +17,8 @@ constexpr std::uint64_t kMaxAuthorities = 16 * 1024 * 1024;  // bytes
 
 Result<std::string> system_authorities() {
   const char* const named = std::getenv("SSL_CERT_FILE");
-  const char* const usual = ::curl_version_info(CURLVERSION_NOW)->cainfo;
+  TRY(load_libcurl());
+  const char* const usual = libcurl().version_info(CURLVERSION_NOW)->cainfo;
   const std::string path = named && *named ? named : usual ? usual : "";
   if (path.empty()) return std::string();
   auto bytes = read_file(path, kMaxAuthorities);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <ctime>
 
-#include <curl/curl.h>
-
 #include <intact/base/text.h>
+
+#include "libcurl.h"
 
 namespace intact::registry {
 namespace {
@@ -169,7 +169,8 @@ std::optional<std::chrono::seconds> parse_retry_after(const std::string& value) 
   constexpr std::uint64_t kMax = 60 * 60 * 24;
   if (const auto seconds = whole_number(value))
     return std::chrono::seconds(std::min(*seconds, kMax));
-  const std::time_t when = ::curl_getdate(value.c_str(), nullptr);
+  if (!load_libcurl()) return std::nullopt;
+  const std::time_t when = libcurl().getdate(value.c_str(), nullptr);
   if (when < 0) return std::nullopt;
   return std::chrono::seconds(std::max<std::time_t>(when - std::time(nullptr), 0));
 }

@@ -5,10 +5,9 @@
 #include <map>
 #include <thread>
 
-#include <curl/curl.h>
-
 #include <intact/base/thread.h>
 
+#include "libcurl.h"
 #include "transfer.h"
 
 namespace intact::registry {
@@ -21,19 +20,18 @@ class Loop {
  public:
   ~Loop() {
     stop_ = true;
-    if (multi_) ::curl_multi_wakeup(multi_);
+    if (multi_) libcurl().multi_wakeup(multi_);
     if (thread_.joinable()) thread_.join();
     for (const auto& [easy, transfer] : running_) end(easy, *transfer);
     for (const auto& transfer : new_) transfer->finish(CURLE_ABORTED_BY_CALLBACK);
-    if (multi_) ::curl_multi_cleanup(multi_);
+    if (multi_) libcurl().multi_cleanup(multi_);
   }
 
   Result<void> start() {
-    static const CURLcode ready = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (ready != CURLE_OK) return Error(ErrorKind::io, "libcurl cannot be initialized");
-    multi_ = ::curl_multi_init();
+    TRY(load_libcurl());
+    multi_ = libcurl().multi_init();
     if (!multi_) return Error(ErrorKind::io, "libcurl: out of memory");
-    ::curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, kMaxConnections);
+    libcurl().multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, kMaxConnections);
     thread_ = TRY(start_thread([this] { run(); }));
     return {};
   }
@@ -45,7 +43,7 @@ class Loop {
     }
     wake();
   }
-  void wake() { ::curl_multi_wakeup(multi_); }
+  void wake() { libcurl().multi_wakeup(multi_); }
 
  private:
   void run() {
@@ -61,9 +59,9 @@ class Loop {
         }
       }
       int active = 0;
-      ::curl_multi_perform(multi_, &active);
+      libcurl().multi_perform(multi_, &active);
       take_finished();
-      ::curl_multi_poll(multi_, nullptr, 0, 1000, nullptr);
+      libcurl().multi_poll(multi_, nullptr, 0, 1000, nullptr);
     }
   }
 
@@ -75,26 +73,26 @@ class Loop {
     }
     for (const std::shared_ptr<Transfer>& transfer : added) {
       running_.emplace(transfer->easy(), transfer);
-      ::curl_multi_add_handle(multi_, transfer->easy());
+      libcurl().multi_add_handle(multi_, transfer->easy());
     }
   }
 
   void take_finished() {
     int left = 0;
-    while (const CURLMsg* message = ::curl_multi_info_read(multi_, &left)) {
+    while (const CURLMsg* message = libcurl().multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
       const auto found = running_.find(message->easy_handle);
       if (found == running_.end()) continue;
       const std::shared_ptr<Transfer> transfer = found->second;
       running_.erase(found);
-      ::curl_multi_remove_handle(multi_, transfer->easy());
+      libcurl().multi_remove_handle(multi_, transfer->easy());
       transfer->finish(code);
     }
   }
 
   void end(CURL* easy, Transfer& transfer) {
-    ::curl_multi_remove_handle(multi_, easy);
+    libcurl().multi_remove_handle(multi_, easy);
     transfer.finish(CURLE_ABORTED_BY_CALLBACK);
   }
 

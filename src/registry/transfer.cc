@@ -9,6 +9,8 @@
 
 #include <intact/base/visible.h>
 
+#include "libcurl.h"
+
 namespace intact::registry {
 namespace {
 
@@ -56,7 +58,8 @@ bool is_transient(const Error& error) {
 
 Result<std::shared_ptr<Transfer>> Transfer::create(HttpRequest request,
                                                    const HttpTimeouts& timeouts) {
-  CURL* const easy = ::curl_easy_init();
+  TRY(load_libcurl());
+  CURL* const easy = libcurl().easy_init();
   if (!easy) return Error(ErrorKind::io, "libcurl: out of memory");
   std::shared_ptr<Transfer> made(new Transfer(std::move(request), easy));
   TRY(made->set_up(timeouts));
@@ -64,11 +67,11 @@ Result<std::shared_ptr<Transfer>> Transfer::create(HttpRequest request,
 }
 
 Transfer::~Transfer() {
-  ::curl_easy_cleanup(easy_);
+  libcurl().easy_cleanup(easy_);
   // One of them may be a password.
   for (curl_slist* one = header_list_; one; one = one->next)
     crypto::wipe({reinterpret_cast<std::byte*>(one->data), std::strlen(one->data)});
-  ::curl_slist_free_all(header_list_);
+  libcurl().slist_free_all(header_list_);
 }
 
 Result<void> Transfer::add_header(std::string_view name, std::string_view value) {
@@ -78,7 +81,7 @@ Result<void> Transfer::add_header(std::string_view name, std::string_view value)
                  "the header " + visible(name) + " would contain control characters");
   std::string line = std::string(name) + ":";
   if (!value.empty()) line += " " + std::string(value);
-  curl_slist* const longer = ::curl_slist_append(header_list_, line.c_str());
+  curl_slist* const longer = libcurl().slist_append(header_list_, line.c_str());
   crypto::wipe(std::as_writable_bytes(std::span(line)));
   if (!longer) return Error(ErrorKind::io, "libcurl: out of memory");
   header_list_ = longer;
@@ -86,7 +89,7 @@ Result<void> Transfer::add_header(std::string_view name, std::string_view value)
 }
 
 Result<void> Transfer::set_up(const HttpTimeouts& timeouts) {
-  const auto set = [this](auto option, auto value) { ::curl_easy_setopt(easy_, option, value); };
+  const auto set = [this](auto option, auto value) { libcurl().easy_setopt(easy_, option, value); };
   for (const auto& [name, value] : request_.headers) TRY(add_header(name, value));
   if (request_.authorization)
     TRY(add_header("authorization", request_.authorization->expose_text()));
@@ -190,7 +193,7 @@ void Transfer::take_header(std::string_view line) {
     return;
   }
   if (line.empty()) {
-    ::curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status_);
+    libcurl().easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status_);
     if (status_ / 100 == 1) return;  // the answer is still to come
     headers_done_ = true;
     changed_.notify_all();
@@ -253,7 +256,7 @@ void Transfer::resume() {
     if (!paused_ || arrived_.size() >= kMaxArrived) return;
     paused_ = false;
   }
-  ::curl_easy_pause(easy_, CURLPAUSE_CONT);  // may call on_body()
+  libcurl().easy_pause(easy_, CURLPAUSE_CONT);  // may call on_body()
 }
 
 bool Transfer::cancelled() const {
@@ -268,7 +271,7 @@ void Transfer::cancel() {
 
 Error Transfer::failure(CURLcode code) const {
   const std::string where = request_.url.host + ":" + request_.url.port;
-  const std::string why = visible(message_[0] ? message_ : ::curl_easy_strerror(code));
+  const std::string why = visible(message_[0] ? message_ : libcurl().easy_strerror(code));
   if (body_error_) return Error(*body_error_);
   if (refused_local_)
     return Error(ErrorKind::untrusted,

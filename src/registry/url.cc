@@ -5,10 +5,11 @@
 #include <memory>
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 
 #include <intact/base/visible.h>
+
+#include "libcurl.h"
 
 namespace intact::registry {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 constexpr std::size_t kMaxUrl = 16 * 1024;  // characters
 
 struct CloseUrl {
-  void operator()(CURLU* url) const { ::curl_url_cleanup(url); }
+  void operator()(CURLU* url) const { libcurl().url_cleanup(url); }
 };
 using Handle = std::unique_ptr<CURLU, CloseUrl>;
 
@@ -27,9 +28,9 @@ Error malformed(std::string_view text) {
 
 std::string part(CURLU* url, CURLUPart what, unsigned flags = 0) {
   char* value = nullptr;
-  if (::curl_url_get(url, what, &value, flags) != CURLUE_OK) return {};
+  if (libcurl().url_get(url, what, &value, flags) != CURLUE_OK) return {};
   std::string text(value);
-  ::curl_free(value);
+  libcurl().free(value);
   return text;
 }
 
@@ -67,19 +68,21 @@ std::string Url::text() const {
 constexpr unsigned kFlags = CURLU_DISALLOW_USER | CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME;
 
 Result<Url> parse_url(std::string_view text) {
+  TRY(load_libcurl());
   const std::string copy(text);
-  const Handle handle(::curl_url());
+  const Handle handle(libcurl().url());
   if (copy.size() > kMaxUrl || copy.find('\0') != std::string::npos ||
-      ::curl_url_set(handle.get(), CURLUPART_URL, copy.c_str(), kFlags) != CURLUE_OK)
+      libcurl().url_set(handle.get(), CURLUPART_URL, copy.c_str(), kFlags) != CURLUE_OK)
     return malformed(text);
   return take_apart(handle.get(), text);
 }
 
 Result<Url> resolve_url(const Url& base, const std::string& location) {
-  const Handle handle(::curl_url());
+  TRY(load_libcurl());
+  const Handle handle(libcurl().url());
   if (location.empty() || location.size() > kMaxUrl || location.find('\0') != std::string::npos ||
-      ::curl_url_set(handle.get(), CURLUPART_URL, base.text().c_str(), kFlags) != CURLUE_OK ||
-      ::curl_url_set(handle.get(), CURLUPART_URL, location.c_str(), kFlags) != CURLUE_OK)
+      libcurl().url_set(handle.get(), CURLUPART_URL, base.text().c_str(), kFlags) != CURLUE_OK ||
+      libcurl().url_set(handle.get(), CURLUPART_URL, location.c_str(), kFlags) != CURLUE_OK)
     return malformed(location);
   return take_apart(handle.get(), location);
 }
