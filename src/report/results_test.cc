@@ -145,6 +145,16 @@ TEST(Verification, SaysWhichSealHolds) {
   EXPECT_EQ(to_json(report)["seal"], "none");
 }
 
+TEST(Verification, NamesAnImageThatCouldNotBeVerifiedOnce) {
+  const Error untrusted(ErrorKind::untrusted, "'app': sha256:12: revoked");
+  EXPECT_EQ(failure_text("app", untrusted), "'app' is not verified: sha256:12: revoked\n");
+  EXPECT_EQ(failure_text("ap", untrusted), "'ap' is not verified: 'app': sha256:12: revoked\n");
+  EXPECT_EQ(failure_text("app", Error(ErrorKind::not_found, "app: was pulled; pull it again")),
+            "'app' is not verified: was pulled; pull it again\n");
+  EXPECT_EQ(failure_text("app", Error(ErrorKind::tampered, "app:1: damaged")),
+            "'app' is not intact: app:1: damaged\n");
+}
+
 TEST(Verification, NamesTheFirstPlacesOfEachFile) {
   std::vector<Damage> damaged;
   for (std::uint64_t block = 0; block < 12; ++block)
@@ -220,6 +230,8 @@ TEST(Work, SaysWhatWasDone) {
   EXPECT_THAT(to_text(sealed, "host/app"), HasSubstr("Already sealed: oci:d:t\n"));
   EXPECT_THAT(to_text(sealed, "host/app"), HasSubstr(", signed as host/app\n"));
   EXPECT_EQ(to_json(sealed, "")["image"], kOther.to_string());
+  EXPECT_TRUE(to_json(sealed, "")["identity"].is_null());
+  EXPECT_EQ(to_json(sealed, "host/app")["identity"], "host/app");
 }
 
 TEST(StoreText, OfACheck) {

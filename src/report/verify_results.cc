@@ -113,4 +113,13 @@ std::string verdict_text(const std::string& what, const image::VerifyReport& rep
   return text;
 }
 
+std::string failure_text(const std::string& name, const Error& error) {
+  std::string_view why = error.message();
+  for (const std::string& subject : {"'" + name + "': ", name + ": "})
+    if (why.starts_with(subject)) why.remove_prefix(subject.size());
+  return fmt::format("'{}' is not {}: {}\n", visible(name),
+                     error.kind() == ErrorKind::tampered ? "intact" : "verified",
+                     visible_message(std::string(why)));
+}
+
 }  // namespace intact::report

@@ -14,7 +14,7 @@ Json to_json(const image::SealReport& report, const std::string& identity) {
               {"manifest", report.manifest.to_string()},
               {"image", report.image.digest.to_string()},
               {"signature", report.signature.to_string()},
-              {"identity", identity},
+              {"identity", identity.empty() ? Json() : Json(identity)},
               {"files", report.files},
               {"layers", report.layers},
               {"unchanged", report.unchanged}};

@@ -148,7 +148,7 @@ said "'app' is not verified: .*missing.pub: No such file"
 # Nor of a name that the store has lost: anyone who can write to it would silence the check like this.
 mv "$INTACT_STORE/names/app.json" "$work/app.json"
 expect 7 all
-said "'app' is not verified: app: was pulled into this store, which no longer has the name; .*intact rm app"
+said "'app' is not verified: was pulled into this store, which no longer has the name; .*intact rm app"
 expect 7 "$intact" verify --all --json --pub "$work/key.pub"
 jq -e '.ok == false and any(.images[]; .name == "app" and .error == "not_found")' "$work/out" > /dev/null || fail "$(cat "$work/out")"
 mv "$work/app.json" "$INTACT_STORE/names/app.json"

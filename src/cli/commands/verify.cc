@@ -164,9 +164,7 @@ Result<int> verify_all(Verification& verification) {
       json.push_back(report ? report::to_json(*report) : to_json(report.error()));
       json.back()["name"] = image.name;
     } else if (!report) {
-      print("'{}' is not {}: {}\n", visible(image.name),
-            report.error().kind() == ErrorKind::tampered ? "intact" : "verified",
-            visible_message(report.error().message()));
+      print_text(report::failure_text(image.name, report.error()));
     } else if (!options.quiet || !report->ok()) {
       print_text(report::damage_text(*report));
       print_text(report::verdict_text(image.name, *report));
@@ -179,7 +177,7 @@ Result<int> verify_all(Verification& verification) {
       json.push_back(to_json(lost));
       json.back()["name"] = name;
     } else {
-      print("'{}' is not verified: {}\n", visible(name), visible_message(lost.message()));
+      print_text(report::failure_text(name, lost));
     }
   }
   if (options.json) print_json(Json{{"ok", status == 0}, {"images", std::move(json)}});

@@ -59,6 +59,9 @@ Json to_json(const image::VerifyReport& report);
 std::string damage_text(const image::VerifyReport& report);
 /// The verdict on the image `what`, in one line.
 std::string verdict_text(const std::string& what, const image::VerifyReport& report);
+/// The same for the image `name` whose verification failed with `error`. An error that names the
+/// image itself does not do so twice.
+std::string failure_text(const std::string& name, const Error& error);
 
 Json to_json(const store::GcReport& report, bool dry_run);
 std::string to_text(const store::GcReport& report, bool dry_run);
