@@ -14,6 +14,12 @@ std::string value_text(const Json& layer, const char* key) {
   return found == layer.end() || found->is_null() ? "-" : intact::to_text(*found);
 }
 
+/// "1 block", "2 blocks", and "- blocks" for a counter that the layer does not have.
+std::string counter_text(const Json& layer, const char* key, std::string_view thing) {
+  const std::string value = value_text(layer, key);
+  return fmt::format("{} {}{}", value, thing, value == "1" ? "" : "s");
+}
+
 /// Another user's server may claim anything.
 std::string owner_text(const Json& layer) {
   const auto user = layer.at("user").get<uid_t>();
@@ -22,17 +28,17 @@ std::string owner_text(const Json& layer) {
 
 std::string layer_text(const Json& layer) {
   if (value_text(layer, "format") == "\"verity\"")
-    return fmt::format(
-        "    verity on it: {} blocks verified, {} reads of damaged blocks, {} reads corrected\n",
-        value_text(layer, "verified"), value_text(layer, "corrupted"),
-        value_text(layer, "corrected"));
+    return fmt::format("    verity on it: {} verified, {} of damaged blocks, {} corrected\n",
+                       counter_text(layer, "verified", "block"),
+                       counter_text(layer, "corrupted", "read"),
+                       counter_text(layer, "corrected", "read"));
   std::string text =
       fmt::format("  server:  process {}{}, {}\n", value_text(layer, "pid"), owner_text(layer),
                   value_text(layer, "writable") == "true" ? "read/write" : "readonly");
   text += fmt::format("    failures: {}\n", value_text(layer, "mismatches"));
-  text += fmt::format("    size:     {} sectors\n", value_text(layer, "provided_data_sectors"));
+  text += fmt::format("    size:     {}\n", counter_text(layer, "provided_data_sectors", "sector"));
   text += fmt::format("    recalculated: {}\n", value_text(layer, "recalc_sector"));
-  text += fmt::format("    replayed: {} blocks\n", value_text(layer, "replayed_blocks"));
+  text += fmt::format("    replayed: {}\n", counter_text(layer, "replayed_blocks", "block"));
   if (const std::string failure = value_text(layer, "failure"); failure != "-")
     text += fmt::format("    failed, refuses all requests: {}\n", failure);
   return text;

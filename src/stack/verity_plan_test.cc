@@ -90,7 +90,7 @@ TEST_F(VerityOnFiles, CountsWhatWasCorrected) {
   const Stack stack = opened();
   EXPECT_TRUE(reads(stack, content_, 17));
   EXPECT_THAT(lines_, ::testing::IsEmpty());
-  EXPECT_THAT(stack.summary(), ::testing::EndsWith("1 reads corrected"));
+  EXPECT_THAT(stack.summary(), ::testing::EndsWith("1 read corrected"));
   EXPECT_EQ(stack.status()["layers"][0]["corrected"], 1);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/checked.h>
+#include <intact/base/text.h>
 
 #include "verity_target_impl.h"
 
@@ -136,8 +137,9 @@ std::string VerityTarget::dm_status() const {
 std::string VerityTarget::summary() const {
   const Totals totals = impl_->totals();
   if (totals.corrected == 0 && totals.corrupted == 0) return {};
-  return fmt::format("{} blocks verified, {} reads of damaged blocks, {} reads corrected",
-                     totals.verified, totals.corrupted, totals.corrected);
+  return fmt::format("{} verified, {} of damaged blocks, {} corrected",
+                     counted(totals.verified, "block"), counted(totals.corrupted, "read"),
+                     counted(totals.corrected, "read"));
 }
 
 VerityTarget::Totals VerityTarget::Impl::totals() const {
