@@ -21,7 +21,13 @@ constexpr std::string_view kTcp = "tcp:";
 constexpr int kBacklog = 128;
 
 Error cannot_listen(const std::string& where, int code) {
-  return Error::from_errno(fmt::format("{}: cannot listen", where), code);
+  if (code != EADDRINUSE) return Error::from_errno(fmt::format("{}: cannot listen", where), code);
+  // At a path it may also be a file that is not a socket, which is left alone.
+  return Error(ErrorKind::busy,
+               fmt::format("{}: cannot listen: the address is in use; {}", where,
+                           where.starts_with(kTcp) ? "pass another port, or end the server there"
+                                                   : "pass another path, or end the server there "
+                                                     "with `intact umount`"));
 }
 
 Result<UniqueFd> open_socket(int family) {

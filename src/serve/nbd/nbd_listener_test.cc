@@ -54,6 +54,10 @@ TEST_F(Listener, ReplacesOnlyWhatNobodyListensAt) {
     const auto second = NbdListener::bind(path);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().kind(), ErrorKind::busy);
+    EXPECT_EQ(second.error().message(),
+              path +
+                  ": cannot listen: the address is in use; pass another path, or end the server "
+                  "there with `intact umount`");
     EXPECT_TRUE(connects(path));
   }
   ASSERT_TRUE(write_file_durably(path, as_bytes("a file"), 0600));
@@ -74,6 +78,9 @@ TEST_F(Listener, TakesAllAddressesOfAHost) {
     const auto second = NbdListener::bind("tcp:127.0.0.1:" + std::to_string(port));
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().kind(), ErrorKind::busy);
+    EXPECT_THAT(second.error().message(),
+                ::testing::EndsWith("the address is in use; pass another port, or end the server "
+                                    "there"));
     return;
   }
   FAIL() << "no free port";
