@@ -137,6 +137,7 @@ Result<void> add_artifact(std::vector<sign::Evidence>& pieces,
 
 std::vector<store::EvidenceRef> SignatureState::references() const {
   std::vector<store::EvidenceRef> all;
+  all.reserve(documents.size());
   for (const SignatureDocument& document : documents)
     all.push_back({document.kind, document.manifest.descriptor.digest});
   return all;

@@ -34,7 +34,7 @@ class RegistryDestination final : public oci::ImageDestination {
         places_(std::move(places)),
         session_(std::move(session)),
         tagged_(std::move(tagged)),
-        uploads_(kUploads, 2 * kUploads) {}
+        uploads_(kUploads, std::size_t{2} * kUploads) {}
 
   Result<bool> has_blob(const oci::Descriptor& blob) override {
     if (is_sent(blob.digest)) return true;

@@ -116,7 +116,7 @@ std::optional<std::string> next_link(const std::vector<std::string>& headers) {
       if (open == std::string_view::npos) break;
       const std::size_t close = rest.find('>', open);
       if (close == std::string_view::npos) break;
-      const std::string target(rest.substr(open + 1, close - open - 1));
+      std::string target(rest.substr(open + 1, close - open - 1));
       Cursor cursor(rest.substr(close + 1));
       bool next = false;
       for (;;) {

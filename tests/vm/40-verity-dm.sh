@@ -80,7 +80,7 @@ await eval '[[ -z $(losetup -a) ]]'
 expect 7 "$intact" verity status volume
 said ': inactive'
 expect 7 "$intact" verity close volume
-said 'volume: inactive'
+said 'volume: no such device'
 gone
 
 case_of "one file, once"

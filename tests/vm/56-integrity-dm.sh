@@ -44,6 +44,6 @@ cmp -n 65536 <(dd if=$device bs=64K skip=3 count=1 iflag=direct status=none) byt
 expect 0 "$intact" integrity close volume
 [[ ! -e $device && -z $(losetup -a) ]] || fail "something is left: $(losetup -a)"
 expect 7 "$intact" integrity close volume
-said 'volume.* inactive'
+said 'volume: no such device'
 expect 2 "$intact" integrity open disk volume --to copy "${keyed[@]}"
 said 'FILE DEVICE creates a device-mapper device and cannot be combined'
