@@ -23,6 +23,7 @@
 #include <intact/image/names.h>
 #include <intact/image/pull.h>
 #include <intact/image/seal.h>
+#include <intact/image/source_summary.h>
 #include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
 
@@ -123,6 +124,11 @@ TEST_F(ImageLife, IsSealedPulledByManyAndVerified) {
   ASSERT_TRUE(source) << why(source);
   EXPECT_TRUE(source->ok());
   EXPECT_EQ(source->files, sealed->files);
+  const auto summary = summarize_source(sealed_, {});
+  ASSERT_TRUE(summary) << why(summary);
+  EXPECT_EQ(summary->top.digest, sealed->manifest);
+  EXPECT_EQ(summary->layers.size(), sealed->layers);
+  EXPECT_EQ(summary->signatures.size(), 1u);
 }
 
 // Otherwise a pull of another image under the name could come between: the store would have one of

@@ -9,6 +9,7 @@
 #include <intact/base/file.h>
 #include <intact/json/json.h>
 #include <intact/registry/credentials.h>
+#include <intact/registry/login.h>
 
 #include "auth_file.h"
 #include "helper.h"
@@ -33,6 +34,21 @@ std::string found(const std::string& text, const std::string& repository) {
   if (!credential) return credential.error().message();
   if (!*credential) return "";
   return (*credential)->user + ":" + std::string((*credential)->password.expose_text());
+}
+
+TEST(LoginKey, IsARegistryOrARepository) {
+  EXPECT_EQ(*login_key("h.io:5000"), "h.io:5000");
+  EXPECT_EQ(*login_key("https://h.io/"), "h.io");
+  EXPECT_EQ(*login_key("docker://h.io/x/y"), "h.io/x/y");
+  EXPECT_EQ(login_key("h io").error().message(),
+            "'h io': not a registry; write HOST[:PORT], such as docker.io");
+}
+
+TEST(Login, RefusesAUserThatCannotBeSent) {
+  const Credential credential{.user = "a:b", .password = {}, .identity_token = {}, .origin = ""};
+  const auto done = log_in("/nowhere/auth.json", "h.io", credential, {});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message(), "--username: contains a colon, which cannot be sent");
 }
 
 TEST(AuthFile, PrefersTheLongestKey) {

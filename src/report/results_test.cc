@@ -80,6 +80,26 @@ TEST(ImagesOfSources, OfSeveralPlatforms) {
   EXPECT_FALSE(json.contains("layers"));
 }
 
+TEST(Copy, SaysWhatWasSent) {
+  image::CopyReport report{.destination = **oci::parse_reference("oci:dir:1"),
+                           .manifest = kDigest,
+                           .blobs = 3,
+                           .present = 1,
+                           .bytes = 20};
+  const std::string text = "Copied to oci:dir:1\n  manifest  " + kDigest.to_string() +
+                           "\n  sent      20 bytes of 3 blobs (1 already there)\n";
+  EXPECT_EQ(to_text(report), text);
+  report.attached = 1;
+  EXPECT_EQ(to_text(report), text + "  with      1 signature or referrer manifest\n");
+  EXPECT_EQ(to_json(report)["destination"], "oci:dir:1");
+}
+
+TEST(Logout, NamesWhatWasRemoved) {
+  const registry::Logout done{.removed = {"h.io", "i.io/x"}, .file = "f"};
+  EXPECT_EQ(to_text(done), "Removed the credentials of h.io\nRemoved the credentials of i.io/x\n");
+  EXPECT_EQ(to_json(done)["removed"].size(), 2);
+}
+
 TEST(Images, AsATableFieldsAndJson) {
   image::StoredImages images;
   images.images = {image_named("host:5000/app:1"), image_named("plain")};

@@ -2,15 +2,13 @@
 #include <memory>
 #include <string>
 
-#include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/console/output.h>
 #include <intact/console/password.h>
 #include <intact/console/progress.h>
 #include <intact/image/copy.h>
 #include <intact/image/export.h>
-#include <intact/json/json.h>
-#include <intact/registry/registry.h>
+#include <intact/registry/login.h>
 #include <intact/report/results.h>
 
 #include "anchor_options.h"
@@ -29,6 +27,8 @@ constexpr const char* kSources =
     "docker-archive:FILE[:REF]";
 constexpr const char* kDestinations =
     "docker://HOST/REPO[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]";
+constexpr const char* kDestinationType =
+    "docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]";
 
 struct CopyArguments {
   std::string source, destination, platform;
@@ -55,21 +55,7 @@ Result<int> copy(const CopyArguments& given, const registry::Options& from,
     options.progress = line.sink();
     return image::copy_image(source, destination, options);
   }());
-  if (given.json) {
-    print_json(Json{{"destination", to_string(report.destination)},
-                    {"manifest", report.manifest.to_string()},
-                    {"blobs", report.blobs},
-                    {"present", report.present},
-                    {"bytes", report.bytes},
-                    {"attached", report.attached}});
-    return 0;
-  }
-  print("Copied to {}\n", visible(to_string(report.destination)));
-  print("  manifest  {}\n", report.manifest.to_string());
-  print("  sent      {} bytes of {} ({} already there)\n", report.bytes,
-        counted(report.blobs, "blob"), report.present);
-  if (report.attached != 0)
-    print("  with      {}\n", counted(report.attached, "signature or referrer manifest"));
+  print_result(given.json, report::to_json(report), report::to_text(report));
   return 0;
 }
 
@@ -85,16 +71,14 @@ Result<int> push(const PushArguments& given, const StoreOption& store, const Anc
   open.anchors = anchors.anchors();
   const image::ExportReport report = TRY(
       image::export_image(TRY(store.open()), given.name, open, to_string(destination), {}, {}, to));
-  if (given.json) {
-    print_json(report::to_json(report, to_string(destination)));
-  } else {
-    print_text(report::to_text(report, given.name, to_string(destination)));
-  }
+  const std::string place = to_string(destination);
+  print_result(given.json, report::to_json(report, place),
+               report::to_text(report, given.name, place));
   return 0;
 }
 
 struct LoginArguments {
-  std::string host, user, auth_file, cert_directory;
+  std::string host, user, auth_file;
   PasswordOptions password;
   bool from_stdin = false;
   bool get_login = false;
@@ -102,30 +86,12 @@ struct LoginArguments {
   bool json = false;
 };
 
-/// HOST[:PORT] or HOST[:PORT]/REPO, as users of other tools write it.
-Result<std::string> login_key(std::string host) {
-  for (const std::string_view scheme : {"https://", "http://", "docker://"})
-    if (host.starts_with(scheme)) host = host.substr(scheme.size());
-  while (host.ends_with('/')) host.pop_back();
-  const bool has_repository = host.find('/') != std::string::npos;
-  const auto reference =
-      oci::parse_reference("docker://" + host + (has_repository ? "" : "/some/repository"));
-  if (!reference || !*reference)
-    return Error(ErrorKind::invalid_argument,
-                 "'" + visible(host) + "': not a registry; write HOST[:PORT], such as docker.io");
-  const std::string& path = (*reference)->path;
-  return has_repository ? path : path.substr(0, path.find('/'));
-}
-
 Result<int> login(const LoginArguments& given, const RegistryOptions& registry_options) {
-  const std::string key = TRY(login_key(given.host));
+  const std::string key = TRY(registry::login_key(given.host));
   const registry::Options options = registry_options.options();
   const std::string file = TRY(registry::login_file(options.credentials));
   if (given.get_login) {
-    const std::string user = TRY(registry::stored_user(file, key));
-    if (user.empty())
-      return Error(ErrorKind::not_found, key + ": not logged in; run `intact login " + key + "`");
-    print("{}\n", visible(user));
+    print("{}\n", visible(TRY(registry::logged_in_user(file, key))));
     return 0;
   }
   if (given.user.empty())
@@ -142,15 +108,8 @@ Result<int> login(const LoginArguments& given, const RegistryOptions& registry_o
       .password = TRY(read_password(password, given.user + " at " + key, PasswordUse::existing)),
       .identity_token = {},
       .origin = "this login"};
-  if (given.user.find(':') != std::string::npos)
-    return Error(ErrorKind::invalid_argument, "--username: contains a colon, which cannot be sent");
-  TRY(registry::check_login(key, credential, options));
-  TRY(registry::store_credential(file, key, credential));
-  if (given.json) {
-    print_json(Json{{"registry", key}, {"username", given.user}, {"file", file}});
-  } else {
-    print("Logged in to {} as {}\n", key, visible(given.user));
-  }
+  const registry::Login done = TRY(registry::log_in(file, key, credential, options));
+  print_result(given.json, report::to_json(done), report::to_text(done));
   return 0;
 }
 
@@ -159,18 +118,8 @@ Result<int> logout(const LoginArguments& given) {
   const std::string file = TRY(registry::login_file(options));
   if (given.all == !given.host.empty())
     return Error(ErrorKind::invalid_argument, "name one registry, or pass --all");
-  std::vector<std::string> removed;
-  if (given.all) {
-    removed = TRY(registry::remove_all_credentials(file));
-  } else {
-    removed = {TRY(login_key(given.host))};
-    TRY(registry::remove_credential(file, removed.front()));
-  }
-  if (given.json) {
-    print_json(Json{{"removed", removed}, {"file", file}});
-    return 0;
-  }
-  for (const std::string& key : removed) print("Removed the credentials of {}\n", visible(key));
+  const registry::Logout done = TRY(registry::log_out(file, given.host));
+  print_result(given.json, report::to_json(done), report::to_text(done));
   return 0;
 }
 
@@ -183,7 +132,7 @@ void add_copy(Program& program) {
           "docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]")
       ->required();
   command->add_option("DEST", given->destination, "Where to, with the source's tag by default")
-      ->type_name("docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
+      ->type_name(kDestinationType)
       ->required();
   command->add_flag("-a,--all", given->all, "Copy the images for all platforms");
   command
@@ -206,7 +155,7 @@ void add_push(Program& program) {
       program.add(program.app(), "push", "Write an image of the store into a registry");
   command->add_option("NAME", given->name, "Image in the store")->required();
   command->add_option("DEST", given->destination, "Where to")
-      ->type_name("docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
+      ->type_name(kDestinationType)
       ->required();
   command->add_flag("--json", given->json, "Print the result as JSON");
   const StoreOption store(command);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <intact/base/result.h>
+#include <intact/image/copy.h>
 #include <intact/image/explain.h>
 #include <intact/image/export.h>
 #include <intact/image/pull.h>
@@ -12,6 +13,7 @@
 #include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
 #include <intact/json/json.h>
+#include <intact/registry/login.h>
 #include <intact/sign/policy.h>
 #include <intact/store/fsck.h>
 #include <intact/store/gc.h>
@@ -52,6 +54,15 @@ std::string to_text(const image::PullReport& report, const std::string& source);
 Json to_json(const image::ExportReport& report, const std::string& destination);
 std::string to_text(const image::ExportReport& report, const std::string& name,
                     const std::string& destination);
+
+Json to_json(const image::CopyReport& report);
+std::string to_text(const image::CopyReport& report);
+
+Json to_json(const registry::Login& login);
+std::string to_text(const registry::Login& login);
+
+Json to_json(const registry::Logout& logout);
+std::string to_text(const registry::Logout& logout);
 
 Json to_json(const image::VerifyReport& report);
 /// The first places of every damaged file, and how many there are: to_json() lists more of them.
