@@ -318,7 +318,8 @@ bool may_enter(const tree::Attributes& directory, const User& user) {
   return (directory.mode & (in_group ? 0010 : 0001)) != 0;
 }
 
-/// The working directory exists, is one, and its user may enter it, as far as the image tells.
+/// The working directory exists or may be added, is one, and its user may enter it, as far as the
+/// image tells.
 Result<void> plan_working_directory(MountList& list, const RunOptions& options,
                                     const Bundle& bundle) {
   const auto refuse = [&](std::string_view why) {
@@ -331,6 +332,13 @@ Result<void> plan_working_directory(MountList& list, const RunOptions& options,
   if (!place) return std::move(place).error();
   if (place->node && !TRY(list.tree().attributes(*place->node)).is_directory())
     return refuse("not a directory in the image");
+  // As podman: the image's own is added where it is missing, but a wish for one may be mistyped.
+  const bool exists = place->node || place->below_mount ||
+                      std::ranges::any_of(bundle.mount_points, [&](const MountPoint& point) {
+                        return point.path == place->path || is_below(point.path, place->path);
+                      });
+  if (!options.working_dir.empty() && !exists)
+    return refuse("no such directory in the image, and no mount makes it");
   for (std::size_t end = 0; place->node && end != std::string::npos;) {
     end = place->path.find('/', end + 1);
     const ResolvedPath parent = TRY(list.locate(place->path.substr(0, end)));

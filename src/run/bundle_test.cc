@@ -371,19 +371,24 @@ TEST_F(BundleTest, DestinationsCannotEscape) {
 TEST_F(BundleTest, WorkingDirectory) {
   EXPECT_EQ(config({.working_dir = "srv/./app/", .cmd = {"tool"}}).at("process").at("cwd"),
             "/srv/app");
-  EXPECT_EQ(config({.cmd = {"tool"}}, {.working_dir = "/x"}).at("process").at("cwd"), "/x");
+  EXPECT_EQ(config({.cmd = {"tool"}}, {.working_dir = "/data"}).at("process").at("cwd"), "/data");
   EXPECT_FALSE(plan({.cmd = {"tool"}}, {.working_dir = "x"}));
   const auto bundle = plan({.working_dir = "/srv/app", .cmd = {"tool"}});
   EXPECT_EQ(bundle->mount_points.back().path, "/srv/app");
   // One that cannot be entered is told as that, and not left to runtimes.
   ::chmod(root_.path("data").c_str(), 0700);
-  for (const char* wrong : {"/etc/passwd", "/etc/passwd/x", "/data"}) {
+  for (const char* wrong : {"/etc/passwd", "/etc/passwd/x", "/data", "/x"}) {
     const auto refused = plan({.user = "web", .cmd = {"tool"}}, {.working_dir = wrong});
     ASSERT_FALSE(refused) << wrong;
     EXPECT_EQ(refused.error().kind(), ErrorKind::invalid_argument) << wrong;
     EXPECT_THAT(refused.error().message(), HasSubstr("working directory "));
   }
   EXPECT_TRUE(plan({.cmd = {"tool"}}, {.working_dir = "/data"}));
+  // A mount makes it and the directories above it, and may have anything below.
+  for (const char* made : {"/x", "/x/y", "/x/y/z"})
+    EXPECT_TRUE(plan({.cmd = {"tool"}},
+                     {.volumes = {{outside_.path(), "/x/y", false}}, .working_dir = made}))
+        << made;
 }
 
 TEST_F(BundleTest, HostNames) {

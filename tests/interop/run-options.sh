@@ -117,6 +117,10 @@ said 'line 1: not of the form'
 # Places that cannot be worked in, programs that cannot be run.
 expect 125 with --workdir /etc/passwd -- true
 said '^intact: working directory /etc/passwd: not a directory in the image$'
+expect 125 with --workdir /nope -- pwd
+said '^intact: working directory /nope: no such directory in the image, and no mount makes it$'
+expect 0 with --workdir /data -- sh -c 'head -c 0 large && echo entered'
+said '^entered$'
 expect 126 with -- /etc/passwd
 said '^intact: /etc/passwd: not a program that user 0 may execute'
 expect 126 with -- /data
