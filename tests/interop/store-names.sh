@@ -83,6 +83,17 @@ expect 0 "$intact" images --format 'table {{.Name}}\t{{.Size}}'
 said '^NAME +SIZE$'
 expect 0 "$intact" images --format json
 jq -e 'length == 3' "$work/out" > /dev/null
+# The manual names every field.
+man=$(dirname "$0")/../../docs/man
+for command in 'images tool' 'inspect tool'; do
+  # shellcheck disable=SC2086
+  expect 0 "$intact" $command --format '{{json .}}'
+  jq -r 'keys[]' "$work/out" > "$work/fields"
+  (($(wc -l < "$work/fields") > 15)) || fail "$command: $(cat "$work/out")"
+  while read -r field; do
+    grep -qF "\`.$field\`" "$man/intact-${command% *}.md" || fail "intact-${command% *}.md does not name .$field"
+  done < "$work/fields"
+done
 expect 2 "$intact" images --format '{{.Nonsense}}'
 said "no field 'Nonsense'; there are Name"
 expect 0 "$intact" inspect tool --format '{{.Digest}} {{.Architecture}} {{index .Config.Env 0}}'
