@@ -40,6 +40,10 @@ done
 same "$work/dump.theirs" "$work/dump.stdin"
 equal "$("$intact" composefs info --json "$work/theirs" | jq -r '.[0].digest')" \
   "sha256:$(composefs-info measure-file "$work/theirs")" "digest of the summary"
+mkdir "$work/empty"
+mkcomposefs "$work/empty" "$work/empty.theirs"
+expect 0 "$intact" composefs info "$work/empty.theirs"
+said '^  inodes:  257 \(up to 256 of them are whiteouts'
 equal "$("$intact" composefs info --json - < "$work/theirs" | jq -r '.[0].digest')" \
   "sha256:$(composefs-info measure-file "$work/theirs")" "digest of the summary of standard input"
 

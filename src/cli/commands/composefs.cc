@@ -250,8 +250,9 @@ Result<void> summarize(const std::vector<std::string>& images, const InfoOptions
                      {"acl", info.has_acl}});
       continue;
     }
-    print("{}\n  format:  composefs-{}\n  digest:  {}\n  size:    {} bytes\n  inodes:  {}\n", path,
-          info.format_version, digest.to_string(), info.size, info.inodes);
+    print("{}\n  format:  composefs-{}\n  digest:  {}\n  size:    {} bytes\n", path,
+          info.format_version, digest.to_string(), info.size);
+    print("  inodes:  {} (up to 256 of them are whiteouts that hide the objects)\n", info.inodes);
     print("  ACLs:    {}\n", info.has_acl ? "yes" : "no");
   }
   if (options.json) print("{}\n", to_text(all));
