@@ -31,6 +31,8 @@ for option in --hash-offset --fec-offset --data-block-size --hash-block-size; do
 done
 expect 2 "$intact" verity format data none --fec-roots 2K --fec-device nofec
 said '^intact: --fec-roots'
+expect 2 "$intact" verity format data none --data-blocks 1000000
+said 'the data area: needs bytes 0 to 4096000000, but its device has only .*; state fewer data blocks'
 expect 2 "$intact" verity format data none --data-blocks 4294967296K
 said '^intact: --data-blocks'
 

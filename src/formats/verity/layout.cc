@@ -27,12 +27,14 @@ struct Extent {
 Result<void> check_extent(const Extent& extent, ErrorKind too_short) {
   const auto end = checked_add(extent.begin, extent.size);
   if (end && *end <= extent.device->size()) return {};
+  // Numbers that a caller states may be wrong; those of a superblock were right once.
+  const bool stated = too_short == ErrorKind::invalid_argument;
   return Error(
       too_short,
-      fmt::format("{}: needs bytes {} to {}, but its device has only {}; the device was cut short, "
-                  "or is not the right one",
-                  extent.what, extent.begin, end ? fmt::to_string(*end) : "beyond 2^64",
-                  extent.device->size()));
+      fmt::format("{}: needs bytes {} to {}, but its device has only {}; {}", extent.what,
+                  extent.begin, end ? fmt::to_string(*end) : "beyond 2^64", extent.device->size(),
+                  stated ? "state fewer data blocks or a smaller offset"
+                         : "the device was cut short, or is not the right one"));
 }
 
 Result<void> check_apart(const Extent& a, const Extent& b) {

@@ -86,6 +86,21 @@ TEST(Volume, RefusesPartsThatLieOverEachOther) {
   EXPECT_FALSE(check((2 << 20) + 1, 3 << 20));
 }
 
+TEST(Volume, TellsADeviceThatWasCutFromNumbersThatAreTooLarge) {
+  Layout layout = golden_layout();
+  layout.fec.reset();
+  const auto file = std::make_shared<MemoryDevice>(Bytes(4 << 20));
+  const Devices devices{.data = std::make_shared<MemoryDevice>(Bytes(4096)), .hash = file};
+  const auto said = [&](ErrorKind kind) {
+    const auto checked = check_layout(layout, devices, kind);
+    return checked ? "" : checked.error().message();
+  };
+  EXPECT_TRUE(
+      said(ErrorKind::malformed).ends_with("; the device was cut short, or is not the right one"));
+  EXPECT_TRUE(
+      said(ErrorKind::invalid_argument).ends_with("; state fewer data blocks or a smaller offset"));
+}
+
 TEST(Volume, IsCorrected) {
   const Volume volume(2);
   const Bytes data = volume.data->bytes();
