@@ -72,6 +72,16 @@ expect 0 "$intact" trust add "$work/key.pub" --identity 'registry.example/team/*
 expect 5 "$intact" pull "$plain" registry.example/team/app --tofu "${policy[@]}"
 said 'needs a signature by sha256:'
 expect 0 "$intact" pull "$plain" registry.example/tool/app --tofu "${policy[@]}"
+# A requirement rules out a pin and a first use, of the names that it is for.
+needed=(--policy "$work/needed.json")
+expect 0 "$intact" trust require --signers 2 --identity 'registry.example/prod/**' "${needed[@]}"
+for accepted in "--pin $digest" --tofu; do
+  # shellcheck disable=SC2086
+  expect 5 "$intact" pull "$plain" registry.example/prod/app $accepted "${needed[@]}"
+  said "requirement of 'registry.example/prod/\*\*': 2 signers, so neither a pin nor the first use is enough"
+done
+expect 0 "$intact" pull "$plain" registry.example/test/app --pin "$digest" "${needed[@]}"
+expect 0 "$intact" rm registry.example/test/app
 # A revoked image is refused whatever vouches for it.
 expect 0 "$intact" trust revoke "$digest" "${policy[@]}"
 expect 5 "$intact" verify app "${policy[@]}"
