@@ -23,6 +23,35 @@ VerityHeader verity_header() {
           .hash_size = 16384};
 }
 
+Damage verity_damage(const char* object, bool correctable) {
+  return {.object = object,
+          .range = DamagedRange{.first = 5, .count = 1, .offset = 20480, .bytes = 4096},
+          .reason = "does not match",
+          .correctable = correctable};
+}
+
+TEST(VerityResults, OfACheck) {
+  VerityCheck check{.data = "d.img", .hash = "h.img", .geometry = verity_header().geometry};
+  EXPECT_EQ(to_text(check), "d.img is intact: 256 data blocks and 3 hash blocks checked\n");
+  EXPECT_EQ(to_json(check)["ok"], true);
+  check.has_fec = true;
+  check.damaged = {verity_damage("data", true)};
+  check.files.in_range = {{"/a\nb"}};
+  EXPECT_EQ(to_text(check),
+            "DAMAGED data block 5 (bytes 20480 to 24575): does not match; FEC can correct it\n"
+            "  in /a\\x0ab\n"
+            "d.img is damaged in 1 place; `intact verity repair` can correct all of it\n");
+  EXPECT_EQ(to_json(check)["damaged"][0]["object"], "d.img");
+}
+
+TEST(VerityResults, OfARepair) {
+  VerityRepair repair{.data = "d.img", .hash = "h.img", .done = {}, .files = {}};
+  EXPECT_EQ(to_text(repair), "d.img is intact: nothing to repair\n");
+  repair.done.repaired = {verity_damage("hash", true)};
+  EXPECT_EQ(to_text(repair), "repaired hash block 5 (bytes 20480 to 24575)\nd.img is repaired\n");
+  EXPECT_EQ(to_json(repair)["repaired"][0]["object"], "h.img");
+}
+
 TEST(VerityResults, ShowAStoredHeader) {
   const VerityHeader header = verity_header();
   EXPECT_EQ(to_text(header),

@@ -1,16 +1,15 @@
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <intact/base/file.h>
 #include <intact/base/grown_files.h>
-#include <intact/base/text.h>
-#include <intact/base/visible.h>
 #include <intact/block/device_files.h>
+#include <intact/console/output.h>
 #include <intact/console/progress.h>
 #include <intact/erofs/damaged_files.h>
 #include <intact/json/json.h>
+#include <intact/report/verity.h>
 #include <intact/verity/manage.h>
 
 #include "command.h"
@@ -20,7 +19,6 @@ namespace intact::cli {
 namespace {
 
 using block::Access;
-using verity::Area;
 
 struct Options : VerityOptions {
   std::string output;
@@ -64,100 +62,37 @@ Result<std::shared_ptr<const verity::VerityTarget>> open_target(const Volume& vo
 /// The files that damage concerns, for each damage, if the data is an EROFS that we can read.
 erofs::DamagedFiles files_of(const std::vector<Damage>& damaged,
                              const std::shared_ptr<const verity::VerityTarget>& target) {
-  std::vector<erofs::ByteRange> ranges;
-  std::vector<std::size_t> places;  // of the ranges in `damaged`
-  for (std::size_t i = 0; i < damaged.size(); ++i) {
-    if (verity::area_of(damaged[i]) != Area::data) continue;
-    ranges.push_back({.offset = damaged[i].range->offset, .length = damaged[i].range->bytes});
-    places.push_back(i);
-  }
-  erofs::DamagedFiles files;
-  files.in_range.resize(damaged.size());
-  if (ranges.empty()) return files;
-  auto found = erofs::files_in(target, ranges);
-  if (!found) {
-    warn("cannot name the damaged files: " + found.error().message());
-    return files;
-  }
-  for (std::size_t i = 0; i < places.size(); ++i)
-    files.in_range[places[i]] = std::move(found->in_range[i]);
-  files.not_looked_into = std::move(found->not_looked_into);
-  return files;
+  auto found = erofs::files_of(target, damaged, "data");
+  if (found) return *std::move(found);
+  warn("cannot name the damaged files: " + found.error().message());
+  erofs::DamagedFiles none;
+  none.in_range.resize(damaged.size());
+  return none;
 }
 
-/// `files`: for each damage the files that it concerns; null if nobody has looked.
-Json to_json(const std::vector<Damage>& list, const Volume& volume,
-             const erofs::DamagedFiles* files) {
-  Json damaged = Json::array();
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const bool is_data = verity::area_of(list[i]) == Area::data;
-    damaged.push_back({{"object", is_data ? volume.data : volume.hash},
-                       {"area", list[i].object},
-                       {"block", list[i].range->first},
-                       {"blocks", list[i].range->count},
-                       {"offset", list[i].range->offset},
-                       {"reason", list[i].reason},
-                       {"correctable", list[i].correctable}});
-    if (files != nullptr) damaged.back()["files"] = files->in_range[i];
-  }
-  return damaged;
-}
-
-/// "  in PATH" and the like, a line each.
-void print_paths(std::string_view relation, const std::vector<std::string>& paths) {
-  constexpr std::size_t kMax = 10;  // a block of metadata may affect many files
-  for (std::size_t i = 0; i < std::min(paths.size(), kMax); ++i)
-    print("{} {}\n", relation, visible(paths[i]));
-  if (paths.size() > kMax) print("{} {} more\n", relation, paths.size() - kMax);
-}
-
-/// A line for each damage, which `note` ends, and the files.
-void print_damage(const char* word, const std::vector<Damage>& list,
-                  const erofs::DamagedFiles& files, const char* (*note)(const Damage&)) {
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    print("{} {}: {}{}\n", word, verity::place_of(list[i]), list[i].reason, note(list[i]));
-    print_paths("  in", files.in_range[i]);
-  }
-  print_paths("not checked (unsupported layout):", files.not_looked_into);
-}
-
-const char* no_note(const Damage&) {
-  return "";
-}
-const char* note_of_fec(const Damage& damage) {
-  return damage.correctable ? "; FEC can correct it" : "; FEC cannot correct it";
+/// `outcome` as text, or as JSON in UTF-8.
+template <typename Outcome>
+void print_outcome(bool as_json, const Outcome& outcome) {
+  print_text(as_json ? to_text(report::to_json(outcome)) + "\n" : report::to_text(outcome));
 }
 
 Result<int> verify(const Options& options) {
   const Bytes root = TRY(options.root());
   const Volume volume = TRY(open_volume(options, Access::read_only));
   const auto target = TRY(open_target(volume, root));
-  const std::vector<Damage> damaged = TRY([&] {
+  std::vector<Damage> damaged = TRY([&] {
     ProgressLine line;
     return target->scan(0, progress_on(line, "Verifying"));
   }());
-  const auto files = files_of(damaged, target);
-  const auto geometry = TRY(verity::Geometry::create(volume.layout.params));
-  if (options.json) {
-    print("{}\n", to_text(Json{{"ok", damaged.empty()},
-                               {"checked",
-                                {{"data_blocks", geometry.data_blocks()},
-                                 {"hash_blocks", geometry.hash_blocks()},
-                                 {"bytes", geometry.data_size() + geometry.hash_size()}}},
-                               {"damaged", to_json(damaged, volume, &files)},
-                               {"not_looked_into", files.not_looked_into}}));
-    return damaged.empty() ? 0 : 3;
-  }
-  print_damage("DAMAGED", damaged, files, volume.layout.fec ? note_of_fec : no_note);
-  if (damaged.empty())
-    print("{} is intact: {} data blocks and {} hash blocks checked\n", visible(options.data),
-          geometry.data_blocks(), geometry.hash_blocks());
-  else
-    print("{} is damaged in {}{}\n", visible(options.data), counted(damaged.size(), "place"),
-          std::ranges::all_of(damaged, &Damage::correctable)
-              ? "; `intact verity repair` can correct all of it"
-              : "");
-  return damaged.empty() ? 0 : 3;
+  auto files = files_of(damaged, target);
+  const report::VerityCheck check{.data = options.data,
+                                  .hash = volume.hash,
+                                  .geometry = TRY(verity::Geometry::create(volume.layout.params)),
+                                  .has_fec = volume.layout.fec.has_value(),
+                                  .damaged = std::move(damaged),
+                                  .files = std::move(files)};
+  print_outcome(options.json, check);
+  return check.damaged.empty() ? 0 : 3;
 }
 
 /// A copy of the data in the new file --output; null without the option.
@@ -178,30 +113,17 @@ Result<int> repair(const Options& options) {
   GrownFiles made;
   const dm::File copy = TRY(copy_data(options, made));
   const Volume volume = TRY(open_volume(options, Access::read_write, copy));
-  const verity::RepairReport done = TRY([&] {
+  report::VerityRepair result{.data = volume.data, .hash = volume.hash, .done = {}, .files = {}};
+  result.done = TRY([&] {
     ProgressLine line;
     return verity::repair(volume.layout, volume.devices, root, 0, progress_on(line, "Repairing"));
   }());
   TRY(made.publish());
   made.keep();
-  erofs::DamagedFiles files;
-  if (!done.lost.empty()) files = files_of(done.lost, TRY(open_target(volume, root)));
-  if (options.json) {
-    print("{}\n", to_text(Json{{"ok", done.lost.empty()},
-                               {"repaired", to_json(done.repaired, volume, nullptr)},
-                               {"damaged", to_json(done.lost, volume, &files)},
-                               {"not_looked_into", files.not_looked_into}}));
-    return done.lost.empty() ? 0 : 3;
-  }
-  for (const Damage& damage : done.repaired) print("repaired {}\n", verity::place_of(damage));
-  print_damage("LOST", done.lost, files, no_note);
-  if (!done.lost.empty())
-    print("{} is still damaged: FEC cannot correct what is lost\n", visible(volume.data));
-  else if (done.repaired.empty())
-    print("{} is intact: nothing to repair\n", visible(volume.data));
-  else
-    print("{} is repaired\n", visible(volume.data));
-  return done.lost.empty() ? 0 : 3;
+  const std::vector<Damage>& lost = result.done.lost;
+  if (!lost.empty()) result.files = files_of(lost, TRY(open_target(volume, root)));
+  print_outcome(options.json, result);
+  return lost.empty() ? 0 : 3;
 }
 
 }  // namespace

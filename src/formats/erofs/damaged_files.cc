@@ -194,4 +194,23 @@ Result<DamagedFiles> files_in(std::shared_ptr<const ByteSource> image,
   return search.take();
 }
 
+Result<DamagedFiles> files_of(std::shared_ptr<const ByteSource> image,
+                              const std::vector<Damage>& damaged, std::string_view object) {
+  std::vector<ByteRange> ranges;
+  std::vector<std::size_t> places;  // of the ranges in `damaged`
+  for (std::size_t i = 0; i < damaged.size(); ++i) {
+    if (damaged[i].object != object) continue;
+    ranges.push_back({.offset = damaged[i].range->offset, .length = damaged[i].range->bytes});
+    places.push_back(i);
+  }
+  DamagedFiles files;
+  files.in_range.resize(damaged.size());
+  if (ranges.empty()) return files;
+  DamagedFiles found = TRY(files_in(std::move(image), ranges));
+  for (std::size_t i = 0; i < places.size(); ++i)
+    files.in_range[places[i]] = std::move(found.in_range[i]);
+  files.not_looked_into = std::move(found.not_looked_into);
+  return files;
+}
+
 }  // namespace intact::erofs

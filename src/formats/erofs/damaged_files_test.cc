@@ -61,6 +61,16 @@ TEST(DamagedFiles, AreNoneWhereNoFileIs) {
   EXPECT_THAT(look(image, {}).in_range, IsEmpty());
 }
 
+TEST(DamagedFiles, AreFoundForDamageOfOneObject) {
+  const TestImage image;
+  const DamagedRange range{.offset = kFileContent + 4, .bytes = 1};
+  const auto found =
+      files_of(std::make_shared<MemorySource>(image.bytes),
+               {{.object = "hash", .range = range}, {.object = "data", .range = range}}, "data");
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_THAT(found->in_range, ElementsAre(IsEmpty(), ElementsAre("/file")));
+}
+
 TEST(DamagedFiles, ARangeNamesEachFileThatItTouches) {
   const TestImage image;
   const auto found = look(image, {{.offset = 0, .length = kBlockSize}});

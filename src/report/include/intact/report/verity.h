@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include <intact/erofs/damaged_files.h>
 #include <intact/json/json.h>
 #include <intact/kernel/device_mapper.h>
 #include <intact/verity/dm_target.h>
@@ -34,5 +36,27 @@ Json to_json(const VerityHeader& header);
 /// A device of the kernel with the target verity, in its only line.
 std::string to_text(const kernel::MappingState& state, const verity::KernelTable& table);
 Json to_json(const kernel::MappingState& state, const verity::KernelTable& table);
+
+/// What a check of a whole volume found.
+struct VerityCheck {
+  std::string data;  ///< as the user calls the device
+  std::string hash;  ///< as the user calls the device
+  verity::Geometry geometry;
+  bool has_fec = false;
+  std::vector<Damage> damaged = {};
+  erofs::DamagedFiles files = {};  ///< for each of `damaged`
+};
+std::string to_text(const VerityCheck& check);
+Json to_json(const VerityCheck& check);
+
+/// What a repair did.
+struct VerityRepair {
+  std::string data;  ///< as the user calls the device
+  std::string hash;  ///< as the user calls the device
+  verity::RepairReport done = {};
+  erofs::DamagedFiles files = {};  ///< for each damage that is lost
+};
+std::string to_text(const VerityRepair& repair);
+Json to_json(const VerityRepair& repair);
 
 }  // namespace intact::report

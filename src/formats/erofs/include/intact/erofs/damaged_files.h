@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <intact/base/damage.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 
@@ -33,5 +35,10 @@ struct DamagedFiles {
 /// must not overlap. unsupported: an EROFS feature that we cannot read.
 Result<DamagedFiles> files_in(std::shared_ptr<const ByteSource> image,
                               const std::vector<ByteRange>& ranges);
+
+/// The same for each damage of a volume, of which the object `object` is what the image reads and
+/// has ranges; for damage of other objects nothing is found.
+Result<DamagedFiles> files_of(std::shared_ptr<const ByteSource> image,
+                              const std::vector<Damage>& damaged, std::string_view object);
 
 }  // namespace intact::erofs
