@@ -67,6 +67,19 @@ TEST(Limits, OfWritablePlacesAreNotZero) {
             "--tmpfs-size much: not a size; use a number of bytes, or a unit as in 512m or 2g");
 }
 
+TEST(OptionTexts, AreParsedTogether) {
+  RunOptions options;
+  ASSERT_TRUE(read_texts({.network = "host", .volumes = {"/a:/b"}, .rw_size = "64m"}, options));
+  EXPECT_EQ(options.network, Network::host);
+  EXPECT_EQ(options.volumes.size(), 1u);
+  EXPECT_TRUE(options.writable);
+  EXPECT_EQ(options.writable_size, 64ULL << 20);
+  EXPECT_FALSE(options.runtime);
+  const auto bad = read_texts({.network = "all"}, options);
+  ASSERT_FALSE(bad);
+  EXPECT_THAT(bad.error().message(), testing::HasSubstr("--network all"));
+}
+
 TEST(EnvFile, IsNamedInErrors) {
   const TempDir dir = *TempDir::create();
   ASSERT_TRUE(write_file_durably(dir.path("good"), as_bytes("A=1\nB\n"), 0600));

@@ -11,26 +11,27 @@ void add_sandbox_options(CLI::App& command, RunArguments& arguments) {
   command.add_flag("--rw", options.writable,
                    "Writable root; what is written is discarded at the end");
   command
-      .add_option("--rw-size", arguments.rw_size,
+      .add_option("--rw-size", arguments.texts.rw_size,
                   "Writable root that takes at most this much, in memory (implies --rw)")
       ->type_name("SIZE");
   one_each(command
-               .add_option("-v,--volume", arguments.volumes,
+               .add_option("-v,--volume", arguments.texts.volumes,
                            "Mount a file or directory of the host; options: ro, rw, noexec, z, Z")
                ->type_name("SRC:DST[:OPTION,...]"));
   one_each(
       command
-          .add_option("--tmpfs", arguments.tmpfs,
+          .add_option("--tmpfs", arguments.texts.tmpfs,
                       "Mount a writable file system in memory that starts with what the image has "
                       "there; options: size=, mode=, uid=, gid=, ro, exec, notmpcopyup")
           ->type_name("DST[:OPTION,...]"));
   command
-      .add_option("--tmpfs-size", arguments.tmpfs_size,
+      .add_option("--tmpfs-size", arguments.texts.tmpfs_size,
                   fmt::format("Limit what /run, /tmp, /var/tmp and the image's volumes hold "
                               "together, in memory, and each --tmpfs without size= (default: {})",
                               run::bytes_text(run::kDefaultTmpfsSize)))
       ->type_name("SIZE");
-  command.add_option("--network", arguments.network, "No network at all, or that of the host")
+  command
+      .add_option("--network", arguments.texts.network, "No network at all, or that of the host")
       ->type_name("none|host");
   command.add_option("--hostname", options.hostname, "Host name of the container")
       ->type_name("HOST");
@@ -38,12 +39,12 @@ void add_sandbox_options(CLI::App& command, RunArguments& arguments) {
                ->type_name("CAP"));
   one_each(command.add_option("--cap-drop", options.cap_drop, "Drop a capability, or ALL")
                ->type_name("CAP"));
-  command.add_option("--memory", arguments.memory, "Limit memory, e.g. 512m (needs root)")
+  command.add_option("--memory", arguments.texts.memory, "Limit memory, e.g. 512m (needs root)")
       ->type_name("SIZE");
-  command.add_option("--cpus", arguments.cpus, "Limit processor time, e.g. 1.5 (needs root)")
+  command.add_option("--cpus", arguments.texts.cpus, "Limit processor time, e.g. 1.5 (needs root)")
       ->type_name("N");
   command
-      .add_option("--pids-limit", arguments.pids,
+      .add_option("--pids-limit", arguments.texts.pids,
                   "Limit processes and threads (default: 2048; -1: no limit; needs root)")
       ->type_name("N");
 }
@@ -56,7 +57,7 @@ void add_process_options(CLI::App& command, RunArguments& arguments) {
                            "Set an environment variable; K alone passes on the caller's value")
                ->type_name("K[=V]"));
   one_each(command
-               .add_option("--env-file", arguments.env_files,
+               .add_option("--env-file", arguments.texts.env_files,
                            "Set the environment variables in this file (lines K=V or K)")
                ->type_name("FILE"));
   command.add_flag("-i,--interactive", options.interactive, "Pass stdin to the container");
@@ -98,7 +99,7 @@ void add_root_options(CLI::App& command, RunArguments& arguments) {
 void add_run_options(CLI::App& command, RunArguments& arguments) {
   command.add_option("NAME", arguments.name, "Image in the store")->required();
   command
-      .add_option("--runtime", arguments.runtime,
+      .add_option("--runtime", arguments.texts.runtime,
                   "Container runtime (default: the first that works)")
       ->type_name("crun|runc|runsc");
   add_sandbox_options(command, arguments);
@@ -115,29 +116,7 @@ void add_run_options(CLI::App& command, RunArguments& arguments) {
 }
 
 Result<void> read_run_options(RunArguments& arguments) {
-  run::RunOptions& options = arguments.options;
-  if (!arguments.runtime.empty()) options.runtime = TRY(run::parse_runtime(arguments.runtime));
-  options.network = TRY(run::parse_network(arguments.network));
-  for (const auto& text : arguments.volumes)
-    options.volumes.push_back(TRY(run::parse_volume(text)));
-  for (const auto& text : arguments.tmpfs) options.tmpfs.push_back(TRY(run::parse_tmpfs(text)));
-  if (!arguments.memory.empty())
-    options.limits.memory = TRY(run::parse_bytes("--memory", arguments.memory));
-  if (!arguments.cpus.empty()) options.limits.cpu_quota = TRY(run::parse_cpus(arguments.cpus));
-  if (!arguments.pids.empty()) options.limits.pids = TRY(run::parse_pids(arguments.pids));
-  if (!arguments.rw_size.empty()) {
-    options.writable = true;
-    options.writable_size = TRY(run::parse_writable_size(arguments.rw_size));
-  }
-  if (!arguments.tmpfs_size.empty())
-    options.tmpfs_size = TRY(run::parse_tmpfs_size(arguments.tmpfs_size));
-  // Variables of files come first: --env replaces them.
-  std::vector<std::string> env;
-  for (const auto& file : arguments.env_files) {
-    const auto variables = TRY(run::read_env_file(file));
-    env.insert(env.end(), variables.begin(), variables.end());
-  }
-  options.env.insert(options.env.begin(), env.begin(), env.end());
+  TRY(run::read_texts(arguments.texts, arguments.options));
   if (arguments.on_damage != "continue" && arguments.on_damage != "kill")
     return Error(ErrorKind::invalid_argument,
                  "--on-damage " + arguments.on_damage + ": not one of continue and kill");

@@ -14,13 +14,12 @@ namespace intact::cli {
 /// What was given to `intact run`.
 struct RunArguments {
   std::string name;
-  std::string runtime, network = "none", verity = "require", method = "auto";
+  std::string verity = "require", method = "auto";
   std::string on_damage = "continue";
-  std::vector<std::string> volumes, tmpfs, env_files;
-  std::string memory, cpus, pids, rw_size, tmpfs_size;
   std::string late_option;
   int status_fd = -1;
   bool remove = false;  // as always
+  run::OptionTexts texts;
   run::RunOptions options;
 };
 

@@ -131,6 +131,16 @@ struct RunOptions {
   std::vector<std::string> command;  ///< instead of the image's cmd
 };
 
+/// What the caller asks for, as text where it has a form of its own; empty: not given.
+struct OptionTexts {
+  std::string runtime = {}, network = "none";
+  std::vector<std::string> volumes = {}, tmpfs = {}, env_files = {};
+  std::string memory = {}, cpus = {}, pids = {}, rw_size = {}, tmpfs_size = {};
+};
+/// Parses all of them into `options`. invalid_argument names the option; errors of
+/// read_env_file().
+Result<void> read_texts(const OptionTexts& texts, RunOptions& options);
+
 /// The command line of the container's process. An entrypoint of one empty string counts as none,
 /// as in docker and podman. invalid_argument without a command.
 Result<std::vector<std::string>> make_arguments(const ProcessImage& image,
