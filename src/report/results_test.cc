@@ -80,6 +80,20 @@ TEST(ImagesOfSources, OfSeveralPlatforms) {
   EXPECT_FALSE(json.contains("layers"));
 }
 
+TEST(VerificationOfAll, SaysWhyThereIsNoVerdict) {
+  const image::NamedVerification tampered{.name = "a", .report = Error(ErrorKind::tampered, "why")};
+  EXPECT_EQ(to_text(tampered), "'a' is not intact: why\n");
+  EXPECT_EQ(to_json(tampered)["name"], "a");
+  EXPECT_EQ(to_json(tampered)["status"], 3);
+  const image::NamedVerification lost{.name = "b", .report = Error(ErrorKind::not_found, "why")};
+  EXPECT_EQ(to_text(lost), "'b' is not verified: why\n");
+  const image::NamedVerification record{.name = "", .report = Error(ErrorKind::malformed, "why")};
+  EXPECT_EQ(to_text(record), "DAMAGED why\n");
+  EXPECT_FALSE(to_json(record).contains("name"));
+  const image::NamedVerification intact{.name = "c", .report = image::VerifyReport()};
+  EXPECT_THAT(to_text(intact), HasSubstr("'c' is intact"));
+}
+
 TEST(Copy, SaysWhatWasSent) {
   image::CopyReport report{.destination = **oci::parse_reference("oci:dir:1"),
                            .manifest = kDigest,

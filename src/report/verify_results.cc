@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <intact/base/error.h>
 #include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/report/results.h>
@@ -120,6 +121,29 @@ std::string failure_text(const std::string& name, const Error& error) {
   return fmt::format("'{}' is not {}: {}\n", visible(name),
                      error.kind() == ErrorKind::tampered ? "intact" : "verified",
                      visible_message(std::string(why)));
+}
+
+Json failure_json(const Error& error) {
+  return Json{{"ok", false},
+              {"error", to_string(error.kind())},
+              {"message", error.message()},
+              {"status", exit_status(error)},
+              {"checked", Json::object()},
+              {"damaged", Json::array()}};
+}
+
+Json to_json(const image::NamedVerification& verification) {
+  const auto& [name, report] = verification;
+  Json json = report ? to_json(*report) : failure_json(report.error());
+  if (!name.empty()) json["name"] = name;
+  return json;
+}
+
+std::string to_text(const image::NamedVerification& verification) {
+  const auto& [name, report] = verification;
+  if (report) return damage_text(*report) + verdict_text(name, *report);
+  if (!name.empty()) return failure_text(name, report.error());
+  return fmt::format("DAMAGED {}\n", visible_message(report.error().message()));
 }
 
 }  // namespace intact::report

@@ -7,12 +7,11 @@
 #include <unistd.h>
 
 #include <intact/base/error.h>
-#include <intact/base/visible.h>
 #include <intact/console/output.h>
 #include <intact/console/progress.h>
-#include <intact/image/names.h>
 #include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
+#include <intact/image/verify_all.h>
 #include <intact/json/json.h>
 #include <intact/report/results.h>
 
@@ -36,15 +35,6 @@ struct Options {
   bool map = false;
   bool json = false;
 };
-
-Json to_json(const Error& error) {
-  return Json{{"ok", false},
-              {"error", to_string(error.kind())},
-              {"message", error.message()},
-              {"status", exit_status(error)},
-              {"checked", Json::object()},
-              {"damaged", Json::array()}};
-}
 
 std::string host_name() {
   char name[HOST_NAME_MAX + 1] = {};
@@ -103,7 +93,7 @@ Result<int> verify_one(Verification& verification) {
   report::Circumstances circumstances = verification.circumstances(begin);
   if (!report) {
     page.write_failure(options.image, report.error(), circumstances);
-    if (options.json) print_json(to_json(report.error()));
+    if (options.json) print_json(report::failure_json(report.error()));
     return std::move(report).error();
   }
   const bool prints = !options.json && options.report != "-";
@@ -133,54 +123,30 @@ int worse(int a, int b) {
   return rank(b) > rank(a) ? b : a;
 }
 
-/// Whether the store has lost the name since it was listed.
-bool is_removed(const store::Store& store, const std::string& name) {
-  const auto present = store.find(name);
-  return !present && present.error().kind() == ErrorKind::not_found;
+int status_of(const image::NamedVerification& verification) {
+  if (verification.report) return verification.report->ok() ? 0 : 3;
+  // A record that cannot be read is damaged, whatever the reason.
+  return verification.name.empty() ? 3 : exit_status(verification.report.error());
 }
 
 /// Every image in the store. One that fails does not keep the others from being checked.
 Result<int> verify_all(Verification& verification) {
   const Options& options = verification.options;
   const auto store = TRY(verification.store_option.open());
-  const image::StoredImages stored = TRY(image::list_images(*store, false));
-  Json json = Json::array();
+  Json images = Json::array();
   int status = 0;
-  for (const Error& error : stored.damaged) {
-    status = worse(status, 3);
-    json.push_back(to_json(error));
-    if (!options.json) print("DAMAGED {}\n", visible_message(error.message()));
-  }
-  for (const store::NamedImage& image : stored.images) {
-    const auto report = verification.run(image.name);
-    if (report) {
-      status = worse(status, report->ok() ? 0 : 3);
-    } else if (is_removed(*store, image.name)) {
-      continue;
-    } else {
-      status = worse(status, exit_status(report.error()));
-    }
-    if (options.json) {
-      json.push_back(report ? report::to_json(*report) : to_json(report.error()));
-      json.back()["name"] = image.name;
-    } else if (!report) {
-      print_text(report::failure_text(image.name, report.error()));
-    } else if (!options.quiet || !report->ok()) {
-      print_text(report::damage_text(*report));
-      print_text(report::verdict_text(image.name, *report));
-    }
-  }
-  for (const std::string& name : TRY(image::lost_names(*store))) {
-    const Error lost = image::lost_name(name);
-    status = worse(status, exit_status(lost));
-    if (options.json) {
-      json.push_back(to_json(lost));
-      json.back()["name"] = name;
-    } else {
-      print_text(report::failure_text(name, lost));
-    }
-  }
-  if (options.json) print_json(Json{{"ok", status == 0}, {"images", std::move(json)}});
+  TRY(image::verify_all(
+      *store, [&](const std::string& name) { return verification.run(name); },
+      [&](const image::NamedVerification& one) {
+        const int verdict = status_of(one);
+        status = worse(status, verdict);
+        if (options.json) {
+          images.push_back(report::to_json(one));
+        } else if (!options.quiet || verdict != 0) {
+          print_text(report::to_text(one));
+        }
+      }));
+  if (options.json) print_json(Json{{"ok", status == 0}, {"images", std::move(images)}});
   return status;
 }
 

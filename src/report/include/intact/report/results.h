@@ -12,6 +12,7 @@
 #include <intact/image/source_summary.h>
 #include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
+#include <intact/image/verify_all.h>
 #include <intact/json/json.h>
 #include <intact/registry/login.h>
 #include <intact/sign/policy.h>
@@ -73,6 +74,12 @@ std::string verdict_text(const std::string& what, const image::VerifyReport& rep
 /// The same for the image `name` whose verification failed with `error`. An error that names the
 /// image itself does not do so twice.
 std::string failure_text(const std::string& name, const Error& error);
+
+/// Why an image could not be verified, in the form of its verification.
+Json failure_json(const Error& error);
+/// One of all images of a store: damage_text() and verdict_text(), or why there is no verdict.
+Json to_json(const image::NamedVerification& verification);
+std::string to_text(const image::NamedVerification& verification);
 
 Json to_json(const store::GcReport& report, bool dry_run);
 std::string to_text(const store::GcReport& report, bool dry_run);
