@@ -4,6 +4,7 @@
 #include <intact/image/chain.h>
 #include <intact/image/labels.h>
 #include <intact/oci/media_types.h>
+#include <intact/oci/reference.h>
 #include <intact/sign/signature_image.h>
 
 #include "local_seals.h"
@@ -149,6 +150,8 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   Chain& chain = result.chain;
   chain.manifest_digest = found.digest;
   sign::Anchors with = anchors;
+  if (reference.transport == oci::Reference::Transport::docker)
+    with.place = reference.path + (reference.tag.empty() ? "" : ":" + reference.tag);
   // To pull by the digest of an index is to pin everything that it contains.
   if (anchors.pin && reference.digest == anchors.pin) with.pin = found.digest;
   auto verdict = sign::check_trust(result.signatures.evidence, found.digest, name, with);

@@ -45,7 +45,7 @@ std::string own_type(ByteSpan bytes) {
 Result<std::shared_ptr<Places>> Places::open(const std::string& repository,
                                              const Options& options) {
   const RegistriesConf conf = TRY(RegistriesConf::read(options.registries_conf));
-  std::shared_ptr<Places> made(new Places(repository, options));
+  std::shared_ptr<Places> made(new Places(options));
   for (Endpoint& endpoint : TRY(conf.endpoints(repository)))
     made->places_.push_back({std::move(endpoint), {}});
   return made;
@@ -54,9 +54,9 @@ Result<std::shared_ptr<Places>> Places::open(const std::string& repository,
 Result<std::shared_ptr<Session>> Places::session_of(Place& place) {
   const std::lock_guard lock(mutex_);
   if (!place.session) {
-    const bool is_itself = &place == &places_.back();
-    place.session = TRY(Session::open(
-        place.endpoint, is_itself ? repository_ : place.endpoint.repository, options_));
+    // The credentials of a repository are for the host that it names, not for one that
+    // registries.conf puts in its place.
+    place.session = TRY(Session::open(place.endpoint, place.endpoint.repository, options_));
   }
   return place.session;
 }

@@ -42,11 +42,9 @@ class Places {
     Endpoint endpoint;
     std::shared_ptr<Session> session;
   };
-  Places(std::string repository, Options options)
-      : repository_(std::move(repository)), options_(std::move(options)) {}
+  explicit Places(Options options) : options_(std::move(options)) {}
   Result<std::shared_ptr<Session>> session_of(Place& place);
 
-  std::string repository_;
   Options options_;
   std::mutex mutex_;
   std::vector<Place> places_;

@@ -222,7 +222,8 @@ class Judge {
       return false;
     };
     std::optional<std::int64_t> max_age = demands_.max_age;
-    for (const Requirement* requirement : requirements_for({payload.docker_reference, name_})) {
+    for (const Requirement* requirement :
+         requirements_for({payload.docker_reference, name_, demands_.place})) {
       if (requirement->max_age)
         max_age = std::min(max_age.value_or(*requirement->max_age), *requirement->max_age);
       if (requirement->min_serial && payload.serial.value_or(0) < *requirement->min_serial)
@@ -353,7 +354,7 @@ bool is_attested(const Gathered& gathered, const std::string& type, const std::s
 Result<void> check_requirements(const Judge& judge, const Gathered& gathered,
                                 const Digest& manifest, const std::string& name,
                                 const Demands& demands, Verdict& verdict) {
-  std::set<std::string> names{name};
+  std::set<std::string> names{name, demands.place};
   for (const Accepted& accepted : gathered.signatures)
     names.insert(accepted.claim.payload.docker_reference);
   std::vector<std::string> types = demands.attestations;

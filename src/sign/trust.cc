@@ -39,7 +39,8 @@ Result<Verdict> accept_unsigned(Error reason, const Digest& manifest, const std:
   Verdict verdict;
   if (!anchors.require_signature() && (anchors.pin || anchors.first_use)) {
     const auto needed = std::ranges::find_if(policy.requirements(), [&](const Requirement& one) {
-      return !one.identity_pattern || is_for(one.identity_pattern, name);
+      return !one.identity_pattern || is_for(one.identity_pattern, name) ||
+             is_for(one.identity_pattern, anchors.place);
     });
     if (needed != policy.requirements().end())
       return Error(
@@ -53,8 +54,9 @@ Result<Verdict> accept_unsigned(Error reason, const Digest& manifest, const std:
     }
     // The user knows who signs such images. To take another for lack of a signature is what an
     // attacker who has removed it would hope for.
-    const auto rule = std::ranges::find_if(
-        policy.rules(), [&](const Rule& known) { return is_for(known.identity_pattern, name); });
+    const auto rule = std::ranges::find_if(policy.rules(), [&](const Rule& known) {
+      return is_for(known.identity_pattern, name) || is_for(known.identity_pattern, anchors.place);
+    });
     if (rule == policy.rules().end()) {
       verdict.unsigned_basis = Basis::first_use;
       return verdict;
@@ -63,8 +65,8 @@ Result<Verdict> accept_unsigned(Error reason, const Digest& manifest, const std:
         ErrorKind::untrusted,
         fmt::format("{}: '{}' needs a signature by {}, since a rule of the trust policy is "
                     "for '{}'; give the image another name, or pass --pin DIGEST",
-                    manifest.to_string(), visible(name), rule->fingerprint(),
-                    *rule->identity_pattern));
+                    manifest.to_string(), visible(name.empty() ? anchors.place : name),
+                    rule->fingerprint(), *rule->identity_pattern));
   }
   const bool demands_more = !anchors.identity.empty() || !anchors.attestations.empty();
   if (anchors.insecure_unsigned && !demands_more) return verdict;
@@ -86,6 +88,7 @@ Result<Verdict> judge(const std::vector<Evidence>& evidence, const Digest& manif
   auto verdict = evaluate_trust(evidence, manifest, name, *policy,
                                 {.rules = TRY(rules_of(anchors, *policy)),
                                  .identity = anchors.identity,
+                                 .place = anchors.place,
                                  .attestations = anchors.attestations,
                                  .max_age = anchors.max_age},
                                 explanation);

@@ -45,6 +45,15 @@ expect 0 "$intact" verify "$open/sealed:1.0" --pub "$work/key.pub"
 expect 0 "$intact" pull "$open/sealed:1.0" --pub "$work/key.pub"
 expect 0 "$intact" verify "127.0.0.1:$port/team/sealed:1.0" --pub "$work/key.pub"
 expect 0 "$intact" pull "$open/sealed@$digest" by-digest --pub "$work/key.pub"
+# What the policy says of the place in the registry counts by whatever name the image is kept.
+expect 0 "$intact" trust add --policy "$work/place.json" --identity "127.0.0.1:$port/team/*" "$work/key.pub"
+expect 5 "$intact" pull --policy "$work/place.json" --tofu "$open/app:1.0"
+said 'needs a signature by sha256:'
+expect 0 "$intact" trust add --policy "$work/elsewhere.json" --identity "127.0.0.1:$port/other/*" "$work/key.pub"
+expect 0 "$intact" pull --policy "$work/elsewhere.json" --tofu "$open/app:1.0" first
+expect 0 "$intact" trust require --policy "$work/place.json" --identity "127.0.0.1:$port/team/*" --signers 2
+expect 5 "$intact" verify "$open/sealed:1.0" --policy "$work/place.json"
+said 'requires 2 signers'
 # Unsigned, and missing.
 expect 5 "$intact" pull "$open/app:1.0" other --pub "$work/key.pub"
 said 'not signed; get a signed image'

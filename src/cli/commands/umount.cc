@@ -67,11 +67,12 @@ Result<Ended> unmount_all(bool lazy) {
 }
 
 Result<std::vector<std::string>> unmount_one(const UmountOptions& options) {
-  if (serve::is_socket(options.target)) {
+  // First of all the table of mounts: the server of a mount may hang, and is not asked.
+  const auto entry = serve::find_mount(options.target);
+  if (entry && !*entry && serve::is_socket(options.target)) {
     TRY(serve::end_nbd_server(options.target));
     return std::vector{options.target};
   }
-  const auto entry = serve::find_mount(options.target);
   if (entry && *entry) {
     if (const auto mount = rootfs::as_mount(**entry)) {
       TRY(end_mount(*mount, options.target, options.lazy));

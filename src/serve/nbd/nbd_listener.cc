@@ -3,6 +3,7 @@
 #include <cstring>
 #include <memory>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -48,7 +49,8 @@ bool is_abandoned(const sockaddr_un& address) {
   struct stat status;
   if (::lstat(address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
   const auto probe = open_socket(AF_UNIX);
-  return probe &&
+  // It need not be taken: whose socket this is, is not known.
+  return probe && ::fcntl(probe->get(), F_SETFL, O_NONBLOCK) == 0 &&
          ::connect(probe->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
              0 &&
          errno == ECONNREFUSED;

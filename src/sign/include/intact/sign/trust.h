@@ -63,6 +63,9 @@ struct Anchors {
   std::string identity = {};  ///< --identity PATTERN that the signed name must match; empty: any
   std::vector<std::string> attestations = {};  ///< --require-attestation TYPE: predicate types
   std::optional<std::int64_t> max_age = {};    ///< --max-age: of the signature, in seconds
+  /// HOST/REPO:TAG where a registry has the image: rules and requirements for that name count too,
+  /// by whatever name it is kept. Empty: it is not from a registry.
+  std::string place = {};
   // What is to be enough where there is no trusted signature. Neither is, where one is asked for:
   // by the other members, or by a requirement of the policy for this name.
   std::optional<Digest> pin = {};  ///< only this manifest, signed or not
@@ -129,6 +132,7 @@ Result<Explanation> explain_trust(const std::vector<Evidence>& evidence, const D
 struct Demands {
   std::vector<Rule> rules{};  ///< unless empty, in place of those of the policy
   std::string identity{};     ///< Anchors::identity
+  std::string place{};        ///< Anchors::place
   std::vector<std::string> attestations{};
   std::optional<std::int64_t> max_age{};
   std::optional<std::int64_t> now{};  ///< seconds since 1970; nothing: the clock's
