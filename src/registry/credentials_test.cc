@@ -199,11 +199,12 @@ blocked = true
 }
 
 TEST(RegistriesConf, RefusesWhatItCannotRead) {
-  for (const char* text : {"[[registry", "registry = 1", "[[registry]]\ninsecure = true",
-                           "[[registry]]\nlocation = \"a\"\ninsecure = \"yes\"",
-                           "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\ninsecure = true",
-                           "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\n"
-                           "pull-from-mirror = \"x\""}) {
+  for (const char* text :
+       {"[[~registry]]", "[[registry", "registry = 1", "[[registry]]\ninsecure = true",
+        "[[registry]]\nlocation = \"a\"\ninsecure = \"yes\"",
+        "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\ninsecure = true",
+        "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\n"
+        "pull-from-mirror = \"x\""}) {
     RegistriesConf conf;
     const auto added = conf.add(text, "f");
     ASSERT_FALSE(added) << text;
