@@ -124,7 +124,7 @@ dmsetup create other --table '0 8 zero'
 expect 2 "$intact" verity status other
 said 'not a dm-verity device'
 expect 2 "$intact" verity close other
-said 'other: not a dm-verity device'
+said 'other: a dm-zero device, not a dm-verity device'
 expect 8 "$intact" verity open data other hash "$(cat root)"
 said 'other: .*already exists'
 dmsetup remove other
