@@ -61,7 +61,8 @@ Result<std::int64_t> parse_time(std::string_view text) {
       minute > 59 || second < 0 || second > 60)
     return bad();
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  const std::int64_t seconds = days * 86400 + hour * 3600 + (minute - offset) * 60 + second;
+  const std::int64_t seconds =
+      days * 86400 + std::int64_t{hour} * 3600 + std::int64_t{minute - offset} * 60 + second;
   if (seconds < 0) return bad();
   return seconds;
 }

@@ -120,6 +120,7 @@ Result<Explanation> explain_trust(const std::vector<Evidence>& evidence, const D
 
 std::string describe(const Anchors& anchors) {
   std::vector<std::string> named;
+  named.reserve(anchors.key_files.size() + anchors.authority_files.size());
   for (const std::string& file : anchors.key_files) named.push_back("--pub " + file);
   for (const std::string& file : anchors.authority_files) named.push_back("--ca " + file);
   if (!named.empty()) return fmt::format("{}", fmt::join(named, ", "));
