@@ -36,7 +36,7 @@ class Authenticator {
 
   /// What is known to be needed already; null before the first challenge.
   Result<Authorization> known(const Scopes& scopes);
-  /// The answer to a response of status 401. bad_secret: there is no credential, or the token
+  /// What to send after a response of status 401. bad_secret: there is no credential, or the token
   /// server refuses it.
   Result<Authorization> answer(const HttpResponse& response, const Scopes& scopes);
   /// Who was refused, for messages: "the credentials of FILE" or "no credentials".

@@ -62,18 +62,8 @@ expect 0 "$intact" fsck
 # cosign's: through a registry on the loopback device.
 (cd "$work" && cosign-3 generate-key-pair --output-key-prefix theirs > /dev/null 2>&1 &&
   cosign-3 signing-config create --out signing.json)
-port=$((20000 + RANDOM % 20000))
-cat > "$work/registry.yml" << YAML
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $work/registry}}
-http: {addr: "127.0.0.1:$port"}
-YAML
-docker-registry serve "$work/registry.yml" > "$work/registry.log" 2>&1 &
-for ((i = 0; i < 100; i++)); do
-  if (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then break; fi
-  sleep 0.1
-done
+port=$(free_port)
+serve_registry registry "$port"
 repository=127.0.0.1:$port/team/app
 skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$work/layout:latest-sealed" "docker://$repository:v1"
 expect 0 cosign-3 sign --key "$work/theirs.key" --signing-config "$work/signing.json" -y "$repository@$digest"

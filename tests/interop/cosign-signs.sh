@@ -7,14 +7,7 @@ sealed_image
 (cd "$work" && cosign generate-key-pair --output-key-prefix theirs > /dev/null 2>&1)
 
 port=$(free_port)
-cat > "$work/registry.yml" << YAML
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $work/registry}}
-http: {addr: "127.0.0.1:$port"}
-YAML
-docker-registry serve "$work/registry.yml" > "$work/registry.log" 2>&1 &
-await eval '(: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null'
+serve_registry registry "$port"
 skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$work/layout:latest-sealed" \
   "docker://127.0.0.1:$port/team/app:v1"
 digest=$(manifest_digest "$work/layout" latest-sealed)

@@ -111,6 +111,20 @@ pulled_image() {
   "$intact" pull "oci:$work/layout:latest-sealed" app --pub "$work/key.pub" > /dev/null
 }
 
+# serve_registry NAME PORT [HTTP [YAML]]: docker-registry on the loopback device, with its content in $work/NAME;
+# HTTP is added to its section `http`, YAML to its configuration.
+serve_registry() {
+  cat > "$work/$1.yml" << YAML
+version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: $work/$1}}
+http: {addr: "127.0.0.1:$2"${3-}}
+${4-}
+YAML
+  docker-registry serve "$work/$1.yml" > "$work/$1.log" 2>&1 &
+  await eval "(: < /dev/tcp/127.0.0.1/$2) 2> /dev/null"
+}
+
 # descriptor DIR TAG: the descriptor of a tag of a layout. blob DIR DIGEST: the path of a blob.
 descriptor() {
   jq -ce --arg tag "$2" \

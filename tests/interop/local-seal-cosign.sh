@@ -9,18 +9,8 @@ record() { printf '%s\n' "$INTACT_STORE/names/$1.json"; }
 edit() { jq -c "${@:2}" "$(record "$1")" > "$work/edited" && cp "$work/edited" "$(record "$1")"; }
 export COSIGN_PASSWORD='a password'
 (cd "$work" && cosign generate-key-pair --output-key-prefix theirs > /dev/null 2>&1)
-port=$((20000 + RANDOM % 20000))
-cat > "$work/registry.yml" << YAML
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $work/registry}}
-http: {addr: "127.0.0.1:$port"}
-YAML
-docker-registry serve "$work/registry.yml" > "$work/registry.log" 2>&1 &
-for ((i = 0; i < 100; i++)); do
-  if (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then break; fi
-  sleep 0.1
-done
+port=$(free_port)
+serve_registry registry "$port"
 repository=127.0.0.1:$port/team/app
 skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$work/layout:plain" "docker://$repository:v1"
 signed=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$repository:v1")

@@ -79,18 +79,8 @@ expect 5 verify --policy "$policy"
 said "only 'CN=somebody' is trusted"
 
 # notation judges what we wrote, in a registry on the loopback device.
-port=$((20000 + RANDOM % 20000))
-cat > "$work/registry.yml" << YAML
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $work/registry}}
-http: {addr: "127.0.0.1:$port"}
-YAML
-docker-registry serve "$work/registry.yml" > "$work/registry.log" 2>&1 &
-for ((i = 0; i < 100; i++)); do
-  if (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then break; fi
-  sleep 0.1
-done
+port=$(free_port)
+serve_registry registry "$port"
 url=http://127.0.0.1:$port/v2/team/app
 repository=127.0.0.1:$port/team/app
 skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$work/layout:sealed" "docker://$repository:v1"

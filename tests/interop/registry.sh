@@ -10,24 +10,9 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$w
   -out "$work/tls.crt" -days 2 -subj /CN=registry -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2> /dev/null
 # shellcheck disable=SC2016
 printf 'me:%s\n' "$(perl -e 'print crypt("pass word", q{$2b$05$abcdefghijklmnopqrstuu})')" > "$work/users"
-registry() { # NAME PORT [YAML]
-  cat > "$work/$1.yml" << YAML
-version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: $work/$1}}
-http: {addr: "127.0.0.1:$2"${3-}}
-${4-}
-YAML
-  docker-registry serve "$work/$1.yml" > "$work/$1.log" 2>&1 &
-  for ((i = 0; i < 100; i++)); do
-    if (: < "/dev/tcp/127.0.0.1/$2") 2> /dev/null; then return; fi
-    sleep 0.1
-  done
-  fail "the registry did not start: $(cat "$work/$1.log")"
-}
-port=$((20000 + RANDOM % 20000))
-registry open "$port"
-registry private "$((port + 1))" ", tls: {certificate: $work/tls.crt, key: $work/tls.key}" \
+port=$(free_port)
+serve_registry open "$port"
+serve_registry private "$((port + 1))" ", tls: {certificate: $work/tls.crt, key: $work/tls.key}" \
   "auth: {htpasswd: {realm: r, path: $work/users}}"
 open=docker://127.0.0.1:$port/team
 private=docker://localhost:$((port + 1))/team

@@ -77,7 +77,8 @@ std::string failure_text(const std::string& name, const Error& error);
 
 /// Why an image could not be verified, in the form of its verification.
 Json failure_json(const Error& error);
-/// One of all images of a store: damage_text() and verdict_text(), or why there is no verdict.
+/// How one image of a whole store was verified: damage_text() and verdict_text(), or why it could
+/// not be verified.
 Json to_json(const image::NamedVerification& verification);
 std::string to_text(const image::NamedVerification& verification);
 
