@@ -12,6 +12,7 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::Not;
 
 class CompletionTest : public testing::Test {
@@ -87,11 +88,12 @@ TEST_F(CompletionTest, OffersTheWordsThatAnOptionTakes) {
 }
 
 TEST_F(CompletionTest, OffersImagesOfTheStoreThatIsMeant) {
-  EXPECT_THAT(texts({"inspect", "--store", "/elsewhere", ""}), ElementsAre("app", "host/other:1"));
+  EXPECT_THAT(texts({"rm", "--store", "/elsewhere", ""}), ElementsAre("app", "host/other:1"));
   EXPECT_EQ(asked_store_, "/elsewhere");
-  EXPECT_THAT(texts({"inspect", "--store=/there", ""}), ElementsAre("app", "host/other:1"));
+  EXPECT_THAT(texts({"rm", "--store=/there", ""}), ElementsAre("app", "host/other:1"));
   EXPECT_EQ(asked_store_, "/there");
-  EXPECT_THAT(texts({"inspect", "app", ""}), IsEmpty());  // it takes one
+  EXPECT_THAT(texts({"inspect", ""}), IsSupersetOf({"app", "oci:"}));  // or a source
+  EXPECT_THAT(texts({"tag", "app", "other", ""}), IsEmpty());          // it takes no third
   EXPECT_THAT(texts({"rm", "app", ""}), ElementsAre("app", "host/other:1"));
 }
 

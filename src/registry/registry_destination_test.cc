@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -85,7 +87,7 @@ TEST_F(RegistryDestinationTest, SendsLargeBlobsInChunks) {
 TEST_F(RegistryDestinationTest, GoesOnAfterACut) {
   // The answer to the second chunk is lost, once with the chunk stored and once without.
   for (const bool stored : {false, true}) {
-    unsigned patches = 0;
+    std::atomic<unsigned> patches{0};  // the server counts in a thread for each connection
     const std::string layer = big_text(350'000 + stored);
     registry_.set_fault([&](const Request& request) -> std::optional<Response> {
       if (request.method != "PATCH" || ++patches != 2) return {};
@@ -101,7 +103,7 @@ TEST_F(RegistryDestinationTest, GoesOnAfterACut) {
 }
 
 TEST_F(RegistryDestinationTest, BeginsAgainWhereTheSessionIsGone) {
-  unsigned patches = 0;
+  std::atomic<unsigned> patches{0};  // the server counts in a thread for each connection
   registry_.set_fault([&](const Request& request) -> std::optional<Response> {
     if (request.method == "PATCH" && ++patches == 2) return Response{.hang_up = true};
     if (request.method == "GET" && request.target.find("/uploads/") != std::string::npos)

@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -105,7 +107,7 @@ TEST_F(RegistrySourceTest, ChoosesThePlatformInAnIndex) {
 TEST_F(RegistrySourceTest, GoesOnWhereTheConnectionBroke) {
   const std::string layer = big_text(3'000'000);
   make_image(registry_, layer);
-  unsigned cuts = 0;
+  std::atomic<unsigned> cuts{0};
   registry_.set_fault([&](const Request& request) -> std::optional<Response> {
     if (request.target.find("/blobs/" + digest_of(layer)) == std::string::npos || cuts == 3)
       return {};
@@ -127,7 +129,7 @@ TEST_F(RegistrySourceTest, GoesOnWhereTheConnectionBroke) {
 TEST_F(RegistrySourceTest, ReadsAgainWhereRangesAreIgnored) {
   const std::string layer = big_text(500'000);
   make_image(registry_, layer);
-  unsigned answers = 0;
+  std::atomic<unsigned> answers{0};
   registry_.set_fault([&](const Request& request) -> std::optional<Response> {
     if (request.target.find("/blobs/") == std::string::npos) return {};
     Response response{.body = layer};
@@ -157,7 +159,7 @@ TEST_F(RegistrySourceTest, RefusesWrongBytes) {
   // A body without an end is not read to it.
   EXPECT_EQ(with({.body = layer, .endless = true}).error().kind(), ErrorKind::tampered);
   // Another range than the one that was asked for.
-  unsigned answers = 0;
+  std::atomic<unsigned> answers{0};
   registry_.set_fault([&](const Request& request) -> std::optional<Response> {
     if (request.target.find("/blobs/") == std::string::npos) return {};
     if (answers++ == 0) return Response{.body = layer, .cut = 10};
@@ -350,7 +352,7 @@ TEST_F(RegistrySourceTest, ListsTagsPageByPage) {
   ASSERT_TRUE(tags) << tags.error().message();
   EXPECT_EQ(*tags, (std::vector<std::string>{"a", "b", "c"}));
   // An endless list is given up.
-  unsigned page = 0;
+  std::atomic<unsigned> page{0};
   registry_.set_fault([&](const Request& request) -> std::optional<Response> {
     if (request.target.find("/tags/list") == std::string::npos) return {};
     return Response{.headers = {{"Link", "</v2/team/app/tags/list?last=" + std::to_string(++page) +
