@@ -200,8 +200,8 @@ blocked = true
 
 TEST(RegistriesConf, RefusesWhatItCannotRead) {
   for (const char* text :
-       {"[[~registry]]", "[[registry", "registry = 1", "[[registry]]\ninsecure = true",
-        "[[registry]]\nlocation = \"a\"\ninsecure = \"yes\"",
+       {"[[~registry]]", "[[registry", "[\u03f1x]", "\u00e4 = 1", "registry = 1",
+        "[[registry]]\ninsecure = true", "[[registry]]\nlocation = \"a\"\ninsecure = \"yes\"",
         "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\ninsecure = true",
         "[[registry]]\nlocation = \"a\"\n[[registry.mirror]]\nlocation = \"b\"\n"
         "pull-from-mirror = \"x\""}) {
