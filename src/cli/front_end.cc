@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <optional>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -122,14 +121,8 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
     return 0;
   }
   const service::LogFile file = TRY(service::LogFile::open(log_, fuse_.empty() ? "nbd" : "fuse"));
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return Error::from_errno("cannot make a pipe", errno);
-  const UniqueFd pid_reader(ends[0]);
-  UniqueFd pid_writer(ends[1]);
   const auto ready =
       service::run_in_background([&](service::BackgroundProcess& process) -> Result<void> {
-        // Not closed here: close_inherited() does, and would close what gets the number after that.
-        TRY(write_all(pid_writer.get(), as_bytes(fmt::to_string(::getpid()))));
         stack::Plan plan = TRY(prepare(access()));
         return serve(plan, {.file = &file, .process = &process});
       });
@@ -137,12 +130,10 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
     file.tidy_up();
     return Error(ready.error());
   }
-  pid_writer.reset();
-  const Bytes digits = TRY(read_fd(pid_reader.get(), 32));
-  const std::string pid(as_text(digits));
   print("Ready; log: {}\n", file.path());
   if (!pid_file_.empty())
-    TRY(write_file_durably(pid_file_, as_bytes(pid + "\n"), 0644).context("--pid-file"));
+    TRY(write_file_durably(pid_file_, as_bytes(fmt::format("{}\n", *ready)), 0644)
+            .context("--pid-file"));
   return 0;
 }
 

@@ -100,7 +100,7 @@ void BackgroundProcess::leave_terminal(int log_fd) {
   close_inherited(log_fd);
 }
 
-Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body) {
+Result<pid_t> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body) {
   BackgroundProcess process;
   process.inherited_ = open_descriptors();
   int ends[2];
@@ -124,7 +124,7 @@ Result<void> run_in_background(const std::function<Result<void>(BackgroundProces
   do {
     count = ::read(reader.get(), &first, 1);
   } while (count < 0 && errno == EINTR);
-  if (count == 1 && first == kReady) return {};
+  if (count == 1 && first == kReady) return child;
   if (count != 1 || first != kFailed) return silent_end(child);
   const Bytes rest = TRY(read_fd(reader.get(), kMessageLimit));
   return decode(std::string(1, first) + std::string(as_text(rest)));

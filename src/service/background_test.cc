@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 namespace intact::service {
 namespace {
 
-TEST(Background, ReturnsOnceTheChildIsReadyAndLetsItLive) {
+TEST(Background, ReturnsTheChildOnceItIsReadyAndLetsItLive) {
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   UniqueFd reader(ends[0]);
@@ -19,12 +20,14 @@ TEST(Background, ReturnsOnceTheChildIsReadyAndLetsItLive) {
   const auto result = run_in_background([&](BackgroundProcess& process) -> Result<void> {
     EXPECT_TRUE(tell_ready(process.take_ready()));
     ::usleep(10000);
-    TRY(write_all(writer.get(), as_bytes("alive after it")));
+    TRY(write_all(writer.get(), as_bytes(fmt::format("{} is alive after it", ::getpid()))));
     return {};
   });
   ASSERT_TRUE(result) << result.error().message();
   writer.reset();
-  EXPECT_EQ(as_text(read_fd(reader.get(), 100).value()), "alive after it");
+  EXPECT_NE(*result, ::getpid());
+  EXPECT_EQ(as_text(read_fd(reader.get(), 100).value()),
+            fmt::format("{} is alive after it", *result));
 }
 
 TEST(Background, HandsTheErrorOfTheChildBack) {

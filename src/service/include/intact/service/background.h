@@ -3,6 +3,8 @@
 #include <functional>
 #include <vector>
 
+#include <sys/types.h>
+
 #include <intact/base/result.h>
 #include <intact/base/unique_fd.h>
 
@@ -33,15 +35,15 @@ class BackgroundProcess {
   void close_inherited(int log_fd);
 
  private:
-  friend Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>&);
+  friend Result<pid_t> run_in_background(const std::function<Result<void>(BackgroundProcess&)>&);
   UniqueFd ready_;
   std::vector<int> inherited_;
 };
 
-/// Forks, runs `body` in the child and returns once it is ready or has failed, with the error of
-/// the body. What the body writes to stderr before leave_terminal() still reaches the user. The
-/// child ends with the body, which logs its own errors once it is ready. Must be called while the
-/// process has one thread only.
-Result<void> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body);
+/// Forks, runs `body` in the child and returns the child's process id once it is ready, or the
+/// error with which the body failed before. What the body writes to stderr before leave_terminal()
+/// still reaches the user. The child ends with the body, which logs its own errors once it is
+/// ready. Must be called while the process has one thread only.
+Result<pid_t> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body);
 
 }  // namespace intact::service
