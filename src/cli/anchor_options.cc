@@ -21,29 +21,23 @@ struct AnchorOptions::Values {
 
 AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Values>()) {
   // cosign's users know the option as --key.
-  command
-      ->add_option("--pub,--key", values_->keys,
-                   "Trust this public key (PEM) instead of the policy's; may be repeated")
-      ->type_name("FILE")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
-  command
-      ->add_option("--ca", values_->authorities,
-                   "Trust signers with a certificate of this authority (PEM) instead of the "
-                   "policy's; may be repeated")
-      ->type_name("FILE")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
-  command
-      ->add_option("--require-attestation", values_->attestations,
-                   "Require an attestation of this type (a URI, or cosign's name for one) by a "
-                   "trusted signer; may be repeated")
-      ->type_name("TYPE")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  repeatable(
+      command
+          ->add_option("--pub,--key", values_->keys,
+                       "Trust this public key (PEM) instead of the policy's; may be repeated")
+          ->type_name("FILE"));
+  repeatable(
+      command
+          ->add_option("--ca", values_->authorities,
+                       "Trust signers with a certificate of this authority (PEM) instead of the "
+                       "policy's; may be repeated")
+          ->type_name("FILE"));
+  repeatable(
+      command
+          ->add_option("--require-attestation", values_->attestations,
+                       "Require an attestation of this type (a URI, or cosign's name for one) by a "
+                       "trusted signer; may be repeated")
+          ->type_name("TYPE"));
   command
       ->add_option_function<std::string>(
           "--max-age",

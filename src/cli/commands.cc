@@ -26,7 +26,8 @@ void add_all_commands(Program& program) {
   add_seal_command(program);
   add_pull_command(program);
   add_verify_command(program);
-  add_mount_commands(program);
+  add_mount_command(program);
+  add_umount_command(program);
   add_run_command(program);
   add_export_command(program);
   add_registry_commands(program);
@@ -36,6 +37,8 @@ void add_all_commands(Program& program) {
   add_verity_commands(program);
   add_open_commands(program);
   add_integrity_commands(program);
+  add_completion_command(program);
+  add_version_command(program);
   add_complete_command(program);
   // The names that users of other tools type.
   for (const auto& [name, alias] : {std::pair{"images", "ls"}, std::pair{"rm", "rmi"}})

@@ -14,7 +14,8 @@ void add_seal_command(Program& program);
 void add_pull_command(Program& program);
 void add_store_commands(Program& program);  // images, inspect, rm, gc, fsck
 void add_verify_command(Program& program);
-void add_mount_commands(Program& program);  // mount, umount
+void add_mount_command(Program& program);
+void add_umount_command(Program& program);
 void add_run_command(Program& program);
 void add_export_command(Program& program);
 void add_registry_commands(Program& program);  // copy, push, login, logout
@@ -23,6 +24,8 @@ void add_composefs_commands(Program& program);
 void add_verity_commands(Program& program);
 void add_open_commands(Program& program);  // open, info
 void add_integrity_commands(Program& program);
-void add_complete_command(Program& program);  // what the shells ask, hidden
+void add_completion_command(Program& program);  // prints the scripts for the shells
+void add_version_command(Program& program);     // hidden: --help has --version
+void add_complete_command(Program& program);    // what the shells ask, hidden
 
 }  // namespace intact::cli

@@ -7,7 +7,6 @@
 #include "command.h"
 
 namespace intact::cli {
-
 Result<oci::Reference> require_reference(const std::string& text, const char* forms) {
   auto reference = TRY(oci::parse_reference(text));
   if (reference) return std::move(*reference);
@@ -18,6 +17,16 @@ Result<oci::Reference> require_reference(const std::string& text, const char* fo
                (is_prefix ? ": unknown transport '" + text.substr(0, colon) + "'"
                           : std::string(": no transport")) +
                "; write " + forms);
+}
+
+void PlatformOption::add_to(CLI::App* command) {
+  command->add_option("--platform", text_, "Select this platform from a multi-platform image")
+      ->type_name("OS/ARCH[/VARIANT]");
+}
+
+Result<std::optional<oci::Platform>> PlatformOption::platform() const {
+  if (text_.empty()) return std::optional<oci::Platform>();
+  return std::optional(TRY(oci::parse_platform(text_)));
 }
 
 Result<void> check_archive_on_stdout(bool as_json) {

@@ -8,7 +8,6 @@
 
 #include "command.h"
 #include "commands.h"
-#include "shell_commands.h"
 
 namespace intact::cli {
 namespace {
@@ -45,8 +44,6 @@ constexpr const char* kName = "__complete";
 }  // namespace
 
 void add_complete_command(Program& program) {
-  add_completion_command(program);
-  add_version_command(program);
   CLI::App* command = program.add(program.app(), kName, "Complete the last word");
   command->group("");  // not shown
   const auto words = std::make_shared<std::vector<std::string>>();

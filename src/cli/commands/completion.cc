@@ -1,7 +1,7 @@
 #include <memory>
 #include <string>
 
-#include "../shell_commands.h"
+#include "../commands.h"
 #include "command.h"
 #include "completion_scripts.h"
 

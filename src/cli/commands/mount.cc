@@ -18,7 +18,6 @@
 #include "command.h"
 #include "commands.h"
 #include "store_option.h"
-#include "umount.h"
 
 namespace intact::cli {
 namespace {
@@ -185,7 +184,7 @@ Result<int> mount(MountOptions& options, const StoreOption& store,
 
 }  // namespace
 
-void add_mount_commands(Program& program) {
+void add_mount_command(Program& program) {
   auto options = std::make_shared<MountOptions>();
   CLI::App* command = program.add(
       program.app(), "mount",
@@ -206,14 +205,13 @@ void add_mount_commands(Program& program) {
       ->check(CLI::IsMember({"auto", "fuse", "kernel"}));
   command->add_flag("--allow-other", options->allow_other,
                     "Let other users in, subject to file modes and ACLs");
-  command
-      ->add_option("--objects-from", options->object_dirs,
-                   "Also use the objects in this directory (of podman or mkcomposefs), read-only; "
-                   "may be repeated")
-      ->type_name("DIR")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false)
+  repeatable(
+      command
+          ->add_option(
+              "--objects-from", options->object_dirs,
+              "Also use the objects in this directory (of podman or mkcomposefs), read-only; "
+              "may be repeated")
+          ->type_name("DIR"))
       ->default_str("");
   command
       ->add_option("--log", options->log,
@@ -224,7 +222,6 @@ void add_mount_commands(Program& program) {
   const StoreOption store(command);
   const AnchorOptions anchors(command);
   program.on_chosen(command, [options, store, anchors] { return mount(*options, store, anchors); });
-  add_umount_command(program);
 }
 
 }  // namespace intact::cli

@@ -22,7 +22,7 @@ namespace {
 struct Options {
   std::string source;
   std::string name;
-  std::string platform;
+  PlatformOption platform;
   std::string pin;
   std::vector<std::string> object_dirs;
   bool first_use = false;
@@ -50,8 +50,7 @@ Error say_nothing_changed(Error error) {
 Result<int> pull(const Options& options, const StoreOption& store_option,
                  const AnchorOptions& anchors, const LimitOptions& limits,
                  const RegistryOptions& registry) {
-  const oci::Reference source = TRY(require_reference(
-      options.source, "docker://HOST/REPO[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
+  const oci::Reference source = TRY(require_reference(options.source, kImageFormsText));
   image::PullOptions pull_options{.anchors = anchors.anchors()};
   if (!options.pin.empty()) {
     auto pin = Digest::parse(options.pin);
@@ -66,7 +65,7 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   pull_options.verify = options.verify;
   pull_options.limits = limits.limits();
   pull_options.registry = registry.options();
-  if (!options.platform.empty()) pull_options.platform = TRY(oci::parse_platform(options.platform));
+  pull_options.platform = TRY(options.platform.platform());
   const auto store = TRY(
       store_option.open_or_create(options.shared ? store::Access::shared : store::Access::keep));
   for (const std::string& dir : options.object_dirs)
@@ -94,22 +93,17 @@ void add_pull_command(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add(program.app(), "pull", "Verify an image and add it to the store");
   command->add_option("SOURCE", options->source, "Image to pull")
-      ->type_name("docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
+      ->type_name(kImageForms)
       ->required();
   command->add_option("NAME", options->name,
                       "Name in the store (default: the signed identity, otherwise the tag)");
-  command
-      ->add_option("--platform", options->platform,
-                   "Select this platform from a multi-platform image")
-      ->type_name("OS/ARCH[/VARIANT]");
-  command
-      ->add_option("--objects-from", options->object_dirs,
-                   "Use the objects in this directory (of podman or mkcomposefs) instead of "
-                   "copying them; may be repeated")
-      ->type_name("DIR")
-      ->take_all()
-      ->expected(1)
-      ->allow_extra_args(false);
+  options->platform.add_to(command);
+  repeatable(
+      command
+          ->add_option("--objects-from", options->object_dirs,
+                       "Use the objects in this directory (of podman or mkcomposefs) instead of "
+                       "copying them; may be repeated")
+          ->type_name("DIR"));
   auto* const pin = command
                         ->add_option("--pin", options->pin,
                                      "Accept only the manifest with this digest, signed or not")

@@ -25,13 +25,10 @@ namespace {
 constexpr const char* kSources =
     "docker://HOST/REPO[:TAG|@DIGEST], oci:DIR[:TAG], oci-archive:FILE[:TAG] or "
     "docker-archive:FILE[:REF]";
-constexpr const char* kDestinations =
-    "docker://HOST/REPO[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]";
-constexpr const char* kDestinationType =
-    "docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]";
 
 struct CopyArguments {
-  std::string source, destination, platform;
+  std::string source, destination;
+  PlatformOption platform;
   bool all = false;
   bool referrers = false;
   bool json = false;
@@ -40,13 +37,13 @@ struct CopyArguments {
 Result<int> copy(const CopyArguments& given, const registry::Options& from,
                  const registry::Options& to, const LimitOptions& limits) {
   const oci::Reference source = TRY(require_reference(given.source, kSources));
-  const oci::Reference destination = TRY(require_reference(given.destination, kDestinations));
-  image::CopyOptions options{.all = given.all,
+  const oci::Reference destination = TRY(require_reference(given.destination, kImageFormsText));
+  image::CopyOptions options{.platform = TRY(given.platform.platform()),
+                             .all = given.all,
                              .referrers = given.referrers,
                              .source_registry = from,
                              .destination_registry = to,
                              .limits = limits.limits()};
-  if (!given.platform.empty()) options.platform = TRY(oci::parse_platform(given.platform));
   if (options.platform && options.all)
     return Error(ErrorKind::invalid_argument,
                  "--platform: --all copies all platforms; leave out one");
@@ -66,7 +63,7 @@ struct PushArguments {
 
 Result<int> push(const PushArguments& given, const StoreOption& store, const AnchorOptions& anchors,
                  const registry::Options& to) {
-  const oci::Reference destination = TRY(require_reference(given.destination, kDestinations));
+  const oci::Reference destination = TRY(require_reference(given.destination, kImageFormsText));
   image::OpenOptions open;
   open.anchors = anchors.anchors();
   const image::ExportReport report = TRY(
@@ -128,17 +125,13 @@ void add_copy(Program& program) {
   CLI::App* command = program.add(program.app(), "copy",
                                   "Copy an image with its signatures, as it is (not verified)");
   command->add_option("SOURCE", given->source, "Image to copy")
-      ->type_name(
-          "docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]")
+      ->type_name(fmt::format("{}|docker-archive:FILE[:REF]", kImageForms))
       ->required();
   command->add_option("DEST", given->destination, "Where to, with the source's tag by default")
-      ->type_name(kDestinationType)
+      ->type_name(kImageForms)
       ->required();
   command->add_flag("-a,--all", given->all, "Copy the images for all platforms");
-  command
-      ->add_option("--platform", given->platform,
-                   "Select this platform from a multi-platform image")
-      ->type_name("OS/ARCH[/VARIANT]");
+  given->platform.add_to(command);
   command->add_flag("--referrers", given->referrers,
                     "Also copy what refers to the image and is not a signature, such as SBOMs");
   command->add_flag("--json", given->json, "Print the result as JSON");
@@ -154,9 +147,7 @@ void add_push(Program& program) {
   CLI::App* command =
       program.add(program.app(), "push", "Write an image of the store into a registry");
   command->add_option("NAME", given->name, "Image in the store")->required();
-  command->add_option("DEST", given->destination, "Where to")
-      ->type_name(kDestinationType)
-      ->required();
+  command->add_option("DEST", given->destination, "Where to")->type_name(kImageForms)->required();
   command->add_flag("--json", given->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);

@@ -30,7 +30,7 @@ struct Options {
   std::string signature_format = "classic";
   std::optional<std::string> certificate;
   std::optional<std::uint64_t> serial;
-  std::string platform;
+  PlatformOption platform;
   std::optional<std::string> owner;
   bool json = false;
 };
@@ -44,8 +44,7 @@ Result<int> seal(const Options& options, const LimitOptions& limits, const regis
                             "docker-archive:FILE[:REF], rootfs:DIR or tar:FILE"));
   std::optional<oci::Reference> destination;
   if (!options.destination.empty())
-    destination = TRY(require_reference(
-        options.destination, "docker://HOST/REPO[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"));
+    destination = TRY(require_reference(options.destination, kImageFormsText));
 
   const bool to_stdout = destination && destination->path == "-" &&
                          destination->transport == oci::Reference::Transport::oci_archive;
@@ -63,7 +62,7 @@ Result<int> seal(const Options& options, const LimitOptions& limits, const regis
   seal_options.limits = limits.limits();
   seal_options.source_registry = from;
   seal_options.destination_registry = to;
-  if (!options.platform.empty()) seal_options.platform = TRY(oci::parse_platform(options.platform));
+  seal_options.platform = TRY(options.platform.platform());
   if (options.owner) seal_options.owner = TRY(oci::parse_owner(*options.owner).context("--owner"));
   auto key = TRY(sign::PrivateKey::begin_loading(options.key, [&] {
     return read_password(options.password, "the key " + options.key, PasswordUse::existing);
@@ -95,16 +94,14 @@ void add_seal_command(Program& program) {
   CLI::App* command = program.add(
       program.app(), "seal", "Make a sealed and signed image from an image, a directory or a tar");
   command->add_option("SOURCE", options->source, "Image, directory or tar to seal")
-      ->type_name(
-          "docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]|"
-          "rootfs:DIR|tar:FILE")
+      ->type_name(fmt::format("{}|docker-archive:FILE[:REF]|rootfs:DIR|tar:FILE", kImageForms))
       ->required();
   command
       ->add_option(
           "DEST", options->destination,
           "Where to write the sealed image, FILE may be - for standard output (default for an oci: "
           "source: its tag with -sealed)")
-      ->type_name("docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
+      ->type_name(kImageForms);
   command->add_option("--key", options->key, "Private key to sign with (cosign or PEM format)")
       ->type_name("FILE")
       ->required();
@@ -125,10 +122,7 @@ void add_seal_command(Program& program) {
       ->add_option("--serial", options->serial,
                    "Sign this number with the image; policies can refuse lower ones")
       ->type_name("N");
-  command
-      ->add_option("--platform", options->platform,
-                   "Select this platform from a multi-platform image")
-      ->type_name("OS/ARCH[/VARIANT]");
+  options->platform.add_to(command);
   command
       ->add_option("--owner", options->owner,
                    "Owner of all files of a rootfs: source (default GID: UID)")

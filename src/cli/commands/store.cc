@@ -22,6 +22,7 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "commands.h"
+#include "references.h"
 #include "registry_options.h"
 #include "store_option.h"
 
@@ -263,7 +264,7 @@ void add_store_commands(Program& program) {
       program.add(program.app(), "inspect", "Show the details of images (not verified)");
   show->add_option("IMAGE", options->names,
                    "Images in the store, or one in a registry, a layout or an archive")
-      ->type_name("NAME|docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]")
+      ->type_name(fmt::format("NAME|{}", kImageForms))
       ->required();
   show->add_flag("--json", options->json, "Print the result as JSON");
   show->add_flag("--raw", options->raw, "Print the manifest or index as it is (not of the store)");

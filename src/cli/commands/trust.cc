@@ -14,6 +14,7 @@
 #include "../commands.h"
 #include "anchor_options.h"
 #include "command.h"
+#include "references.h"
 #include "store_option.h"
 
 namespace intact::cli {
@@ -172,15 +173,14 @@ Result<int> revoke(const Options& options) {
 struct TestOptions {
   std::string image;
   std::string name;
-  std::string platform;
+  PlatformOption platform;
   bool json = false;
 };
 
 Result<int> test(const TestOptions& options, const StoreOption& store_option,
                  const AnchorOptions& anchor_options) {
   const sign::Anchors anchors = anchor_options.anchors();
-  std::optional<oci::Platform> platform;
-  if (!options.platform.empty()) platform = TRY(oci::parse_platform(options.platform));
+  const auto platform = TRY(options.platform.platform());
   const auto reference = TRY(oci::parse_reference(options.image));
   if (!reference && !options.name.empty())
     return Error(ErrorKind::invalid_argument,
@@ -201,10 +201,7 @@ void add_trust_test_command(Program& program, CLI::App& group) {
       ->type_name("NAME|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
   command->add_option("--name", options->name, "Name that the image would be used under")
       ->type_name("HOST/REPO[:TAG]");
-  command
-      ->add_option("--platform", options->platform,
-                   "Select this platform from a multi-platform image")
-      ->type_name("OS/ARCH[/VARIANT]");
+  options->platform.add_to(command);
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);

@@ -1,5 +1,3 @@
-#include "umount.h"
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +10,7 @@
 #include <intact/serve/nbd_server.h>
 
 #include "command.h"
+#include "commands.h"
 
 namespace intact::cli {
 namespace {

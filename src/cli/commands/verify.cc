@@ -19,6 +19,7 @@
 #include "command.h"
 #include "commands.h"
 #include "limit_options.h"
+#include "references.h"
 #include "registry_options.h"
 #include "store_option.h"
 #include "verify_report.h"
@@ -28,7 +29,7 @@ namespace {
 
 struct Options {
   std::string image;
-  std::string platform;
+  PlatformOption platform;
   std::string report;
   bool all = false;
   bool quiet = false;
@@ -174,8 +175,7 @@ Result<int> verify(const Options& options, const StoreOption& store_option,
   image::VerifyOptions verify_options{.anchors = anchors.anchors()};
   verify_options.limits = limits.limits();
   verify_options.registry = registry.options();
-  if (!options.platform.empty())
-    verify_options.platform = TRY(oci::parse_platform(options.platform));
+  verify_options.platform = TRY(options.platform.platform());
   Verification verification{options, store_option, std::move(verify_options)};
   return options.all ? verify_all(verification) : verify_one(verification);
 }
@@ -190,13 +190,10 @@ void add_verify_command(Program& program) {
   command
       ->add_option("IMAGE", options->image,
                    "Image in the store, in a registry, or in a layout or archive")
-      ->type_name("NAME|docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
+      ->type_name(fmt::format("NAME|{}", kImageForms));
   command->add_flag("--all", options->all, "Verify every image in the store");
   command->add_flag("-q,--quiet", options->quiet, "Print nothing about images that are intact");
-  command
-      ->add_option("--platform", options->platform,
-                   "Select this platform from a multi-platform image")
-      ->type_name("OS/ARCH[/VARIANT]");
+  options->platform.add_to(command);
   command
       ->add_option("--report", options->report,
                    "Write the result as an HTML page that can be viewed anywhere; - is stdout")

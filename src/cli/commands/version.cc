@@ -2,7 +2,7 @@
 
 #include <intact/json/json.h>
 
-#include "../shell_commands.h"
+#include "../commands.h"
 #include "command.h"
 
 namespace intact::cli {
