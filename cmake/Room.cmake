@@ -48,7 +48,7 @@ function(intact_quicker_build target kind)
     string(APPEND kind "_pic")
   endif()
   if(NOT TARGET intact_headers_${kind})
-    set(headers <algorithm> <array> <atomic> <chrono> <cstring> <deque> <filesystem> <functional> <map>
+    set(headers <algorithm> <array> <atomic> <chrono> <cstring> <deque> <functional> <map>
                 <memory> <mutex> <optional> <ranges> <set> <span> <sstream> <string> <thread>
                 <unordered_map> <variant> <vector> <fmt/format.h>)
     if(kind MATCHES "^tests")
