@@ -2,10 +2,12 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
 #include <intact/block/device_files.h>
+#include <intact/block/storage.h>
 
 namespace intact::block {
 
@@ -43,6 +45,29 @@ Result<void> DeviceFiles::add(std::shared_ptr<FileDevice> file) {
   Known known = TRY(identify(file->fd()));
   known.target = std::move(file);
   known_.push_back(std::move(known));
+  return {};
+}
+
+Result<void> check_apart(const std::map<std::string, std::shared_ptr<Device>>& files) {
+  struct Used {
+    const std::string& path;
+    const FileDevice* file;
+    std::vector<StorageRange> storage;
+  };
+  std::vector<Used> used;
+  used.reserve(files.size());
+  for (const auto& [path, device] : files) {
+    const auto* file = dynamic_cast<const FileDevice*>(device.get());
+    if (file == nullptr) continue;
+    auto storage = TRY(storage_of(file->fd(), 0, file->size()));
+    for (const Used& other : used)
+      if (other.file != file && shared_storage(storage, other.storage))
+        return Error(ErrorKind::busy,
+                     fmt::format("{}: the same storage as {}, by another name; use one name for "
+                                 "both, or devices that do not overlap",
+                                 path, other.path));
+    used.push_back({.path = path, .file = file, .storage = std::move(storage)});
+  }
   return {};
 }
 

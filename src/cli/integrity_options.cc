@@ -254,7 +254,10 @@ Result<IntegrityOptions::Files> IntegrityOptions::open_files(block::Access acces
         "--data-device: same file as FILE; leave it out if data and tags are on one device");
   block::DeviceFiles files(access);
   dm::File meta = TRY(files.open(device));
-  return Files{.data = TRY(files.open(data_device)), .meta = std::move(meta)};
+  dm::File data = TRY(files.open(data_device));
+  if (access == block::Access::read_write)
+    TRY(block::check_apart({{device, meta}, {data_device, data}}));
+  return Files{.data = std::move(data), .meta = std::move(meta)};
 }
 
 }  // namespace intact::cli

@@ -33,6 +33,14 @@ struct Volume {
   std::string hash;
 };
 
+/// A block that is corrected must not be one of another device.
+Result<void> check_apart(const Options& options, const verity::Devices& devices) {
+  std::map<std::string, std::shared_ptr<block::Device>> used = {
+      {options.data, devices.data}, {options.hash_device, devices.hash}};
+  if (devices.fec) used.emplace(options.fec_device, devices.fec);
+  return block::check_apart(used);
+}
+
 /// `copy`: takes the place of the data in the file --output, if it is not null.
 Result<Volume> open_volume(const Options& options, Access access, const dm::File& copy = {}) {
   block::DeviceFiles files(access);
@@ -48,6 +56,7 @@ Result<Volume> open_volume(const Options& options, Access access, const dm::File
   volume.devices.data = TRY(open(options.data));
   volume.devices.hash = TRY(open(options.hash_device));
   if (!options.fec_device.empty()) volume.devices.fec = TRY(open(options.fec_device));
+  if (access == Access::read_write) TRY(check_apart(options, volume.devices));
   volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data)).layout;
   TRY(verity::hash_area_offset(volume.layout));
   return volume;

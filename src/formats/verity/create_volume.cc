@@ -52,6 +52,10 @@ Result<Devices> open_devices(const VolumeFiles& files, UniqueFd data, const Layo
     devices.data = devices.fec;
   else
     devices.data = TRY(DeviceFiles(Access::read_only).open(files.data, std::move(data)));
+  std::map<std::string, std::shared_ptr<block::Device>> used = {{files.data, devices.data},
+                                                                {files.hash, devices.hash}};
+  if (layout.fec) used.emplace(files.fec, devices.fec);
+  TRY(block::check_apart(used));
   return devices;
 }
 

@@ -58,6 +58,11 @@ class DeviceFiles {
   std::map<std::string, std::shared_ptr<FileDevice>> opened_;  // by path
 };
 
+/// For a command that uses each of these FileDevices, by path, for something of its own, and writes
+/// to one of them. busy, with both names: two that are not one object have the same bytes, as a
+/// loop device and its file have, or a disk and its partition (block/storage.h).
+Result<void> check_apart(const std::map<std::string, std::shared_ptr<Device>>& files);
+
 /// Copies a device into the new file `path`, which `made` makes and which has no name until that is
 /// published. Returns it open for writing, and locked. Errors of GrownFiles::create() and
 /// copy_into(), with the path.

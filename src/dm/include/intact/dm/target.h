@@ -11,6 +11,7 @@
 
 #include <intact/base/result.h>
 #include <intact/block/device.h>
+#include <intact/block/storage.h>
 #include <intact/crypto/secret.h>
 #include <intact/dm/line.h>
 #include <intact/dm/names.h>
@@ -27,8 +28,9 @@ class Claims {
 
   /// Claims a part of a device for writing; offset and length in bytes. A line may claim a part
   /// several times. busy: another line has claimed some of it, and `writes_now`; without that it is
-  /// noted for check(). Devices are told apart by their address: a file that is used in several
-  /// places must be the same object in all of them, and they must exist as long as this does.
+  /// noted for check(). Files and block devices are the same place if their bytes are, whatever
+  /// their names (block/storage.h); other devices are told apart by their address, and must exist
+  /// as long as this does.
   Result<void> add(const block::Device& device, std::uint64_t offset, std::uint64_t length,
                    bool writes_now);
   /// To be called before lines that were opened for reading begin to write, once the files are open
@@ -45,7 +47,11 @@ class Claims {
     const block::Device* device;
     std::uint64_t begin, end;
     std::size_t line;
+    std::vector<block::StorageRange> storage;  ///< of a file or block device, in whole pages
   };
+  static Result<std::vector<block::StorageRange>> storage(const block::Device& device,
+                                                          std::uint64_t offset,
+                                                          std::uint64_t length);
   std::size_t line_ = 0;
   std::vector<Claim> claims_;
   std::vector<Conflict> conflicts_;  ///< of claims that write later
