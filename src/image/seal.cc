@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include <intact/base/file.h>
 #include <intact/image/labels.h>
@@ -97,6 +98,7 @@ struct Draft {
   std::unique_ptr<oci::ImageDestination> destination;
   oci::Descriptor manifest;
   SealReport report;
+  std::set<Digest> parts;  ///< of the image that was sealed: its own documents and layers
 };
 
 /// The source, as far as documents go.
@@ -105,6 +107,7 @@ struct SourceImage {
   oci::Manifest manifest;
   oci::ImageConfig config;
   std::string tag;
+  std::set<Digest> parts;
 };
 
 Result<SourceImage> open_source(const oci::Reference& reference, const SealOptions& options) {
@@ -113,10 +116,13 @@ Result<SourceImage> open_source(const oci::Reference& reference, const SealOptio
   if (is_plain(reference.transport)) return source;
   source.images =
       TRY(registry::open_source(reference, options.limits.decompress, options.source_registry));
-  const oci::Descriptor found =
-      TRY(source.images->resolve(reference.tag, options.platform.value_or(oci::Platform::host())));
+  const auto [found, through] =
+      TRY(source.images->locate(reference.tag, options.platform.value_or(oci::Platform::host())));
   if (source.tag.empty()) source.tag = found.annotation(oci::kRefName);
   oci::ImageDocuments documents = TRY(oci::read_image(*source.images, found));
+  source.parts = {found.digest, documents.manifest.config.digest};
+  source.parts.insert(through.begin(), through.end());
+  for (const oci::Descriptor& layer : documents.manifest.layers) source.parts.insert(layer.digest);
   source.manifest = std::move(documents.manifest);
   source.config = std::move(documents.config);
   TRY(check_platform(source.config, options.platform).context(to_string(reference)));
@@ -218,12 +224,13 @@ Result<Draft> make_draft(const oci::Reference& reference,
       TRY(destination->put_document(oci::encode_manifest(manifest), oci::kManifestType));
   report.manifest = sealed.digest;
   TRY(refuse_other_image(*destination, report.destination, sealed.digest));
-  return Draft{std::move(destination), std::move(sealed), std::move(report)};
+  return Draft{std::move(destination), std::move(sealed), std::move(report),
+               std::move(source.parts)};
 }
 
 /// Signs the draft, unless the layout has it with such a signature, and enters both.
 Result<void> sign_draft(Draft& draft, const SealOptions& options, const sign::PrivateKey& key) {
-  const auto present = TRY(draft.destination->reader());
+  const auto present = TRY(draft.destination->reader(draft.parts));
   SignatureState old = TRY(read_signatures(*present, draft.manifest));
   if (old.damage) return std::move(*old.damage);  // the signatures of others would be lost
   const bool is_tagged = !draft.destination->tagged().empty();

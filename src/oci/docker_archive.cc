@@ -64,8 +64,8 @@ class DockerArchive final : public ImageSource {
     const SavedImage* image = TRY(find_saved(tag).context(where_));
     return describe_image(*image).context(where_);
   }
-  Result<Descriptor> resolve(const std::string& tag, const Platform&) const override {
-    return find(tag);
+  Result<Located> locate(const std::string& tag, const Platform&) const override {
+    return Located{.manifest = TRY(find(tag))};
   }
 
   Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const override {

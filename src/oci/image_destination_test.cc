@@ -37,7 +37,7 @@ class CountingSource final : public ImageSource {
   Result<Descriptor> find(const std::string&) const override {
     return Error(ErrorKind::not_found, "");
   }
-  Result<Descriptor> resolve(const std::string&, const Platform&) const override {
+  Result<Located> locate(const std::string&, const Platform&) const override {
     return Error(ErrorKind::not_found, "");
   }
   Result<std::optional<Descriptor>> find_signatures(const Digest&) const override {

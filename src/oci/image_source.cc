@@ -18,8 +18,8 @@ class PinnedSource final : public ImageSource {
       : source_(std::move(source)), tag_("@" + digest.to_string()) {}
 
   Result<Descriptor> find(const std::string&) const override { return source_->find(tag_); }
-  Result<Descriptor> resolve(const std::string&, const Platform& platform) const override {
-    return source_->resolve(tag_, platform);
+  Result<Located> locate(const std::string&, const Platform& platform) const override {
+    return source_->locate(tag_, platform);
   }
   Result<Bytes> read_document(const Descriptor& descriptor) const override {
     return source_->read_document(descriptor);
@@ -83,11 +83,8 @@ Result<Bytes> ImageSource::read_document(const Descriptor& descriptor) const {
   if (descriptor.size > kMaxDocument)
     return Error(ErrorKind::limit, name + ": a document of " + std::to_string(descriptor.size) +
                                        " bytes, over the limit of " + std::to_string(kMaxDocument));
-  {
-    const std::lock_guard lock(kept_mutex_);
-    const auto kept = kept_.find(descriptor.digest);
-    if (kept != kept_.end() && kept->second.size() == descriptor.size) return kept->second;
-  }
+  if (auto known = kept(descriptor.digest); known && known->size() == descriptor.size)
+    return *std::move(known);
   const auto stream = TRY(open_blob(descriptor));
   // One byte more than there should be, so that a longer blob is noticed.
   Bytes bytes(static_cast<std::size_t>(descriptor.size) + 1);
@@ -108,11 +105,22 @@ void ImageSource::keep(const Descriptor& descriptor, const Bytes& bytes) const {
     kept_bytes_ += bytes.size();
 }
 
-Result<Descriptor> choose_image(const ImageSource& source, const Descriptor& top,
-                                const Platform& platform) {
+std::optional<Bytes> ImageSource::kept(const Digest& digest) const {
+  const std::lock_guard lock(kept_mutex_);
+  const auto found = kept_.find(digest);
+  if (found == kept_.end()) return std::nullopt;
+  return found->second;
+}
+
+Result<Descriptor> ImageSource::resolve(const std::string& tag, const Platform& platform) const {
+  return TRY(locate(tag, platform)).manifest;
+}
+
+Result<Located> choose_image(const ImageSource& source, const Descriptor& top,
+                             const Platform& platform) {
   Index index;
   index.manifests.push_back(top);
-  return Resolver(source, index, platform).resolve("");
+  return Resolver(source, index, platform).locate("");
 }
 
 Result<std::optional<UniqueFd>> BlobSource::open_blob_file(const Descriptor&) const {

@@ -104,6 +104,59 @@ TEST(Layout, ChoosesPlatforms) {
   EXPECT_EQ(resolve(layout, "t")->digest.to_string(), amd.digest);
 }
 
+TEST(Layout, TellsWhichIndexesLedToAManifest) {
+  TestLayout layout;
+  const Blob amd = layout.image("amd64", {kLayer});
+  const Blob other = layout.blob(TestLayout::index_text({}));
+  const Blob inner = layout.blob(TestLayout::index_text({manifest_of(amd, on("amd64"))}));
+  const Blob outer = layout.blob(TestLayout::index_text(
+      {TestLayout::descriptor(kIndex, other), TestLayout::descriptor(kIndex, inner)}));
+  layout.index({TestLayout::descriptor(kIndex, outer, named("nested")),
+                manifest_of(amd, named("plain") + "," + on("amd64"))});
+  const auto through = [&](const std::string& reference) {
+    const auto source = open("oci:" + layout.path() + reference);
+    const std::string tag = reference.starts_with(':') ? reference.substr(1) : "";
+    const auto located = source.value()->locate(tag, kAmd64);
+    EXPECT_TRUE(located) << reference;
+    std::vector<std::string> digests;
+    if (!located) return digests;
+    EXPECT_EQ(located->manifest.digest.to_string(), amd.digest);
+    for (const Digest& digest : located->through) digests.push_back(digest.to_string());
+    return digests;
+  };
+  EXPECT_EQ(through(":nested"), (std::vector{inner.digest, outer.digest}));
+  EXPECT_EQ(through("@" + outer.digest), (std::vector{inner.digest, outer.digest}));
+  EXPECT_EQ(through("@" + inner.digest), std::vector{inner.digest});
+  EXPECT_EQ(through(":plain"), std::vector<std::string>());
+  EXPECT_EQ(through("@" + amd.digest), std::vector<std::string>());
+}
+
+// The search for unlisted bundles reads every small blob. What it has read is used from then on, so
+// that nobody can have it look at other bytes than those that are used.
+TEST(Layout, OpensNoBlobTwice) {
+  TestLayout layout;
+  const Blob image = layout.image("amd64", {kLayer});
+  layout.index({manifest_of(image, named("t"))});
+  const auto source = open("oci:" + layout.path()).value();
+  const auto found = source->resolve("t", kAmd64);
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(source->referrers(found->digest)->empty());
+  const Digest layer = crypto::sha256(as_bytes(kLayer));
+  layout.write("blobs/sha256/" + layer.hex(), std::string(kLayer.size(), 'x'));
+  const Descriptor descriptor{.media_type = "", .digest = layer, .size = kLayer.size()};
+  const auto bytes = source->read_document(descriptor);
+  ASSERT_TRUE(bytes) << bytes.error().message();
+  EXPECT_EQ(as_text(*bytes), kLayer);
+  EXPECT_FALSE(*source->open_blob_file(descriptor));
+  // A size that its descriptor does not have is refused, as of a file.
+  Descriptor longer = descriptor;
+  ++longer.size;
+  EXPECT_EQ(source->open_blob(longer).error().kind(), ErrorKind::tampered);
+  // Another source looks again.
+  EXPECT_EQ(open("oci:" + layout.path()).value()->read_document(descriptor).error().kind(),
+            ErrorKind::tampered);
+}
+
 TEST(Layout, RefusesIndexesNestedTooDeeplyAndBuildCaches) {
   TestLayout layout;
   Blob at = layout.image("amd64", {kLayer});

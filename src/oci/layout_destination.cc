@@ -40,7 +40,9 @@ class LayoutDestination final : public ImageDestination {
     return std::unique_ptr<BlobWriter>(std::make_unique<LayoutBlob>(TRY(writer_->new_blob())));
   }
   Result<UniqueFd> temporary_file() const override { return writer_->temporary_file(); }
-  Result<std::unique_ptr<ImageSource>> reader() const override { return writer_->reader(); }
+  Result<std::unique_ptr<ImageSource>> reader(const std::set<Digest>& known) const override {
+    return writer_->reader(known);
+  }
   std::vector<Descriptor> tagged() const override { return writer_->find_tag(reference_.tag); }
 
   Result<void> put_image(const Descriptor& manifest,

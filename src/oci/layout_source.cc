@@ -1,5 +1,8 @@
 #include "layout_source.h"
 
+#include <map>
+#include <mutex>
+#include <optional>
 #include <set>
 
 #include <fcntl.h>
@@ -22,6 +25,7 @@ constexpr std::uint64_t kMaxHeader = 64 * 1024;
 // Where bundles are looked for: manifests are small, and a layout for one machine has few blobs.
 constexpr std::size_t kMaxScannedBlobs = 4096;
 constexpr std::uint64_t kMaxScannedSize = 64 * 1024;  // bytes
+constexpr std::size_t kMaxKept = 16 * 1024 * 1024;    // bytes, of all that the search has read
 
 /// A blob that has another size than its descriptor says need not be hashed.
 Error wrong_size(const Descriptor& descriptor, std::uint64_t size) {
@@ -37,21 +41,36 @@ Error missing_blob(const std::string& where, const Descriptor& descriptor) {
 
 class DirectoryLayout final : public LayoutSource {
  public:
-  DirectoryLayout(std::string where, Index index, UniqueFd directory)
-      : LayoutSource(std::move(where), std::move(index)), directory_(std::move(directory)) {}
+  DirectoryLayout(std::string where, Index index, UniqueFd directory, std::set<Digest> known)
+      : LayoutSource(std::move(where), std::move(index)),
+        directory_(std::move(directory)),
+        known_(std::move(known)) {}
 
   Result<std::unique_ptr<ByteStream>> open_blob(const Descriptor& descriptor) const override {
+    if (auto bytes = small_blob(descriptor.digest)) {
+      if (bytes->size() != descriptor.size) return wrong_size(descriptor, bytes->size());
+      return std::unique_ptr<ByteStream>(std::make_unique<MemoryStream>(*std::move(bytes)));
+    }
     return std::unique_ptr<ByteStream>(std::make_unique<FileStream>(TRY(open(descriptor))));
   }
 
   Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const override {
+    if (small_blob(descriptor.digest)) return std::optional<UniqueFd>();
     return std::optional(TRY(open(descriptor)));
   }
 
  protected:
   /// cosign 3 leaves bundles in a layout without an entry in its index, and finds them by looking
-  /// at every blob.
+  /// at every blob. This happens once, and what was read is kept: no blob is opened a second time.
   Result<std::vector<Descriptor>> unlisted() const override {
+    const std::lock_guard lock(scan_mutex_);
+    if (!unlisted_) unlisted_ = TRY(scan());
+    return *unlisted_;
+  }
+  bool is_known(const Digest& blob) const override { return known_.contains(blob); }
+
+ private:
+  Result<std::vector<Descriptor>> scan() const {
     std::vector<Descriptor> found;
     const auto blobs = open_at(directory_.get(), "blobs/sha256", O_RDONLY | O_DIRECTORY);
     if (!blobs) return found;
@@ -60,21 +79,40 @@ class DirectoryLayout final : public LayoutSource {
     for (const std::string& name : names) {
       const auto digest = Digest::parse("sha256:" + name);
       struct stat st;
-      if (!digest || ::fstatat(blobs->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (!digest || is_known(*digest)) continue;
+      if (::fstatat(blobs->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
       if (!S_ISREG(st.st_mode) || static_cast<std::uint64_t>(st.st_size) > kMaxScannedSize)
         continue;
-      const auto file = open_regular_at(blobs->get(), name);
-      const auto size = file ? file_size(file->get()) : Result<std::uint64_t>(UINT64_MAX);
-      if (!size || *size > kMaxScannedSize) continue;
+      auto bytes = kept(*digest);
+      if (!bytes) {
+        const auto file = open_regular_at(blobs->get(), name);
+        auto read =
+            file ? read_fd(file->get(), kMaxScannedSize) : Result<Bytes>(Error(file.error()));
+        if (!read) continue;
+        bytes = *std::move(read);
+        keep_small(*digest, *bytes);
+      }
       // Most blobs are not documents at all; they need not be hashed.
-      std::byte first{};
-      if (!pread_exact(file->get(), 0, {&first, 1}) || first != std::byte{'{'}) continue;
-      found.push_back({.media_type = std::string(kManifestType), .digest = *digest, .size = *size});
+      if (bytes->empty() || bytes->front() != std::byte{'{'}) continue;
+      found.push_back(
+          {.media_type = std::string(kManifestType), .digest = *digest, .size = bytes->size()});
     }
     return found;
   }
 
- private:
+  /// What the search has read of a blob; nobody has hashed it.
+  std::optional<Bytes> small_blob(const Digest& digest) const {
+    const std::lock_guard lock(small_mutex_);
+    const auto known = small_.find(digest);
+    if (known == small_.end()) return std::nullopt;
+    return known->second;
+  }
+  void keep_small(const Digest& digest, const Bytes& bytes) const {
+    const std::lock_guard lock(small_mutex_);
+    if (bytes.size() > kMaxKept - small_bytes_ || !small_.emplace(digest, bytes).second) return;
+    small_bytes_ += bytes.size();
+  }
+
   Result<UniqueFd> open(const Descriptor& descriptor) const {
     auto fd = open_regular_at(directory_.get(), blob_path(descriptor.digest));
     if (!fd && fd.error().kind() == ErrorKind::not_found) return missing_blob(where(), descriptor);
@@ -85,6 +123,12 @@ class DirectoryLayout final : public LayoutSource {
   }
 
   UniqueFd directory_;
+  std::set<Digest> known_;
+  mutable std::mutex scan_mutex_;  // never taken while the other is held
+  mutable std::optional<std::vector<Descriptor>> unlisted_;
+  mutable std::mutex small_mutex_;
+  mutable std::map<Digest, Bytes> small_;
+  mutable std::size_t small_bytes_ = 0;
 };
 
 class ArchiveLayout final : public LayoutSource {
@@ -114,8 +158,8 @@ Result<Descriptor> LayoutSource::find(const std::string& tag) const {
   return Resolver(*this, index_, any).find(tag).context(where_);
 }
 
-Result<Descriptor> LayoutSource::resolve(const std::string& tag, const Platform& platform) const {
-  return Resolver(*this, index_, platform).resolve(tag).context(where_);
+Result<Located> LayoutSource::locate(const std::string& tag, const Platform& platform) const {
+  return Resolver(*this, index_, platform).locate(tag).context(where_);
 }
 
 Result<std::optional<Descriptor>> LayoutSource::find_tag(const std::string& tag) const {
@@ -151,7 +195,7 @@ Result<std::optional<Descriptor>> LayoutSource::find_signatures(const Digest& ma
 Result<std::vector<Descriptor>> LayoutSource::referrers(const Digest& manifest) const {
   std::vector<Descriptor> candidates;
   for (const Descriptor& descriptor : index_.manifests) {
-    candidates.push_back(descriptor);
+    if (!is_known(descriptor.digest)) candidates.push_back(descriptor);
     if (descriptor.annotation(kRefName) != referrers_tag(manifest)) continue;
     const Bytes bytes = TRY(read_document(descriptor).context(where_ + ": list of referrers"));
     const Index list = TRY(parse_index(bytes, "").context(where_ + ": list of referrers"));
@@ -189,9 +233,10 @@ Result<Bytes> read_layout_file(int directory, const std::string& name, std::uint
   return read_fd(fd.get(), limit).context(name);
 }
 
-std::unique_ptr<ImageSource> layout_source(std::string where, Index index, UniqueFd directory) {
-  return std::make_unique<DirectoryLayout>(std::move(where), std::move(index),
-                                           std::move(directory));
+std::unique_ptr<ImageSource> layout_source(std::string where, Index index, UniqueFd directory,
+                                           std::set<Digest> known) {
+  return std::make_unique<DirectoryLayout>(std::move(where), std::move(index), std::move(directory),
+                                           std::move(known));
 }
 
 Result<std::unique_ptr<ImageSource>> open_layout_directory(const std::string& directory) {

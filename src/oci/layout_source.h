@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ class LayoutSource : public ImageSource {
       : where_(std::move(where)), index_(std::move(index)) {}
 
   Result<Descriptor> find(const std::string& tag) const override;
-  Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const override;
+  Result<Located> locate(const std::string& tag, const Platform& platform) const override;
   Result<std::optional<Descriptor>> find_signatures(const Digest& manifest) const override;
   Result<std::optional<Descriptor>> find_attestations(const Digest& manifest) const override;
   Result<std::vector<Descriptor>> referrers(const Digest& manifest) const override;
@@ -25,6 +26,8 @@ class LayoutSource : public ImageSource {
   const std::string& where() const { return where_; }  ///< for messages
   /// Manifests that may refer to others, besides those that the index names.
   virtual Result<std::vector<Descriptor>> unlisted() const { return std::vector<Descriptor>(); }
+  /// Whether the caller has read this blob and knows that it refers to nothing.
+  virtual bool is_known(const Digest& /*blob*/) const { return false; }
 
  private:
   /// The one manifest with this name, if there is one.
@@ -34,7 +37,9 @@ class LayoutSource : public ImageSource {
   Index index_;
 };
 
-/// A layout in an open directory whose index has been read.
-std::unique_ptr<ImageSource> layout_source(std::string where, Index index, UniqueFd directory);
+/// A layout in an open directory whose index has been read. The search for signatures that no list
+/// names does not open blobs that are `known`.
+std::unique_ptr<ImageSource> layout_source(std::string where, Index index, UniqueFd directory,
+                                           std::set<Digest> known = {});
 
 }  // namespace intact::oci

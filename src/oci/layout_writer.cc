@@ -284,10 +284,10 @@ Result<BlobCopy> LayoutWriter::stage_copy(const BlobSource& source, const Descri
   return BlobCopy::of_own_file(std::move(fd), descriptor.size);
 }
 
-Result<std::unique_ptr<ImageSource>> LayoutWriter::reader() const {
+Result<std::unique_ptr<ImageSource>> LayoutWriter::reader(const std::set<Digest>& known) const {
   const std::string text = to_text(index_);
   return layout_source(directory_, TRY(parse_index(as_bytes(text), "").context(directory_)),
-                       TRY(duplicate_fd(fd_.get())));
+                       TRY(duplicate_fd(fd_.get())), known);
 }
 
 std::vector<Descriptor> LayoutWriter::find_tag(std::string_view tag) const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,7 +79,8 @@ class LayoutWriter {
   Result<UniqueFd> temporary_file() const;
   /// The layout as the writer found it, for reading: index and directory are those that are
   /// written.
-  Result<std::unique_ptr<ImageSource>> reader() const;
+  /// `known`: see ImageDestination::reader().
+  Result<std::unique_ptr<ImageSource>> reader(const std::set<Digest>& known) const;
 
   /// Descriptors of index.json that have this name.
   std::vector<Descriptor> find_tag(std::string_view tag) const;

@@ -178,13 +178,17 @@ Result<std::optional<Descriptor>> Resolver::search(const Descriptor& descriptor,
     if (!may_be_image(entry)) continue;
     if (classify(entry.media_type).kind == Kind::index) {
       auto found = TRY(search(entry, depth + 1));
+      if (found) through_.push_back(descriptor.digest);
       if (found) return found;
       continue;
     }
     if (!entry.platform && !seen_.insert(entry.digest).second) continue;
     const auto platform = TRY(platform_of(entry));
     if (!platform) continue;
-    if (matches(platform_, *platform)) return std::optional(entry);
+    if (matches(platform_, *platform)) {
+      through_.push_back(descriptor.digest);
+      return std::optional(entry);
+    }
     offered_.insert(to_string(*platform));
   }
   if (build_cache) return Error(ErrorKind::unsupported, "a build cache (BuildKit), not an image");
@@ -200,13 +204,13 @@ Result<Descriptor> Resolver::find(const std::string& tag) {
   return found.front();
 }
 
-Result<Descriptor> Resolver::resolve(const std::string& tag) {
+Result<Located> Resolver::locate(const std::string& tag) {
   const auto digest = tag.starts_with('@') ? Digest::parse(tag.substr(1))
                                            : Result<Digest>(Error(ErrorKind::not_found, ""));
   Descriptor chosen = digest ? TRY(find_digest(*digest)) : TRY(choose(TRY(candidates(tag)), tag));
   switch (classify(chosen.media_type).kind) {
     case Kind::manifest:
-      return chosen;
+      return Located{.manifest = std::move(chosen)};
     case Kind::index:
       break;
     default:
@@ -215,7 +219,7 @@ Result<Descriptor> Resolver::resolve(const std::string& tag) {
   }
   auto found = TRY(search(chosen, 1));
   if (!found) return no_platform();
-  return std::move(*found);
+  return Located{std::move(*found), std::move(through_)};
 }
 
 }  // namespace intact::oci

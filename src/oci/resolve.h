@@ -16,8 +16,8 @@ class Resolver {
 
   /// See ImageSource::find().
   Result<Descriptor> find(const std::string& tag);
-  /// See ImageSource::resolve().
-  Result<Descriptor> resolve(const std::string& tag);
+  /// See ImageSource::locate().
+  Result<Located> locate(const std::string& tag);
 
  private:
   Result<std::vector<Descriptor>> candidates(const std::string& tag) const;
@@ -31,6 +31,7 @@ class Resolver {
   const Index& index_;
   const Platform& platform_;
   std::set<Digest> seen_;          ///< indexes that were searched
+  std::vector<Digest> through_;    ///< those that contain what was found, the innermost first
   std::set<std::string> offered_;  ///< platforms that were met, for the message
 };
 

@@ -88,7 +88,7 @@ class RegistryDestination final : public oci::ImageDestination {
 
   Result<std::unique_ptr<oci::BlobWriter>> new_blob() override;
   Result<UniqueFd> temporary_file() const override { return unnamed_temporary_file(); }
-  Result<std::unique_ptr<oci::ImageSource>> reader() const override {
+  Result<std::unique_ptr<oci::ImageSource>> reader(const std::set<Digest>&) const override {
     return std::unique_ptr<oci::ImageSource>(
         std::make_unique<RegistrySource>(to_string(reference_), places_, std::optional<Digest>()));
   }

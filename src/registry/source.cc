@@ -106,8 +106,8 @@ Result<oci::Descriptor> RegistrySource::find(const std::string& tag) const {
   return found.descriptor;
 }
 
-Result<oci::Descriptor> RegistrySource::resolve(const std::string& tag,
-                                                const oci::Platform& platform) const {
+Result<oci::Located> RegistrySource::locate(const std::string& tag,
+                                            const oci::Platform& platform) const {
   return oci::choose_image(*this, TRY(find(tag)), platform).context(where_);
 }
 

@@ -57,8 +57,7 @@ class RegistrySource final : public oci::ImageSource {
       : where_(std::move(where)), places_(std::move(places)), digest_(digest) {}
 
   Result<oci::Descriptor> find(const std::string& tag) const override;
-  Result<oci::Descriptor> resolve(const std::string& tag,
-                                  const oci::Platform& platform) const override;
+  Result<oci::Located> locate(const std::string& tag, const oci::Platform& platform) const override;
   Result<std::unique_ptr<ByteStream>> open_blob(const oci::Descriptor& blob) const override;
   Result<std::optional<oci::Descriptor>> find_signatures(const Digest& manifest) const override;
   Result<std::optional<oci::Descriptor>> find_attestations(const Digest& manifest) const override;

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,7 +67,9 @@ class ImageDestination {
   virtual Result<UniqueFd> temporary_file() const = 0;
 
   /// What was there before, for reading.
-  virtual Result<std::unique_ptr<ImageSource>> reader() const = 0;
+  /// `known`: blobs that the caller has read and that hold no signatures; they are not opened again
+  /// to look for some.
+  virtual Result<std::unique_ptr<ImageSource>> reader(const std::set<Digest>& known) const = 0;
   /// The manifests that have the reference's tag now.
   virtual std::vector<Descriptor> tagged() const = 0;
 

@@ -35,6 +35,14 @@ class BlobSource {
   virtual Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const;
 };
 
+/// A manifest, and what led to it.
+struct Located {
+  Descriptor manifest;
+  /// Digests of the index that was named and of those within it that contain the manifest, the
+  /// innermost first. Empty: the manifest itself was named.
+  std::vector<Digest> through{};
+};
+
 /// A place that images are read from. Nothing in it is trusted: documents are hashed before they
 /// are returned, and callers must hash blobs on the one occasion that they read them (BlobCopy).
 /// Const member functions may be called from several threads at once.
@@ -55,7 +63,9 @@ class ImageSource : public BlobSource {
   /// images. not_found: no such tag; invalid_argument: no tag given and several images; malformed:
   /// one name for several images; unsupported: no image for the platform (the error lists those
   /// there are) or a build cache.
-  virtual Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const = 0;
+  virtual Result<Located> locate(const std::string& tag, const Platform& platform) const = 0;
+  /// The same without what led to it.
+  Result<Descriptor> resolve(const std::string& tag, const Platform& platform) const;
 
   /// A whole document of at most kMaxDocument bytes; tampered unless size and digest agree. It is
   /// fetched once: what was checked is kept for the next caller, as long as there is room.
@@ -84,6 +94,8 @@ class ImageSource : public BlobSource {
  protected:
   /// Keeps a document that was hashed for read_document().
   void keep(const Descriptor& descriptor, const Bytes& bytes) const;
+  /// Such a document, if it was kept.
+  std::optional<Bytes> kept(const Digest& digest) const;
 
  private:
   mutable std::mutex kept_mutex_;
@@ -91,10 +103,10 @@ class ImageSource : public BlobSource {
   mutable std::size_t kept_bytes_ = 0;
 };
 
-/// The manifest for `platform` in `top`, which is a manifest or an index: what resolve() does with
+/// The manifest for `platform` in `top`, which is a manifest or an index: what locate() does with
 /// what find() has found.
-Result<Descriptor> choose_image(const ImageSource& source, const Descriptor& top,
-                                const Platform& platform);
+Result<Located> choose_image(const ImageSource& source, const Descriptor& top,
+                             const Platform& platform);
 
 /// A manifest and its config, both checked to be those of an image that could run.
 struct ImageDocuments {
