@@ -19,11 +19,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::require(statement->subjects.size() <= sign::kMaxSubjects);
     (void)sign::payload_of(*statement, manifest).has_value();
   }
-  static const auto artifact = std::make_shared<const Bytes>(to_bytes("artifact"));
   for (const std::string_view kind : {sign::kSigstoreBundle, sign::kDsse}) {
     const sign::Evidence piece{.payload = Bytes(bytes.begin(), bytes.end()),
-                               .kind = std::string(kind),
-                               .artifact = artifact};
+                               .kind = std::string(kind)};
     fuzz::require(!sign::is_signed_by(piece, {"", manifest}, key));
     (void)sign::read_unverified(piece, manifest).has_value();
   }

@@ -124,17 +124,6 @@ Result<ReadSignatures> read_layers(ByteSpan manifest, const ReadSigned& read) {
   return found;
 }
 
-Result<void> add_artifact(std::vector<sign::Evidence>& pieces,
-                          const std::function<Result<Bytes>()>& read) {
-  if (std::ranges::find(pieces, sign::kSigstoreBundle, &sign::Evidence::kind) == pieces.end())
-    return {};
-  auto bytes = read();
-  if (!bytes && is_bad_blob(bytes.error())) return {};
-  const auto artifact = std::make_shared<const Bytes>(TRY(std::move(bytes)));
-  for (sign::Evidence& piece : pieces) piece.artifact = artifact;
-  return {};
-}
-
 std::vector<store::EvidenceRef> SignatureState::references() const {
   std::vector<store::EvidenceRef> all;
   all.reserve(documents.size());
@@ -166,7 +155,6 @@ Result<SignatureState> read_signatures(const oci::ImageSource& source,
   for (oci::Descriptor& referrer : TRY(source.referrers(manifest.digest)))
     if (may_hold_signatures(referrer)) found.push_back(std::move(referrer));
   for (const oci::Descriptor& descriptor : found) TRY(add_document(source, descriptor, state));
-  TRY(add_artifact(state.evidence, [&] { return source.read_document(manifest); }));
   return state;
 }
 

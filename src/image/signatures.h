@@ -45,10 +45,6 @@ struct ReadSignatures {
 };
 Result<ReadSignatures> read_layers(ByteSpan manifest, const ReadSigned& read);
 
-/// Gives the bundles among the pieces the manifest that they may sign directly, if `read` has it.
-Result<void> add_artifact(std::vector<sign::Evidence>& pieces,
-                          const std::function<Result<Bytes>()>& read);
-
 /// Whether a manifest that refers to the image may hold signatures. What it is not needs not be
 /// parsed: whole file systems are attached to images in this way.
 bool may_hold_signatures(const oci::Descriptor& referrer);

@@ -60,8 +60,6 @@ Result<StoredEvidence> read_stored_evidence(const store::Store& store,
           sign::foreign_evidence("'" + visible(kind.substr(0, 100)) + "' " + document.to_string()));
     }
   }
-  TRY(add_artifact(evidence.pieces,
-                   [&] { return read_needed(store, record.manifest, oci::kMaxDocument); }));
   return evidence;
 }
 

@@ -58,8 +58,7 @@ Result<void> parse_content(const Json& document, Bundle& bundle) {
   if ((envelope != nullptr) == (message != nullptr))
     return Error(ErrorKind::malformed, "has not exactly one of an envelope and a signature");
   if (message) {
-    // The digest beside it says what was signed; it is not looked at, since the signer's bytes are.
-    bundle.signature = TRY(require_bytes(*message, "signature", "signature"));
+    TRY(require_bytes(*message, "signature", "signature"));
     return {};
   }
   bundle.envelope = TRY(parse_envelope(*envelope));

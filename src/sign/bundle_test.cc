@@ -153,17 +153,18 @@ TEST(Bundle, AnAttestationIsNotASignature) {
   }
 }
 
-TEST(Bundle, ASignatureOverTheArtifactNeedsItsBytes) {
-  const Policy policy = trusting(golden_public("bundle/cosign3.pub"));
-  const Bytes blob = to_bytes("some blob");
-  Evidence piece = bundle_evidence(golden("bundle/blob.json"));
-  EXPECT_EQ(kind_of(judge(piece, crypto::sha256(blob), policy)), ErrorKind::untrusted);
-  piece.artifact = std::make_shared<const Bytes>(blob);
-  EXPECT_TRUE(judge(piece, crypto::sha256(blob), policy));
-  // The digest in the bundle is not what is believed, nor are bytes of another manifest.
-  EXPECT_EQ(kind_of(judge(piece, digest(kManifest), policy)), ErrorKind::untrusted);
-  piece.artifact = std::make_shared<const Bytes>(to_bytes("some blok"));
-  EXPECT_EQ(kind_of(judge(piece, crypto::sha256(*piece.artifact), policy)), ErrorKind::untrusted);
+// `cosign sign-blob` signs whatever file it gets, which may be a manifest.
+TEST(Bundle, ASignatureOfAFileIsNotOneOfAnImage) {
+  const Digest file = crypto::sha256(as_bytes("some blob"));
+  const auto refused = judge(bundle_evidence(golden("bundle/blob.json")), file,
+                             trusting(golden_public("bundle/cosign3.pub")));
+  EXPECT_EQ(kind_of(refused), ErrorKind::untrusted);
+  EXPECT_NE(refused.error().message().find("signs a file (messageSignature), not an image"),
+            std::string::npos)
+      << why(refused);
+  const PrivateKey key = generate_key();
+  EXPECT_TRUE(
+      judge(bundle_evidence(*make_bundle({"", file}, key)), file, trusting(key.public_key())));
 }
 
 TEST(Bundle, RefusesWhatCouldBeReadInTwoWays) {

@@ -55,14 +55,49 @@ std::string quoted(const std::string& identity) {
 /// Who has signed a piece, as far as one rule can say.
 struct Signer {
   std::string fingerprint;  ///< of the key or the certificate
+  std::string key;          ///< fingerprint of the key, its own or the one in the certificate
   std::string subject{};    ///< of the certificate
   std::string who() const {
     return subject.empty() ? "key " + fingerprint : "'" + visible(subject) + "'";
   }
-  /// What tells signers apart: somebody certified stays the same with a new key.
-  std::string id(const Rule& rule) const {
-    return subject.empty() ? fingerprint : rule.fingerprint() + " " + subject;
+  /// What tells signers apart. Two that have one of these in common are one: a key is the same with
+  /// and without a certificate, and somebody certified stays the same with a new key.
+  std::set<std::string> ids() const {
+    std::set<std::string> all{"key " + key};
+    if (!subject.empty()) all.insert("subject " + subject);
+    return all;
   }
+};
+
+/// Counts those that are not one and the same. Of two authorities that have certified one subject
+/// it is not asked whether they mean two people: too few are counted rather than too many.
+class DifferentSigners {
+ public:
+  void add(const Signer& signer, const std::string& name) {
+    Known merged{signer.ids(), name};
+    std::erase_if(known_, [&](const Known& other) {
+      if (std::ranges::none_of(other.ids,
+                               [&](const std::string& id) { return merged.ids.contains(id); }))
+        return false;
+      merged.ids.insert(other.ids.begin(), other.ids.end());
+      merged.name = other.name;
+      return true;
+    });
+    known_.push_back(std::move(merged));
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    all.reserve(known_.size());
+    for (const Known& known : known_) all.push_back(known.name);
+    return all;
+  }
+
+ private:
+  struct Known {
+    std::set<std::string> ids;
+    std::string name;
+  };
+  std::vector<Known> known_;
 };
 
 /// A good signature or attestation by somebody whom a rule trusts for it.
@@ -121,12 +156,49 @@ class Judge {
     return found;
   }
 
+  /// Whether the signature or attestation is as new as the user and the policy want. The serial
+  /// number is the image's, which its signature has to tell; an attestation need not repeat it.
+  bool is_recent(const Signer& signer, const Claim& claim, const std::set<std::string>& names,
+                 Outcome& outcome) const {
+    const SigningPayload& payload = claim.payload;
+    const bool is_attestation = !claim.attestation.empty();
+    const std::string_view what = is_attestation ? "attestation" : "signature";
+    const auto refuse = [&](const std::string& why) {
+      outcome.note(Failure::too_old,
+                   is_attestation ? fmt::format("attestation '{}' signed by {}, but {}",
+                                                visible(claim.attestation), signer.who(), why)
+                                  : fmt::format("signed by {}, but {}", signer.who(), why));
+      return false;
+    };
+    std::optional<std::int64_t> max_age = demands_.max_age;
+    for (const Requirement* requirement : requirements_for(names)) {
+      if (requirement->max_age)
+        max_age = std::min(max_age.value_or(*requirement->max_age), *requirement->max_age);
+      if (requirement->min_serial && (payload.serial || !is_attestation) &&
+          payload.serial.value_or(0) < *requirement->min_serial)
+        return refuse(fmt::format("the policy requires a serial number of {} or more",
+                                  *requirement->min_serial));
+      if (requirement->not_before && payload.time.value_or(0) < *requirement->not_before)
+        return refuse(fmt::format("the policy requires {} {} made after {}",
+                                  is_attestation ? "an" : "a", what,
+                                  format_time(*requirement->not_before)));
+    }
+    if (!max_age) return true;
+    if (!payload.time) return refuse(fmt::format("the {} does not say when it was made", what));
+    if (*payload.time > now_ + kMaxSkew)
+      return refuse(fmt::format("its time is in the future ({})", format_time(*payload.time)));
+    if (now_ - *payload.time > *max_age)
+      return refuse(fmt::format("longer ago than allowed ({})", format_time(*payload.time)));
+    return true;
+  }
+
  private:
   std::optional<Signer> signer_of(const Rule& rule, const OpenedEvidence& opened,
                                   const Result<crypto::CertificateChain>& chain,
                                   Outcome& outcome) const {
     if (rule.key) {
-      if (has_signed(*rule.key, opened)) return Signer{rule.key->fingerprint()};
+      if (has_signed(*rule.key, opened))
+        return Signer{rule.key->fingerprint(), rule.key->fingerprint()};
       outcome.note(Failure::foreign_key, "not signed by a trusted key");
       return std::nullopt;
     }
@@ -151,7 +223,8 @@ class Judge {
       outcome.note(Failure::foreign_key, verified.error().message());
       return std::nullopt;
     }
-    Signer signer{chain.fingerprint(), subject_text(chain.subject())};
+    Signer signer{chain.fingerprint(), PublicKey(chain.key()).fingerprint(),
+                  subject_text(chain.subject())};
     const auto wanted =
         trust.subject.empty() ? Result<Subject>(Subject()) : parse_subject(trust.subject);
     if (!wanted || !has_attributes(chain.subject(), *wanted)) {
@@ -210,36 +283,11 @@ class Judge {
                    fmt::format("{} has signed it as {}, not as --identity '{}'", signer.who(),
                                quoted(identity), demands_.identity));
     } else {
-      return !claim.attestation.empty() || is_recent(signer, payload, outcome);
+      // Which requirements are for an attestation is known once the signatures are.
+      return !claim.attestation.empty() ||
+             is_recent(signer, claim, {identity, name_, demands_.place}, outcome);
     }
     return false;
-  }
-
-  /// Whether the signature is as new as the user and the policy want.
-  bool is_recent(const Signer& signer, const SigningPayload& payload, Outcome& outcome) const {
-    const auto refuse = [&](const std::string& why) {
-      outcome.note(Failure::too_old, fmt::format("signed by {}, but {}", signer.who(), why));
-      return false;
-    };
-    std::optional<std::int64_t> max_age = demands_.max_age;
-    for (const Requirement* requirement :
-         requirements_for({payload.docker_reference, name_, demands_.place})) {
-      if (requirement->max_age)
-        max_age = std::min(max_age.value_or(*requirement->max_age), *requirement->max_age);
-      if (requirement->min_serial && payload.serial.value_or(0) < *requirement->min_serial)
-        return refuse(fmt::format("the policy requires a serial number of {} or more",
-                                  *requirement->min_serial));
-      if (requirement->not_before && payload.time.value_or(0) < *requirement->not_before)
-        return refuse(fmt::format("the policy requires a signature made after {}",
-                                  format_time(*requirement->not_before)));
-    }
-    if (!max_age) return true;
-    if (!payload.time) return refuse("the signature does not say when it was made");
-    if (*payload.time > now_ + kMaxSkew)
-      return refuse(fmt::format("its time is in the future ({})", format_time(*payload.time)));
-    if (now_ - *payload.time > *max_age)
-      return refuse(fmt::format("longer ago than allowed ({})", format_time(*payload.time)));
-    return true;
   }
 
   const std::vector<Rule>& rules_;
@@ -300,6 +348,28 @@ struct Gathered {
   Outcome worst{};  ///< of all pieces: the most telling one
 };
 
+/// By which names the image goes, of those that a requirement may be for.
+std::set<std::string> names_of(const Gathered& gathered, const std::string& name,
+                               const std::string& place) {
+  std::set<std::string> names{name, place};
+  for (const Accepted& accepted : gathered.signatures)
+    names.insert(accepted.claim.payload.docker_reference);
+  return names;
+}
+
+/// Removes the attestations that are older than these names allow.
+void drop_old_attestations(const Judge& judge, const std::set<std::string>& names,
+                           Gathered& gathered) {
+  std::erase_if(gathered.attestations, [&](const Accepted& accepted) {
+    std::set<std::string> all = names;
+    all.insert(accepted.claim.payload.docker_reference);
+    Outcome outcome;
+    if (judge.is_recent(accepted.signer, accepted.claim, all, outcome)) return false;
+    gathered.rejected.push_back({accepted.what, std::move(outcome.reason)});
+    return true;
+  });
+}
+
 /// `all`: otherwise the first good signature is enough.
 Gathered gather(const Judge& judge, const std::vector<Evidence>& evidence, bool all) {
   Gathered gathered;
@@ -328,16 +398,14 @@ Gathered gather(const Judge& judge, const std::vector<Evidence>& evidence, bool 
 
 /// Who has signed, as one of the names that a requirement is for.
 std::vector<std::string> signers_for(const Gathered& gathered, const Requirement& requirement) {
-  std::set<std::string> seen;
-  std::vector<std::string> names;
+  DifferentSigners signers;
   for (const Accepted& accepted : gathered.signatures) {
     if (requirement.identity_pattern &&
         !matches_pattern(*requirement.identity_pattern, accepted.claim.payload.docker_reference))
       continue;
-    if (seen.insert(accepted.signer.id(*accepted.rule)).second)
-      names.push_back(verdict_of(accepted).key_name());
+    signers.add(accepted.signer, verdict_of(accepted).key_name());
   }
-  return names;
+  return signers.names();
 }
 
 /// Whether a trusted signer has made an attestation of this type. Such a signer may sign the image.
@@ -350,13 +418,18 @@ bool is_attested(const Gathered& gathered, const std::string& type, const std::s
   });
 }
 
+/// Why those that there are do not count.
+std::string why_not_attested(const Gathered& gathered, const std::string& type) {
+  const std::string about = "attestation '" + visible(type) + "' ";
+  for (const Rejection& rejection : gathered.rejected)
+    if (rejection.reason.starts_with(about)) return "; found: " + rejection.reason;
+  return "";
+}
+
 /// Checks what is required besides one signature, and notes in the verdict what was found.
 Result<void> check_requirements(const Judge& judge, const Gathered& gathered,
-                                const Digest& manifest, const std::string& name,
+                                const Digest& manifest, const std::set<std::string>& names,
                                 const Demands& demands, Verdict& verdict) {
-  std::set<std::string> names{name, demands.place};
-  for (const Accepted& accepted : gathered.signatures)
-    names.insert(accepted.claim.payload.docker_reference);
   std::vector<std::string> types = demands.attestations;
   for (const Requirement* requirement : judge.requirements_for(names)) {
     auto signers = signers_for(gathered, *requirement);
@@ -373,8 +446,8 @@ Result<void> check_requirements(const Judge& judge, const Gathered& gathered,
   }
   for (const std::string& type : types) {
     if (!is_attested(gathered, type, verdict.identity))
-      return untrusted(manifest,
-                       fmt::format("no attestation '{}' by a trusted signer", visible(type)));
+      return untrusted(manifest, fmt::format("no attestation '{}' by a trusted signer{}",
+                                             visible(type), why_not_attested(gathered, type)));
     if (std::ranges::find(verdict.attestations, type) == verdict.attestations.end())
       verdict.attestations.push_back(type);
   }
@@ -392,17 +465,26 @@ Rejection explain(const Accepted& accepted) {
 }
 
 void explain(const std::vector<Rule>& rules, const Judge& judge, const Gathered& gathered,
-             const std::string& name, Explanation& explanation) {
+             const std::set<std::string>& names, Explanation& explanation) {
   for (std::size_t i = 0; i < rules.size(); ++i)
     explanation.rules.push_back(describe_rule({&rules[i], i + 1, {}, {}, {}}));
-  std::set<std::string> names{name};
-  for (const Accepted& accepted : gathered.signatures)
-    names.insert(accepted.claim.payload.docker_reference);
   for (const Requirement* requirement : judge.requirements_for(names))
     explanation.requirements.push_back(describe(*requirement));
   for (const auto* list : {&gathered.signatures, &gathered.attestations})
     for (const Accepted& accepted : *list) explanation.accepted.push_back(explain(accepted));
   explanation.rejected = gathered.rejected;
+}
+
+/// Neither the manifest nor what led to it may be revoked.
+Result<void> check_not_revoked(const Policy& policy, const Digest& manifest,
+                               const std::vector<Digest>& through) {
+  if (policy.is_revoked(manifest)) return untrusted(manifest, "revoked by the trust policy");
+  for (const Digest& digest : through)
+    if (policy.is_revoked(digest))
+      return untrusted(manifest, fmt::format("it comes from the index {}, which is revoked by the "
+                                             "trust policy",
+                                             digest.to_string()));
+  return {};
 }
 
 }  // namespace
@@ -429,16 +511,13 @@ Result<Verdict> evaluate_trust(const std::vector<Evidence>& evidence, const Dige
                                const Demands& demands, Explanation* explanation) {
   if (!demands.identity.empty())
     TRY(check_identity_pattern(demands.identity).context("--identity"));
-  if (policy.is_revoked(manifest)) return untrusted(manifest, "revoked by the trust policy");
+  TRY(check_not_revoked(policy, manifest, demands.through));
   const auto count =
       static_cast<std::size_t>(std::ranges::count_if(evidence, &Evidence::can_be_judged));
   const std::string others = list_foreign(evidence);
   if (count == 0 && !others.empty())
     return untrusted(manifest, "no signature that can be verified; found only: " + others);
-  if (count == 0)
-    return untrusted(manifest,
-                     "not signed; get a signed image from its publisher, or accept this one with "
-                     "`intact pull` and --pin DIGEST or --tofu");
+  if (count == 0) return untrusted(manifest, "not signed");
   const std::vector<Rule>& rules = demands.rules.empty() ? policy.rules() : demands.rules;
   if (rules.empty())
     return untrusted(manifest, "there are no trusted keys; `intact help trust` explains them",
@@ -447,9 +526,12 @@ Result<Verdict> evaluate_trust(const std::vector<Evidence>& evidence, const Dige
     return Error(ErrorKind::limit, fmt::format("more than {} signatures", kMaxSignatures));
 
   const Judge judge(rules, manifest, name, policy, demands);
-  const bool all = explanation || !demands.attestations.empty() || !policy.requirements().empty();
+  const bool all = explanation || demands.judge_all || !demands.attestations.empty() ||
+                   !policy.requirements().empty();
   Gathered gathered = gather(judge, evidence, all);
-  if (explanation) explain(rules, judge, gathered, name, *explanation);
+  const std::set<std::string> names = names_of(gathered, name, demands.place);
+  drop_old_attestations(judge, names, gathered);
+  if (explanation) explain(rules, judge, gathered, names, *explanation);
   if (gathered.signatures.empty()) {
     std::string reason = gathered.worst.reason;
     if (gathered.worst.failure == Failure::foreign_key)
@@ -457,8 +539,10 @@ Result<Verdict> evaluate_trust(const std::vector<Evidence>& evidence, const Dige
     return untrusted(manifest, reason + list_rejections(gathered.rejected, gathered.worst), others);
   }
   Verdict verdict = verdict_of(gathered.signatures.front());
+  for (const Accepted& accepted : gathered.signatures)
+    verdict.serial = std::max(verdict.serial, accepted.claim.payload.serial);
   verdict.signers.push_back(verdict.key_name());
-  TRY(check_requirements(judge, gathered, manifest, name, demands, verdict));
+  TRY(check_requirements(judge, gathered, manifest, names, demands, verdict));
   verdict.rejected = std::move(gathered.rejected);
   return verdict;
 }

@@ -1,5 +1,6 @@
 #include <intact/crypto/certificate_chain.h>
 #include <intact/crypto/hash.h>
+#include <intact/sign/bundle.h>
 #include <intact/sign/certificates.h>
 #include <intact/sign/notation.h>
 #include <intact/sign/signed_time.h>
@@ -124,6 +125,38 @@ TEST(Notation, RefusesCertificatesThatAreNotForSigningCode) {
   EXPECT_TRUE(verified("plain.pem"));  // without extended usages, which are optional
   for (const char* name : {"server.pem", "both.pem", "nousage.pem", "authority.pem", "sha1.pem"})
     EXPECT_EQ(kind_of(verified(name)), ErrorKind::untrusted) << name;
+}
+
+// A key that has signed with its certificate and without is one signer, not two.
+TEST(Notation, AKeyAndItsCertificateAreOneSigner) {
+  const auto key = PrivateKey::load(golden_path("notation/p256.key"), no_password());
+  ASSERT_TRUE(key) << why(key);
+  const auto chain = crypto::CertificateChain::from(certificates("p256.pem"));
+  const SignedManifest subject{"application/vnd.oci.image.manifest.v1+json", kManifest, 561};
+  const SigningPayload payload{.docker_reference = kIdentity, .manifest = kManifest};
+  const Evidence certified{
+      .payload = *make_notation(payload, subject, *key, *chain, kSigned, NotationFormat::jws),
+      .kind = std::string(kNotationJws)};
+  const auto bare = [&](const PrivateKey& by) {
+    return Evidence{.payload = *make_bundle(payload, by), .kind = std::string(kSigstoreBundle)};
+  };
+  const PrivateKey other = generate_key();
+  Policy policy;
+  for (const PrivateKey* known : {&*key, &other})
+    ASSERT_TRUE(
+        policy.add({.key = known->public_key(), .identity_pattern = {}, .pins = {}, .label = {}}));
+  ASSERT_TRUE(policy.add(authority()));
+  ASSERT_TRUE(policy.require({.signers = 2}));
+  const auto all = [&](const std::vector<Evidence>& evidence) {
+    return evaluate_trust(evidence, kManifest, "", policy, {.now = kNow});
+  };
+  expect_refused(all({bare(*key), certified}), "only 1 signed");
+  expect_refused(all({certified, bare(*key)}), "only 1 signed");
+  expect_refused(all({certified, envelope("p256.cose")}), "only 1 signed");
+  const auto two = all({bare(*key), certified, bare(other)});
+  ASSERT_TRUE(two) << why(two);
+  EXPECT_EQ(two->signers.size(), 2u);
+  EXPECT_TRUE(all({certified, envelope("rsa.jws")}));
 }
 
 TEST(Notation, WritesWhatItReads) {

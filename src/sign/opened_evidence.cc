@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <intact/crypto/base64.h>
-#include <intact/crypto/hash.h>
 #include <intact/sign/bundle.h>
 #include <intact/sign/notation.h>
 #include <intact/sign/statement.h>
@@ -28,7 +27,9 @@ Result<Claim> read_statement(const Envelope& envelope, const Digest& manifest) {
     return Error(ErrorKind::unsupported, "an envelope with something other than a statement");
   const Statement statement = TRY(parse_statement(envelope.payload));
   Claim claim{TRY(payload_of(statement, manifest))};
-  if (statement.predicate_type != kSignaturePredicate) claim.attestation = statement.predicate_type;
+  if (statement.predicate_type == kSignaturePredicate) return claim;
+  claim.attestation = statement.predicate_type;
+  if (!claim.payload.time) claim.payload.time = statement.predicate_time;
   return claim;
 }
 
@@ -44,19 +45,11 @@ OpenedEvidence open_envelope(Envelope envelope, const Digest& manifest) {
 
 Result<OpenedEvidence> open_bundle(const Evidence& evidence, const Digest& manifest) {
   Bundle bundle = TRY(parse_bundle(evidence.payload));
-  OpenedEvidence opened;
-  if (bundle.envelope) {
-    opened = open_envelope(*std::move(bundle.envelope), manifest);
-  } else {
-    // Over the artifact itself. Only its own bytes are believed, not a digest beside the signature.
-    if (!evidence.artifact || crypto::hash(manifest.algorithm(), *evidence.artifact) != manifest)
-      return Error(ErrorKind::malformed, "signs a document that is not at hand");
-    opened.message = *evidence.artifact;
-    opened.signatures.push_back(std::move(bundle.signature));
-    opened.claim = [manifest]() -> Result<Claim> {
-      return Claim{{.docker_reference = {}, .manifest = manifest}};
-    };
-  }
+  // Who signs files says nothing of images: the same bytes may be a manifest, which somebody has
+  // handed in to be signed as a file.
+  if (!bundle.envelope)
+    return Error(ErrorKind::unsupported, "signs a file (messageSignature), not an image");
+  OpenedEvidence opened = open_envelope(*std::move(bundle.envelope), manifest);
   opened.certificates = std::move(bundle.certificates);
   return opened;
 }

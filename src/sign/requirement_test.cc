@@ -21,10 +21,12 @@ Evidence signature(const PrivateKey& key, std::optional<std::int64_t> time = kNo
 }
 
 /// As `cosign attest` makes it, without a name.
-Evidence attestation(const PrivateKey& key, const std::string& type) {
-  const Bytes statement = to_bytes(
-      R"({"_type":"https://in-toto.io/Statement/v0.1","predicateType":")" + type +
-      R"(","subject":[{"digest":{"sha256":")" + kManifest.hex() + R"("}}],"predicate":{}})");
+Evidence attestation(const PrivateKey& key, const std::string& type,
+                     const std::string& predicate = "{}", const std::string& annotations = "{}") {
+  const Bytes statement =
+      to_bytes(R"({"_type":"https://in-toto.io/Statement/v0.1","predicateType":")" + type +
+               R"(","subject":[{"digest":{"sha256":")" + kManifest.hex() + R"("},"annotations":)" +
+               annotations + R"(}],"predicate":)" + predicate + "}");
   const Bytes signed_by_key = *key.sign(signed_bytes(kStatementType, statement));
   return {
       .payload = to_bytes(R"({"payloadType":")" + std::string(kStatementType) + R"(","payload":")" +
@@ -101,6 +103,46 @@ TEST_F(RequirementTest, AgeSerialAndTimeAreThoseOfTheSignature) {
   ASSERT_TRUE(policy_.require({.not_before = kNow}));
   expect_refused(judge({signature(one_, kNow - 1)}), "made after 2026-06-01T00:00:00Z");
   EXPECT_TRUE(judge({signature(one_)}));
+}
+
+// An old scan is worth no more than an old signature.
+TEST_F(RequirementTest, AgeAndTimeAreThoseOfAttestationsToo) {
+  const std::string type = "https://cosign.sigstore.dev/attestation/vuln/v1";
+  const std::string fresh = R"({"metadata":{"scanFinishedOn":"2026-05-31T12:00:00Z"}})";
+  const std::string old = R"({"metadata":{"scanFinishedOn":"2026-05-30T12:00:00Z"}})";
+  const auto with = [&](const std::string& predicate, const std::string& annotations = "{}") {
+    return std::vector{signature(one_), attestation(two_, type, predicate, annotations)};
+  };
+  const Demands any{.attestations = {type}};
+  const Demands day{.attestations = {type}, .max_age = 86400};
+  EXPECT_TRUE(judge(with(old), any));
+  EXPECT_TRUE(judge(with("{}"), any));
+  const auto accepted = judge(with(fresh), day);
+  EXPECT_TRUE(accepted) << why(accepted);
+  expect_refused(judge(with(old), day), "longer ago than allowed (2026-05-30T12:00:00Z)");
+  expect_refused(judge(with("{}"), day), "the attestation does not say when it was made");
+  // What the signer says of the image in the subject counts before the predicate.
+  EXPECT_TRUE(judge(with(old, R"({"dev.intact.time":"2026-06-01T00:00:00Z"})"), day));
+  // Of several times the earliest counts.
+  expect_refused(judge(with(R"({"Timestamp":"2026-06-01T00:00:00Z",)" + old.substr(1)), day),
+                 "longer ago than allowed");
+
+  // The requirement is for the name that the signature has; the attestation has none.
+  ASSERT_TRUE(policy_.require({.identity_pattern = "registry.example/prod/*",
+                               .attestations = {type},
+                               .not_before = kNow - 86400}));
+  EXPECT_TRUE(judge(with(fresh)));
+  expect_refused(judge(with(old)), "requires an attestation made after 2026-05-31T00:00:00Z");
+
+  // The serial number is that of the image: the signature tells it, an attestation may.
+  ASSERT_TRUE(policy_.require(
+      {.identity_pattern = "registry.example/prod/*", .attestations = {type}, .min_serial = 5}));
+  const auto plus = [&](const std::string& annotations) {
+    return std::vector{signature(one_, kNow, 5), attestation(two_, type, fresh, annotations)};
+  };
+  EXPECT_TRUE(judge(plus("{}")));
+  EXPECT_TRUE(judge(plus(R"({"dev.intact.serial":"5"})")));
+  expect_refused(judge(plus(R"({"dev.intact.serial":"4"})")), "serial number of 5 or more");
 }
 
 TEST_F(RequirementTest, SurvivesTheFile) {

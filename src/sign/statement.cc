@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <initializer_list>
 
 #include <fmt/format.h>
 
 #include <intact/crypto/base64.h>
+#include <intact/sign/signed_time.h>
 #include <intact/sign/statement.h>
 
 #include "claims.h"
@@ -30,6 +32,37 @@ Result<Statement::Subject> parse_statement_subject(const Json& item) {
   if (const Json* const annotations = TRY(optional_object(item, "annotations")))
     TRY(read_annotations(*annotations, subject.claims));
   return subject;
+}
+
+/// Where predicates say when they were made: of cosign's own type, SLSA 0.2 and 1, vulnerability
+/// scans, SPDX, CycloneDX and OpenVEX.
+constexpr std::initializer_list<const char*> kTimes[] = {
+    {"Timestamp"},
+    {"metadata", "buildFinishedOn"},
+    {"runDetails", "metadata", "finishedOn"},
+    {"metadata", "scanFinishedOn"},
+    {"creationInfo", "created"},
+    {"metadata", "timestamp"},
+    {"timestamp"},
+};
+
+/// The latest of several would let a producer of one member decide, so the earliest counts.
+std::optional<std::int64_t> time_of(const Json& document) {
+  const auto predicate = document.find("predicate");
+  if (predicate == document.end()) return std::nullopt;
+  std::optional<std::int64_t> earliest;
+  for (const auto& path : kTimes) {
+    const Json* value = &*predicate;
+    for (const char* const name : path) {
+      const auto found = value->is_object() ? value->find(name) : value->end();
+      value = value->is_object() && found != value->end() ? &*found : nullptr;
+      if (!value) break;
+    }
+    if (!value || !value->is_string()) continue;
+    const auto time = parse_time(value->get_ref<const std::string&>());
+    if (time) earliest = std::min(earliest.value_or(*time), *time);
+  }
+  return earliest;
 }
 
 }  // namespace
@@ -64,7 +97,8 @@ Result<Statement> parse_statement(ByteSpan bytes) {
         TRY(parse_json(bytes, {.bytes = kMaxStatementSize, .depth = 64, .values = 500'000}));
     Statement statement{.type = TRY(require_string(document, "_type")),
                         .predicate_type = TRY(require_string(document, "predicateType")),
-                        .subjects = {}};
+                        .subjects = {},
+                        .predicate_time = {}};
     if (statement.type != kStatementV1 && statement.type != kStatementV01)
       return Error(ErrorKind::unsupported, "not of version 1 or 0.1");
     if (statement.predicate_type.empty())
@@ -74,6 +108,7 @@ Result<Statement> parse_statement(ByteSpan bytes) {
       return Error(ErrorKind::limit, fmt::format("more than {} subjects", kMaxSubjects));
     for (const Json& subject : subjects)
       statement.subjects.push_back(TRY(parse_statement_subject(subject)));
+    statement.predicate_time = time_of(document);
     return statement;
   };
   return parse().context("statement");

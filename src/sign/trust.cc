@@ -33,16 +33,40 @@ bool is_for(const std::optional<std::string>& pattern, const std::string& name) 
   return pattern && matches_pattern(*pattern, name);
 }
 
+Result<Policy> load_policy(const Anchors& anchors, const Digest& manifest) {
+  auto policy = anchors.policy_file ? Policy::load(*anchors.policy_file) : Policy::load_default();
+  // A policy that was asked for and is not there trusts nobody.
+  if (!policy && policy.error().kind() == ErrorKind::not_found)
+    return Error(ErrorKind::untrusted, manifest.to_string() + ": " + policy.error().message());
+  return policy;
+}
+
+/// The requirement of the policy that rules out every image without a signature, if there is one.
+const Requirement* needed_signature(const Policy& policy, const std::string& name,
+                                    const Anchors& anchors) {
+  const auto needed = std::ranges::find_if(policy.requirements(), [&](const Requirement& one) {
+    return !one.identity_pattern || is_for(one.identity_pattern, name) ||
+           is_for(one.identity_pattern, anchors.place);
+  });
+  return needed == policy.requirements().end() ? nullptr : &*needed;
+}
+
+/// What can be done about an image without any signature: only what would help.
+std::string advice_for_unsigned(bool may_be_accepted) {
+  constexpr std::string_view kSigned = "get a signed image from its publisher";
+  if (!may_be_accepted) return std::string(kSigned);
+  return fmt::format("{}, or accept this one with `intact pull` and --pin DIGEST or --tofu",
+                     kSigned);
+}
+
 /// Whether the anchors accept a manifest without a trusted signature. `reason` is why it has none.
-Result<Verdict> accept_unsigned(Error reason, const Digest& manifest, const std::string& name,
-                                const Policy& policy, const Anchors& anchors) {
+Result<Verdict> accept_unsigned(Error reason, bool has_signatures, const Digest& manifest,
+                                const std::string& name, const Policy& policy,
+                                const Anchors& anchors) {
   Verdict verdict;
+  const Requirement* const needed = needed_signature(policy, name, anchors);
   if (!anchors.require_signature() && (anchors.pin || anchors.first_use)) {
-    const auto needed = std::ranges::find_if(policy.requirements(), [&](const Requirement& one) {
-      return !one.identity_pattern || is_for(one.identity_pattern, name) ||
-             is_for(one.identity_pattern, anchors.place);
-    });
-    if (needed != policy.requirements().end())
+    if (needed)
       return Error(
           ErrorKind::untrusted,
           fmt::format("{}; the trust policy has a requirement {}, so neither a pin nor the "
@@ -61,40 +85,44 @@ Result<Verdict> accept_unsigned(Error reason, const Digest& manifest, const std:
       verdict.unsigned_basis = Basis::first_use;
       return verdict;
     }
+    const bool is_for_place = is_for(rule->identity_pattern, anchors.place);
     return Error(
         ErrorKind::untrusted,
         fmt::format("{}: '{}' needs a signature by {}, since a rule of the trust policy is "
-                    "for '{}'; give the image another name, or pass --pin DIGEST",
-                    manifest.to_string(), visible(name.empty() ? anchors.place : name),
-                    rule->fingerprint(), *rule->identity_pattern));
+                    "for '{}'; {}pass --pin DIGEST",
+                    manifest.to_string(), visible(is_for_place ? anchors.place : name),
+                    rule->fingerprint(), *rule->identity_pattern,
+                    is_for_place ? "" : "give the image another name, or "));
   }
   const bool demands_more = !anchors.identity.empty() || !anchors.attestations.empty();
   if (anchors.insecure_unsigned && !demands_more) return verdict;
-  return reason;
+  if (has_signatures) return reason;
+  const bool is_asked_for = anchors.require_signature() || anchors.pin || anchors.first_use;
+  return Error(ErrorKind::untrusted,
+               reason.message() + "; " + advice_for_unsigned(!is_asked_for && !needed));
 }
 
 Result<Verdict> judge(const std::vector<Evidence>& evidence, const Digest& manifest,
                       const std::string& name, const Anchors& anchors, Explanation* explanation) {
-  auto policy = anchors.policy_file ? Policy::load(*anchors.policy_file) : Policy::load_default();
-  if (!policy) {
-    // A policy that was asked for and is not there trusts nobody.
-    if (policy.error().kind() == ErrorKind::not_found)
-      return Error(ErrorKind::untrusted, manifest.to_string() + ": " + policy.error().message());
-    return std::move(policy).error();
-  }
+  const Policy policy = TRY(load_policy(anchors, manifest));
   if (anchors.pin && *anchors.pin != manifest)
     return Error(ErrorKind::untrusted, manifest.to_string() + ": not the digest that was pinned, " +
                                            anchors.pin->to_string());
-  auto verdict = evaluate_trust(evidence, manifest, name, *policy,
-                                {.rules = TRY(rules_of(anchors, *policy)),
+  auto verdict = evaluate_trust(evidence, manifest, name, policy,
+                                {.rules = TRY(rules_of(anchors, policy)),
                                  .identity = anchors.identity,
                                  .place = anchors.place,
+                                 .through = anchors.through,
                                  .attestations = anchors.attestations,
-                                 .max_age = anchors.max_age},
+                                 .max_age = anchors.max_age,
+                                 .judge_all = anchors.judge_all},
                                 explanation);
-  if (verdict || verdict.error().kind() != ErrorKind::untrusted || policy->is_revoked(manifest))
+  const auto is_revoked = [&](const Digest& digest) { return policy.is_revoked(digest); };
+  if (verdict || verdict.error().kind() != ErrorKind::untrusted || is_revoked(manifest) ||
+      std::ranges::any_of(anchors.through, is_revoked))
     return verdict;
-  return accept_unsigned(std::move(verdict).error(), manifest, name, *policy, anchors);
+  return accept_unsigned(std::move(verdict).error(), !evidence.empty(), manifest, name, policy,
+                         anchors);
 }
 
 }  // namespace
@@ -116,6 +144,17 @@ Result<Explanation> explain_trust(const std::vector<Evidence>& evidence, const D
     return std::move(verdict).error();
   }
   return explanation;
+}
+
+Result<void> check_not_revoked(const std::vector<Digest>& parts, const Digest& manifest,
+                               const Anchors& anchors) {
+  const Policy policy = TRY(load_policy(anchors, manifest));
+  for (const Digest& digest : parts)
+    if (policy.is_revoked(digest))
+      return Error(ErrorKind::untrusted,
+                   fmt::format("{}: it contains {}, which is revoked by the trust policy",
+                               manifest.to_string(), digest.to_string()));
+  return {};
 }
 
 std::string describe(const Anchors& anchors) {

@@ -351,9 +351,84 @@ TEST_F(UnsignedTest, TheFirstUseIsEnoughUnlessThePolicyKnowsWhoSigns) {
   EXPECT_EQ(check({.key_files = {}, .first_use = true}, identity_, {signature()})->basis(),
             Basis::signature);
   policy_ = trusting(key_.public_key(), "registry.example/team/*");
-  expect_untrusted(check({.key_files = {}, .first_use = true}, identity_), "needs a signature");
+  expect_untrusted(check({.key_files = {}, .first_use = true}, identity_),
+                   "give the image another name, or pass --pin DIGEST");
   EXPECT_TRUE(check({.key_files = {}, .pin = manifest_}, identity_));
   EXPECT_TRUE(check({.key_files = {}, .first_use = true}, "registry.example/other/app:1"));
+}
+
+// Pulled from a registry without a NAME, or under a local one: the policy is for the place.
+TEST_F(UnsignedTest, RulesAndRequirementsAreForThePlaceInARegistry) {
+  const std::string place = "registry.example/team/app:1";
+  const std::string elsewhere = "registry.example/other/app:1";
+  const auto at = [](const std::string& where, Anchors anchors) {
+    anchors.place = where;
+    return anchors;
+  };
+  const Anchors tofu{.key_files = {}, .first_use = true};
+  policy_ = trusting(key_.public_key(), "registry.example/team/*");
+  for (const std::string& name : {std::string(), std::string("app")}) {
+    const auto refused = check(at(place, tofu), name);
+    expect_untrusted(refused, "'registry.example/team/app:1' needs a signature by");
+    EXPECT_NE(refused.error().message().find("; pass --pin DIGEST"), std::string::npos);
+    EXPECT_TRUE(check(at(elsewhere, tofu), name));
+    EXPECT_TRUE(check(tofu, name));
+  }
+  ASSERT_TRUE(policy_.require({.identity_pattern = "registry.example/team/*", .signers = 2}));
+  const Anchors pin{.key_files = {}, .pin = manifest_};
+  for (const std::string& name : {std::string(), std::string("app")}) {
+    expect_untrusted(check(at(place, pin), name), "so neither a pin nor the first use is enough");
+    EXPECT_TRUE(check(at(elsewhere, pin), name));
+    // Also for what somebody has signed under no name.
+    policy_ = trusting(key_.public_key());
+    ASSERT_TRUE(policy_.require({.identity_pattern = "registry.example/team/*", .signers = 2}));
+    const std::vector<Evidence> unnamed{sign(encode_payload({"", manifest_}))};
+    expect_untrusted(check(at(place, {}), name, unnamed), "requires 2 signers");
+    EXPECT_TRUE(check(at(elsewhere, {}), name, unnamed));
+  }
+}
+
+TEST_F(UnsignedTest, ARevokedIndexRevokesWhatItLedTo) {
+  const Digest index = crypto::sha256(as_bytes("index"));
+  const auto through = [&](Anchors anchors) {
+    anchors.through = {crypto::sha256(as_bytes("outer index")), index};
+    return anchors;
+  };
+  const Anchors accepting[] = {{},
+                               {.key_files = {}, .pin = manifest_},
+                               {.key_files = {}, .first_use = true},
+                               {.key_files = {}, .insecure_unsigned = true}};
+  for (const bool is_signed : {true, false}) {
+    const auto evidence = is_signed ? std::vector<Evidence>{signature()} : std::vector<Evidence>();
+    for (const Anchors& anchors : accepting) {
+      if (!is_signed && &anchors == &accepting[0]) continue;
+      EXPECT_TRUE(check(through(anchors), "demo", evidence));
+      policy_.revoke(index);
+      expect_untrusted(check(through(anchors), "demo", evidence),
+                       "it comes from the index " + index.to_string() + ", which is revoked");
+      EXPECT_TRUE(check(anchors, "demo", evidence));
+      ASSERT_TRUE(policy_.unrevoke(index));
+    }
+  }
+}
+
+// What cannot be done is not advised.
+TEST_F(UnsignedTest, AdviceFitsWhatWasAskedFor) {
+  const auto message = [&](const Anchors& anchors) {
+    const auto refused = check(anchors);
+    EXPECT_EQ(kind_of(refused), ErrorKind::untrusted);
+    return refused ? std::string() : refused.error().message();
+  };
+  const std::string hint = "or accept this one with `intact pull` and --pin DIGEST or --tofu";
+  EXPECT_NE(message({}).find(hint), std::string::npos);
+  Anchors named{.key_files = {}, .first_use = true};
+  named.identity = identity_;
+  EXPECT_NE(message(named).find("not signed; get a signed image"), std::string::npos);
+  EXPECT_EQ(message(named).find("--tofu"), std::string::npos) << message(named);
+  ASSERT_TRUE(policy_.require({.signers = 2}));
+  for (const Anchors& anchors : {Anchors{}, Anchors{.key_files = {}, .pin = manifest_},
+                                 Anchors{.key_files = {}, .first_use = true}})
+    EXPECT_EQ(message(anchors).find(hint), std::string::npos) << message(anchors);
 }
 
 TEST_F(UnsignedTest, NeitherIsWhereASignatureIsAskedForOrTheManifestRevoked) {

@@ -22,13 +22,13 @@ bool is_bundle_type(std::string_view media_type);
 inline constexpr std::size_t kMaxBundleSize = 4 * 1024 * 1024;  // bytes
 inline constexpr std::size_t kMaxCertificates = 8;              // of one signature
 
-/// A sigstore bundle (v0.1 to v0.3): a signed statement, or a signature over the artifact itself.
+/// A sigstore bundle (v0.1 to v0.3): a signed statement, or a signature over the bytes of a file.
 /// Nothing in it has been checked. Entries of transparency logs and timestamps in it are not used.
 struct Bundle {
-  std::optional<Envelope> envelope;  ///< has exactly one signature
-  Bytes signature;                   ///< over the artifact's bytes, if there is no envelope
-  std::string key_hint;              ///< unauthenticated; may be empty
-  std::vector<Bytes> certificates;   ///< DER, the signer's first; empty: signed with a bare key
+  /// Has exactly one signature. Nothing: it signs a file, which is never the signature of an image.
+  std::optional<Envelope> envelope;
+  std::string key_hint;             ///< unauthenticated; may be empty
+  std::vector<Bytes> certificates;  ///< DER, the signer's first; empty: signed with a bare key
 };
 
 /// malformed: not a bundle, or one that readers could understand in several ways (duplicate

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,9 +49,11 @@ struct Statement {
   std::string type;  ///< the value of "_type"
   std::string predicate_type;
   std::vector<Subject> subjects;
+  /// When the predicate was made, where one of the usual types says so; seconds since 1970.
+  std::optional<std::int64_t> predicate_time{};
 };
 
-/// malformed: not a statement. The predicate is not looked into.
+/// malformed: not a statement. Of the predicate only the time is looked for.
 Result<Statement> parse_statement(ByteSpan bytes);
 
 /// The statement that cosign 3 writes to sign an image, with our identity.

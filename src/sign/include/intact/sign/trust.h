@@ -1,6 +1,5 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,9 +22,6 @@ struct Evidence {
   std::string signature_base64;      ///< over it, in standard base64; only of kSimpleSigning
   std::string kind{kSimpleSigning};  ///< of an unknown kind: only listed, never accepted
   std::string what = "signature";    ///< for people: "sigstore bundle sha256:HEX"
-  /// The bytes of the manifest that this is about, which some bundles sign directly. Null: such
-  /// bundles are not accepted.
-  std::shared_ptr<const Bytes> artifact{};
 
   bool can_be_judged() const { return is_known_kind(kind); }
 };
@@ -66,6 +62,11 @@ struct Anchors {
   /// HOST/REPO:TAG where a registry has the image: rules and requirements for that name count too,
   /// by whatever name it is kept. Empty: it is not from a registry.
   std::string place = {};
+  /// What led to the manifest: the digests of the index that was named and of those within it. One
+  /// that is revoked revokes the manifest.
+  std::vector<Digest> through = {};
+  /// Judge every piece, so that the verdict has the highest serial number.
+  bool judge_all = false;
   // What is to be enough where there is no trusted signature. Neither is, where one is asked for:
   // by the other members, or by a requirement of the policy for this name.
   std::optional<Digest> pin = {};  ///< only this manifest, signed or not
@@ -88,9 +89,10 @@ struct Verdict {
   std::string key_label{};  ///< what the policy calls the key; may be empty
   /// The pieces of evidence that were tried before the good one.
   std::vector<Rejection> rejected{};
-  std::string subject{};                  ///< of the certificate, for people; empty for a bare key
-  std::optional<std::int64_t> time{};     ///< of signing, as the signer says
-  std::optional<std::uint64_t> serial{};  ///< as signed
+  std::string subject{};               ///< of the certificate, for people; empty for a bare key
+  std::optional<std::int64_t> time{};  ///< of signing, as the signer says
+  /// As signed; the highest if there are several and all were judged (Anchors::judge_all).
+  std::optional<std::uint64_t> serial{};
   /// Everybody whose signature counted, as key_name(); only the first unless more were required.
   std::vector<std::string> signers{};
   /// The predicate types of the attestations that were required and found.
@@ -108,12 +110,16 @@ struct Verdict {
 /// The anchors are read anew at each call. One good piece of evidence is enough; others are passed
 /// over. untrusted if there is none: the error tells which pieces were found, and why each was not
 /// accepted; an image that has only pieces of unknown kinds is not called unsigned. Also if the
-/// policy revokes the manifest, whatever the anchors say, if it is not Anchors::pin, and if
-/// policy_file is missing. A policy
-/// or key file that cannot be read is an error of its own kind. Where the policy requires more of
-/// such an image (Requirement), all of that must hold.
+/// policy revokes the manifest or what led to it, whatever the anchors say, if it is not
+/// Anchors::pin, and if policy_file is missing. A policy or key file that cannot be read is an
+/// error of its own kind. Where the policy requires more of such an image (Requirement), all of
+/// that must hold.
 Result<Verdict> check_trust(const std::vector<Evidence>& evidence, const Digest& manifest,
                             const std::string& name, const Anchors& anchors);
+
+/// untrusted if the policy revokes one of these, which `manifest` leads to: config, layers, image.
+Result<void> check_not_revoked(const std::vector<Digest>& parts, const Digest& manifest,
+                               const Anchors& anchors);
 
 /// How a verdict came about.
 struct Explanation {
@@ -130,12 +136,14 @@ Result<Explanation> explain_trust(const std::vector<Evidence>& evidence, const D
 
 /// What one command asks for, with its files read.
 struct Demands {
-  std::vector<Rule> rules{};  ///< unless empty, in place of those of the policy
-  std::string identity{};     ///< Anchors::identity
-  std::string place{};        ///< Anchors::place
+  std::vector<Rule> rules{};      ///< unless empty, in place of those of the policy
+  std::string identity{};         ///< Anchors::identity
+  std::string place{};            ///< Anchors::place
+  std::vector<Digest> through{};  ///< Anchors::through
   std::vector<std::string> attestations{};
   std::optional<std::int64_t> max_age{};
   std::optional<std::int64_t> now{};  ///< seconds since 1970; nothing: the clock's
+  bool judge_all = false;             ///< Anchors::judge_all
 };
 
 /// The rules of --pub: each key for any identity, under the label that the policy has for it.
