@@ -60,20 +60,33 @@ Result<ImageId> sealed_by(const std::optional<ImageId>& labels,
                "pull SOURCE NAME`, which verifies and seals it");
 }
 
+/// What the manifest leads to must not be revoked either.
+Result<void> check_parts(const Chain& chain, const sign::Anchors& anchors) {
+  std::vector<Digest> parts{chain.manifest.config.digest};
+  parts.reserve(chain.manifest.layers.size() + 2);
+  for (const oci::Descriptor& layer : chain.manifest.layers) parts.push_back(layer.digest);
+  // Not known yet of an image that its publisher has not sealed.
+  if (!chain.image.format.empty()) parts.push_back(chain.image.digest);
+  return sign::check_not_revoked(parts, chain.manifest_digest, anchors);
+}
+
 /// Everything above the documents: seal, evidence, and what this machine remembers.
 struct Vouched {
   std::optional<StoredSeal> seal;
+  Origin origin;
   sign::Verdict verdict;
 };
 Result<Vouched> check_vouched(const store::Store& store, const store::NamedImage& record,
                               const sign::Anchors& anchors) {
   const std::string about = "'" + record.name + "'";
   auto seal = TRY(find_local_seal(store, record).context(about));
-  auto verdict = check_stored_trust(store, record, anchors_with(anchors, seal)).context(about);
+  Origin origin = TRY(origin_of(anchors, store, record));
+  auto verdict =
+      check_stored_trust(store, record, anchors_with(anchors, seal, origin)).context(about);
   // Without the seal that has gone there may be nothing to trust the image for.
   if (!verdict && !seal && verdict.error().kind() == ErrorKind::untrusted)
     TRY(check_local_seal_is_there(anchors, store, record.name, record.manifest));
-  Vouched vouched{std::move(seal), TRY(std::move(verdict))};
+  Vouched vouched{std::move(seal), std::move(origin), TRY(std::move(verdict))};
   TRY(check_pull_memory(
       anchors, store, record.name,
       {record.manifest, vouched.seal ? std::optional(vouched.seal->document) : std::nullopt}));
@@ -98,17 +111,18 @@ Result<void> check_name_allowed(const store::Store& store, const store::NamedIma
                                 const Chain& chain, const sign::Anchors& anchors) {
   std::optional<StoredSeal> seal;
   if (chain.local_seal) seal = StoredSeal{{}, *chain.local_seal};
-  TRY(check_stored_trust(store, record, anchors_with(anchors, seal))
+  TRY(check_stored_trust(store, record, anchors_with(anchors, seal, chain.origin))
           .context("'" + record.name + "'"));
   return {};
 }
 
 Result<Chain> check_chain(const store::Store& store, const store::NamedImage& record,
                           const sign::Anchors& anchors) {
-  auto [seal, verdict] = TRY(check_vouched(store, record, anchors));
+  auto [seal, origin, verdict] = TRY(check_vouched(store, record, anchors));
   const std::string about = "'" + record.name + "'";
   Chain chain;
   chain.manifest_digest = record.manifest;
+  chain.origin = std::move(origin);
   chain.basis = verdict.basis();
   chain.signer = signer_of(std::move(verdict));
 
@@ -126,6 +140,7 @@ Result<Chain> check_chain(const store::Store& store, const store::NamedImage& re
                                           (seal ? "local seal" : "signed config") + " the " +
                                           to_text(chain.image) + "; pull it again");
   if (seal) chain.local_seal = std::move(seal->seal);
+  TRY(check_parts(chain, anchors).context(about));
   return chain;
 }
 
@@ -144,14 +159,14 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
                                        const registry::Options& registry) {
   SourceChain result;
   result.source = TRY(registry::open_source(reference, limits, registry));
-  const oci::Descriptor found =
-      TRY(result.source->resolve(reference.tag, platform.value_or(oci::Platform::host())));
+  oci::Located located =
+      TRY(result.source->locate(reference.tag, platform.value_or(oci::Platform::host())));
+  const oci::Descriptor& found = located.manifest;
   result.signatures = TRY(read_signatures(*result.source, found));
   Chain& chain = result.chain;
   chain.manifest_digest = found.digest;
-  sign::Anchors with = anchors;
-  if (reference.transport == oci::Reference::Transport::docker)
-    with.place = reference.path + (reference.tag.empty() ? "" : ":" + reference.tag);
+  chain.origin = {.place = place_of(reference), .through = std::move(located.through)};
+  sign::Anchors& with = result.anchors = anchors_with(anchors, {}, chain.origin);
   // To pull by the digest of an index is to pin everything that it contains.
   if (anchors.pin && reference.digest == anchors.pin) with.pin = found.digest;
   auto verdict = sign::check_trust(result.signatures.evidence, found.digest, name, with);
@@ -173,10 +188,22 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   const auto sealed = TRY(sealed_image(chain.config).context(oci::to_string(reference)));
   result.is_sealed = sealed.has_value();
   if (sealed) chain.image = *sealed;
+  TRY(check_parts(chain, anchors).context(oci::to_string(reference)));
   if (chain.signer) result.suggested_name = chain.signer->identity;
   if (result.suggested_name.empty()) result.suggested_name = reference.tag;
-  if (result.suggested_name.empty()) result.suggested_name = found.annotation(oci::kRefName);
+  result.unsigned_name = found.annotation(oci::kRefName);
   return result;
+}
+
+Result<void> check_for_name(SourceChain& source, const std::string& name) {
+  sign::Anchors anchors = source.anchors;
+  anchors.judge_all = true;
+  sign::Verdict verdict =
+      TRY(sign::check_trust(source.signatures.evidence, source.chain.manifest_digest, name, anchors)
+              .context("as '" + visible(name) + "'"));
+  source.chain.basis = verdict.basis();
+  source.chain.signer = signer_of(std::move(verdict));
+  return {};
 }
 
 }  // namespace intact::image

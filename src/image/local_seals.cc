@@ -45,8 +45,11 @@ Result<std::optional<StoredSeal>> find_local_seal(const store::Store& store,
   return std::optional(StoredSeal{*document, *std::move(seal)});
 }
 
-sign::Anchors anchors_with(const sign::Anchors& anchors, const std::optional<StoredSeal>& seal) {
+sign::Anchors anchors_with(const sign::Anchors& anchors, const std::optional<StoredSeal>& seal,
+                           const Origin& origin) {
   sign::Anchors with = anchors;
+  with.place = origin.place;
+  with.through = origin.through;
   if (seal && seal->seal.basis == sign::Basis::pin) with.pin = seal->seal.manifest;
   if (seal && seal->seal.basis == sign::Basis::first_use) with.first_use = true;
   return with;

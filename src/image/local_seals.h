@@ -36,8 +36,9 @@ Result<std::optional<StoredSeal>> find_local_seal(const store::Store& store,
 /// The digest of its document, as the record has it.
 std::optional<Digest> local_seal_of(const store::NamedImage& record);
 
-/// The anchors with what the seal says of why the image is trusted.
-sign::Anchors anchors_with(const sign::Anchors& anchors, const std::optional<StoredSeal>& seal);
+/// The anchors with what the seal says of why the image is trusted, and where it comes from.
+sign::Anchors anchors_with(const sign::Anchors& anchors, const std::optional<StoredSeal>& seal,
+                           const Origin& origin);
 
 struct NewSeal {
   Digest digest;

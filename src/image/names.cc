@@ -28,7 +28,8 @@ Result<store::NamedImage> tag(store::Store& store, const std::string& name,
     put_local_seal(image, made.digest);
     documents.emplace(made.digest, std::move(made.document));
   }
-  const PulledImage pulled(image.manifest, local_seal_of(image));
+  image.through = held.chain.origin.through;
+  const PulledImage pulled(image.manifest, local_seal_of(image), held.chain.origin);
   Result<void> remembered;
   const store::NamingHooks hooks{
       .before = [&] { return announce_pull(anchors, store, new_name, pulled, replace); },

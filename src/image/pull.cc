@@ -6,6 +6,7 @@
 
 #include <intact/base/file.h>
 #include <intact/base/thread.h>
+#include <intact/base/visible.h>
 #include <intact/fsverity/tree.h>
 #include <intact/image/pull.h>
 #include <intact/image/stored_images.h>
@@ -21,6 +22,7 @@
 #include "profile.h"
 #include "progress_meter.h"
 #include "pull_memory.h"
+#include "serial_memory.h"
 #include "source_chain.h"
 #include "stored_image.h"
 
@@ -167,7 +169,7 @@ Result<std::optional<PullReport>> report_unchanged(const SourceChain& source,
   const bool same_signatures = publishers_evidence(record) == signatures.references();
   const bool same_dirs = store.object_dirs().empty() || store.object_dirs() == record.object_dirs;
   if (record.manifest != chain.manifest_digest || record.layers_kept == options.drop_layers ||
-      !same_signatures || !same_dirs)
+      !same_signatures || !same_dirs || record.through != chain.origin.through)
     return std::optional<PullReport>();
   // What is looked at must not be collected meanwhile.
   const auto lease = store::Lease::take(store, record);
@@ -180,7 +182,7 @@ Result<std::optional<PullReport>> report_unchanged(const SourceChain& source,
   report.basis = chain.basis;
   report.seal = chain.seal_kind();
   report.unchanged = true;
-  const PulledImage pulled(record.manifest, local_seal_of(record));
+  const PulledImage pulled(record.manifest, local_seal_of(record), chain.origin);
   if (is_remembered(options.anchors, store, record.name, pulled))
     return std::optional(std::move(report));
   Result<void> remembered;
@@ -266,6 +268,7 @@ store::NamedImage make_record(const oci::Reference& reference, const std::string
   record.source = oci::to_string(reference);
   record.created = std::chrono::duration_cast<std::chrono::seconds>(now).count();
   record.layers_kept = !options.drop_layers;
+  record.through = source.chain.origin.through;
   return record;
 }
 
@@ -287,14 +290,44 @@ Result<void> stage_local_seal(const SourceChain& source, store::NamedImage& reco
   return {};
 }
 
-/// An image that nobody trusted has signed must be acceptable by the name that it gets, which may
-/// not have been known when its chain was checked.
-Result<void> check_unsigned_name(const SourceChain& source, const std::string& name,
-                                 const PullOptions& options) {
-  if (source.chain.basis != sign::Basis::first_use) return {};
-  TRY(sign::check_trust(source.signatures.evidence, source.chain.manifest_digest, name,
-                        options.anchors));
-  return {};
+/// From now on an older image is refused.
+void note_serial(const store::Store& store, PullReport& report) {
+  if (!report.signer) return;
+  const auto noted = remember_serial(store, report.image.name, *report.signer);
+  if (!noted)
+    report.warnings.push_back(
+        "the serial number cannot be remembered, so an older image would go "
+        "unnoticed: " +
+        noted.error().message());
+}
+
+/// The name that the image gets. What is remembered under it from now on is not for the maker of
+/// the source to choose, unless somebody trusted has signed it or it is a local name that claims
+/// nothing.
+Result<std::string> choose_name(const oci::Reference& reference, const std::string& asked_name,
+                                const SourceChain& source) {
+  const std::string what = oci::to_string(reference);
+  if (!asked_name.empty()) return asked_name;
+  const auto refuse = [&](const std::string& why) {
+    return Error(ErrorKind::invalid_argument,
+                 what + ": " + why + "; give it a NAME, as in `intact pull " + what + " NAME`");
+  };
+  const sign::Basis basis = source.chain.basis;
+  const bool is_remembered_alone = basis == sign::Basis::pin || basis == sign::Basis::first_use;
+  if (is_remembered_alone && reference.transport != oci::Reference::Transport::docker)
+    return refuse("has no trusted signature, so its maker may not choose its name");
+  std::string name = source.suggested_name;
+  if (name.empty() && !is_remembered_alone) {
+    name = source.unsigned_name;
+    if (name.find('/') != std::string::npos)
+      return refuse("the name that it has here, '" + visible(name) + "', is not signed");
+  }
+  if (name.empty()) return refuse("has neither an identity nor a tag");
+  // The tag of a layout is unsigned: its maker may have chosen one that means something else.
+  if (const auto usable = store::check_name(name); !usable)
+    return Error(ErrorKind::invalid_argument,
+                 what + ": " + usable.error().message() + "; give the image another NAME");
+  return name;
 }
 
 }  // namespace
@@ -305,22 +338,17 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
       TRY(check_source_chain(reference, asked_name, options.platform, options.anchors,
                              options.limits.decompress, options.registry));
   const Chain& chain = source.chain;
-  const std::string name = asked_name.empty() ? source.suggested_name : asked_name;
-  if (name.empty())
-    return Error(ErrorKind::invalid_argument,
-                 oci::to_string(reference) +
-                     ": has neither an identity nor a tag; give it a NAME, as in `intact pull " +
-                     oci::to_string(reference) + " NAME`");
-  // The tag of a layout is unsigned: its maker may have chosen one that means something else.
-  if (const auto usable = store::check_name(name); !usable && asked_name.empty())
-    return Error(ErrorKind::invalid_argument, oci::to_string(reference) + ": " +
-                                                  usable.error().message() +
-                                                  "; give the image another NAME");
-  TRY(check_unsigned_name(source, name, options));
+  const std::string name = TRY(choose_name(reference, asked_name, source));
+  // All that later commands demand of the image under this name.
+  TRY(check_for_name(source, name).context(oci::to_string(reference)));
   const auto present = TRY(check_name(store, name, chain, options));
+  // What the store has under the name is its word only, so this is asked of the same image again.
+  if (!options.allow_older) TRY(check_serial(store, name, chain.signer.value_or(sign::Verdict())));
   if (present && !options.verify) {
-    if (auto unchanged = TRY(report_unchanged(source, *present, store, options)))
+    if (auto unchanged = TRY(report_unchanged(source, *present, store, options))) {
+      note_serial(store, *unchanged);
       return std::move(*unchanged);
+    }
   }
 
   ProgressMeter meter(options.progress);
@@ -335,6 +363,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
       TRY(stage_image(reference, source, *transaction, options, reused, meter, report.warnings));
   report.objects = objects.digests.size();
   report.object_bytes = objects.bytes;
+  TRY(sign::check_not_revoked({chain.image.digest}, chain.manifest_digest, options.anchors));
   report.image = make_record(reference, name, source, options);
   TRY(stage_documents(source, *transaction));
   TRY(stage_local_seal(source, report.image, *transaction));
@@ -351,7 +380,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   // The memory of the name changes together with it: otherwise a concurrent pull could leave one
   // image in the store and another in the memory.
   Result<void> remembered;
-  const PulledImage pulled(chain.manifest_digest, local_seal_of(report.image));
+  const PulledImage pulled(chain.manifest_digest, local_seal_of(report.image), chain.origin);
   const auto announce = [&] {
     return announce_pull(options.anchors, store, name, pulled, options.replace);
   };
@@ -359,6 +388,7 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   TRY(transaction->commit(report.image, options.replace, objects.digests,
                           {.before = announce, .after = remember}));
   if (!remembered) report.warnings.push_back(not_remembered(remembered.error()));
+  note_serial(store, report);
   return report;
 }
 

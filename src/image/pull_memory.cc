@@ -33,6 +33,7 @@ struct Pulled {
   std::string manifest;
   std::vector<std::string> places;  ///< link_places() of `store`
   std::string local_seal{};         ///< digest of its document; empty: none
+  Origin origin{};
 
   bool is_manifest(const PulledImage& image) const {
     return manifest == image.manifest.to_string();
@@ -40,6 +41,7 @@ struct Pulled {
   bool is(const PulledImage& image) const {
     return is_manifest(image) &&
            local_seal == (image.local_seal ? image.local_seal->to_string() : "");
+    // Where it comes from is not compared: the manifest and its seal are what was pulled.
   }
 };
 
@@ -78,6 +80,19 @@ std::string beside(const std::string& policy_file) {
   return (slash == std::string::npos ? "." : policy_file.substr(0, slash)) + kFile;
 }
 
+/// A list of strings; empty if there is none.
+Result<std::vector<std::string>> read_texts(const Json& entry, const char* member) {
+  std::vector<std::string> texts;
+  if (!entry.contains(member)) return texts;
+  for (const Json& text : *TRY(require_array(entry, member))) {
+    if (!text.is_string())
+      return Error(ErrorKind::malformed,
+                   "'" + std::string(member) + "' contains something other than text");
+    texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
 /// Empty when the file does not exist.
 Result<std::vector<Pulled>> read_memory(const std::string& file,
                                         Removable removable = Removable::anywhere) {
@@ -100,13 +115,10 @@ Result<std::vector<Pulled>> read_memory(const std::string& file,
     pulled.name = TRY(require_string(entry, "name").context(file));
     pulled.manifest = TRY(require_string(entry, "manifest").context(file));
     pulled.local_seal = TRY(optional_string(entry, "local_seal").context(file)).value_or("");
-    if (entry.contains("places")) {
-      for (const Json& place : *TRY(require_array(entry, "places").context(file))) {
-        if (!place.is_string())
-          return Error(ErrorKind::malformed, file + ": 'places' holds something other than text");
-        pulled.places.push_back(place.get<std::string>());
-      }
-    }
+    pulled.places = TRY(read_texts(entry, "places").context(file));
+    pulled.origin.place = TRY(optional_string(entry, "from").context(file)).value_or("");
+    for (const std::string& digest : TRY(read_texts(entry, "through").context(file)))
+      pulled.origin.through.push_back(TRY(Digest::parse(digest).context(file)));
     all.push_back(std::move(pulled));
   }
   return all;
@@ -126,6 +138,8 @@ Result<void> write_memory(const std::string& file, const std::vector<Pulled>& al
     entry["manifest"] = pulled.manifest;
     if (!pulled.local_seal.empty()) entry["local_seal"] = pulled.local_seal;
     if (!pulled.places.empty()) entry["places"] = pulled.places;
+    if (!pulled.origin.place.empty()) entry["from"] = pulled.origin.place;
+    for (const Digest& index : pulled.origin.through) entry["through"].push_back(index.to_string());
     entries.push_back(std::move(entry));
   }
   const Json json = {{"version", kVersion}, {"pulled", std::move(entries)}};
@@ -242,7 +256,8 @@ Result<void> update_memory(const sign::Anchors& anchors, const store::Store& sto
   }
   if (image)
     kept.push_back({store.given_path(), store.path(), store.id(), name, image->manifest.to_string(),
-                    present.links, image->local_seal ? image->local_seal->to_string() : ""});
+                    present.links, image->local_seal ? image->local_seal->to_string() : "",
+                    image->origin});
   TRY(write_memory(file, kept));
   if (moved) ::unlink(old_file->c_str());
   return {};
@@ -361,7 +376,7 @@ bool is_remembered(const sign::Anchors&, const store::Store& store, const std::s
     if (!concerns(pulled, present, name)) continue;
     ++about;
     exact += pulled.store == store.given_path() && pulled.id == store.id() &&
-             pulled.places == present.links && pulled.is(image);
+             pulled.places == present.links && pulled.is(image) && pulled.origin == image.origin;
   }
   return exact == 1 && about == 1;
 }
@@ -377,6 +392,27 @@ Error other_seal(const std::string& name, bool has_one) {
 }
 
 }  // namespace
+
+std::string place_of(const oci::Reference& reference) {
+  if (reference.transport != oci::Reference::Transport::docker) return "";
+  return reference.path + (reference.tag.empty() ? "" : ":" + reference.tag);
+}
+
+Result<Origin> origin_of(const sign::Anchors& anchors, const store::Store& store,
+                         const store::NamedImage& record) {
+  Origin origin{.place = {}, .through = record.through};
+  for (const Pulled& pulled : TRY(find_pulled(anchors, store, record.name))) {
+    if (!pulled.is_manifest(record.manifest)) continue;
+    if (!pulled.origin.place.empty()) origin.place = pulled.origin.place;
+    for (const Digest& index : pulled.origin.through)
+      if (std::ranges::find(origin.through, index) == origin.through.end())
+        origin.through.push_back(index);
+  }
+  if (!origin.place.empty()) return origin;
+  const auto source = oci::parse_reference(record.source);
+  if (source && *source) origin.place = place_of(**source);
+  return origin;
+}
 
 Result<void> check_local_seal_is_there(const sign::Anchors& anchors, const store::Store& store,
                                        const std::string& name, const Digest& manifest) {

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
+#include <intact/image/chain.h>
+#include <intact/oci/reference.h>
 #include <intact/sign/trust.h>
 #include <intact/store/store.h>
 
@@ -17,16 +21,20 @@ namespace intact::image {
 // marker; both must be what they were. Nothing is forgotten except by a pull of the same name or by
 // its removal.
 
+/// HOST/REPO:TAG of an image in a registry; otherwise empty.
+std::string place_of(const oci::Reference& reference);
+
 /// What was pulled under a name.
 struct PulledImage {
   // Not explicit: most images have no local seal.
-  PulledImage(const Digest& of, std::optional<Digest> sealed = {})
-      : manifest(of), local_seal(sealed) {}
+  PulledImage(const Digest& of, std::optional<Digest> sealed = {}, Origin from = {})
+      : manifest(of), local_seal(sealed), origin(std::move(from)) {}
 
   Digest manifest;
   /// Of the document of its local seal (local_seals.h), for an image that needs one. No other seal
   /// is accepted then, so that an older one cannot be put back.
   std::optional<Digest> local_seal;
+  Origin origin;
 };
 
 /// The directory of the memory that this user writes: $INTACT_STATE, or else /var/lib/intact-state
@@ -70,6 +78,11 @@ Result<bool> forget_pull(const store::Store& store, const std::string& name,
 /// the last pull made.
 Result<void> check_pull_memory(const sign::Anchors& anchors, const store::Store& store,
                                const std::string& name, const PulledImage& image);
+
+/// Where the image of this record comes from: what is remembered of its pulls, and what the record
+/// says. The latter is the store's word, but can only make more be refused.
+Result<Origin> origin_of(const sign::Anchors& anchors, const store::Store& store,
+                         const store::NamedImage& record);
 
 /// untrusted when the manifest was pulled under the name with a local seal: for a name that has
 /// none any more.

@@ -99,6 +99,42 @@ TEST_F(PullMemoryTest, OnlyReplacingTakesAnotherImage) {
   EXPECT_FALSE(announce('c', false));
 }
 
+// What led to an image is remembered, since the store's record of it may be changed.
+TEST_F(PullMemoryTest, RemembersWhereAnImageComesFrom) {
+  const auto origin = [&](char manifest) {
+    return *origin_of(
+        anchors_, *store_,
+        {.name = "app", .manifest = digest(manifest), .image = {"composefs-1", digest('f')}});
+  };
+  EXPECT_EQ(origin('a'), Origin());
+  const PulledImage pulled(digest('a'), {}, {"registry.example/team/app:1", {digest('c')}});
+  ASSERT_TRUE(remember_pull(anchors_, *store_, "app", pulled));
+  EXPECT_EQ(origin('a'), pulled.origin);
+  EXPECT_EQ(origin('b'), Origin());
+  EXPECT_TRUE(is_remembered(anchors_, *store_, "app", pulled));
+  EXPECT_FALSE(is_remembered(anchors_, *store_, "app", digest('a')));
+  EXPECT_TRUE(passes('a'));
+  // Both are known: what the record says and what is remembered.
+  store::NamedImage record{
+      .name = "app", .manifest = digest('a'), .image = {"composefs-1", digest('d')}};
+  record.through = {digest('e'), digest('c')};
+  record.source = "docker://registry.example/elsewhere/app:2";
+  const auto both = origin_of(anchors_, *store_, record);
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->through, (std::vector{digest('e'), digest('c')}));
+  EXPECT_EQ(both->place, "registry.example/team/app:1");
+  record.name = "unknown";
+  EXPECT_EQ(origin_of(anchors_, *store_, record)->place, "registry.example/elsewhere/app:2");
+}
+
+TEST(Places, AreOfRegistriesOnly) {
+  const auto place = [](const std::string& text) { return place_of(**oci::parse_reference(text)); };
+  EXPECT_EQ(place("docker://registry.example/team/app:1"), "registry.example/team/app:1");
+  EXPECT_EQ(place("docker://registry.example/team/app@sha256:" + std::string(64, 'a')),
+            "registry.example/team/app");
+  EXPECT_EQ(place("oci:registry.example/team/app:1"), "");
+}
+
 TEST_F(PullMemoryTest, RemovingANameForgetsIt) {
   ASSERT_TRUE(forget_pull(*store_, "app", "app"));
   EXPECT_NE(::access(dir_.path("state").c_str(), F_OK), 0);

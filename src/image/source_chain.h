@@ -22,10 +22,12 @@ struct SourceChain {
   Bytes manifest_bytes;
   Bytes config_bytes;
   SignatureState signatures;
+  sign::Anchors anchors;  ///< by which it was judged: those of the caller, and where it comes from
   /// Whether its labels name the image; without them chain.image is empty, and known only once its
   /// layers have been unpacked.
   bool is_sealed = false;
-  std::string suggested_name;  ///< the signed identity, else the tag, else empty
+  std::string suggested_name;  ///< the signed identity, else the tag that was given, else empty
+  std::string unsigned_name;   ///< what the source calls the image, which its maker chose
 };
 
 /// As check_chain(), for an image that is not in a store. `name`: what it is to be called, for the
@@ -35,6 +37,9 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
                                        const sign::Anchors& anchors,
                                        const oci::DecompressLimits& limits,
                                        const registry::Options& registry);
+
+/// Judges it by the name that it gets, which may not have been known before. Errors: untrusted.
+Result<void> check_for_name(SourceChain& source, const std::string& name);
 
 /// unsupported unless an image with this config is one for `wanted`.
 Result<void> check_platform(const oci::ImageConfig& config,

@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint64_t kRecordVersion = 2;  // 1 had neither "format" nor "evidence"
 constexpr std::size_t kMaxIdLength = 64;     // hex digits
 constexpr std::size_t kMaxEvidence = 128;
+constexpr std::size_t kMaxThrough = 64;
 
 Result<void> check_version(const Json& document, std::uint64_t ours, const std::string& what) {
   const std::uint64_t version = TRY(require_uint(document, "version"));
@@ -61,6 +62,7 @@ std::string encode_record(const NamedImage& image) {
   json["blobs"] = Json::array();
   for (const Digest& blob : image.blobs) json["blobs"].push_back(blob.to_string());
   if (!image.object_dirs.empty()) json["object_dirs"] = image.object_dirs;
+  for (const Digest& index : image.through) json["through"].push_back(index.to_string());
   return to_text(json) + "\n";
 }
 
@@ -93,6 +95,16 @@ Result<NamedImage> parse_record(ByteSpan bytes) {
       if (!dir.is_string())
         return Error(ErrorKind::malformed, "JSON: an entry of \"object_dirs\" is not a string");
       image.object_dirs.push_back(dir.get<std::string>());
+    }
+  }
+  if (const Json* through = TRY(optional_array(json, "through"))) {
+    if (through->size() > kMaxThrough)
+      return Error(ErrorKind::limit,
+                   "a record with more than " + std::to_string(kMaxThrough) + " indexes");
+    for (const Json& index : *through) {
+      if (!index.is_string())
+        return Error(ErrorKind::malformed, "JSON: an entry of \"through\" is not a string");
+      image.through.push_back(TRY(Digest::parse(index.get_ref<const std::string&>())));
     }
   }
   return image;

@@ -17,6 +17,7 @@ NamedImage full_record() {
   image.layers_kept = false;
   image.blobs = {image.manifest, image.evidence[0].document};
   image.object_dirs = {"/var/lib/objects"};
+  image.through = {image.manifest};
   return image;
 }
 
@@ -39,6 +40,7 @@ TEST(Record, SurvivesTheRoundTrip) {
   EXPECT_EQ(back.layers_kept, image.layers_kept);
   EXPECT_EQ(back.blobs, image.blobs);
   EXPECT_EQ(back.object_dirs, image.object_dirs);
+  EXPECT_EQ(back.through, image.through);
 }
 
 TEST(Record, OfVersionOneIsOfTheFirstFormatWithOnePieceOfEvidence) {

@@ -199,8 +199,10 @@ for command in "pull oci:$work/app:1.0 x" "verify oci:$work/app:1.0"; do
   said "did you mean oci:$work/app:1.0-sealed\?"
 done
 small_image "$work/alone" latest
-expect 5 "$intact" verify "oci:$work/alone:latest" "${pub[@]}"
+expect 5 "$intact" verify "oci:$work/alone:latest"
 said 'not signed.*--pin DIGEST or --tofu'
+expect 5 "$intact" verify "oci:$work/alone:latest" "${pub[@]}"
+said 'not signed; get a signed image from its publisher$'
 expect 2 seal "oci:$work/app:1.0-sealed"
 said 'already sealed'
 expect 7 "$intact" verify "oci:$work/app:1.0-sealed-sealed" "${pub[@]}"

@@ -75,6 +75,35 @@ expect 5 verify
 said 'made after 2099'
 expect 0 require --identity 'registry.example/prod/**' --remove
 
+# Nothing is published that a requirement refuses by the name that it gets: here the name of a tag, since the
+# signature has none.
+small_image "$work/nameless"
+expect 0 "$intact" seal "oci:$work/nameless:latest" "oci:$work/unnamed:registry.example/prod/x:1" --key "$work/stranger.key" \
+  --password-file "$work/password"
+expect 0 "$intact" trust add "$work/stranger.pub" --any --label stranger --policy "$policy"
+unnamed=oci:$work/unnamed:registry.example/prod/x:1
+refused_by() { # refused_by REGEX REQUIREMENT...: the pull is refused, and nothing has the name
+  local why=$1
+  shift
+  expect 0 require --identity 'registry.example/prod/**' "$@"
+  expect 5 "$intact" pull "$unnamed" --policy "$policy"
+  said "^intact: oci:.*: as 'registry.example/prod/x:1': .*$why"
+  [[ ! -e $INTACT_STORE/names/registry.example%2Fprod%2Fx:1.json ]] || fail "published: $*"
+  expect 0 "$intact" images --json
+  equal "$(jq 'map(select(.name | startswith("registry.example/prod/x"))) | length' "$work/out")" 0 "$why"
+  expect 0 "$intact" pull "$unnamed" "elsewhere" --policy "$policy"
+  expect 0 require --identity 'registry.example/prod/**' --remove
+}
+refused_by 'requires 2 signers' --signers 2
+refused_by 'requires 1 signers? for .*none signed' --attestation slsaprovenance1
+refused_by 'serial number of 9 or more' --min-serial 9
+refused_by 'made after 2099' --not-before 2099-01-01T00:00:00Z
+sleep 1.1
+refused_by 'longer ago than allowed' --max-age 1s
+expect 0 "$intact" pull "$unnamed" --policy "$policy"
+expect 0 "$intact" verify registry.example/prod/x:1 --policy "$policy"
+expect 0 "$intact" trust rm stranger --policy "$policy"
+
 # Attestations are by trusted signers, and about this image.
 expect 5 verify --require-attestation slsaprovenance1
 said "no attestation 'https://slsa.dev/provenance/v1'"
@@ -89,3 +118,65 @@ for member in '"signers": 0' '"signers": "2"' '"max_age": "soon"' '"identity": "
 done
 expect 2 require
 said 'requires nothing'
+
+# The highest serial number that was pulled is the lowest from then on: of the identity under any name and in any
+# store, and of the name whatever identity was signed.
+small_image "$work/releases"
+release() { # release SERIAL TAG [OPTION...]
+  local serial=$1 tag=$2
+  shift 2
+  small_image "$work/releases" "plain-$tag" "release $tag"
+  expect 0 "$intact" seal "oci:$work/releases:plain-$tag" "oci:$work/releases:$tag" --key "$work/one.key" \
+    --password-file "$work/password" ${serial:+--serial "$serial"} "$@"
+}
+name=registry.example/prod/tool:latest
+release 7 seven --identity "$name"
+release 8 eight --identity "$name"
+release '' none --identity "$name"
+release 5 other --identity registry.example/prod/other:1
+get() { # get TAG NAME [OPTION...]
+  local tag=$1
+  shift
+  "$intact" pull "oci:$work/releases:$tag" "$@" --policy "$policy"
+}
+expect 0 get seven tool
+expect 0 get eight tool --replace
+expect 0 get eight tool
+expect 5 get seven tool --replace
+said 'tool: the image has the serial number 7, but one with 8 was pulled before .*--allow-older'
+expect 5 get seven second-name
+said 'but one with 8 was pulled before as'
+INTACT_STORE=$work/second expect 5 get seven second-name
+said 'but one with 8 was pulled before as'
+expect 5 get none tool --replace
+said 'the image has no signed serial number, but one with 8 was pulled before'
+# Another identity, or none that is trusted, under the name.
+expect 5 get other tool --replace
+said 'the image has the serial number 5, but one with 8 was pulled before under the name .tool.'
+expect 5 get plain-seven tool --replace --tofu
+said 'the image has no signed serial number'
+expect 0 get other other
+expect 0 "$intact" verify tool --policy "$policy" --json
+equal "$(jq -r .manifest "$work/out")" "$(manifest_digest "$work/releases" eight)" 'the image of the name'
+# Removing the name forgets nothing; the user may.
+expect 0 "$intact" rm tool
+expect 5 get seven tool
+said 'but one with 8 was pulled before'
+expect 0 get seven tool --allow-older
+expect 0 "$intact" verify tool --policy "$policy"
+expect 5 get seven tool
+said 'but one with 8 was pulled before'
+expect 0 get eight tool --replace
+# The highest of several signatures counts.
+expect 0 "$intact" seal "oci:$work/releases:plain-seven" "oci:$work/releases:seven" --key "$work/two.key" \
+  --password-file "$work/password" --serial 9 --identity "$name"
+expect 0 get seven tool --replace
+expect 5 get eight tool --replace
+said 'the image has the serial number 8, but one with 9 was pulled before'
+# The memory is believed only where others could not have written it.
+equal "$(stat -c %a "$INTACT_STATE/serials.json")" "$( ((EUID == 0)) && echo 644 || echo 600)" 'mode of the memory'
+chmod 666 "$INTACT_STATE/serials.json"
+expect 5 get seven tool
+said 'serials.json: '
+chmod 600 "$INTACT_STATE/serials.json"
+expect 0 get seven tool

@@ -27,6 +27,7 @@ struct Options {
   std::vector<std::string> object_dirs;
   bool first_use = false;
   bool replace = false;
+  bool allow_older = false;
   bool drop_layers = false;
   bool shared = false;
   bool verify = false;
@@ -61,6 +62,7 @@ Result<int> pull(const Options& options, const StoreOption& store_option,
   }
   pull_options.anchors.first_use = options.first_use;
   pull_options.replace = options.replace;
+  pull_options.allow_older = options.allow_older;
   pull_options.drop_layers = options.drop_layers;
   pull_options.verify = options.verify;
   pull_options.limits = limits.limits();
@@ -113,6 +115,8 @@ void add_pull_command(Program& program) {
                  "Accept an image without a trusted signature if it is the first of this name")
       ->excludes(pin);
   command->add_flag("--replace", options->replace, "Replace the image that NAME refers to");
+  command->add_flag("--allow-older", options->allow_older,
+                    "Accept an image with a lower signed serial number than one pulled before");
   command->add_flag(
       "--drop-layers", options->drop_layers,
       "Do not keep the layer blobs (saves space, but rules out `export oci:` and repair)");

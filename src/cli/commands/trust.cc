@@ -15,6 +15,7 @@
 #include "anchor_options.h"
 #include "command.h"
 #include "references.h"
+#include "registry_options.h"
 #include "store_option.h"
 
 namespace intact::cli {
@@ -178,7 +179,7 @@ struct TestOptions {
 };
 
 Result<int> test(const TestOptions& options, const StoreOption& store_option,
-                 const AnchorOptions& anchor_options) {
+                 const AnchorOptions& anchor_options, const RegistryOptions& registry) {
   const sign::Anchors anchors = anchor_options.anchors();
   const auto platform = TRY(options.platform.platform());
   const auto reference = TRY(oci::parse_reference(options.image));
@@ -186,7 +187,8 @@ Result<int> test(const TestOptions& options, const StoreOption& store_option,
     return Error(ErrorKind::invalid_argument,
                  "--name: an image in the store has a name; leave it out");
   const image::TrustReport report =
-      reference ? TRY(image::explain_source(*reference, options.name, platform, anchors))
+      reference ? TRY(image::explain_source(*reference, options.name, platform, anchors,
+                                            registry.options()))
                 : TRY(image::explain_stored(*TRY(store_option.open()), options.image, anchors));
   print("{}", options.json ? to_text(report::to_json(report)) + "\n" : report::to_text(report));
   return report.explanation.verdict ? 0 : exit_status(Error(ErrorKind::untrusted, ""));
@@ -196,16 +198,21 @@ void add_trust_test_command(Program& program, CLI::App& group) {
   auto options = std::make_shared<TestOptions>();
   CLI::App* const command =
       program.add(group, "test", "Show which rule decides about an image, and why");
-  command->add_option("IMAGE", options->image, "Image in the store, or in a layout or archive")
+  command
+      ->add_option("IMAGE", options->image,
+                   "Image in the store, or in a registry, layout or archive")
       ->required()
-      ->type_name("NAME|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
+      ->type_name("NAME|docker://HOST/REPO[:TAG]|oci:DIR[:TAG]|oci-archive:FILE[:TAG]");
   command->add_option("--name", options->name, "Name that the image would be used under")
       ->type_name("HOST/REPO[:TAG]");
   options->platform.add_to(command);
   command->add_flag("--json", options->json, "Print the result as JSON");
   const StoreOption store(command);
   const AnchorOptions anchors(command);
-  program.on_chosen(command, [options, store, anchors] { return test(*options, store, anchors); });
+  const RegistryOptions registry(command);
+  program.on_chosen(command, [options, store, anchors, registry] {
+    return test(*options, store, anchors, registry);
+  });
 }
 
 }  // namespace
@@ -298,8 +305,10 @@ void add_trust_commands(Program& program) {
 
   add_trust_test_command(program, *group);
 
-  CLI::App* const revoking = command("revoke", "Refuse a manifest, even if it is signed", revoke);
-  revoking->add_option("DIGEST", options->digest, "Digest of the manifest, sha256:HEX")
+  CLI::App* const revoking = command("revoke", "Refuse an image, even if it is signed", revoke);
+  revoking
+      ->add_option("DIGEST", options->digest,
+                   "Digest of a manifest, an index, a config, a layer or an image, sha256:HEX")
       ->required()
       ->type_name("");
   revoking->add_flag("--undo", options->undo, "Undo the revocation");

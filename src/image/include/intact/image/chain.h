@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
@@ -23,6 +24,14 @@ enum class SealKind {
 };
 std::string_view to_string(SealKind kind);  ///< "none", "publisher", "local"
 
+/// How this machine came by a manifest. It can only narrow what is accepted.
+struct Origin {
+  std::string place{};            ///< see sign::Anchors::place
+  std::vector<Digest> through{};  ///< see sign::Anchors::through
+
+  bool operator==(const Origin&) const = default;
+};
+
 /// The checked links from a trusted key to an image: signature, manifest, config, and then the
 /// labels or the local seal. Each link was hashed and compared before the next was read from it.
 struct Chain {
@@ -33,14 +42,15 @@ struct Chain {
   std::optional<sign::Verdict> signer;  ///< absent if `basis` is not a signature
   sign::Basis basis = sign::Basis::none;
   std::optional<sign::LocalSeal> local_seal = {};
+  Origin origin = {};
 
   SealKind seal_kind() const { return local_seal ? SealKind::local : SealKind::publisher; }
 };
 
 /// Checks the chain of a stored image with nothing but its name record, the blobs and the anchors,
-/// which lie outside the store. untrusted: no anchor fits, the name record leads to something else
-/// than what was signed, or its local seal is missing, of another machine or not the latest;
-/// tampered: a blob fails its digest.
+/// which lie outside the store. untrusted: no anchor fits, something of the chain is revoked, the
+/// name record leads to something else than what was signed, or its local seal is missing, of
+/// another machine or not the latest; tampered: a blob fails its digest.
 Result<Chain> check_chain(const store::Store& store, const store::NamedImage& record,
                           const sign::Anchors& anchors);
 

@@ -7,6 +7,7 @@
 #include <intact/base/result.h>
 #include <intact/oci/descriptor.h>
 #include <intact/oci/reference.h>
+#include <intact/registry/registry.h>
 #include <intact/sign/trust.h>
 #include <intact/store/store.h>
 
@@ -22,7 +23,8 @@ struct TrustReport {
 /// Of an image that need not be sealed. `name`: what it would be called; may be empty.
 Result<TrustReport> explain_source(const oci::Reference& reference, const std::string& name,
                                    const std::optional<oci::Platform>& platform,
-                                   const sign::Anchors& anchors);
+                                   const sign::Anchors& anchors,
+                                   const registry::Options& options = {});
 /// Of an image in a store; `name` is as in store::resolve_image().
 Result<TrustReport> explain_stored(const store::Store& store, const std::string& name,
                                    const sign::Anchors& anchors);

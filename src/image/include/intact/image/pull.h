@@ -22,7 +22,8 @@ struct PullOptions {
   /// Wanted by the user, so an image for another one is refused. Without it an index is searched
   /// for the host's, and a single image is taken as it is.
   std::optional<oci::Platform> platform = {};
-  bool replace = false;  ///< the name may refer to another image already
+  bool replace = false;      ///< the name may refer to another image already
+  bool allow_older = false;  ///< the image may have a lower serial number than one pulled before
   /// Keep no layer blobs: takes less space, but rules out export to OCI and repair.
   bool drop_layers = false;
   /// Read and hash everything even if the store has the image under this name already.

@@ -61,6 +61,8 @@ struct NamedImage {
   std::vector<Digest> blobs = {};
   /// Foreign object directories that hold some of its objects: see Store::add_object_dir().
   std::vector<std::string> object_dirs = {};
+  /// Digests of the indexes that led to the manifest, the innermost first.
+  std::vector<Digest> through = {};
 };
 
 /// An object that an image refers to.
