@@ -24,6 +24,7 @@
 #include "pull_memory.h"
 #include "serial_memory.h"
 #include "source_chain.h"
+#include "stale_seal.h"
 #include "stored_image.h"
 
 namespace intact::image {
@@ -145,13 +146,15 @@ bool is_complete(store::Store& store, const store::NamedImage& record, const Cha
 /// new one would seal. False: the layers have to tell.
 bool take_from_local_seal(const store::Store& store, const store::NamedImage& record,
                           const PullOptions& options, bool is_sealed, Chain& chain) {
-  if (!needs_local_seal(is_sealed, chain.basis)) return !local_seal_of(record);
+  if (!needs_local_seal(is_sealed, chain.basis) && !local_seal_of(record)) return true;
   const auto stored = find_local_seal(store, record);
   if (!stored || !*stored) return false;
   const StoredSeal& found = **stored;
+  const bool is_stale = is_sealed && found.seal.base == chain.image.digest;
+  if (!needs_local_seal(is_sealed && !is_stale, chain.basis)) return false;
   const std::string signer = chain.signer ? chain.signer->key_fingerprint : "";
   if (found.seal.basis != chain.basis || found.seal.signer != signer ||
-      (is_sealed && chain.image != found.image()) ||
+      (is_sealed && !is_stale && chain.image != found.image()) ||
       !check_pull_memory(options.anchors, store, record.name, {record.manifest, found.document}))
     return false;
   chain.image = found.image();
@@ -246,11 +249,17 @@ Result<Objects> stage_image(const oci::Reference& reference, SourceChain& source
   tree::Tree tree =
       TRY(apply_layers(chain.manifest, chain.config, open_layer, *sink, options.limits, warnings));
   const MadeImage image = TRY(profile.seal(tree));
+  if (source.is_sealed && image.digest() != chain.image.digest) {
+    const auto layers = TRY(layers_of_sealed_base(chain, open_layer, options.limits));
+    if (!layers)
+      return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
+                                            image.digest().to_string() + ", but it was sealed as " +
+                                            chain.image.digest.to_string());
+    warnings.push_back(stale_seal_warning(*layers, chain.manifest.layers.size()));
+    source.base = chain.image.digest;
+    source.is_sealed = false;
+  }
   if (!source.is_sealed) chain.image = {std::string(profile.format()), image.digest()};
-  if (image.digest() != chain.image.digest)
-    return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
-                                          image.digest().to_string() + ", but it was sealed as " +
-                                          chain.image.digest.to_string());
   Objects objects = objects_of(tree);
   // This takes long for a large image.
   objects.tree_removal = run_beside(
@@ -284,7 +293,8 @@ Result<void> stage_local_seal(const SourceChain& source, store::NamedImage& reco
                         .format = chain.image.format,
                         .created = record.created,
                         .basis = chain.basis,
-                        .signer = chain.signer ? chain.signer->key_fingerprint : ""}));
+                        .signer = chain.signer ? chain.signer->key_fingerprint : "",
+                        .base = source.base}));
   TRY(transaction.add_blob(seal.digest, seal.document));
   put_local_seal(record, seal.digest);
   return {};
@@ -355,12 +365,12 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
   PullReport report;
   report.signer = chain.signer;
   report.basis = chain.basis;
-  report.seal =
-      needs_local_seal(source.is_sealed, chain.basis) ? SealKind::local : SealKind::publisher;
   auto transaction = TRY(store::Transaction::begin(store));
   ReusedLayers reused;
   const Objects objects =
       TRY(stage_image(reference, source, *transaction, options, reused, meter, report.warnings));
+  report.seal =
+      needs_local_seal(source.is_sealed, chain.basis) ? SealKind::local : SealKind::publisher;
   report.objects = objects.digests.size();
   report.object_bytes = objects.bytes;
   TRY(sign::check_not_revoked({chain.image.digest}, chain.manifest_digest, options.anchors));

@@ -26,6 +26,9 @@ struct SourceChain {
   /// Whether its labels name the image; without them chain.image is empty, and known only once its
   /// layers have been unpacked.
   bool is_sealed = false;
+  /// The image that its labels name, if that was found to be the image of its base (stale_seal.h):
+  /// then it is not sealed.
+  std::optional<Digest> base = {};
   std::string suggested_name;  ///< the signed identity, else the tag that was given, else empty
   std::string unsigned_name;   ///< what the source calls the image, which its maker chose
 };

@@ -9,6 +9,7 @@
 #include "profile.h"
 #include "progress_meter.h"
 #include "source_chain.h"
+#include "stale_seal.h"
 #include "stored_image.h"
 
 namespace intact::image {
@@ -110,7 +111,16 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
     return {};
   }));
   const Digest made = TRY(profile.seal(*tree)).digest();
-  if (!source.is_sealed) report.image = {std::string(profile.format()), made};
+  bool is_sealed = source.is_sealed;
+  if (is_sealed && made != report.image.digest) {
+    const auto open_again =
+        [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
+      return TRY(oci::BlobCopy::read(TRY(source.source->open_blob(layer)), layer)).open();
+    };
+    is_sealed = !TRY(layers_of_sealed_base(chain, open_again, options.limits));
+    if (!is_sealed) report.seal = SealKind::none;
+  }
+  if (!is_sealed) report.image = {std::string(profile.format()), made};
   if (made != report.image.digest) {
     report.damaged.push_back({.object = "images/" + chain.image.digest.hex(),
                               .range = DamagedRange(),

@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <initializer_list>
+#include <string_view>
+#include <vector>
 
 #include <intact/crypto/base64.h>
 #include <intact/json/json.h>
@@ -15,7 +16,7 @@ constexpr JsonLimits kLimits{.bytes = kMaxLocalSealSize, .depth = 4, .values = 6
 constexpr Basis kBases[] = {Basis::none, Basis::signature, Basis::pin, Basis::first_use};
 
 /// Exactly these members: one that we do not know might narrow what the seal says.
-Result<void> require_members(const Json& object, std::initializer_list<std::string_view> names) {
+Result<void> require_members(const Json& object, const std::vector<std::string_view>& names) {
   if (!object.is_object() || object.size() != names.size() ||
       !std::ranges::all_of(names, [&](std::string_view name) { return object.contains(name); }))
     return Error(ErrorKind::malformed, "not the members that a local seal has");
@@ -32,13 +33,12 @@ Result<Basis> parse_basis(std::string_view text) {
 Result<LocalSeal> parse_seal_statement(ByteSpan payload) {
   const Json json = TRY(parse_json(payload, kLimits));
   const Basis basis = TRY(parse_basis(TRY(require_string(json, "basis"))));
-  if (basis == Basis::signature) {
-    TRY(require_members(
-        json, {"version", "name", "manifest", "image", "format", "created", "basis", "signer"}));
-  } else {
-    TRY(require_members(json,
-                        {"version", "name", "manifest", "image", "format", "created", "basis"}));
-  }
+  std::vector<std::string_view> members{"version", "name",    "manifest", "image",
+                                        "format",  "created", "basis"};
+  if (basis == Basis::signature) members.emplace_back("signer");
+  const bool has_base = json.contains("base");
+  if (has_base) members.emplace_back("base");
+  TRY(require_members(json, members));
   if (TRY(require_uint(json, "version")) != kVersion)
     return Error(ErrorKind::unsupported, "of another version than 1");
   const std::string manifest = TRY(require_string(json, "manifest"));
@@ -53,6 +53,7 @@ Result<LocalSeal> parse_seal_statement(ByteSpan payload) {
     seal.signer = TRY(require_string(json, "signer"));
     TRY(Digest::parse(seal.signer).context("signer"));
   }
+  if (has_base) seal.base = TRY(Digest::parse(TRY(require_string(json, "base"))).context("base"));
   return seal;
 }
 
@@ -99,6 +100,7 @@ Result<Bytes> make_local_seal(const LocalSeal& seal, const MachineKey& key) {
                  {"created", seal.created},
                  {"basis", to_string(seal.basis)}};
   if (seal.basis == Basis::signature) statement["signer"] = seal.signer;
+  if (seal.base) statement["base"] = seal.base->to_string();
   const std::string payload = to_text(statement);
   const Bytes signature = TRY(key.sign(signed_bytes(kType, as_bytes(payload))));
   const Json envelope{

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct LocalSeal {
   std::int64_t created = 0;  ///< seconds since 1970
   Basis basis = Basis::none;
   std::string signer = {};  ///< fingerprint of the publisher's key; only with Basis::signature
+  /// The image that its labels name, which was found to be that of its base: it counts no more.
+  std::optional<Digest> base = {};
 
   bool operator==(const LocalSeal&) const = default;
 };
@@ -34,9 +37,11 @@ inline constexpr std::size_t kMaxLocalSealSize = 16 * 1024;  // bytes
 /// The document: a DSSE envelope, JSON with exactly these members.
 ///   {"payloadType": "application/vnd.intact.local-seal.v1+json",
 ///    "payload": BASE64, "signatures": [{"sig": BASE64}]}
-/// The payload is JSON with exactly these members, "signer" only with the basis "signature":
+/// The payload is JSON with exactly these members, "signer" only with the basis "signature", "base"
+/// only if there is one:
 ///   {"version": 1, "name": TEXT, "manifest": DIGEST, "image": DIGEST, "format": TEXT,
-///    "created": SECONDS, "basis": "signature|pin|first-use|none", "signer": "sha256:HEX"}
+///    "created": SECONDS, "basis": "signature|pin|first-use|none", "signer": "sha256:HEX",
+///    "base": DIGEST}
 /// The signature (ECDSA P-256, SHA-256) covers type and payload, as DSSE's PAE has them.
 Result<Bytes> make_local_seal(const LocalSeal& seal, const MachineKey& key);
 
