@@ -12,6 +12,7 @@ namespace intact::cli {
 struct AnchorOptions::Values {
   std::vector<std::string> keys;
   std::optional<std::string> policy;
+  std::optional<std::string> signature_policy;
   std::string identity;
   std::vector<std::string> authorities;
   std::vector<std::string> attestations;
@@ -54,6 +55,13 @@ AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Value
                                "Use this trust policy instead of the system's and the user's")
                   ->type_name("FILE"));
   command
+      ->add_option("--signature-policy", values_->signature_policy,
+                   "Let this policy.json of containers/image (podman, skopeo) say which keys may "
+                   "sign which images")
+      ->type_name("FILE")
+      ->excludes("--pub")
+      ->excludes("--ca");
+  command
       ->add_option("--identity", values_->identity,
                    "Require a signature for a name that matches this pattern")
       ->type_name("HOST/REPO[:TAG]")
@@ -68,6 +76,7 @@ sign::Anchors AnchorOptions::anchors() const {
   sign::Anchors anchors;
   anchors.key_files = values_->keys;
   anchors.policy_file = values_->policy;
+  anchors.signature_policy = values_->signature_policy;
   anchors.identity = values_->identity;
   anchors.authority_files = values_->authorities;
   for (const std::string& type : values_->attestations)

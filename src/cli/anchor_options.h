@@ -8,8 +8,8 @@
 
 namespace intact::cli {
 
-/// `--pub FILE`, `--ca FILE`, `--policy FILE`, `--identity PATTERN`, `--require-attestation TYPE`,
-/// `--max-age AGE` and `--insecure-unsigned`, the same in every
+/// `--pub FILE`, `--ca FILE`, `--policy FILE`, `--signature-policy FILE`, `--identity PATTERN`,
+/// `--require-attestation TYPE`, `--max-age AGE` and `--insecure-unsigned`, the same in every
 /// command that verifies an image. Must live until the command has run; copies share the values.
 class AnchorOptions {
  public:

@@ -276,6 +276,11 @@ class Judge {
       outcome.note(Failure::wrong_identity,
                    fmt::format("signed as {}, so it cannot have the name {}", quoted(identity),
                                quoted(name_)));
+    } else if (is_named && demands_.fits && !demands_.fits(identity)) {
+      outcome.note(Failure::wrong_identity,
+                   fmt::format("{} has signed it as {}, not under the name that the signature "
+                               "policy demands",
+                               signer.who(), quoted(identity)));
     } else if (is_named && !demands_.identity.empty() &&
                !matches_pattern(demands_.identity, identity)) {
       // A signature under another name than the one that was asked for does not count.
@@ -436,7 +441,8 @@ Result<void> check_requirements(const Judge& judge, const Gathered& gathered,
     if (signers.size() < requirement->signers)
       return untrusted(
           manifest,
-          fmt::format("the policy requires {} signers{}, and {} signed", requirement->signers,
+          fmt::format("the policy requires {} signer{}{}, and {} signed", requirement->signers,
+                      requirement->signers == 1 ? "" : "s",
                       requirement->identity_pattern
                           ? " for '" + *requirement->identity_pattern + "'"
                           : std::string(),

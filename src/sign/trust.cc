@@ -8,6 +8,8 @@
 #include <intact/sign/identity.h>
 #include <intact/sign/trust.h>
 
+#include "containers_policy.h"
+
 namespace intact::sign {
 namespace {
 
@@ -102,21 +104,79 @@ Result<Verdict> accept_unsigned(Error reason, bool has_signatures, const Digest&
                reason.message() + "; " + advice_for_unsigned(!is_asked_for && !needed));
 }
 
+Demands demands_of(const Anchors& anchors) {
+  Demands demands;
+  demands.identity = anchors.identity;
+  demands.place = anchors.place;
+  demands.through = anchors.through;
+  demands.attestations = anchors.attestations;
+  demands.max_age = anchors.max_age;
+  demands.judge_all = anchors.judge_all;
+  return demands;
+}
+
+/// evaluate_trust() begins with this; here it is needed where nothing has to be evaluated.
+Result<void> check_revoked(const Policy& policy, const Digest& manifest, const Anchors& anchors) {
+  const auto is_revoked = [&](const Digest& digest) { return policy.is_revoked(digest); };
+  if (!is_revoked(manifest) && std::ranges::none_of(anchors.through, is_revoked)) return {};
+  return evaluate_trust({}, manifest, "", policy, demands_of(anchors)).error();
+}
+
+/// By the policy of containers/image. Its keys count in place of our rules; our requirements and
+/// revocations hold as well.
+Result<Verdict> judge_as_containers(const std::vector<Evidence>& evidence, const Digest& manifest,
+                                    const std::string& name, const Policy& policy,
+                                    const Anchors& anchors, Explanation* explanation) {
+  using Type = ContainersPolicy::Requirement::Type;
+  const std::string& file = *anchors.signature_policy;
+  std::vector<Digest> digests{manifest};
+  digests.insert(digests.end(), anchors.through.begin(), anchors.through.end());
+  const ContainersPolicy theirs = TRY(ContainersPolicy::load(file));
+  const ContainersPolicy::Decision decision = TRY(theirs.decide(anchors.place, digests));
+  const std::string about = fmt::format("{}: the signature policy {} (scope {})",
+                                        manifest.to_string(), file, decision.scope);
+  for (const auto& requirement : decision.requirements) {
+    if (requirement.type == Type::reject)
+      return Error(ErrorKind::untrusted, about + " rejects such images");
+    if (requirement.type == Type::unsupported)
+      return Error(ErrorKind::unsupported,
+                   about + " requires " + requirement.unsupported + ", which is not supported");
+  }
+  std::optional<Verdict> verdict;
+  for (const auto& requirement : decision.requirements) {
+    if (requirement.type != Type::sigstore_signed) continue;
+    Demands demands = demands_of(anchors);
+    demands.rules = rules_for(TRY(load_keys(requirement)), policy);
+    demands.fits = [&](const std::string& identity) {
+      return requirement.identity.matches(anchors.place, identity);
+    };
+    auto judged = TRY(evaluate_trust(evidence, manifest, name, policy, demands, explanation)
+                          .context(fmt::format("signature policy {}", file)));
+    if (!verdict) verdict = std::move(judged);
+  }
+  if (verdict) return *std::move(verdict);
+  TRY(check_revoked(policy, manifest, anchors));
+  const Requirement* const needed = needed_signature(policy, name, anchors);
+  if (needed)
+    return Error(ErrorKind::untrusted,
+                 fmt::format("{} accepts anything, but the trust policy has a requirement {}",
+                             about, describe(*needed)));
+  if (anchors.require_signature())
+    return Error(ErrorKind::untrusted, about + " accepts anything, but a signature is asked for");
+  return Verdict{};
+}
+
 Result<Verdict> judge(const std::vector<Evidence>& evidence, const Digest& manifest,
                       const std::string& name, const Anchors& anchors, Explanation* explanation) {
   const Policy policy = TRY(load_policy(anchors, manifest));
   if (anchors.pin && *anchors.pin != manifest)
     return Error(ErrorKind::untrusted, manifest.to_string() + ": not the digest that was pinned, " +
                                            anchors.pin->to_string());
-  auto verdict = evaluate_trust(evidence, manifest, name, policy,
-                                {.rules = TRY(rules_of(anchors, policy)),
-                                 .identity = anchors.identity,
-                                 .place = anchors.place,
-                                 .through = anchors.through,
-                                 .attestations = anchors.attestations,
-                                 .max_age = anchors.max_age,
-                                 .judge_all = anchors.judge_all},
-                                explanation);
+  if (anchors.signature_policy)
+    return judge_as_containers(evidence, manifest, name, policy, anchors, explanation);
+  Demands demands = demands_of(anchors);
+  demands.rules = TRY(rules_of(anchors, policy));
+  auto verdict = evaluate_trust(evidence, manifest, name, policy, demands, explanation);
   const auto is_revoked = [&](const Digest& digest) { return policy.is_revoked(digest); };
   if (verdict || verdict.error().kind() != ErrorKind::untrusted || is_revoked(manifest) ||
       std::ranges::any_of(anchors.through, is_revoked))
@@ -163,6 +223,7 @@ std::string describe(const Anchors& anchors) {
   for (const std::string& file : anchors.key_files) named.push_back("--pub " + file);
   for (const std::string& file : anchors.authority_files) named.push_back("--ca " + file);
   if (!named.empty()) return fmt::format("{}", fmt::join(named, ", "));
+  if (anchors.signature_policy) return *anchors.signature_policy;
   if (anchors.policy_file) return *anchors.policy_file;
   std::vector<std::string> files = default_policy_files();
   std::erase_if(files, [](const std::string& file) { return ::access(file.c_str(), F_OK) != 0; });

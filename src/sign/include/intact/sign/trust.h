@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +57,9 @@ struct Anchors {
   bool insecure_unsigned =
       false;  ///< --insecure-unsigned: accept images that nobody trusted signed
   std::optional<std::string> policy_file;  ///< --policy FILE instead of the default ones
+  /// --signature-policy FILE: containers/image's policy.json says which keys count, for which
+  /// names.
+  std::optional<std::string> signature_policy = {};
   std::string identity = {};  ///< --identity PATTERN that the signed name must match; empty: any
   std::vector<std::string> attestations = {};  ///< --require-attestation TYPE: predicate types
   std::optional<std::int64_t> max_age = {};    ///< --max-age: of the signature, in seconds
@@ -136,8 +140,10 @@ Result<Explanation> explain_trust(const std::vector<Evidence>& evidence, const D
 
 /// What one command asks for, with its files read.
 struct Demands {
-  std::vector<Rule> rules{};      ///< unless empty, in place of those of the policy
-  std::string identity{};         ///< Anchors::identity
+  std::vector<Rule> rules{};  ///< unless empty, in place of those of the policy
+  std::string identity{};     ///< Anchors::identity
+  /// Further restricts the signed names that count; empty: it does not.
+  std::function<bool(const std::string& identity)> fits{};
   std::string place{};            ///< Anchors::place
   std::vector<Digest> through{};  ///< Anchors::through
   std::vector<std::string> attestations{};
