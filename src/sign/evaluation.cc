@@ -440,13 +440,12 @@ Result<void> check_requirements(const Judge& judge, const Gathered& gathered,
     auto signers = signers_for(gathered, *requirement);
     if (signers.size() < requirement->signers)
       return untrusted(
-          manifest,
-          fmt::format("the policy requires {} signer{}{}, and {} signed", requirement->signers,
-                      requirement->signers == 1 ? "" : "s",
-                      requirement->identity_pattern
-                          ? " for '" + *requirement->identity_pattern + "'"
-                          : std::string(),
-                      signers.empty() ? "none" : fmt::format("only {}", signers.size())));
+          manifest, fmt::format("the policy requires {} signer{}{}, and {} signed",
+                                requirement->signers, requirement->signers == 1 ? "" : "s",
+                                requirement->identity_pattern
+                                    ? " for '" + *requirement->identity_pattern + "'"
+                                    : std::string(),
+                                signers.empty() ? "none" : fmt::format("only {}", signers.size())));
     if (signers.size() > verdict.signers.size()) verdict.signers = std::move(signers);
     types.insert(types.end(), requirement->attestations.begin(), requirement->attestations.end());
   }
