@@ -28,4 +28,9 @@ void add_completion_command(Program& program);  // prints the scripts for the sh
 void add_version_command(Program& program);     // hidden: --help has --version
 void add_complete_command(Program& program);    // what the shells ask, hidden
 
+/// Adds `close DEVICE` to a command group, for devices of dm-`target`, and its old name `remove`.
+/// `batch`: with -q, which has no effect because nothing is ever asked.
+void add_close_command(Program& program, CLI::App* group, std::string_view target,
+                       bool batch = false);
+
 }  // namespace intact::cli

@@ -22,6 +22,7 @@ CLI::App* add_verity_command(Program& program, CLI::App* group, const char* name
 // Commands of the group, by file.
 void add_verity_check_commands(Program& program, CLI::App* group);  ///< `verify` and `repair`
 void add_verity_open_command(Program& program, CLI::App* group);
+void add_verity_status_command(Program& program, CLI::App* group);
 
 /// The options of veritysetup that describe a volume and where its parts are.
 struct VerityOptions : verity::StatedParams {

@@ -228,6 +228,13 @@ TEST_F(ImageLife, TellsWhatImagesTakeAndWhoNeedsWhat) {
   const store::ImageId first = one->images[0].image;
   EXPECT_EQ(one->size_of(one->images[0])->shared, 0u);
   EXPECT_EQ(one->size_of(one->images[0])->own, one->images[0].size);
+  StoredImages kept = *one;
+  kept.keep({"b", "no-such-name"});
+  ASSERT_EQ(kept.images.size(), 1u);
+  EXPECT_EQ(kept.images[0].name, "b");
+  kept = *one;
+  kept.keep({one->images[0].manifest.to_string()});
+  EXPECT_EQ(kept.images.size(), 2u);
   const auto objects = stored_objects(*store, first);
   ASSERT_TRUE(objects) << why(objects);
   EXPECT_EQ(objects->size(), kSmallFiles + 3u);

@@ -40,7 +40,8 @@ Result<store::NamedImage> tag(store::Store& store, const std::string& name,
 }
 
 Result<std::map<std::string, std::string>> names_to_remove(const store::Store& store,
-                                                           const std::vector<std::string>& texts) {
+                                                           const std::vector<std::string>& texts,
+                                                           bool skip_missing) {
   std::map<std::string, std::string> names;
   for (const std::string& text : texts) {
     if (store.find(text)) {
@@ -60,6 +61,7 @@ Result<std::map<std::string, std::string>> names_to_remove(const store::Store& s
     const bool is_removable =
         kind == ErrorKind::malformed ||
         (kind == ErrorKind::not_found && std::ranges::binary_search(TRY(lost_names(store)), text));
+    if (!is_removable && skip_missing && kind == ErrorKind::not_found) continue;
     if (!is_removable) return std::move(found).error();
     names[text] = text;
   }

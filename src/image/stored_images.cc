@@ -98,6 +98,14 @@ std::optional<ImageSize> StoredImages::size_of(const store::NamedImage& image) c
   return found->second;
 }
 
+void StoredImages::keep(const std::vector<std::string>& texts) {
+  std::erase_if(images, [&](const store::NamedImage& image) {
+    return std::ranges::none_of(texts, [&](const std::string& text) {
+      return text == image.name || store::has_digest_of(text, image.manifest);
+    });
+  });
+}
+
 Result<StoredImages> list_images(const store::Store& store, bool with_sizes) {
   StoredImages listed;
   listed.images = TRY(store.list(&listed.damaged));

@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 #include <libdevmapper.h>
 #include <linux/dm-ioctl.h>
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
@@ -234,6 +236,30 @@ Result<MappingState> find_mapping(const std::string& name) {
   const auto lines = lines_of(status);
   if (lines.size() == 1) state.status = lines[0].parameters.expose_text();
   return state;
+}
+
+std::string mapping_name(const std::string& given) {
+  return given.starts_with(kMapperDirectory) ? given.substr(kMapperDirectory.size()) : given;
+}
+
+Result<MappingState> find_mapping_of(std::string_view target, const std::string& given) {
+  MappingState state = TRY(find_mapping(mapping_name(given)));
+  if (state.mapping.target() == target) return state;
+  return Error(ErrorKind::invalid_argument, fmt::format("{}: a dm-{} device, not a dm-{} device",
+                                                        given, state.mapping.target(), target));
+}
+
+std::string describe(const MappingState& state) {
+  return fmt::format("{}{}: {} sectors of dm-{}, open {} times, UUID {}.", kMapperDirectory,
+                     state.mapping.name, state.mapping.sectors(), state.mapping.target(),
+                     state.open_count, state.mapping.uuid);
+}
+
+Result<void> add_thread_key(const std::string& description, ByteSpan content) {
+  if (::syscall(SYS_add_key, "user", description.c_str(), content.data(), content.size(),
+                KEY_SPEC_THREAD_KEYRING) < 0)
+    return Error::from_errno("cannot pass the signature to the kernel", errno);
+  return {};
 }
 
 Result<void> remove_mapping(const std::string& name, Removal removal) {

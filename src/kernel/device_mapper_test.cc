@@ -24,6 +24,19 @@ Mapping refused() {
           .lines = one_line(table)};
 }
 
+TEST(DeviceMapper, NamesMayBeGivenWithTheirDirectory) {
+  EXPECT_EQ(mapping_name("/dev/mapper/data"), "data");
+  EXPECT_EQ(mapping_name("data"), "data");
+  EXPECT_EQ(mapping_name("/dev/dm-0"), "/dev/dm-0");
+}
+
+TEST(DeviceMapper, DescribesADeviceWithoutItsTable) {
+  MappingState state{.mapping = refused(), .status = "", .open_count = 2};
+  EXPECT_EQ(describe(state),
+            "/dev/mapper/intact-test-refused: 8 sectors of dm-integrity, open 2 times, UUID "
+            "CRYPT-INTEGRITY-intact-test-refused.");
+}
+
 // Without a device mapper another reason is given; the virtual machine has one (tests/vm).
 TEST(DeviceMapper, ErrorsQuoteNoKey) {
   const auto created = create_mapping(refused());

@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <intact/base/file.h>
 #include <intact/report/block_map.h>
 #include <intact/report/view.h>
 
@@ -310,6 +312,43 @@ TEST(HtmlPage, DetailsAreClosedAsOftenAsTheyAreOpened) {
     const std::string name = tag;
     EXPECT_EQ(count("<" + name + ">") + count("<" + name + " "), count("</" + name + ">")) << tag;
   }
+}
+
+TEST(PageFile, IsWrittenForVerdictsOnly) {
+  const auto dir = TempDir::create();
+  ASSERT_TRUE(dir);
+  const std::string path = dir->path("page.html");
+  const Error untrusted(ErrorKind::untrusted, "nobody signed it");
+  {
+    PageFile page(path, [](const std::string& text) { ADD_FAILURE() << text; });
+    page.write_failure("app", 0, Error(ErrorKind::not_found, "no such image"));
+    EXPECT_FALSE(page.failure());
+  }
+  EXPECT_FALSE(read_file(path, 1 << 20));
+  PageFile page(path, [](const std::string& text) { ADD_FAILURE() << text; });
+  page.write_failure("app", 0, untrusted);
+  EXPECT_FALSE(page.failure());
+  EXPECT_THAT(std::string(as_text(read_file(path, 1 << 20).value())),
+              HasSubstr("nobody signed it"));
+}
+
+TEST(PageFile, ThatCannotBeMadeIsAWarning) {
+  std::string said;
+  PageFile page("/proc/no-such-directory/page", [&](const std::string& text) { said = text; });
+  ASSERT_TRUE(page.failure());
+  EXPECT_THAT(said, HasSubstr("the report: "));
+  page.write_failure("app", 0, Error(ErrorKind::untrusted, "nobody signed it"));
+  PageFile none("", [](const std::string& text) { ADD_FAILURE() << text; });
+  EXPECT_FALSE(none.failure());
+}
+
+TEST(TerminalStyle, IsPlainWhereThereIsNoTerminal) {
+  const auto null = open_file("/dev/null", O_RDWR);
+  ASSERT_TRUE(null);
+  const TerminalStyle style = style_of(null->get());
+  EXPECT_EQ(style.columns, 80u);
+  EXPECT_FALSE(style.unicode);
+  EXPECT_FALSE(style.colour);
 }
 
 }  // namespace

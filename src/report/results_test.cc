@@ -268,6 +268,24 @@ TEST(Work, SaysWhatWasDone) {
   EXPECT_EQ(to_json(sealed, "host/app")["identity"], "host/app");
 }
 
+TEST(Mounts, AreNamedWithTheirPlaceAndMethod) {
+  const NewMount served{.name = "app\x1b", .directory = "/mnt", .log = "/run/log"};
+  EXPECT_EQ(to_text(served), "Mounted 'app\\x1b' on /mnt; log: /run/log\n");
+  EXPECT_EQ(to_json(served)["method"], "fuse");
+  EXPECT_EQ(to_json(served)["log"], "/run/log");
+  const NewMount attached{.name = "app", .directory = "/mnt", .log = ""};
+  EXPECT_EQ(to_text(attached), "Mounted 'app' on /mnt by the kernel\n");
+  EXPECT_EQ(to_json(attached)["method"], "kernel");
+  EXPECT_TRUE(to_json(attached)["log"].is_null());
+
+  rootfs::Mount mount{.entry = {}, .image = "app\n", .by_kernel = true};
+  mount.entry.mountpoint = "/mnt";
+  EXPECT_EQ(to_table({mount}), "NAME\tDIRECTORY\tSTATUS\napp\\x0a\t/mnt\tkernel\n");
+  EXPECT_EQ(
+      intact::to_text(to_json(std::vector{mount})),
+      R"([{"name":"app\n","directory":"/mnt","method":"kernel","status":"kernel","user":null}])");
+}
+
 TEST(StoreText, OfACheck) {
   store::FsckReport report;
   report.names = 1;

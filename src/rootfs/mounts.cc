@@ -37,6 +37,11 @@ Result<Unmounted> unmount_served(const MountEntry& entry, const std::string& dir
   return lazy || server.wait_for_end(patience) ? Unmounted::done : Unmounted::server_still_runs;
 }
 
+Result<Unmounted> unmount_attached(const Mount& mount, bool lazy) {
+  TRY(kernel::detach_image_mount(mount.directory(), mount.entry.id, lazy));
+  return Unmounted::done;
+}
+
 }  // namespace
 
 std::string_view Mount::status() const {
@@ -61,18 +66,49 @@ Result<std::vector<Mount>> list_mounts() {
   return mounts;
 }
 
-Result<std::vector<Mount>> find_mounts_of(std::string_view name) {
-  std::vector<Mount> found;
-  const std::string_view without_digest = name.substr(0, name.rfind("@sha256:"));
-  for (Mount& mount : TRY(list_mounts()))
-    if (mount.image == name || mount.image == without_digest) found.push_back(std::move(mount));
-  return found;
+Result<Unmounted> unmount(const Mount& mount, const std::string& directory, bool lazy) {
+  auto done = mount.by_kernel ? unmount_attached(mount, lazy)
+                              : unmount_served(mount.entry, directory, lazy);
+  if (done || done.error().kind() != ErrorKind::busy) return done;
+  return Error(
+      ErrorKind::busy,
+      fmt::format("{}: in use; stop what uses it (`fuser -vm {}` lists it), or pass --lazy",
+                  directory, directory));
 }
 
-Result<Unmounted> unmount(const Mount& mount, const std::string& directory, bool lazy) {
-  if (!mount.by_kernel) return unmount_served(mount.entry, directory, lazy);
-  TRY(kernel::detach_image_mount(mount.directory(), mount.entry.id, lazy));
-  return Unmounted::done;
+Result<UnmountedAll> unmount_all(bool lazy) {
+  const auto mounts = TRY(list_mounts());
+  UnmountedAll all;
+  for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount) {
+    auto done = unmount(*mount, mount->directory(), lazy);
+    if (!done) {
+      all.errors.push_back(std::move(done).error());
+      continue;
+    }
+    all.directories.push_back(mount->directory());
+    if (*done == Unmounted::server_still_runs) all.unended.push_back(mount->directory());
+  }
+  if (!all.errors.empty()) return all;
+  for (const Mount& left : TRY(list_mounts()))
+    all.errors.emplace_back(ErrorKind::busy,
+                            left.directory() + ": an image is still mounted there");
+  return all;
+}
+
+Result<Mount> find_mount_of(const std::string& name) {
+  std::vector<Mount> mounts;
+  const std::string without_digest = name.substr(0, name.rfind("@sha256:"));
+  for (Mount& mount : TRY(list_mounts()))
+    if (mount.image == name || mount.image == without_digest) mounts.push_back(std::move(mount));
+  if (mounts.empty())
+    return Error(ErrorKind::not_found,
+                 fmt::format("{}: not an Intact mount; run `intact mount` to list them", name));
+  if (mounts.size() == 1) return std::move(mounts.front());
+  std::string directories;
+  for (const Mount& mount : mounts)
+    directories += (directories.empty() ? "" : ", ") + mount.directory();
+  return Error(ErrorKind::invalid_argument,
+               fmt::format("'{}': mounted on {}; name one of the directories", name, directories));
 }
 
 Result<bool> prepare_directory(const std::string& directory) {

@@ -39,6 +39,14 @@ TEST(Mounts, OthersAreNotOurs) {
   EXPECT_FALSE(as_mount(entry("ext4", "intact:app")));
 }
 
+TEST(FindMountOf, NamesWhatIsMissing) {
+  const auto none = find_mount_of("no/such-image");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind(), ErrorKind::not_found);
+  EXPECT_EQ(none.error().message(),
+            "no/such-image: not an Intact mount; run `intact mount` to list them");
+}
+
 TEST(PrepareDirectory, RefusesTheRootUnderAnyName) {
   for (const char* name : {"/", "//", "/proc/self/root"}) {
     const auto prepared = prepare_directory(name);

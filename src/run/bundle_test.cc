@@ -415,6 +415,23 @@ TEST_F(BundleTest, OneIdOnly) {
   EXPECT_THAT(option_list(json, "/dev/pts"), Not(Contains("gid=5")));
 }
 
+TEST_F(BundleTest, IsExportedWithAShellWhereTheImageHasNoCommand) {
+  const auto exported = export_bundle(*tree_, {});
+  ASSERT_TRUE(exported) << exported.error().message();
+  ASSERT_TRUE(exported->files.contains("config.json"));
+  ASSERT_TRUE(exported->files.contains("hosts"));
+  EXPECT_EQ(exported->files.size(), 2u);
+  const Json config = *parse_json(exported->files.at("config.json"));
+  EXPECT_EQ(config["process"]["args"], Json::array({"sh"}));
+  const Json* const hosts = find_mount(config, "/etc/hosts");
+  ASSERT_NE(hosts, nullptr);
+  EXPECT_EQ(hosts->at("source"), "hosts");
+  const auto named = export_bundle(*tree_, {.cmd = {"tool"}});
+  ASSERT_TRUE(named) << named.error().message();
+  EXPECT_EQ((*parse_json(named->files.at("config.json")))["process"]["args"],
+            Json::array({"tool"}));
+}
+
 TEST_F(BundleTest, RunscHasItsOwnKernel) {
   const Json json = config({.cmd = {"tool"}}, {}, RuntimeKind::runsc);
   EXPECT_FALSE(json.at("linux").contains("maskedPaths"));

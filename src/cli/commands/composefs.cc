@@ -19,6 +19,7 @@
 #include <intact/console/output.h>
 #include <intact/fsverity/tree.h>
 #include <intact/json/json.h>
+#include <intact/report/contents.h>
 
 #include "../commands.h"
 #include "command.h"
@@ -178,13 +179,7 @@ Result<void> dump(const std::vector<std::string>& images, const InfoOptions& opt
                                   text += part;
                                   return {};
                                 }));
-    Json lines = Json::array();
-    for (std::string_view rest = text; !rest.empty();) {
-      const std::size_t end = std::min(rest.find('\n'), rest.size());
-      lines.push_back(std::string(rest.substr(0, end)));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-    print_json(Json{{"lines", lines}});
+    print_json(report::dump_json(text));
     return {};
   }
   for (const std::string& image : images) {
@@ -239,21 +234,14 @@ Result<void> summarize(const std::vector<std::string>& images, const InfoOptions
   Json all = Json::array();
   for (const std::string& path : images) {
     const auto source = TRY(open_source(path));
-    const composefs::ImageInfo info = TRY(composefs::read_info(source).context(path));
-    const Digest digest = TRY(composefs::digest_of_image(*source).context(path));
-    if (options.json) {
-      all.push_back({{"image", path},
-                     {"format", info.format_version},
-                     {"digest", digest.to_string()},
-                     {"size", info.size},
-                     {"inodes", info.inodes},
-                     {"acl", info.has_acl}});
-      continue;
-    }
-    print("{}\n  format:  composefs-{}\n  digest:  {}\n  size:    {} bytes\n", path,
-          info.format_version, digest.to_string(), info.size);
-    print("  inodes:  {} (up to 256 of them are whiteouts that hide the objects)\n", info.inodes);
-    print("  ACLs:    {}\n", info.has_acl ? "yes" : "no");
+    const report::ComposefsImage image{
+        .file = path,
+        .info = TRY(composefs::read_info(source).context(path)),
+        .digest = TRY(composefs::digest_of_image(*source).context(path))};
+    if (options.json)
+      all.push_back(report::to_json(image));
+    else
+      print_text(report::to_text(image));
   }
   if (options.json) print("{}\n", to_text(all));
   return {};

@@ -1,6 +1,5 @@
 #include <memory>
-
-#include <sys/resource.h>
+#include <utility>
 
 #include <intact/console/output.h>
 #include <intact/image/export.h>
@@ -26,30 +25,11 @@ struct Options {
   bool json = false;
 };
 
-/// The files of a bundle for runc and crun on this host, run by root.
 Result<image::BundleFiles> make_bundle_files(const image::OpenedImage& image) {
-  run::HostFacts host;
-  host.uids = host.gids = {{.container = 0, .host = 0, .size = UINT32_MAX}};
-  // The runtime cannot raise a limit that root itself is under.
-  rlimit limit;
-  if (::getrlimit(RLIMIT_NPROC, &limit) == 0) host.max_processes = limit.rlim_max;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) host.max_open_files = limit.rlim_max;
-  run::RunOptions options;
-  const run::ProcessImage process = process_image(image.config());
-  // As `runc spec`: a bundle without a command could not be used at all.
-  if (!run::make_arguments(process, options)) options.command = {"sh"};
-  run::Bundle bundle = TRY(run::plan_bundle(*image.tree(), process, options, host, "intact"));
-  for (const auto& warning : TRY(run::find_large_copies(*image.tree(), bundle))) warn(warning);
-  image::BundleFiles files;
-  for (run::Mount& mount : bundle.mounts) {
-    if (!mount.content) continue;
-    // Only /etc/hosts has a content here. The image chooses where that leads: its name is ours.
-    mount.source = files.empty() ? "hosts" : fmt::format("file-{}", files.size());
-    files[mount.source] = to_bytes(*mount.content);
-  }
-  files["config.json"] =
-      to_bytes(run::make_config(bundle, run::RuntimeKind::runc, host).dump(2) + "\n");
-  return files;
+  run::ExportedBundle bundle =
+      TRY(run::export_bundle(*image.tree(), process_image(image.config())));
+  for (const std::string& warning : bundle.warnings) warn(warning);
+  return std::move(bundle.files);
 }
 
 Result<int> run_export(const Options& options, const StoreOption& store_option,

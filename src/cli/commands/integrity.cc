@@ -3,7 +3,6 @@
 #include <intact/base/file.h>
 #include <intact/console/peer_commands.h>
 
-#include "../kernel_mapping.h"
 #include "command.h"
 #include "commands.h"
 #include "integrity_commands.h"

@@ -13,7 +13,6 @@
 #include <intact/report/integrity.h>
 #include <intact/service/status_server.h>
 
-#include "../kernel_mapping.h"
 #include "command.h"
 #include "integrity_commands.h"
 
@@ -44,9 +43,9 @@ Result<int> file_status(const IntegrityCommand& options) {
 }
 
 Result<int> mapping_status(const IntegrityCommand& options) {
-  const std::string name = mapping_name(options.device);
-  const std::string device = std::string(kMapperDirectory) + name;
-  auto found = find_mapping_of("integrity", name);
+  const std::string name = kernel::mapping_name(options.device);
+  const std::string device = std::string(kernel::kMapperDirectory) + name;
+  auto found = kernel::find_mapping_of("integrity", name);
   if (!found && found.error().kind() == ErrorKind::not_found && !options.json)
     print("{} is inactive.\n", device);
   kernel::MappingState state = TRY(std::move(found));
@@ -59,7 +58,7 @@ Result<int> mapping_status(const IntegrityCommand& options) {
 }
 
 Result<int> status(const IntegrityCommand& options) {
-  if (options.device.starts_with(kMapperDirectory)) return mapping_status(options);
+  if (options.device.starts_with(kernel::kMapperDirectory)) return mapping_status(options);
   if (options.device.find('/') != std::string::npos || ::access(options.device.c_str(), F_OK) == 0)
     return file_status(options);
   auto done = mapping_status(options);

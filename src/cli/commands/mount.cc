@@ -6,7 +6,7 @@
 #include <intact/base/visible.h>
 #include <intact/console/format_template.h>
 #include <intact/console/output.h>
-#include <intact/json/json.h>
+#include <intact/report/results.h>
 #include <intact/rootfs/kernel_root.h>
 #include <intact/rootfs/mounts.h>
 #include <intact/rootfs/served_root.h>
@@ -84,44 +84,13 @@ Result<void> serve_image(const MountOptions& options, const StoreOption& store_o
 
 /// `log` is empty for a mount by the kernel.
 void print_mounted(const MountOptions& options, const std::string& log) {
-  if (options.json)
-    print_json(Json{{"name", options.name},
-                    {"directory", options.directory},
-                    {"method", log.empty() ? "kernel" : "fuse"},
-                    {"log", log.empty() ? Json() : Json(log)}});
-  else if (log.empty())
-    print("Mounted '{}' on {} by the kernel\n", visible(options.name), visible(options.directory));
-  else
-    print("Mounted '{}' on {}; log: {}\n", visible(options.name), visible(options.directory),
-          visible(log));
+  const report::NewMount mount{options.name, options.directory, log};
+  print_result(options.json, report::to_json(mount), report::to_text(mount));
 }
 
-/// Another user's server may claim any name and status.
-std::string owner_of(const rootfs::Mount& mount) {
-  const auto user = mount.user();
-  return user && *user != ::geteuid() ? fmt::format(" (user {})", *user) : "";
-}
-
-/// What is mounted, where, and how.
 Result<int> list_mounts(bool as_json) {
   const auto mounts = TRY(rootfs::list_mounts());
-  if (as_json) {
-    Json json = Json::array();
-    for (const rootfs::Mount& mount : mounts) {
-      json.push_back({{"name", mount.image},
-                      {"directory", mount.directory()},
-                      {"method", mount.by_kernel ? "kernel" : "fuse"},
-                      {"status", mount.status()}});
-      json.back()["user"] = mount.user() ? Json(*mount.user()) : Json();
-    }
-    print_json(json);
-    return 0;
-  }
-  std::string text = "NAME\tDIRECTORY\tSTATUS\n";
-  for (const rootfs::Mount& mount : mounts)
-    text += fmt::format("{}\t{}\t{}{}\n", visible(mount.image), visible(mount.directory()),
-                        mount.status(), owner_of(mount));
-  print_text(aligned_columns(text));
+  print_result(as_json, report::to_json(mounts), aligned_columns(report::to_table(mounts)));
   return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <intact/console/input_file.h>
 #include <intact/json/json.h>
 #include <intact/kernel/device_mapper.h>
+#include <intact/report/contents.h>
 #include <intact/stack/discover.h>
 
 #include "command.h"
@@ -21,8 +22,6 @@
 
 namespace intact::cli {
 namespace {
-
-using stack::Content;
 
 constexpr const char* kRaw = "raw";
 
@@ -34,38 +33,17 @@ struct InfoOptions {
   bool json = false;
 };
 
-void print_layers(const std::string& file, std::uint64_t size, const std::vector<Content>& layers) {
-  print("{}: {} bytes\n", visible(file), size);
-  if (layers.empty()) print("  no known format\n");
-  std::string indent = "  ";
-  for (const Content& layer : layers) {
-    print("{}{}, at byte {}\n", indent, layer.title, layer.offset);
-    indent += "  ";
-    for (const auto& [key, value] : layer.facts.items())
-      if (!value.is_string() || !value.get_ref<const std::string&>().empty())
-        print("{}{}: {}\n", indent, key,
-              value.is_string() ? value.get<std::string>() : to_text(value));
-  }
-}
-
 Result<int> info(const InfoOptions& options) {
   // Without a lock, since it may be in use; a FIFO is refused and not waited for.
   UniqueFd fd = TRY(open_file(options.file, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   const dm::File file =
       TRY(block::FileDevice::create(std::move(fd), block::Access::read_only).context(options.file));
   block::DeviceFiles files(block::Access::read_only);
-  const auto layers = TRY(stack::probe(file, TRY(options.volumes.credentials(files, file))));
-  if (!options.json) {
-    print_layers(options.file, file->size(), layers);
-    return 0;
-  }
-  Json json = {{"file", options.file}, {"size", file->size()}, {"layers", Json::array()}};
-  for (const Content& layer : layers) {
-    Json entry = {{"format", layer.format}, {"offset", layer.offset}};
-    entry.update(layer.facts);
-    json["layers"].push_back(std::move(entry));
-  }
-  print("{}\n", to_text(json));
+  const report::FoundLayers found{
+      .file = options.file,
+      .size = file->size(),
+      .layers = TRY(stack::probe(file, TRY(options.volumes.credentials(files, file))))};
+  print("{}", options.json ? to_text(report::to_json(found)) + "\n" : report::to_text(found));
   return 0;
 }
 

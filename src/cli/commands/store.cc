@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,7 +16,6 @@
 #include <intact/report/results.h>
 #include <intact/store/fsck.h>
 #include <intact/store/gc.h>
-#include <intact/store/resolve.h>
 
 #include "anchor_options.h"
 #include "command.h"
@@ -63,15 +61,6 @@ Result<image::StoredImages> read_images(const StoreOption& store_option, bool wi
   return none;
 }
 
-/// As podman: names that nothing has leave nothing.
-void keep_named(image::StoredImages& images, const std::vector<std::string>& names) {
-  std::erase_if(images.images, [&](const store::NamedImage& image) {
-    return std::ranges::none_of(names, [&](const std::string& name) {
-      return name == image.name || store::has_digest_of(name, image.manifest);
-    });
-  });
-}
-
 std::string without_heading(std::string text) {
   return text.substr(text.find('\n') + 1);
 }
@@ -84,7 +73,7 @@ Result<int> list_images(const Options& options, const StoreOption& store_option)
   image::StoredImages images = TRY(read_images(store_option, with_sizes));
   for (const Error& error : images.damaged)
     warn(error.message() + "; pull the image again, or remove the name");
-  if (!options.names.empty()) keep_named(images, options.names);
+  if (!options.names.empty()) images.keep(options.names);
   if (json) {
     print_json(report::to_json(images));
   } else if (options.quiet) {
@@ -122,18 +111,7 @@ Result<int> inspect_images(const Options& options, const StoreOption& store_opti
 /// Every name that is to go, with what it was called by. All must be there, or none goes.
 Result<std::map<std::string, std::string>> names_to_remove(const store::Store& store,
                                                            const Options& options) {
-  if (!options.all && options.force) {
-    std::map<std::string, std::string> names;
-    for (const std::string& text : options.names) {
-      auto found = image::names_to_remove(store, {text});
-      if (found)
-        names.merge(*found);
-      else if (found.error().kind() != ErrorKind::not_found)
-        return std::move(found).error();
-    }
-    return names;
-  }
-  if (!options.all) return image::names_to_remove(store, options.names);
+  if (!options.all) return image::names_to_remove(store, options.names, options.force);
   std::vector<Error> damaged;
   auto names = TRY(image::all_names_to_remove(store, damaged));
   for (const Error& error : damaged) warn(error.message());

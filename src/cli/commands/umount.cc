@@ -22,78 +22,48 @@ struct UmountOptions {
   bool json = false;
 };
 
-Error in_use(const std::string& directory) {
-  return {ErrorKind::busy,
-          fmt::format("{}: in use; stop what uses it (`fuser -vm {}` lists it), or pass --lazy",
-                      directory, directory)};
+void warn_of_server(const std::string& directory) {
+  warn(directory + ": unmounted, but the server is still running");
 }
 
-Result<void> end_mount(const rootfs::Mount& mount, const std::string& directory, bool lazy) {
-  const auto done = rootfs::unmount(mount, directory, lazy);
-  if (!done)
-    return done.error().kind() == ErrorKind::busy ? in_use(directory) : Error(done.error());
-  if (*done == rootfs::Unmounted::server_still_runs)
-    warn(directory + ": unmounted, but the server is still running");
-  return {};
-}
-
-/// What was unmounted, and the first error.
-struct Ended {
-  std::vector<std::string> directories;
-  std::optional<Error> error;
+struct Target {
+  rootfs::Mount mount;
+  std::string directory;  ///< as messages name it
 };
 
-/// The mounts of all stores: which one an image is from is not in the mount table.
-Result<Ended> unmount_all(bool lazy) {
-  const auto mounts = TRY(rootfs::list_mounts());
-  Ended ended;
-  const auto note = [&ended](Error error) {
-    if (ended.error) warn(ended.error->message());
-    ended.error = std::move(error);
-  };
-  // The newest first: it may be on top of another.
-  for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount) {
-    auto done = end_mount(*mount, mount->directory(), lazy);
-    if (done)
-      ended.directories.push_back(mount->directory());
-    else
-      note(std::move(done).error());
-  }
-  if (ended.error) return ended;
-  for (const rootfs::Mount& left : TRY(rootfs::list_mounts()))
-    note(Error(ErrorKind::busy, left.directory() + ": an image is still mounted there"));
-  return ended;
+/// What is mounted at `given`, or the image with this name. Nothing: it is the socket of an NBD
+/// server.
+Result<std::optional<Target>> find_target(const std::string& given) {
+  // First of all the table of mounts: the server of a mount may hang, and is not asked.
+  const auto entry = serve::find_mount(given);
+  if (entry && !*entry && serve::is_socket(given)) return std::optional<Target>();
+  if (entry && *entry)
+    if (auto mount = rootfs::as_mount(**entry)) return Target{std::move(*mount), given};
+  if (!entry && entry.error().kind() != ErrorKind::not_found) return Error(entry.error());
+  rootfs::Mount mount = TRY(rootfs::find_mount_of(given));
+  std::string directory = mount.directory();
+  return Target{std::move(mount), std::move(directory)};
 }
 
-Result<std::vector<std::string>> unmount_one(const UmountOptions& options) {
-  // First of all the table of mounts: the server of a mount may hang, and is not asked.
-  const auto entry = serve::find_mount(options.target);
-  if (entry && !*entry && serve::is_socket(options.target)) {
-    TRY(serve::end_nbd_server(options.target));
-    return std::vector{options.target};
+Result<std::vector<std::string>> unmount_one(const std::string& given, bool lazy) {
+  const auto target = TRY(find_target(given));
+  if (!target) {
+    TRY(serve::end_nbd_server(given));
+    return std::vector{given};
   }
-  if (entry && *entry) {
-    if (const auto mount = rootfs::as_mount(**entry)) {
-      TRY(end_mount(*mount, options.target, options.lazy));
-      return std::vector{mount->directory()};
-    }
-  }
-  if (!entry && entry.error().kind() != ErrorKind::not_found) return Error(entry.error());
-  const auto mounts = TRY(rootfs::find_mounts_of(options.target));
-  if (mounts.size() > 1) {
-    std::string directories;
-    for (const rootfs::Mount& mount : mounts)
-      directories += (directories.empty() ? "" : ", ") + mount.directory();
-    return Error(ErrorKind::invalid_argument,
-                 fmt::format("'{}': mounted on {}; name one of the directories", options.target,
-                             directories));
-  }
-  if (mounts.empty())
-    return Error(
-        ErrorKind::not_found,
-        fmt::format("{}: not an Intact mount; run `intact mount` to list them", options.target));
-  TRY(end_mount(mounts.front(), mounts.front().directory(), options.lazy));
-  return std::vector{mounts.front().directory()};
+  if (TRY(rootfs::unmount(target->mount, target->directory, lazy)) ==
+      rootfs::Unmounted::server_still_runs)
+    warn_of_server(target->directory);
+  return std::vector{target->mount.directory()};
+}
+
+/// What was unmounted; the last error counts, the others are warnings.
+Result<std::vector<std::string>> unmount_all(bool lazy) {
+  rootfs::UnmountedAll all = TRY(rootfs::unmount_all(lazy));
+  for (const std::string& directory : all.unended) warn_of_server(directory);
+  if (all.errors.empty()) return std::move(all.directories);
+  for (std::size_t i = 0; i + 1 < all.errors.size(); ++i) warn(all.errors[i].message());
+  return std::move(all.errors.back());
 }
 
 Result<int> umount(const UmountOptions& options) {
@@ -102,13 +72,9 @@ Result<int> umount(const UmountOptions& options) {
                  options.all
                      ? "--all: ends every Intact mount; leave out '" + options.target + "'"
                      : "DIR or NAME is required unless --all is given; see `intact umount --help`");
-  Ended ended;
-  if (options.all)
-    ended = TRY(unmount_all(options.lazy));
-  else
-    ended.directories = TRY(unmount_one(options));
-  if (ended.error) return std::move(*ended.error);
-  if (options.json) print_json(Json{{"unmounted", ended.directories}});
+  const auto directories =
+      TRY(options.all ? unmount_all(options.lazy) : unmount_one(options.target, options.lazy));
+  if (options.json) print_json(Json{{"unmounted", directories}});
   return 0;
 }
 

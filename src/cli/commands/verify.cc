@@ -1,5 +1,7 @@
 #include <chrono>
 #include <climits>
+#include <cstdio>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,7 +15,9 @@
 #include <intact/image/verify.h>
 #include <intact/image/verify_all.h>
 #include <intact/json/json.h>
+#include <intact/report/block_map.h>
 #include <intact/report/results.h>
+#include <intact/report/view.h>
 
 #include "anchor_options.h"
 #include "command.h"
@@ -22,7 +26,6 @@
 #include "references.h"
 #include "registry_options.h"
 #include "store_option.h"
-#include "verify_report.h"
 
 namespace intact::cli {
 namespace {
@@ -84,7 +87,7 @@ struct Verification {
 
 Result<int> verify_one(Verification& verification) {
   const Options& options = verification.options;
-  ReportFile page(options.report);
+  report::PageFile page(options.report, [](const std::string& text) { warn(text); });
   const bool wants_view = options.map || !options.report.empty();
   std::optional<tree::Tree> tree;
   if (wants_view)
@@ -93,7 +96,7 @@ Result<int> verify_one(Verification& verification) {
   auto report = verification.run(options.image);
   report::Circumstances circumstances = verification.circumstances(begin);
   if (!report) {
-    page.write_failure(options.image, report.error(), circumstances);
+    page.write_failure(options.image, std::time(nullptr), report.error(), circumstances);
     if (options.json) print_json(report::failure_json(report.error()));
     return std::move(report).error();
   }
@@ -103,17 +106,20 @@ Result<int> verify_one(Verification& verification) {
     if (report->signer) circumstances.signer_label = report->signer->key_label;
     // Without this the report is still a report.
     if (auto users = verification.also_in(*report)) circumstances.also_in = std::move(*users);
-    const report::View view = report::make_view(options.image, current_time(), *report,
+    const report::View view = report::make_view(options.image, std::time(nullptr), *report,
                                                 tree ? &*tree : nullptr, circumstances);
+    std::fflush(stdout);  // the page may follow it to the same place
     page.write(view);
-    if (options.map) print_styled(report::to_terminal(view, terminal_style()));
+    if (options.map) print_styled(report::to_terminal(view, report::style_of(STDOUT_FILENO)));
   }
   if (options.json) {
     print_json(report::to_json(*report));
   } else if (prints && !(options.quiet && report->ok())) {
     print_text(report::verdict_text(options.image, *report));
   }
-  return page.end_with(report->ok() ? 0 : 3);
+  if (!report->ok()) return 3;
+  if (page.failure()) return Error(*page.failure());
+  return 0;
 }
 
 /// Of several verdicts the one that asks most of the reader: tampering, then a lack of trust.

@@ -23,7 +23,6 @@
 
 #include "command.h"
 #include "commands.h"
-#include "verity_mapping.h"
 #include "verity_options.h"
 
 // The commands here take the options of veritysetup and print the same field names.
@@ -188,7 +187,8 @@ void add_verity_commands(Program& program) {
   }
   add_verity_check_commands(program, group);
   add_verity_open_command(program, group);
-  add_verity_mapping_commands(program, group);
+  add_close_command(program, group, "verity");
+  add_verity_status_command(program, group);
 }
 
 }  // namespace intact::cli

@@ -1,12 +1,8 @@
-#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
-#include <linux/keyctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <intact/console/input_file.h>
 #include <intact/crypto/pkcs7.h>
@@ -34,14 +30,6 @@ struct Options : VerityOptions {
   Reading reading(Bytes trusted) const;
   Result<void> map(const std::string& name) const;
 };
-
-/// Passes the signature to the kernel in a key that this thread owns. Returns its description.
-Result<std::string> add_key(const std::string& description, ByteSpan signature) {
-  if (::syscall(SYS_add_key, "user", description.c_str(), signature.data(), signature.size(),
-                KEY_SPEC_THREAD_KEYRING) < 0)
-    return Error::from_errno("cannot pass the signature to the kernel", errno);
-  return description;
-}
 
 /// Without a front end DATA is followed by a name, as for veritysetup: DATA NAME HASH ROOT.
 Result<void> Options::read_places() {
@@ -83,7 +71,8 @@ Result<void> Options::map(const std::string& name) const {
       // As veritysetup names it.
       const std::string key =
           fmt::format("cryptsetup:{}{}{}", volume_uuid, volume_uuid.empty() ? "" : "-", name);
-      return add_key(key, TRY(read_input(signature, crypto::kMaxPkcs7Size)));
+      TRY(kernel::add_thread_key(key, TRY(read_input(signature, crypto::kMaxPkcs7Size))));
+      return key;
     };
   stack::Plan plan = TRY(this->plan(std::move(reading)));
   return kernel::create_device_stack(name, plan);

@@ -32,9 +32,10 @@ Error lost_name(const std::string& name);
 /// store::resolve_names()), each with the text that it was found by. A name in the store stands for
 /// itself, whatever it looks like; one with a damaged record and one that the store has lost can be
 /// removed as well. Errors: those of store::resolve_names() for the first text that stands for
-/// nothing.
+/// nothing; `skip_missing` passes over those that are not found.
 Result<std::map<std::string, std::string>> names_to_remove(const store::Store& store,
-                                                           const std::vector<std::string>& texts);
+                                                           const std::vector<std::string>& texts,
+                                                           bool skip_missing = false);
 
 /// Every name that the store has or has lost, each found by itself. Damaged records are added to
 /// `damaged`.

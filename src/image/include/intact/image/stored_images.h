@@ -49,6 +49,9 @@ struct StoredImages {
 
   /// Nothing if sizes were not asked for, or for a damaged image.
   std::optional<ImageSize> size_of(const store::NamedImage& image) const;
+  /// Leaves only the images that one of `texts` stands for, a name or a digest. As for podman, a
+  /// text that stands for nothing is not an error.
+  void keep(const std::vector<std::string>& texts);
 };
 Result<StoredImages> list_images(const store::Store& store, bool with_sizes);
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/crypto/secret.h>
 #include <intact/stack/plan.h>
@@ -47,6 +48,20 @@ struct MappingState {
 /// The device and its state, with the table as the kernel prints it, keys included. not_found: no
 /// such device.
 Result<MappingState> find_mapping(const std::string& name);
+
+/// Where the nodes of these devices are.
+inline constexpr std::string_view kMapperDirectory = "/dev/mapper/";
+/// The name of a device that may be given with or without that directory.
+std::string mapping_name(const std::string& given);
+/// The same as find_mapping() for a device with one line, given either way. invalid_argument: its
+/// target is not dm-`target`.
+Result<MappingState> find_mapping_of(std::string_view target, const std::string& given);
+/// Its name, size, target and users in a line, without the table.
+std::string describe(const MappingState& state);
+
+/// Keeps `content` in a key of the type `user` that only this thread has, for a target that looks
+/// the key up by its description when its table is loaded.
+Result<void> add_thread_key(const std::string& description, ByteSpan content);
 
 enum class Removal {
   now,       ///< busy while it is open anywhere

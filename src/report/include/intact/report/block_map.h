@@ -40,6 +40,10 @@ struct TerminalStyle {
   bool unicode = false;
   bool colour = false;
 };
+/// What a descriptor can show: the width of its terminal, whether the locale has more than ASCII,
+/// and colours unless NO_COLOR is set. Neither of the last two where it is not a terminal. Sets the
+/// locale of characters to that of the environment. Not thread-safe.
+TerminalStyle style_of(int fd);
 
 /// The map for a terminal, as lines with their ends: a bar for each directory, as long as what is
 /// in it, in which damage is marked. Plain ASCII where neither is asked for.

@@ -15,6 +15,7 @@
 #include <intact/image/verify_all.h>
 #include <intact/json/json.h>
 #include <intact/registry/login.h>
+#include <intact/rootfs/mounts.h>
 #include <intact/sign/policy.h>
 #include <intact/store/fsck.h>
 #include <intact/store/gc.h>
@@ -81,6 +82,20 @@ Json failure_json(const Error& error);
 /// not be verified.
 Json to_json(const image::NamedVerification& verification);
 std::string to_text(const image::NamedVerification& verification);
+
+/// Mounts, an object each.
+Json to_json(const std::vector<rootfs::Mount>& mounts);
+/// A table whose cells are parted by tabs, under a heading.
+std::string to_table(const std::vector<rootfs::Mount>& mounts);
+
+/// An image that has been mounted.
+struct NewMount {
+  std::string name;
+  std::string directory;
+  std::string log;  ///< of its server; empty for a mount by the kernel
+};
+Json to_json(const NewMount& mount);
+std::string to_text(const NewMount& mount);
 
 Json to_json(const store::GcReport& report, bool dry_run);
 std::string to_text(const store::GcReport& report, bool dry_run);

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <intact/base/output_file.h>
 #include <intact/image/verify.h>
 #include <intact/tree/tree.h>
 
@@ -99,5 +102,31 @@ View make_failed_view(const std::string& name, std::int64_t time, const Error& e
 /// that says so to the browser. It shows the verdict, the chain of trust link by link, the damage,
 /// a map of all blocks and the tree. Light or dark as the reader has it.
 std::string to_html(const View& view);
+
+/// The HTML page of a verification, opened before the verification begins. Whatever goes wrong with
+/// it is a warning at once, and never the reason that a verdict is not reached.
+class PageFile {
+ public:
+  using Warn = std::function<void(const std::string& text)>;
+  /// `path`: empty for no page, `-` for stdout, which the caller has flushed whenever a page is
+  /// written.
+  PageFile(const std::string& path, Warn warn);
+
+  void write(const View& view);
+  /// The page of a verification that ended with `error`. An error that is not a verdict on the
+  /// image (no such image, wrong usage) makes no page. `time`: seconds since 1970.
+  void write_failure(const std::string& image, std::int64_t time, const Error& error,
+                     const Circumstances& circumstances = {});
+
+  /// Why there is no page, if one was asked for.
+  const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  void note(Result<void> result);
+
+  Warn warn_;
+  std::optional<OutputFile> file_;
+  std::optional<Error> failure_;
+};
 
 }  // namespace intact::report

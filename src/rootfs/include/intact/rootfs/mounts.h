@@ -31,9 +31,6 @@ std::optional<Mount> as_mount(const MountEntry& entry);
 /// Those in the mount namespace of this process, in the order of the mount table.
 Result<std::vector<Mount>> list_mounts();
 
-/// Those of the image NAME or NAME@DIGEST.
-Result<std::vector<Mount>> find_mounts_of(std::string_view name);
-
 enum class Unmounted {
   done,               ///< everything that the mount held is free again
   server_still_runs,  ///< it has not ended in time
@@ -41,8 +38,22 @@ enum class Unmounted {
 
 /// Unmounts it and waits for the end of its server. `lazy` detaches it although it is in use, and
 /// waits for nobody: the server then serves those who still have files open. `directory` is the
-/// mountpoint as the caller names it, for messages. busy: in use.
+/// mountpoint as the caller names it, for messages. busy: in use, with what to do.
 Result<Unmounted> unmount(const Mount& mount, const std::string& directory, bool lazy);
+
+/// What unmount_all() has done.
+struct UnmountedAll {
+  std::vector<std::string> directories;  ///< that are free again
+  std::vector<std::string> unended;      ///< of those, whose server still runs
+  std::vector<Error> errors;             ///< what is still mounted, and why
+};
+/// Unmounts everything that list_mounts() has, the newest first: it may be on top of another. The
+/// mounts are of all stores: which one an image is from is not in the mount table.
+Result<UnmountedAll> unmount_all(bool lazy);
+
+/// The only mount of the image NAME or NAME@DIGEST. not_found: it is not mounted; invalid_argument:
+/// it is mounted in several places, which the message names.
+Result<Mount> find_mount_of(const std::string& name);
 
 /// Makes room on a directory before something is mounted there: unmounts an image whose server was
 /// killed, and returns whether there was one. busy: another image is mounted there;

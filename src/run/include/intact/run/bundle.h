@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/json/json.h>
 #include <intact/run/options.h>
@@ -166,5 +168,15 @@ Result<void> check_runtime(const Bundle& bundle, RuntimeKind runtime, const Host
 /// the runtime to copy
 /// ("tmpcopyup" of runc and crun); a mount with content that has not been staged is left out.
 Json make_config(const Bundle& bundle, RuntimeKind runtime, const HostFacts& host);
+
+/// A bundle for runc and crun on this host, run by root, without its root file system.
+struct ExportedBundle {
+  std::map<std::string, Bytes> files;  ///< beside the root: config.json, and what it mounts
+  std::vector<std::string> warnings;
+};
+/// Makes the bundle of an image. Without a command of its own the image gets `sh`, as by
+/// `runc spec`: a bundle without one could not be used at all. Errors of plan_bundle() and
+/// find_large_copies().
+Result<ExportedBundle> export_bundle(const tree::FileTree& tree, const ProcessImage& image);
 
 }  // namespace intact::run

@@ -1,5 +1,3 @@
-#include "verity_mapping.h"
-
 #include <memory>
 #include <string_view>
 
@@ -11,7 +9,8 @@
 #include <intact/report/verity.h>
 
 #include "command.h"
-#include "kernel_mapping.h"
+#include "commands.h"
+#include "verity_options.h"
 
 namespace intact::cli {
 namespace {
@@ -21,12 +20,12 @@ using verity::KernelTable;
 constexpr const char* kTarget = "verity";
 
 Result<int> show_status(const std::string& name, bool json, bool debug) {
-  auto found = find_mapping_of(kTarget, name);
+  auto found = kernel::find_mapping_of(kTarget, name);
   if (!found && found.error().kind() == ErrorKind::not_found)
-    return Error(ErrorKind::not_found,
-                 fmt::format("{}{}: inactive", kMapperDirectory, mapping_name(name)));
+    return Error(ErrorKind::not_found, fmt::format("{}{}: inactive", kernel::kMapperDirectory,
+                                                   kernel::mapping_name(name)));
   const kernel::MappingState state = TRY(std::move(found));
-  if (debug) say_mapping(state);
+  if (debug) tell("# {}\n", kernel::describe(state));
   const KernelTable table = TRY(KernelTable::parse(
       {.target = kTarget,
        .arguments = dm::split_words(state.mapping.lines[0].parameters.expose_text())}));
@@ -36,8 +35,7 @@ Result<int> show_status(const std::string& name, bool json, bool debug) {
 
 }  // namespace
 
-void add_verity_mapping_commands(Program& program, CLI::App* group) {
-  add_close_command(program, group, kTarget);
+void add_verity_status_command(Program& program, CLI::App* group) {
   CLI::App* command =
       add_peer_command(program, group, "status", "Show the state of a device-mapper device");
   struct Options {

@@ -1,12 +1,11 @@
-#include "kernel_mapping.h"
-
 #include <memory>
 
-#include <fmt/format.h>
-
+#include <intact/console/output.h>
 #include <intact/console/peer_commands.h>
+#include <intact/kernel/device_mapper.h>
 
 #include "command.h"
+#include "commands.h"
 
 namespace intact::cli {
 namespace {
@@ -20,8 +19,8 @@ struct CloseOptions {
 };
 
 Result<int> close(const CloseOptions& options) {
-  const kernel::MappingState state = TRY(find_mapping_of(options.target, options.name));
-  if (options.debug) say_mapping(state);
+  const kernel::MappingState state = TRY(kernel::find_mapping_of(options.target, options.name));
+  if (options.debug) tell("# {}\n", kernel::describe(state));
   TRY(kernel::remove_mapping(state.mapping.name, options.deferred ? kernel::Removal::deferred
                                                  : options.cancel_deferred ? kernel::Removal::cancel
                                                                            : kernel::Removal::now));
@@ -29,24 +28,6 @@ Result<int> close(const CloseOptions& options) {
 }
 
 }  // namespace
-
-std::string mapping_name(const std::string& given) {
-  return given.starts_with(kMapperDirectory) ? given.substr(kMapperDirectory.size()) : given;
-}
-
-Result<kernel::MappingState> find_mapping_of(std::string_view target, const std::string& given) {
-  kernel::MappingState state = TRY(kernel::find_mapping(mapping_name(given)));
-  if (state.mapping.target() != target)
-    return wrong(fmt::format("{}: a dm-{} device, not a dm-{} device", given,
-                             state.mapping.target(), target));
-  return state;
-}
-
-void say_mapping(const kernel::MappingState& state) {
-  fmt::print(stderr, "# {}{}: {} sectors of dm-{}, open {} times, UUID {}.\n", kMapperDirectory,
-             state.mapping.name, state.mapping.sectors(), state.mapping.target(), state.open_count,
-             state.mapping.uuid);
-}
 
 void add_close_command(Program& program, CLI::App* group, std::string_view target, bool batch) {
   for (const char* name : {"close", "remove"}) {
