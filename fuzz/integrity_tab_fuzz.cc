@@ -2,7 +2,7 @@
 // Input: the name that is looked for, a newline, and the file.
 #include <algorithm>
 
-#include <intact/integrity/tab.h>
+#include <intact/integrity/manage.h>
 
 #include "fuzz.h"
 

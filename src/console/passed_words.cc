@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include <intact/console/passed_words.h>
+#include <intact/console/program.h>
 
 namespace intact::console {
 namespace {

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <intact/console/passed_words.h>
+#include <intact/console/program.h>
 
 namespace intact::console {
 namespace {

@@ -7,7 +7,6 @@
 #include <intact/composefs/read.h>
 #include <intact/composefs/write.h>
 #include <intact/fsverity/verified_file.h>
-#include <intact/fsverity/verified_memory.h>
 #include <intact/image/labels.h>
 
 #include "composefs_opener.h"

@@ -1,6 +1,6 @@
 #include <intact/image/names.h>
 #include <intact/image/stored_images.h>
-#include <intact/image/verify_all.h>
+#include <intact/image/verify.h>
 
 namespace intact::image {
 namespace {

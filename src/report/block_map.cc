@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/visible.h>
-#include <intact/report/block_map.h>
+#include <intact/report/view.h>
 
 namespace intact::report {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <intact/report/block_map.h>
+#include <intact/report/view.h>
 
 #include "escape.h"
 #include "html_parts.h"

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
-#include <intact/report/block_map.h>
 #include <intact/report/view.h>
 
 #include "escape.h"

@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <intact/report/block_map.h>
+#include <intact/report/view.h>
 
 namespace intact::report {
 

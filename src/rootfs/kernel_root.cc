@@ -2,7 +2,7 @@
 
 #include <intact/fsverity/measure.h>
 #include <intact/image/stored_images.h>
-#include <intact/rootfs/kernel_root.h>
+#include <intact/rootfs/root.h>
 
 namespace intact::rootfs {
 namespace {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <intact/rootfs/root_spec.h>
+#include <intact/rootfs/root.h>
 
 namespace intact::rootfs {
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <intact/rootfs/root_spec.h>
+#include <intact/rootfs/root.h>
 
 namespace intact::rootfs {
 namespace {

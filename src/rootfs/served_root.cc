@@ -1,4 +1,4 @@
-#include <intact/rootfs/served_root.h>
+#include <intact/rootfs/root.h>
 
 namespace intact::rootfs {
 

@@ -10,7 +10,7 @@
 #include <intact/crypto/hash.h>
 #include <intact/crypto/pem.h>
 #include <intact/crypto/secret.h>
-#include <intact/sign/machine_key.h>
+#include <intact/sign/local_seal.h>
 
 namespace intact::sign {
 namespace {

@@ -13,7 +13,7 @@
 
 #include <intact/base/result.h>
 #include <intact/base/worker_pool.h>
-#include <intact/store/fsck.h>
+#include <intact/store/maintenance.h>
 #include <intact/store/store.h>
 
 #include "tree_pack.h"

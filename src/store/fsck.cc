@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include <intact/base/file.h>
-#include <intact/store/fsck.h>
+#include <intact/store/maintenance.h>
 
 #include "content_check.h"
 #include "inventory.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <intact/base/directory.h>
-#include <intact/store/gc.h>
+#include <intact/store/maintenance.h>
 
 #include "inventory.h"
 #include "layout.h"

@@ -15,9 +15,8 @@
 #include <intact/base/file.h>
 #include <intact/crypto/hash.h>
 #include <intact/fsverity/tree.h>
-#include <intact/store/fsck.h>
-#include <intact/store/gc.h>
 #include <intact/store/lease.h>
+#include <intact/store/maintenance.h>
 #include <intact/store/store.h>
 #include <intact/store/transaction.h>
 

@@ -2,7 +2,7 @@
 
 #include <intact/base/file.h>
 #include <intact/integrity/dm_target.h>
-#include <intact/integrity/tab.h>
+#include <intact/integrity/manage.h>
 #include <intact/kernel/device_mapper.h>
 
 #include "../front_end.h"
@@ -51,13 +51,7 @@ void apply(const integrity::TabEntry& entry, IntegrityOptions& options) {
   if (!entry.data_device.empty()) options.data_device = entry.data_device;
   if (!entry.key_file.empty()) options.integrity.key_file = entry.key_file;
   if (!entry.algorithm.empty()) options.integrity.name = entry.algorithm;
-  if (entry.mode) {
-    options.bitmap_mode = *entry.mode == integrity::Mode::bitmap;
-    options.no_journal = *entry.mode == integrity::Mode::direct;
-  }
-  options.journal_watermark = entry.journal_watermark.value_or(options.journal_watermark);
-  options.journal_commit_time = entry.commit_time.value_or(options.journal_commit_time);
-  options.allow_discards |= entry.allow_discards;
+  entry.apply_to(options);
 }
 
 /// The options together with those in the line of the integritytab.

@@ -1,6 +1,3 @@
-#include <intact/base/file.h>
-#include <intact/base/grown_files.h>
-#include <intact/block/device_files.h>
 #include <intact/console/output.h>
 #include <intact/console/progress.h>
 #include <intact/integrity/inspect.h>
@@ -40,32 +37,18 @@ Result<int> replay_in_place(const Options& options) {
   return 0;
 }
 
-Result<dm::File> make_copy(const block::Device& source, const std::string& path, GrownFiles& made) {
-  ProgressLine line;
-  return block::copy_into_new(made, path, source, progress_on(line, "Copying"));
-}
-
 Result<int> replay_into_copy(const Options& options) {
   if (options.data_device.empty() != options.data_output.empty())
     return wrong("--data-output is the copy of --data-device: pass both or neither");
-  GrownFiles made;
-  integrity::Params params;  // a key from a descriptor can be read only once
-  IntegrityOptions::Files copies;
-  {
-    const auto files = TRY(options.open_files(block::Access::read_only));
-    params = TRY(options.params(files.devices()));
-    TRY(integrity::check_replay(params, files.devices()).context(options.device));
-    dm::File first = TRY(make_copy(files.devices().of_meta(), options.output, made));
-    if (files.meta) {
-      copies.data = TRY(make_copy(*files.data, options.data_output, made));
-      copies.meta = std::move(first);
-    } else {
-      copies.data = std::move(first);
-    }
-  }
-  const auto done = TRY(integrity::replay(params, copies.devices()).context(options.output));
-  TRY(made.publish());  // before anything is said about them
-  made.keep();
+  const auto files = TRY(options.open_files(block::Access::read_only));
+  const auto params = TRY(options.params(files.devices()));
+  TRY(integrity::check_replay(params, files.devices()).context(options.device));
+  const auto done = TRY([&] {
+    ProgressLine line;
+    return integrity::replay_into_copy(params, files.devices(),
+                                       {.meta = options.output, .data = options.data_output},
+                                       progress_on(line, "Copying"));
+  }());
   print_done(options.output, done, options.json);
   return 0;
 }

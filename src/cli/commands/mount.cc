@@ -7,9 +7,8 @@
 #include <intact/console/format_template.h>
 #include <intact/console/output.h>
 #include <intact/report/results.h>
-#include <intact/rootfs/kernel_root.h>
 #include <intact/rootfs/mounts.h>
-#include <intact/rootfs/served_root.h>
+#include <intact/rootfs/root.h>
 #include <intact/service/background.h>
 #include <intact/service/log_file.h>
 #include <intact/service/server.h>

@@ -10,10 +10,9 @@
 #include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/console/output.h>
-#include <intact/console/passed_words.h>
+#include <intact/console/program.h>
 #include <intact/image/opened_image.h>
-#include <intact/rootfs/kernel_root.h>
-#include <intact/rootfs/served_root.h>
+#include <intact/rootfs/root.h>
 #include <intact/run/container.h>
 #include <intact/service/damage_watch.h>
 

@@ -6,7 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <intact/rootfs/root_spec.h>
+#include <intact/rootfs/root.h>
 #include <intact/run/options.h>
 
 namespace intact::cli {

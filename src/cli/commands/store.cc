@@ -14,8 +14,7 @@
 #include <intact/image/stored_images.h>
 #include <intact/json/json.h>
 #include <intact/report/results.h>
-#include <intact/store/fsck.h>
-#include <intact/store/gc.h>
+#include <intact/store/maintenance.h>
 
 #include "anchor_options.h"
 #include "command.h"

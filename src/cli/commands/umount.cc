@@ -7,7 +7,7 @@
 #include <intact/json/json.h>
 #include <intact/rootfs/mounts.h>
 #include <intact/serve/mounts.h>
-#include <intact/serve/nbd_server.h>
+#include <intact/serve/nbdkit.h>
 
 #include "command.h"
 #include "commands.h"

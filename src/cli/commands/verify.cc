@@ -13,9 +13,7 @@
 #include <intact/console/progress.h>
 #include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
-#include <intact/image/verify_all.h>
 #include <intact/json/json.h>
-#include <intact/report/block_map.h>
 #include <intact/report/results.h>
 #include <intact/report/view.h>
 

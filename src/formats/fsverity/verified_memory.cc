@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include <intact/base/checked.h>
-#include <intact/fsverity/verified_memory.h>
+#include <intact/fsverity/verified_file.h>
 
 namespace intact::fsverity {
 namespace {

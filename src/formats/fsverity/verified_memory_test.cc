@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <intact/fsverity/tree.h>
-#include <intact/fsverity/verified_memory.h>
+#include <intact/fsverity/verified_file.h>
 
 #include "test_content.h"
 

@@ -333,6 +333,27 @@ TEST(Replay, RefusesAJournalThatWasChanged) {
                "an entry fails its tag");
   EXPECT_FALSE(replay(device.params, device.devices()));
   EXPECT_EQ(device.data->bytes(), before) << "a journal that is refused stays";
+  const TempDir dir = *TempDir::create();
+  EXPECT_FALSE(replay_into_copy(device.params, device.devices(), {.meta = dir.path("copy")}));
+  EXPECT_FALSE(std::filesystem::exists(dir.path("copy")));
+}
+
+TEST(Replay, InACopyLeavesTheDeviceAsItIs) {
+  Bytes content;
+  const TestDevice device = interrupted(plain(), content);
+  const Bytes before = device.data->bytes();
+  const auto dir = TempDir::create();
+  ASSERT_TRUE(dir);
+  const std::string copy = dir->path("copy");
+  const auto done = replay_into_copy(device.params, device.devices(), {.meta = copy});
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->blocks, 1u);
+  EXPECT_EQ(device.data->bytes(), before);
+  const Devices copied{.data = block::FileDevice::open(copy, block::Access::read_write).value()};
+  EXPECT_EQ(read_all(*IntegrityTarget::open(device.params, copied, {.background = false}).value()),
+            content);
+  EXPECT_EQ(replay_into_copy(device.params, device.devices(), {.meta = copy}).error().kind(),
+            ErrorKind::exists);
 }
 
 TEST(Replay, SaysWhereTagsAreMissing) {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/text.h>
-#include <intact/integrity/tab.h>
+#include <intact/integrity/manage.h>
 
 namespace intact::integrity {
 namespace {
@@ -164,6 +164,16 @@ Result<TabEntry> parse_tab(std::string_view text, std::string_view name) {
     return parse_fields(fields).context(fmt::format("the line of '{}'", name));
   }
   return Error(ErrorKind::not_found, fmt::format("no line for '{}'", name));
+}
+
+void TabEntry::apply_to(StatedParams& stated) const {
+  if (mode) {
+    stated.bitmap_mode = *mode == Mode::bitmap;
+    stated.no_journal = *mode == Mode::direct;
+  }
+  stated.journal_watermark = journal_watermark.value_or(stated.journal_watermark);
+  stated.journal_commit_time = commit_time.value_or(stated.journal_commit_time);
+  stated.allow_discards |= allow_discards;
 }
 
 }  // namespace intact::integrity

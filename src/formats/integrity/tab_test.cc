@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <intact/integrity/tab.h>
+#include <intact/integrity/manage.h>
 
 namespace intact::integrity {
 namespace {
@@ -91,6 +91,19 @@ TEST(IntegrityTab, RefusesWhatItDoesNotUnderstand) {
   expect("other", ErrorKind::unsupported, "unknown option 'frobnicate'");
   expect("#", ErrorKind::not_found, "no line for '#'");
   expect("nobody", ErrorKind::not_found, "no line for 'nobody'");
+}
+
+TEST(TabEntry, CountsMoreThanWhatIsStated) {
+  StatedParams stated{.journal_watermark = 10, .no_journal = true};
+  TabEntry{}.apply_to(stated);  // says nothing
+  EXPECT_TRUE(stated.no_journal);
+  EXPECT_EQ(stated.journal_watermark, 10u);
+  EXPECT_FALSE(stated.allow_discards);
+  TabEntry{.mode = Mode::bitmap, .journal_watermark = 30, .allow_discards = true}.apply_to(stated);
+  EXPECT_TRUE(stated.bitmap_mode);
+  EXPECT_FALSE(stated.no_journal);
+  EXPECT_EQ(stated.journal_watermark, 30u);
+  EXPECT_TRUE(stated.allow_discards);
 }
 
 }  // namespace

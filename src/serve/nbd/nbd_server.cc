@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
-#include <intact/serve/nbd_server.h>
+#include <intact/serve/nbdkit.h>
 
 namespace intact::serve {
 namespace {

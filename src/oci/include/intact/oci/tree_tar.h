@@ -10,7 +10,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
-#include <intact/oci/tar_entry.h>
+#include <intact/oci/tar_reader.h>
 #include <intact/tree/tree.h>
 
 namespace intact::oci {

@@ -12,13 +12,11 @@
 #include <intact/image/source_summary.h>
 #include <intact/image/stored_images.h>
 #include <intact/image/verify.h>
-#include <intact/image/verify_all.h>
 #include <intact/json/json.h>
 #include <intact/registry/login.h>
 #include <intact/rootfs/mounts.h>
 #include <intact/sign/policy.h>
-#include <intact/store/fsck.h>
-#include <intact/store/gc.h>
+#include <intact/store/maintenance.h>
 
 namespace intact::report {
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <intact/base/result.h>
@@ -137,6 +138,17 @@ Result<Replayed> replay(const Params& params, const Devices& devices);
 /// not copied in vain.
 Result<void> check_replay(const Params& params, const Devices& devices);
 
+/// The new files that a device is copied to.
+struct CopyNames {
+  std::string meta;       ///< of the superblock, journal and tags
+  std::string data = {};  ///< of the data; empty unless they are on a device of their own
+};
+/// Copies a device into new files and replays the journal there. They get their names when that is
+/// done, and are gone after an error. Errors of replay(), and those of making the files; see also
+/// check_replay().
+Result<Replayed> replay_into_copy(const Params& params, const Devices& devices,
+                                  const CopyNames& names, const Progress& progress = {});
+
 // --- recalculating ------------------------------------------------------------------------------
 
 /// What a recalculation did, or would do.
@@ -172,5 +184,32 @@ Result<Recalculated::Tags> tags_to_recalculate(const Params& params, const Devic
 /// IntegrityTarget::open().
 Result<Recalculated> recalculate(Params params, const Devices& devices,
                                  const Progress& progress = {});
+
+// --- integritytab -------------------------------------------------------------------------------
+
+/// A line of a file in the format of integritytab(5): NAME DEVICE [KEY-FILE|- [OPTIONS|-]]. What
+/// the line does not say is empty; so is a number of zero, which means the default.
+struct TabEntry {
+  /// A path; for UUID=, LABEL=, PARTUUID= and PARTLABEL= the link that udev makes.
+  std::string device = {};
+  std::string data_device = {};                         ///< likewise; empty: the same device
+  std::string key_file = {};                            ///< of the internal hash; empty: no key
+  std::string algorithm = {};                           ///< as the line has it: "hmac-sha256"
+  std::optional<Mode> mode = {};                        ///< journal, bitmap or direct
+  std::optional<std::uint32_t> journal_watermark = {};  ///< percent
+  std::optional<std::uint32_t> commit_time = {};        ///< ms
+  bool allow_discards = false;
+
+  /// What the line says of these counts more than what is stated.
+  void apply_to(StatedParams& stated) const;
+
+  bool operator==(const TabEntry&) const = default;
+};
+
+/// Finds the first line with this name. The text may be hostile. A key file without an algorithm
+/// means "hmac-sha256". Options that only tell systemd when to set the device up are ignored.
+/// Errors: not_found without such a line, malformed if it cannot be parsed, unsupported for an
+/// unknown option. Thread-safe.
+Result<TabEntry> parse_tab(std::string_view text, std::string_view name);
 
 }  // namespace intact::integrity
