@@ -325,6 +325,27 @@ TEST(StoreText, OfACollection) {
   EXPECT_EQ(to_json(report, true)["removed"]["blobs"], 8);
 }
 
+TEST(TrustText, OfChangesToAPolicy) {
+  RemovedRule removed{.fingerprint = "sha256:12",
+                      .identity_pattern = "host/app",
+                      .any = false,
+                      .file = "policy.json"};
+  EXPECT_EQ(to_text(removed), "No longer trusted for 'host/app': sha256:12 (in policy.json)\n");
+  EXPECT_EQ(to_json(removed)["fingerprint"], "sha256:12");
+  removed.identity_pattern.reset();
+  EXPECT_EQ(to_text(removed), "No longer trusted: sha256:12 (in policy.json)\n");
+
+  ChangedRequirement changed{.requirement = {.signers = 2}, .dropped = false, .file = "p"};
+  EXPECT_EQ(to_text(changed), "Required for every image (in p)\n");
+  EXPECT_EQ(to_json(changed)["required"], true);
+  changed.dropped = true;
+  EXPECT_EQ(to_text(changed), "No longer required for every image (in p)\n");
+
+  const ChangedRevocation revoked{.manifest = kDigest, .undone = false, .file = "p"};
+  EXPECT_EQ(to_text(revoked), "Revoked: " + kDigest.to_string() + " (in p)\n");
+  EXPECT_EQ(to_json(revoked)["revoked"], true);
+}
+
 TEST(TrustText, OfRules) {
   const auto key = sign::PrivateKey::generate();
   ASSERT_TRUE(key);

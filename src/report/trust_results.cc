@@ -50,6 +50,41 @@ std::string to_text(const sign::Rule& rule, const std::string& file) {
       rule.pins.empty() ? "" : ", pinned manifests only", file);
 }
 
+Json to_json(const RemovedRule& removed) {
+  return {{"fingerprint", removed.fingerprint}, {"policy", removed.file}};
+}
+
+std::string to_text(const RemovedRule& removed) {
+  const std::string scope = removed.identity_pattern ? " for '" + *removed.identity_pattern + "'"
+                            : removed.any            ? " for every image"
+                                                     : "";
+  return fmt::format("No longer trusted{}: {} (in {})\n", scope, removed.fingerprint, removed.file);
+}
+
+Json to_json(const ChangedRequirement& changed) {
+  Json json = sign::to_json(changed.requirement);
+  json["required"] = !changed.dropped;
+  json["policy"] = changed.file;
+  return json;
+}
+
+std::string to_text(const ChangedRequirement& changed) {
+  const auto& pattern = changed.requirement.identity_pattern;
+  return fmt::format("{} for {} (in {})\n", changed.dropped ? "No longer required" : "Required",
+                     pattern ? "'" + *pattern + "'" : "every image", changed.file);
+}
+
+Json to_json(const ChangedRevocation& changed) {
+  return {{"digest", changed.manifest.to_string()},
+          {"revoked", !changed.undone},
+          {"policy", changed.file}};
+}
+
+std::string to_text(const ChangedRevocation& changed) {
+  return fmt::format("{} {} (in {})\n", changed.undone ? "No longer revoked:" : "Revoked:",
+                     changed.manifest.to_string(), changed.file);
+}
+
 Json to_json(const std::vector<sign::PolicyFile>& policies) {
   Json rules = Json::array();
   Json requirements = Json::array();

@@ -116,16 +116,13 @@ Result<int> remove(const Options& options) {
   std::string key_text = options.key;  // a label or the start of a fingerprint
   if (is_file) key_text = TRY(fingerprint_of(options.key));
   const std::string file = TRY(sign::choose_policy_file(options.policy));
-  std::string removed;
+  report::RemovedRule removed{
+      .fingerprint = "", .identity_pattern = options.identity, .any = options.any, .file = file};
   TRY(sign::edit_policy(file, [&](sign::Policy& policy) -> Result<void> {
-    removed = TRY(policy.remove(key_text, selection).context(file));
+    removed.fingerprint = TRY(policy.remove(key_text, selection).context(file));
     return {};
   }));
-  const std::string scope = options.identity ? " for '" + *options.identity + "'"
-                            : options.any    ? " for every image"
-                                             : "";
-  print_result(options, Json{{"fingerprint", removed}, {"policy", file}},
-               fmt::format("No longer trusted{}: {} (in {})\n", scope, removed, file));
+  print_result(options, report::to_json(removed), report::to_text(removed));
   return 0;
 }
 
@@ -147,12 +144,8 @@ Result<int> require(const Options& options) {
     if (options.undo) return policy.drop_requirement(options.identity).context(file);
     return policy.require(requirement);
   }));
-  Json json = sign::to_json(requirement);
-  json["required"] = !options.undo;
-  json["policy"] = file;
-  print_result(options, json,
-               fmt::format("{} for {} (in {})\n", options.undo ? "No longer required" : "Required",
-                           options.identity ? "'" + *options.identity + "'" : "every image", file));
+  const report::ChangedRequirement changed{requirement, options.undo, file};
+  print_result(options, report::to_json(changed), report::to_text(changed));
   return 0;
 }
 
@@ -164,10 +157,8 @@ Result<int> revoke(const Options& options) {
     policy.revoke(digest);
     return {};
   }));
-  print_result(
-      options, Json{{"digest", digest.to_string()}, {"revoked", !options.undo}, {"policy", file}},
-      fmt::format("{} {} (in {})\n",
-                  options.undo ? "No longer revoked:" : "Revoked:", digest.to_string(), file));
+  const report::ChangedRevocation changed{digest, options.undo, file};
+  print_result(options, report::to_json(changed), report::to_text(changed));
   return 0;
 }
 
@@ -215,26 +206,28 @@ void add_trust_test_command(Program& program, CLI::App& group) {
   });
 }
 
-}  // namespace
+/// The commands that show or change a policy file, with the options that all of them have.
+struct PolicyCommands {
+  Program& program;
+  CLI::App* group;
+  std::shared_ptr<Options> options = std::make_shared<Options>();
 
-void add_trust_commands(Program& program) {
-  auto options = std::make_shared<Options>();
-  CLI::App* const group =
-      program.add(program.app(), "trust", "Manage trusted keys and the images they may sign");
-  group->require_subcommand(1);
-  const auto command = [&](const char* name, const char* description,
-                           Result<int> (*action)(const Options&)) {
+  CLI::App* add(const char* name, const char* description,
+                Result<int> (*action)(const Options&)) const {
     CLI::App* const made = program.add(*group, name, description);
     allow_empty(made->add_option("--policy", options->policy,
                                  "Policy file to use instead of /etc/intact/policy.json (which "
                                  "root changes) and the user's own")
                     ->type_name("FILE"));
     made->add_flag("--json", options->json, "Print the result as JSON");
-    program.on_chosen(made, [options, action] { return action(*options); });
+    program.on_chosen(made, [options = options, action] { return action(*options); });
     return made;
-  };
+  }
+};
 
-  CLI::App* const adding = command("add", "Trust the images that a key has signed", add);
+void add_add_command(const PolicyCommands& commands) {
+  const auto options = commands.options;
+  CLI::App* const adding = commands.add("add", "Trust the images that a key has signed", add);
   adding
       ->add_option("FILE", options->key,
                    "Public key or certificates (PEM), or - for standard input")
@@ -265,10 +258,11 @@ void add_trust_commands(Program& program) {
       ->always_capture_default(false)
       ->allow_extra_args(false)
       ->default_str("");
+}
 
-  command("list", "Show the trusted keys and the revoked manifests", list)->alias("ls");
-
-  CLI::App* const removing = command("rm", "Remove trust rules of a key", remove);
+void add_rm_command(const PolicyCommands& commands) {
+  const auto options = commands.options;
+  CLI::App* const removing = commands.add("rm", "Remove trust rules of a key", remove);
   removing->add_option("KEY", options->key, "Its label, its file, or the start of its fingerprint")
       ->required()
       ->type_name("FINGERPRINT|FILE");
@@ -278,9 +272,12 @@ void add_trust_commands(Program& program) {
           ->type_name("PATTERN");
   removing->add_flag("--any", options->any, "Remove only the rule for every image")
       ->excludes(which);
+}
 
+void add_require_command(const PolicyCommands& commands) {
+  const auto options = commands.options;
   CLI::App* const requiring =
-      command("require", "Require more of images than one trusted signature", require);
+      commands.add("require", "Require more of images than one trusted signature", require);
   requiring
       ->add_option("--identity", options->identity,
                    "Only of images that are signed or used under a name that matches this pattern")
@@ -302,16 +299,33 @@ void add_trust_commands(Program& program) {
                    "Earliest time of signing, e.g. 2026-01-31T00:00:00Z")
       ->type_name("TIME");
   requiring->add_flag("--remove", options->undo, "Remove the requirement for these images");
+}
 
-  add_trust_test_command(program, *group);
-
-  CLI::App* const revoking = command("revoke", "Refuse an image, even if it is signed", revoke);
+void add_revoke_command(const PolicyCommands& commands) {
+  const auto options = commands.options;
+  CLI::App* const revoking =
+      commands.add("revoke", "Refuse an image, even if it is signed", revoke);
   revoking
       ->add_option("DIGEST", options->digest,
                    "Digest of a manifest, an index, a config, a layer or an image, sha256:HEX")
       ->required()
       ->type_name("");
   revoking->add_flag("--undo", options->undo, "Undo the revocation");
+}
+
+}  // namespace
+
+void add_trust_commands(Program& program) {
+  CLI::App* const group =
+      program.add(program.app(), "trust", "Manage trusted keys and the images they may sign");
+  group->require_subcommand(1);
+  const PolicyCommands commands{.program = program, .group = group};
+  add_add_command(commands);
+  commands.add("list", "Show the trusted keys and the revoked manifests", list)->alias("ls");
+  add_rm_command(commands);
+  add_require_command(commands);
+  add_trust_test_command(program, *group);
+  add_revoke_command(commands);
 }
 
 }  // namespace intact::cli

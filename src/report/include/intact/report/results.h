@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,32 @@ std::string to_text(const store::FsckReport& report);
 /// A rule that has been added to a policy file.
 Json to_json(const sign::Rule& rule, const std::string& file);
 std::string to_text(const sign::Rule& rule, const std::string& file);
+
+/// What else has been done to a policy file.
+struct RemovedRule {
+  std::string fingerprint;
+  std::optional<std::string> identity_pattern;  ///< only the rule with this pattern
+  bool any = false;                             ///< only the rule for every image
+  std::string file;
+};
+Json to_json(const RemovedRule& removed);
+std::string to_text(const RemovedRule& removed);
+
+struct ChangedRequirement {
+  sign::Requirement requirement;
+  bool dropped = false;
+  std::string file;
+};
+Json to_json(const ChangedRequirement& changed);
+std::string to_text(const ChangedRequirement& changed);
+
+struct ChangedRevocation {
+  Digest manifest;
+  bool undone = false;
+  std::string file;
+};
+Json to_json(const ChangedRevocation& changed);
+std::string to_text(const ChangedRevocation& changed);
 
 /// All rules and revocations.
 Json to_json(const std::vector<sign::PolicyFile>& policies);
