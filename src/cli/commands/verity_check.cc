@@ -33,30 +33,14 @@ struct Volume {
   std::string hash;
 };
 
-/// A block that is corrected must not be one of another device.
-Result<void> check_apart(const Options& options, const verity::Devices& devices) {
-  std::map<std::string, std::shared_ptr<block::Device>> used = {
-      {options.data, devices.data}, {options.hash_device, devices.hash}};
-  if (devices.fec) used.emplace(options.fec_device, devices.fec);
-  return block::check_apart(used);
-}
-
 /// `copy`: takes the place of the data in the file --output, if it is not null.
 Result<Volume> open_volume(const Options& options, Access access, const dm::File& copy = {}) {
-  block::DeviceFiles files(access);
-  const auto is_copied = [&](const std::string& path) {
-    return copy && same_file(path, options.data);
-  };
-  const auto open = [&](const std::string& path) -> Result<dm::File> {
-    if (is_copied(path)) return copy;
-    return files.open(path);
-  };
+  const bool hash_is_copied = copy && same_file(options.hash_device, options.data);
   Volume volume{.data = copy ? options.output : options.data,
-                .hash = is_copied(options.hash_device) ? options.output : options.hash_device};
-  volume.devices.data = TRY(open(options.data));
-  volume.devices.hash = TRY(open(options.hash_device));
-  if (!options.fec_device.empty()) volume.devices.fec = TRY(open(options.fec_device));
-  if (access == Access::read_write) TRY(check_apart(options, volume.devices));
+                .hash = hash_is_copied ? options.output : options.hash_device};
+  volume.devices = TRY(verity::open_files(
+      {.data = options.data, .hash = options.hash_device, .fec = options.fec_device}, access,
+      copy));
   volume.layout = TRY(options.stored_layout(*volume.devices.hash, *volume.devices.data)).layout;
   TRY(verity::hash_area_offset(volume.layout));
   return volume;

@@ -120,6 +120,33 @@ TEST(DescribeLayout, HasALineForEachPart) {
   EXPECT_THAT(describe_layout(layout), IsEmpty());
 }
 
+// --- files --------------------------------------------------------------------------------------
+
+TEST(OpenFiles, OpensAFileWithTwoNamesOnce) {
+  const auto dir = TempDir::create();
+  ASSERT_TRUE(dir);
+  const std::string data = dir->path("data"), link = dir->path("link"), copy = dir->path("copy");
+  ASSERT_TRUE(write_file_durably(data, Bytes(4096), 0600));
+  ASSERT_TRUE(write_file_durably(copy, Bytes(4096), 0600));
+  std::filesystem::create_hard_link(data, link);
+
+  const auto same = open_files({.data = data, .hash = link}, block::Access::read_write);
+  ASSERT_TRUE(same) << same.error().message();
+  EXPECT_EQ(same->data, same->hash);
+  EXPECT_EQ(same->fec, nullptr);
+
+  const std::shared_ptr<block::FileDevice> opened =
+      block::FileDevice::open(copy, block::Access::read_write).value();
+  const auto copied =
+      open_files({.data = data, .hash = link, .fec = data}, block::Access::read_write, opened);
+  ASSERT_TRUE(copied) << copied.error().message();
+  EXPECT_EQ(copied->data, opened);
+  EXPECT_EQ(copied->hash, opened);
+  EXPECT_EQ(copied->fec, opened);
+  expect_error(open_files({.data = data, .hash = dir->path("none")}, block::Access::read_only),
+               ErrorKind::not_found, "none");
+}
+
 // --- new volumes --------------------------------------------------------------------------------
 
 class CreateVolume : public testing::Test {

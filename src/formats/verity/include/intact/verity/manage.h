@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
 #include <intact/base/unique_fd.h>
+#include <intact/block/file_device.h>
 #include <intact/crypto/pkcs7.h>
 #include <intact/verity/volume.h>
 
@@ -58,16 +60,24 @@ Result<std::uint64_t> blocks_to_protect(const ByteSource& data, std::uint32_t bl
 /// layout that is not valid.
 std::vector<std::string> describe_layout(const Layout& layout);
 
-// --- new volumes --------------------------------------------------------------------------------
+// --- files --------------------------------------------------------------------------------------
 
-/// The files of a new volume. All of them may be the same one.
+/// The files of a volume. All of them may be the same one.
 struct VolumeFiles {
-  std::string data;  ///< for messages: it is open already
+  std::string data;
   std::string hash;
-  std::string fec = {};        ///< if the layout has FEC
-  std::string root_hash = {};  ///< gets the root hash in hexadecimal; empty: none
-  std::string signature = {};  ///< gets its signature; empty: none
+  std::string fec = {};        ///< empty: no FEC
+  std::string root_hash = {};  ///< of a new volume: gets the root hash in hexadecimal; empty: none
+  std::string signature = {};  ///< of a new volume: gets its signature; empty: none
 };
+
+/// Opens the files of a volume that exists, a file with several names once. `copy`, if it is not
+/// null, takes the place of the file with the data, by whatever names that is called here. busy,
+/// for writing: two of them are the same storage under different names (block::check_apart()).
+Result<Devices> open_files(const VolumeFiles& files, block::Access access,
+                           const std::shared_ptr<block::FileDevice>& copy = {});
+
+// --- new volumes --------------------------------------------------------------------------------
 
 struct NewVolume {
   Bytes root;
@@ -75,8 +85,9 @@ struct NewVolume {
 };
 
 /// Makes a volume over the data in the file that `data` is open for; `data` is only read, unless it
-/// is a file of the volume too. Files for hash tree and parity are made, or extended if they exist;
-/// the root hash and its signature replace files. `sign` makes the signature.
+/// is a file of the volume too; its name is for messages. Files for hash tree and parity are made,
+/// or extended if they exist; the root hash and its signature replace files. `sign` makes the
+/// signature.
 ///
 /// Nothing is opened again by its name. New files get their names, and the superblock is written,
 /// when everything is complete; after an error new files are gone and others have their old length.
