@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <intact/base/bytes.h>
@@ -75,5 +76,18 @@ struct VerityOptions : verity::StatedParams {
  private:
   Result<Bytes> stated_root() const;
 };
+
+/// Adds a command to the group that runs `action` with its own kind of options, and --json.
+template <typename Options>
+std::pair<CLI::App*, Options*> add_verity_command(Program& program, CLI::App* group,
+                                                  const char* name, const char* description,
+                                                  Result<int> (*action)(const Options&)) {
+  CLI::App* const command = add_verity_command(program, group, name, description);
+  const auto options = std::make_shared<Options>();
+  options->add_talk(command);
+  command->add_flag("--json", options->json, "Print the result as JSON");
+  program.on_chosen(command, [options, action] { return action(*options); });
+  return {command, options.get()};
+}
 
 }  // namespace intact::cli

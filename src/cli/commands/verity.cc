@@ -149,18 +149,9 @@ void add_verity_commands(Program& program) {
   group->require_subcommand(1);
   add_peer_options(group);
   program.before_parsing([group](auto& arguments) { put_command_first(*group, arguments); });
-  const auto add = [&](const char* name, const char* description,
-                       Result<int> (*action)(const Options&)) {
-    CLI::App* command = add_verity_command(program, group, name, description);
-    const auto options = std::make_shared<Options>();
-    options->add_talk(command);
-    command->add_flag("--json", options->json, "Print the result as JSON");
-    program.on_chosen(command, [options, action] { return action(*options); });
-    return std::pair(command, options.get());
-  };
-
   {
-    const auto [command, options] = add("format", "Create the hash tree of a volume", format);
+    const auto [command, options] = add_verity_command<Options>(
+        program, group, "format", "Create the hash tree of a volume", format);
     options->add_devices(command, false);
     options->add_format(command);
     options->add_placement(command);
@@ -179,7 +170,8 @@ void add_verity_commands(Program& program) {
     add_password_options(command, options->password);
   }
   {
-    const auto [command, options] = add("dump", "Show the superblock of a hash device", dump);
+    const auto [command, options] = add_verity_command<Options>(
+        program, group, "dump", "Show the superblock of a hash device", dump);
     command->add_option("HASH", options->hash_device, "Device or file with the hash tree")
         ->type_name("FILE")
         ->required();

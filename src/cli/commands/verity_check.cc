@@ -124,16 +124,13 @@ Result<int> repair(const Options& options) {
 void add_verity_check_commands(Program& program, CLI::App* group) {
   const auto add = [&](const char* name, const char* description,
                        Result<int> (*action)(const Options&)) {
-    CLI::App* command = add_verity_command(program, group, name, description);
-    const auto options = std::make_shared<Options>();
-    options->add_talk(command);
-    command->add_flag("--json", options->json, "Print the result as JSON");
+    const auto [command, options] =
+        add_verity_command<Options>(program, group, name, description, action);
     options->add_devices(command, true);
     options->add_signature(command);
     options->add_format(command);
     options->add_placement(command);
-    program.on_chosen(command, [options, action] { return action(*options); });
-    return std::pair(command, options.get());
+    return std::pair(command, options);
   };
   add("verify", "Check a whole volume against its root hash", verify);
   const auto [command, options] = add("repair", "Repair damage with error correction data", repair);
