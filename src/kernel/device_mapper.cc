@@ -255,8 +255,8 @@ std::string describe(const MappingState& state) {
                      state.open_count, state.mapping.uuid);
 }
 
-Result<void> add_thread_key(const std::string& description, ByteSpan content) {
-  if (::syscall(SYS_add_key, "user", description.c_str(), content.data(), content.size(),
+Result<void> pass_signature(const std::string& description, ByteSpan signature) {
+  if (::syscall(SYS_add_key, "user", description.c_str(), signature.data(), signature.size(),
                 KEY_SPEC_THREAD_KEYRING) < 0)
     return Error::from_errno("cannot pass the signature to the kernel", errno);
   return {};

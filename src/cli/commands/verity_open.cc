@@ -71,7 +71,7 @@ Result<void> Options::map(const std::string& name) const {
       // As veritysetup names it.
       const std::string key =
           fmt::format("cryptsetup:{}{}{}", volume_uuid, volume_uuid.empty() ? "" : "-", name);
-      TRY(kernel::add_thread_key(key, TRY(read_input(signature, crypto::kMaxPkcs7Size))));
+      TRY(kernel::pass_signature(key, TRY(read_input(signature, crypto::kMaxPkcs7Size))));
       return key;
     };
   stack::Plan plan = TRY(this->plan(std::move(reading)));

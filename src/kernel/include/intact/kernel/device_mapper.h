@@ -59,9 +59,9 @@ Result<MappingState> find_mapping_of(std::string_view target, const std::string&
 /// Its name, size, target and users in a line, without the table.
 std::string describe(const MappingState& state);
 
-/// Keeps `content` in a key of the type `user` that only this thread has, for a target that looks
-/// the key up by its description when its table is loaded.
-Result<void> add_thread_key(const std::string& description, ByteSpan content);
+/// Passes a signature to the kernel in a key of the type `user` that this thread owns, for a target
+/// that looks the key up by its description when its table is loaded.
+Result<void> pass_signature(const std::string& description, ByteSpan signature);
 
 enum class Removal {
   now,       ///< busy while it is open anywhere
