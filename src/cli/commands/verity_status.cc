@@ -9,7 +9,6 @@
 #include <intact/report/verity.h>
 
 #include "command.h"
-#include "commands.h"
 #include "verity_options.h"
 
 namespace intact::cli {
