@@ -76,20 +76,26 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   // Each layer is read once, into our own copy, and unpacked from there.
   const auto open_checked =
       [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-    auto blob = source.source->open_blob(layer);
-    const bool is_there = blob.has_value();
-    if (!is_there && (blob.error().concerns_caller() || !tells_of_blob(reference, blob.error())))
-      return blob;
-    auto copy = is_there ? oci::BlobCopy::read(std::move(*blob), layer, advance)
-                         : Result<oci::BlobCopy>(std::move(blob).error());
-    if (is_there && !copy && !is_damage(copy.error())) return std::move(copy).error();
+    std::optional<oci::BlobCopy> copy;
+    bool is_there = false;
+    const auto done =
+        oci::read_from_places(*source.source, layer, [&](ByteStream& stored) -> Result<void> {
+          is_there = true;
+          copy = TRY(oci::BlobCopy::read(stored, layer, advance));
+          return {};
+        });
+    const bool is_theirs = done || (is_there ? is_damage(done.error())
+                                             : !done.error().concerns_caller() &&
+                                                   tells_of_blob(reference, done.error()));
+    if (!is_theirs) return Error(done.error());
     ++report.layers;
     report.bytes += layer.size;
-    if (!copy)
+    if (!done)
       report.damaged.push_back(
-          {.object = object_of_blob(layer.digest), .reason = about_layer(layer, copy.error())});
-    report.layer_checks.push_back({layer.digest, layer.size, copy.has_value()});
-    return std::make_unique<MeteredStream>(TRY(std::move(copy)).open(), meter);
+          {.object = object_of_blob(layer.digest), .reason = about_layer(layer, done.error())});
+    report.layer_checks.push_back({layer.digest, layer.size, done.has_value()});
+    if (!done) return Error(done.error());
+    return std::make_unique<MeteredStream>(std::move(*copy).open(), meter);
   };
   meter.begin("Reading layers", 2 * stored_bytes(chain.manifest.layers));
   std::vector<std::string> warnings;

@@ -67,7 +67,7 @@ Result<void> read_hashed(ByteStream& stored, const Descriptor& descriptor,
   return {};
 }
 
-Result<BlobCopy> BlobCopy::read(std::unique_ptr<ByteStream> stored, const Descriptor& descriptor,
+Result<BlobCopy> BlobCopy::read(ByteStream& stored, const Descriptor& descriptor,
                                 const BlobProgress& progress, int directory) {
   BlobCopy copy;
   copy.size_ = descriptor.size;
@@ -76,7 +76,7 @@ Result<BlobCopy> BlobCopy::read(std::unique_ptr<ByteStream> stored, const Descri
   } else {
     copy.bytes_.reserve(static_cast<std::size_t>(descriptor.size));
   }
-  TRY(read_hashed(*stored, descriptor, [&](ByteSpan bytes) -> Result<void> {
+  TRY(read_hashed(stored, descriptor, [&](ByteSpan bytes) -> Result<void> {
     if (copy.file_) {
       TRY(write_all(copy.file_.get(), bytes).context("copy of a blob"));
     } else {
@@ -101,7 +101,8 @@ Result<BlobCopy> BlobCopy::read_file(UniqueFd file, const Descriptor& descriptor
       return copy;
     }
   }
-  return read(std::make_unique<FileStream>(std::move(file)), descriptor, progress, directory);
+  FileStream stored(std::move(file));
+  return read(stored, descriptor, progress, directory);
 }
 
 BlobCopy BlobCopy::of_own_file(UniqueFd file, std::uint64_t size) {

@@ -104,7 +104,7 @@ TEST_P(Destination, FetchesEachBlobOnceAndIsReadByItsTwin) {
   EXPECT_TRUE(read_image(*source, *found));
   EXPECT_EQ(source->find_signatures(found->digest).value()->digest, image_.signatures.digest);
   EXPECT_EQ(source->names(), std::vector<std::string>{"v1"});
-  EXPECT_TRUE(BlobCopy::read(source->open_blob(image_.layer).value(), image_.layer));
+  EXPECT_TRUE(BlobCopy::read(*source->open_blob(image_.layer).value(), image_.layer));
 }
 
 TEST_P(Destination, FetchesALayerOnceThatAnImageHasTwice) {

@@ -78,6 +78,41 @@ Result<std::unique_ptr<ImageSource>> ImageSource::open(const Reference& referenc
                to_string(reference) + ": a root directory, not an image; seal it first");
 }
 
+namespace {
+
+/// Remembers whether the source failed, and not who uses its bytes.
+class WatchedStream final : public ByteStream {
+ public:
+  explicit WatchedStream(ByteStream& inner) : inner_(inner) {}
+  Result<std::size_t> read(MutableByteSpan out) override {
+    auto n = inner_.read(out);
+    failed_ = failed_ || !n;
+    return n;
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  ByteStream& inner_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+Result<void> read_from_places(const BlobSource& source, const Descriptor& descriptor,
+                              const std::function<Result<void>(ByteStream&)>& work) {
+  for (;;) {
+    const auto stream = TRY(source.open_blob(descriptor));
+    WatchedStream watched(*stream);
+    auto done = work(watched);
+    if (done || !(watched.failed() || done.error().kind() == ErrorKind::tampered)) return done;
+    const BlobSource::Blame blame = source.blame(descriptor);
+    if (blame.has_others) continue;
+    const bool is_named = done.error().message().find(blame.place) != std::string::npos;
+    if (is_named) return done;  // also where there is no name
+    return std::move(done).error().with_context(blame.place);
+  }
+}
+
 Result<Bytes> ImageSource::read_document(const Descriptor& descriptor) const {
   const std::string name = descriptor.digest.to_string();
   if (descriptor.size > kMaxDocument)
@@ -85,16 +120,19 @@ Result<Bytes> ImageSource::read_document(const Descriptor& descriptor) const {
                                        " bytes, over the limit of " + std::to_string(kMaxDocument));
   if (auto known = kept(descriptor.digest); known && known->size() == descriptor.size)
     return *std::move(known);
-  const auto stream = TRY(open_blob(descriptor));
-  // One byte more than there should be, so that a longer blob is noticed.
-  Bytes bytes(static_cast<std::size_t>(descriptor.size) + 1);
-  bytes.resize(TRY(read_fully(*stream, bytes).context(name)));
-  if (bytes.size() != descriptor.size)
-    return Error(ErrorKind::tampered, name + ": the blob is not of the " +
-                                          std::to_string(descriptor.size) +
-                                          " bytes it should have");
-  if (crypto::hash(descriptor.digest.algorithm(), bytes) != descriptor.digest)
-    return Error(ErrorKind::tampered, name + ": the blob does not have this digest");
+  Bytes bytes;
+  TRY(read_from_places(*this, descriptor, [&](ByteStream& stream) -> Result<void> {
+    // One byte more than there should be, so that a longer blob is noticed.
+    bytes.resize(static_cast<std::size_t>(descriptor.size) + 1);
+    bytes.resize(TRY(read_fully(stream, bytes).context(name)));
+    if (bytes.size() != descriptor.size)
+      return Error(ErrorKind::tampered, name + ": the blob is not of the " +
+                                            std::to_string(descriptor.size) +
+                                            " bytes it should have");
+    if (crypto::hash(descriptor.digest.algorithm(), bytes) != descriptor.digest)
+      return Error(ErrorKind::tampered, name + ": the blob does not have this digest");
+    return {};
+  }));
   keep(descriptor, bytes);
   return bytes;
 }

@@ -262,19 +262,21 @@ Result<BlobCopy> LayoutWriter::stage_copy(const BlobSource& source, const Descri
   const auto copy = [&]() -> Result<void> {
     auto file = TRY(source.open_blob_file(descriptor));
     const bool cloned = file && ::ioctl(fd.get(), FICLONE, file->get()) == 0;
-    std::unique_ptr<ByteStream> bytes;
-    if (cloned) {
-      // The clone is hashed: the original may be changed in the meantime.
-      bytes = std::make_unique<FileStream>(TRY(duplicate_fd(fd.get())));
-    } else if (file) {
-      bytes = std::make_unique<FileStream>(std::move(*file));
-    } else {
-      bytes = TRY(source.open_blob(descriptor));
-    }
-    return read_hashed(*bytes, descriptor, [&](ByteSpan piece) -> Result<void> {
-      if (!cloned) TRY(write_all(fd.get(), piece).context(directory_));
-      return progress(piece.size());
-    });
+    const auto take = [&](ByteStream& bytes) {
+      return read_hashed(bytes, descriptor, [&](ByteSpan piece) -> Result<void> {
+        if (!cloned) TRY(write_all(fd.get(), piece).context(directory_));
+        return progress(piece.size());
+      });
+    };
+    if (!file)
+      return read_from_places(source, descriptor, [&](ByteStream& bytes) -> Result<void> {
+        if (::ftruncate(fd.get(), 0) != 0 || ::lseek(fd.get(), 0, SEEK_SET) != 0)
+          return Error::from_errno(directory_, errno);
+        return take(bytes);
+      });
+    // A clone is hashed, since the original may be changed in the meantime.
+    FileStream bytes(cloned ? TRY(duplicate_fd(fd.get())) : std::move(*file));
+    return take(bytes);
   };
   if (auto copied = copy(); !copied) {
     ::unlinkat(fd_.get(), temp.c_str(), 0);

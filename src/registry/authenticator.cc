@@ -206,7 +206,7 @@ Result<HttpResponse> Authenticator::ask(const Scopes& scopes, bool refresh) {
 Result<Authenticator::Token> Authenticator::fetch(const Scopes& scopes) {
   const std::string server = "token server " + visible(bearer_->realm.host);
   bool refresh = credential_ && !credential_->identity_token.empty();
-  for (Retry retry(options_);;) {
+  for (Retry retry(options_, *patience_);;) {
     auto response = ask(scopes, refresh).context(server);
     if (!response) {
       if (is_transient(response.error()) && retry.again()) continue;

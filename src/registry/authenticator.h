@@ -12,6 +12,7 @@
 
 #include "headers.h"
 #include "http.h"
+#include "patience.h"
 
 namespace intact::registry {
 
@@ -27,12 +28,13 @@ class Authenticator {
  public:
   /// `base`: the registry; `repository`: HOST/PATH as the user wrote it, the key of credentials.
   Authenticator(std::shared_ptr<HttpClient> client, Url base, std::string repository,
-                Options options, TlsFiles tls)
+                Options options, TlsFiles tls, std::shared_ptr<Patience> patience)
       : client_(std::move(client)),
         base_(std::move(base)),
         repository_(std::move(repository)),
         options_(std::move(options)),
-        tls_(std::move(tls)) {}
+        tls_(std::move(tls)),
+        patience_(std::move(patience)) {}
 
   /// What is known to be needed already; null before the first challenge.
   Result<Authorization> known(const Scopes& scopes);
@@ -64,6 +66,7 @@ class Authenticator {
   const std::string repository_;
   const Options options_;
   const TlsFiles tls_;
+  const std::shared_ptr<Patience> patience_;
 
   std::mutex mutex_;
   bool looked_up_ = false;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kProgress = 1024 * 1024;  // bytes after which a failure is a new one
 constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::uint64_t kMaxRepeats = 8;  // of all that a server sends from the start again
 
 }  // namespace
 
@@ -30,7 +31,7 @@ BlobStream::BlobStream(std::shared_ptr<Session> session, const oci::Descriptor& 
       path_((is_document ? "manifests/" : "blobs/") + digest_),
       type_(is_document ? accepted_types() : "*/*"),
       size_(blob.size),
-      retry_(session_->options()) {}
+      retry_(session_->new_retry()) {}
 
 Result<std::unique_ptr<ByteStream>> BlobStream::open(std::shared_ptr<Session> session,
                                                      const oci::Descriptor& blob,
@@ -110,6 +111,7 @@ Result<std::size_t> BlobStream::read(MutableByteSpan out) {
           static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, to_skip_))));
       if (n && *n != 0) {
         to_skip_ -= *n;
+        skipped_ += *n;
         continue;
       }
     } else {
@@ -123,7 +125,11 @@ Result<std::size_t> BlobStream::read(MutableByteSpan out) {
     body_.reset();
     if (!n && !is_transient(n.error())) return std::move(n).error().with_context(digest_);
     // One that breaks again and again without having sent much is given up.
-    if (position_ - last_failure_ >= kProgress) retry_ = Retry(session_->options());
+    if (skipped_ / kMaxRepeats > size_)
+      return Error(ErrorKind::io, session_->where() + ": " + digest_ +
+                                      ": the connection breaks again and again, and each time the "
+                                      "registry sends everything from the start");
+    if (position_ - last_failure_ >= kProgress) retry_ = session_->new_retry();
     last_failure_ = position_;
     if (retry_.again()) continue;
     if (n) return wrong_size("shorter");

@@ -36,6 +36,7 @@ class BlobStream final : public ByteStream {
   std::uint64_t size_;
   std::uint64_t position_ = 0;
   std::uint64_t to_skip_ = 0;       ///< bytes that the server sends again
+  std::uint64_t skipped_ = 0;       ///< of those, all that were
   std::uint64_t last_failure_ = 0;  ///< where that was
   bool ended_ = false;
   Retry retry_;

@@ -2,9 +2,12 @@
 #include "destination.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <set>
+
+#include <unistd.h>
 
 #include <intact/base/file.h>
 #include <intact/base/worker_pool.h>
@@ -73,10 +76,13 @@ class RegistryDestination final : public oci::ImageDestination {
                                   const oci::BlobProgress& progress) override {
     UniqueFd file = TRY(unnamed_temporary_file());
     const bool present = TRY(take_blob(source, blob));
-    const auto stored = TRY(source.open_blob(blob));
-    TRY(oci::read_hashed(*stored, blob, [&](ByteSpan bytes) -> Result<void> {
-      TRY(write_all(file.get(), bytes).context("copy of a blob"));
-      return progress ? progress(bytes.size()) : Result<void>();
+    TRY(oci::read_from_places(source, blob, [&](ByteStream& stored) -> Result<void> {
+      if (::ftruncate(file.get(), 0) != 0 || ::lseek(file.get(), 0, SEEK_SET) != 0)
+        return Error::from_errno("copy of a blob", errno);
+      return oci::read_hashed(stored, blob, [&](ByteSpan bytes) -> Result<void> {
+        TRY(write_all(file.get(), bytes).context("copy of a blob"));
+        return progress ? progress(bytes.size()) : Result<void>();
+      });
     }));
     if (!present) {
       std::shared_ptr<const ByteSource> bytes =

@@ -31,6 +31,8 @@ struct HttpTimeouts {
   std::chrono::seconds stall{60};  ///< with less than 100 bytes a second
   std::chrono::seconds document{
       300};  ///< for the whole of a request other than the transfer of a blob
+  std::uint64_t least_rate = 8 * 1024;      ///< of a body that is sent, in bytes a second
+  std::vector<std::string> addresses = {};  ///< HOST:PORT:ADDRESS, not asked of a name server
 };
 
 /// What is sent with a request: a part of a source.
@@ -51,7 +53,7 @@ struct HttpRequest {
   std::optional<HttpBody> body = {};
   TlsFiles tls = {};
   bool refuse_local = false;  ///< another server chose the URL: it must not lead to this machine
-  bool is_transfer = false;   ///< of a blob: takes as long as it takes, while bytes arrive
+  bool is_transfer = false;   ///< of a blob: takes as long as its bytes need
   std::chrono::seconds stall{0};  ///< instead of that of HttpTimeouts; 0: that
 };
 

@@ -1,4 +1,5 @@
 // Lists of a registry: tags and referrers, page by page.
+#include <chrono>
 #include <set>
 
 #include <intact/base/visible.h>
@@ -14,39 +15,77 @@ namespace intact::registry {
 namespace {
 
 constexpr std::size_t kMaxTags = 100'000;
-constexpr std::size_t kMaxPages = 1000;
-constexpr std::size_t kMaxTag = 1024;  // characters
+constexpr std::size_t kMaxList = 32 * 1024 * 1024;  // bytes of all its pages
+constexpr std::size_t kMaxTag = 1024;               // characters
 
-/// The next page of a list, which is on the same server; nothing after the last.
-Result<std::optional<Url>> next_page(const Session& session, const HttpResponse& response,
-                                     std::set<std::string>& seen) {
-  const auto link = next_link(response.all("link"));
-  if (!link) return std::optional<Url>();
-  const Url url = TRY(resolve_url(session.base(), *link).context(session.where() + ": Link"));
-  if (url.host != session.base().host)
-    return Error(ErrorKind::untrusted, session.where() + ": the next page of the list is on " +
-                                           visible(url.host) + "; that is not followed");
-  Url same = session.base();
-  same.target = url.target;
-  if (!seen.insert(same.target).second)
-    return Error(ErrorKind::malformed, session.where() + ": the pages of the list go in a circle");
-  if (seen.size() > kMaxPages)
-    return Error(ErrorKind::limit,
-                 session.where() + ": a list of more than " + std::to_string(kMaxPages) + " pages");
-  return std::optional(same);
-}
+/// A list on its way, page by page. The pages are few enough, all of them together small enough,
+/// and the last has to come in time, whatever the server says.
+class Pages {
+ public:
+  Pages(Session& session, Call first, std::string what)
+      : session_(session),
+        call_(std::move(first)),
+        what_(std::move(what)),
+        deadline_(std::chrono::steady_clock::now() + session.options().document_timeout) {}
+
+  /// The answer with the next page: the first, or that which the last one named.
+  Result<HttpResponse> ask() const {
+    if (std::chrono::steady_clock::now() >= deadline_)
+      return Error(ErrorKind::io, what_ + ": not complete within " +
+                                      std::to_string(session_.options().document_timeout.count()) +
+                                      " seconds");
+    return session_.call(call_);
+  }
+  bool is_first() const { return !call_.url; }
+
+  /// The page of an answer. next() says whether another one follows.
+  Result<Bytes> read(HttpResponse& response) {
+    Bytes bytes = TRY(read_body(response, oci::kMaxDocument).context(what_));
+    if (bytes.size() > kMaxList - bytes_)
+      return Error(ErrorKind::limit,
+                   what_ + ": more than " + std::to_string(kMaxList) + " bytes in all");
+    bytes_ += bytes.size();
+    return bytes;
+  }
+
+  Result<bool> next(const HttpResponse& response) {
+    const auto link = next_link(response.all("link"));
+    if (!link) return false;
+    const Url url = TRY(resolve_url(session_.base(), *link).context(session_.where() + ": Link"));
+    if (url.host != session_.base().host)
+      return Error(ErrorKind::untrusted, session_.where() + ": the next page of the list is on " +
+                                             visible(url.host) + "; that is not followed");
+    Url same = session_.base();
+    same.target = url.target;
+    if (!seen_.insert(same.target).second)
+      return Error(ErrorKind::malformed,
+                   session_.where() + ": the pages of the list go in a circle");
+    const std::size_t pages = session_.options().pages;
+    if (seen_.size() >= pages)
+      return Error(ErrorKind::limit, what_ + ": more than " + std::to_string(pages) + " pages");
+    call_.url = same;
+    return true;
+  }
+
+ private:
+  Session& session_;
+  Call call_;
+  std::string what_;
+  std::chrono::steady_clock::time_point deadline_;
+  std::size_t bytes_ = 0;
+  std::set<std::string> seen_;
+};
 
 }  // namespace
 
 Result<std::vector<std::string>> get_tags(Session& session) {
+  const std::string what = session.where() + ": list of tags";
   std::vector<std::string> tags;
-  std::set<std::string> seen;
-  Call call{.method = "GET", .path = "tags/list?n=1000"};
+  Pages pages(session, {.method = "GET", .path = "tags/list?n=1000"}, what);
   for (;;) {
-    HttpResponse response = TRY(session.call(call));
+    HttpResponse response = TRY(pages.ask());
     if (response.status != 200) return session.failure(response, "list of tags");
-    const std::string what = session.where() + ": list of tags";
-    const Bytes bytes = TRY(read_body(response, oci::kMaxDocument).context(what));
+    const Bytes bytes = TRY(pages.read(response));
     const Json json = TRY(parse_json(bytes, {.bytes = oci::kMaxDocument}).context(what));
     // A repository without tags has null.
     if (const Json* list = TRY(optional_array(json, "tags").context(what))) {
@@ -58,8 +97,7 @@ Result<std::vector<std::string>> get_tags(Session& session) {
           return Error(ErrorKind::limit, what + ": more than " + std::to_string(kMaxTags));
       }
     }
-    call.url = TRY(next_page(session, response, seen));
-    if (!call.url) return tags;
+    if (!TRY(pages.next(response))) return tags;
   }
 }
 
@@ -74,17 +112,17 @@ Result<std::vector<oci::Descriptor>> list_referrers(Session& session, const Dige
                    what + ": more than " + std::to_string(2 * oci::kMaxReferrers) + " entries");
     return {};
   };
-  std::set<std::string> seen;
-  Call call{.method = "GET",
-            .path = "referrers/" + manifest.to_string(),
-            .headers = {{"accept", std::string(oci::kIndexType)}}};
+  Pages pages(session,
+              {.method = "GET",
+               .path = "referrers/" + manifest.to_string(),
+               .headers = {{"accept", std::string(oci::kIndexType)}}},
+              what);
   for (;;) {
-    HttpResponse response = TRY(session.call(call));
-    if (response.status == 404 && !call.url) break;  // the registry has no such API
+    HttpResponse response = TRY(pages.ask());
+    if (response.status == 404 && pages.is_first()) break;  // the registry has no such API
     if (response.status != 200) return session.failure(response, "list of referrers");
-    TRY(add(TRY(read_body(response, oci::kMaxDocument).context(what))));
-    call.url = TRY(next_page(session, response, seen));
-    if (!call.url) break;
+    TRY(add(TRY(pages.read(response))));
+    if (!TRY(pages.next(response))) break;
   }
   // Also where there is an API: it may not know what was pushed before it was there.
   auto tagged = get_manifest(session, oci::referrers_tag(manifest));

@@ -24,7 +24,7 @@ Result<HttpResponse> put(Session& session, const std::string& reference,
   call.body =
       HttpBody{std::make_shared<MemorySource>(Bytes(bytes.begin(), bytes.end())), 0, bytes.size()};
   call.push = true;
-  for (Retry retry(session.options());;) {
+  for (Retry retry = session.new_retry();;) {
     HttpResponse response = TRY(session.call(call));
     if (response.status / 100 == 2) return response;
     Error error = session.failure(response, "manifest " + reference);

@@ -7,44 +7,13 @@
 #include <intact/oci/media_types.h>
 #include <intact/registry/registry.h>
 
-#include "test_registry.h"
+#include "test_image.h"
 
 namespace intact::registry {
 namespace {
 
 using namespace test;
 using testing::HasSubstr;
-
-const oci::Platform kAmd64{"linux", "amd64", ""};
-
-std::string descriptor(const std::string& type, const std::string& bytes,
-                       const std::string& more = {}) {
-  return R"({"mediaType":")" + type + R"(","digest":")" + digest_of(bytes) + R"(","size":)" +
-         std::to_string(bytes.size()) + more + "}";
-}
-
-/// An image with one layer.
-struct Image {
-  std::string layer, config, manifest;
-};
-Image make_image(Registry& registry, std::string layer, const std::string& tag = "t") {
-  Image image{std::move(layer), {}, {}};
-  image.config = R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[")" +
-                 digest_of(image.layer) + "\"]}}";
-  image.manifest = R"({"schemaVersion":2,"mediaType":")" + std::string(oci::kManifestType) +
-                   R"(","config":)" + descriptor(std::string(oci::kConfigType), image.config) +
-                   R"(,"layers":[)" + descriptor(std::string(oci::kLayerType), image.layer) + "]}";
-  registry.add_blob(image.layer);
-  registry.add_blob(image.config);
-  registry.add_manifest(image.manifest, tag);
-  return image;
-}
-
-std::string big_text(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>((i * 7 + i / 251) % 256);
-  return text;
-}
 
 class RegistrySourceTest : public testing::Test {
  protected:
@@ -351,16 +320,6 @@ TEST_F(RegistrySourceTest, ListsTagsPageByPage) {
   const auto tags = list_tags(reference_to(registry_.place(), ""), options_);
   ASSERT_TRUE(tags) << tags.error().message();
   EXPECT_EQ(*tags, (std::vector<std::string>{"a", "b", "c"}));
-  // An endless list is given up.
-  std::atomic<unsigned> page{0};
-  registry_.set_fault([&](const Request& request) -> std::optional<Response> {
-    if (request.target.find("/tags/list") == std::string::npos) return {};
-    return Response{.headers = {{"Link", "</v2/team/app/tags/list?last=" + std::to_string(++page) +
-                                             ">; rel=\"next\""}},
-                    .body = R"({"tags":["a"]})"};
-  });
-  EXPECT_EQ(list_tags(reference_to(registry_.place(), ""), options_).error().kind(),
-            ErrorKind::limit);
 }
 
 TEST_F(RegistrySourceTest, AsksMirrorsFirst) {
@@ -390,6 +349,123 @@ TEST_F(RegistrySourceTest, AsksMirrorsFirst) {
   EXPECT_GT(mirror.server().requests().size(), before);
   write("blocked = true\n");
   EXPECT_EQ(open().error().kind(), ErrorKind::untrusted);
+}
+
+/// registries.conf with one [[registry]] for the place of `registry_`.
+class RegistryPlacesTest : public RegistrySourceTest {
+ protected:
+  RegistryPlacesTest() { options_.registries_conf = dir_.path("r.conf"); }
+
+  void configure(const std::string& more) {
+    const std::string text = "[[registry]]\nprefix = \"" + registry_.place() + "\"\n" + more;
+    ASSERT_TRUE(write_file_durably(options_.registries_conf, as_bytes(text), 0600));
+  }
+  static std::string location(Registry& registry) {
+    return "location = \"" + registry.place() + "\"\n";
+  }
+  static void damage(Registry& registry, const std::string& layer) {
+    registry.set_fault([layer](const Request& request) -> std::optional<Response> {
+      if (request.target.find("/blobs/") == std::string::npos) return {};
+      std::string other = layer;
+      other.back() ^= 1;
+      return Response{.body = other};
+    });
+  }
+
+  TempDir dir_ = TempDir::create().value();
+  Registry mirror_;
+};
+
+TEST_F(RegistryPlacesTest, GiveNoHostTheCredentialsOfAnother) {
+  make_image(registry_, "layer");
+  make_image(mirror_, "layer");
+  options_.credentials.auth_file = dir_.path("auth.json");
+  // "user:secret", for the registry that is named.
+  const std::string auth =
+      R"({"auths":{")" + registry_.server().host() + R"(":{"auth":"dXNlcjpzZWNyZXQ="}}})";
+  ASSERT_TRUE(write_file_durably(options_.credentials.auth_file, as_bytes(auth), 0600));
+  const auto ask = [](const Request& request) -> std::optional<Response> {
+    if (request.target == "/v2/" || !request.header("authorization").empty()) return {};
+    return Response{.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"r\""}}};
+  };
+  registry_.set_fault(ask);
+  mirror_.set_fault(ask);
+  configure("");
+  EXPECT_TRUE(open().value()->resolve("t", kAmd64));
+  const auto last = registry_.server().requests().back();
+  EXPECT_EQ(last.header("authorization"), "Basic dXNlcjpzZWNyZXQ=");
+  // Another place instead of it, and one before it.
+  configure(location(mirror_));
+  const auto moved = open().value()->resolve("t", kAmd64);
+  ASSERT_FALSE(moved);
+  EXPECT_EQ(moved.error().kind(), ErrorKind::bad_secret);
+  EXPECT_THAT(moved.error().message(), HasSubstr("asks for a user and a password"));
+  configure("[[registry.mirror]]\n" + location(mirror_));
+  EXPECT_TRUE(open().value()->resolve("t", kAmd64));
+  ASSERT_FALSE(mirror_.server().requests().empty());
+  for (const Request& request : mirror_.server().requests())
+    EXPECT_EQ(request.header("authorization"), "");
+}
+
+TEST_F(RegistryPlacesTest, AreAskedInTurnForBytesThatAreRight) {
+  const Image image = make_image(registry_, big_text(100'000));
+  make_image(mirror_, image.layer);
+  configure("[[registry.mirror]]\n" + location(mirror_));
+  const oci::Descriptor layer = layer_of(image.layer);
+  const auto read = [&](const oci::ImageSource& source) -> Result<std::string> {
+    std::string text;
+    TRY(oci::read_from_places(source, layer, [&](ByteStream& stored) {
+      text.clear();
+      return oci::read_hashed(stored, layer, [&](ByteSpan piece) -> Result<void> {
+        text += as_text(piece);
+        return {};
+      });
+    }));
+    return text;
+  };
+  EXPECT_EQ(read(*open().value()).value(), image.layer);
+  EXPECT_EQ(registry_.server().count("GET", "/blobs/"), 0u);
+  damage(mirror_, image.layer);
+  EXPECT_EQ(read(*open().value()).value(), image.layer);
+  EXPECT_EQ(registry_.server().count("GET", "/blobs/"), 1u);
+  // One that breaks off.
+  mirror_.set_fault([&](const Request& request) -> std::optional<Response> {
+    if (request.target.find("/blobs/") == std::string::npos) return {};
+    return Response{.body = image.layer, .cut = 10};
+  });
+  EXPECT_EQ(read(*open().value()).value(), image.layer);
+  // All of them are wrong: the last is named; or the last has nothing, and the one before is named.
+  damage(mirror_, image.layer);
+  damage(registry_, image.layer);
+  auto wrong = read(*open().value());
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().kind(), ErrorKind::tampered);
+  EXPECT_THAT(wrong.error().message(), HasSubstr(registry_.place()));
+  registry_.set_fault([&](const Request& request) -> std::optional<Response> {
+    if (request.target.find("/blobs/") == std::string::npos) return {};
+    return Response{.status = 404};
+  });
+  wrong = read(*open().value());
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().kind(), ErrorKind::tampered);
+  EXPECT_THAT(wrong.error().message(), HasSubstr(mirror_.place() + ": has other bytes as sha256:"));
+}
+
+TEST_F(RegistryPlacesTest, AreAskedInTurnForDocumentsThatAreRight) {
+  const Image image = make_image(registry_, "layer");
+  make_image(mirror_, "layer");
+  configure("[[registry.mirror]]\n" + location(mirror_));
+  mirror_.set_fault([&](const Request& request) -> std::optional<Response> {
+    if (request.target == "/v2/") return {};
+    return Response{.headers = {{"Content-Type", std::string(oci::kManifestType)}},
+                    .body = image.manifest + " "};
+  });
+  const auto source = open("", crypto::sha256(as_bytes(image.manifest))).value();
+  const auto found = source->resolve("", kAmd64);
+  ASSERT_TRUE(found) << found.error().message();
+  const auto documents = oci::read_image(*source, *found);
+  ASSERT_TRUE(documents) << documents.error().message();
+  EXPECT_EQ(as_text(documents->config_bytes), image.config);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "headers.h"
 #include "http.h"
+#include "patience.h"
 
 namespace intact::registry {
 
@@ -17,20 +18,27 @@ inline constexpr std::chrono::seconds kMaxWait{60};
 /// How often and when something is tried again. Not thread-safe.
 class Retry {
  public:
-  explicit Retry(const Options& options) : delay_(options.retry_delay), left_(options.tries) {}
+  /// `patience` outlives it.
+  Retry(const Options& options, Patience& patience)
+      : patience_(&patience), delay_(options.retry_delay), left_(options.tries) {}
 
-  /// Waits before the next try, as long as `asked` says if that is given. False: no more of them.
+  /// Waits before the next try, as long as `asked` says if that is given. False: no more of them,
+  /// or the wait would be longer than the server is waited for in all.
   bool again(std::optional<std::chrono::seconds> asked = {}) {
     if (left_ <= 1) return false;
     --left_;
     std::chrono::milliseconds wait = delay_;
     if (asked) wait = *asked;
-    std::this_thread::sleep_for(std::min<std::chrono::milliseconds>(wait, kMaxWait));
+    wait = std::min<std::chrono::milliseconds>(wait, kMaxWait);
+    if (wait >= patience_->left()) return false;
+    const Patience::Wait waiting(*patience_);
+    std::this_thread::sleep_for(wait);
     delay_ *= 2;
     return true;
   }
 
  private:
+  Patience* patience_;
   std::chrono::milliseconds delay_;
   unsigned left_;
 };

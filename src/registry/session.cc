@@ -6,7 +6,6 @@
 #include <intact/json/json.h>
 
 #include "certificates.h"
-#include "retry.h"
 
 namespace intact::registry {
 namespace {
@@ -65,6 +64,27 @@ ErrorKind kind_of(long status) {
   }
 }
 
+/// A body whose reader may not be kept waiting too long.
+class PatientStream final : public ByteStream {
+ public:
+  PatientStream(std::unique_ptr<ByteStream> inner, std::shared_ptr<Patience> patience,
+                std::string where)
+      : inner_(std::move(inner)), patience_(std::move(patience)), where_(std::move(where)) {}
+
+  Result<std::size_t> read(MutableByteSpan out) override {
+    TRY(patience_->check().context(where_));
+    const Patience::Wait wait(*patience_);
+    const std::size_t n = TRY(inner_->read(out));
+    patience_->moved(n);
+    return n;
+  }
+
+ private:
+  std::unique_ptr<ByteStream> inner_;
+  std::shared_ptr<Patience> patience_;
+  std::string where_;
+};
+
 }  // namespace
 
 std::string server_of(const std::string& host) {
@@ -83,17 +103,22 @@ Result<std::shared_ptr<Session>> Session::open(const Endpoint& endpoint, const s
   const bool verify = options.tls_verify.value_or(!endpoint.insecure);
   made->tls_ = TRY(find_certificates(host, options.cert_directory));
   made->tls_.verify = verify;
+  const std::uint64_t least_rate = std::max<std::uint64_t>(options.least_rate, 1);
   made->client_ = TRY(HttpClient::create({.connect = options.connect_timeout,
                                           .stall = options.stall_timeout,
-                                          .document = options.document_timeout}));
+                                          .document = options.document_timeout,
+                                          .least_rate = least_rate,
+                                          .addresses = options.addresses}));
+  made->patience_ = std::make_shared<Patience>(options.patience, least_rate);
   if (!verify || (is_local_host(made->base_.host) && !options.tls_verify)) {
     // An address without a port means 443 with TLS and 80 without.
     made->base_ = TRY(choose_scheme(*made->client_, made->base_, made->tls_));
     if (made->base_.scheme == "http" && made->base_.port == "443" && !host.ends_with(":443"))
       made->base_.port = "80";
   }
-  made->authenticator_ = std::make_shared<Authenticator>(
-      made->client_, made->base_, named.empty() ? host : named, options, made->tls_);
+  made->authenticator_ =
+      std::make_shared<Authenticator>(made->client_, made->base_, named.empty() ? host : named,
+                                      options, made->tls_, made->patience_);
   return made;
 }
 
@@ -123,9 +148,6 @@ Result<HttpRequest> Session::request_for(const Url& url, const Call& call,
     request.tls = tls_;
   } else {
     request.refuse_local = !is_local_host(base_.host);
-    if (request.refuse_local && is_local_host(url.host))
-      return Error(ErrorKind::untrusted, "refers to " + visible(url.host) +
-                                             ", which is this machine; that is not followed");
     if (base_.scheme == "https" && url.scheme == "http")
       return Error(ErrorKind::untrusted,
                    "refers to " + visible(url.host) + " without TLS; that is not followed");
@@ -179,7 +201,20 @@ Result<Session::Answer> Session::authorized(const Call& call) const {
 }
 
 Result<HttpResponse> Session::call(const Call& call) const {
-  for (Retry retry(options_);;) {
+  TRY(patience_->check().context(where_));
+  HttpResponse response;
+  {
+    const Patience::Wait wait(*patience_);
+    response = TRY(send(call));
+  }
+  if (call.body) patience_->moved(call.body->size);
+  if (response.body)
+    response.body = std::make_unique<PatientStream>(std::move(response.body), patience_, where_);
+  return response;
+}
+
+Result<HttpResponse> Session::send(const Call& call) const {
+  for (Retry retry = new_retry();;) {
     auto answer = authorized(call).context(where_);
     if (!answer) {
       if (call.repeat && is_transient(answer.error()) && retry.again()) continue;

@@ -11,7 +11,9 @@
 
 #include "authenticator.h"
 #include "http.h"
+#include "patience.h"
 #include "registries_conf.h"
+#include "retry.h"
 
 namespace intact::registry {
 
@@ -38,7 +40,8 @@ class Session {
                                                const Options& options);
 
   /// Any answer but 401 and 403, which are errors (bad_secret), and those that mean "not now" after
-  /// the last try: the caller judges the status.
+  /// the last try: the caller judges the status. io: the server has kept us waiting too long in
+  /// all, which may be said when the body is read.
   Result<HttpResponse> call(const Call& call) const;
 
   /// The error of an answer of another status than was hoped for, with what the server said.
@@ -48,6 +51,8 @@ class Session {
   const std::string& name() const { return name_; }    ///< of the repository, without the host
   const Url& base() const { return base_; }
   const Options& options() const { return options_; }
+  /// For one operation on this server.
+  Retry new_retry() const { return {options_, *patience_}; }
   /// The URL that an answer names in Location. On another host it gets no credentials.
   Result<Url> location(const HttpResponse& response) const;
 
@@ -62,11 +67,13 @@ class Session {
   Scopes scopes_of(const Call& call) const;
   Result<Answer> follow(const Call& call, const Authorization& authorization) const;
   Result<Answer> authorized(const Call& call) const;
+  Result<HttpResponse> send(const Call& call) const;
   Result<HttpRequest> request_for(const Url& url, const Call& call,
                                   const Authorization& authorization) const;
   void pass_on_warnings(const HttpResponse& response) const;
 
   std::shared_ptr<HttpClient> client_;
+  std::shared_ptr<Patience> patience_;
   std::shared_ptr<Authenticator> authenticator_;
   Url base_;
   std::string where_, name_;

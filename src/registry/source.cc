@@ -112,9 +112,37 @@ Result<oci::Located> RegistrySource::locate(const std::string& tag,
 }
 
 Result<std::unique_ptr<ByteStream>> RegistrySource::open_blob(const oci::Descriptor& blob) const {
-  return places_->first_of(true, [&](const std::shared_ptr<Session>& session) {
-    return BlobStream::open(session, blob, is_document(blob.media_type));
-  });
+  std::set<std::string> bad;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = served_.find(blob.digest);
+    if (found != served_.end()) bad = found->second.bad;
+  }
+  std::string by;
+  auto opened = places_->first_of(
+      true,
+      [&](const std::shared_ptr<Session>& session) {
+        by = session->where();
+        return BlobStream::open(session, blob, is_document(blob.media_type));
+      },
+      bad);
+  if (opened) {
+    const std::lock_guard lock(mutex_);
+    served_[blob.digest].by = by;
+  } else if (!bad.empty()) {
+    // The last one may only lack what another one has damaged.
+    return Error(ErrorKind::tampered, *bad.begin() + ": has other bytes as " +
+                                          blob.digest.to_string() + "; " +
+                                          opened.error().message());
+  }
+  return opened;
+}
+
+RegistrySource::Blame RegistrySource::blame(const oci::Descriptor& blob) const {
+  const std::lock_guard lock(mutex_);
+  Served& served = served_[blob.digest];
+  served.bad.insert(served.by);
+  return {served.by, places_->has_others(served.bad)};
 }
 
 Result<std::optional<oci::Descriptor>> RegistrySource::find_signatures(

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <algorithm>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,21 +22,34 @@ class Places {
   static Result<std::shared_ptr<Places>> open(const std::string& repository,
                                               const Options& options);
 
-  /// Does `work` with one place after the other until it succeeds; a connection is made when a
-  /// place is first used. The error is that of the registry itself, the last one.
+  /// Does `work` with one place after the other until it succeeds, but not with those of `without`;
+  /// a connection is made when a place is first used. The error is that of the last one, which is
+  /// the registry itself, and of a place before it that had wrong bytes (tampered).
   template <typename Work>
-  auto first_of(bool by_digest, const Work& work) -> decltype(work(std::shared_ptr<Session>())) {
+  auto first_of(bool by_digest, const Work& work, const std::set<std::string>& without = {})
+      -> decltype(work(std::shared_ptr<Session>())) {
+    std::optional<Error> wrong, failed;
     for (Place& place : places_) {
-      const bool last = &place == &places_.back();
-      using Use = Endpoint::Use;
-      if (!last && place.endpoint.use == (by_digest ? Use::tags : Use::digests)) continue;
+      if (!serves(place, by_digest) || without.contains(place.endpoint.repository)) continue;
       auto session = session_of(place);
-      if (!session && last) return std::move(session).error();
-      if (!session) continue;
+      if (!session) {
+        failed = std::move(session).error();
+        continue;
+      }
       auto result = work(*session);
-      if (result || last) return result;
+      if (result) return result;
+      failed = std::move(result).error();
+      if (failed->kind() == ErrorKind::tampered && !wrong) wrong = *failed;
     }
-    return Error(ErrorKind::not_found, "no registry");  // never: there is a last one
+    if (!failed) return Error(ErrorKind::not_found, "no other place has it");
+    if (!wrong || failed->kind() == ErrorKind::tampered) return std::move(*failed);
+    return Error(ErrorKind::tampered, wrong->message() + "; " + failed->message());
+  }
+  /// Whether there is a place for blobs that is not among these.
+  bool has_others(const std::set<std::string>& without) const {
+    return std::ranges::any_of(places_, [&](const Place& place) {
+      return serves(place, true) && !without.contains(place.endpoint.repository);
+    });
   }
   /// The registry itself.
   Result<std::shared_ptr<Session>> registry() { return session_of(places_.back()); }
@@ -44,6 +61,11 @@ class Places {
   };
   explicit Places(Options options) : options_(std::move(options)) {}
   Result<std::shared_ptr<Session>> session_of(Place& place);
+  bool serves(const Place& place, bool by_digest) const {
+    using Use = Endpoint::Use;
+    return &place == &places_.back() ||
+           place.endpoint.use != (by_digest ? Use::tags : Use::digests);
+  }
 
   Options options_;
   std::mutex mutex_;
@@ -59,6 +81,7 @@ class RegistrySource final : public oci::ImageSource {
   Result<oci::Descriptor> find(const std::string& tag) const override;
   Result<oci::Located> locate(const std::string& tag, const oci::Platform& platform) const override;
   Result<std::unique_ptr<ByteStream>> open_blob(const oci::Descriptor& blob) const override;
+  Blame blame(const oci::Descriptor& blob) const override;
   Result<std::optional<oci::Descriptor>> find_signatures(const Digest& manifest) const override;
   Result<std::optional<oci::Descriptor>> find_attestations(const Digest& manifest) const override;
   Result<std::vector<oci::Descriptor>> referrers(const Digest& manifest) const override;
@@ -73,6 +96,14 @@ class RegistrySource final : public oci::ImageSource {
   std::string where_;
   std::shared_ptr<Places> places_;
   std::optional<Digest> digest_;  ///< that the reference gave
+
+  /// The places of a blob, as repositories.
+  struct Served {
+    std::string by;             ///< where it was opened last
+    std::set<std::string> bad;  ///< where it was wrong
+  };
+  mutable std::mutex mutex_;
+  mutable std::map<Digest, Served> served_;  ///< guarded by mutex_
 };
 
 /// A manifest or index that was fetched by its tag or digest.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include <sys/socket.h>
@@ -10,6 +9,7 @@
 #include <intact/base/visible.h>
 
 #include "libcurl.h"
+#include "proxy.h"
 
 namespace intact::registry {
 namespace {
@@ -24,13 +24,6 @@ bool is_clean(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x20 || byte == 0x7f;
   });
-}
-
-/// With a proxy the addresses that we connect to are the proxy's.
-bool has_proxy() {
-  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
-    if (const char* value = std::getenv(name); value && *value) return true;
-  return false;
 }
 
 /// Sent again, such a request may succeed.
@@ -72,6 +65,7 @@ Transfer::~Transfer() {
   for (curl_slist* one = header_list_; one; one = one->next)
     crypto::wipe({reinterpret_cast<std::byte*>(one->data), std::strlen(one->data)});
   libcurl().slist_free_all(header_list_);
+  libcurl().slist_free_all(addresses_);
 }
 
 Result<void> Transfer::add_header(std::string_view name, std::string_view value) {
@@ -90,6 +84,8 @@ Result<void> Transfer::add_header(std::string_view name, std::string_view value)
 
 Result<void> Transfer::set_up(const HttpTimeouts& timeouts) {
   const auto set = [this](auto option, auto value) { libcurl().easy_setopt(easy_, option, value); };
+  // A proxy resolves names itself, so that only what is written can be judged.
+  if (request_.refuse_local && is_local_host(request_.url.host)) return refusal();
   for (const auto& [name, value] : request_.headers) TRY(add_header(name, value));
   if (request_.authorization)
     TRY(add_header("authorization", request_.authorization->expose_text()));
@@ -108,13 +104,27 @@ Result<void> Transfer::set_up(const HttpTimeouts& timeouts) {
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   set(CURLOPT_PIPEWAIT, 1L);
   set(CURLOPT_TCP_KEEPALIVE, 1L);
-  if (is_local_host(request_.url.host)) set(CURLOPT_PROXY, "");
+  // libcurl's own choice would have to be guessed where an address is judged.
+  const std::string proxy = proxy_for(request_.url);
+  set(CURLOPT_PROXY, proxy.c_str());
+  set(CURLOPT_NOPROXY, "");
+  has_proxy_ = !proxy.empty();
 
   const std::chrono::seconds stall = request_.stall.count() != 0 ? request_.stall : timeouts.stall;
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(timeouts.connect.count()));
   set(CURLOPT_LOW_SPEED_LIMIT, kLeastSpeed);
   set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(stall.count()));
-  if (!request_.is_transfer) set(CURLOPT_TIMEOUT, static_cast<long>(timeouts.document.count()));
+  // How long a body may take to arrive is for its reader to say: it may be slow itself.
+  std::chrono::seconds whole = timeouts.document;
+  if (request_.body) whole += std::chrono::seconds(request_.body->size / timeouts.least_rate);
+  if (!request_.is_transfer || request_.body)
+    set(CURLOPT_TIMEOUT, static_cast<long>(whole.count()));
+  for (const std::string& known : timeouts.addresses) {
+    curl_slist* const longer = libcurl().slist_append(addresses_, known.c_str());
+    if (!longer) return Error(ErrorKind::io, "libcurl: out of memory");
+    addresses_ = longer;
+  }
+  if (addresses_) set(CURLOPT_RESOLVE, addresses_);
 
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_SSL_VERIFYPEER, request_.tls.verify ? 1L : 0L);
@@ -237,7 +247,7 @@ int Transfer::on_seek(void* self, curl_off_t offset, int origin) {
 
 curl_socket_t Transfer::on_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(self);
-  if (transfer.request_.refuse_local && !has_proxy() && is_local_address(address->addr)) {
+  if (transfer.request_.refuse_local && !transfer.has_proxy_ && is_local_address(address->addr)) {
     transfer.refused_local_ = true;
     return CURL_SOCKET_BAD;
   }
@@ -269,13 +279,17 @@ void Transfer::cancel() {
   cancelled_ = true;
 }
 
+Error Transfer::refusal() const {
+  return Error(ErrorKind::untrusted,
+               request_.url.host + ":" + request_.url.port +
+                   ": the registry refers to this machine; that is not followed");
+}
+
 Error Transfer::failure(CURLcode code) const {
   const std::string where = request_.url.host + ":" + request_.url.port;
   const std::string why = visible(message_[0] ? message_ : libcurl().easy_strerror(code));
   if (body_error_) return Error(*body_error_);
-  if (refused_local_)
-    return Error(ErrorKind::untrusted,
-                 where + ": the registry refers to this machine; that is not followed");
+  if (refused_local_) return refusal();
   if (too_long_)
     return Error(ErrorKind::limit, where + ": more than " + std::to_string(kMaxHeaders) +
                                        " bytes of headers in an answer");

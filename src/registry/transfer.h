@@ -45,6 +45,7 @@ class Transfer {
   Result<void> add_header(std::string_view name, std::string_view value);
   void take_header(std::string_view line);
   Error failure(CURLcode code) const;
+  Error refusal() const;  ///< to be led to this machine
 
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
@@ -55,9 +56,11 @@ class Transfer {
   HttpRequest request_;
   CURL* easy_;
   curl_slist* header_list_ = nullptr;
+  curl_slist* addresses_ = nullptr;
   char message_[CURL_ERROR_SIZE] = {};
   std::uint64_t sent_ = 0;  ///< of the body
   std::size_t header_bytes_ = 0;
+  bool has_proxy_ = false;  ///< so that the address that we connect to is the proxy's
   bool refused_local_ = false;
   bool too_long_ = false;
   std::optional<Error> body_error_;

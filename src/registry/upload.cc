@@ -22,7 +22,7 @@ class Upload {
         digest_(blob.digest.to_string()),
         size_(blob.size),
         bytes_(std::move(bytes)),
-        retry_(session.options()) {}
+        retry_(session.new_retry()) {}
 
   Result<void> begin() {
     HttpResponse response =
@@ -42,7 +42,7 @@ class Upload {
 
   Result<void> send_chunks() {
     TRY(begin());
-    std::uint64_t sent = 0, furthest = 0;
+    std::uint64_t sent = 0, furthest = 0, offered = 0;
     while (sent < size_) {
       const std::uint64_t n = std::min(chunk_, size_ - sent);
       Call call{
@@ -50,6 +50,10 @@ class Upload {
       call.headers = {{"content-type", "application/octet-stream"},
                       {"content-range", std::to_string(sent) + "-" + std::to_string(sent + n - 1)}};
       call.body = HttpBody{bytes_, sent, n};
+      offered += n;
+      if (offered > 3 * size_ + 16 * chunk_)
+        return Error(ErrorKind::io, session_.where() + ": upload of " + digest_ +
+                                        ": the registry keeps too little of what it is sent");
       auto response = session_.call(call);
       if (response && is_success(response->status)) {
         location_ = TRY(session_.location(*response));
@@ -70,7 +74,7 @@ class Upload {
         sent = TRY(ask_how_far(sent));
       }
       // Only what is new counts as progress, so that this ends.
-      if (sent > furthest) retry_ = Retry(session_.options());
+      if (sent > furthest) retry_ = session_.new_retry();
       furthest = std::max(furthest, sent);
     }
     return finish({});
@@ -164,7 +168,7 @@ Result<void> upload_blob(Session& session, const oci::Descriptor& blob,
                          const std::shared_ptr<const ByteSource>& bytes) {
   bool whole = blob.size <= session.options().chunk;
   bool switched = false;
-  for (Retry retry(session.options());;) {
+  for (Retry retry = session.new_retry();;) {
     Upload upload(session, blob, bytes);
     auto done = whole ? upload.send_whole() : upload.send_chunks();
     if (done) return {};

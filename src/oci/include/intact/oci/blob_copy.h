@@ -23,7 +23,7 @@ class BlobCopy {
   /// Reads `stored` to its end. tampered unless the bytes have the size and digest of
   /// `descriptor`. A large one is kept in an unnamed file in `directory`, a descriptor, or with -1
   /// where temporary files belong.
-  static Result<BlobCopy> read(std::unique_ptr<ByteStream> stored, const Descriptor& descriptor,
+  static Result<BlobCopy> read(ByteStream& stored, const Descriptor& descriptor,
                                const BlobProgress& progress = {}, int directory = -1);
   /// The same for a blob that is a file of its own; a large one is cloned where the file system
   /// can.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,13 @@ class BlobSource {
   /// A descriptor of a blob that is a file of its own (so that it can be cloned); nothing when it
   /// is not.
   virtual Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const;
+
+  struct Blame {
+    std::string place;        ///< where the bytes came from; empty: the source has one place
+    bool has_others = false;  ///< open_blob() asks another place from now on
+  };
+  /// Told that what open_blob() opened last was not the blob, or broke off.
+  virtual Blame blame(const Descriptor& /*descriptor*/) const { return {}; }
 };
 
 /// A manifest, and what led to it.
@@ -42,6 +50,12 @@ struct Located {
   /// innermost first. Empty: the manifest itself was named.
   std::vector<Digest> through{};
 };
+
+/// Opens a blob and does `work` with its bytes, and does both again where these turn out to be
+/// wrong (tampered) or break off and the source has another place to ask. `work` starts afresh each
+/// time. The error names the place that the bytes came from.
+Result<void> read_from_places(const BlobSource& source, const Descriptor& descriptor,
+                              const std::function<Result<void>(ByteStream&)>& work);
 
 /// A place that images are read from. Nothing in it is trusted: documents are hashed before they
 /// are returned, and callers must hash blobs on the one occasion that they read them (BlobCopy).

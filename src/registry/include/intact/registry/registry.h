@@ -28,6 +28,12 @@ struct Options {
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::seconds stall_timeout{60};             ///< without bytes worth mentioning
   std::chrono::seconds document_timeout{300};         ///< for a manifest, a token, a list
+  /// How long a command waits for one server in all, tries again included...
+  std::chrono::milliseconds patience{600'000};
+  std::uint64_t least_rate = 8 * 1024;  ///< ...and a second longer for so many bytes moved
+  std::size_t pages = 1000;             ///< of a list
+  /// HOST:PORT:ADDRESS that need not be asked of a name server, as curl's --resolve has them.
+  std::vector<std::string> addresses = {};
   std::uint64_t chunk = 16 * 1024 * 1024;             ///< bytes of an upload sent in one request
   std::function<void(const std::string&)> warn = {};  ///< told what the registry warns of
 };
