@@ -49,7 +49,13 @@ class Copy {
       return Error(ErrorKind::unsupported, top.digest.to_string() +
                                                ": only manifests that are named by SHA-256 can be "
                                                "copied");
+    // What belongs to the top is entered with its tag.
     if (depth == 0) return {};
+    if (const auto signatures = TRY(source_.find_signatures(top.digest))) {
+      TRY(copy_attached(*signatures));
+      TRY(destination_.put_signatures(top, *signatures));
+    }
+    TRY(copy_attestations(top));
     return copy_referrers(top);
   }
 
@@ -58,10 +64,7 @@ class Copy {
     const auto signatures = TRY(source_.find_signatures(image.digest));
     if (signatures) TRY(copy_attached(*signatures));
     TRY(destination_.put_image(image, signatures));
-    if (const auto attestations = TRY(source_.find_attestations(image.digest))) {
-      TRY(copy_attached(*attestations));
-      TRY(destination_.put_attestations(image, *attestations));
-    }
+    TRY(copy_attestations(image));
     return copy_referrers(image);
   }
 
@@ -89,6 +92,13 @@ class Copy {
     report_.blobs = blobs;
     report_.present = present;
     return {};
+  }
+
+  Result<void> copy_attestations(const oci::Descriptor& subject) {
+    const auto attestations = TRY(source_.find_attestations(subject.digest));
+    if (!attestations) return {};
+    TRY(copy_attached(*attestations));
+    return destination_.put_attestations(subject, *attestations);
   }
 
   Result<void> copy_referrers(const oci::Descriptor& subject) {

@@ -10,13 +10,13 @@
 #include <intact/fsverity/tree.h>
 #include <intact/image/pull.h>
 #include <intact/image/stored_images.h>
-#include <intact/oci/blob_copy.h>
 #include <intact/oci/media_types.h>
 #include <intact/store/lease.h>
 #include <intact/store/name.h>
 #include <intact/store/resolve.h>
 #include <intact/store/transaction.h>
 
+#include "layer_fetch.h"
 #include "layers.h"
 #include "local_seals.h"
 #include "profile.h"
@@ -29,33 +29,6 @@
 
 namespace intact::image {
 namespace {
-
-/// Layers that are links to blobs of the store: others may be able to write to these.
-using ReusedLayers = std::unordered_set<Digest>;
-
-/// Stages a layer blob, hashed by its writer on its way: it is inflated from this copy later.
-Result<void> stage_layer(const oci::ImageSource& source, const oci::Descriptor& layer,
-                         store::Transaction& transaction, ReusedLayers& reused,
-                         ProgressMeter& meter) {
-  if (TRY(transaction.reuse_blob(layer.digest, layer.size))) {
-    reused.insert(layer.digest);
-    meter.advance(layer.size);
-    return {};
-  }
-  const auto stored = TRY(source.open_blob(layer));
-  auto writer = TRY(transaction.new_blob(layer.digest.algorithm()));
-  for (std::uint64_t left = layer.size;;) {
-    const std::size_t n = TRY(read_fully(*stored, writer->space()));
-    if (n == 0 && left == 0) return writer->finish(layer.digest);
-    if (n == 0 || n > left)
-      return Error(ErrorKind::tampered,
-                   "the blob is " + std::string(n == 0 ? "shorter" : "longer") + " than the " +
-                       std::to_string(layer.size) + " bytes it should have");
-    TRY(writer->take(n));
-    left -= n;
-    meter.advance(n);
-  }
-}
 
 Result<void> stage_documents(const SourceChain& source, store::Transaction& transaction) {
   TRY(transaction.add_blob(source.chain.manifest_digest, source.manifest_bytes));
@@ -219,43 +192,39 @@ Result<std::optional<store::NamedImage>> check_name(store::Store& store, const s
   return std::optional(std::move(*present));
 }
 
-/// Stages the layers, and unpacks them from there into objects and the image, which must be the one
-/// that was sealed if the publisher has sealed any; otherwise it is entered in the chain. Returns
-/// the objects of the image.
+/// Stages the layers, and meanwhile unpacks them from there into objects and the image, which must
+/// be the one that was sealed if the publisher has sealed any; otherwise it is entered in the
+/// chain. Returns the objects of the image.
 Result<Objects> stage_image(const oci::Reference& reference, SourceChain& source,
                             store::Transaction& transaction, const PullOptions& options,
-                            ReusedLayers& reused, ProgressMeter& meter,
-                            std::vector<std::string>& warnings) {
+                            PullReport& report) {
   Chain& chain = source.chain;
-  const std::uint64_t layer_bytes = stored_bytes(chain.manifest.layers);
-  meter.begin("Reading layers", layer_bytes);
-  for (const oci::Descriptor& layer : chain.manifest.layers)
-    TRY(stage_layer(*source.source, layer, transaction, reused, meter)
-            .context("layer " + layer.digest.to_string()));
-
-  const LayerOpener open_layer =
-      [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-    UniqueFd staged = TRY(transaction.open_blob(layer.digest));
-    std::unique_ptr<ByteStream> bytes =
-        reused.contains(layer.digest)
-            ? TRY(oci::BlobCopy::read_file(std::move(staged), layer)).open()
-            : std::make_unique<FileStream>(std::move(staged));
-    return std::make_unique<MeteredStream>(std::move(bytes), meter);
-  };
-  meter.begin("Unpacking", layer_bytes);
+  const std::vector<oci::Descriptor>& layers = chain.manifest.layers;
+  LayerProgress progress(options.progress, stored_bytes(layers));
+  LayerFetch fetch(*source.source, layers, transaction, progress);
   const Profile& profile =
       source.is_sealed ? *TRY(find_profile(chain.image.format)) : *profiles().front();
   const auto sink = profile.content_sink(&transaction);
-  tree::Tree tree =
-      TRY(apply_layers(chain.manifest, chain.config, open_layer, *sink, options.limits, warnings));
+  const LayerOpener open_layer = [&](const oci::Descriptor& layer) { return fetch.open(layer); };
+  auto applied = apply_layers(chain.manifest, chain.config, open_layer, *sink, options.limits,
+                              report.warnings);
+  if (!applied) {
+    // The layer that failed need not be the one that was waited for.
+    if (auto error = fetch.error()) return std::move(*error);
+    return std::move(applied).error();
+  }
+  tree::Tree tree = std::move(*applied);
+  report.layers = layers.size();
+  report.reused_layers = static_cast<std::uint64_t>(std::ranges::count_if(
+      layers, [&](const oci::Descriptor& layer) { return fetch.reused().contains(layer.digest); }));
   const MadeImage image = TRY(profile.seal(tree));
   if (source.is_sealed && image.digest() != chain.image.digest) {
-    const auto layers = TRY(layers_of_sealed_base(chain, open_layer, options.limits));
-    if (!layers)
+    const auto of_base = TRY(layers_of_sealed_base(chain, open_layer, options.limits));
+    if (!of_base)
       return Error(ErrorKind::tampered, oci::to_string(reference) + ": its layers make the image " +
                                             image.digest().to_string() + ", but it was sealed as " +
                                             chain.image.digest.to_string());
-    warnings.push_back(stale_seal_warning(*layers, chain.manifest.layers.size()));
+    report.warnings.push_back(stale_seal_warning(*of_base, layers.size()));
     source.base = chain.image.digest;
     source.is_sealed = false;
   }
@@ -361,14 +330,11 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
     }
   }
 
-  ProgressMeter meter(options.progress);
   PullReport report;
   report.signer = chain.signer;
   report.basis = chain.basis;
   auto transaction = TRY(store::Transaction::begin(store));
-  ReusedLayers reused;
-  const Objects objects =
-      TRY(stage_image(reference, source, *transaction, options, reused, meter, report.warnings));
+  const Objects objects = TRY(stage_image(reference, source, *transaction, options, report));
   report.seal =
       needs_local_seal(source.is_sealed, chain.basis) ? SealKind::local : SealKind::publisher;
   report.objects = objects.digests.size();
@@ -381,12 +347,8 @@ Result<PullReport> pull(const oci::Reference& reference, const std::string& aske
     for (const oci::Descriptor& layer : chain.manifest.layers)
       TRY(transaction->drop_blob(layer.digest));
   }
-  report.layers = chain.manifest.layers.size();
-  report.reused_layers = static_cast<std::uint64_t>(std::ranges::count_if(
-      chain.manifest.layers,
-      [&](const oci::Descriptor& layer) { return reused.contains(layer.digest); }));
 
-  meter.begin("Writing to disk", 0);
+  ProgressMeter(options.progress).begin("Writing to disk", 0);
   // The memory of the name changes together with it: otherwise a concurrent pull could leave one
   // image in the store and another in the memory.
   Result<void> remembered;

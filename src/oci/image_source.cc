@@ -78,6 +78,12 @@ Result<std::unique_ptr<ImageSource>> ImageSource::open(const Reference& referenc
                to_string(reference) + ": a root directory, not an image; seal it first");
 }
 
+Result<std::unique_ptr<ByteStream>> BlobSource::continue_blob(const Descriptor& descriptor,
+                                                              std::uint64_t /*offset*/) const {
+  return Error(ErrorKind::unsupported,
+               descriptor.digest.to_string() + ": cannot be read from its middle");
+}
+
 namespace {
 
 /// Remembers whether the source failed, and not who uses its bytes.

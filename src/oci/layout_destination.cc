@@ -64,6 +64,12 @@ class LayoutDestination final : public ImageDestination {
     return {};
   }
 
+  Result<void> put_signatures(const Descriptor& subject, const Descriptor& manifest) override {
+    if (!is_archive()) return writer_->set_tag(signature_tag(subject.digest), manifest);
+    writer_->add_unnamed(manifest);
+    return {};
+  }
+
   Result<void> put_referrer(const Descriptor&, const Descriptor& referrer) override {
     writer_->add_unnamed(referrer);
     return {};

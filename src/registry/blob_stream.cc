@@ -34,9 +34,10 @@ BlobStream::BlobStream(std::shared_ptr<Session> session, const oci::Descriptor& 
       retry_(session_->new_retry()) {}
 
 Result<std::unique_ptr<ByteStream>> BlobStream::open(std::shared_ptr<Session> session,
-                                                     const oci::Descriptor& blob,
-                                                     bool is_document) {
+                                                     const oci::Descriptor& blob, bool is_document,
+                                                     std::uint64_t offset) {
   std::unique_ptr<BlobStream> made(new BlobStream(std::move(session), blob, is_document));
+  made->position_ = made->last_failure_ = offset;
   TRY(made->connect());
   return std::unique_ptr<ByteStream>(std::move(made));
 }

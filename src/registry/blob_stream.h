@@ -17,8 +17,10 @@ namespace intact::registry {
 /// other ranges than it is asked for. Not thread-safe.
 class BlobStream final : public ByteStream {
  public:
+  /// The bytes from `offset` on, which is less than the size of the blob unless both are 0.
   static Result<std::unique_ptr<ByteStream>> open(std::shared_ptr<Session> session,
-                                                  const oci::Descriptor& blob, bool is_document);
+                                                  const oci::Descriptor& blob, bool is_document,
+                                                  std::uint64_t offset);
 
   Result<std::size_t> read(MutableByteSpan out) override;
 

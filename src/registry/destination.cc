@@ -106,6 +106,11 @@ class RegistryDestination final : public oci::ImageDestination {
     image_ = manifest.digest;
     return {};
   }
+  Result<void> put_signatures(const oci::Descriptor& subject,
+                              const oci::Descriptor& manifest) override {
+    tags_.emplace_back(oci::signature_tag(subject.digest), manifest.digest);
+    return {};
+  }
   // Entered when its manifest is sent.
   Result<void> put_referrer(const oci::Descriptor&, const oci::Descriptor&) override { return {}; }
   Result<void> put_attestations(const oci::Descriptor& subject,

@@ -112,6 +112,11 @@ Result<oci::Located> RegistrySource::locate(const std::string& tag,
 }
 
 Result<std::unique_ptr<ByteStream>> RegistrySource::open_blob(const oci::Descriptor& blob) const {
+  return continue_blob(blob, 0);
+}
+
+Result<std::unique_ptr<ByteStream>> RegistrySource::continue_blob(const oci::Descriptor& blob,
+                                                                  std::uint64_t offset) const {
   std::set<std::string> bad;
   {
     const std::lock_guard lock(mutex_);
@@ -123,7 +128,7 @@ Result<std::unique_ptr<ByteStream>> RegistrySource::open_blob(const oci::Descrip
       true,
       [&](const std::shared_ptr<Session>& session) {
         by = session->where();
-        return BlobStream::open(session, blob, is_document(blob.media_type));
+        return BlobStream::open(session, blob, is_document(blob.media_type), offset);
       },
       bad);
   if (opened) {

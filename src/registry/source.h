@@ -81,6 +81,9 @@ class RegistrySource final : public oci::ImageSource {
   Result<oci::Descriptor> find(const std::string& tag) const override;
   Result<oci::Located> locate(const std::string& tag, const oci::Platform& platform) const override;
   Result<std::unique_ptr<ByteStream>> open_blob(const oci::Descriptor& blob) const override;
+  Result<std::unique_ptr<ByteStream>> continue_blob(const oci::Descriptor& blob,
+                                                    std::uint64_t offset) const override;
+  unsigned streams() const override { return kStreams; }
   Blame blame(const oci::Descriptor& blob) const override;
   Result<std::optional<oci::Descriptor>> find_signatures(const Digest& manifest) const override;
   Result<std::optional<oci::Descriptor>> find_attestations(const Digest& manifest) const override;
@@ -92,6 +95,8 @@ class RegistrySource final : public oci::ImageSource {
  private:
   /// The manifest with that tag, if there is one.
   Result<std::optional<oci::Descriptor>> find_tagged(const std::string& tag) const;
+
+  static constexpr unsigned kStreams = 3;
 
   std::string where_;
   std::shared_ptr<Places> places_;

@@ -192,6 +192,7 @@ Result<void> Staging::commit(NamedImage image, bool replace, const std::vector<D
                             as_bytes(encode_record(image)), kFileMode)
           .context(store_.path() + "/" + kNames));
   if (hooks.after) hooks.after();
+  drop_parts();
   return {};
 }
 

@@ -29,6 +29,12 @@ std::string folder_path(Folder folder) {
   return kPaths[static_cast<std::size_t>(folder)];
 }
 
+std::string part_name(const Digest& digest) {
+  return "part-" +
+         std::string(digest.algorithm() == HashAlgorithm::sha512 ? "sha512-" : "sha256-") +
+         digest.hex();
+}
+
 std::string object_path(const Digest& digest) {
   std::string path = digest.hex();
   path.insert(2, 1, '/');

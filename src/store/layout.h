@@ -56,6 +56,9 @@ Folder blob_folder(const Digest& digest);
 /// Lower-case hex of a digest, as files are named; nothing if it is anything else.
 std::optional<Digest> parse_file_name(std::string_view hex);
 
+/// "part-sha256-HEX", in staging/: what has arrived of a blob.
+std::string part_name(const Digest& digest);
+
 /// "RANDOM-HEX": a new name for a lease on that image.
 std::string lease_name(const Digest& image);
 /// The same for a lease that the kernel holds: "RANDOM-HEX.mount".

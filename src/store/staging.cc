@@ -148,6 +148,35 @@ Result<void> Staging::drop_blob(const Digest& digest) {
   return {};
 }
 
+Result<UniqueFd> Staging::open_part(const Digest& digest) const {
+  return open_regular(TRY(store_.folder(Folder::staging)), part_name(digest));
+}
+
+void Staging::keep_part(const Digest& digest, const std::string& file) {
+  const auto parent = store_.folder(Folder::staging);
+  const auto from = locate(dir_.get(), file);
+  if (!parent || !from) return;
+  const std::string name = part_name(digest);
+  ::unlinkat(*parent, name.c_str(), 0);
+  if (::linkat(from->directory, from->name.c_str(), *parent, name.c_str(), 0) != 0) return;
+  const std::lock_guard lock(mutex_);
+  parts_.push_back(digest);
+}
+
+void Staging::drop_part(const Digest& digest) {
+  const auto parent = store_.folder(Folder::staging);
+  if (parent) ::unlinkat(*parent, part_name(digest).c_str(), 0);
+}
+
+void Staging::drop_parts() {
+  std::vector<Digest> parts;
+  {
+    const std::lock_guard lock(mutex_);
+    parts.swap(parts_);
+  }
+  for (const Digest& digest : parts) drop_part(digest);
+}
+
 Result<void> Staging::add_image(ByteSpan image, const fsverity::MerkleTree& tree) {
   if (!image_file_.empty())
     return Error(ErrorKind::invalid_argument, "a transaction takes one image");

@@ -70,6 +70,14 @@ class Staging {
   Result<UniqueFd> open_blob(const Digest& digest) const;
   Result<void> drop_blob(const Digest& digest);
 
+  /// What an attempt that ended early has got of a blob; nothing if there is none. Its content is
+  /// to be believed as little as that of the source.
+  Result<UniqueFd> open_part(const Digest& digest) const;
+  /// Has open_part() of other transactions find a file of this one, until it commits. Where that
+  /// fails they start from the beginning.
+  void keep_part(const Digest& digest, const std::string& file);
+  void drop_part(const Digest& digest);
+
   Result<void> add_image(ByteSpan image, const fsverity::MerkleTree& tree);
 
   Result<void> commit(NamedImage image, bool replace, const std::vector<Digest>& objects,
@@ -119,6 +127,7 @@ class Staging {
                             Replacements& later);
   Result<void> replace_files(const Replacements& files);
   Result<void> sync() const;
+  void drop_parts();
 
   Store& store_;
   std::string name_;  // in staging/
@@ -136,6 +145,7 @@ class Staging {
   mutable std::mutex mutex_;  // guards the maps
   std::unordered_map<Digest, Object> objects_;
   std::unordered_map<Digest, std::string> blobs_;  // file names
+  std::vector<Digest> parts_;                      // that were kept
   std::optional<PackEntry> image_;                 // its entry in the pack
   std::string image_file_;
   std::string pack_file_;

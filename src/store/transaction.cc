@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -88,6 +89,7 @@ BlobWriter::~BlobWriter() {
 Result<void> BlobWriter::write(ByteSpan bytes) {
   if (hashing_->beside) TRY(hashing_->beside->wait());
   hashing_->hasher.update(bytes);
+  size_ += bytes.size();
   return write_all(fd_.get(), bytes).context("write a blob");
 }
 
@@ -108,19 +110,26 @@ Result<void> BlobWriter::take(std::size_t size) {
     return {};
   });
   hashing_->filled ^= 1;
+  size_ += size;
   return write_all(fd_.get(), bytes).context("write a blob");
 }
 
 Result<void> BlobWriter::finish(const Digest& expected) {
   if (hashing_->beside) TRY(hashing_->beside->wait());
   const Digest found = hashing_->hasher.finish();
-  if (found != expected)
+  if (found != expected) {
+    reject();
     return Error(ErrorKind::tampered,
                  "blob " + expected.to_string() + ": its content is " + found.to_string());
+  }
   staging_.begin_write_back(fd_);
   fd_.reset();
   staging_.add_blob(expected, std::exchange(file_, {}));
   return {};
+}
+
+void BlobWriter::reject() {
+  if (part_) staging_.drop_part(*part_);
 }
 
 Transaction::Transaction(std::unique_ptr<Staging> staging) : staging_(std::move(staging)) {}
@@ -165,6 +174,24 @@ Result<std::unique_ptr<BlobWriter>> Transaction::new_blob(HashAlgorithm algorith
   std::unique_ptr<BlobWriter> writer(
       new BlobWriter(*staging_, std::move(file.fd), std::move(file.name)));
   writer->hashing_ = std::make_unique<BlobWriter::Hashing>(algorithm);
+  return writer;
+}
+
+Result<std::unique_ptr<BlobWriter>> Transaction::continue_blob(const Digest& digest,
+                                                               std::uint64_t size) {
+  auto writer = TRY(new_blob(digest.algorithm()));
+  if (const auto part = staging_->open_part(digest)) {
+    while (writer->size() < size) {
+      const MutableByteSpan space = writer->space();
+      const auto most =
+          static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), size - writer->size()));
+      const auto n = pread_up_to(part->get(), writer->size(), space.first(most));
+      if (!n || *n == 0) break;  // the source has the rest
+      TRY(writer->take(*n));
+    }
+  }
+  staging_->keep_part(digest, writer->file_);
+  writer->part_ = digest;
   return writer;
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include <sys/stat.h>
@@ -310,6 +312,62 @@ TEST_F(StoreTest, BlobsAreCheckedOnTheirWayIn) {
   EXPECT_TRUE(must(store_->has_blob(other)));
   EXPECT_EQ(must(store_->find("a")).blobs.size(), 2u);
   EXPECT_TRUE(fsck(*store_).ok());
+}
+
+TEST_F(StoreTest, ABlobGoesOnWhereAnAttemptEnded) {
+  const std::string content = make_content(3'000'000, 7);
+  const Digest digest = crypto::sha256(as_bytes(content));
+  const std::string part = "staging/part-sha256-" + digest.hex();
+  const auto attempt = [&](const std::string& expect_first, std::size_t until, bool ends) {
+    auto transaction = must(Transaction::begin(*store_));
+    auto writer = must(transaction->continue_blob(digest, content.size()));
+    EXPECT_EQ(writer->size(), expect_first.size());
+    if (writer->size() < until)
+      must(writer->write(as_bytes(content).subspan(writer->size(), until - writer->size())));
+    EXPECT_EQ(writer->size(), std::max(until, expect_first.size()));
+    return ends ? writer->finish(digest) : Result<void>();
+  };
+  // Two that end early, also while another one is at the same.
+  EXPECT_OK(attempt("", 1'000'000, false));
+  EXPECT_OK(attempt(content.substr(0, 1'000'000), 2'000'000, false));
+  EXPECT_EQ(entries("staging"), std::vector<std::string>{"part-sha256-" + digest.hex()});
+  // One that is not committed leaves all of it.
+  EXPECT_OK(attempt(content.substr(0, 2'000'000), content.size(), true));
+  EXPECT_OK(attempt(content, content.size(), true));
+  // A damaged part is noticed at the end, and begins no other attempt.
+  must(write_file_durably(path_ + "/" + part, as_bytes("damaged"), 0644));
+  EXPECT_ERROR(tampered, attempt("damaged", content.size(), true));
+  EXPECT_OK(attempt("", 10, false));
+  // One that is longer than the blob is not believed, nor is what is not a file.
+  must(write_file_durably(path_ + "/" + part, as_bytes(content + "more"), 0644));
+  EXPECT_OK(attempt(content, content.size(), true));
+  std::filesystem::remove(path_ + "/" + part);
+  std::filesystem::create_symlink(path_ + "/intact-store.json", path_ + "/" + part);
+  EXPECT_OK(attempt("", 10, false));
+  std::filesystem::remove(path_ + "/" + part);
+  ASSERT_EQ(::mkfifo((path_ + "/" + part).c_str(), 0600), 0);
+  EXPECT_OK(attempt("", 10, false));
+  EXPECT_EQ(must(collect(*store_)).staging, 1u);
+  EXPECT_TRUE(entries("staging").empty());
+  EXPECT_TRUE(fsck(*store_).ok());
+}
+
+TEST_F(StoreTest, ACommittedBlobLeavesNoPart) {
+  const std::string content = make_content(1000, 8);
+  const Digest digest = crypto::sha256(as_bytes(content));
+  const std::vector<std::string> contents = {"x"};
+  const TestImage image(contents);
+  auto transaction = must(Transaction::begin(*store_));
+  must(stage(*transaction, image, contents));
+  auto writer = must(transaction->continue_blob(digest, content.size()));
+  must(writer->write(as_bytes(content)));
+  // Garbage is collected meanwhile.
+  must(collect(*store_));
+  must(writer->finish(digest));
+  must(transaction->commit(image.record("a"), false, image.objects));
+  transaction.reset();
+  EXPECT_TRUE(entries("staging").empty());
+  EXPECT_EQ(as_text(must(store_->read_blob(digest, 10'000))), content);
 }
 
 TEST_F(StoreTest, ADamagedBlobIsNotReused) {

@@ -102,10 +102,92 @@ said 'no credentials in '
 expect 4 "$intact" inspect "$private/pushed:1.0"
 said 'asks for a user and a password; run .intact login'
 
-# Wrong bytes on the registry's disk.
+# An index with its signatures, and those of the images in it.
+index=$(jq -nc --arg digest "$digest" --argjson size "$(stat -c %s "$(blob "$work/out-layout" "$digest")")" '{schemaVersion: 2,
+  mediaType: "application/vnd.oci.image.index.v1+json", manifests: [{mediaType: "application/vnd.oci.image.manifest.v1+json",
+  digest: $digest, size: $size, platform: {os: "linux", architecture: "amd64"}}]}')
+index_digest=sha256:$(printf %s "$index" | sha256sum | cut -d' ' -f1)
+printf %s "$index" > "$(blob "$work/out-layout" "$index_digest")"
+jq -c --arg digest "$index_digest" --argjson size "${#index}" '.manifests += [{mediaType:
+  "application/vnd.oci.image.index.v1+json", digest: $digest, size: $size,
+  annotations: {"org.opencontainers.image.ref.name": "multi"}}]' "$work/out-layout/index.json" > "$work/index.json"
+cp "$work/index.json" "$work/out-layout/index.json"
+expect 0 "$intact" copy --all "oci:$work/out-layout:multi" "$open/multi:1.0"
+expect 0 "$intact" verify "$open/multi@$digest" --pub "$work/key.pub"
+expect 0 "$intact" copy --all "$open/multi:1.0" "oci:$work/multi:1.0"
+expect 0 "$intact" verify "oci:$work/multi:@$digest" --pub "$work/key.pub"
+skopeo --insecure-policy copy -q --all --preserve-digests --dest-tls-verify=false "oci:$work/out-layout:multi" "$open/bare:1.0"
+expect 5 "$intact" verify "$open/bare@$digest" --pub "$work/key.pub"
+said 'not signed; get a signed image'
+
+# A tag that names another image is moved, as skopeo does it.
+expect 0 "$intact" push by-digest "$open/moved:1.0" --pub "$work/key.pub"
+skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$work/layout:latest" "$open/moved:1.0"
+expect 0 "$intact" export by-digest "$open/moved:1.0" --pub "$work/key.pub"
+equal "$(skopeo inspect --tls-verify=false "$open/moved:1.0" | jq -r .Digest)" "$digest" "digest of the moved tag"
+
+# What had arrived when a pull was ended is used by the next one, and verified.
+head -c 24M /dev/urandom > "$work/random"
+jq -nc '{architecture: "amd64", os: "linux", rootfs: {type: "layers", diff_ids: [$digest]}}' \
+  --arg digest "sha256:$(tar -C "$work" -cf - --owner=0 --group=0 --numeric-owner --sort=name random | tee "$work/layer.tar" | sha256sum | cut -d' ' -f1)" > "$work/config.json"
+mkdir -p "$work/long/blobs/sha256"
+put() { # put FILE: into the layout; prints digest and size as members of a descriptor.
+  local sum
+  sum=$(sha256sum < "$1" | cut -d' ' -f1)
+  cp "$1" "$work/long/blobs/sha256/$sum"
+  printf '"digest":"sha256:%s","size":%s' "$sum" "$(stat -c %s "$1")"
+}
+printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json",%s},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar",%s}]}' \
+  "$(put "$work/config.json")" "$(put "$work/layer.tar")" > "$work/manifest.json"
+printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",%s,"annotations":{"org.opencontainers.image.ref.name":"1"}}]}' \
+  "$(put "$work/manifest.json")" > "$work/long/index.json"
+echo '{"imageLayoutVersion":"1.0.0"}' > "$work/long/oci-layout"
+skopeo --insecure-policy copy -q --preserve-digests --dest-tls-verify=false "oci:$work/long:1" "$open/long:1"
+long=$(sha256sum < "$work/layer.tar" | cut -d' ' -f1)
+link=$work/open/docker/registry/v2/repositories/team/long/_layers/sha256/$long
+part=$work/parts/staging/part-sha256-$long
+expect 0 "$intact" pull --store "$work/parts" "$open/app:1.0" app --tofu
+cp "$work/layer.tar" "$part"
+mv "$link" "$work/kept"
+expect 0 "$intact" pull --store "$work/parts" "$open/long:1" long --tofu
+[[ ! -e $part ]] || fail "the part stays"
+expect 0 "$intact" verify --store "$work/parts" long
+expect 7 "$intact" pull --store "$work/parts2" "$open/long:1" long --tofu
+said "layer sha256:$long: "
+mv "$work/kept" "$link"
+# A part that is wrong costs time, no more; one that nobody needs is garbage.
+part=$work/wrong/staging/${part##*/}
+expect 0 "$intact" pull --store "$work/wrong" "$open/app:1.0" app --tofu
+head -c 1000000 /dev/zero > "$part"
+expect 0 "$intact" pull --store "$work/wrong" "$open/long:1" long --tofu
+[[ ! -e $part ]] || fail "the wrong part stays"
+head -c 1000000 /dev/zero > "$part"
+expect 0 "$intact" gc --store "$work/wrong"
+[[ ! -e $part ]] || fail "gc leaves the part"
+expect 0 "$intact" verify --store "$work/wrong" long
+
+# A mirror with wrong bytes is passed over; where all are wrong the last is named.
 layer=$(jq -r '.layers[0].digest' "$(blob "$work/out-layout" "$digest")")
-file=$work/open/docker/registry/v2/blobs/sha256/${layer:7:2}/${layer:7}/data
-flip "$file" 100
+stored=docker/registry/v2/blobs/sha256/${layer:7:2}/${layer:7}/data
+cp -r "$work/open" "$work/mirror"
+serve_registry mirror "$((port + 2))"
+printf '[[registry]]\nprefix = "127.0.0.1:%s/team"\n[[registry.mirror]]\nlocation = "127.0.0.1:%s/team"\n' \
+  "$port" "$((port + 2))" > "$work/registries.conf"
+export CONTAINERS_REGISTRIES_CONF=$work/registries.conf
+expect 0 "$intact" pull --store "$work/mirrored" "$open/sealed:1.0" app --pub "$work/key.pub"
+flip "$work/mirror/$stored" 100
+expect 0 "$intact" pull --store "$work/mirrored2" "$open/sealed:1.0" app --pub "$work/key.pub"
+expect 0 "$intact" verify "$open/sealed:1.0" --pub "$work/key.pub"
+expect 0 "$intact" copy "$open/sealed:1.0" "oci:$work/mirrored3"
+link=$work/open/docker/registry/v2/repositories/team/sealed/_layers/sha256/${layer:7}
+mv "$link" "$work/kept"
+expect 3 "$intact" pull --store "$work/mirrored4" "$open/sealed:1.0" app --pub "$work/key.pub"
+said "127.0.0.1:$((port + 2))/team/sealed: has other bytes as $layer"
+mv "$work/kept" "$link"
+unset CONTAINERS_REGISTRIES_CONF
+
+# Wrong bytes on the registry's disk.
+flip "$work/open/$stored" 100
 expect 3 "$intact" verify "$open/sealed:1.0" --pub "$work/key.pub"
 said 'is damaged in 1 of 2 layers'
 # A store that has the layers needs nothing of the registry; another takes no damaged one.

@@ -77,6 +77,9 @@ class ImageDestination {
   /// manifest of its signatures as cosign and skopeo look for it.
   virtual Result<void> put_image(const Descriptor& manifest,
                                  const std::optional<Descriptor>& signatures) = 0;
+  /// Enters the manifest of the signatures of another image than that of put_image(), such as one
+  /// in an index.
+  virtual Result<void> put_signatures(const Descriptor& subject, const Descriptor& manifest) = 0;
   /// Enters a manifest that refers to `subject` (its `subject` is that), such as a sigstore bundle,
   /// where clients look for those. Its artifact_type is in the entry.
   virtual Result<void> put_referrer(const Descriptor& subject, const Descriptor& referrer);

@@ -35,6 +35,13 @@ class BlobSource {
   /// is not.
   virtual Result<std::optional<UniqueFd>> open_blob_file(const Descriptor& descriptor) const;
 
+  /// The same from `offset` on, which is less than its size. unsupported unless streams() > 1.
+  virtual Result<std::unique_ptr<ByteStream>> continue_blob(const Descriptor& descriptor,
+                                                            std::uint64_t offset) const;
+  /// How many blobs are best read at once. More than one: they come over a network, and what has
+  /// arrived of them is worth keeping.
+  virtual unsigned streams() const { return 1; }
+
   struct Blame {
     std::string place;        ///< where the bytes came from; empty: the source has one place
     bool has_others = false;  ///< open_blob() asks another place from now on

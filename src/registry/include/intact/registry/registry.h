@@ -26,8 +26,8 @@ struct Options {
   unsigned tries = 5;                ///< of a request whose failure may pass
   std::chrono::milliseconds retry_delay{2000};  ///< before the second; doubles each time
   std::chrono::milliseconds connect_timeout{30'000};
-  std::chrono::seconds stall_timeout{60};             ///< without bytes worth mentioning
-  std::chrono::seconds document_timeout{300};         ///< for a manifest, a token, a list
+  std::chrono::seconds stall_timeout{60};      ///< without bytes worth mentioning
+  std::chrono::seconds document_timeout{300};  ///< for a manifest, a token, a list
   /// How long a command waits for one server in all, tries again included...
   std::chrono::milliseconds patience{600'000};
   std::uint64_t least_rate = 8 * 1024;  ///< ...and a second longer for so many bytes moved

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -67,8 +68,12 @@ class BlobWriter {
   /// the next can be read. Valid until take().
   MutableByteSpan space();
   Result<void> take(std::size_t size);
+  /// Bytes that it has: of continue_blob() there may be some from the start.
+  std::uint64_t size() const { return size_; }
   /// tampered, and nothing staged, if what was written does not hash to `expected`. Call once.
   Result<void> finish(const Digest& expected);
+  /// What was written is wrong: no later attempt begins with it.
+  void reject();
 
  private:
   friend class Transaction;
@@ -79,6 +84,8 @@ class BlobWriter {
   std::unique_ptr<Hashing> hashing_;
   UniqueFd fd_;
   std::string file_;
+  std::uint64_t size_ = 0;
+  std::optional<Digest> part_;  ///< the blob whose part others find
 };
 
 /// What somebody else does about a name while it gets its meaning: no other commit comes in
@@ -114,6 +121,11 @@ class Transaction {
   Result<void> add_blob(const Digest& digest, ByteSpan content);
   /// `algorithm` is that of the digest that finish() will be given.
   Result<std::unique_ptr<BlobWriter>> new_blob(HashAlgorithm algorithm = HashAlgorithm::sha256);
+  /// The same for a blob that takes long to arrive: begins with what an attempt that ended early
+  /// has got of it, `size` bytes at most, which is copied and hashed. What is written is found by
+  /// later attempts, also after this process was killed, until the blob has been committed or
+  /// rejected, or garbage is collected.
+  Result<std::unique_ptr<BlobWriter>> continue_blob(const Digest& digest, std::uint64_t size);
   /// As reuse_object(), for a blob.
   Result<bool> reuse_blob(const Digest& digest, std::uint64_t size);
   /// A blob that has been staged, for reading: what was hashed on its way in.
