@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <intact/base/grown_files.h>
+#include <intact/base/inherited.h>
 #include <intact/block/device_files.h>
 #include <intact/console/input_file.h>
 #include <intact/console/size_option.h>
@@ -33,7 +34,10 @@ void add_key_options(CLI::App* command, KeyedAlgorithm& algorithm, const std::st
 }
 
 Result<crypto::Secret> read_key(const KeyedAlgorithm& algorithm) {
-  if (algorithm.key_fd) return crypto::Secret::read_from(*algorithm.key_fd, kMaxKeySize);
+  if (algorithm.key_fd) {
+    TRY(check_inherited(*algorithm.key_fd));
+    return crypto::Secret::read_from(*algorithm.key_fd, kMaxKeySize);
+  }
   const UniqueFd fd = TRY(open_input(algorithm.key_file));
   return crypto::Secret::read_from(fd.get(), kMaxKeySize).context(input_name(algorithm.key_file));
 }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <intact/base/file.h>
+#include <intact/base/inherited.h>
 #include <intact/console/password.h>
 
 #include "terminal.h"
@@ -34,10 +35,11 @@ Result<crypto::Secret> read_password(const PasswordOptions& options, std::string
                                      PasswordUse use) {
   // Room for a line end after the longest password.
   constexpr std::size_t kMaxText = kMaxPasswordSize + 2;
-  if (options.fd)
-    return without_line_end(
-        TRY(crypto::Secret::read_from(*options.fd, kMaxText)
-                .context("password from descriptor " + std::to_string(*options.fd))));
+  if (options.fd) {
+    const std::string from = "password from descriptor " + std::to_string(*options.fd);
+    TRY(check_inherited(*options.fd).context(from));
+    return without_line_end(TRY(crypto::Secret::read_from(*options.fd, kMaxText).context(from)));
+  }
   if (options.file == "-") {
     const int fd = TRY(claim_standard_input("--password-file"));
     return without_line_end(

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include <intact/base/file.h>
+#include <intact/base/inherited.h>
 #include <intact/base/text.h>
 #include <intact/dm/names.h>
 
@@ -79,6 +80,7 @@ Result<Key> read_key(const KeyReference& reference, Names& names) {
     return Error(ErrorKind::invalid_argument,
                  fmt::format("key from descriptor {}: not a descriptor", quoted(reference.name)));
   what = fmt::format("key from descriptor {}", *number);
+  TRY(check_inherited(static_cast<int>(*number)).context(what));
   return checked(TRY(names.read_descriptor(static_cast<int>(*number)).context(what)));
 }
 

@@ -57,9 +57,12 @@ unsigned runsc_date(std::string_view version) {
   return 0;
 }
 
-std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace& place,
-                                     const std::string& id, Network network, bool user_namespace,
-                                     std::string_view version) {
+namespace {
+
+/// The runtime and the options that are before its verb. `version`: of runsc.
+std::vector<std::string> with_options(const Runtime& runtime, const RuntimePlace& place,
+                                      Network network, bool user_namespace,
+                                      std::string_view version) {
   std::vector<std::string> command = {runtime.path, "--root", place.state, "--log-format", "json"};
   const auto add = [&](std::initializer_list<std::string> more) {
     command.insert(command.end(), more);
@@ -82,9 +85,32 @@ std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace&
         add({"--platform=ptrace"});
       break;
   }
-  add({"run", "--bundle", place.bundle, "--pid-file", place.pid_file});
-  if (!place.console_socket.empty()) add({"--detach", "--console-socket", place.console_socket});
-  add({id});
+  return command;
+}
+
+}  // namespace
+
+std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace& place,
+                                     const std::string& id, Network network, bool user_namespace,
+                                     std::string_view version) {
+  auto command = with_options(runtime, place, network, user_namespace, version);
+  for (const std::string& word :
+       {std::string(runtime.kind == RuntimeKind::runsc ? "run" : "create"), std::string("--bundle"),
+        place.bundle, std::string("--pid-file"), place.pid_file})
+    command.push_back(word);
+  if (!place.console_socket.empty()) {
+    command.emplace_back("--console-socket");
+    command.push_back(place.console_socket);
+  }
+  command.push_back(id);
+  return command;
+}
+
+std::vector<std::string> start_command(const Runtime& runtime, const RuntimePlace& place,
+                                       const std::string& id, bool user_namespace) {
+  auto command = with_options(runtime, place, Network::none, user_namespace, "");
+  command.emplace_back("start");
+  command.push_back(id);
   return command;
 }
 

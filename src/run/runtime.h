@@ -24,16 +24,20 @@ Result<std::vector<Runtime>> find_runtimes(std::optional<RuntimeKind> wanted,
 /// Where a runtime works. All paths are absolute and private to one container.
 struct RuntimePlace {
   std::string bundle, state, log, pid_file;
-  /// Socket that gets the terminal of a container with one; the runtime then ends once the
-  /// container runs. Empty: the runtime stays until the container ends.
+  /// Socket that gets the terminal of a container with one; empty without. Not for runsc.
   std::string console_socket;
 };
 
-/// The command line that runs the bundle. `version` is what `runsc --version`
-/// prints; other runtimes need none.
+/// The command line that runs the bundle to its end with runsc. The others only make the container,
+/// whose process waits for start_command(). `version` is what `runsc --version` prints; other
+/// runtimes need none.
 std::vector<std::string> run_command(const Runtime& runtime, const RuntimePlace& place,
                                      const std::string& id, Network network, bool user_namespace,
                                      std::string_view version);
+
+/// The command line that lets the container's program begin; not for runsc.
+std::vector<std::string> start_command(const Runtime& runtime, const RuntimePlace& place,
+                                       const std::string& id, bool user_namespace);
 
 /// The command line that sends the container a signal, where the runtime's own process does not
 /// pass on what it gets; empty for the others.

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,7 +46,7 @@ class RuntimeProcess {
       : runtime_(runtime),
         task_(task),
         place_{.bundle = room("bundle"),
-               .state = room("state"),
+               .state = room(fmt::format("state/{}", to_string(runtime.kind))),
                .log = room(fmt::format("{}.log", to_string(runtime.kind))),
                .pid_file = room("container.pid"),
                .console_socket = {}} {}
@@ -53,15 +55,14 @@ class RuntimeProcess {
 
  private:
   std::string room(std::string_view name) const { return task_.room + "/" + std::string(name); }
-  bool detaches() const { return task_.bundle->terminal && runtime_.kind != RuntimeKind::runsc; }
   Result<void> write_config() const;
   Result<pid_t> start(const ChildSetup& setup);
-  /// The container with pipes, while the runtime waits for its end.
-  Result<int> run_with_streams();
-  /// The container with a terminal of its own. runc and crun make one and pass it to us, so that it
-  /// has the size of the caller's and follows it; runsc uses one that we made.
-  Result<int> run_with_own_terminal();
-  Result<int> run_detached();
+  /// With runsc, which stays until the container ends.
+  Result<int> run_runsc();
+  /// runc and crun make the container, and end; its root is looked at before its program begins.
+  Result<int> create_and_start();
+  /// Of a container that does not run yet: why it must not; empty if it may.
+  std::string lacks_guard(pid_t container) const;
   /// Passes signals on until the process ends; its exit status.
   Result<int> wait_for_end(pid_t pid);
   void reap();
@@ -76,6 +77,7 @@ class RuntimeProcess {
   std::string version_;
   pid_t signalled_ = -1;         // the process that gets signals
   bool direct_signals_ = false;  // it is the container's, not the runtime's
+  bool begun_ = false;           // the container's program, with runc and crun
   std::map<pid_t, int> ended_;   // statuses of children that nobody has asked for yet
   Attempt attempt_;
 };
@@ -84,6 +86,7 @@ Result<Attempt> RuntimeProcess::run() {
   if (runtime_.kind == RuntimeKind::runsc)
     version_ = TRY(run_and_capture({runtime_.path, "--version"})).output;
   TRY(write_config());
+  (void)::unlink(place_.pid_file.c_str());  // of a runtime that was tried before
   const CoveredCgroups covered(task_.host->user_namespace && runtime_.kind == RuntimeKind::crun);
 
   // Blocked before the child exists, so that its end cannot be missed.
@@ -95,13 +98,15 @@ Result<Attempt> RuntimeProcess::run() {
   if (!child_events_) return Error::from_errno("signalfd", errno);
 
   setup_ = {.own_process_group = true, .environment = runtime_environment(task_.room)};
-  attempt_.status = TRY(task_.bundle->terminal ? run_with_own_terminal() : run_with_streams());
-  const auto log = read_file(place_.log, kMaxLog);
-  attempt_.error = log ? last_error(as_text(*log)) : "";
-  // crun and runc write the file once the process runs; runsc does it before, but ends with 128.
+  attempt_.status = TRY(runtime_.kind == RuntimeKind::runsc ? run_runsc() : create_and_start());
+  if (attempt_.error.empty()) {
+    const auto log = read_file(place_.log, kMaxLog);
+    attempt_.error = log ? last_error(as_text(*log)) : "";
+  }
+  // runsc ends with 128 if it could not start the container.
   attempt_.started = runtime_.kind == RuntimeKind::runsc
                          ? attempt_.status != 128 || attempt_.error.empty()
-                         : ::access(place_.pid_file.c_str(), F_OK) == 0;
+                         : begun_;
   if (!attempt_.started && attempt_.error.empty())
     attempt_.error =
         fmt::format("ended with status {} before it started the container", attempt_.status);
@@ -123,16 +128,14 @@ Result<pid_t> RuntimeProcess::start(const ChildSetup& setup) {
   return signalled_;
 }
 
-Result<int> RuntimeProcess::run_with_streams() {
+Result<int> RuntimeProcess::run_runsc() {
   ChildSetup setup = setup_;
-  task_.streams->set(setup);
-  return wait_for_end(TRY(start(setup)));
-}
-
-Result<int> RuntimeProcess::run_with_own_terminal() {
-  if (detaches()) return run_detached();
+  if (!task_.bundle->terminal) {
+    task_.streams->set(setup);
+    return wait_for_end(TRY(start(setup)));
+  }
+  // It uses a terminal that we made.
   Terminal terminal = TRY(make_terminal(task_.bundle->terminal_size));
-  ChildSetup setup = setup_;
   setup.stdin_fd = setup.stdout_fd = setup.stderr_fd = terminal.slave.get();
   const pid_t pid = TRY(start(setup));
   terminal.slave.reset();
@@ -142,22 +145,64 @@ Result<int> RuntimeProcess::run_with_own_terminal() {
   return status;
 }
 
-Result<int> RuntimeProcess::run_detached() {
-  place_.console_socket = room("console");
-  const ConsoleSocket socket = TRY(ConsoleSocket::listen(place_.console_socket));
+Result<int> RuntimeProcess::create_and_start() {
+  ChildSetup quiet = setup_;
   // The runtime writes its messages to the log, and does not get the caller's terminal either.
   const UniqueFd null = TRY(open_file("/dev/null", O_RDWR));
-  ChildSetup setup = setup_;
-  setup.stdin_fd = setup.stdout_fd = setup.stderr_fd = null.get();
-  const int status = TRY(wait_for_end(TRY(start(setup))));
+  quiet.stdin_fd = quiet.stdout_fd = quiet.stderr_fd = null.get();
+  ChildSetup setup = quiet;
+  // It makes a terminal and passes it to us, so that it has the size of the caller's and follows
+  // it.
+  std::optional<ConsoleSocket> socket;
+  if (task_.bundle->terminal) {
+    place_.console_socket = room(fmt::format("{}.console", to_string(runtime_.kind)));
+    socket = TRY(ConsoleSocket::listen(place_.console_socket));
+  } else {
+    task_.streams->set(setup);
+  }
+  const int created = TRY(wait_for_end(TRY(start(setup))));
   const auto container = container_pid();
-  if (status != 0 || !container) return status;
+  if (created != 0 || !container) return created;
   signalled_ = *container;
   direct_signals_ = true;
-  const pid_t connection = TRY(connect_terminal(TRY(socket.receive())));
-  const int container_status = TRY(wait_for_end(*container));
-  wait_for(connection);
-  return container_status;
+  attempt_.error = lacks_guard(*container);
+  if (!attempt_.error.empty()) {
+    ::kill(*container, SIGKILL);
+    const int status = TRY(wait_for_end(*container));
+    // Another runtime may be tried in the same control group.
+    if (!task_.host->user_namespace) remove_cgroups(task_.bundle->id);
+    return status;
+  }
+  pid_t connection = -1;
+  if (socket) connection = TRY(connect_terminal(TRY(socket->receive())));
+  const int started = TRY(wait_for_end(TRY(spawn(
+      start_command(runtime_, place_, task_.bundle->id, task_.host->user_namespace), quiet))));
+  begun_ = started == 0;
+  // One that has run and ended, or cannot be executed, gets this too.
+  if (!begun_) ::kill(*container, SIGKILL);
+  const int status = TRY(wait_for_end(*container));
+  if (connection > 0) wait_for(connection);
+  return begun_ ? status : started;
+}
+
+/// The hook may have been left out, or have been run where it has no effect. What counts is the
+/// root that the process has.
+std::string RuntimeProcess::lacks_guard(pid_t container) const {
+  struct statvfs root;
+  if (::statvfs(fmt::format("/proc/{}/root/", container).c_str(), &root) != 0)
+    return fmt::format("cannot look at the root of the container: {}", std::strerror(errno));
+  std::string lacking;
+  const auto require = [&](unsigned long flag, const char* name) {
+    if ((root.f_flag & flag) == 0) lacking += fmt::format("{}{}", lacking.empty() ? "" : ",", name);
+  };
+  require(ST_NOSUID, "nosuid");
+  require(ST_NODEV, "nodev");
+  if (task_.bundle->read_only) require(ST_RDONLY, "ro");
+  if (lacking.empty()) return {};
+  return fmt::format(
+      "the root of the container lacks the mount flags {}, since this runtime "
+      "ignores createContainer hooks; nothing was started",
+      lacking);
 }
 
 std::optional<pid_t> RuntimeProcess::container_pid() const {

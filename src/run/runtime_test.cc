@@ -74,6 +74,11 @@ TEST(Runtimes, CommandLines) {
       run_command({RuntimeKind::crun, "/bin/crun"}, kPlace, "x", Network::none, true, "");
   EXPECT_THAT(crun, Contains("file:/r/log"));
   EXPECT_THAT(crun, Contains("disabled"));
+  // Its root is looked at before it starts.
+  EXPECT_THAT(crun, Contains("create"));
+  const auto start = start_command({RuntimeKind::crun, "/bin/crun"}, kPlace, "x", true);
+  EXPECT_EQ(start[start.size() - 2], "start");
+  EXPECT_EQ(start.back(), "x");
   const auto runc =
       run_command({RuntimeKind::runc, "/bin/runc"}, kPlace, "x", Network::none, false, "");
   EXPECT_THAT(runc, Not(Contains("--rootless")));
@@ -81,6 +86,7 @@ TEST(Runtimes, CommandLines) {
                                "runsc version 0.0~20221219.0\nspec: 1.0.2-dev\n");
   EXPECT_THAT(old, Contains("--platform=ptrace"));
   EXPECT_THAT(old, Contains("--rootless"));
+  EXPECT_THAT(old, Contains("run"));
   EXPECT_THAT(old, Contains("--network=none"));
   const auto recent = run_command({RuntimeKind::runsc, "/bin/runsc"}, kPlace, "x", Network::host,
                                   false, "runsc version release-20240729.0\n");

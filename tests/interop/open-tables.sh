@@ -108,6 +108,17 @@ for length in $sectors $((sectors - 8)); do
   ! grep -q dirty_bitmap "$work/out" || fail "a line of $length sectors was not closed"
 done
 
+### A descriptor that the program opened itself is not what the user means, whatever it is.
+closed() { "$@" 3<&- 4<&- 5<&- 6<&- 7<&- 8<&-; }
+for n in 3 4 5 6 7 8; do
+  expect 2 closed "$intact" open --table "0 $sectors integrity $work/bitmap 0 32 B 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:$n" --to never
+  said "^intact: --table: key from descriptor $n: this descriptor was not open when the program was started; open it in the shell"
+  expect 2 closed "$intact" open tagged --integrity hmac-sha256 --integrity-key-fd "$n" --to never
+  said 'this descriptor was not open when the program was started; open it in the shell'
+done
+expect 0 "$intact" open tagged --integrity hmac-sha256 --integrity-key-fd 3 --to of-key 3< key
+rm of-key
+
 ### Two lines do not write to one place, by whatever name, and nothing is written when they would.
 line="$sectors integrity $work/bitmap 0 32 J 2 block_size:4096 internal_hash:hmac(sha256)::32:fd:9"
 ln bitmap bitmap.link

@@ -2,6 +2,7 @@
 # run with each runtime that is there, as root and as a user; the first that works unless one is named.
 . "$(dirname "$0")/lib.sh"
 requires_fuse
+requires jq
 sealed_image
 chmod 644 "$work/key.pub"
 # The image's own user and working directory need mapped user ids; user 0 needs none.
@@ -38,6 +39,34 @@ streams() {
   # Without -i, stdin does not reach the container.
   expect 0 fed / container --runtime "$runtime" -- 'ls /proc/self/fd/0/ 2> /dev/null; cat'
 }
+# unguarded RUNTIME: a runtime that ignores hooks never starts the container's program; its twin that obeys them does.
+unguarded() {
+  local runtime=$1 real
+  real=$(command -v "$runtime")
+  mkdir -p "$work/fake"
+  chmod 755 "$work/fake"
+  for hooks in 'del(.hooks)' '.'; do
+    cat > "$work/fake/$runtime" << END
+#!/bin/bash
+for ((i = 1; i <= \$#; i++)); do
+  [[ \${!i} == --bundle ]] || continue
+  next=\$((i + 1)) config=\$(jq '$hooks' "\${!next}/config.json")
+  printf '%s' "\$config" > "\${!next}/config.json"
+done
+exec $real "\$@"
+END
+    chmod 755 "$work/fake/$runtime"
+    if [[ $hooks == . ]]; then
+      PATH=$work/fake:$PATH expect 0 container --runtime "$runtime" -- 'echo it runs'
+      said '^it runs$'
+    else
+      PATH=$work/fake:$PATH expect 125 container --runtime "$runtime" -- 'echo it runs'
+      said "^intact: .*$runtime: the root of the container lacks the mount flags nosuid,nodev,ro, since this runtime ignores createContainer hooks; nothing was started"
+      ! grep -q '^it runs' "$work/out" || fail "$runtime: the program ran without the guard"
+    fi
+  done
+  rm -r "$work/fake"
+}
 ran=0
 try() {
   local runtime
@@ -53,12 +82,18 @@ try() {
       for options in '' --rw; do
         # shellcheck disable=SC2086
         expect 0 container --runtime "$runtime" $options -- 'busybox grep " / / " /proc/self/mountinfo; ls /sys/fs/cgroup
-          (echo 1 > "$(busybox find /sys/fs/cgroup -name cgroup.procs | busybox head -1)") 2> /dev/null || echo refused'
+          (echo 1 > "$(busybox find /sys/fs/cgroup -name cgroup.procs | busybox head -1)") 2> /dev/null || echo refused
+          (: > /sys/fs/cgroup/new) 2>&1; busybox mkdir /sys/fs/cgroup/memory/new 2>&1
+          busybox grep " /sys/fs/cgroup" /proc/self/mountinfo'
         said ' / / r[ow],nosuid,nodev'
         said '^refused$'
+        said '/sys/fs/cgroup/new: (Read-only file system|Permission denied)'
+        said ' /sys/fs/cgroup ro,'
+        ! grep ' /sys/fs/cgroup[^ ]* rw' "$work/out" || fail "$runtime: a writable control group"
         grep -q 'cgroup\|memory' "$work/out" || fail "$runtime: no control group: $(cat "$work/out")"
       done
     fi
+    [[ $runtime == runsc ]] || unguarded "$runtime"
     streams "$runtime"
     ran=$((ran + 1))
   done

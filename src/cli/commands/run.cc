@@ -7,6 +7,7 @@
 
 #include <intact/base/error.h>
 #include <intact/base/file.h>
+#include <intact/base/inherited.h>
 #include <intact/base/text.h>
 #include <intact/base/visible.h>
 #include <intact/console/output.h>
@@ -56,9 +57,12 @@ Result<void> serve_root(const rootfs::RootSource& source,
 /// Keeps the descriptor from the container.
 Result<void> claim_status_fd(int fd) {
   if (fd < 0) return {};
-  if (fd <= 2 || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-    return Error(ErrorKind::invalid_argument,
-                 fmt::format("--status-fd {}: not an open descriptor above 2", fd));
+  if (fd <= 2 || !check_inherited(fd) || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+    return Error(
+        ErrorKind::invalid_argument,
+        fmt::format(
+            "--status-fd {}: not a descriptor above 2 that was open when the program was started",
+            fd));
   return {};
 }
 

@@ -4,14 +4,19 @@
 //   given, passes signals on to it, reaps every orphan, and ends with the command's status (128 +
 //   signal), which ends the container;
 // - intact-guard-root DIRECTORY [ro]: a hook that gives the container's root, before it becomes
-//   that, the flags that runtimes remove when they bind it: nosuid, nodev and, if asked for, ro.
+//   that, the flags that runtimes remove when they bind it: nosuid, nodev and, if asked for, ro;
+//   and ro to the tmpfs of /sys/fs/cgroup, which crun leaves writable with control groups of
+//   version 1.
 
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mount.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,6 +53,32 @@ bool reap(pid_t command, int& status) {
   return ended;
 }
 
+/// The directories of the hierarchies, not the hierarchies, which have their own flags. No link of
+/// the image is followed. Where control groups are mounted in another way there is no such tmpfs.
+bool guard_cgroups(const char* root) {
+  int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (const char* name : {"sys", "fs", "cgroup"}) {
+    const int next = fd < 0 ? -1 : openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    close(fd);
+    fd = next;
+  }
+  struct statfs fs;
+  if (fd < 0 || fstatfs(fd, &fs) != 0 || fs.f_type != TMPFS_MAGIC) {
+    close(fd);
+    return true;
+  }
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  // A tmpfs that is no mount of its own is a part of another one, /sys or the root.
+  const bool done =
+      mount(nullptr, path, nullptr,
+            MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0 ||
+      errno == EINVAL;
+  if (!done) std::perror("/sys/fs/cgroup");
+  close(fd);
+  return done;
+}
+
 int guard_root(const char* directory, bool read_only) {
   // The runtime sends the state of the container, and fails if nobody reads it.
   char buffer[4096];
@@ -61,6 +92,7 @@ int guard_root(const char* directory, bool read_only) {
   unsigned long flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV;
   if (read_only || (fs.f_flag & ST_RDONLY) != 0) flags |= MS_RDONLY;
   if ((fs.f_flag & ST_NOEXEC) != 0) flags |= MS_NOEXEC;
+  if (!guard_cgroups(directory)) return 1;
   if (mount(nullptr, directory, nullptr, flags, nullptr) == 0) return 0;
   std::perror(directory);
   return 1;
