@@ -130,10 +130,16 @@ Result<int> FrontEnd::run(const Prepare& prepare, const Map& map) const {
     file.tidy_up();
     return Error(ready.error());
   }
+  if (!pid_file_.empty()) {
+    const auto written = write_file_durably(pid_file_, as_bytes(fmt::format("{}\n", *ready)), 0644);
+    if (!written) {
+      // Who asked for the number has no other way to end it.
+      service::end_background(*ready);
+      file.tidy_up();
+      return Error(written.error()).with_context("--pid-file");
+    }
+  }
   print("Ready; log: {}\n", file.path());
-  if (!pid_file_.empty())
-    TRY(write_file_durably(pid_file_, as_bytes(fmt::format("{}\n", *ready)), 0644)
-            .context("--pid-file"));
   return 0;
 }
 

@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -128,6 +129,12 @@ Result<pid_t> run_in_background(const std::function<Result<void>(BackgroundProce
   if (count != 1 || first != kFailed) return silent_end(child);
   const Bytes rest = TRY(read_fd(reader.get(), kMessageLimit));
   return decode(std::string(1, first) + std::string(as_text(rest)));
+}
+
+void end_background(pid_t child) {
+  ::kill(child, SIGTERM);
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 }  // namespace intact::service

@@ -30,6 +30,25 @@ TEST(Background, ReturnsTheChildOnceItIsReadyAndLetsItLive) {
             fmt::format("{} is alive after it", *result));
 }
 
+TEST(Background, EndsTheChildAsAskedForAndWaitsForIt) {
+  const auto dir = TempDir::create().value();
+  const std::string mark = dir.path("ended");
+  const auto child = run_in_background([&](BackgroundProcess& process) -> Result<void> {
+    sigset_t end;
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &end, nullptr);
+    EXPECT_TRUE(tell_ready(process.take_ready()));
+    int signal = 0;
+    ::sigwait(&end, &signal);
+    return write_file_durably(mark, as_bytes("as asked for"), 0600);
+  });
+  ASSERT_TRUE(child);
+  end_background(*child);
+  EXPECT_EQ(::access(mark.c_str(), F_OK), 0);
+  EXPECT_EQ(::kill(*child, 0), -1);
+}
+
 TEST(Background, HandsTheErrorOfTheChildBack) {
   const auto result = run_in_background([](BackgroundProcess&) -> Result<void> {
     return Error(ErrorKind::untrusted, "nobody signed\nthis 7 8", 5);

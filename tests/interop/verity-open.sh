@@ -58,6 +58,16 @@ if (requires_fuse); then
   expect 8 "$intact" verity open data tree --root-hash-file root --fuse file
   stop
   equal "$(cat file)" before 'what is below the mount'
+  # Nobody could end a server whose number is lost; its twin is ended by it.
+  expect 7 "$intact" verity open data tree --root-hash-file root --fuse file --daemon --log fuse.log --pid-file absent/pid
+  said '^intact: --pid-file: absent/pid: No such file or directory'
+  equal "$(cat file)" before 'what is left without a pid file'
+  [[ -z $(fuser fuse.log 2> /dev/null) ]] || fail 'a server is left without a pid file'
+  expect 0 "$intact" verity open data tree --root-hash-file root --fuse file --daemon --log fuse.log --pid-file pid
+  same good file
+  kill -TERM "$(cat pid)"
+  await_end "$(cat pid)"
+  equal "$(cat file)" before 'what is below the mount'
   spoil
   served --fuse file
   equal "$(pages file | tr '\n' ' ')" '17 18 ' 'pages that fail'
@@ -203,6 +213,10 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   [[ ! -e sock ]] || fail 'the socket is still there'
   expect 7 "$intact" umount sock
   said 'sock: not an Intact mount'
+  # Nobody could end a server whose number is lost.
+  expect 7 "$intact" verity open data tree --root-hash-file root --nbd sock --daemon --log nbd.log --pid-file absent/pid
+  said '^intact: --pid-file: absent/pid: No such file or directory'
+  [[ ! -e sock && -z $(fuser nbd.log 2> /dev/null) ]] || fail 'a server is left without a pid file'
   expect 2 "$intact" verity open data tree --root-hash-file root --nbd sock --pid-file pid
   said '^intact: --pid-file: needs --daemon'
   expect 8 "$intact" verity open data tree --root-hash-file root --nbd nbd.log --daemon

@@ -57,7 +57,8 @@ bool reap(pid_t command, int& status) {
 /// the image is followed. Where control groups are mounted in another way there is no such tmpfs.
 bool guard_cgroups(const char* root) {
   int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  for (const char* name : {"sys", "fs", "cgroup"}) {
+  const char* const names[] = {"sys", "fs", "cgroup"};
+  for (const char* const name : names) {
     const int next = fd < 0 ? -1 : openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     close(fd);
     fd = next;

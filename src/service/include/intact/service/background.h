@@ -46,4 +46,7 @@ class BackgroundProcess {
 /// ready. Must be called while the process has one thread only.
 Result<pid_t> run_in_background(const std::function<Result<void>(BackgroundProcess&)>& body);
 
+/// Ends what run_in_background() has started, as SIGTERM does, and waits until it has ended.
+void end_background(pid_t child);
+
 }  // namespace intact::service
