@@ -14,7 +14,7 @@ Result<Method> parse_method(std::string_view text) {
 }
 
 std::optional<KernelLimit> kernel_limit(const RootSpec& spec) {
-  if (spec.upper) return KernelLimit::upper;
+  if (spec.overlaid) return KernelLimit::overlaid;
   if (spec.reports) return KernelLimit::reports;
   return std::nullopt;
 }

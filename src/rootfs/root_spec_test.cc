@@ -30,7 +30,7 @@ TEST(MethodsFor, FuseWhereOnePromiseWouldBeBroken) {
     EXPECT_EQ(methods_for(spec, true), kFuse);
   }
   RootSpec writable = shared_root();
-  writable.upper = true;
+  writable.overlaid = true;
   EXPECT_EQ(methods_for(writable, true), kFuse);
   RootSpec watched = shared_root();
   watched.reports = true;
@@ -47,7 +47,7 @@ void for_all_specs(const Check& check) {
         check(RootSpec{.method = method,
                        .verity = verity,
                        .others = (bits & 1) != 0,
-                       .upper = (bits & 2) != 0,
+                       .overlaid = (bits & 2) != 0,
                        .reports = (bits & 4) != 0});
 }
 
@@ -63,7 +63,7 @@ TEST(MethodsFor, AllInputs) {
           break;
         case Method::kernel:
           // A caller that names it is told what is missing when it is tried.
-          EXPECT_EQ(methods, spec.upper || spec.reports ? kNone : kKernel);
+          EXPECT_EQ(methods, spec.overlaid || spec.reports ? kNone : kKernel);
           break;
         case Method::automatic:
           EXPECT_TRUE(methods.fuse);
@@ -76,7 +76,7 @@ TEST(MethodsFor, AllInputs) {
 
 TEST(KernelLimit, IsTheSameForAllMethods) {
   for_all_specs([](const RootSpec& spec) {
-    const auto expected = spec.upper     ? std::optional(KernelLimit::upper)
+    const auto expected = spec.overlaid  ? std::optional(KernelLimit::overlaid)
                           : spec.reports ? std::optional(KernelLimit::reports)
                                          : std::nullopt;
     EXPECT_EQ(kernel_limit(spec), expected);

@@ -127,13 +127,13 @@ Result<rootfs::RootSpec> run_root_spec(const RunArguments& arguments) {
   rootfs::RootSpec spec{.method = TRY(rootfs::parse_method(arguments.method)),
                         .verity = TRY(image::parse_verity_mode(arguments.verity)),
                         .others = true,
-                        .upper = arguments.options.writable,
+                        .overlaid = arguments.options.writable,
                         .reports = arguments.on_damage == "kill"};
   const auto limit = rootfs::kernel_limit(spec);
   if (spec.method != rootfs::Method::kernel || !limit) return spec;
   return Error(
       ErrorKind::invalid_argument,
-      *limit == rootfs::KernelLimit::upper
+      *limit == rootfs::KernelLimit::overlaid
           ? "--rw: not possible with --method kernel, since overlayfs does not stack deeper"
           : "--on-damage kill: not possible with --method kernel, which reports damage to "
             "the program only");

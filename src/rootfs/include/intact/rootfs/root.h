@@ -36,15 +36,17 @@ Result<Method> parse_method(std::string_view text);
 struct RootSpec {
   Method method = Method::automatic;
   image::VerityMode verity = image::VerityMode::require;
-  bool others = false;   ///< users other than the one who mounts may enter
-  bool upper = false;    ///< a writable layer is put on top of it
+  bool others = false;  ///< users other than the one who mounts may enter
+  /// The caller makes it the lower layer of an overlay of its own, which nothing here mounts: only
+  /// a root that is not an overlay itself will do.
+  bool overlaid = false;
   bool reports = false;  ///< somebody acts on what the server logs, or on damage that it finds
 };
 
 /// What the kernel can never give. It knows neither our log nor our users.
 enum class KernelLimit {
-  upper,    ///< overlayfs does not stack that deep: the image itself is an overlay
-  reports,  ///< damage is reported to the program that reads, and to the kernel's log
+  overlaid,  ///< overlayfs does not stack that deep: the image itself is an overlay
+  reports,   ///< damage is reported to the program that reads, and to the kernel's log
 };
 
 /// The first thing that `spec` asks for and no kernel mount can give, whatever its method.
