@@ -70,7 +70,7 @@ bool guard_cgroups(const char* root) {
   }
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  // A tmpfs that is no mount of its own is a part of another one, /sys or the root.
+  // A tmpfs that is not a mount of its own is a part of another one, /sys or the root.
   const bool done =
       mount(nullptr, path, nullptr,
             MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0 ||
