@@ -121,7 +121,12 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   if (is_sealed && made != report.image.digest) {
     const auto open_again =
         [&](const oci::Descriptor& layer) -> Result<std::unique_ptr<ByteStream>> {
-      return TRY(oci::BlobCopy::read(TRY(source.source->open_blob(layer)), layer)).open();
+      std::optional<oci::BlobCopy> copy;
+      TRY(oci::read_from_places(*source.source, layer, [&](ByteStream& stored) -> Result<void> {
+        copy = TRY(oci::BlobCopy::read(stored, layer));
+        return {};
+      }));
+      return std::move(*copy).open();
     };
     is_sealed = !TRY(layers_of_sealed_base(chain, open_again, options.limits));
     if (!is_sealed) report.seal = SealKind::none;
