@@ -74,8 +74,9 @@ class ComposefsProfile final : public Profile {
                                            ": labels that contradict each other are refused");
   }
 
-  std::unique_ptr<oci::ContentSink> content_sink(store::Transaction* transaction) const override {
-    return std::make_unique<ObjectSink>(transaction);
+  std::unique_ptr<oci::ContentSink> content_sink(store::Transaction* transaction,
+                                                 Sha512Digests* sha512) const override {
+    return std::make_unique<ObjectSink>(transaction, sha512);
   }
 
   Result<MadeImage> seal(const tree::Tree& tree) const override {

@@ -1,5 +1,6 @@
 #include "composefs_sink.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <intact/composefs/scan.h>
@@ -7,6 +8,8 @@
 
 namespace intact::image {
 namespace {
+
+const fsverity::Params kSha512{.algorithm = HashAlgorithm::sha512};
 
 void set_object(tree::Inode& inode, const Digest& digest) {
   inode.payload = composefs::object_path(digest);
@@ -71,8 +74,28 @@ class ObjectSink::StoredLargeFile final : public File {
   std::unique_ptr<store::ObjectWriter> writer_;
 };
 
-ObjectSink::ObjectSink(store::Transaction* destination)
-    : destination_(destination), pool_(0, kBatches) {}
+/// A large file whose other digest is wanted as well.
+class ObjectSink::Sha512File final : public File {
+ public:
+  Sha512File(std::unique_ptr<File> file, Sha512Digests& digests)
+      : file_(std::move(file)), digests_(digests) {}
+  Result<void> write(ByteSpan bytes) override {
+    builder_.update(bytes);
+    return file_->write(bytes);
+  }
+  Result<void> finish(const tree::InodePtr& inode) override {
+    digests_.add(*inode, builder_.finish().digest);
+    return file_->finish(inode);
+  }
+
+ private:
+  std::unique_ptr<File> file_;
+  Sha512Digests& digests_;
+  fsverity::TreeBuilder builder_{kSha512};
+};
+
+ObjectSink::ObjectSink(store::Transaction* destination, Sha512Digests* sha512)
+    : destination_(destination), sha512_(sha512), pool_(0, kBatches) {}
 
 ObjectSink::~ObjectSink() = default;
 
@@ -115,6 +138,21 @@ Result<void> ObjectSink::digest(const Batch& batch) const {
     for (std::size_t i = 0; i < trees.size(); ++i)
       set_object(*batch.files[i].inode, trees[i].digest);
   }
+  if (!sha512_) return {};
+  fsverity::TreeBatch batched(kSha512);
+  std::vector<const tree::Inode*> in_batch;
+  in_batch.reserve(contents.size());
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    const tree::Inode& inode = *batch.files[i].inode;
+    if (contents[i].size() > fsverity::TreeBatch::kMaxContent) {
+      sha512_->add(inode, fsverity::digest_of(contents[i], kSha512));
+      continue;
+    }
+    std::ranges::copy(contents[i], batched.add(contents[i].size()).begin());
+    in_batch.push_back(&inode);
+  }
+  const auto trees = batched.finish();
+  for (std::size_t i = 0; i < trees.size(); ++i) sha512_->add(*in_batch[i], trees[i].digest);
   return {};
 }
 
@@ -128,8 +166,13 @@ Result<std::unique_ptr<oci::ContentSink::File>> ObjectSink::begin(std::uint64_t 
     make_room(static_cast<std::size_t>(size));
     return std::unique_ptr<File>(std::make_unique<SmallFile>(*this));
   }
-  if (!destination_) return std::unique_ptr<File>(std::make_unique<LargeFile>());
-  return std::unique_ptr<File>(std::make_unique<StoredLargeFile>(TRY(destination_->new_object())));
+  std::unique_ptr<File> file;
+  if (destination_)
+    file = std::make_unique<StoredLargeFile>(TRY(destination_->new_object()));
+  else
+    file = std::make_unique<LargeFile>();
+  if (sha512_) file = std::make_unique<Sha512File>(std::move(file), *sha512_);
+  return file;
 }
 
 }  // namespace intact::image

@@ -9,6 +9,8 @@
 #include <intact/oci/layer_applier.h>
 #include <intact/store/transaction.h>
 
+#include "canonical_tree.h"
+
 namespace intact::image {
 
 /// Gives each regular file of the layers what a composefs image records of it: its content when it
@@ -17,8 +19,9 @@ namespace intact::image {
 /// ones are hashed as they come, so memory stays bounded.
 class ObjectSink final : public oci::ContentSink {
  public:
-  /// `destination` may be null: then contents are hashed and forgotten. It must outlive the sink.
-  explicit ObjectSink(store::Transaction* destination);
+  /// `destination` may be null: then contents are hashed and forgotten. `sha512` may be null, too;
+  /// otherwise it gets the other digest of each file that is an object. Both must outlive the sink.
+  explicit ObjectSink(store::Transaction* destination, Sha512Digests* sha512 = nullptr);
   ~ObjectSink() override;
 
   Result<std::unique_ptr<File>> begin(std::uint64_t size) override;
@@ -28,6 +31,7 @@ class ObjectSink final : public oci::ContentSink {
   class SmallFile;
   class LargeFile;
   class StoredLargeFile;
+  class Sha512File;
   /// Files of a batch, their contents one behind the other.
   struct Batch {
     struct File {
@@ -55,6 +59,7 @@ class ObjectSink final : public oci::ContentSink {
   Result<void> digest(const Batch& batch) const;
 
   store::Transaction* destination_;
+  Sha512Digests* sha512_;
   Batch batch_;
   std::mutex mutex_;          ///< guards the next
   std::vector<Bytes> spare_;  ///< memory to be used again: fresh pages cost as much as hashing does

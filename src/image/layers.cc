@@ -8,10 +8,11 @@ namespace intact::image {
 
 Result<tree::Tree> apply_layers(const oci::Manifest& manifest, const oci::ImageConfig& config,
                                 const LayerOpener& open_layer, oci::ContentSink& sink,
-                                const UnpackLimits& limits, std::vector<std::string>& warnings) {
+                                const UnpackLimits& limits, std::vector<std::string>& warnings,
+                                oci::EntryObserver* observer) {
   TRY(oci::check_layer_count(manifest, config));
   tree::Tree tree;
-  oci::LayerApplier applier(tree, sink, limits.layers);
+  oci::LayerApplier applier(tree, sink, limits.layers, observer);
   const auto expansion = std::make_shared<oci::Expansion>();
   for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
     const oci::Descriptor& layer = manifest.layers[i];

@@ -20,6 +20,8 @@
 #include <intact/tree/file_tree.h>
 #include <intact/tree/tree.h>
 
+#include "canonical_tree.h"
+
 namespace intact::image {
 
 /// What a profile makes of a tree: the file that stands for all of it, and the hashes over that.
@@ -55,8 +57,9 @@ class Profile {
   virtual Result<void> check_labels(const oci::ImageConfig& config, const Digest& image) const = 0;
 
   /// Takes the files of the layers, and records in their inodes what seal() needs. With a
-  /// transaction, which must outlive it, contents are staged as well.
-  virtual std::unique_ptr<oci::ContentSink> content_sink(store::Transaction* transaction) const = 0;
+  /// transaction, which must outlive it, contents are staged as well; `sha512` as for ObjectSink.
+  virtual std::unique_ptr<oci::ContentSink> content_sink(store::Transaction* transaction,
+                                                         Sha512Digests* sha512) const = 0;
   /// The image of a tree whose contents went through content_sink(). The same tree gives the same
   /// image everywhere.
   virtual Result<MadeImage> seal(const tree::Tree& tree) const = 0;

@@ -204,7 +204,7 @@ Result<Objects> stage_image(const oci::Reference& reference, SourceChain& source
   LayerFetch fetch(*source.source, layers, transaction, progress);
   const Profile& profile =
       source.is_sealed ? *TRY(find_profile(chain.image.format)) : *profiles().front();
-  const auto sink = profile.content_sink(&transaction);
+  const auto sink = profile.content_sink(&transaction, nullptr);
   const LayerOpener open_layer = [&](const oci::Descriptor& layer) { return fetch.open(layer); };
   auto applied = apply_layers(chain.manifest, chain.config, open_layer, *sink, options.limits,
                               report.warnings);

@@ -12,6 +12,7 @@
 #include <intact/sign/signature_image.h>
 
 #include "base_image.h"
+#include "composefs_annotations.h"
 #include "layers.h"
 #include "pending_key.h"
 #include "profile.h"
@@ -175,6 +176,22 @@ Result<const Profile*> profile_named(const std::string& name) {
                "--profile " + name + ": unknown profile; only " + known + " is supported");
 }
 
+/// Enters the digests by which other tools know the image, if its layers have the tree that these
+/// are of. The image can be sealed without.
+Result<void> annotate(oci::Manifest& manifest, ByteSpan config, const CanonicalTree& canonical,
+                      const Sha512Digests& sha512, std::vector<std::string>& warnings) {
+  const auto merged = merged_digests(canonical, &sha512);
+  if (merged) {
+    put_composefs_annotations(manifest, *merged, config);
+    return {};
+  }
+  if (merged.error().kind() != ErrorKind::unsupported && merged.error().kind() != ErrorKind::limit)
+    return merged.error();
+  warnings.push_back("sealed without composefs.merged annotations, which other tools read: " +
+                     merged.error().message());
+  return {};
+}
+
 /// All work that needs no key. It ends early, with `cancelled`, when `key` does not open.
 Result<Draft> make_draft(const oci::Reference& reference,
                          const std::optional<oci::Reference>& asked_destination,
@@ -203,12 +220,16 @@ Result<Draft> make_draft(const oci::Reference& reference,
   const LayerOpener open_layer =
       TRY(stage_layers(reference, source, *destination, options, key, meter));
 
-  const auto sink = profile.content_sink(nullptr);
+  // Two trees of the same layers, which are read once.
+  CanonicalTree canonical;
+  Sha512Digests sha512;
+  const bool annotates = options.composefs_annotations;
+  const auto sink = profile.content_sink(nullptr, annotates ? &sha512 : nullptr);
   UnpackLimits limits = options.limits;
   limits.layers.warn_without_end_mark = reference.transport == Transport::tar;
   oci::Manifest& manifest = source.manifest;
-  const tree::Tree tree =
-      TRY(apply_layers(manifest, source.config, open_layer, *sink, limits, report.warnings));
+  const tree::Tree tree = TRY(apply_layers(manifest, source.config, open_layer, *sink, limits,
+                                           report.warnings, annotates ? &canonical : nullptr));
   TRY(tree.walk([&](const std::string&, const tree::Entry&) -> Result<void> {
     ++report.files;
     return {};
@@ -217,9 +238,11 @@ Result<Draft> make_draft(const oci::Reference& reference,
   report.image = {std::string(profile.format()), TRY(profile.seal(tree)).digest()};
   TRY(refuse_sealed(reference, report.destination, source.config, report.image.digest));
 
-  manifest.config = TRY(
-      destination->put_document(TRY(encode_sealed(source.config, report.image)), oci::kConfigType));
+  const Bytes config = TRY(encode_sealed(source.config, report.image));
+  manifest.config = TRY(destination->put_document(config, oci::kConfigType));
   use_oci_types(manifest);
+  drop_composefs_annotations(manifest);
+  if (annotates) TRY(annotate(manifest, config, canonical, sha512, report.warnings));
   oci::Descriptor sealed =
       TRY(destination->put_document(oci::encode_manifest(manifest), oci::kManifestType));
   report.manifest = sealed.digest;

@@ -19,7 +19,7 @@ Result<std::optional<std::size_t>> layers_of_sealed_base(const Chain& chain,
     manifest.layers.pop_back();
     config.diff_ids.pop_back();
     std::vector<std::string> warnings;  // of layers that were told about already
-    const auto sink = profile.content_sink(nullptr);
+    const auto sink = profile.content_sink(nullptr, nullptr);
     const tree::Tree tree =
         TRY(apply_layers(manifest, config, open_layer, *sink, limits, warnings));
     if (TRY(profile.seal(tree)).digest() == chain.image.digest)

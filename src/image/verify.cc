@@ -101,7 +101,7 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   std::vector<std::string> warnings;
   const Profile& profile =
       source.is_sealed ? *TRY(find_profile(chain.image.format)) : *profiles().front();
-  const auto sink = profile.content_sink(nullptr);
+  const auto sink = profile.content_sink(nullptr, nullptr);
   auto tree =
       apply_layers(chain.manifest, chain.config, open_checked, *sink, options.limits, warnings);
   if (!report.ok()) {

@@ -3,10 +3,10 @@
 
 #include <intact/oci/hashing_stream.h>
 #include <intact/oci/image_source.h>
+#include <intact/oci/testing/test_tar.h>
 
 #include "test_command.h"
 #include "test_layout.h"
-#include "test_tar.h"
 
 namespace intact::oci {
 namespace {

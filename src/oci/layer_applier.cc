@@ -78,6 +78,7 @@ class LayerApplier::Layer {
       path_ = entry->path;
       const std::uint64_t offset = entry->header_offset;
       auto applied = count(*entry);
+      if (applied && applier_.observer_) applier_.observer_->entry(*entry);
       if (applied) applied = apply_entry(std::move(*entry));
       if (applied) applied = check_count();
       if (!applied)
@@ -258,6 +259,7 @@ class LayerApplier::Layer {
 
   Result<void> read_content(const tree::InodePtr& inode) {
     const std::uint64_t size = inode->attributes.size;
+    if (applier_.observer_) applier_.observer_->content(inode);
     if (size == 0) return {};
     auto file = TRY(applier_.sink_.begin(size));
     if (piece_.empty()) piece_.resize(kPiece);
@@ -275,8 +277,9 @@ class LayerApplier::Layer {
   std::map<std::string, tree::InodePtr, std::less<>> pseudo_links_;  ///< by their last component
 };
 
-LayerApplier::LayerApplier(tree::Tree& tree, ContentSink& sink, const LayerLimits& limits)
-    : tree_(tree), sink_(sink), limits_(limits) {}
+LayerApplier::LayerApplier(tree::Tree& tree, ContentSink& sink, const LayerLimits& limits,
+                           EntryObserver* observer)
+    : tree_(tree), sink_(sink), limits_(limits), observer_(observer) {}
 
 LayerApplier::~LayerApplier() = default;
 

@@ -4,9 +4,9 @@
 
 #include <intact/oci/layer_applier.h>
 #include <intact/oci/testing/null_sink.h>
+#include <intact/oci/testing/test_tar.h>
 
 #include "test_layers.h"
-#include "test_tar.h"
 
 namespace intact::oci {
 namespace {

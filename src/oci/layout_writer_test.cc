@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <intact/oci/media_types.h>
+#include <intact/oci/testing/test_tar.h>
 
 #include "test_command.h"
 #include "test_layout.h"
-#include "test_tar.h"
 
 namespace intact::oci {
 namespace {

@@ -122,7 +122,7 @@ Result<void> TarReader::apply_records(TarEntry& entry, const Special& special) c
     entry.xattrs.push_back(std::move(xattr));
     return {};
   };
-  const auto apply = [&](TarRecord record) -> Result<void> {
+  const auto apply = [&](std::string_view key, TarRecord record) -> Result<void> {
     switch (record.kind) {
       case Kind::ignored:
         break;
@@ -148,16 +148,17 @@ Result<void> TarReader::apply_records(TarEntry& entry, const Special& special) c
         entry.has_acl_text = true;
         break;
       case Kind::xattr:
+        entry.has_schily_capability |= key == "SCHILY.xattr.security.capability";
         return add_xattr(std::move(record.xattr));
     }
     return {};
   };
   for (const auto& [key, record] : global_->records)
-    if (!special.records.contains(key)) TRY(apply(record));
+    if (!special.records.contains(key)) TRY(apply(key, record));
   for (const auto& [key, value] : special.records) {
     auto record = parse_tar_record(key, value, limits_);
     if (!record) return error(record.error().kind(), record.error().message());
-    TRY(apply(std::move(*record)));
+    TRY(apply(key, std::move(*record)));
   }
   return {};
 }

@@ -246,6 +246,7 @@ Result<std::optional<TarEntry>> TarReader::next() {
   content_left_ = entry.size;
   padding_ = padding_after(entry.size);
   TRY(read_sparse(*raw, special, entry));
+  entry.is_sparse = sparse_ != nullptr;
   header_offset_ = first_offset;
   entry.header_offset = first_offset;
   entry.content_offset = position_;

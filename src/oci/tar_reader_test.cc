@@ -3,8 +3,7 @@
 #include <sys/sysmacros.h>
 
 #include <intact/oci/tar_reader.h>
-
-#include "test_tar.h"
+#include <intact/oci/testing/test_tar.h>
 
 namespace intact::oci {
 namespace {

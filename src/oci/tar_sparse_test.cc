@@ -4,8 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <intact/oci/tar_reader.h>
-
-#include "test_tar.h"
+#include <intact/oci/testing/test_tar.h>
 
 namespace intact::oci {
 namespace {

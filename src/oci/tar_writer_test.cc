@@ -9,11 +9,11 @@
 
 #include <intact/base/file.h>
 #include <intact/oci/tar_reader.h>
+#include <intact/oci/testing/test_tar.h>
 #include <intact/oci/tree_tar.h>
 
 #include "test_command.h"
 #include "test_layers.h"
-#include "test_tar.h"
 
 namespace intact::oci {
 namespace {

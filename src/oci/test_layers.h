@@ -10,8 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <intact/oci/layer_applier.h>
-
-#include "test_tar.h"
+#include <intact/oci/testing/test_tar.h>
 
 namespace intact::oci::test {
 

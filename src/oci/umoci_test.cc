@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include <intact/base/file.h>
+#include <intact/oci/testing/test_tar.h>
 #include <intact/oci/tree_tar.h>
 
 #include "test_command.h"
 #include "test_layers.h"
 #include "test_layout.h"
-#include "test_tar.h"
 
 namespace intact::oci {
 namespace {

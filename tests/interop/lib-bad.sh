@@ -108,7 +108,8 @@ accepted() {
   local image
   current=$1
   expect 0 seal "oci:$dir:plain" --json "${@:2}"
-  cp "$work/err" "$work/warnings"
+  # Most of these have no /usr.
+  grep -v 'sealed without composefs.merged annotations' "$work/err" > "$work/warnings" || true
   image=$(jq -r .image "$work/out")
   expect 0 pull "oci:$dir:plain-sealed" twin --replace "${@:2}"
   layers=("$(jq -c '.layers[]' "$(blob "$dir" "$(manifest_digest "$dir" plain)")")")

@@ -32,6 +32,7 @@ struct Options {
   std::optional<std::uint64_t> serial;
   PlatformOption platform;
   std::optional<std::string> owner;
+  bool no_composefs_annotations = false;
   bool json = false;
 };
 
@@ -55,6 +56,7 @@ Result<int> seal(const Options& options, const LimitOptions& limits, const regis
   seal_options.identity = options.identity;
   seal_options.signature_format = TRY(image::parse_signature_format(options.signature_format));
   seal_options.serial = options.serial;
+  seal_options.composefs_annotations = !options.no_composefs_annotations;
   if (options.certificate)
     seal_options.certificates =
         TRY(crypto::CertificateChain::from(TRY(sign::load_certificates(*options.certificate)))
@@ -127,6 +129,9 @@ void add_seal_command(Program& program) {
       ->add_option("--owner", options->owner,
                    "Owner of all files of a rootfs: source (default GID: UID)")
       ->type_name("UID[:GID]");
+  command->add_flag("--no-composefs-annotations", options->no_composefs_annotations,
+                    "Leave out the digests that composefs-rs defines, which take a second hash of "
+                    "all files");
   command->add_flag("--json", options->json, "Print the result as JSON");
   const LimitOptions limits(command);
   const RegistryOptions from(command, "src-"), to(command, "dest-");

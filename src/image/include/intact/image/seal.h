@@ -38,6 +38,8 @@ struct SealOptions {
   /// Of the key, the signer's first: for Notation's formats, and only for those.
   std::optional<crypto::CertificateChain> certificates = {};
   std::optional<std::uint64_t> serial = {};  ///< signed with the image; see sign::Requirement
+  /// Also writes the annotations of composefs-rs, where the image has a tree that they can name.
+  bool composefs_annotations = true;
   UnpackLimits limits;
   registry::Options source_registry = {};       ///< for a source in one
   registry::Options destination_registry = {};  ///< for a destination in one

@@ -8,6 +8,7 @@
 #include <intact/base/bytes.h>
 #include <intact/base/result.h>
 #include <intact/base/stream.h>
+#include <intact/oci/entry_observer.h>
 #include <intact/oci/tar_reader.h>
 #include <intact/tree/tree.h>
 
@@ -71,8 +72,10 @@ struct LayerLimits {
 /// Not thread-safe. After an error neither the applier nor the tree may be used.
 class LayerApplier {
  public:
-  /// `tree` and `sink` must outlive the applier. The tree is an empty one, or one with layers.
-  explicit LayerApplier(tree::Tree& tree, ContentSink& sink, const LayerLimits& limits = {});
+  /// `tree`, `sink` and `observer` (which may be null) must outlive the applier. The tree is an
+  /// empty one, or one with layers.
+  explicit LayerApplier(tree::Tree& tree, ContentSink& sink, const LayerLimits& limits = {},
+                        EntryObserver* observer = nullptr);
   ~LayerApplier();
 
   /// Applies one layer: a tar, already decompressed. The stream is read to its end, so that a hash
@@ -91,6 +94,7 @@ class LayerApplier {
   tree::Tree& tree_;
   ContentSink& sink_;
   LayerLimits limits_;
+  EntryObserver* observer_;
   std::uint64_t entries_ = 0;
   std::uint64_t metadata_bytes_ = 0;
   std::uint64_t hole_bytes_ = 0;

@@ -39,9 +39,12 @@ struct TarEntry {
   std::uint32_t rdev = 0;           ///< makedev(3) of devices, else 0
   std::vector<tree::Xattr> xattrs;  ///< names are unique
 
-  bool has_acl_text = false;         ///< a textual ACL (SCHILY.acl.*) was there and is not kept
-  std::uint64_t header_offset = 0;   ///< of its first header in the archive, in bytes
-  std::uint64_t content_offset = 0;  ///< of its content in the archive, in bytes
+  /// Extensions that tools have dialects of, for those who read only one of these.
+  bool is_sparse = false;
+  bool has_schily_capability = false;  ///< security.capability as a record of star, GNU tar and Go
+  bool has_acl_text = false;           ///< a textual ACL (SCHILY.acl.*) was there and is not kept
+  std::uint64_t header_offset = 0;     ///< of its first header in the archive, in bytes
+  std::uint64_t content_offset = 0;    ///< of its content in the archive, in bytes
 };
 
 struct RawTarHeader;
