@@ -52,7 +52,7 @@ struct CanonicalRules {
 /// - of extended attributes there is only security.capability;
 /// - symlinks keep the mode that the archive gives them.
 ///
-/// Layers that have no such tree are no error until it is asked for. Not thread-safe.
+/// Layers that have no such tree are accepted; only tree() refuses. Not thread-safe.
 class CanonicalTree final : public oci::EntryObserver {
  public:
   void entry(const oci::TarEntry& entry) override;

@@ -7,6 +7,7 @@
 #include <intact/oci/reference.h>
 #include <intact/sign/signature_image.h>
 
+#include "composefs_annotations.h"
 #include "local_seals.h"
 #include "pull_memory.h"
 #include "source_chain.h"
@@ -135,7 +136,7 @@ Result<Chain> check_chain(const store::Store& store, const store::NamedImage& re
   TRY(oci::check_is_image(chain.manifest));
   const Bytes config = TRY(read_needed(store, chain.manifest.config.digest, oci::kMaxDocument));
   chain.config = TRY(oci::parse_config(config).context("config of " + about));
-  const auto labels = TRY(sealed_image(chain.config).context(about));
+  const auto labels = TRY(sealed_image(chain.manifest, chain.config).context(about));
   chain.image = TRY(sealed_by(labels, seal).context(about));
   if (chain.image != record.image)
     return Error(ErrorKind::tampered, record.name + ": the store's record names the " +
@@ -188,7 +189,13 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   result.manifest_bytes = std::move(documents.manifest_bytes);
   result.config_bytes = std::move(documents.config_bytes);
   TRY(check_platform(chain.config, platform).context(oci::to_string(reference)));
-  const auto sealed = TRY(sealed_image(chain.config).context(oci::to_string(reference)));
+  TRY(check_config_annotations(chain.manifest, result.config_bytes)
+          .context(oci::to_string(reference)));
+  auto sealed = TRY(sealed_image(chain.config).context(oci::to_string(reference)));
+  if (!sealed) {
+    result.merged = TRY(annotated_merged(chain.manifest).context(oci::to_string(reference)));
+    sealed = sealed_by_annotation(result.merged);
+  }
   result.is_sealed = sealed.has_value();
   if (sealed) chain.image = *sealed;
   TRY(check_parts(chain, anchors).context(oci::to_string(reference)));

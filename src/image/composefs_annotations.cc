@@ -8,6 +8,8 @@
 #include <intact/composefs/write.h>
 #include <intact/fsverity/tree.h>
 
+#include "composefs_profile.h"
+
 namespace intact::image {
 namespace {
 
@@ -114,6 +116,18 @@ Result<AlgorithmDigests> merged_digests(const CanonicalTree& canonical, const Sh
 
 Result<AlgorithmDigests> annotated_merged(const oci::Manifest& manifest) {
   return annotated_both(manifest.annotations, kMergedSha256, kMergedSha512);
+}
+
+std::optional<store::ImageId> sealed_by_annotation(const AlgorithmDigests& merged) {
+  if (!merged.sha256) return std::nullopt;
+  return store::ImageId{std::string(composefs_profile().format()), *merged.sha256};
+}
+
+Result<std::optional<store::ImageId>> sealed_image(const oci::Manifest& manifest,
+                                                   const oci::ImageConfig& config) {
+  auto by_labels = TRY(sealed_image(config));
+  if (by_labels) return by_labels;
+  return sealed_by_annotation(TRY(annotated_merged(manifest)));
 }
 
 Result<void> check_config_annotations(const oci::Manifest& manifest, ByteSpan config) {

@@ -7,7 +7,10 @@
 #include <intact/base/bytes.h>
 #include <intact/base/digest.h>
 #include <intact/base/result.h>
+#include <intact/image/labels.h>
+#include <intact/oci/config.h>
 #include <intact/oci/manifest.h>
+#include <intact/store/store.h>
 
 #include "canonical_tree.h"
 
@@ -28,6 +31,15 @@ Result<AlgorithmDigests> merged_digests(const CanonicalTree& canonical, const Sh
 /// The `composefs.merged.erofs.v1.*` of a manifest; others of the specification, such as those of
 /// images that boot or have larger blocks, are not looked at. malformed: not a digest.
 Result<AlgorithmDigests> annotated_merged(const oci::Manifest& manifest);
+
+/// The image that an image without labels is sealed as, if its manifest has the digest that
+/// a store keeps images by. Its tree is the canonical one.
+std::optional<store::ImageId> sealed_by_annotation(const AlgorithmDigests& merged);
+
+/// Whom a stored image's documents name as its image: the labels, or where there are none the
+/// annotation.
+Result<std::optional<store::ImageId>> sealed_image(const oci::Manifest& manifest,
+                                                   const oci::ImageConfig& config);
 
 /// tampered unless the config is the one that the manifest's `composefs.config.*` name, if any.
 Result<void> check_config_annotations(const oci::Manifest& manifest, ByteSpan config);

@@ -204,16 +204,23 @@ Result<Objects> stage_image(const oci::Reference& reference, SourceChain& source
   LayerFetch fetch(*source.source, layers, transaction, progress);
   const Profile& profile =
       source.is_sealed ? *TRY(find_profile(chain.image.format)) : *profiles().front();
-  const auto sink = profile.content_sink(&transaction, nullptr);
+  CanonicalTree canonical;
+  Sha512Digests sha512;
+  const bool by_annotation = source.merged.any();
+  const auto sink = profile.content_sink(&transaction, source.merged.sha512 ? &sha512 : nullptr);
   const LayerOpener open_layer = [&](const oci::Descriptor& layer) { return fetch.open(layer); };
   auto applied = apply_layers(chain.manifest, chain.config, open_layer, *sink, options.limits,
-                              report.warnings);
+                              report.warnings, by_annotation ? &canonical : nullptr);
   if (!applied) {
     // The layer that failed need not be the one that was waited for.
     if (auto error = fetch.error()) return std::move(*error);
     return std::move(applied).error();
   }
   tree::Tree tree = std::move(*applied);
+  if (by_annotation) {
+    TRY(check_merged(canonical, &sha512, source.merged).context(oci::to_string(reference)));
+    tree = TRY(canonical.tree());
+  }
   report.layers = layers.size();
   report.reused_layers = static_cast<std::uint64_t>(std::ranges::count_if(
       layers, [&](const oci::Descriptor& layer) { return fetch.reused().contains(layer.digest); }));

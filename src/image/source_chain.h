@@ -10,6 +10,7 @@
 #include <intact/oci/reference.h>
 #include <intact/registry/registry.h>
 
+#include "composefs_annotations.h"
 #include "signatures.h"
 
 namespace intact::image {
@@ -23,9 +24,12 @@ struct SourceChain {
   Bytes config_bytes;
   SignatureState signatures;
   sign::Anchors anchors;  ///< by which it was judged: those of the caller, and where it comes from
-  /// Whether its labels name the image; without them chain.image is empty, and known only once its
-  /// layers have been unpacked.
+  /// Whether its labels or, without these, an annotation names the image; otherwise chain.image is
+  /// empty, and known only once its layers have been unpacked.
   bool is_sealed = false;
+  /// Where there are no labels: what annotations say. The image is then that of the canonical tree,
+  /// which must have all of these digests.
+  AlgorithmDigests merged;
   /// The image that its labels name, if that was found to be the image of its base (stale_seal.h):
   /// then it is not sealed.
   std::optional<Digest> base = {};

@@ -67,7 +67,7 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   report.image = chain.image;
   report.signer = chain.signer;
   report.basis = chain.basis;
-  report.seal = source.is_sealed ? SealKind::publisher : SealKind::none;
+  report.seal = source.is_sealed || source.merged.any() ? SealKind::publisher : SealKind::none;
   ProgressMeter meter(options.progress);
   const auto advance = [&](std::uint64_t bytes) -> Result<void> {
     meter.advance(bytes);
@@ -101,9 +101,14 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
   std::vector<std::string> warnings;
   const Profile& profile =
       source.is_sealed ? *TRY(find_profile(chain.image.format)) : *profiles().front();
-  const auto sink = profile.content_sink(nullptr, nullptr);
-  auto tree =
-      apply_layers(chain.manifest, chain.config, open_checked, *sink, options.limits, warnings);
+  // With labels the tree is that of the labels, and the annotations have to hold beside them.
+  const AlgorithmDigests merged =
+      TRY(annotated_merged(chain.manifest).context(oci::to_string(reference)));
+  CanonicalTree canonical;
+  Sha512Digests sha512;
+  const auto sink = profile.content_sink(nullptr, merged.sha512 ? &sha512 : nullptr);
+  auto tree = apply_layers(chain.manifest, chain.config, open_checked, *sink, options.limits,
+                           warnings, merged.any() ? &canonical : nullptr);
   if (!report.ok()) {
     // Nothing above a damaged layer can be unpacked; all the others are checked as well.
     for (std::size_t i = report.layer_checks.size(); i < chain.manifest.layers.size(); ++i)
@@ -111,6 +116,21 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
     return report;
   }
   if (!tree) return std::move(tree).error();
+  const auto fits_annotations = [&]() -> Result<bool> {
+    if (!merged.any()) return true;
+    auto checked = check_merged(canonical, &sha512, merged);
+    if (!checked && checked.error().kind() != ErrorKind::tampered)
+      return std::move(checked).error();
+    if (!checked)
+      report.damaged.push_back({.object = object_of_blob(chain.manifest_digest),
+                                .range = DamagedRange(),
+                                .reason = checked.error().message()});
+    return checked.has_value();
+  };
+  if (source.merged.any()) {
+    if (!TRY(fits_annotations())) return report;
+    *tree = TRY(canonical.tree());
+  }
   TRY(tree->walk([&](const std::string&, const tree::Entry& entry) -> Result<void> {
     ++report.files;
     if (!entry.hard_link && !entry.inode->payload.empty()) ++report.objects;
@@ -140,6 +160,8 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
                                         chain.image.digest.to_string()});
     return report;
   }
+  // Beside labels they have to hold as well, unless all that the image inherited is of its base.
+  if (!source.merged.any() && is_sealed && !TRY(fits_annotations())) return report;
   if (options.tree) options.tree(std::move(*tree));
   return report;
 }

@@ -19,7 +19,7 @@ using store::ImageId;
 /// Who says which image a manifest unpacks to.
 enum class SealKind {
   none,       ///< nobody: an image in a layout that its publisher has not sealed
-  publisher,  ///< the labels of its config, which the publisher's signature covers
+  publisher,  ///< its labels or an annotation of its manifest, which the publisher vouches for
   local,      ///< the local seal that this machine made when it pulled the image
 };
 std::string_view to_string(SealKind kind);  ///< "none", "publisher", "local"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <intact/oci/tar_entry.h>
+#include <intact/oci/tar_reader.h>
 #include <intact/tree/tree.h>
 
 namespace intact::oci {
