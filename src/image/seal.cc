@@ -13,6 +13,7 @@
 
 #include "base_image.h"
 #include "composefs_annotations.h"
+#include "composefs_artifact.h"
 #include "layers.h"
 #include "pending_key.h"
 #include "profile.h"
@@ -97,7 +98,7 @@ Result<void> refuse_sealed(const oci::Reference& source, const oci::Reference& d
 /// A sealed image without its signature, and not visible yet.
 struct Draft {
   std::unique_ptr<oci::ImageDestination> destination;
-  oci::Descriptor manifest;
+  ArtifactSubject image;
   SealReport report;
   std::set<Digest> parts;  ///< of the image that was sealed: its own documents and layers
 };
@@ -176,20 +177,20 @@ Result<const Profile*> profile_named(const std::string& name) {
                "--profile " + name + ": unknown profile; only " + known + " is supported");
 }
 
-/// Enters the digests by which other tools know the image, if its layers have the tree that these
-/// are of. The image can be sealed without.
-Result<void> annotate(oci::Manifest& manifest, ByteSpan config, const CanonicalTree& canonical,
-                      const Sha512Digests& sha512, std::vector<std::string>& warnings) {
-  const auto merged = merged_digests(canonical, &sha512);
-  if (merged) {
-    put_composefs_annotations(manifest, *merged, config);
-    return {};
-  }
+/// The digests by which other tools know the image, if its layers have the tree that these are of.
+/// Without them the image is sealed all the same, unless they are to be signed.
+Result<AlgorithmDigests> digests_for_others(const CanonicalTree& canonical,
+                                            const Sha512Digests& sha512, const SealOptions& options,
+                                            std::vector<std::string>& warnings) {
+  auto merged = merged_digests(canonical, &sha512);
+  if (merged) return merged;
+  if (options.artifact_certificate)
+    return std::move(merged).error().with_context("--composefs-artifact");
   if (merged.error().kind() != ErrorKind::unsupported && merged.error().kind() != ErrorKind::limit)
-    return merged.error();
+    return std::move(merged).error();
   warnings.push_back("sealed without composefs.merged annotations, which other tools read: " +
                      merged.error().message());
-  return {};
+  return AlgorithmDigests();
 }
 
 /// All work that needs no key. It ends early, with `cancelled`, when `key` does not open.
@@ -223,7 +224,7 @@ Result<Draft> make_draft(const oci::Reference& reference,
   // Two trees of the same layers, which are read once.
   CanonicalTree canonical;
   Sha512Digests sha512;
-  const bool annotates = options.composefs_annotations;
+  const bool annotates = options.composefs_annotations || options.artifact_certificate;
   const auto sink = profile.content_sink(nullptr, annotates ? &sha512 : nullptr);
   UnpackLimits limits = options.limits;
   limits.layers.warn_without_end_mark = reference.transport == Transport::tar;
@@ -238,36 +239,48 @@ Result<Draft> make_draft(const oci::Reference& reference,
   report.image = {std::string(profile.format()), TRY(profile.seal(tree)).digest()};
   TRY(refuse_sealed(reference, report.destination, source.config, report.image.digest));
 
-  const Bytes config = TRY(encode_sealed(source.config, report.image));
+  Bytes config = TRY(encode_sealed(source.config, report.image));
   manifest.config = TRY(destination->put_document(config, oci::kConfigType));
   use_oci_types(manifest);
   drop_composefs_annotations(manifest);
-  if (annotates) TRY(annotate(manifest, config, canonical, sha512, report.warnings));
-  oci::Descriptor sealed =
-      TRY(destination->put_document(oci::encode_manifest(manifest), oci::kManifestType));
+  AlgorithmDigests merged;
+  if (annotates) merged = TRY(digests_for_others(canonical, sha512, options, report.warnings));
+  if (options.composefs_annotations && merged.any())
+    put_composefs_annotations(manifest, merged, config);
+  Bytes encoded = oci::encode_manifest(manifest);
+  oci::Descriptor sealed = TRY(destination->put_document(encoded, oci::kManifestType));
   report.manifest = sealed.digest;
   TRY(refuse_other_image(*destination, report.destination, sealed.digest));
-  return Draft{std::move(destination), std::move(sealed), std::move(report),
+  return Draft{std::move(destination),
+               {std::move(sealed), std::move(encoded), std::move(config), merged},
+               std::move(report),
                std::move(source.parts)};
 }
 
 /// Signs the draft, unless the layout has it with such a signature, and enters both.
 Result<void> sign_draft(Draft& draft, const SealOptions& options, const sign::PrivateKey& key) {
+  const oci::Descriptor& manifest = draft.image.manifest;
   const auto present = TRY(draft.destination->reader(draft.parts));
-  SignatureState old = TRY(read_signatures(*present, draft.manifest));
+  SignatureState old = TRY(read_signatures(*present, manifest));
   if (old.damage) return std::move(*old.damage);  // the signatures of others would be lost
   const bool is_tagged = !draft.destination->tagged().empty();
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const sign::SigningPayload payload{
       .docker_reference = options.identity,
-      .manifest = draft.manifest.digest,
+      .manifest = manifest.digest,
       .time = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
       .serial = options.serial};
   const PutSignatures put = TRY(put_signatures(
-      *draft.destination, draft.manifest, old, payload,
+      *draft.destination, manifest, old, payload,
       {.key = key, .certificates = options.certificates, .format = options.signature_format}));
   draft.report.signature = put.manifest;
   draft.report.unchanged = put.unchanged && is_tagged;
+  if (!options.artifact_certificate) return {};
+  const bool unchanged =
+      TRY(put_composefs_artifacts(*draft.destination, *present, draft.image, key.signing_key(),
+                                  *options.artifact_certificate)
+              .context("--composefs-artifact"));
+  draft.report.unchanged = draft.report.unchanged && unchanged;
   return {};
 }
 

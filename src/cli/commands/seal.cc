@@ -33,6 +33,7 @@ struct Options {
   PlatformOption platform;
   std::optional<std::string> owner;
   bool no_composefs_annotations = false;
+  std::optional<std::string> artifact_certificate;
   bool json = false;
 };
 
@@ -61,6 +62,10 @@ Result<int> seal(const Options& options, const LimitOptions& limits, const regis
     seal_options.certificates =
         TRY(crypto::CertificateChain::from(TRY(sign::load_certificates(*options.certificate)))
                 .context("--certificate"));
+  if (options.artifact_certificate)
+    seal_options.artifact_certificate =
+        TRY(sign::load_certificates(*options.artifact_certificate).context("--composefs-artifact"))
+            .front();
   seal_options.limits = limits.limits();
   seal_options.source_registry = from;
   seal_options.destination_registry = to;
@@ -124,6 +129,12 @@ void add_seal_command(Program& program) {
       ->add_option("--serial", options->serial,
                    "Sign this number with the image; policies can refuse lower ones")
       ->type_name("N");
+  command
+      ->add_option(
+          "--composefs-artifact", options->artifact_certificate,
+          "Also sign fs-verity digests as the kernel and composefs-rs expect it; FILE is the "
+          "certificate of the key")
+      ->type_name("FILE");
   options->platform.add_to(command);
   command
       ->add_option("--owner", options->owner,

@@ -40,6 +40,8 @@ struct SealOptions {
   std::optional<std::uint64_t> serial = {};  ///< signed with the image; see sign::Requirement
   /// Also writes the annotations of composefs-rs, where the image has a tree that they can name.
   bool composefs_annotations = true;
+  /// The key's: writes composefs-rs's artifacts with PKCS#7 signatures of the key as well.
+  std::optional<crypto::Certificate> artifact_certificate = {};
   UnpackLimits limits;
   registry::Options source_registry = {};       ///< for a source in one
   registry::Options destination_registry = {};  ///< for a destination in one
