@@ -104,8 +104,15 @@ Result<void> LayerFetch::stage(const oci::Descriptor& layer) {
                                : TRY(transaction_.new_blob(layer.digest.algorithm()));
     const std::uint64_t had = writer->size();
     progress_.read(had);
+    // All of it may have been here. That no place has it is final.
+    std::unique_ptr<ByteStream> stored;
+    if (had == 0) {
+      stored = TRY(source_.open_blob(layer));
+    } else if (had < layer.size) {
+      stored = TRY(source_.continue_blob(layer, had));
+    }
     bool failed = false;
-    auto done = fill(layer, *writer, failed);
+    auto done = stored ? fill(layer, *stored, *writer, failed) : writer->finish(layer.digest);
     if (done) return done;
     const bool is_wrong = done.error().kind() == ErrorKind::tampered;
     if (is_wrong) writer->reject();
@@ -123,23 +130,17 @@ Result<void> LayerFetch::stage(const oci::Descriptor& layer) {
   }
 }
 
-Result<void> LayerFetch::fill(const oci::Descriptor& layer, store::BlobWriter& writer,
-                              bool& failed) {
-  std::unique_ptr<ByteStream> stored;
+Result<void> LayerFetch::fill(const oci::Descriptor& layer, ByteStream& stored,
+                              store::BlobWriter& writer, bool& failed) {
   for (;;) {
     const std::uint64_t left = layer.size - writer.size();
-    // All of it was here.
-    if (left == 0 && !stored && writer.size() != 0) return writer.finish(layer.digest);
-    if (!stored)
-      stored = writer.size() == 0 ? TRY(source_.open_blob(layer))
-                                  : TRY(source_.continue_blob(layer, writer.size()));
     if (stop_) return stopped();
     // What arrives before an error is kept.
     const MutableByteSpan space = writer.space();
     std::size_t n = 0;
     Result<std::size_t> read = std::size_t{0};
     do {
-      read = stored->read(space.subspan(n));
+      read = stored.read(space.subspan(n));
       if (read) n += *read;
     } while (read && *read != 0 && n != space.size());
     if (n > left || (n == 0 && left != 0 && read))

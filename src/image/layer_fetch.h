@@ -61,7 +61,8 @@ class LayerFetch {
   void run(const oci::Descriptor& layer);
   Result<void> stage(const oci::Descriptor& layer);
   /// Reads the rest of a blob; `failed`: the source could not.
-  Result<void> fill(const oci::Descriptor& layer, store::BlobWriter& writer, bool& failed);
+  Result<void> fill(const oci::Descriptor& layer, ByteStream& stored, store::BlobWriter& writer,
+                    bool& failed);
 
   const oci::BlobSource& source_;
   store::Transaction& transaction_;

@@ -10,7 +10,7 @@
 
 #include <intact/base/file.h>
 #include <intact/oci/media_types.h>
-#include <intact/store/gc.h>
+#include <intact/store/maintenance.h>
 #include <intact/store/store.h>
 
 namespace intact::image {
@@ -54,7 +54,8 @@ class FarSource final : public oci::BlobSource {
                                                     std::uint64_t offset) const override {
     const auto& place = places.at(std::min(blamed.load(), places.size() - 1));
     const auto found = place.find(blob.digest);
-    if (found == place.end()) return Error(ErrorKind::not_found, "no such blob");
+    if (found == place.end())
+      return Error(blamed == 0 ? ErrorKind::not_found : ErrorKind::tampered, "no such blob");
     return std::unique_ptr<ByteStream>(std::make_unique<Stream>(*this, found->second, offset));
   }
   unsigned streams() const override { return 3; }
@@ -176,6 +177,13 @@ TEST_F(LayerFetchTest, WrongBytesAreAskedForElsewhere) {
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().kind(), ErrorKind::tampered);
   EXPECT_THAT(wrong.error().message(), HasSubstr("place 2: the blob is shorter than"));
+  // The last one has nothing.
+  source_.blamed = 0;
+  source_.places[1].clear();
+  const auto missing = fetch();
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind(), ErrorKind::tampered);
+  EXPECT_THAT(missing.error().message(), HasSubstr("no such blob"));
 }
 
 }  // namespace
