@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/base/block_claim.h>
 #include <intact/base/file.h>
 #include <intact/base/grown_files.h>
 
@@ -19,6 +20,12 @@ std::string place_of(const std::string& path) {
   return error ? path : place.string();
 }
 
+/// A block device may have several nodes.
+bool same(const struct stat& a, const struct stat& b) {
+  if (S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode)) return a.st_rdev == b.st_rdev;
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 }  // namespace
 
 bool same_place(const std::string& a, const std::string& b) {
@@ -27,14 +34,12 @@ bool same_place(const std::string& a, const std::string& b) {
 
 bool same_file(const std::string& a, const std::string& b) {
   struct stat first, second;
-  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
-         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && same(first, second);
 }
 
 bool same_file(int a, int b) {
   struct stat first, second;
-  return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
-         first.st_ino == second.st_ino;
+  return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && same(first, second);
 }
 
 GrownFiles::~GrownFiles() {
@@ -65,7 +70,7 @@ Result<GrownFiles::File*> GrownFiles::find_or_open(const std::string& path) {
   const std::string place = place_of(path);
   for (File& file : files_)
     if (file.path == path || (file.created && place_of(file.path) == place)) return &file;
-  auto fd = open_file(path, O_RDWR | O_NONBLOCK | O_NOCTTY);
+  auto fd = open_unclaimed(path);
   if (!fd && fd.error().kind() == ErrorKind::not_found) {
     TRY(create(path));
     return &files_.back();
@@ -73,9 +78,10 @@ Result<GrownFiles::File*> GrownFiles::find_or_open(const std::string& path) {
   if (!fd) return std::move(fd).error();
   for (File& file : files_)
     if (same_file(file.fd(), fd->get())) return &file;
-  const std::uint64_t size = TRY(file_size(fd->get()).context(path));
+  UniqueFd claimed = TRY(claim_for_writing(*std::move(fd)).context(path));
+  const std::uint64_t size = TRY(file_size(claimed.get()).context(path));
   files_.push_back(
-      {.path = path, .created = std::nullopt, .existing = *std::move(fd), .old_size = size});
+      {.path = path, .created = std::nullopt, .existing = std::move(claimed), .old_size = size});
   return &files_.back();
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/base/block_claim.h>
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
 
@@ -32,7 +33,10 @@ Result<UniqueFd> open_in_place(int directory, const std::string& name,
     return UniqueFd();
   // O_EXCL of a block device refuses one that is mounted or otherwise in use.
   const int exclusive = S_ISBLK(st.st_mode) ? O_EXCL : 0;
-  UniqueFd fd = TRY(open_at(directory, name, O_WRONLY | O_NOFOLLOW | O_NOCTTY | exclusive));
+  auto opened = open_at(directory, name, O_WRONLY | O_NOFOLLOW | O_NOCTTY | exclusive);
+  if (!opened && exclusive != 0 && opened.error().sys_errno() == EBUSY)
+    return block_device_in_use();
+  UniqueFd fd = TRY(std::move(opened));
   if (::fstat(fd.get(), &st) != 0) return Error::from_errno("fstat", errno);
   if (!fits()) return Error(ErrorKind::busy, "the file is being replaced");
   return fd;

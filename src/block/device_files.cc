@@ -4,12 +4,36 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
+#include <intact/base/block_claim.h>
 #include <intact/base/file.h>
+#include <intact/base/text.h>
 #include <intact/block/device_files.h>
 #include <intact/block/storage.h>
 
 namespace intact::block {
+namespace {
+
+constexpr std::uint64_t kMaxNumber = 64;  // bytes of MAJOR:MINOR
+
+/// Whether a block device is a partition of another one.
+bool is_partition_of(dev_t device, dev_t disk) {
+  const std::string folder = fmt::format("/sys/dev/block/{}:{}", major(device), minor(device));
+  if (::access((folder + "/partition").c_str(), F_OK) != 0) return false;
+  const auto number = read_file(folder + "/../dev", kMaxNumber);
+  return number && as_text(*number) == fmt::format("{}:{}\n", major(disk), minor(disk));
+}
+
+Error same_storage(const std::string& path, const std::string& other) {
+  return {ErrorKind::busy,
+          fmt::format("{}: the same storage as {}, by another name; use one name for both, or "
+                      "devices that do not overlap",
+                      path, other)};
+}
+
+}  // namespace
 
 Result<DeviceFiles::Known> DeviceFiles::identify(int fd) {
   struct stat st;
@@ -21,9 +45,26 @@ Result<DeviceFiles::Known> DeviceFiles::identify(int fd) {
 Result<std::shared_ptr<FileDevice>> DeviceFiles::open(const std::string& path) {
   if (const auto before = opened_.find(path); before != opened_.end()) return before->second;
   // What was opened is compared, not what the path leads to at another moment.
-  const bool writes = access_ == Access::read_write;
   // A FIFO is refused below; without O_NONBLOCK we would wait for its writer.
-  return open(path, TRY(open_file(path, (writes ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY)));
+  if (access_ == Access::read_only)
+    return open(path, TRY(open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)));
+  UniqueFd fd = TRY(open_unclaimed(path));
+  // A device can be claimed once, and a claim of a disk is one of its partitions.
+  const Known file = TRY(identify(fd.get()).context(path));
+  const bool is_ours = std::ranges::any_of(known_, [&](const Known& other) {
+    return other.target->writable() &&
+           ((other.device == file.device && other.inode == file.inode) ||
+            (other.inode == 0 && file.inode == 0 && is_partition_of(file.device, other.device)));
+  });
+  if (is_ours) return open(path, std::move(fd));
+  auto claimed = claim_for_writing(std::move(fd));
+  if (claimed) return open(path, *std::move(claimed));
+  for (const auto& [other, device] : opened_) {
+    const Known known = TRY(identify(device->fd()));
+    if (device->writable() && known.inode == 0 && is_partition_of(known.device, file.device))
+      return same_storage(path, other);
+  }
+  return std::move(claimed).error().with_context(path);
 }
 
 Result<std::shared_ptr<FileDevice>> DeviceFiles::open(const std::string& path, UniqueFd fd) {
@@ -62,10 +103,7 @@ Result<void> check_apart(const std::map<std::string, std::shared_ptr<Device>>& f
     auto storage = TRY(storage_of(file->fd(), 0, file->size()));
     for (const Used& other : used)
       if (other.file != file && shared_storage(storage, other.storage))
-        return Error(ErrorKind::busy,
-                     fmt::format("{}: the same storage as {}, by another name; use one name for "
-                                 "both, or devices that do not overlap",
-                                 path, other.path));
+        return same_storage(path, other.path);
     used.push_back({.path = path, .file = file, .storage = std::move(storage)});
   }
   return {};

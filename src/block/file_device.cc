@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <intact/base/block_claim.h>
 #include <intact/base/file.h>
 #include <intact/block/file_device.h>
 
@@ -24,10 +25,12 @@ Result<void> lock(int fd, int operation) {
 }  // namespace
 
 Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, Access access) {
-  const bool writes = access == Access::read_write;
   // A FIFO that somebody put there is refused below; without O_NONBLOCK we would wait for its
   // writer.
-  UniqueFd fd = TRY(open_file(path, (writes ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY));
+  UniqueFd fd =
+      TRY(access == Access::read_write ? open_unclaimed(path)
+                                       : open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  if (access == Access::read_write) fd = TRY(claim_for_writing(std::move(fd)).context(path));
   return create_locked(std::move(fd), access).context(path);
 }
 
@@ -38,7 +41,9 @@ Result<std::unique_ptr<FileDevice>> FileDevice::create_locked(UniqueFd fd, Acces
 
 Result<void> FileDevice::make_writable() {
   if (writable()) return {};
-  UniqueFd fd(::open(fmt::format("/proc/self/fd/{}", fd_.get()).c_str(), O_RDWR | O_CLOEXEC));
+  UniqueFd fd(::open(fmt::format("/proc/self/fd/{}", fd_.get()).c_str(),
+                     O_RDWR | (has_holes_ ? 0 : O_EXCL) | O_CLOEXEC));
+  if (!fd && errno == EBUSY) return block_device_in_use();
   if (!fd) return Error::from_errno("cannot open it for writing", errno);
   // Locks belong to open files. The new one takes its own shared lock before the old one goes, and
   // the kernel converts that in one step: nobody gets in between.

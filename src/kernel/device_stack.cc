@@ -4,9 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <intact/kernel/device_mapper.h>
 #include <intact/stack/stack.h>
@@ -18,6 +21,18 @@ namespace {
 
 std::string number_of(dev_t device) {
   return fmt::format("{}:{}", major(device), minor(device));
+}
+
+/// Ends our claim of a block device, which the kernel claims next: puts an open file without a
+/// claim in the place of the descriptor.
+Result<void> leave_to_kernel(const block::FileDevice& device) {
+  const std::string itself = fmt::format("/proc/self/fd/{}", device.fd());
+  const UniqueFd unclaimed(::open(itself.c_str(), O_RDWR | O_CLOEXEC));
+  if (!unclaimed || ::dup3(unclaimed.get(), device.fd(), O_CLOEXEC) < 0)
+    return Error::from_errno("cannot open it again", errno);
+  if (::flock(device.fd(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return Error(ErrorKind::busy, "in use by another process");
+  return {};
 }
 
 /// The kernel's names for what the words of a plan stand for: "MAJOR:MINOR". Loop devices go with
@@ -34,7 +49,9 @@ class KernelNames {
     const dm::File file = TRY(names_.file(word));
     struct stat st;
     if (::fstat(file->fd(), &st) != 0) return Error::from_errno("fstat", errno);
-    if (!S_ISBLK(st.st_mode)) {
+    if (S_ISBLK(st.st_mode)) {
+      if (file->writable()) TRY(leave_to_kernel(*file).context(word));
+    } else {
       loops_.push_back(TRY(LoopDevice::attach(file->fd(), file->writable())));
       if (::stat(loops_.back().path().c_str(), &st) != 0)
         return Error::from_errno(loops_.back().path(), errno);

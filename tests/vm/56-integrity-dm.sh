@@ -29,7 +29,7 @@ same_device() {
   expect 0 "$intact" integrity status volume
   same status out
   expect 8 "$intact" integrity open "$loop" --dm volume "$@"
-  said 'volume: .*already exists|loop[0-9]*: .*in use'
+  said '^intact: /dev/loop[0-9]+: in use \(mounted, or claimed by another device\)'
   dd if=bytes of=$device bs=64K seek=3 oflag=direct conv=notrunc status=none
   expect 0 "$intact" integrity close volume
   losetup -d "$loop"

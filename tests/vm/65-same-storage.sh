@@ -73,7 +73,11 @@ case_of "a device of the device mapper and what is below it"
 dmsetup create part --table "0 64 linear ${loop} 0"
 dmsetup mknodes part
 refused 'sectors 0 to 15 of its device are written by another line too, as a part of something larger' \
-  "0 16 linear /dev/mapper/part 16" "16 16 linear $loop 0"
+  "0 16 linear /dev/mapper/part 16" "16 16 linear $work/disk 0"
+expect 8 "$intact" open --table "0 16 linear $loop 32" --nbd "$work/sock"
+said "$loop: in use \(mounted, or claimed by another device\)"
+expect 0 "$intact" open -r --table "0 16 linear $loop 32" --to part
+rm part
 serves "0 16 linear /dev/mapper/part 16"$'\n'"16 16 linear /dev/mapper/part 0"
 dmsetup remove part
 
