@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/mman.h>
 
 #include <intact/base/file.h>
 #include <intact/integrity/inspect.h>
@@ -427,6 +429,53 @@ TEST_F(Resize, ShrinksAndGrowsWithTheFile) {
   ASSERT_TRUE(grown) << grown.error().message();
   EXPECT_GT(grown->sectors, after.size() / kSectorSize);
   EXPECT_EQ(all(plain()).size(), grown->sectors * kSectorSize);
+}
+
+/// A file in memory whose length cannot change in one way: what a crash before that leaves.
+class SealedFile {
+ public:
+  SealedFile(ByteSpan content, unsigned seal)
+      : fd_(::memfd_create("resize", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
+    EXPECT_TRUE(pwrite_all(fd_.get(), 0, content));
+    EXPECT_EQ(::fcntl(fd_.get(), F_ADD_SEALS, seal), 0);
+  }
+  std::shared_ptr<block::FileDevice> open() {
+    return block::FileDevice::create(duplicate_fd(fd_.get()).value(), block::Access::read_write)
+        .value();
+  }
+
+ private:
+  UniqueFd fd_;
+};
+
+TEST_F(Resize, CutsTheFileWhenTheSuperblockIsSmaller) {
+  fill(plain());
+  const ResizeRequest request{.file_size = 200 << 10};
+  SealedFile file(read_file(dir_.path("data"), 1 << 20).value(), F_SEAL_SHRINK);
+  expect_error(resize(plain(), file.open(), nullptr, request), ErrorKind::permission,
+               "cannot change the length of the file with the data");
+  ASSERT_TRUE(resize(plain(), open("data"), nullptr, request));
+  const Bytes twin = all(plain());
+  EXPECT_EQ(read_superblock(plain(), {.data = file.open()})->provided_data_sectors,
+            twin.size() / kSectorSize);
+  // Nothing is missing: it opens, and has at least what it should have.
+  const auto target =
+      IntegrityTarget::open(plain(), {.data = file.open()}, {.background = false}).value();
+  ASSERT_GE(target->size(), twin.size());
+  const Bytes left = read_all(*target);
+  EXPECT_TRUE(std::equal(twin.begin(), twin.end(), left.begin()));
+  EXPECT_TRUE(std::equal(twin.begin(), twin.end(), content_.begin()));
+}
+
+TEST_F(Resize, GrowsTheFileBeforeTheSuperblock) {
+  fill(plain());
+  SealedFile file(read_file(dir_.path("data"), 1 << 20).value(), F_SEAL_GROW);
+  expect_error(resize(plain(), file.open(), nullptr, {.file_size = 300 << 10}),
+               ErrorKind::permission, "cannot change the length of the file with the data");
+  EXPECT_EQ(
+      read_all(
+          *IntegrityTarget::open(plain(), {.data = file.open()}, {.background = false}).value()),
+      content_);
 }
 
 TEST_F(Resize, ReplaysTheJournalFirst) {

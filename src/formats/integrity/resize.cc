@@ -8,6 +8,7 @@
 
 #include <intact/base/checked.h>
 #include <intact/base/file.h>
+#include <intact/block/linear_target.h>
 #include <intact/integrity/layout.h>
 #include <intact/integrity/manage.h>
 
@@ -66,15 +67,18 @@ Result<DeviceSizes> wanted_sizes(const ResizeRequest& request, const Shape& shap
   return wanted;
 }
 
+Result<void> check_has_length(const block::FileDevice& file) {
+  struct stat st;
+  if (::fstat(file.fd(), &st) != 0) return Error::from_errno("fstat", errno);
+  if (S_ISREG(st.st_mode)) return {};
+  return wrong(
+      "the data are not in a regular file; resize their device itself, then leave out the size");
+}
+
 /// Changes the length of an open file and returns it as a device of the new size. Never by its
 /// name, which may stand for another file by now; the lock stays with the descriptor.
 Result<std::shared_ptr<block::FileDevice>> with_length(const block::FileDevice& file,
                                                        std::uint64_t bytes) {
-  struct stat st;
-  if (::fstat(file.fd(), &st) != 0) return Error::from_errno("fstat", errno);
-  if (!S_ISREG(st.st_mode))
-    return wrong(
-        "the data are not in a regular file; resize their device itself, then leave out the size");
   if (::ftruncate(file.fd(), static_cast<off_t>(bytes)) != 0 || ::fsync(file.fd()) != 0)
     return Error::from_errno("cannot change the length of the file with the data", errno);
   return std::shared_ptr<block::FileDevice>(
@@ -108,6 +112,7 @@ Result<void> check_new_tags(const Shape& shape, bool wipes, std::uint64_t existi
 struct NewSectors {
   std::uint64_t first;
   std::uint64_t unverified_end;  ///< byte of the file up to which their data must not be kept
+  std::uint64_t bytes;           ///< of the file with the data; it may be longer still
 };
 
 /// Opens and closes the device as it is: finds a wrong key, and replays the journal to places that
@@ -119,8 +124,8 @@ Result<std::uint64_t> settle(const Shape& shape, const Devices& devices) {
   return std::min(shape.superblock.provided_data_sectors, target->size() / kSectorSize);
 }
 
-/// Settles the device and changes the length of its file if that is requested; `data` is then a
-/// device of the new length.
+/// Settles the device and makes its file longer if that is requested; `data` is then a device of
+/// the new length. What becomes shorter is only cut off when the superblock no longer has it.
 Result<NewSectors> set_size(const Shape& shape, std::shared_ptr<block::FileDevice>& data,
                             const std::shared_ptr<block::Device>& meta,
                             const ResizeRequest& request) {
@@ -130,14 +135,17 @@ Result<NewSectors> set_size(const Shape& shape, std::shared_ptr<block::FileDevic
   const std::uint64_t after = shape.provided(wanted);
   if (after == 0 || after < request.sectors.value_or(0))
     return wrong("The device is too small: no room for journal, tags and data of that size");
+  if (wanted.data != now.data) TRY(check_has_length(*data));
   // Wrong keys and wrong numbers are found before anything is written.
   TRY(IntegrityTarget::open(shape.params, devices,
                             {.read_only = true, .may_shrink = true, .background = false}));
   TRY(check_new_tags(shape, request.wipe, shape.provided(now), after));
   const std::uint64_t tagged = TRY(settle(shape, devices));
-  if (wanted.data != now.data) data = TRY(with_length(*data, wanted.data * kSectorSize));
+  if (wanted.data > now.data) data = TRY(with_length(*data, wanted.data * kSectorSize));
   const bool trusts_data = !shape.params.keyed() || shape.params.legacy_recalculate;
-  return NewSectors{.first = tagged, .unverified_end = trusts_data ? 0 : now.data * kSectorSize};
+  return NewSectors{.first = tagged,
+                    .unverified_end = trusts_data ? 0 : now.data * kSectorSize,
+                    .bytes = wanted.data * kSectorSize};
 }
 
 /// Gives tags to new sectors: fills them with zeros, or keeps the data that is there.
@@ -181,17 +189,26 @@ Result<Resized> resize(const Params& given, const std::shared_ptr<block::FileDev
   const Shape shape{.superblock = TRY(read_superblock(given, {.data = data, .meta = meta})),
                     .params = given};
   const NewSectors is_new = TRY(set_size(shape, data, meta, request));
+  std::shared_ptr<block::Device> used = data;
+  if (is_new.bytes < data->size())
+    used = TRY(block::LinearTarget::open(data, {.offset = 0, .length = is_new.bytes}));
   Params params = given;
   // Then what is new has to be recalculated as well: the superblock says up to where it has been.
   const bool was_recalculated = shape.superblock.has(Superblock::recalculating) &&
                                 shape.superblock.recalc_sector >= is_new.first;
   params.recalculate = was_recalculated;
   const auto target =
-      TRY(IntegrityTarget::open(params, {.data = data, .meta = meta},
+      TRY(IntegrityTarget::open(params, {.data = used, .meta = meta},
                                 {.may_shrink = true, .check_key = false, .background = false}));
-  if (params.internal_hash) TRY(fill(*target, *data, is_new, request.wipe, progress));
+  if (params.internal_hash) TRY(fill(*target, *used, is_new, request.wipe, progress));
   if (params.internal_hash && was_recalculated) TRY(target->recalculate());
   TRY(target->close());
+  // A crash before this leaves the new size in a file that is longer than it has to be; the other
+  // way round it would leave a device that was cut short.
+  if (is_new.bytes < data->size()) {
+    TRY(data->flush());
+    data = TRY(with_length(*data, is_new.bytes));
+  }
   return Resized{.before = shape.superblock.provided_data_sectors,
                  .sectors = target->size() / kSectorSize,
                  .file_before = file->size(),
