@@ -134,7 +134,17 @@ void fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t len
     return;
   }
   const auto begin = static_cast<std::uint64_t>(offset);
-  const std::uint64_t count = within(service, begin, static_cast<std::uint64_t>(length));
+  const auto wanted = static_cast<std::uint64_t>(length);
+  const std::uint64_t count = within(service, begin, wanted);
+  // Beyond the end there is nothing to punch, but nothing can be zeroed there either.
+  if (count < wanted && (mode & FALLOC_FL_PUNCH_HOLE) == 0) {
+    fuse_reply_err(request, ENOSPC);
+    return;
+  }
+  if (count == 0) {
+    fuse_reply_err(request, 0);
+    return;
+  }
   const auto done = service.target->zero(begin, count);
   service.changed = now();
   if (!done) return fail(request, "zeroing", begin, count, done.error());

@@ -206,6 +206,13 @@ TEST(FileServer, KeepsItsSize) {
   EXPECT_EQ(::open(path, O_RDWR | O_TRUNC | O_CLOEXEC), -1);
   EXPECT_EQ(errno, EPERM);
   EXPECT_EQ(::fallocate(fd.get(), 0, 0, size + 1), -1);
+  for (const int mode : {FALLOC_FL_ZERO_RANGE, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE})
+    for (const off_t begin : {size - 1, size}) {
+      EXPECT_EQ(::fallocate(fd.get(), mode, begin, 2), -1) << begin;
+      EXPECT_TRUE(errno == ENOSPC || errno == EOPNOTSUPP) << errno;  // kernels before 5.14
+    }
+  // As in a regular file, a hole beyond the end changes nothing.
+  EXPECT_EQ(::fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, size, 4096), 0);
   EXPECT_EQ(::chmod(path, 0666), -1);
   EXPECT_EQ(errno, EPERM);
   struct stat status;
