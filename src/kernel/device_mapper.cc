@@ -15,10 +15,13 @@
 #include <linux/dm-ioctl.h>
 #include <linux/keyctl.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <intact/base/file.h>
 #include <intact/kernel/device_mapper.h>
+
+#include "lower_mapping.h"
 
 namespace intact::kernel {
 namespace {
@@ -104,10 +107,11 @@ Result<void> run(const Task& task, const std::string& name) {
 
 /// Runs a task that creates or removes device nodes, which udev does where it runs and the library
 /// does otherwise.
-Result<void> run_with_nodes(const Task& task, const std::string& name) {
+/// `flags`: for the rules of udev.
+Result<void> run_with_nodes(const Task& task, const std::string& name, std::uint16_t flags = 0) {
   std::uint32_t cookie = 0;
   const bool udev = dm_udev_get_sync_support() != 0;
-  if (udev && !dm_task_set_cookie(task.get(), &cookie, 0)) return failure(name, 0);
+  if (udev && !dm_task_set_cookie(task.get(), &cookie, flags)) return failure(name, 0);
   Result<void> done = run(task, name);
   if (udev) dm_udev_wait(cookie);
   dm_task_update_nodes();
@@ -127,12 +131,11 @@ bool has_target(const std::string& target) {
   }
 }
 
-Error explain(const Mapping& mapping, Error error) {
+/// `busy`: what EBUSY means.
+Error explain(const Mapping& mapping, Error error, std::string_view busy) {
   switch (error.sys_errno()) {
     case EBUSY:
-      return {ErrorKind::busy,
-              fmt::format("{}: a device with this name or UUID already exists", mapping.name),
-              EBUSY};
+      return {ErrorKind::busy, fmt::format("{}: {}", mapping.name, busy), EBUSY};
     case EINVAL:
       for (const MappingLine& line : mapping.lines)
         if (!has_target(line.target))
@@ -179,7 +182,7 @@ bool add_line(const Task& load, std::uint64_t start, const MappingLine& line) {
                             parameters.expose_text().data()) != 0;
 }
 
-Result<void> load_and_resume(const Mapping& mapping) {
+Result<dev_t> load_and_resume(const Mapping& mapping, std::uint16_t udev_flags) {
   const Task load = TRY(make_task(DM_DEVICE_RELOAD, mapping.name));
   if (mapping.read_only && !dm_task_set_ro(load.get())) return failure(mapping.name, 0);
   std::uint64_t start = 0;
@@ -189,7 +192,27 @@ Result<void> load_and_resume(const Mapping& mapping) {
   }
   TRY(run(load, mapping.name));
   const Task resume = TRY(make_task(DM_DEVICE_RESUME, mapping.name));
-  return run_with_nodes(resume, mapping.name);
+  TRY(run_with_nodes(resume, mapping.name, udev_flags));
+  dm_info info;
+  if (!dm_task_get_info(resume.get(), &info)) return failure(mapping.name, 0);
+  return makedev(info.major, info.minor);
+}
+
+// In single steps: the library could do all of it at once, but would not return an errno.
+Result<dev_t> create(const Mapping& mapping, std::uint16_t udev_flags) {
+  const std::lock_guard lock(library());
+  const Task create = TRY(make_task(DM_DEVICE_CREATE, mapping.name));
+  if (!mapping.uuid.empty() && !dm_task_set_uuid(create.get(), mapping.uuid.c_str()))
+    return failure(mapping.name, 0);
+  if (auto done = run(create, mapping.name); !done)
+    return explain(mapping, std::move(done).error(),
+                   "a device with this name or UUID already exists");
+  auto loaded = load_and_resume(mapping, udev_flags);
+  if (loaded) return loaded;
+  if (const auto remove = make_task(DM_DEVICE_REMOVE, mapping.name))
+    (void)run_with_nodes(*remove, mapping.name, udev_flags);
+  return explain(mapping, std::move(loaded).error(),
+                 "a device that it would be on is in use (mounted, or claimed by another device)");
 }
 
 }  // namespace
@@ -204,19 +227,14 @@ std::string_view Mapping::target() const {
   return lines.size() == 1 ? std::string_view(lines[0].target) : std::string_view();
 }
 
-// In single steps: the library could do all of it at once, but would not return an errno.
 Result<void> create_mapping(const Mapping& mapping) {
-  const std::lock_guard lock(library());
-  const Task create = TRY(make_task(DM_DEVICE_CREATE, mapping.name));
-  if (!mapping.uuid.empty() && !dm_task_set_uuid(create.get(), mapping.uuid.c_str()))
-    return failure(mapping.name, 0);
-  if (auto done = run(create, mapping.name); !done)
-    return explain(mapping, std::move(done).error());
-  auto loaded = load_and_resume(mapping);
-  if (loaded) return {};
-  if (const auto remove = make_task(DM_DEVICE_REMOVE, mapping.name))
-    (void)run_with_nodes(*remove, mapping.name);
-  return explain(mapping, std::move(loaded).error());
+  TRY(create(mapping, 0));
+  return {};
+}
+
+Result<dev_t> create_lower_mapping(const Mapping& mapping) {
+  return create(mapping, DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | DM_UDEV_DISABLE_DISK_RULES_FLAG |
+                             DM_UDEV_DISABLE_OTHER_RULES_FLAG);
 }
 
 Result<MappingState> find_mapping(const std::string& name) {

@@ -1,6 +1,7 @@
 #include <cerrno>
 #include <map>
 #include <ranges>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,9 +16,13 @@
 #include <intact/stack/stack.h>
 
 #include "loop_device.h"
+#include "lower_mapping.h"
 
 namespace intact::kernel {
 namespace {
+
+/// What cryptsetup calls the devices below its own: LVM does not look at them.
+constexpr std::string_view kLowerUuid = "CRYPT-SUBDEV-";
 
 std::string number_of(dev_t device) {
   return fmt::format("{}:{}", major(device), minor(device));
@@ -64,12 +69,8 @@ class KernelNames {
   /// Whether all devices that were looked for since the last call can be written to.
   bool take_all_writable() { return std::exchange(all_writable_, true); }
   /// Makes a device that was created known as dm:`name`.
-  Result<void> add(const std::string& name, const std::string& device, bool writable) {
-    struct stat st;
-    const std::string path = "/dev/mapper/" + device;
-    if (::stat(path.c_str(), &st) != 0) return Error::from_errno(path, errno);
-    numbers_.emplace("dm:" + name, Number{.number = number_of(st.st_rdev), .writable = writable});
-    return {};
+  void add(const std::string& name, dev_t device, bool writable) {
+    numbers_.emplace("dm:" + name, Number{.number = number_of(device), .writable = writable});
   }
 
  private:
@@ -154,6 +155,7 @@ Result<void> create_device_stack(const std::string& name, stack::Plan& plan) {
     const bool is_top = i + 1 == plan.tables.size();
     const std::string device = is_top ? name : fmt::format("{}-{}", name, i + 1);
     Mapping mapping{.name = device, .uuid = table.uuid.empty() ? "" : table.uuid + device};
+    if (!is_top) mapping.uuid = fmt::format("{}{}", kLowerUuid, device);
     bool writable = !plan.read_only && !table.read_only;
     for (const dm::Line& line : table.lines) {
       const dm::Target& target = *TRY(kernel_target(line, plan.name));
@@ -171,11 +173,15 @@ Result<void> create_device_stack(const std::string& name, stack::Plan& plan) {
       writable = writable && target.writable && below_is_writable;
     }
     mapping.read_only = !writable;
-    auto created = create_mapping(mapping);
-    if (!created) return explain(table, mapping, std::move(created).error());
-    if (is_top) break;
+    if (is_top) {
+      if (auto created = create_mapping(mapping); !created)
+        return explain(table, mapping, std::move(created).error());
+      break;
+    }
+    const auto created = create_lower_mapping(mapping);
+    if (!created) return explain(table, mapping, Error(created.error()));
     lower.add(device);
-    TRY(names.add(table.name, device, writable));
+    names.add(table.name, *created, writable);
   }
   return lower.leave_to_those_above();
 }

@@ -55,12 +55,19 @@ case_of "dm-verity in dm-integrity"
 root=(--root-hash-file root --hash-offset 1048576)
 expect 0 "$intact" open disk "${root[@]}" --dm top
 equal "$(dmsetup ls --target integrity | cut -f 1)" top-1 'the device below'
+equal "$(dmsetup info -c --noheadings -o uuid top-1)" CRYPT-SUBDEV-top-1 'its UUID'
+equal "$(dmsetup info -c --noheadings -o uuid top)" "$(dmsetup info -c --noheadings -o uuid top | grep -x 'CRYPT-VERITY-.*top')" 'the UUID'
 cmp data /dev/mapper/top
 expect 0 "$intact" verity status top
 said 'data device: */dev/'
 expect 8 "$intact" integrity close top-1
 said 'top-1: the device is in use'
 expect 0 "$intact" verity close top
+nothing_left
+# The node of such a name has another one.
+expect 0 "$intact" open disk "${root[@]}" --dm 'a b'
+cmp data '/dev/mapper/a\x20b'
+expect 0 "$intact" verity close 'a b'
 nothing_left
 expect 0 "$intact" open disk "${root[@]}" --to copy
 cmp data copy

@@ -36,9 +36,18 @@ all_refused() {
 head -c 65536 /dev/urandom > data
 
 case_of "mounted"
+expect 0 "$intact" verity format "$loop" hashes --root-hash-file root
+modprobe dm-verity
 mount -o ro,noload "$loop" mounted
 all_refused
+# The kernel says so too, of what is only read.
+expect 8 "$intact" verity open "$loop" volume hashes "$(cat root)"
+said '^intact: volume: a device that it would be on is in use \(mounted, or claimed by another device\)$'
+expect 7 "$intact" verity close volume
+said 'volume: no such device'
 umount mounted
+expect 0 "$intact" verity open "$loop" volume hashes "$(cat root)"
+expect 0 "$intact" verity close volume
 
 case_of "under a device of the device mapper"
 dmsetup create above --table "0 64 linear $loop 0"
