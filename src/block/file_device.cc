@@ -22,6 +22,17 @@ Result<void> lock(int fd, int operation) {
   return {};  // some file systems have no locks
 }
 
+bool punch(int fd, std::uint64_t offset, std::uint64_t length) {
+  return ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                     static_cast<off_t>(length)) == 0;
+}
+
+/// Whether an error of punch() says that it cannot be done there. A block device has its own unit,
+/// which may be larger than the sectors that it takes in writes by way of the page cache.
+bool is_unsupported(int code, bool is_file) {
+  return code == EOPNOTSUPP || code == ENOSYS || code == ENODEV || (code == EINVAL && !is_file);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path, Access access) {
@@ -122,16 +133,16 @@ Result<void> FileDevice::extents(std::uint64_t offset, std::uint64_t length,
 }
 
 Result<void> FileDevice::discard(std::uint64_t offset, std::uint64_t length) {
-  return zero(offset, length);
+  if (has_holes_) return zero(offset, length);
+  TRY(check_write(offset, length));
+  if (length == 0 || punch(fd_.get(), offset, length) || is_unsupported(errno, false)) return {};
+  return Error::from_errno("fallocate", errno);
 }
 
 Result<void> FileDevice::zero(std::uint64_t offset, std::uint64_t length) {
   TRY(check_write(offset, length));
-  if (length == 0 || ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                 static_cast<off_t>(offset), static_cast<off_t>(length)) == 0)
-    return {};
-  if (errno != EOPNOTSUPP && errno != ENOSYS && errno != ENODEV)
-    return Error::from_errno("fallocate", errno);
+  if (length == 0 || punch(fd_.get(), offset, length)) return {};
+  if (!is_unsupported(errno, has_holes_)) return Error::from_errno("fallocate", errno);
   static constexpr std::array<std::byte, 65536> zeros{};
   while (length > 0) {
     const std::uint64_t n = std::min<std::uint64_t>(length, zeros.size());

@@ -102,3 +102,22 @@ umount mnt
 losetup -d "$loop"
 stop
 disk_is_good
+
+case_of "a disk of 4096-byte sectors, zeroed in smaller pieces"
+head -c 1048576 /dev/urandom > disk
+cp disk expected
+loop=$(losetup --find --show --sector-size 4096 disk)
+equal "$(blockdev --getss "$loop")" 4096 'its sectors'
+: > view
+serve "$intact" open "$loop" --format raw --fuse view
+# A loop device on it passes on what is discarded, as zeros.
+upper=$(losetup --find --show --sector-size 512 view)
+blkdiscard -o 512 -l 1024 "$upper"
+blkdiscard -o 8192 -l 8192 "$upper"
+losetup -d "$upper"
+stop
+blockdev --flushbufs "$loop"
+losetup -d "$loop"
+dd if=/dev/zero of=expected bs=512 seek=1 count=2 conv=notrunc status=none
+dd if=/dev/zero of=expected bs=4096 seek=2 count=2 conv=notrunc status=none
+cmp disk expected
