@@ -452,7 +452,7 @@ TEST_F(Resize, CutsTheFileWhenTheSuperblockIsSmaller) {
   fill(plain());
   const ResizeRequest request{.file_size = 200 << 10};
   SealedFile file(read_file(dir_.path("data"), 1 << 20).value(), F_SEAL_SHRINK);
-  expect_error(resize(plain(), file.open(), nullptr, request), ErrorKind::permission,
+  expect_error(resize(plain(), file.open(), nullptr, request), ErrorKind::io,
                "cannot change the length of the file with the data");
   ASSERT_TRUE(resize(plain(), open("data"), nullptr, request));
   const Bytes twin = all(plain());
@@ -470,8 +470,8 @@ TEST_F(Resize, CutsTheFileWhenTheSuperblockIsSmaller) {
 TEST_F(Resize, GrowsTheFileBeforeTheSuperblock) {
   fill(plain());
   SealedFile file(read_file(dir_.path("data"), 1 << 20).value(), F_SEAL_GROW);
-  expect_error(resize(plain(), file.open(), nullptr, {.file_size = 300 << 10}),
-               ErrorKind::permission, "cannot change the length of the file with the data");
+  expect_error(resize(plain(), file.open(), nullptr, {.file_size = 300 << 10}), ErrorKind::io,
+               "cannot change the length of the file with the data");
   EXPECT_EQ(
       read_all(
           *IntegrityTarget::open(plain(), {.data = file.open()}, {.background = false}).value()),
