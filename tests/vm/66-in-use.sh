@@ -9,7 +9,7 @@ mkdir mounted
 # refused COMMAND...
 refused() {
   expect 8 "$intact" "$@"
-  said "^intact: ${loop}: in use \\(mounted, or claimed by another device\\)$"
+  said "^intact: (--table: )?${loop}: in use \\(mounted, or claimed by another device\\)$"
 }
 # all_refused: while something uses the device
 all_refused() {
