@@ -143,7 +143,7 @@ TEST(OpenFiles, OpensAFileWithTwoNamesOnce) {
   EXPECT_EQ(copied->data, opened);
   EXPECT_EQ(copied->hash, opened);
   EXPECT_EQ(copied->fec, opened);
-  expect_error(open_files({.data = data, .hash = dir->path("none")}, block::Access::read_only),
+  expect_error(open_files({.data = dir->path("none"), .hash = data}, block::Access::read_only),
                ErrorKind::not_found, "none");
 }
 
