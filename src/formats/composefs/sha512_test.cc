@@ -30,11 +30,11 @@ TEST(Sha512Images, DigestsOfComposefsRs) {
   EXPECT_EQ(sha512_of(empty), "ee192e5a91c70428");
 
   const std::string at = " 0 0 0 1234567890.0 ";
-  const Bytes links = test::image_of("/ 0 40755 3" + at + "- - -\n/usr 0 40755 2" + at +
-                                         "- - -\n/usr/hello-link.txt 22 @100644 2" + at +
-                                         "/usr/hello.txt - -\n/usr/hello.txt 22 100644 2" + at +
-                                         "- hello\\x20from\\x20test\\x20layer\\n -\n",
-                                     kFormatOne);
+  const Bytes links = test::image_of(
+      "/ 0 40755 3" + at + "- - -\n/hello-link.txt 22 @100644 2" + at +
+          "/hello.txt - -\n/hello.txt 22 100644 2" + at +
+          "- hello\\x20from\\x20test\\x20layer\\n -\n/usr 0 40755 2" + at + "- - -\n",
+      kFormatOne);
   EXPECT_EQ(sha256_of(links), "ca4c0cedfe7cf4e19090b65126e5b2ccc2e7fb4eef2af2a1bcdebe7488d5790b");
   EXPECT_EQ(sha512_of(links), "d06f1f6a73f62ed4");
 }
