@@ -28,6 +28,7 @@ artifacts() {
 equal "$(artifacts | wc -l)" 2 'one artifact for each algorithm'
 expect 0 "$intact" pull oci:sealed:x app --pub rsa.pub
 
+fields() { openssl asn1parse -inform DER -in "$1" | sed -E 's/.*(prim|cons): //' | grep -v NULL; }
 manifest=$(blob sealed "$digest")
 config=$(config_of sealed x)
 for artifact in $(artifacts); do
@@ -48,10 +49,11 @@ composefs.merged.erofs.v1.fsverity-$algorithm-12" 'order of the layers'
     else
       equal "$signed" "$merged" 'digest of the image'
     fi
-    # RSA signatures have one form only, and fsverity hashes by the algorithm of the digest.
+    # RSA signatures have one form only, and fsverity hashes by the algorithm of the digest. It writes the
+    # parameters of SHA-256, which are NULL, and CMS leaves them out.
     if [[ -n $file && $algorithm == sha256 ]]; then
       fsverity sign "$file" theirs --key rsa.key --cert rsa.crt --hash-alg=sha256 > /dev/null
-      cmp "$signature" theirs
+      diff <(fields "$signature") <(fields theirs) || fail "fsverity signs otherwise: $file"
     fi
     size=$((${#signed} / 2))
     { printf '%b' "FSVerity\\x$(printf %02x "$((size / 32))")\\x00\\x$(printf %02x "$size")\\x00"; basenc -d --base16 <<< "${signed^^}"; } > content
