@@ -26,7 +26,7 @@ expect 0 "$intact" integrity format disk --sector-size 4096
 expect 0 "$intact" open disk --dm top
 dd if=volume of=/dev/mapper/top bs=64K oflag=direct conv=notrunc status=none
 expect 8 "$intact" open disk --dm top
-said '^intact: top: the device already exists'
+said '^intact: disk: in use by another process$'
 expect 0 "$intact" integrity close top
 nothing_left
 expect 0 "$intact" integrity check disk

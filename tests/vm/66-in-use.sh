@@ -59,7 +59,7 @@ expect 0 "$intact" verity format data "$loop"
 # One device for two purposes is opened once.
 expect 0 "$intact" verity format "$loop" "$loop" --data-blocks 16 --hash-offset 1048576 --root-hash-file root
 expect 0 "$intact" verity verify "$loop" "$loop" "$(cat root)" --hash-offset 1048576
-expect 0 "$intact" integrity format "$loop"
+expect 0 "$intact" integrity format -q "$loop"
 expect 0 "$intact" integrity resize "$loop"
 # Our claim ends where the kernel's begins.
 modprobe dm-integrity
