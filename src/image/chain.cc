@@ -189,10 +189,11 @@ Result<SourceChain> check_source_chain(const oci::Reference& reference, const st
   result.manifest_bytes = std::move(documents.manifest_bytes);
   result.config_bytes = std::move(documents.config_bytes);
   TRY(check_platform(chain.config, platform).context(oci::to_string(reference)));
-  TRY(check_config_annotations(chain.manifest, result.config_bytes)
-          .context(oci::to_string(reference)));
   auto sealed = TRY(sealed_image(chain.config).context(oci::to_string(reference)));
   if (!sealed) {
+    // Beside labels they may be those of a base image, as the labels themselves (stale_seal.h).
+    TRY(check_config_annotations(chain.manifest, result.config_bytes)
+            .context(oci::to_string(reference)));
     result.merged = TRY(annotated_merged(chain.manifest).context(oci::to_string(reference)));
     sealed = sealed_by_annotation(result.merged);
   }

@@ -161,7 +161,11 @@ Result<VerifyReport> verify_source(const oci::Reference& reference, const Verify
     return report;
   }
   // Beside labels they have to hold as well, unless all that the image inherited is of its base.
-  if (!source.merged.any() && is_sealed && !TRY(fits_annotations())) return report;
+  if (!source.merged.any() && is_sealed) {
+    TRY(check_config_annotations(chain.manifest, source.config_bytes)
+            .context(oci::to_string(reference)));
+    if (!TRY(fits_annotations())) return report;
+  }
   if (options.tree) options.tree(std::move(*tree));
   return report;
 }

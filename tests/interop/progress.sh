@@ -33,7 +33,7 @@ for columns in 100 40; do
   check 'Reading layers' "'oci:.*' is intact"
 done
 # Of a directory most time goes into the layer that is made of it.
-mkdir "$work/rootfs"
+mkdir -p "$work/rootfs/usr"
 head -c 8M /dev/urandom > "$work/rootfs/file"
 columns=100
 on_terminal 100 "$intact" seal "rootfs:$work/rootfs" "oci:$work/made:v1" --key "$work/key.key" \

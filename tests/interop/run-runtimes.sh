@@ -60,9 +60,17 @@ END
       PATH=$work/fake:$PATH expect 0 container --runtime "$runtime" -- 'echo it runs'
       said '^it runs$'
     else
-      PATH=$work/fake:$PATH expect 125 container --runtime "$runtime" -- 'echo it runs'
-      said "^intact: .*$runtime: the root of the container lacks the mount flags nosuid,nodev,ro, since this runtime ignores createContainer hooks; nothing was started"
-      ! grep -q '^it runs' "$work/out" || fail "$runtime: the program ran without the guard"
+      # runc 1.1 leaves a read-only root as it is mounted: nothing is missing without the hook.
+      local status=0
+      PATH=$work/fake:$PATH container --runtime "$runtime" -- \
+        'echo it runs; busybox grep " / / " /proc/self/mountinfo' > "$work/out" 2> "$work/err" || status=$?
+      if [[ $runtime == runc && $status == 0 ]]; then
+        said ' / / ro,nosuid,nodev'
+      else
+        equal "$status" 125
+        said "^intact: .*$runtime: the root of the container lacks the mount flags nosuid,nodev(,ro)?, since this runtime ignores createContainer hooks; nothing was started"
+        ! grep -q '^it runs' "$work/out" || fail "$runtime: the program ran without the guard"
+      fi
     fi
   done
   rm -r "$work/fake"
@@ -89,7 +97,8 @@ try() {
         said '^refused$'
         said '/sys/fs/cgroup/new: (Read-only file system|Permission denied)'
         said ' /sys/fs/cgroup ro,'
-        ! grep ' /sys/fs/cgroup[^ ]* rw' "$work/out" || fail "$runtime: a writable control group"
+        writable=$(awk '$5 ~ "^/sys/fs/cgroup" && $6 ~ "^rw"' "$work/out")
+        [[ -z $writable ]] || fail "$runtime: a writable control group: $writable"
         grep -q 'cgroup\|memory' "$work/out" || fail "$runtime: no control group: $(cat "$work/out")"
       done
     fi

@@ -61,7 +61,7 @@ if (requires_fuse); then
   equal "$(cat file)" before 'what is below the mount'
   # Nobody could end a server whose number is lost; its twin is ended by it.
   expect 7 "$intact" verity open data tree --root-hash-file root --fuse file --daemon --log fuse.log --pid-file absent/pid
-  said '^intact: --pid-file: absent/pid: No such file or directory'
+  said '^intact: --pid-file: absent: No such file or directory'
   equal "$(cat file)" before 'what is left without a pid file'
   [[ -z $(fuser fuse.log 2> /dev/null) ]] || fail 'a server is left without a pid file'
   expect 0 "$intact" verity open data tree --root-hash-file root --fuse file --daemon --log fuse.log --pid-file pid
@@ -216,7 +216,7 @@ if (requires nbdkit nbdcopy nbdinfo nbdsh qemu-img qemu-io); then
   said 'sock: not an Intact mount'
   # Nobody could end a server whose number is lost.
   expect 7 "$intact" verity open data tree --root-hash-file root --nbd sock --daemon --log nbd.log --pid-file absent/pid
-  said '^intact: --pid-file: absent/pid: No such file or directory'
+  said '^intact: --pid-file: absent: No such file or directory'
   [[ ! -e sock && -z $(fuser nbd.log 2> /dev/null) ]] || fail 'a server is left without a pid file'
   expect 2 "$intact" verity open data tree --root-hash-file root --nbd sock --pid-file pid
   said '^intact: --pid-file: needs --daemon'
