@@ -100,8 +100,9 @@ Result<void> LayerFetch::stage(const oci::Descriptor& layer) {
   }
   const bool is_far = source_.streams() > 1;
   for (bool may_be_ours = true;;) {
-    const auto writer = is_far ? TRY(transaction_.continue_blob(layer.digest, layer.size))
-                               : TRY(transaction_.new_blob(layer.digest.algorithm()));
+    const auto writer = is_far && may_be_ours
+                            ? TRY(transaction_.continue_blob(layer.digest, layer.size))
+                            : TRY(transaction_.new_blob(layer.digest.algorithm()));
     const std::uint64_t had = writer->size();
     progress_.read(had);
     // All of it may have been here. That no place has it is final.

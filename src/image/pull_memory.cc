@@ -395,7 +395,9 @@ Error other_seal(const std::string& name, bool has_one) {
 
 std::string place_of(const oci::Reference& reference) {
   if (reference.transport != oci::Reference::Transport::docker) return "";
-  return reference.path + (reference.tag.empty() ? "" : ":" + reference.tag);
+  if (!reference.tag.empty()) return reference.path + ":" + reference.tag;
+  // Without either the registry is asked for this tag, and what it answers is judged by it.
+  return reference.path + (reference.digest ? "" : ":latest");
 }
 
 Result<Origin> origin_of(const sign::Anchors& anchors, const store::Store& store,

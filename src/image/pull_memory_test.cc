@@ -132,6 +132,7 @@ TEST(Places, AreOfRegistriesOnly) {
   EXPECT_EQ(place("docker://registry.example/team/app:1"), "registry.example/team/app:1");
   EXPECT_EQ(place("docker://registry.example/team/app@sha256:" + std::string(64, 'a')),
             "registry.example/team/app");
+  EXPECT_EQ(place("docker://registry.example/team/app"), "registry.example/team/app:latest");
   EXPECT_EQ(place("oci:registry.example/team/app:1"), "");
 }
 

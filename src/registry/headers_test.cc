@@ -68,11 +68,12 @@ TEST(Urls, AreResolvedAndCompared) {
 }
 
 TEST(Urls, KnowThisMachineInEverySpelling) {
-  for (const char* host :
-       {"localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]", "0.0.0.0", "[::]",
-        "[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1]", "localhost."})
+  for (const char* host : {"localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]", "0.0.0.0",
+                           "[::]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
+                           "[2002:a9fe:a9fe::]", "169.254.169.254", "[fe80::1]", "localhost."})
     EXPECT_TRUE(is_local_host(host)) << host;
-  for (const char* host : {"h.io", "8.8.8.8", "[2001:db8::1]", "localhost.io", "10.0.0.1"})
+  for (const char* host : {"h.io", "8.8.8.8", "[2001:db8::1]", "[64:ff9b::808:808]",
+                           "[2002:808:808::]", "localhost.io", "10.0.0.1"})
     EXPECT_FALSE(is_local_host(host)) << host;
   // Numbers that are addresses are written as such before they are compared.
   EXPECT_TRUE(is_local_host(parse_url("http://0x7f.1/").value().host));

@@ -146,6 +146,7 @@ Result<std::unique_ptr<ByteStream>> RegistrySource::continue_blob(const oci::Des
 RegistrySource::Blame RegistrySource::blame(const oci::Descriptor& blob) const {
   const std::lock_guard lock(mutex_);
   Served& served = served_[blob.digest];
+  if (served.by.empty()) return {};  // it was never asked
   served.bad.insert(served.by);
   return {served.by, places_->has_others(served.bad)};
 }

@@ -120,6 +120,15 @@ bool is_local_address(const sockaddr& address) {
     std::memcpy(&v4, bytes.s6_addr + 12, sizeof v4);
     return is_local_ipv4(ntohl(v4));
   }
+  // An IPv4 address in an old form (::/96), behind NAT64 (64:ff9b::/96) or 6to4 (2002::/16).
+  constexpr std::uint8_t kOld[12] = {}, kNat64[12] = {0, 0x64, 0xff, 0x9b};
+  const bool is_6to4 = bytes.s6_addr[0] == 0x20 && bytes.s6_addr[1] == 0x02;
+  if (is_6to4 || std::memcmp(bytes.s6_addr, kOld, sizeof kOld) == 0 ||
+      std::memcmp(bytes.s6_addr, kNat64, sizeof kNat64) == 0) {
+    std::uint32_t v4;
+    std::memcpy(&v4, bytes.s6_addr + (is_6to4 ? 2 : 12), sizeof v4);
+    if (is_local_ipv4(ntohl(v4))) return true;
+  }
   return IN6_IS_ADDR_LOOPBACK(&bytes) || IN6_IS_ADDR_UNSPECIFIED(&bytes) ||
          IN6_IS_ADDR_LINKLOCAL(&bytes);
 }

@@ -168,11 +168,10 @@ bool repo_digest_or_exact(const Name& image, const Name& identity) {
 }
 
 /// Which scopes fit an image, the most specific first, but for the one of the whole transport.
-std::vector<std::string> scopes_of(const Name& image, const std::vector<Digest>& digests) {
+std::vector<std::string> scopes_of(const Name& image, const Digest& digest) {
   std::vector<std::string> scopes;
   if (!image.tag.empty()) scopes.push_back(image.repository + ":" + image.tag);
-  for (const Digest& digest : digests)
-    scopes.push_back(image.repository + "@" + digest.to_string());
+  scopes.push_back(image.repository + "@" + digest.to_string());
   std::string prefix = image.repository;
   for (;;) {
     scopes.push_back(prefix);
@@ -227,9 +226,11 @@ Result<ContainersPolicy> ContainersPolicy::parse(ByteSpan text) {
   TRY(only_members(json, {"default", "transports"}));
   ContainersPolicy policy;
   policy.default_ = TRY(parse_list(*TRY(require_array(json, "default"))).context("default"));
-  const Json* const transports = TRY(optional_object(json, "transports"));
-  if (!transports) return policy;
-  for (const auto& [transport, scopes] : transports->items()) {
+  if (!json.contains("transports")) return policy;
+  // Null would be as good as absent elsewhere; here it may be what is left of rules.
+  const Json& transports = json["transports"];
+  if (!transports.is_object()) return Error(ErrorKind::malformed, "transports: not an object");
+  for (const auto& [transport, scopes] : transports.items()) {
     if (!scopes.is_object())
       return Error(ErrorKind::malformed, visible(transport) + ": not an object of scopes");
     Scopes& known = policy.transports_[transport];
@@ -240,8 +241,8 @@ Result<ContainersPolicy> ContainersPolicy::parse(ByteSpan text) {
   return policy;
 }
 
-Result<ContainersPolicy::Decision> ContainersPolicy::decide(
-    const std::string& image, const std::vector<Digest>& digests) const {
+Result<ContainersPolicy::Decision> ContainersPolicy::decide(const std::string& image,
+                                                            const Digest& manifest) const {
   if (image.empty()) {
     // Where it is then is not remembered, so what is meant for it cannot be told.
     const auto other = std::ranges::find_if(transports_, [](const auto& transport) {
@@ -256,7 +257,7 @@ Result<ContainersPolicy::Decision> ContainersPolicy::decide(
   const auto name = name_of(image);
   const auto transport = transports_.find(kRegistries);
   if (!name || transport == transports_.end()) return Decision{"default", default_};
-  std::vector<std::string> scopes = scopes_of(*name, digests);
+  std::vector<std::string> scopes = scopes_of(*name, manifest);
   scopes.emplace_back();
   for (const std::string& scope : scopes) {
     const auto found = transport->second.find(scope);
@@ -264,6 +265,17 @@ Result<ContainersPolicy::Decision> ContainersPolicy::decide(
       return Decision{fmt::format("{} '{}'", kRegistries, visible(scope)), found->second};
   }
   return Decision{"default", default_};
+}
+
+bool ContainersPolicy::rejects(const std::string& image, const Digest& digest) const {
+  const auto name = name_of(image);
+  const auto transport = transports_.find(kRegistries);
+  if (!name || transport == transports_.end()) return false;
+  const auto found = transport->second.find(name->repository + "@" + digest.to_string());
+  return found != transport->second.end() &&
+         std::ranges::any_of(found->second, [](const Requirement& requirement) {
+           return requirement.type == Requirement::Type::reject;
+         });
 }
 
 Result<std::vector<PublicKey>> load_keys(const ContainersPolicy::Requirement& requirement) {

@@ -62,10 +62,12 @@ class ContainersPolicy {
   /// requirement of an unknown type.
   static Result<ContainersPolicy> parse(ByteSpan text);
 
-  /// `image`: as in SignedIdentity::matches(); `digests`: of the manifest and what led to it, by
-  /// which a scope may name an image. unsupported for an image that is not in a registry if there
+  /// `image`: as in SignedIdentity::matches(); `manifest`: a scope may name an image by it.
+  /// unsupported for an image that is not in a registry if there
   /// are scopes of layouts or archives, which may be meant for it.
-  Result<Decision> decide(const std::string& image, const std::vector<Digest>& digests) const;
+  Result<Decision> decide(const std::string& image, const Digest& manifest) const;
+  /// Whether the scope of exactly this digest in the image's repository is there and rejects.
+  bool rejects(const std::string& image, const Digest& digest) const;
 
  private:
   using Scopes = std::map<std::string, std::vector<Requirement>, std::less<>>;

@@ -84,12 +84,12 @@ TEST(ContainersPolicy, TheMostSpecificScopeDecides) {
         "registry.example/team/app:bad": [{"type": "reject"}],
         "registry.example/team/app@)" +
       digest + R"(": [{"type": "signedBy"}]}}})");
-  const auto scope = [&](const std::string& image, const std::vector<Digest>& digests = {}) {
-    return policy.decide(image, digests)->scope;
+  const auto scope = [&](const std::string& image, const Digest& manifest = {}) {
+    return policy.decide(image, manifest)->scope;
   };
   EXPECT_EQ(scope("registry.example/team/app:good"), "docker 'registry.example/team/app'");
   EXPECT_EQ(scope("registry.example/team/app:bad"), "docker 'registry.example/team/app:bad'");
-  EXPECT_EQ(scope("registry.example/team/app", {*Digest::parse(digest)}),
+  EXPECT_EQ(scope("registry.example/team/app", *Digest::parse(digest)),
             "docker 'registry.example/team/app@" + digest + "'");
   EXPECT_EQ(scope("registry.example/other:1"), "docker 'registry.example'");
   EXPECT_EQ(scope("other.example/x:1"), "docker '*.example'");
@@ -99,6 +99,27 @@ TEST(ContainersPolicy, TheMostSpecificScopeDecides) {
       R"({"default": [{"type": "insecureAcceptAnything"}], "transports": {"oci": {"/srv": [{"type": "reject"}]}}})");
   EXPECT_EQ(kind_of(layouts.decide("", {})), ErrorKind::unsupported);
   EXPECT_EQ(layouts.decide("registry.example/x:1", {})->scope, "default");
+}
+
+TEST(ContainersPolicy, AnIndexCanBeRejectedOnly) {
+  const std::string index = "sha256:" + std::string(64, '1'),
+                    open = "sha256:" + std::string(64, '2');
+  const auto policy = policy_of(R"({"default": [{"type": "reject"}], "transports": {"docker": {
+      "registry.example/app@)" + index +
+                                R"(": [{"type": "reject"}],
+      "registry.example/app@)" + open +
+                                R"(": [{"type": "insecureAcceptAnything"}]}}})");
+  EXPECT_TRUE(policy.rejects("registry.example/app:1", *Digest::parse(index)));
+  EXPECT_FALSE(policy.rejects("registry.example/app:1", *Digest::parse(open)));
+  EXPECT_FALSE(policy.rejects("registry.example/other:1", *Digest::parse(index)));
+  EXPECT_FALSE(policy.rejects("", *Digest::parse(index)));
+}
+
+TEST(ContainersPolicy, NullIsNotAbsent) {
+  const std::string accept = R"({"default": [{"type": "insecureAcceptAnything"}])";
+  EXPECT_TRUE(ContainersPolicy::parse(as_bytes(accept + "}")));
+  EXPECT_EQ(kind_of(ContainersPolicy::parse(as_bytes(accept + R"(, "transports": null})"))),
+            ErrorKind::malformed);
 }
 
 TEST(ContainersPolicy, MatchesSignedIdentitiesAsTheManualSays) {

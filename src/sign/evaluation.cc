@@ -544,8 +544,10 @@ Result<Verdict> evaluate_trust(const std::vector<Evidence>& evidence, const Dige
     return untrusted(manifest, reason + list_rejections(gathered.rejected, gathered.worst), others);
   }
   Verdict verdict = verdict_of(gathered.signatures.front());
+  // Of this identity only: the number of another one would raise its floor.
   for (const Accepted& accepted : gathered.signatures)
-    verdict.serial = std::max(verdict.serial, accepted.claim.payload.serial);
+    if (accepted.claim.payload.docker_reference == verdict.identity)
+      verdict.serial = std::max(verdict.serial, accepted.claim.payload.serial);
   verdict.signers.push_back(verdict.key_name());
   TRY(check_requirements(judge, gathered, manifest, names, demands, verdict));
   verdict.rejected = std::move(gathered.rejected);

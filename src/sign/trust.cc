@@ -129,26 +129,37 @@ Result<Verdict> judge_as_containers(const std::vector<Evidence>& evidence, const
                                     const Anchors& anchors, Explanation* explanation) {
   using Type = ContainersPolicy::Requirement::Type;
   const std::string& file = *anchors.signature_policy;
-  std::vector<Digest> digests{manifest};
-  digests.insert(digests.end(), anchors.through.begin(), anchors.through.end());
   const ContainersPolicy theirs = TRY(ContainersPolicy::load(file));
-  const ContainersPolicy::Decision decision = TRY(theirs.decide(anchors.place, digests));
-  const std::string about = fmt::format("{}: the signature policy {} (scope {})",
-                                        manifest.to_string(), file, decision.scope);
-  for (const auto& requirement : decision.requirements) {
-    if (requirement.type == Type::reject)
-      return Error(ErrorKind::untrusted, about + " rejects such images");
-    if (requirement.type == Type::unsupported)
-      return Error(ErrorKind::unsupported,
-                   about + " requires " + requirement.unsupported + ", which is not supported");
+  // What a store says of the place may be wrong, so a name in a registry has to be allowed as well.
+  std::vector<std::string> images{anchors.place};
+  if (name.find('/') != std::string::npos && name != anchors.place) images.push_back(name);
+  std::string about;
+  std::vector<std::pair<std::string, ContainersPolicy::Requirement>> required;
+  for (const std::string& image : images) {
+    const ContainersPolicy::Decision decision = TRY(theirs.decide(image, manifest));
+    about = fmt::format("{}: the signature policy {} (scope {})", manifest.to_string(), file,
+                        decision.scope);
+    for (const auto& requirement : decision.requirements) {
+      if (requirement.type == Type::reject)
+        return Error(ErrorKind::untrusted, about + " rejects such images");
+      if (requirement.type == Type::unsupported)
+        return Error(ErrorKind::unsupported,
+                     about + " requires " + requirement.unsupported + ", which is not supported");
+      if (requirement.type == Type::sigstore_signed) required.emplace_back(image, requirement);
+    }
+    // The store's word on the indexes can refuse an image, but not choose a more lenient scope.
+    for (const Digest& index : anchors.through)
+      if (theirs.rejects(image, index))
+        return Error(ErrorKind::untrusted,
+                     fmt::format("{}: the signature policy {} rejects {}", manifest.to_string(),
+                                 file, index.to_string()));
   }
   std::optional<Verdict> verdict;
-  for (const auto& requirement : decision.requirements) {
-    if (requirement.type != Type::sigstore_signed) continue;
+  for (const auto& [image, requirement] : required) {
     Demands demands = demands_of(anchors);
     demands.rules = rules_for(TRY(load_keys(requirement)), policy);
     demands.fits = [&](const std::string& identity) {
-      return requirement.identity.matches(anchors.place, identity);
+      return requirement.identity.matches(image, identity);
     };
     auto judged = TRY(evaluate_trust(evidence, manifest, name, policy, demands, explanation)
                           .context(fmt::format("signature policy {}", file)));
