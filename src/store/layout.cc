@@ -35,6 +35,10 @@ std::string part_name(const Digest& digest) {
          digest.hex();
 }
 
+bool is_part_name(std::string_view name) {
+  return name.starts_with("part-");
+}
+
 std::string object_path(const Digest& digest) {
   std::string path = digest.hex();
   path.insert(2, 1, '/');

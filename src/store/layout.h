@@ -58,6 +58,7 @@ std::optional<Digest> parse_file_name(std::string_view hex);
 
 /// "part-sha256-HEX", in staging/: what has arrived of a blob.
 std::string part_name(const Digest& digest);
+bool is_part_name(std::string_view name);
 
 /// "RANDOM-HEX": a new name for a lease on that image.
 std::string lease_name(const Digest& image);

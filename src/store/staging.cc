@@ -1,10 +1,15 @@
 #include "staging.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <ctime>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <intact/base/directory.h>
 #include <intact/base/file.h>
 #include <intact/base/output_file.h>
 #include <intact/crypto/hash.h>
@@ -24,6 +29,27 @@ Result<Digest> hash_file(int fd, HashAlgorithm algorithm) {
     hasher.update(ByteSpan(buffer).first(n));
     offset += n;
   }
+}
+
+constexpr std::time_t kPartLife = 7 * 24 * 3600;  // seconds
+constexpr std::size_t kMaxParts = 256;            // more layers than an image has
+
+/// Removes parts that nobody has come back for: of an image that was pulled by a tag which has
+/// moved since, the blobs are not asked for again.
+void drop_old_parts(int staging) {
+  const auto names = list_names(staging);
+  if (!names) return;
+  std::vector<std::pair<std::time_t, std::string>> parts;
+  for (const std::string& name : *names) {
+    struct stat st;
+    if (is_part_name(name) && ::fstatat(staging, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
+      parts.emplace_back(st.st_mtime, name);
+  }
+  std::ranges::sort(parts);
+  const std::time_t limit = std::time(nullptr) - kPartLife;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (parts[i].first < limit || parts.size() - i > kMaxParts)
+      ::unlinkat(staging, parts[i].second.c_str(), 0);
 }
 
 }  // namespace
@@ -158,6 +184,7 @@ void Staging::keep_part(const Digest& digest, const std::string& file) {
   if (!parent || !from) return;
   const std::string name = part_name(digest);
   ::unlinkat(*parent, name.c_str(), 0);
+  drop_old_parts(*parent);
   if (::linkat(from->directory, from->name.c_str(), *parent, name.c_str(), 0) != 0) return;
   const std::lock_guard lock(mutex_);
   parts_.push_back(digest);

@@ -352,6 +352,27 @@ TEST_F(StoreTest, ABlobGoesOnWhereAnAttemptEnded) {
   EXPECT_TRUE(fsck(*store_).ok());
 }
 
+TEST_F(StoreTest, PartsThatNobodyComesBackForGo) {
+  const auto leave = [&](const std::string& content) {
+    const Digest digest = crypto::sha256(as_bytes(content));
+    const auto transaction = must(Transaction::begin(*store_));
+    const auto writer = must(transaction->continue_blob(digest, content.size()));
+    must(writer->write(as_bytes(content).first(10)));
+    return "part-sha256-" + digest.hex();
+  };
+  const std::string content = make_content(1000, 9);
+  const std::string old = leave(content), recent = leave(make_content(1000, 10));
+  const auto age = [&](const std::string& part, std::time_t days) {
+    const timespec time{std::time(nullptr) - days * 24 * 3600, 0};
+    const timespec times[] = {time, time};
+    ASSERT_EQ(::utimensat(AT_FDCWD, (path_ + "/staging/" + part).c_str(), times, 0), 0);
+  };
+  age(old, 8);
+  age(recent, 6);
+  const std::string last = leave(make_content(1000, 11));
+  EXPECT_THAT(entries("staging"), testing::UnorderedElementsAre(recent, last));
+}
+
 TEST_F(StoreTest, ACommittedBlobLeavesNoPart) {
   const std::string content = make_content(1000, 8);
   const Digest digest = crypto::sha256(as_bytes(content));
