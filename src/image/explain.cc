@@ -20,7 +20,7 @@ Result<void> look_for_revoked(ByteSpan manifest, const sign::Anchors& anchors,
   std::vector<Digest> parts{parsed.config.digest};
   parts.reserve(parsed.layers.size() + 1);
   for (const oci::Descriptor& layer : parsed.layers) parts.push_back(layer.digest);
-  const auto checked = sign::check_not_revoked(parts, report.manifest, anchors);
+  auto checked = sign::check_not_revoked(parts, report.manifest, anchors);
   if (checked) return {};
   if (checked.error().kind() != ErrorKind::untrusted) return checked;
   report.explanation.verdict.reset();
