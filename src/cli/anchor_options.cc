@@ -64,10 +64,7 @@ AnchorOptions::AnchorOptions(CLI::App* command) : values_(std::make_shared<Value
   command
       ->add_option("--identity", values_->identity,
                    "Require a signature for a name that matches this pattern")
-      ->type_name("HOST/REPO[:TAG]")
-      ->check([](const std::string& pattern) {
-        return std::string(pattern.empty() ? "is empty" : "");
-      });
+      ->type_name("HOST/REPO[:TAG]");
   command->add_flag("--insecure-unsigned", values_->insecure_unsigned,
                     "Accept images without a trusted signature (dangerous)");
 }

@@ -17,9 +17,7 @@ StoreOption::StoreOption(CLI::App* command) : dir_(std::make_shared<std::string>
       ->add_option("--store", *dir_,
                    "Store to use (default: $INTACT_STORE, or /var/lib/intact for root and "
                    "$XDG_DATA_HOME/intact for others)")
-      ->type_name("DIR")
-      // An unset variable of a script must not mean the default store.
-      ->check([](const std::string& dir) { return std::string(dir.empty() ? "is empty" : ""); });
+      ->type_name("DIR");
 }
 
 std::string StoreOption::path() const {

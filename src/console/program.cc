@@ -145,10 +145,7 @@ bool may_be_empty(CLI::Option& option) {
 /// leave out what it asks for, such as a check.
 std::string find_empty_value(CLI::App& command) {
   for (CLI::Option* option : command.get_options()) {
-    const std::string type = option->get_type_name();
-    constexpr std::array kWithContent = {"FILE", "DIR", "DEVICE", "ALGORITHM", "N", "BYTES", "HEX"};
-    if (std::ranges::find(kWithContent, type) != kWithContent.end() && option->count() > 0 &&
-        !may_be_empty(*option) &&
+    if (option->count() > 0 && !may_be_empty(*option) &&
         std::ranges::any_of(option->results(), [](const std::string& one) { return one.empty(); }))
       return option->get_name();
   }

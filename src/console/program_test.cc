@@ -17,7 +17,7 @@ class CommandLine : public testing::Test {
     CLI::App* group = program_.add(program_.app(), "group", "A group");
     CLI::App* command = program_.add(*group, "command", "A command");
     command->add_option("FILE", files_)->required();
-    command->add_option("-s,--salt", salt_);
+    allow_empty(command->add_option("-s,--salt", salt_));
     command->add_flag("--compact", compact_);
     program_.on_chosen(command, []() -> Result<int> { return 0; });
   }
@@ -50,6 +50,19 @@ TEST_F(CommandLine, AnEmptyFileIsNone) {
   EXPECT_EQ(run({"--hash-file", "", "file"}), 2);
   EXPECT_EQ(run({"--hash-file=", "file"}), 2);
   EXPECT_EQ(run({"--hash-file", "x", "file"}), 0);
+}
+
+TEST_F(CommandLine, NothingElseIsEmptyWhateverItsType) {
+  std::string pin;
+  program_.app()
+      .get_subcommand("group")
+      ->get_subcommand("command")
+      ->add_option("--pin", pin)
+      ->type_name("DIGEST");
+  EXPECT_EQ(run({"--pin", "", "file"}), 2);
+  EXPECT_EQ(run({""}), 2);
+  EXPECT_EQ(run({"file", ""}), 2);
+  EXPECT_EQ(run({"--pin", "x", "file"}), 0);
 }
 
 TEST_F(CommandLine, AnOptionMaySayThatEmptyIsAValue) {

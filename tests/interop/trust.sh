@@ -235,6 +235,15 @@ said '--pin: .*(not a digest|empty)'
 expect 2 with trust revoke ''
 said 'DIGEST: .*(not a digest|empty)'
 [[ ! -e $policy ]] || fail "a refused command wrote a policy"
+# A variable that is not set leaves no check out.
+digest=$(manifest_digest "$work/app" latest-sealed)
+for empty in --pin --identity --require-attestation --max-age --platform; do
+  expect 2 "$intact" pull "oci:$work/app:latest-sealed" emptied --pub "$work/key.pub" "$empty" ''
+  said -- "^intact: $empty: .*empty"
+done
+expect 0 "$intact" pull "oci:$work/app:latest-sealed" emptied --pub "$work/key.pub" --pin "$digest"
+expect 2 "$intact" mount '' "$work" --pub "$work/key.pub"
+said '^intact: NAME: is empty'
 expect 0 with trust add "$work/key.pub" --identity '*'
 said 'warning: .*--any for every image'
 expect 0 with trust add "$work/key.pub" --identity 'example.org/team*'

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <intact/console/program.h>
+
 namespace intact::cli {
 namespace {
 
@@ -70,11 +72,12 @@ void add_process_options(CLI::App& command, RunArguments& arguments) {
   command.add_option("-u,--user", options.user, "User instead of the image's; digits are an id")
       ->type_name("USER[:GROUP]");
   // An empty one is not the same as none.
-  command
-      .add_option_function<std::string>(
-          "--entrypoint", [&options](const std::string& path) { options.entrypoint = path; },
-          "Program instead of the image's entrypoint and cmd")
-      ->type_name("PATH");
+  console::allow_empty(command
+                           .add_option_function<std::string>(
+                               "--entrypoint",
+                               [&options](const std::string& path) { options.entrypoint = path; },
+                               "Program instead of the image's entrypoint and cmd")
+                           ->type_name("PATH"));
 }
 
 void add_root_options(CLI::App& command, RunArguments& arguments) {

@@ -136,10 +136,11 @@ void add_seal_command(Program& program) {
           "certificate of the key")
       ->type_name("FILE");
   options->platform.add_to(command);
-  command
-      ->add_option("--owner", options->owner,
-                   "Owner of all files of a rootfs: source (default GID: UID)")
-      ->type_name("UID[:GID]");
+  // An empty one gets a message of its own.
+  allow_empty(command
+                  ->add_option("--owner", options->owner,
+                               "Owner of all files of a rootfs: source (default GID: UID)")
+                  ->type_name("UID[:GID]"));
   command->add_flag("--no-composefs-annotations", options->no_composefs_annotations,
                     "Leave out the digests that composefs-rs defines, which take a second hash of "
                     "all files");

@@ -233,13 +233,14 @@ void add_add_command(const PolicyCommands& commands) {
                    "Public key or certificates (PEM), or - for standard input")
       ->required()
       ->type_name("");
-  CLI::Option* const identity =
+  // An empty one gets a message of its own.
+  CLI::Option* const identity = allow_empty(
       adding
           ->add_option("--identity", options->identity,
                        "Trust the key only for images signed under a name that matches this "
                        "pattern: * matches any characters except / and :, ** matches whole "
                        "components, e.g. registry.example/team/*")
-          ->type_name("PATTERN");
+          ->type_name("PATTERN"));
   adding->add_flag("--any", options->any, "Trust the key for every image, whatever its name")
       ->excludes(identity);
   adding->add_flag("--certificate", options->certificate,

@@ -52,9 +52,8 @@ class Program {
   std::map<std::string, int, std::less<>> usage_status_;
 };
 
-/// Lets the empty text be a value of `option`, such as no salt. Other options for a file, a number
-/// and the like refuse it: it is what a script passes whose variable is not set. Returns the
-/// option.
+/// Lets the empty text be a value of `option`, such as no salt. Every other option and argument
+/// refuses it: it is what a script passes whose variable is not set. Returns the option.
 CLI::Option* allow_empty(CLI::Option* option);
 
 /// "intact store gc": the words that lead to a command.
