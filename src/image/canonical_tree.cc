@@ -35,29 +35,10 @@ Result<std::vector<std::string_view>> split(std::string_view path) {
   return names;
 }
 
-std::uint32_t file_type(TarType type) {
-  switch (type) {
-    case TarType::directory:
-      return S_IFDIR;
-    case TarType::symlink:
-      return S_IFLNK;
-    case TarType::character_device:
-      return S_IFCHR;
-    case TarType::block_device:
-      return S_IFBLK;
-    case TarType::fifo:
-      return S_IFIFO;
-    case TarType::regular:
-    case TarType::hard_link:
-      break;
-  }
-  return S_IFREG;
-}
-
 tree::InodePtr inode_of(const oci::TarEntry& entry) {
   auto inode = std::make_shared<tree::Inode>();
   tree::Attributes& attributes = inode->attributes;
-  attributes.mode = file_type(entry.type) | entry.mode;
+  attributes.mode = oci::file_type(entry.type) | entry.mode;
   attributes.uid = entry.uid;
   attributes.gid = entry.gid;
   attributes.rdev = entry.rdev;

@@ -11,7 +11,7 @@ Error stopped() {
   return Error(ErrorKind::io, "another layer could not be read");
 }
 
-/// A stream whose bytes are told of as they are unpacked.
+/// A stream that reports its bytes as they are unpacked.
 class UnpackedStream final : public ByteStream {
  public:
   UnpackedStream(std::unique_ptr<ByteStream> lower, LayerProgress& progress)

@@ -28,25 +28,6 @@ std::string shown(std::string_view text) {
   return visible(text.substr(0, kMax)) + (text.size() > kMax ? "..." : "");
 }
 
-std::uint32_t file_type(TarType type) {
-  switch (type) {
-    case TarType::regular:
-    case TarType::hard_link:
-      return S_IFREG;
-    case TarType::symlink:
-      return S_IFLNK;
-    case TarType::character_device:
-      return S_IFCHR;
-    case TarType::block_device:
-      return S_IFBLK;
-    case TarType::directory:
-      return S_IFDIR;
-    case TarType::fifo:
-      return S_IFIFO;
-  }
-  return S_IFREG;
-}
-
 tree::InodePtr make_inode(TarEntry&& entry) {
   auto inode = std::make_shared<tree::Inode>();
   tree::Attributes& attributes = inode->attributes;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <intact/oci/tar_reader.h>
@@ -203,6 +204,25 @@ Result<std::uint32_t> TarReader::device_number(const RawTarHeader& raw,
     return error(ErrorKind::limit, quoted(path) + ": device number over 4095:1048575");
   return static_cast<std::uint32_t>(
       makedev(static_cast<unsigned>(*major), static_cast<unsigned>(*minor)));
+}
+
+std::uint32_t file_type(TarType type) {
+  switch (type) {
+    case TarType::regular:
+    case TarType::hard_link:
+      return S_IFREG;
+    case TarType::symlink:
+      return S_IFLNK;
+    case TarType::character_device:
+      return S_IFCHR;
+    case TarType::block_device:
+      return S_IFBLK;
+    case TarType::directory:
+      return S_IFDIR;
+    case TarType::fifo:
+      return S_IFIFO;
+  }
+  return S_IFREG;
 }
 
 }  // namespace intact::oci

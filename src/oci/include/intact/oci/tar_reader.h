@@ -26,6 +26,10 @@ enum class TarType {
   fifo,
 };
 
+/// The type as stat(2) has it in its mode, S_IFREG and so on; of a hard link that of a regular
+/// file.
+std::uint32_t file_type(TarType type);
+
 /// One file of a tar archive, whatever dialect described it.
 struct TarEntry {
   TarType type = TarType::regular;
